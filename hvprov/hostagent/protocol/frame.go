@@ -61,16 +61,21 @@ func Decompress(payload []byte, limit int64) ([]byte, error) {
 	return text, nil
 }
 
+// Text gives the JSON text of a frame's payload.
+func Text(payload []byte) ([]byte, error) {
+	if len(payload) > 0 && payload[0] != '{' {
+		return Decompress(payload, MaxFrame)
+	}
+	return payload, nil
+}
+
 // Decode reads the payload of a frame into v.
 func Decode(payload []byte, v any) error {
-	if len(payload) > 0 && payload[0] != '{' {
-		text, err := Decompress(payload, MaxFrame)
-		if err != nil {
-			return err
-		}
-		payload = text
+	text, err := Text(payload)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(payload, v); err != nil {
+	if err := json.Unmarshal(text, v); err != nil {
 		return fmt.Errorf("frame: %w", err)
 	}
 	return nil

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hostagent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+)
+
+// closeTimeout limits what is done on the host to end a session, once nobody waits for it any more.
+const closeTimeout = 10 * time.Second
+
+// session is one process of the agent. Two goroutines serve it: send starts the process and carries the lines of
+// requests, receive carries the output. Receive polls only while something is awaited, so that an idle session leaves
+// no request open on the host.
+type session struct {
+	agent  *Agent
+	token  string
+	ctx    context.Context // the session's own life, not a caller's
+	cancel context.CancelFunc
+
+	wakeSend    chan struct{}
+	wakeReceive chan struct{}
+	running     sync.WaitGroup
+	hello       chan answer
+
+	mu      sync.Mutex
+	process Process
+	queue   []byte // lines to be sent
+	pending map[string]chan answer
+	runs    map[string]*Run
+	greeted bool
+	err     error // why it ended
+	output  output
+}
+
+type answer struct {
+	result json.RawMessage
+	err    error
+}
+
+func newSession(a *Agent) (*session, error) {
+	s := &session{
+		agent:       a,
+		token:       rand.Text(),
+		wakeSend:    make(chan struct{}, 1),
+		wakeReceive: make(chan struct{}, 1),
+		pending:     map[string]chan answer{},
+		runs:        map[string]*Run{},
+	}
+	s.output = newOutput(s.token, s.frame, s.stray)
+	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.sha256})
+	if err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.hello = make(chan answer, 1)
+	s.pending["hello"] = s.hello
+	greeting, err := protocol.Encode(protocol.Request{ID: "hello", Request: protocol.RequestHello, Client: a.opts.Client})
+	if err != nil {
+		return nil, err
+	}
+	s.queue = append(append(append([]byte{}, a.bundle...), greeting...), '\n')
+
+	a.ended.Go(func() {
+		s.running.Go(func() { s.send(protocol.CommandLine(script)) })
+		s.running.Wait()
+		s.cancel()
+		s.mu.Lock()
+		process := s.process
+		s.mu.Unlock()
+		if process != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+			defer cancel()
+			if err := process.Close(ctx); err != nil {
+				a.opts.Logger.Warn("the session's shell could not be closed and ends by itself", "error", err)
+			}
+		}
+	})
+	return s, nil
+}
+
+// greeting waits for the agent's answer to the session's own hello.
+func (s *session) greeting(ctx context.Context) (protocol.HelloResult, error) {
+	var result protocol.HelloResult
+	select {
+	case <-ctx.Done():
+		return result, ctx.Err()
+	case got := <-s.hello:
+		s.hello <- got // for the next who asks
+		if got.err != nil {
+			return result, got.err
+		}
+		if err := json.Unmarshal(got.result, &result); err != nil {
+			return result, fmt.Errorf("answer to hello: %w", err)
+		}
+		return result, nil
+	}
+}
+
+// request sends req under an id of its own and waits for the answer.
+func (s *session) request(ctx context.Context, req protocol.Request) (json.RawMessage, error) {
+	req.ID = strconv.FormatInt(s.agent.newID(), 10)
+	line, err := protocol.Encode(req)
+	if err != nil {
+		return nil, fmt.Errorf("request %s: %w", req.Request, err)
+	}
+	ch := make(chan answer, 1)
+	s.mu.Lock()
+	if s.err != nil {
+		defer s.mu.Unlock()
+		return nil, s.err
+	}
+	s.pending[req.ID] = ch
+	s.queue = append(append(s.queue, line...), '\n')
+	s.mu.Unlock()
+	wake(s.wakeSend)
+	wake(s.wakeReceive)
+
+	select {
+	case got := <-ch:
+		return got.result, got.err
+	case <-ctx.Done():
+		s.mu.Lock()
+		delete(s.pending, req.ID)
+		s.mu.Unlock()
+		return nil, fmt.Errorf("%s: %w", req.Request, context.Cause(ctx))
+	}
+}
+
+// send starts the process, then sends what is queued, all that has piled up in one go.
+func (s *session) send(commandLine string) {
+	process, err := s.agent.opts.Connect(s.ctx, commandLine)
+	if err != nil {
+		s.end(err)
+		return
+	}
+	s.mu.Lock()
+	s.process = process
+	s.mu.Unlock()
+
+	for first := true; ; first = false {
+		s.mu.Lock()
+		batch := s.queue
+		s.queue = nil
+		s.mu.Unlock()
+		if len(batch) > 0 {
+			if err := s.sendBatch(process, batch, first); err != nil {
+				s.end(err)
+				return
+			}
+			if first { // and not before: nothing can come yet, and one connection serves both in turn
+				s.running.Go(func() { s.receive(process) })
+			}
+			continue
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.wakeSend:
+		}
+	}
+}
+
+// sendBatch sends whole lines. What a lost connection leaves in doubt is sent again behind a line end, which finishes a
+// line that arrived in part: every request may arrive twice, since its answer is matched by id and a job by its own.
+// Only the start of a session may not: the agent's text must be the first line.
+func (s *session) sendBatch(process Process, batch []byte, first bool) error {
+	err := process.Send(s.ctx, batch, false)
+	if err == nil || first {
+		return err
+	}
+	again := append([]byte{'\n'}, batch...)
+	return s.persist(err, func() error { return process.Send(s.ctx, again, false) })
+}
+
+// receive reads the process's output for as long as somebody waits for some.
+func (s *session) receive(process Process) {
+	for {
+		if !s.awaited() {
+			select {
+			case <-s.ctx.Done():
+				return
+			case <-s.wakeReceive:
+			}
+			continue
+		}
+		out, err := process.Receive(s.ctx)
+		if err != nil {
+			err = s.persist(err, func() (err error) { out, err = process.Receive(s.ctx); return err })
+		}
+		if err != nil {
+			s.end(err)
+			return
+		}
+		s.output.stdout(out.Stdout)
+		s.output.stderr(out.Stderr)
+		if out.Done {
+			s.output.close()
+			s.end(s.output.exitError(out.ExitCode))
+			return
+		}
+	}
+}
+
+// persist repeats op while it fails for the connection's sake, up to the time set for reconnecting.
+func (s *session) persist(err error, op func() error) error {
+	deadline := time.Now().Add(s.agent.opts.Reconnect)
+	for pause := 250 * time.Millisecond; err != nil && isPassing(err) && time.Now().Before(deadline); pause = min(2*pause, 10*time.Second) {
+		s.agent.opts.Logger.Warn("the connection was lost; trying again", "error", err, "pause", pause)
+		select {
+		case <-s.ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+		err = op()
+	}
+	return err
+}
+
+// awaited reports whether an answer or an event is due.
+func (s *session) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0 || len(s.runs) > 0
+}
+
+// end gives the session up: whoever waits is told why. Only the first reason counts.
+func (s *session) end(err error) {
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.err = err
+	pending, runs, started := s.pending, s.runs, s.greeted
+	s.pending, s.runs = nil, nil
+	s.mu.Unlock()
+	s.agent.forget(s, err, started)
+	for _, ch := range pending {
+		ch <- answer{err: err}
+	}
+	for _, run := range runs {
+		run.lose(err)
+	}
+	s.cancel()
+}
+
+// frame takes one frame of the agent's.
+func (s *session) frame(payload []byte) {
+	var head struct {
+		Type string `json:"type"`
+	}
+	text, err := protocol.Text(payload)
+	if err == nil {
+		err = json.Unmarshal(text, &head)
+	}
+	if err != nil {
+		s.agent.opts.Logger.Warn("the agent sent a frame that cannot be read", "error", err)
+		return
+	}
+	switch head.Type {
+	case protocol.TypeAnswer:
+		err = s.answer(text)
+	case protocol.TypeEvent:
+		err = s.event(text)
+	default:
+		err = errors.New("unknown type " + strconv.Quote(head.Type))
+	}
+	if err != nil {
+		s.agent.opts.Logger.Warn("the agent sent a frame that cannot be read", "error", err)
+	}
+}
+
+func (s *session) answer(text []byte) error {
+	var m protocol.Message
+	if err := json.Unmarshal(text, &m); err != nil {
+		return err
+	}
+	got := answer{result: m.Result}
+	if !m.OK {
+		got = answer{err: newAgentError(m.Error)}
+	}
+	s.mu.Lock()
+	ch := s.pending[m.ID]
+	delete(s.pending, m.ID)
+	if m.ID == "hello" {
+		s.greeted = true
+	}
+	s.mu.Unlock()
+	if ch != nil {
+		ch <- got // has room for one, and gets one
+	}
+	return nil
+}
+
+func (s *session) event(text []byte) error {
+	var m protocol.EventMessage
+	if err := json.Unmarshal(text, &m); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	run := s.runs[m.Job]
+	s.mu.Unlock()
+	if run == nil {
+		return nil // nobody of this session's asked for it
+	}
+	if ended := run.take(m.Event); ended {
+		s.mu.Lock()
+		delete(s.runs, m.Job)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// stray takes output that is no frame: text of a native tool, a warning, an error of PowerShell itself.
+func (s *session) stray(stream, line string) {
+	s.agent.opts.Logger.Debug("output of the agent's process", "stream", stream, "line", line)
+}
+
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
