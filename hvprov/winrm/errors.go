@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package winrm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+)
+
+// Classes of failure, found by errors.Is in any error of this package. One error may belong to several.
+var (
+	// ErrShellLost: the shell or command does not exist on the host (any more).
+	ErrShellLost = errors.New("winrm: shell lost")
+	// ErrQuota: a limit of the host on shells, operations or load is reached.
+	ErrQuota = errors.New("winrm: quota of the host is used up")
+	// ErrBusy: the host could not take the request now.
+	ErrBusy = errors.New("winrm: host is busy")
+	// ErrAuth: the host refused the credentials, or what they asked for.
+	ErrAuth = errors.New("winrm: not authorised")
+	// ErrConnectionLost: no usable answer came; whether the host acted on the request is not known, unless the error is
+	// ErrUnreachable as well.
+	ErrConnectionLost = errors.New("winrm: connection lost")
+	// ErrUnreachable: no connection could be made, so the host did not act on the request.
+	ErrUnreachable = errors.New("winrm: host not reachable")
+	// ErrTimeout: a time limit passed, the host's or the client's.
+	ErrTimeout = errors.New("winrm: time limit passed")
+)
+
+// AuthError tells that the host did not accept the credentials, or none of the ways of authenticating that are allowed.
+type AuthError struct {
+	// Host is the address and port.
+	Host string
+	// Auth is the way that was tried.
+	Auth Auth
+	// Username is the account that was tried.
+	Username string
+	// Offered are the schemes that the host offered, as it spelled them.
+	Offered []string
+	// Reason says what was refused.
+	Reason string
+	// Remedy says what to check.
+	Remedy string
+}
+
+// Error says what was refused, what the host offers and what to check.
+func (e *AuthError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "winrm: host %s refused %s authentication of user %q: %s", e.Host, e.Auth, e.Username, e.Reason)
+	if len(e.Offered) > 0 {
+		fmt.Fprintf(&b, " (it offers %s)", strings.Join(e.Offered, ", "))
+	}
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return b.String()
+}
+
+// Is tells that the error is of class ErrAuth.
+func (e *AuthError) Is(target error) bool { return target == ErrAuth }
+
+// TransportError tells that a request brought no WinRM answer: the connection failed or broke, the context ended, or what
+// came back was no answer.
+type TransportError struct {
+	// Op is what was being done: "connect", "authenticate", or the WinRM action.
+	Op string
+	// Host is the address and port.
+	Host string
+	// Err is the cause; it is the context's error where the context ended.
+	Err error
+
+	unreachable bool // no request was sent
+	busy        bool // the host's HTTP layer said that it has no capacity
+	permanent   bool // repeating cannot help
+}
+
+// Error says what was being done on which host, and the cause.
+func (e *TransportError) Error() string {
+	return fmt.Sprintf("winrm: %s on host %s: %v", e.Op, e.Host, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// Is tells whether the error is of class ErrConnectionLost, ErrUnreachable, ErrBusy or ErrTimeout. An error made by the end
+// of the context is none of the first three.
+func (e *TransportError) Is(target error) bool {
+	byContext := errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded)
+	switch target {
+	case ErrConnectionLost:
+		return !byContext
+	case ErrUnreachable:
+		return e.unreachable && !byContext
+	case ErrBusy:
+		return e.busy
+	case ErrTimeout:
+		var n net.Error
+		return errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, os.ErrDeadlineExceeded) ||
+			errors.As(e.Err, &n) && n.Timeout()
+	}
+	return false
+}
