@@ -71,7 +71,7 @@ func New(opts Options) *Agent {
 	sum := sha256.Sum256(opts.Bundle)
 	return &Agent{
 		opts:   opts,
-		bundle: append(protocol.Compress(opts.Bundle), '\n'),
+		bundle: protocol.Compress(opts.Bundle),
 		sha256: hex.EncodeToString(sum[:]),
 	}
 }
@@ -100,9 +100,9 @@ func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error)
 // Check runs a definition dry on the host. The definition may lack fields that are in unknown. vmID names the virtual
 // machine that the definition is about, if there is one already.
 func (a *Agent) Check(ctx context.Context, def job.Definition, unknown []string, vmID string) ([]job.Finding, error) {
-	raw, err := json.Marshal(def)
+	raw, err := def.Encode()
 	if err != nil {
-		return nil, fmt.Errorf("definition: %w", err)
+		return nil, err
 	}
 	var result protocol.CheckResult
 	err = a.do(ctx, protocol.Request{

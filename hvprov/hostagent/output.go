@@ -117,7 +117,7 @@ func (o *output) close() {
 		o.finish()
 	}
 	if o.decoder != nil {
-		_ = o.decoder.Close()
+		o.decoder.Close()
 	}
 }
 

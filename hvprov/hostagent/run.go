@@ -4,8 +4,6 @@ package hostagent
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"sync"
 
@@ -25,8 +23,7 @@ type Submission struct {
 
 // Run is a job that was handed to the agent.
 type Run struct {
-	ID    string
-	Known bool // the agent had it already
+	ID string
 
 	replay func(after int64)
 
@@ -38,15 +35,16 @@ type Run struct {
 	more   chan struct{}
 }
 
-// Submit hands a job to the agent. When it returns an error other than an [*AgentError] or one of ctx, the agent may
-// still have the job; submitting it again under the same id is safe while the session stands.
+// Submit hands a job to the agent. An error means that the job does not run: the agent refused it ([*AgentError]), it
+// was not sent before ctx ended, or the session was lost, in which case what had been sent was lost with it or is found
+// on the host. Once it was sent, the run is what tells of it, also when ctx ends before the agent has answered.
 func (a *Agent) Submit(ctx context.Context, sub Submission) (*Run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(sub.Definition)
+	raw, err := sub.Definition.Encode()
 	if err != nil {
-		return nil, fmt.Errorf("definition: %w", err)
+		return nil, err
 	}
 	s, err := a.session()
 	if err != nil {
@@ -60,25 +58,33 @@ func (a *Agent) Submit(ctx context.Context, sub Submission) (*Run, error) {
 	run.replay = func(after int64) {
 		again := req
 		again.After = after
-		a.ended.Go(func() { _, _ = s.request(s.ctx, again) }) // what comes of it arrives as events
+		_, _ = s.post(again, func(answer) {}) // what comes of it arrives as events
 	}
 	// Known before it is sent, since events may overtake the answer.
 	if err := s.follow(run); err != nil {
 		return nil, err
 	}
-	answer, err := s.request(ctx, req)
-	var result protocol.JobResult
+	answered := make(chan error, 1)
+	id, err := s.post(req, func(got answer) {
+		if got.err != nil {
+			s.unfollow(run)
+			run.lose(got.err)
+		}
+		answered <- got.err
+	})
 	if err == nil {
-		err = json.Unmarshal(answer, &result)
+		select {
+		case err = <-answered:
+		case <-ctx.Done():
+			if s.withdraw(id) {
+				err = context.Cause(ctx)
+			}
+		}
 	}
 	if err != nil {
-		if ctx.Err() != nil { // it may have arrived: see that it does not go on unseen
-			a.ended.Go(func() { _, _ = s.request(s.ctx, protocol.Request{Request: protocol.RequestCancel, Job: sub.Job}) })
-		}
 		s.unfollow(run)
 		return nil, err
 	}
-	run.Known = result.Known
 	return run, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -34,12 +35,18 @@ type session struct {
 
 	mu      sync.Mutex
 	process Process
-	queue   []byte // lines to be sent
-	pending map[string]chan answer
+	queue   []line // to be sent
+	pending map[string]func(answer)
 	runs    map[string]*Run
 	greeted bool
 	err     error // why it ended
 	output  output
+}
+
+// line is one request on its way.
+type line struct {
+	id   string
+	text []byte
 }
 
 type answer struct {
@@ -53,7 +60,7 @@ func newSession(a *Agent) (*session, error) {
 		token:       rand.Text(),
 		wakeSend:    make(chan struct{}, 1),
 		wakeReceive: make(chan struct{}, 1),
-		pending:     map[string]chan answer{},
+		pending:     map[string]func(answer){},
 		runs:        map[string]*Run{},
 	}
 	s.output = newOutput(s.token, s.frame, s.stray)
@@ -63,12 +70,12 @@ func newSession(a *Agent) (*session, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.hello = make(chan answer, 1)
-	s.pending["hello"] = s.hello
+	s.pending["hello"] = func(got answer) { s.hello <- got }
 	greeting, err := protocol.Encode(protocol.Request{ID: "hello", Request: protocol.RequestHello, Client: a.opts.Client})
 	if err != nil {
 		return nil, err
 	}
-	s.queue = append(append(append([]byte{}, a.bundle...), greeting...), '\n')
+	s.queue = []line{{text: a.bundle}, {id: "hello", text: greeting}}
 
 	a.ended.Go(func() {
 		s.running.Go(func() { s.send(protocol.CommandLine(script)) })
@@ -108,32 +115,50 @@ func (s *session) greeting(ctx context.Context) (protocol.HelloResult, error) {
 
 // request sends req under an id of its own and waits for the answer.
 func (s *session) request(ctx context.Context, req protocol.Request) (json.RawMessage, error) {
-	req.ID = strconv.FormatInt(s.agent.newID(), 10)
-	line, err := protocol.Encode(req)
-	if err != nil {
-		return nil, fmt.Errorf("request %s: %w", req.Request, err)
-	}
 	ch := make(chan answer, 1)
-	s.mu.Lock()
-	if s.err != nil {
-		defer s.mu.Unlock()
-		return nil, s.err
+	id, err := s.post(req, func(got answer) { ch <- got })
+	if err != nil {
+		return nil, err
 	}
-	s.pending[req.ID] = ch
-	s.queue = append(append(s.queue, line...), '\n')
-	s.mu.Unlock()
-	wake(s.wakeSend)
-	wake(s.wakeReceive)
-
 	select {
 	case got := <-ch:
 		return got.result, got.err
 	case <-ctx.Done():
-		s.mu.Lock()
-		delete(s.pending, req.ID)
-		s.mu.Unlock()
+		s.withdraw(id)
 		return nil, fmt.Errorf("%s: %w", req.Request, context.Cause(ctx))
 	}
+}
+
+// post queues req under an id of its own. then is told the answer, or why there is none, exactly once unless the
+// request is withdrawn; it must not block.
+func (s *session) post(req protocol.Request, then func(answer)) (id string, err error) {
+	id = strconv.FormatInt(s.agent.newID(), 10)
+	req.ID = id
+	text, err := protocol.Encode(req)
+	if err != nil {
+		return "", fmt.Errorf("request %s: %w", req.Request, err)
+	}
+	s.mu.Lock()
+	if s.err != nil {
+		defer s.mu.Unlock()
+		return "", s.err
+	}
+	s.pending[id] = then
+	s.queue = append(s.queue, line{id, text})
+	s.mu.Unlock()
+	wake(s.wakeSend)
+	wake(s.wakeReceive)
+	return id, nil
+}
+
+// withdraw gives a request up. It reports whether the request had not left for the host.
+func (s *session) withdraw(id string) (unsent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.pending, id)
+	before := len(s.queue)
+	s.queue = slices.DeleteFunc(s.queue, func(l line) bool { return l.id == id })
+	return len(s.queue) < before
 }
 
 // send starts the process, then sends what is queued, all that has piled up in one go.
@@ -149,7 +174,10 @@ func (s *session) send(commandLine string) {
 
 	for first := true; ; first = false {
 		s.mu.Lock()
-		batch := s.queue
+		var batch []byte
+		for _, l := range s.queue {
+			batch = append(append(batch, l.text...), '\n')
+		}
 		s.queue = nil
 		s.mu.Unlock()
 		if len(batch) > 0 {
@@ -245,8 +273,8 @@ func (s *session) end(err error) {
 	s.pending, s.runs = nil, nil
 	s.mu.Unlock()
 	s.agent.forget(s, err, started)
-	for _, ch := range pending {
-		ch <- answer{err: err}
+	for _, then := range pending {
+		then(answer{err: err})
 	}
 	for _, run := range runs {
 		run.lose(err)
@@ -290,14 +318,14 @@ func (s *session) answer(text []byte) error {
 		got = answer{err: newAgentError(m.Error)}
 	}
 	s.mu.Lock()
-	ch := s.pending[m.ID]
+	then := s.pending[m.ID]
 	delete(s.pending, m.ID)
 	if m.ID == "hello" {
 		s.greeted = true
 	}
 	s.mu.Unlock()
-	if ch != nil {
-		ch <- got // has room for one, and gets one
+	if then != nil {
+		then(got)
 	}
 	return nil
 }
