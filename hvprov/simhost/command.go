@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+// program is what a command runs. It returns its exit code, and does so soon after ctx ends.
+type program func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int
+
+// command is a process in a shell.
+type command struct {
+	id      string
+	shell   *shell
+	in      *input
+	out     *output
+	console bool               // standard input is a console: it has no end
+	cancel  context.CancelFunc // kills the process
+	ended   chan struct{}      // closed when the process is gone
+	sending chan struct{}      // holds one: Sends are carried out in turn
+
+	mu       sync.Mutex
+	killed   bool
+	receiver chan struct{} // of the Receive in progress; closed when another takes its place
+	lastID   string        // of the last Receive that was answered
+	lastBody string
+}
+
+// exitKilled is the exit code of a process that was ended from outside: STATUS_CONTROL_C_EXIT.
+const exitKilled = -1073741510
+
+// kill ends the command's process.
+func (c *command) kill() {
+	c.mu.Lock()
+	c.killed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.in.close()
+	c.out.kill()
+}
+
+// commandID gives the id of the command that a request is about, in upper case, or nothing.
+func (m *message) commandID() string {
+	if m.body == nil {
+		return ""
+	}
+	id := m.body.attr("CommandId")
+	for _, name := range []string{"Stream", "DesiredStream"} {
+		if c := m.body.child(nsShell, name); c != nil && id == "" {
+			id = c.attr("CommandId")
+		}
+	}
+	return strings.ToUpper(id)
+}
+
+func (s *Server) find(sh *shell, m *message) (*command, *fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := sh.commands[m.commandID()]; c != nil {
+		return c, nil
+	}
+	return nil, faultNotFound("command")
+}
+
+// Lengths of a command line, in characters.
+const (
+	maxLine    = 8191  // that cmd.exe takes
+	maxProcess = 32767 // that CreateProcess takes
+)
+
+// command answers Command: a new process.
+func (s *Server) command(x *exchange, m *message) (string, *fault) {
+	sh, release, f := s.use(x, m)
+	if f != nil {
+		return "", f
+	}
+	defer release()
+	if m.body == nil || m.body.XMLName.Local != "CommandLine" {
+		return "", faultSchema("The body of Command has no CommandLine.")
+	}
+	id := m.commandID()
+	if id != "" && !guidPattern.MatchString(id) {
+		return "", &fault{code: codeCommandIDInvalid, sender: true, subcode: "w:InvalidParameter",
+			reason: "The WS-Management service cannot process the request. The command ID specified by the client is not a valid GUID. "}
+	}
+	if id == "" {
+		id = newGUID()
+	}
+	line := m.commandLine()
+	if len(line) > maxProcess {
+		return "", &fault{code: codeLineTooLong, subcode: "w:InternalError", plugin: true, reason: "The filename or extension is too long. "}
+	}
+	c := &command{
+		id: id, shell: sh, in: newInput(s.opts.PipeSize), out: newOutput(s.opts.PipeSize),
+		console: !strings.EqualFold(m.options["WINRS_CONSOLEMODE_STDIN"], "FALSE"),
+		ended:   make(chan struct{}), sending: make(chan struct{}, 1),
+	}
+	ctx, cancel := context.WithCancel(s.base)
+	c.cancel = cancel
+	run := s.program(line, isTrue(m.options["WINRS_SKIP_CMD_SHELL"]), sh.environment)
+	if f := s.adopt(c); f != nil {
+		cancel()
+		return "", f
+	}
+	x.entry.CommandID = id
+	go s.execute(ctx, c, run)
+	return `<rsp:CommandResponse><rsp:CommandId>` + id + `</rsp:CommandId></rsp:CommandResponse>`, nil
+}
+
+// commandLine gives the command with its arguments.
+func (m *message) commandLine() string {
+	var parts []string
+	for i := range m.body.Children {
+		if c := &m.body.Children[i]; c.XMLName.Local == "Command" || c.XMLName.Local == "Arguments" {
+			parts = append(parts, c.text())
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// adopt makes c a command of its shell, if the quotas allow it.
+func (s *Server) adopt(c *command) *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh, quotas := c.shell, s.opts.Quotas
+	if s.closed || s.shells[sh.id] != sh {
+		return faultAborted()
+	}
+	if sh.commands[c.id] != nil {
+		return &fault{code: codeCommandIDTaken, sender: true, subcode: "w:InvalidParameter",
+			reason: "A command already exists with the command ID specified by the client. "}
+	}
+	operations := 0
+	for _, other := range s.shells {
+		if other.owner == sh.owner {
+			operations += other.operations
+		}
+	}
+	if operations >= quotas.OperationsPerUser {
+		return faultQuota(codeMaxOperations, fmt.Sprintf("The WS-Management service cannot process the request. "+
+			"This user is allowed a maximum number of %d concurrent operations, which has been exceeded. "+
+			"Close existing operations for this user, or raise the quota for this user. ", quotas.OperationsPerUser))
+	}
+	if sh.running >= quotas.ProcessesPerShell {
+		return &fault{code: codeNoQuota, subcode: "w:InternalError", plugin: true,
+			reason: "Not enough quota is available to process this command. "}
+	}
+	sh.commands[c.id] = c
+	sh.operations++
+	sh.running++
+	s.counts.processes++
+	s.counts.running++
+	s.tasks.add(1)
+	return nil
+}
+
+// execute runs the command's program to its end.
+func (s *Server) execute(ctx context.Context, c *command, run program) {
+	defer s.tasks.add(-1)
+	defer c.cancel()
+	code := run(ctx, c.in, c.out.writer(stdout), c.out.writer(stderr))
+	c.in.close()
+	c.mu.Lock()
+	if c.killed {
+		code = exitKilled
+	}
+	c.mu.Unlock()
+	s.mu.Lock()
+	c.shell.running--
+	s.counts.running--
+	s.mu.Unlock()
+	c.out.finish(code)
+	close(c.ended)
+}
+
+// signal answers Signal. Any of the three kills the process; terminate of one that has ended removes the command.
+func (s *Server) signal(x *exchange, m *message) (string, *fault) {
+	sh, release, f := s.use(x, m)
+	if f != nil {
+		return "", f
+	}
+	defer release()
+	c, f := s.find(sh, m)
+	if f != nil {
+		return "", f
+	}
+	name, found := strings.CutPrefix(m.body.child(nsShell, "Code").text(), nsShell+"/signal/")
+	over := false
+	select {
+	case <-c.ended:
+		over = true
+	default:
+	}
+	switch {
+	case !found || (name != "terminate" && name != "ctrl_c" && name != "ctrl_break"):
+		return "", faultSchema("The signal's code is not known.")
+	case over && name != "terminate":
+		return "", faultNotFound("command")
+	case over:
+		s.mu.Lock()
+		delete(sh.commands, c.id)
+		s.mu.Unlock()
+	default:
+		c.kill()
+		<-c.ended
+	}
+	return `<rsp:SignalResponse/>`, nil
+}

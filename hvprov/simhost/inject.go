@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// inject counts an authenticated request, asks what is to go wrong with it, and does what comes before the request is
+// carried out. It tells whether the request is to be carried out.
+func (x *exchange) inject(m *message) bool {
+	s := x.server
+	s.mu.Lock()
+	s.actions[m.action]++
+	nth := s.actions[m.action]
+	s.mu.Unlock()
+	x.entry.ShellID, x.entry.CommandID = strings.ToUpper(m.selectors["ShellId"]), m.commandID()
+	if s.opts.Faults == nil {
+		return true
+	}
+	x.fault = s.opts.Faults(Request{
+		Action: m.action, Nth: nth, Connection: x.conn.number,
+		MessageID: m.id, ShellID: x.entry.ShellID, CommandID: x.entry.CommandID,
+	})
+	x.entry.Fault = x.fault
+	switch x.fault {
+	case FaultDropBefore:
+		_ = x.conn.Close()
+		panic(http.ErrAbortHandler) // ends the connection's goroutine without an answer
+	case FaultUnavailable:
+		x.refuse(http.StatusServiceUnavailable, "told to be unavailable")
+	case FaultUnauthorized:
+		x.conn.forget()
+		x.unauthorized("told to refuse", "")
+	case FaultBusy:
+		x.answerFault(m, faultBusy())
+	case FaultReboot:
+		s.Reboot()
+		panic(http.ErrAbortHandler)
+	default:
+		return true
+	}
+	return false
+}
+
+// spoil does what is to go wrong with the answer of a request that was carried out. It tells whether that was all.
+func (x *exchange) spoil(status int, kind string, body []byte) bool {
+	switch x.fault {
+	case FaultDropAfter:
+		_ = x.conn.Close()
+		panic(http.ErrAbortHandler)
+	case FaultBlackHole:
+		<-x.r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case FaultResetBody, FaultTruncate:
+		x.halve(status, kind, body)
+	case FaultSlowBody:
+		x.w.WriteHeader(status)
+		x.entry.Status, x.entry.BodyOut = status, len(body)
+		for piece := len(body)/16 + 1; len(body) > 0; body = body[min(piece, len(body)):] {
+			_, _ = x.w.Write(body[:min(piece, len(body))])
+			_ = http.NewResponseController(x.w).Flush()
+			if !pause(x.r.Context(), 2*time.Millisecond) {
+				break
+			}
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// halve sends the first half of an answer, and ends the connection then.
+func (x *exchange) halve(status int, kind string, body []byte) {
+	raw, rw, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = fmt.Fprintf(rw, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+		status, http.StatusText(status), kind, len(body))
+	_, _ = rw.Write(body[:len(body)/2])
+	_ = rw.Flush()
+	if x.fault == FaultResetBody {
+		x.conn.reset()
+	}
+	_ = x.conn.Close() // below TLS, so that no orderly end is sent
+	_ = raw.Close()
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
+)
+
+// execPowerShell gives a program that is a real PowerShell with these arguments, and that finds the stand-ins for
+// Hyper-V's modules over this host's state.
+func (s *Server) execPowerShell(args, environment []string) program {
+	return func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
+		modules, err := s.standIn()
+		if err != nil {
+			_, _ = fmt.Fprintf(stderr, "simulated host: %v\r\n", err)
+			return 1
+		}
+		cmd := exec.Command(s.opts.PowerShell, args...)
+		cmd.Dir = filepath.Join(s.dir, "home")
+		cmd.Env = append(s.environment(modules), environment...)
+		return runProcess(ctx, cmd, stdin, stdout, stderr)
+	}
+}
+
+// standIn writes the stand-in modules and the home of the processes, once.
+func (s *Server) standIn() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.modules != "" {
+		return s.modules, nil
+	}
+	modules := filepath.Join(s.dir, "modules")
+	if err := os.MkdirAll(filepath.Join(s.dir, "home"), 0o700); err != nil {
+		return "", err
+	}
+	if err := tests.WriteStandIn(modules); err != nil {
+		return "", err
+	}
+	s.modules = modules
+	return modules, nil
+}
+
+// environment gives what a process on the host sees: nothing of this process's but what the system needs.
+func (s *Server) environment(modules string) []string {
+	home := filepath.Join(s.dir, "home")
+	own := filepath.Join(filepath.Dir(s.opts.PowerShell), "Modules")
+	env := []string{
+		"PSModulePath=" + modules + string(os.PathListSeparator) + own, tests.StateVariable + "=" + s.opts.StateFile,
+		"HOME=" + home, "USERPROFILE=" + home, "TMPDIR=" + home, "TEMP=" + home, "TMP=" + home,
+		"COMPUTERNAME=" + s.hostName, "USERNAME=" + s.opts.Username,
+		"POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_UPDATECHECK=Off", "DOTNET_CLI_TELEMETRY_OPTOUT=1",
+	}
+	for _, name := range []string{"PATH", "LANG", "SystemRoot", "SystemDrive", "ComSpec", "ProgramFiles", "DOTNET_ROOT"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// runProcess runs cmd to its end; the end of ctx kills it with all that it started. Unlike [exec.Cmd] itself it never
+// waits for an input that does not end, nor loses output that is slow to be received.
+func runProcess(ctx context.Context, cmd *exec.Cmd, stdin io.Reader, stdout, stderr io.Writer) int {
+	p, err := startProcess(cmd)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "\r\n"))
+		return 1
+	}
+	var outputs sync.WaitGroup
+	outputs.Go(func() { _, _ = io.Copy(stdout, p.stdout) })
+	outputs.Go(func() { _, _ = io.Copy(stderr, p.stderr) })
+	inputDone := make(chan struct{})
+	go func() {
+		defer close(inputDone)
+		_, _ = io.Copy(p.stdin, stdin)
+		_ = p.stdin.Close()
+	}()
+	exited := make(chan struct{})
+	watcher := make(chan struct{})
+	go func() {
+		defer close(watcher)
+		select {
+		case <-ctx.Done():
+			killTree(cmd) // not yet waited for, so its id cannot be another's
+			_ = p.stdout.Close()
+			_ = p.stderr.Close()
+		case <-exited:
+		}
+	}()
+	outputs.Wait() // all of the output, from what the process started too
+	_ = cmd.Wait()
+	close(exited)
+	<-watcher
+	p.close()
+	if c, ok := stdin.(interface{ close() }); ok {
+		c.close()
+		<-inputDone
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// pipes are the ends of a process's streams that this process holds.
+type pipes struct{ stdin, stdout, stderr *os.File }
+
+func startProcess(cmd *exec.Cmd) (*pipes, error) {
+	var files []*os.File
+	fail := func(err error) (*pipes, error) {
+		for _, f := range files {
+			_ = f.Close()
+		}
+		return nil, err
+	}
+	for range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return fail(err)
+		}
+		files = append(files, r, w)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = files[0], files[3], files[5]
+	setTree(cmd)
+	if err := cmd.Start(); err != nil {
+		return fail(err)
+	}
+	for _, theirs := range []int{0, 3, 5} {
+		_ = files[theirs].Close()
+	}
+	return &pipes{files[1], files[2], files[4]}, nil
+}
+
+func (p *pipes) close() {
+	_ = p.stdin.Close()
+	_ = p.stdout.Close()
+	_ = p.stderr.Close()
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+const soapType = "application/soap+xml;charset=UTF-8"
+
+// exchange is one HTTP request with what becomes of it.
+type exchange struct {
+	server *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	conn   *connection
+	user   string
+	fault  Fault
+	entry  LogEntry
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.tasks.add(1)
+	defer s.tasks.add(-1)
+	s.count(func(c *counts) { c.posts++ })
+	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)}
+	x.entry.Time, x.entry.Connection = s.clock.Now(), x.conn.number
+	defer func() { s.log.add(x.entry) }()
+	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
+	switch {
+	case !pause(r.Context(), s.opts.Latency/2):
+	case r.URL.Path != "/wsman":
+		x.refuse(http.StatusNotFound, "not a path of WinRM")
+	case r.Method != http.MethodPost:
+		x.refuse(http.StatusMethodNotAllowed, "not a POST")
+	default:
+		x.run()
+	}
+}
+
+// run authenticates the request, opens it and carries it out.
+func (x *exchange) run() {
+	limit := x.server.opts.Quotas.EnvelopeBytes
+	body, err := io.ReadAll(io.LimitReader(x.r.Body, int64(2*limit+1)))
+	x.entry.BodyIn = len(body)
+	if err != nil {
+		x.entry.Note = "the request's body broke off: " + err.Error()
+		return
+	}
+	if len(body) > 2*limit {
+		x.w.Header().Set("Connection", "close")
+		x.refuse(http.StatusRequestEntityTooLarge, "the body is beyond twice the greatest envelope")
+		return
+	}
+	anonymous := x.r.Header.Get("Wsmanidentify") == "unauthenticated"
+	if !anonymous && !x.authenticate(body) {
+		return
+	}
+	x.entry.User = x.user
+	if !anonymous {
+		if body = x.open(body); body == nil {
+			return
+		}
+	}
+	var m *message
+	var f *fault
+	if len(body) > limit {
+		m, f = &message{}, faultEnvelopeSize(len(body), limit)
+	} else {
+		m, f = parseMessage(body, x.server.opts.Quotas)
+	}
+	x.entry.Action, x.entry.MessageID = m.action, m.id
+	if anonymous && m.action != ActionIdentify {
+		x.unauthorized("only Identify is answered to whom is not authenticated", "")
+		return
+	}
+	if f != nil {
+		x.answerFault(m, f)
+		return
+	}
+	if x.inject(m) {
+		x.dispatch(m)
+	}
+}
+
+// answerFault sends f as the answer to m.
+func (x *exchange) answerFault(m *message, f *fault) {
+	x.server.count(func(c *counts) { c.faults++ })
+	x.entry.FaultCode = f.code
+	x.send(http.StatusInternalServerError, replyFault(m, f, x.server.hostName))
+}
+
+// send answers with an envelope, sealed if the request was, unless the fault that is due has it end otherwise.
+func (x *exchange) send(status int, body []byte) {
+	kind := soapType
+	if x.entry.Sealed {
+		kind, body = sealedType, seal(x.conn.session, body)
+	}
+	if !pause(x.r.Context(), x.server.opts.Latency/2) {
+		return
+	}
+	x.w.Header().Set("Content-Type", kind)
+	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	if x.spoil(status, kind, body) {
+		return
+	}
+	x.entry.Status, x.entry.BodyOut = status, len(body)
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(body) // a client that has gone does not matter here
+}
+
+// refuse answers with a status alone.
+func (x *exchange) refuse(status int, note string) {
+	x.entry.Status, x.entry.Note = status, note
+	x.w.Header().Set("Content-Length", "0")
+	x.w.WriteHeader(status)
+}
+
+// pause waits for d, and tells whether ctx is still good.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package simhost is a simulated Hyper-V host: a WSMan server on loopback that speaks real WinRM, keeps a real
+// host's quotas and faults, and holds its virtual machines in a state file.
+//
+// Any WinRM client can use it. It authenticates with Basic and NTLM (sealed or over TLS), runs shells and commands,
+// answers long polls, and blocks a process whose output nobody receives. A command that starts the agent of this
+// project is run by a real PowerShell where [Options.PowerShell] names one, and is answered in Go elsewhere, over the
+// same state file. Everything that a client did can be read from [Server.Counters] and [Server.Log].
+package simhost
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// Server is a running simulated host. Its methods may be called from any goroutine.
+type Server struct {
+	opts     Options
+	clock    Clock
+	host     *http.Server
+	listener net.Listener
+	caPEM    []byte
+	certHash []byte // of the certificate, for channel bindings
+	hostName string
+	dir      string // the server's own temporary folder
+	store    *hyperv.Store
+
+	base  context.Context // ends with the server
+	stop  context.CancelFunc
+	tasks group // handlers, connections, processes, clean-ups
+
+	mu        sync.Mutex
+	shells    map[string]*shell
+	closed    bool
+	modules   string                 // folder of the stand-in modules, once written
+	actions   map[string]int         // requests by action, for Request.Nth
+	conns     map[*connection]bool   // open ones
+	connCount int                    // ever accepted
+	log       journal                // has a lock of its own
+	counts    counts                 // guarded by mu
+	accounts  map[string]credentials // by lower-case name
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Start makes a simulated host that serves until [Server.Close].
+func Start(opts Options) (*Server, error) {
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("simulated host: %w", err)
+	}
+	s := &Server{
+		opts: opts, clock: opts.Clock, shells: map[string]*shell{}, hostName: "SIMHOST",
+		actions: map[string]int{}, conns: map[*connection]bool{}, accounts: opts.credentials(),
+	}
+	s.base, s.stop = context.WithCancel(context.Background())
+	if err := s.start(); err != nil {
+		s.stop()
+		return nil, errors.Join(fmt.Errorf("simulated host: %w", err), s.removeFiles())
+	}
+	return s, nil
+}
+
+func (s *Server) start() error {
+	var err error
+	if s.dir, err = os.MkdirTemp("", "hypervvm-simhost-"); err != nil {
+		return err
+	}
+	if s.opts.StateFile == "" {
+		s.opts.StateFile = filepath.Join(s.dir, "state.json")
+	}
+	if s.opts.StateFile, err = filepath.Abs(s.opts.StateFile); err != nil {
+		return err
+	}
+	if err = s.openState(); err != nil {
+		return err
+	}
+	tcp, err := net.Listen("tcp", s.opts.Addr)
+	if err != nil {
+		return err
+	}
+	s.listener = &listener{Listener: tcp, server: s}
+	serving := s.listener
+	if !s.opts.PlainHTTP {
+		cert, err := newCertificate(time.Now())
+		if err != nil {
+			return errors.Join(err, tcp.Close())
+		}
+		s.caPEM, s.certHash = cert.pem, cert.hash
+		serving = tls.NewListener(s.listener, &tls.Config{
+			Certificates: []tls.Certificate{cert.pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	}
+	s.host = &http.Server{
+		Handler: http.HandlerFunc(s.serve), ConnContext: connContext, ConnState: s.connState,
+		ErrorLog: discardLog, BaseContext: func(net.Listener) context.Context { return s.base },
+		ReadHeaderTimeout: time.Minute,
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // WinRM is HTTP/1.1 only
+	}
+	s.tasks.run(func() { _ = s.host.Serve(serving) })
+	return nil
+}
+
+// Address gives the IP address that the server listens on.
+func (s *Server) Address() string { return s.tcpAddr().IP.String() }
+
+// Port gives the TCP port that the server listens on.
+func (s *Server) Port() int { return s.tcpAddr().Port }
+
+// URL gives the address that a WinRM client posts to.
+func (s *Server) URL() string {
+	scheme := "https"
+	if s.opts.PlainHTTP {
+		scheme = "http"
+	}
+	return scheme + "://" + net.JoinHostPort(s.Address(), strconv.Itoa(s.Port())) + "/wsman"
+}
+
+func (s *Server) tcpAddr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
+
+// CACertPEM gives the certificate that a client has to trust, or nil for a server on plain HTTP.
+func (s *Server) CACertPEM() []byte { return append([]byte(nil), s.caPEM...) }
+
+// Username gives the name of the account that [Options] asked for.
+func (s *Server) Username() string { return s.opts.Username }
+
+// Password gives the password of that account.
+func (s *Server) Password() string { return s.opts.Password }
+
+// StateFile gives the path of the file that holds the host's virtual machines.
+func (s *Server) StateFile() string { return s.opts.StateFile }
+
+// Reboot does what a restart of the host does: every connection breaks, every process and shell is gone.
+// The server then serves again at once.
+func (s *Server) Reboot() {
+	s.dropConnections()
+	s.dropShells()
+}
+
+// Close ends the server: it kills the processes that it started, waits for its goroutines, and removes what it made
+// for itself. A state file that [Options] named stays. Further calls do nothing.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.stop()
+		err := s.host.Close()
+		s.dropConnections()
+		s.dropShells()
+		s.tasks.wait()
+		s.closeErr = errors.Join(err, s.removeFiles())
+	})
+	return s.closeErr
+}
+
+func (s *Server) removeFiles() error {
+	if s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}
+
+func (s *Server) dropConnections() {
+	s.mu.Lock()
+	open := make([]*connection, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"context"
+	"io"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/simagent"
+)
+
+// Store gives access to the virtual machines of the host, and to how its cmdlets behave.
+func (s *Server) Store() *hyperv.Store { return s.store }
+
+func (s *Server) openState() error {
+	var err error
+	s.store, err = hyperv.Open(s.opts.StateFile)
+	return err
+}
+
+// simulateAgent is the program that answers the agent's session without a PowerShell.
+func (s *Server) simulateAgent(info protocol.BootstrapInfo) program {
+	return func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
+		return simagent.Run(ctx, info, s.opts.StateFile, stdin, stdout, stderr)
+	}
+}

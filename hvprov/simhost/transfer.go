@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// dispatch carries a request out and answers it.
+func (x *exchange) dispatch(m *message) {
+	s := x.server
+	var body string
+	var f *fault
+	resource := uriCmd
+	if m.action == ActionGet || m.action == ActionEnumerate {
+		resource = uriShell
+	}
+	switch {
+	case m.action == ActionIdentify:
+		x.send(http.StatusOK, identify(x.user != ""))
+		return
+	case actions[m.actionURI] == "":
+		f = faultAction(m.actionURI)
+	case m.resource != resource && m.resource != uriCmd:
+		f = faultResource(m.resource)
+	default:
+		body, f = s.carryOut(x, m)
+	}
+	switch {
+	case x.r.Context().Err() != nil: // nobody is there to answer
+		x.entry.Note = "the client has gone"
+		panic(http.ErrAbortHandler)
+	case f != nil:
+		x.answerFault(m, f)
+	default:
+		x.send(http.StatusOK, reply(m, body))
+	}
+}
+
+func (s *Server) carryOut(x *exchange, m *message) (string, *fault) {
+	switch m.action {
+	case ActionCreate:
+		return s.create(x, m)
+	case ActionCommand:
+		return s.command(x, m)
+	case ActionSend:
+		return s.send(x, m)
+	case ActionReceive:
+		return s.receive(x, m)
+	case ActionSignal:
+		return s.signal(x, m)
+	case ActionDelete:
+		sh, release, f := s.use(x, m)
+		if f != nil {
+			return "", f
+		}
+		defer release()
+		s.drop(sh)
+		return "", nil
+	case ActionGet:
+		sh, release, f := s.use(x, m)
+		if f != nil {
+			return "", f
+		}
+		defer release()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return sh.xml(s.clock.Now()), nil
+	case ActionEnumerate:
+		return s.enumerate(x), nil
+	}
+	return "", &fault{code: codeNoDisconnect, sender: true, subcode: "w:UnsupportedFeature",
+		reason: "The shell does not support disconnect or reconnect. "}
+}
+
+// enumerate lists the user's shells, in one answer.
+func (s *Server) enumerate(x *exchange) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var own []*shell
+	for _, sh := range s.shells {
+		if sh.owner == x.user {
+			own = append(own, sh)
+		}
+	}
+	slices.SortFunc(own, func(a, b *shell) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id)) })
+	var b strings.Builder
+	fmt.Fprintf(&b, `<n:EnumerateResponse xmlns:n=%q><n:EnumerationContext/><w:Items>`, nsEnum)
+	for _, sh := range own {
+		b.WriteString(sh.xml(s.clock.Now()))
+	}
+	b.WriteString(`</w:Items><w:EndOfSequence/></n:EnumerateResponse>`)
+	return b.String()
+}
+
+// send answers Send: input for a process. It is carried out whole or not at all: fault 170 says that the process has not
+// read what was sent before and nothing was taken; a time-out, that all was taken and not all of it is read yet.
+func (s *Server) send(x *exchange, m *message) (string, *fault) {
+	sh, release, f := s.use(x, m)
+	if f != nil {
+		return "", f
+	}
+	defer release()
+	c, f := s.find(sh, m)
+	if f != nil {
+		return "", f
+	}
+	var data []byte
+	end := false
+	for i := range m.body.Children {
+		e := &m.body.Children[i]
+		if e.XMLName.Local != "Stream" || e.attr("Name") != "stdin" {
+			return "", faultSchema("Send takes streams named stdin.")
+		}
+		piece, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Text), ""))
+		if err != nil {
+			return "", faultSchema("The content of a stream is not base64.")
+		}
+		data, end = append(data, piece...), end || isTrue(e.attr("End"))
+	}
+	late := make(chan struct{})
+	defer s.clock.AfterFunc(m.timeout, func() { close(late) })()
+	select {
+	case c.sending <- struct{}{}:
+		defer func() { <-c.sending }()
+	case <-late:
+		return "", faultBusy()
+	case <-x.r.Context().Done():
+		return "", faultAborted()
+	}
+	for taken := false; ; {
+		full, closed, changed := c.in.state()
+		switch {
+		case !taken && closed:
+			return "", &fault{code: codePipeClosed, subcode: "w:InternalError", reason: "The pipe is being closed. "}
+		case !taken && !full:
+			c.in.put(data, end && !c.console)
+			taken = true
+			continue
+		case !full || closed && taken:
+			return `<rsp:SendResponse/>`, nil
+		}
+		select {
+		case <-changed:
+		case <-late:
+			if !taken {
+				return "", faultBusy()
+			}
+			return "", faultTimedOut()
+		case <-sh.gone:
+			return "", faultAborted()
+		case <-x.r.Context().Done():
+			return "", faultAborted()
+		}
+	}
+}
