@@ -4,16 +4,31 @@ package winrm
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
+	"net"
+	"sync/atomic"
+	"time"
 
 	masterzen "github.com/masterzen/winrm"
 )
 
-// Client talks to one host. Its methods may be called from several goroutines.
+// Client talks to one host. Its methods, and those of what it makes, may be called from several goroutines.
+//
+// A client whose credentials were refused answers every later request with that same error and sends nothing: make a new one
+// to try again.
 type Client struct {
-	cfg    Config
-	url    string
-	params *masterzen.Parameters
+	cfg       Config
+	url       string
+	params    *masterzen.Parameters
+	tls       *tls.Config
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	lanes     *pool
+	admission *admission
+
+	idleUnchecked time.Duration
+	pause         func(ctx context.Context, attempt int) error
+
+	requests, connections, sent, received atomic.Int64
 }
 
 // Stats are counts since the client was made.
@@ -32,25 +47,40 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, url: cfg.url(), params: masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize)}, nil
+	c := &Client{
+		cfg:           cfg,
+		url:           cfg.url(),
+		params:        masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize),
+		tls:           cfg.tlsConfig(),
+		dial:          cfg.Dial,
+		lanes:         &pool{places: make(chan struct{}, cfg.MaxConnections)},
+		admission:     newAdmission(),
+		idleUnchecked: idleUnchecked,
+		pause:         pause,
+	}
+	if c.dial == nil {
+		c.dial = new(net.Dialer).DialContext
+	}
+	return c, nil
 }
 
-// Close closes idle connections.
-func (c *Client) Close() {}
+// Close closes idle connections. Requests under way go on; later ones still work, on connections that are not kept.
+func (c *Client) Close() { c.lanes.drop(true) }
 
 // Stats returns the counts so far.
-func (c *Client) Stats() Stats { return Stats{} }
-
-func (c *Client) do(ctx context.Context, action, envelope string) ([]byte, error) {
-	return nil, errors.New("not yet")
+func (c *Client) Stats() Stats {
+	return Stats{
+		Requests:      c.requests.Load(),
+		Connections:   c.connections.Load(),
+		BytesSent:     c.sent.Load(),
+		BytesReceived: c.received.Load(),
+	}
 }
 
+// pieceSize is the number of bytes that fit one envelope: base64 makes four of three, and headers take the rest.
 func (c *Client) pieceSize() int { return (c.cfg.EnvelopeSize - 2000) / 4 * 3 }
 
-func (c *Client) malformed(action string, err error) error {
-	return &TransportError{Op: action, Host: c.cfg.host(), Err: err}
-}
+// maxAnswer bounds what is read of one answer. Hosts keep to the envelope size that was asked for; sealing adds little.
+func (c *Client) maxAnswer() int64 { return int64(max(8<<20, 4*c.cfg.EnvelopeSize)) }
 
-func (c *Client) transport(action string, err error) error {
-	return &TransportError{Op: action, Host: c.cfg.host(), Err: err}
-}
+func (c *Client) answerLimit() time.Duration { return c.cfg.OperationTimeout + beyondOperation }

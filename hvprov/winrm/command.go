@@ -40,7 +40,7 @@ func (c *Command) ID() string { return c.id }
 // When it fails, some of the data may have been delivered: a Send whose answer was lost is not repeated.
 func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 	if err := acquire(ctx, c.sending); err != nil {
-		return c.shell.client.transport(actionSend, err)
+		return c.shell.client.wrap(ctx, actionSend, err)
 	}
 	defer release(c.sending)
 
@@ -49,7 +49,7 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 		piece := data[:min(len(data), client.pieceSize())]
 		data = data[len(piece):]
 		message := masterzen.NewSendInputRequest(client.url, c.shell.id, c.id, piece, end && len(data) == 0, client.params)
-		_, err := client.do(ctx, actionSend, message.String())
+		err := client.do(ctx, actionSend, message.String(), nil)
 		// The host took the data and did not find the time to say so.
 		if err != nil && !isFault(err, codeOperationTimedOut) {
 			return err
@@ -63,33 +63,41 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 func (c *Command) Receive(ctx context.Context) (Output, error) {
 	client := c.shell.client
 	if err := acquire(ctx, c.receiving); err != nil {
-		return Output{}, client.transport(actionReceive, err)
+		return Output{}, client.wrap(ctx, actionReceive, err)
 	}
 	defer release(c.receiving)
 
 	message := masterzen.NewGetOutputRequest(client.url, c.shell.id, c.id, "stdout stderr", client.params)
-	answer, err := client.do(ctx, actionReceive, message.String())
-	switch {
-	case isFault(err, codeOperationTimedOut):
+	var output Output
+	err := client.do(ctx, actionReceive, message.String(), func(answer []byte) (err error) {
+		output, err = parseOutput(answer)
+		return err
+	})
+	if isFault(err, codeOperationTimedOut) {
 		return Output{}, nil
-	case err != nil:
-		return Output{}, err
-	case !bytes.Contains(answer, []byte("ReceiveResponse")):
-		return Output{}, client.malformed(actionReceive, errors.New("the answer holds no output"))
+	}
+	return output, err
+}
+
+func parseOutput(answer []byte) (Output, error) {
+	// Without this an answer of another kind would pass for a silent poll, and the caller would poll on for ever.
+	if !bytes.Contains(answer, []byte("ReceiveResponse")) {
+		return Output{}, errors.New("the answer holds no output")
 	}
 	var stdout, stderr bytes.Buffer
 	done, code, err := masterzen.ParseSlurpOutputErrResponse(string(answer), &stdout, &stderr)
 	if err != nil {
-		return Output{}, client.malformed(actionReceive, err)
+		return Output{}, err
 	}
-	return Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec // hosts write the same 32 bits with or without sign
+	// Hosts write the same 32 bits with or without a sign.
+	return Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec
 }
 
 // Terminate ends the command. A command that has ended already is no error. Windows wants it for every command, also after
 // its end.
 func (c *Command) Terminate(ctx context.Context) error {
 	client := c.shell.client
-	_, err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.url, c.shell.id, c.id, client.params).String())
+	err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.url, c.shell.id, c.id, client.params).String(), nil)
 	if errors.Is(err, ErrShellLost) {
 		return nil
 	}

@@ -3,11 +3,9 @@
 package winrm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 )
 
@@ -72,6 +70,7 @@ type TransportError struct {
 	// Err is the cause; it is the context's error where the context ended.
 	Err error
 
+	byContext   bool // the caller's context ended
 	unreachable bool // no request was sent
 	busy        bool // the host's HTTP layer said that it has no capacity
 	permanent   bool // repeating cannot help
@@ -86,20 +85,18 @@ func (e *TransportError) Error() string {
 func (e *TransportError) Unwrap() error { return e.Err }
 
 // Is tells whether the error is of class ErrConnectionLost, ErrUnreachable, ErrBusy or ErrTimeout. An error made by the end
-// of the context is none of the first three.
+// of the caller's context is none of the first three.
 func (e *TransportError) Is(target error) bool {
-	byContext := errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded)
 	switch target {
 	case ErrConnectionLost:
-		return !byContext
+		return !e.byContext
 	case ErrUnreachable:
-		return e.unreachable && !byContext
+		return e.unreachable && !e.byContext
 	case ErrBusy:
-		return e.busy
+		return e.busy && !e.byContext
 	case ErrTimeout:
 		var n net.Error
-		return errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, os.ErrDeadlineExceeded) ||
-			errors.As(e.Err, &n) && n.Timeout()
+		return errors.As(e.Err, &n) && n.Timeout() // context.DeadlineExceeded and os.ErrDeadlineExceeded are such
 	}
 	return false
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf16"
 
@@ -40,16 +41,15 @@ func (c *Client) CreateShell(ctx context.Context, options ShellOptions) (*Shell,
 	if options.IdleTimeout == 0 {
 		options.IdleTimeout = DefaultIdleTimeout
 	}
-	answer, err := c.do(ctx, actionCreate, createEnvelope(c.url, c.params, options))
+	var id string
+	err := c.do(ctx, actionCreate, createEnvelope(c.url, c.params, options), func(answer []byte) (err error) {
+		if id, err = masterzen.ParseOpenShellResponse(string(answer)); err != nil {
+			return err
+		}
+		return checkID(id)
+	})
 	if err != nil {
 		return nil, err
-	}
-	id, err := masterzen.ParseOpenShellResponse(string(answer))
-	if err == nil && id == "" {
-		err = errors.New("the answer names no shell")
-	}
-	if err != nil {
-		return nil, c.malformed(actionCreate, err)
 	}
 	return &Shell{client: c, id: id}, nil
 }
@@ -65,20 +65,19 @@ func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error)
 	}
 	c := s.client
 	id := newID()
-	answer, err := c.do(ctx, actionCommand, commandEnvelope(c.url, c.params, s.id, id, commandLine))
-	var fault *FaultError
-	switch {
-	case errors.As(err, &fault) && fault.Code == codeCommandIDConflict:
-		return newCommand(s, id), nil
-	case err != nil:
+	err := c.do(ctx, actionCommand, commandEnvelope(c.url, c.params, s.id, id, commandLine), func(answer []byte) error {
+		got, err := masterzen.ParseExecuteCommandResponse(string(answer))
+		if err != nil {
+			return err
+		}
+		if err := checkID(got); err != nil {
+			return err
+		}
+		id = got // Windows takes the identifier that was asked for; others are allowed not to
+		return nil
+	})
+	if err != nil && !isFault(err, codeCommandIDConflict) {
 		return nil, err
-	}
-	got, err := masterzen.ParseExecuteCommandResponse(string(answer))
-	if err != nil {
-		return nil, c.malformed(actionCommand, err)
-	}
-	if got != "" {
-		id = got
 	}
 	return newCommand(s, id), nil
 }
@@ -86,9 +85,17 @@ func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error)
 // Delete closes the shell and ends whatever runs in it. A shell that is gone already is no error.
 func (s *Shell) Delete(ctx context.Context) error {
 	c := s.client
-	_, err := c.do(ctx, actionDelete, masterzen.NewDeleteShellRequest(c.url, s.id, c.params).String())
+	err := c.do(ctx, actionDelete, masterzen.NewDeleteShellRequest(c.url, s.id, c.params).String(), nil)
 	if errors.Is(err, ErrShellLost) {
 		return nil
 	}
 	return err
+}
+
+// checkID refuses what cannot be the name of a shell or command; the builders write names into envelopes as they are.
+func checkID(id string) error {
+	if id == "" || len(id) > 128 || strings.ContainsAny(id, "<>&\"'") {
+		return fmt.Errorf("%q is not the name of a shell or command", id)
+	}
+	return nil
 }
