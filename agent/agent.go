@@ -22,6 +22,20 @@ var entry []byte
 // libOrder is the order in which the files are read: variables first, so that no function meets one that is not set.
 var libOrder = []string{
 	"Version.ps1",
+	"Text.ps1",
+	"Output.ps1",
+	"Definition.ps1",
+	"Host.ps1",
+	"Manifest.ps1",
+	"Inventory.ps1",
+	"Check.ps1",
+	"Job.ps1",
+	"Undo.ps1",
+	"Copy.ps1",
+	"Provision.ps1",
+	"Update.ps1",
+	"Remove.ps1",
+	"Session.ps1",
 }
 
 // Bundle gives the agent as one text: functions and constants only, so that dot-sourcing it does nothing yet. Calling

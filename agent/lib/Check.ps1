@@ -1,0 +1,100 @@
+# The dry run: what stands in a definition's way on this host.
+
+function Get-JobFinding {
+    # Gives the findings in the order in which a user would meet them. Call it within @( ). Machine is what Get-AgentHost
+    # gave; Unknown names the fields that will have a value later.
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Machine,
+        [Parameter(Mandatory)] $Definition,
+        [AllowEmptyString()] [string] $VMId = '',
+        [AllowEmptyCollection()] [string[]] $Unknown = @(),
+        [AllowNull()] $Settings
+    )
+
+    $fields = $Definition.Fields
+    if ($fields.Contains('vm_name')) { Find-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
+    if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
+        Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name']
+    }
+    if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
+        Find-SwitchFinding -Machine $Machine -Name $fields['switch_name']
+    }
+    if ($fields.Contains('gb_ram') -and $fields['gb_ram'] * 1GB -gt $Machine.MemoryCapacity) {
+        $size = Format-AgentNumber -Value ([System.Math]::Floor($Machine.MemoryCapacity / 1GB))
+        New-JobFinding -Field 'gb_ram' -Code 'memory' -Message "host $($Machine.Name) has $size GiB of memory in all" -Remedy 'ask for less'
+    }
+    if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
+        New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy 'ask for less' `
+            -Message "host $($Machine.Name) has $($Machine.LogicalProcessorCount) logical processors"
+    }
+    if ($fields['vm_clustered'] -eq $true -and -not (Get-AgentCluster -Context $Context)) {
+        New-JobFinding -Field 'vm_clustered' -Code 'cluster' -Message "host $($Machine.Name) is not a member of a failover cluster" `
+            -Remedy 'set vm_clustered to false, or use a clustered host'
+    }
+}
+
+function New-JobFinding {
+    param(
+        [Parameter(Mandatory)] [string] $Field,
+        [Parameter(Mandatory)] [string] $Code,
+        [Parameter(Mandatory)] [string] $Message,
+        [Parameter(Mandatory)] [string] $Remedy,
+        [string] $VMId = ''
+    )
+
+    $finding = [ordered]@{ field = $Field; severity = 'error'; code = $Code; message = $Message; remedy = $Remedy }
+    if ($VMId) { $finding['vm_id'] = $VMId }
+    return $finding
+}
+
+function Find-NameFinding {
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Name, [AllowEmptyString()] [string] $VMId)
+
+    $holder = Find-HostName -Name $Name -ExceptId $VMId
+    if ($null -eq $holder) { return }
+    $id = $holder.Id.ToString()
+    New-JobFinding -Field 'vm_name' -Code 'name_taken' -VMId $id `
+        -Message "a virtual machine named '$($holder.Name)' already exists on host $($Machine.Name) (id $id)" `
+        -Remedy 'choose another name, or import the existing virtual machine'
+}
+
+function Find-ImageFinding {
+    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
+
+    $names = @(Get-AgentImage -Folder $Folder | ForEach-Object -Process { $_.BaseName })
+    foreach ($known in $names) { if (Test-SameName -Left $known -Right $Name) { return } }
+    $remedy = 'put a .vhdx file into that folder'
+    if ($names.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', $names) }
+    New-JobFinding -Field 'image_name' -Code 'image_missing' -Message "image '$Name' was not found in $Folder" -Remedy $remedy
+}
+
+function Find-SwitchFinding {
+    param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name)
+
+    $names = [string[]]@(Get-VMSwitch | ForEach-Object -Process { $_.Name })
+    [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
+    $known = [string]::Join(', ', $names)
+    if ($names.Count -eq 0) {
+        New-JobFinding -Field 'switch_name' -Code 'switch_missing' -Message "host $($Machine.Name) has no virtual switch" -Remedy 'create one with New-VMSwitch'
+    } elseif ($Name) {
+        foreach ($candidate in $names) { if (Test-SameName -Left $candidate -Right $Name) { return } }
+        New-JobFinding -Field 'switch_name' -Code 'switch_missing' -Remedy "use one of: $known" `
+            -Message "virtual switch '$Name' does not exist on host $($Machine.Name)"
+    } elseif ($names.Count -gt 1) {
+        New-JobFinding -Field 'switch_name' -Code 'switch_ambiguous' -Remedy "set switch_name to one of: $known" `
+            -Message "host $($Machine.Name) has $($names.Count) virtual switches and none was named"
+    }
+}
+
+function Get-AgentCheck {
+    # Answers the request of that name.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
+
+    $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition') -Partial
+    $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition `
+            -VMId (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant() `
+            -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
+            -Settings (Get-AgentProperty -Value $Request -Name 'settings'))
+    return [ordered]@{ findings = [object[]]$findings }
+}

@@ -1,0 +1,117 @@
+# Reading a job definition, and holding it to what this agent can do.
+
+function Read-ProvisioningJobDefinition {
+    # Gives the definition within text that came through the pipeline, line by line or in one piece; without any, within
+    # what standard input holds.
+    param([AllowNull()] [AllowEmptyCollection()] [object[]] $InputObject)
+
+    $pieces = New-Object -TypeName System.Collections.ArrayList
+    foreach ($piece in @($InputObject)) {
+        if ($null -eq $piece) { continue }
+        if ($piece -is [string]) { $null = $pieces.Add($piece) } else { $null = $pieces.Add((ConvertTo-AgentJson -Value $piece)) }
+    }
+    $text = [string]::Join("`n", $pieces.ToArray())
+    if ([string]::IsNullOrWhiteSpace($text) -and [System.Console]::IsInputRedirected) { $text = [System.Console]::In.ReadToEnd() }
+    if ([string]::IsNullOrWhiteSpace($text)) {
+        throw (New-AgentError -Code 'invalid_definition' -Message 'no job definition was given' `
+                -Remedy 'pipe one in (Get-Content job.json | .\Invoke-ProvisioningJob.ps1) or give it on standard input')
+    }
+    try {
+        $value = ConvertFrom-AgentJson -Text $text.TrimStart([char]0xFEFF)
+    } catch {
+        throw (New-AgentError -Code 'invalid_definition' -Message "the job definition cannot be read: $($_.Exception.Message)")
+    }
+    return ConvertTo-JobDefinition -Value $value
+}
+
+function ConvertTo-JobDefinition {
+    # Gives a definition as a table: Operation, and Fields in their order. Partial is for a dry run, where fields may
+    # still lack.
+    param([Parameter(Mandatory)] [AllowNull()] $Value, [switch] $Partial)
+
+    if ($Value -isnot [System.Management.Automation.PSCustomObject]) {
+        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition is not a JSON object')
+    }
+    Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
+    $operation = Get-AgentProperty -Value $Value -Name 'operation'
+    if (@('provision', 'update', 'delete') -cnotcontains $operation) {
+        throw (New-AgentError -Code 'invalid_definition' -Message "the job definition's operation must be one of: provision, update, delete")
+    }
+    $given = Get-AgentProperty -Value $Value -Name 'fields'
+    if ($given -isnot [System.Management.Automation.PSCustomObject]) {
+        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition has no fields')
+    }
+    $fields = [ordered]@{}
+    foreach ($property in $given.PSObject.Properties) {
+        if ($null -eq $property.Value) { continue }
+        Assert-JobField -Name $property.Name -Value $property.Value
+        $fields[$property.Name] = $property.Value
+    }
+    if ($operation -eq 'provision' -and -not $Partial) {
+        foreach ($name in 'vm_name', 'image_name', 'gb_ram', 'cpu_cores') {
+            if (-not $fields.Contains($name)) {
+                throw (New-AgentError -Code 'invalid_definition' -Message "the job definition lacks field '$name'" -Field $name)
+            }
+        }
+    }
+    return @{ Operation = $operation; Fields = $fields }
+}
+
+function Assert-JobSchema {
+    param([AllowNull()] $Schema)
+
+    $id = Get-AgentProperty -Value $Schema -Name 'id'
+    $version = Get-AgentProperty -Value $Schema -Name 'version'
+    if ($id -isnot [string] -or [string]::IsNullOrWhiteSpace($id) -or -not (Test-WholeNumber -Value $version)) {
+        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition does not name its schema by id and version')
+    }
+    if ($id -cne $script:AgentSchemaId -or $script:AgentSchemaVersions -notcontains $version) {
+        $versions = [string]::Join(', ', $script:AgentSchemaVersions)
+        throw (New-AgentError -Code 'schema_mismatch' `
+                -Message "the job definition is for schema $id version $version, and this agent knows $($script:AgentSchemaId) version $versions" `
+                -Remedy 'use a client and an agent of the same release')
+    }
+}
+
+function Assert-JobField {
+    # Refuses a value of the wrong type, or one that could reach beyond its place. Fields that are not the agent's pass.
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
+
+    $wants = ''
+    switch -CaseSensitive ($Name) {
+        'vm_name' { if (-not (Test-FileName -Value $Value)) { $wants = 'a name of 1 to 100 characters that can name a file' } }
+        'image_name' { if (-not (Test-FileName -Value $Value)) { $wants = 'a name of 1 to 100 characters that can name a file' } }
+        'os_family' { if (@('windows', 'linux') -cnotcontains $Value) { $wants = 'one of: windows, linux' } }
+        'power_state' { if (@('running', 'off') -cnotcontains $Value) { $wants = 'one of: running, off' } }
+        'gb_ram' { if (-not (Test-Number -Value $Value) -or $Value -le 0) { $wants = 'a number above 0' } }
+        'cpu_cores' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 1) { $wants = 'a whole number of 1 or more' } }
+        'vlan_id' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 0 -or $Value -gt 4094) { $wants = 'a whole number from 0 to 4094' } }
+        'vm_clustered' { if ($Value -isnot [bool]) { $wants = 'true or false' } }
+        'switch_name' { if ($Value -isnot [string]) { $wants = 'text' } }
+        'notes' { if ($Value -isnot [string]) { $wants = 'text' } }
+    }
+    if ($wants) {
+        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' must be $wants" -Field $Name)
+    }
+}
+
+function Test-Number {
+    param([AllowNull()] $Value)
+
+    return $Value -is [int] -or $Value -is [long] -or $Value -is [decimal] -or $Value -is [double]
+}
+
+function Test-WholeNumber {
+    param([AllowNull()] $Value)
+
+    return (Test-Number -Value $Value) -and $Value -eq [System.Math]::Truncate([double]$Value) -and [System.Math]::Abs([double]$Value) -lt 1000000000
+}
+
+function Test-FileName {
+    # Tells whether text names one file in the folder that it is joined to, on every file system of Windows.
+    param([AllowNull()] $Value)
+
+    return $Value -is [string] -and $Value.Length -ge 1 -and $Value.Length -le 100 -and
+    $Value -notmatch '[\x00-\x1f\x7f\\/:*?"<>|]' -and $Value -notmatch '^[ .]|[ .]\z' -and
+    $Value -notmatch '^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\z'
+}

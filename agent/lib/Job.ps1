@@ -1,0 +1,132 @@
+# One job from its beginning to its result.
+
+function New-AgentJob {
+    # Gives the record of a job, which the reader of requests and the job's own runspace share.
+    param(
+        [Parameter(Mandatory)] [string] $Id,
+        [Parameter(Mandatory)] $Definition,
+        [AllowEmptyString()] [string] $VMId = '',
+        [AllowEmptyCollection()] [string[]] $Changed = @(),
+        [AllowEmptyCollection()] [string[]] $SecretNames = @(),
+        [bool] $AllowPowerCycle = $false,
+        [AllowNull()] $Settings
+    )
+
+    # The longest first: one secret may be part of another. Very short text would strike out innocent words.
+    $secrets = @($SecretNames | Where-Object -FilterScript { $Definition.Fields[$_] -is [string] -and $Definition.Fields[$_].Length -ge 4 } |
+            ForEach-Object -Process { $Definition.Fields[$_] } | Sort-Object -Property Length -Descending)
+    return [hashtable]::Synchronized(@{
+            Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
+            SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
+            Gate = (New-Object -TypeName System.Object); State = 'waiting'; Cancel = $false; Committed = $false; Outcome = ''
+            Seq = 0; Lines = (New-Object -TypeName System.Collections.ArrayList)
+            Steps = @(); Step = ''; Message = ''; Made = (New-JobJournal)
+            Undone = (New-Object -TypeName System.Collections.ArrayList); Left = (New-Object -TypeName System.Collections.ArrayList)
+        })
+}
+
+function Assert-JobGoesOn {
+    param([Parameter(Mandatory)] $Job)
+
+    if ($Job.Cancel -and -not $Job.Committed) { throw (New-AgentError -Code 'cancelled' -Message 'the job was cancelled') }
+}
+
+function Enter-JobStep {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Message)
+
+    Assert-JobGoesOn -Job $Job
+    $Job.Step = $Name
+    Write-JobEvent -Context $Context -Job $Job -Kind 'step' -Message $Message `
+        -More ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
+}
+
+function Invoke-AgentJob {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
+
+    $job = $Argument
+    if (-not (Set-JobState -Job $job -From 'waiting' -To 'running')) { return }
+    $failure = $null
+    try {
+        # The operations give nothing back, so what comes through the pipeline is what the host's cmdlets warn of.
+        Invoke-JobOperation -Context $Context -Job $job 3>&1 | ForEach-Object -Process {
+            if ($_ -is [System.Management.Automation.WarningRecord]) { Write-JobEvent -Context $Context -Job $job -Kind 'warning' -Message $_.Message }
+        }
+    } catch {
+        $failure = ConvertTo-AgentFailure -ErrorRecord $_ -Code 'step_failed'
+        $failure['step'] = $job.Step
+        try { Undo-Job -Context $Context -Job $job } catch {
+            Add-JobLeft -Context $Context -Job $job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message']
+        }
+    }
+    Complete-AgentJob -Context $Context -Job $job -Failure $failure
+}
+
+function Invoke-JobOperation {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    switch ($Job.Operation) {
+        'provision' { Invoke-ProvisionJob -Context $Context -Job $Job }
+        'update' { Invoke-UpdateJob -Context $Context -Job $Job }
+        'delete' { Invoke-DeleteJob -Context $Context -Job $Job }
+    }
+}
+
+function Complete-AgentJob {
+    # Tells the result, the last that a job says.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [AllowNull()] $Failure)
+
+    $more = [ordered]@{ outcome = 'succeeded' }
+    $vm = $null
+    if ($Job.VMId) {
+        try { $vm = Find-HostVM -Id $Job.VMId } catch { $vm = $null }
+    }
+    if ($null -ne $vm) { $more['vm'] = ConvertTo-AgentVM -VM $vm }
+    if ($null -ne $Failure) {
+        $more['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
+        foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }
+        $Job.Message = $Failure['message']
+        $more['error'] = $Failure
+    } elseif ($null -ne $vm) {
+        $Job.Message = "virtual machine '$($vm.Name)' is $($more['vm']['power_state'])"
+    }
+    if ($Job.Undone.Count -gt 0) { $more['undone'] = [object[]]$Job.Undone.ToArray() }
+    if ($Job.Left.Count -gt 0) { $more['left'] = [object[]]$Job.Left.ToArray() }
+    $Job.State = 'ended'
+    $Job.Outcome = $more['outcome']
+    Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -More $more
+}
+
+function Set-JobState {
+    # Takes a job from one state to another, and gives false when it was in neither.
+    param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $From, [Parameter(Mandatory)] [string] $To)
+
+    [System.Threading.Monitor]::Enter($Job.Gate)
+    try {
+        if ($Job.State -ne $From) { return $false }
+        $Job.State = $To
+        return $true
+    } finally {
+        [System.Threading.Monitor]::Exit($Job.Gate)
+    }
+}
+
+function Lock-HostName {
+    # Lets one job at a time, of all processes on this host, look for a name and take it: Hyper-V itself allows a name twice.
+    $mutex = New-Object -TypeName System.Threading.Mutex -ArgumentList $false, 'Global\hypervvm-names'
+    try {
+        if (-not $mutex.WaitOne(120000)) {
+            $mutex.Dispose()
+            throw (New-AgentError -Code 'step_failed' -Message 'another job has been creating a virtual machine for two minutes' -Remedy 'try again')
+        }
+    } catch [System.Threading.AbandonedMutexException] {
+        $null = $_ # Its holder died; it is ours now.
+    }
+    return $mutex
+}
+
+function Unlock-HostName {
+    param([Parameter(Mandatory)] $Lock)
+
+    $Lock.ReleaseMutex()
+    $Lock.Dispose()
+}

@@ -1,0 +1,144 @@
+# Making a virtual machine from an image, step by step. What a step made is noted in $Job.Made before the next thing is done.
+
+function Invoke-ProvisionJob {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    $fields = $Job.Fields
+    $Job.Steps = @('preflight', 'vm', 'disk', 'firmware', 'network')
+    if ($fields['vm_clustered'] -eq $true) { $Job.Steps += 'cluster' }
+    if ($fields['power_state'] -ne 'off') { $Job.Steps += 'start' }
+
+    $plan = Invoke-ProvisionPreflight -Context $Context -Job $Job
+    $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
+    $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
+    Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
+    Invoke-ProvisionNetwork -Context $Context -Job $Job -VM $vm
+    if ($Job.Steps -contains 'cluster') {
+        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
+        $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
+        $Job.Made.Clustered = $true
+    }
+    if ($Job.Steps -contains 'start') {
+        Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
+        Start-VM -VM $vm
+    }
+}
+
+function Invoke-ProvisionPreflight {
+    # Gives the folders and the image that the later steps need.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message 'check the definition against the host'
+    Write-GuestWarning -Context $Context -Job $Job -Names $Job.Fields.Keys
+    $machine = Get-AgentHost
+    $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'provision'; Fields = $Job.Fields } -Settings $Job.Settings)
+    Assert-NoFinding -Findings $findings
+    $folder = [System.IO.Path]::Combine((Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'vm_path'), 'hypervvm', $Job.Id.ToLowerInvariant())
+    if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
+        throw (New-AgentError -Code 'step_failed' -Message "folder $folder exists already" -Remedy 'a job of this id ran before: use a new id')
+    }
+    $image = @(Get-AgentImage -Folder (Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path') |
+            Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
+    return @{ Machine = $machine; Folder = $folder; Image = $image }
+}
+
+function Assert-NoFinding {
+    # Fails with the first finding, if there is any.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Findings)
+
+    foreach ($finding in $Findings) {
+        throw (New-AgentError -Code $finding['code'] -Message $finding['message'] -Field $finding['field'] -Remedy $finding['remedy'])
+    }
+}
+
+function Write-GuestWarning {
+    # Names the settings that this version takes and does not apply.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [AllowEmptyCollection()] $Names)
+
+    $ignored = @($Names | Where-Object -FilterScript { $_ -match '^(guest|cnf)_' })
+    if ($ignored.Count -gt 0) {
+        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' `
+            -Message ('settings inside the guest are not applied by this version: ' + [string]::Join(', ', $ignored))
+    }
+}
+
+function Invoke-ProvisionVM {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan)
+
+    $fields = $Job.Fields
+    $name = $fields['vm_name']
+    $folder = $Plan.Folder
+    $memory = [long]($fields['gb_ram'] * 1GB)
+    Enter-JobStep -Context $Context -Job $Job -Name 'vm' -Message "create virtual machine '$name' in $folder"
+    $lock = Lock-HostName
+    try {
+        Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
+        $null = [System.IO.Directory]::CreateDirectory($folder)
+        $Job.Made.Folder = $folder
+        $vm = New-VM -Name $name -MemoryStartupBytes $memory -Generation 2 -NoVHD -Path $folder
+        $Job.VMId = $vm.Id.ToString()
+        $Job.Made.VM = $Job.VMId
+    } finally {
+        Unlock-HostName -Lock $lock
+    }
+    Write-JobEvent -Context $Context -Job $Job -Kind 'vm' -Message "virtual machine '$name' has id $($Job.VMId)" -More @{ vm_id = $Job.VMId }
+    $Job.Made.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
+    Save-JobManifest -Manifest $Job.Made.Manifest
+    Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
+    Set-VMMemory -VM $vm -DynamicMemoryEnabled $false -StartupBytes $memory
+    Set-VM -VM $vm -Notes ([string]$fields['notes']) -CheckpointType Disabled -AutomaticStartAction StartIfRunning -AutomaticStopAction ShutDown
+    Write-JobEvent -Context $Context -Job $Job -Kind 'log' `
+        -Message "$(Format-AgentNumber -Value $fields['cpu_cores']) processors, $(Format-AgentNumber -Value $fields['gb_ram']) GiB of memory, no checkpoints"
+    return $vm
+}
+
+function Invoke-ProvisionDisk {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
+
+    $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
+    Enter-JobStep -Context $Context -Job $Job -Name 'disk' `
+        -Message "copy image '$($Plan.Image.BaseName)' ($(Format-AgentSize -Bytes $Plan.Image.Length)) to $path"
+    Copy-AgentImage -Context $Context -Job $Job -Source $Plan.Image.FullName -Target $path -Created {
+        $null = $Job.Made.Manifest.Files.Add($path)
+        Save-JobManifest -Manifest $Job.Made.Manifest
+    }
+    return Add-VMHardDiskDrive -VM $VM -ControllerType SCSI -Path $path -Passthru
+}
+
+function Invoke-ProvisionFirmware {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
+
+    $template = ''
+    switch ($Job.Fields['os_family']) {
+        'windows' { $template = 'MicrosoftWindows' }
+        'linux' { $template = 'MicrosoftUEFICertificateAuthority' }
+    }
+    if ($template) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message "start from the disk, secure boot with template $template"
+        Set-VMFirmware -VM $VM -EnableSecureBoot On -SecureBootTemplate $template -FirstBootDevice $Drive
+    } else {
+        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message 'start from the disk, secure boot with the template of the host'
+        Set-VMFirmware -VM $VM -EnableSecureBoot On -FirstBootDevice $Drive
+    }
+}
+
+function Invoke-ProvisionNetwork {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM)
+
+    $vlan = [int]$Job.Fields['vlan_id']
+    $switch = Find-HostSwitch -Name $Job.Fields['switch_name']
+    if ($null -eq $switch) {
+        throw (New-AgentError -Code 'switch_missing' -Message 'the virtual switch is no longer there' -Field 'switch_name')
+    }
+    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($switch.Name)', $(Format-Vlan -Id $vlan)"
+    $adapter = @(Get-VMNetworkAdapter -VM $VM)[0]
+    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switch
+    if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $vlan }
+}
+
+function Format-Vlan {
+    param([Parameter(Mandatory)] [int] $Id)
+
+    if ($Id -gt 0) { return "VLAN $Id" }
+    return 'untagged'
+}

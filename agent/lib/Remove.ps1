@@ -1,0 +1,102 @@
+# Removing a virtual machine: unregistered first, then only the files that its manifest lists.
+
+function Invoke-DeleteJob {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    $Job.Steps = @('preflight')
+    $machine = $null
+    $vm = $null
+    $manifest = $null
+    $problem = $null
+    try {
+        $machine = Get-AgentHost
+        $vm = Find-HostVM -Id $Job.VMId
+        if ($null -ne $vm) {
+            $manifest = Find-JobManifest -VM $vm
+            if ([string]$vm.State -ne 'Off') { $Job.Steps += 'stop' }
+            if ($vm.IsClustered) { $Job.Steps += 'cluster' }
+            $Job.Steps += 'unregister', 'files'
+        }
+    } catch { $problem = $_ }
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message "find virtual machine $($Job.VMId)"
+    if ($null -ne $problem) { throw $problem }
+    if ($null -eq $vm) {
+        $Job.Message = "virtual machine $($Job.VMId) is not on host $($machine.Name): nothing to do"
+        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message $Job.Message
+        return
+    }
+    $Job.Message = "virtual machine '$($vm.Name)' was removed"
+    $disks = @($vm.HardDrives | ForEach-Object -Process { [string]$_.Path })
+
+    if ($Job.Steps -contains 'stop') {
+        Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'turn off the virtual machine'
+        Stop-VM -VM $vm -TurnOff -Force
+    }
+    if ($Job.Steps -contains 'cluster') {
+        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message 'remove the role from the cluster'
+        $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force
+    }
+    Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -Message "remove virtual machine '$($vm.Name)' from host $($machine.Name)"
+    Remove-VM -VM $vm -Force
+    # Too late to cancel: the files would have no owner.
+    $Job.Committed = $true
+    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks
+}
+
+function Remove-JobFile {
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Job,
+        [AllowNull()] $Manifest,
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Disks
+    )
+
+    $own = @()
+    if ($null -eq $Manifest) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'files' -Message 'no job is recorded for this virtual machine: its files stay'
+    } else {
+        $own = @($Manifest.Files)
+        Enter-JobStep -Context $Context -Job $Job -Name 'files' -Message "delete the files of job $($Manifest.JobId)"
+    }
+    $users = @{} # a hashtable's keys know no case here, as file names
+    if ($own.Count -gt 0) {
+        foreach ($other in @(Get-VM)) { foreach ($drive in @($other.HardDrives)) { $users[[string]$drive.Path] = $other.Name } }
+    }
+    foreach ($file in $own) {
+        $why = ''
+        if ($users.ContainsKey($file)) { $why = "virtual machine '$($users[$file])' uses it" }
+        elseif (-not (Test-WithinFolder -Folder $Manifest.Folder -Path $file)) { $why = "it is not in folder $($Manifest.Folder)" }
+        else {
+            try {
+                [System.IO.File]::Delete($file)
+                Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "deleted $file"
+            } catch {
+                $why = (ConvertTo-AgentFailure -ErrorRecord $_)['message']
+            }
+        }
+        if ($why) { Add-JobLeft -Context $Context -Job $Job -Text "${file}: $why" }
+    }
+    foreach ($disk in $Disks) {
+        if ($own -notcontains $disk) { Add-JobLeft -Context $Context -Job $Job -Text "${disk}: it is not recorded as made for this virtual machine" }
+    }
+    if ($null -ne $Manifest) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
+}
+
+function Remove-JobFolder {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder)
+
+    try {
+        [System.IO.File]::Delete([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
+        if (-not (Remove-EmptyFolder -Path $Folder)) { throw 'it holds files that are not recorded' }
+        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "removed folder $Folder"
+    } catch {
+        Add-JobLeft -Context $Context -Job $Job -Text "folder ${Folder}: $((ConvertTo-AgentFailure -ErrorRecord $_)['message'])"
+    }
+}
+
+function Test-WithinFolder {
+    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Path)
+
+    $start = [System.IO.Path]::GetFullPath($Folder).TrimEnd([System.IO.Path]::DirectorySeparatorChar) + [System.IO.Path]::DirectorySeparatorChar
+    return [System.IO.Path]::GetFullPath($Path).StartsWith($start, [System.StringComparison]::OrdinalIgnoreCase)
+}

@@ -1,0 +1,183 @@
+# Changing a virtual machine that exists: only the fields that are named, in place where Hyper-V can.
+
+function Invoke-UpdateJob {
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    # What is to be done decides how many steps there are, so it is found out before the first is told of.
+    $Job.Steps = @('preflight')
+    $plan = $null
+    $problem = $null
+    try { $plan = Get-UpdatePlan -Context $Context -Job $Job } catch { $problem = $_ }
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message "find virtual machine $($Job.VMId)"
+    if ($null -ne $problem) { throw $problem }
+    Write-GuestWarning -Context $Context -Job $Job -Names $Job.Changed
+    $vm = $plan.VM
+
+    if ($plan.Stop) {
+        if ($plan.Cycle.Count -gt 0) {
+            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message "shut down the virtual machine to change $([string]::Join(', ', $plan.Cycle))"
+        } else {
+            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'shut down the virtual machine'
+        }
+        if ($plan.State -eq 'running') { Stop-VM -VM $vm -Force } else { Stop-VM -VM $vm -TurnOff -Force }
+        $Job.Made.Stopped = $plan.Start
+    }
+    if ($plan.Configure.Count -gt 0) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'configure' -Message "change $([string]::Join(', ', $plan.Configure))"
+        foreach ($name in $plan.Configure) { Set-JobField -Context $Context -Job $Job -Plan $plan -Name $name }
+    }
+    if ($null -ne $plan.Manifest) {
+        $plan.Manifest.Recorded = Get-JobRecord -Job $Job
+        Save-JobManifest -Manifest $plan.Manifest
+    }
+    if ($plan.Start) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
+        Start-VM -VM $vm
+        $Job.Made.Stopped = $false
+    }
+}
+
+function Get-UpdatePlan {
+    # Finds the virtual machine, refuses what cannot be, and sets the job's steps.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+
+    $machine = Get-AgentHost
+    $vm = Get-HostVM -Machine $machine -Id $Job.VMId
+    $state = ConvertTo-PowerState -State $vm.State
+    $wanted = [ordered]@{}
+    foreach ($name in $Job.Changed) {
+        Assert-ChangeableField -Job $Job -Name $name
+        if ($Job.Fields.Contains($name)) { $wanted[$name] = $Job.Fields[$name] }
+    }
+    Assert-NoFinding -Findings @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'update'; Fields = $wanted } -VMId $Job.VMId)
+
+    $cycle = @($Job.Changed | Where-Object -FilterScript {
+            ($_ -eq 'gb_ram' -and [long]($wanted['gb_ram'] * 1GB) -ne $vm.MemoryStartup) -or
+            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount)
+        })
+    $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
+    if ($cycle.Count -gt 0 -and $state -ne 'off' -and -not $off) {
+        $message = "changing $([string]::Join(', ', $cycle)) needs virtual machine '$($vm.Name)' to be off, and it is $state"
+        if ($state -ne 'running') {
+            throw (New-AgentError -Code 'power_cycle_refused' -Message $message -Field $cycle[0] -Remedy 'turn it off first')
+        }
+        if (-not $Job.AllowPowerCycle) {
+            throw (New-AgentError -Code 'power_cycle_refused' -Message $message -Field $cycle[0] -Remedy 'allow the power cycle, or turn it off first')
+        }
+    } elseif ($state -eq 'off' -or $off) {
+        $cycle = @()
+    }
+
+    $plan = @{
+        Machine = $machine; VM = $vm; State = $state; Cycle = $cycle; Manifest = (Find-JobManifest -VM $vm)
+        Stop    = $off -or $cycle.Count -gt 0
+        Start   = $cycle.Count -gt 0 -or ($wanted['power_state'] -eq 'running' -and $state -ne 'running')
+    }
+    $plan.Configure = @($Job.Changed | Where-Object -FilterScript { $_ -ne 'power_state' })
+    if ($plan.Stop) { $Job.Steps += 'stop' }
+    if ($plan.Configure.Count -gt 0) { $Job.Steps += 'configure' }
+    if ($plan.Start) { $Job.Steps += 'start' }
+    return $plan
+}
+
+function Assert-ChangeableField {
+    param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
+
+    if ($Name -match '^(guest|cnf)_') { return }
+    if (@('vm_name', 'gb_ram', 'cpu_cores', 'notes', 'switch_name', 'vlan_id', 'vm_clustered', 'power_state') -cnotcontains $Name) {
+        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
+    }
+    if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {
+        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' has no value to go back to" -Field $Name)
+    }
+}
+
+function Set-JobField {
+    # Gives one field of the virtual machine its value, or without one what the machine would have had without it.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
+
+    $vm = $Plan.VM
+    $value = $Job.Fields[$Name]
+    $text = switch ($Name) {
+        'vm_name' {
+            $before = $vm.Name
+            $lock = Lock-HostName
+            try {
+                Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $value -VMId $Job.VMId)
+                Rename-VM -VM $vm -NewName $value
+            } finally {
+                Unlock-HostName -Lock $lock
+            }
+            "'$value', was '$before'"
+        }
+        'gb_ram' {
+            $before = ConvertTo-MemorySize -Bytes $vm.MemoryStartup
+            if ([long]($value * 1GB) -ne $vm.MemoryStartup) { Set-VMMemory -VM $vm -StartupBytes ([long]($value * 1GB)) }
+            "$(Format-AgentNumber -Value $value) GiB, was $(Format-AgentNumber -Value $before) GiB"
+        }
+        'cpu_cores' {
+            $before = $vm.ProcessorCount
+            if ($value -ne $before) { Set-VMProcessor -VM $vm -Count $value }
+            "$(Format-AgentNumber -Value $value), was $before"
+        }
+        'notes' {
+            Set-VM -VM $vm -Notes ([string]$value)
+            'changed'
+        }
+        'switch_name' { Set-JobSwitch -VM $vm -Name $value }
+        'vlan_id' { Set-JobVlan -VM $vm -Id ([int]$value) }
+        'vm_clustered' { Set-JobCluster -VM $vm -Clustered ($value -eq $true) }
+        default { 'recorded' }
+    }
+    Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "${Name}: $text"
+}
+
+function Get-FirstAdapter {
+    param([Parameter(Mandatory)] $VM)
+
+    $adapters = @(Get-VMNetworkAdapter -VM $VM)
+    if ($adapters.Count -eq 0) {
+        throw (New-AgentError -Code 'step_failed' -Message "virtual machine '$($VM.Name)' has no network adapter")
+    }
+    return $adapters[0]
+}
+
+function Set-JobSwitch {
+    param([Parameter(Mandatory)] $VM, [AllowNull()] [AllowEmptyString()] [string] $Name)
+
+    $adapter = Get-FirstAdapter -VM $VM
+    $before = 'not connected'
+    if ($adapter.SwitchName) { $before = "'$($adapter.SwitchName)'" }
+    if (-not $Name) {
+        Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
+        return "not connected, was $before"
+    }
+    $switch = Find-HostSwitch -Name $Name
+    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switch
+    return "'$($switch.Name)', was $before"
+}
+
+function Set-JobVlan {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Id)
+
+    $adapter = Get-FirstAdapter -VM $VM
+    $before = Format-Vlan -Id (Get-AdapterVlan -Adapters @($adapter))
+    if ($Id -gt 0) {
+        Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $Id
+    } else {
+        Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Untagged
+    }
+    return "$(Format-Vlan -Id $Id), was $before"
+}
+
+function Set-JobCluster {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [bool] $Clustered)
+
+    $before = ([string]$VM.IsClustered).ToLowerInvariant()
+    if ($Clustered -and -not $VM.IsClustered) {
+        $null = Add-ClusterVirtualMachineRole -VMId $VM.Id
+    } elseif ($VM.IsClustered -and -not $Clustered) {
+        $null = Remove-ClusterGroup -VMId $VM.Id -RemoveResources -Force
+    }
+    return "$(([string]$Clustered).ToLowerInvariant()), was $before"
+}
