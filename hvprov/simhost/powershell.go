@@ -90,7 +90,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, stdin io.Reader, stdout, std
 		defer close(watcher)
 		select {
 		case <-ctx.Done():
-			killTree(cmd) // not yet waited for, so its id cannot be another's
+			killTree(cmd)
 			_ = p.stdout.Close()
 			_ = p.stderr.Close()
 		case <-exited:

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Command simhost serves a simulated Hyper-V host on loopback, for the provider and for any other WinRM client.
+//
+// It prints the settings that point the provider at it, and what was asked of it when it is interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "simhost:", err)
+		os.Exit(1)
+	}
+}
+
+type settings struct {
+	simhost.Options
+	caOut string
+	calls map[string]hyperv.Call
+}
+
+const passwordVariable = "HYPERVVM_SIMHOST_PASSWORD"
+
+// parse reads the command line and the environment.
+func parse(args []string, getenv func(string) string, help io.Writer) (*settings, error) {
+	s := &settings{calls: map[string]hyperv.Call{}}
+	flags := flag.NewFlagSet("simhost", flag.ContinueOnError)
+	flags.SetOutput(help)
+	flags.StringVar(&s.Addr, "addr", "127.0.0.1:5986", "loopback address and port to serve; port 0 is any free one")
+	flags.StringVar(&s.StateFile, "state", "", "file that holds the virtual machines; made where it is missing (default: a temporary one)")
+	flags.BoolVar(&s.PlainHTTP, "http", false, "serve HTTP, where clients have to seal messages with NTLM")
+	flags.BoolVar(&s.Auth.AllowBasic, "basic", false, "allow Basic authentication too")
+	flags.BoolVar(&s.Auth.AllowUnencrypted, "unencrypted", false, "allow messages over HTTP that are not sealed")
+	flags.StringVar(&s.Username, "username", "Administrator", "account's name; its password comes from "+passwordVariable+", or is made")
+	flags.StringVar(&s.PowerShell, "pwsh", getenv("HYPERVVM_PWSH"), "PowerShell 7 to run the agent with (default: $HYPERVVM_PWSH; none: answers in Go)")
+	flags.DurationVar(&s.Latency, "latency", 0, "round trip to add to each request")
+	flags.StringVar(&s.caOut, "ca-out", "", "file to write the certificate to (default: beside the state, or a temporary one)")
+	flags.Func("delay", "cmdlet and time that each call of it takes, as in Start-VM=2s; may be repeated", func(v string) error {
+		name, text, ok := strings.Cut(v, "=")
+		d, err := time.ParseDuration(text)
+		if !ok || name == "" || err != nil || d < 0 {
+			return errors.New("want Cmdlet=duration")
+		}
+		call := s.calls[name]
+		call.DelayMS = int(d.Milliseconds())
+		s.calls[name] = call
+		return nil
+	})
+	flags.Func("fail", "cmdlet and message that each call of it fails with, as in Start-VM=not enough memory; may be repeated", func(v string) error {
+		name, text, ok := strings.Cut(v, "=")
+		if !ok || name == "" || text == "" {
+			return errors.New("want Cmdlet=message")
+		}
+		call := s.calls[name]
+		call.Fail = text
+		s.calls[name] = call
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	s.Password = getenv(passwordVariable)
+	return s, nil
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, getenv func(string) string, out, help io.Writer) (err error) {
+	s, err := parse(args, getenv, help)
+	if err != nil {
+		return err
+	}
+	given := s.Password != ""
+	server, err := simhost.Start(s.Options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	if len(s.calls) > 0 {
+		if err := server.Store().Update(func(state *hyperv.State) error {
+			state.Behaviour.Calls = s.calls
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	ca, err := s.writeCA(server)
+	if err != nil {
+		return err
+	}
+	if s.caOut == "" && ca != "" {
+		defer func() { err = errors.Join(err, os.Remove(ca)) }()
+	}
+	announce(out, server, s, ca, given)
+	<-ctx.Done()
+	report(out, server.Counters())
+	return nil
+}
+
+// writeCA puts the certificate where the client can read it.
+func (s *settings) writeCA(server *simhost.Server) (string, error) {
+	certificate := server.CACertPEM()
+	if len(certificate) == 0 {
+		return "", nil
+	}
+	if s.caOut != "" {
+		return s.caOut, os.WriteFile(s.caOut, certificate, 0o644)
+	}
+	f, err := os.CreateTemp("", "hypervvm-simhost-*.pem")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(certificate)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+func announce(out io.Writer, server *simhost.Server, s *settings, ca string, given bool) {
+	fmt.Fprintf(out, "Simulated Hyper-V host on %s, virtual machines in %s.\nPoint the provider at it with:\n\n", server.URL(), server.StateFile())
+	lines := []string{
+		"HYPERVVM_HOST=" + server.Address(), fmt.Sprintf("HYPERVVM_PORT=%d", server.Port()),
+		fmt.Sprintf("HYPERVVM_USE_TLS=%t", !s.PlainHTTP), "HYPERVVM_USERNAME=" + quote(server.Username()),
+	}
+	if ca != "" {
+		lines = append(lines, `HYPERVVM_CA_CERT="$(cat `+quote(ca)+`)"`)
+	}
+	if given {
+		lines = append(lines, `HYPERVVM_PASSWORD="$`+passwordVariable+`"`)
+	} else {
+		lines = append(lines, "HYPERVVM_PASSWORD="+quote(server.Password()))
+	}
+	for _, line := range lines {
+		fmt.Fprintln(out, "export "+line)
+	}
+	fmt.Fprintln(out, "\nInterrupt it (Ctrl-C) to end it.")
+}
+
+// quote makes text one word for a shell.
+func quote(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+func report(out io.Writer, c simhost.Counters) {
+	fmt.Fprintf(out, "\n%d requests on %d connections, %d faults; %d shells, %d processes; %d bytes in, %d out\n",
+		c.POSTs, c.Connections, c.Faults, c.Shells, c.Processes, c.BytesIn, c.BytesOut)
+	names := make([]string, 0, len(c.ByAction))
+	for name := range c.ByAction {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(out, "  %-10s %d\n", name, c.ByAction[name])
+	}
+}

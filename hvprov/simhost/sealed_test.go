@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/bodgit/ntlmssp"
+)
+
+// lane is an NTLM client on one connection, made from another project's implementation.
+type lane struct {
+	server  *Server
+	http    *http.Client
+	ntlm    *ntlmssp.Client
+	spnego  bool
+	binding *ntlmssp.ChannelBindings
+}
+
+func newLane(t *testing.T, s *Server) *lane {
+	t.Helper()
+	client, err := ntlmssp.NewClient(ntlmssp.SetUserInfo(s.Username(), s.Password()), ntlmssp.SetVersion(ntlmssp.DefaultVersion()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := dial(t, s).http.Transport.(*http.Transport)
+	transport.MaxConnsPerHost = 1
+	return &lane{server: s, http: &http.Client{Transport: transport}, ntlm: client}
+}
+
+func (l *lane) post(ctx context.Context, kind, authorization string, body []byte) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.server.URL(), bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Content-Type", kind)
+	if authorization != "" {
+		req.Header.Set("Authorization", "Negotiate "+authorization)
+	}
+	resp, err := l.http.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	return resp, raw, err
+}
+
+// token wraps a message of the client's into SPNEGO, if that is asked for.
+func (l *lane) token(message []byte, first bool) (string, error) {
+	if !l.spnego {
+		return base64.StdEncoding.EncodeToString(message), nil
+	}
+	type initToken struct {
+		MechTypes []asn1.ObjectIdentifier `asn1:"explicit,tag:0"`
+		MechToken []byte                  `asn1:"explicit,tag:2"`
+	}
+	type respToken struct {
+		ResponseToken []byte `asn1:"explicit,tag:2"`
+	}
+	if !first {
+		der, err := asn1.MarshalWithParams(respToken{message}, "explicit,tag:1")
+		return base64.StdEncoding.EncodeToString(der), err
+	}
+	inner, err := asn1.MarshalWithParams(initToken{[]asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 311, 2, 2, 10}}, message}, "explicit,tag:0")
+	if err != nil {
+		return "", err
+	}
+	oid, err := asn1.Marshal(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 2})
+	if err != nil {
+		return "", err
+	}
+	der, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassApplication, Tag: 0, IsCompound: true, Bytes: append(oid, inner...)})
+	return base64.StdEncoding.EncodeToString(der), err
+}
+
+// handshake authenticates the connection, and gives the status of its last answer.
+func (l *lane) handshake(ctx context.Context) (*http.Response, error) {
+	message, err := l.ntlm.Authenticate(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	token, err := l.token(message, true)
+	if err != nil {
+		return nil, err
+	}
+	resp, _, err := l.post(ctx, soapType, token, nil)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(resp.Header.Get("Www-Authenticate"), "Negotiate "))
+	if err != nil {
+		return nil, err
+	}
+	if at := bytes.Index(reply, []byte("NTLMSSP\x00")); l.spnego && at > 0 {
+		reply = reply[at:]
+	}
+	if message, err = l.ntlm.Authenticate(reply, l.binding); err != nil {
+		return nil, err
+	}
+	if token, err = l.token(message, false); err != nil {
+		return nil, err
+	}
+	resp, _, err = l.post(ctx, soapType, token, nil)
+	return resp, err
+}
+
+// call sends an envelope sealed, and opens the answer.
+func (l *lane) call(ctx context.Context, envelope string) (string, error) {
+	sealed, sig, err := l.ntlm.SecuritySession().Wrap([]byte(envelope))
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\r\n\tContent-Type: %s\r\n\tOriginalContent: type=%s;Length=%d\r\n%s\r\n%s",
+		boundary, sealedProtocol, soapType, len(envelope), boundary, octets)
+	_ = binary.Write(&b, binary.LittleEndian, uint32(len(sig)))
+	b.Write(sig)
+	b.Write(sealed)
+	b.WriteString(boundary + "--\r\n")
+	resp, raw, err := l.post(ctx, sealedType, "", b.Bytes())
+	if err != nil {
+		return "", err
+	}
+	_, payload, found := bytes.Cut(raw, []byte(octets))
+	payload, ended := bytes.CutSuffix(payload, []byte(boundary+"--\r\n"))
+	if !found || !ended || resp.Header.Get("Content-Type") != sealedType {
+		return "", fmt.Errorf("answer %d not sealed: %q", resp.StatusCode, raw)
+	}
+	plain, err := l.ntlm.SecuritySession().Unwrap(payload[20:], payload[4:20])
+	return string(plain), err
+}
+
+func TestSealedExchange(t *testing.T) {
+	t.Parallel()
+	for _, spnego := range []bool{false, true} {
+		t.Run(fmt.Sprintf("with SPNEGO %t", spnego), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, Options{PlainHTTP: true})
+			l := newLane(t, s)
+			l.spnego = spnego
+			resp, err := l.handshake(limited(t))
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatalf("handshake: %v, %v", resp, err)
+			}
+			if done := resp.Header.Get("Www-Authenticate"); (done != "") != spnego {
+				t.Errorf("the handshake ends with %q", done)
+			}
+			for range 3 { // the ciphers of both sides move on together
+				got, err := l.call(limited(t), (ask{action: nsTransfer + "/Create", body: createBody}).envelope(s.URL()))
+				if err != nil || !strings.Contains(got, "<rsp:ShellId>") {
+					t.Fatalf("got %s, %v", got, err)
+				}
+			}
+			// Faults are sealed as well.
+			got, err := l.call(limited(t), deleteAsk(newGUID()).envelope(s.URL()))
+			if err != nil || !strings.Contains(got, fmt.Sprint(codeNotFound)) {
+				t.Errorf("got %s, %v", got, err)
+			}
+			if n := s.Counters(); n.POSTs != 6 || n.Connections != 1 || n.Shells != 3 {
+				t.Errorf("counted %+v", n)
+			}
+			checkSealed(t, s, true)
+		})
+	}
+}
+
+func TestBrokenSealIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{PlainHTTP: true})
+	l := newLane(t, s)
+	if _, err := l.handshake(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	// A message that was never sent leaves the two ciphers apart.
+	if _, _, err := l.ntlm.SecuritySession().Wrap([]byte("lost")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.call(limited(t), "<x/>"); err == nil {
+		t.Fatalf("got %q", got)
+	}
+	log := s.Log()
+	if last := log[len(log)-1]; last.Status != http.StatusBadRequest {
+		t.Errorf("answered %d", last.Status)
+	}
+	// The connection is not authenticated any more.
+	if _, err := l.call(limited(t), "<x/>"); err == nil {
+		t.Error("a second message was taken")
+	}
+}
+
+func TestChannelBinding(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{Auth: Auth{RequireChannelBinding: true}})
+	for _, c := range []struct {
+		name string
+		data func(cert []byte) []byte
+		want int
+	}{
+		{"the server's own", func(cert []byte) []byte { h := sha256.Sum256(cert); return h[:] }, http.StatusOK},
+		{"another one's", func([]byte) []byte { return make([]byte, 32) }, http.StatusUnauthorized},
+		{"none", nil, http.StatusUnauthorized},
+	} {
+		l := newLane(t, s)
+		if c.data != nil {
+			conn, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(s.URL(), "https://"), "/wsman"), l.http.Transport.(*http.Transport).TLSClientConfig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cert := conn.ConnectionState().PeerCertificates[0].Raw
+			_ = conn.Close()
+			l.binding = &ntlmssp.ChannelBindings{ApplicationData: append([]byte("tls-server-end-point:"), c.data(cert)...)}
+		}
+		resp, err := l.handshake(limited(t))
+		if err != nil || resp.StatusCode != c.want {
+			t.Errorf("%s: %v, %v", c.name, resp, err)
+		}
+	}
+}
+
+func TestManySealedConnections(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{PlainHTTP: true})
+	const lanes, calls = 8, 20
+	errs := make(chan error, lanes)
+	for range lanes {
+		l := newLane(t, s)
+		go func() {
+			_, err := l.handshake(t.Context())
+			for range calls {
+				got, callErr := l.call(t.Context(), (ask{action: nsEnum + "/Enumerate", resource: uriShell}).envelope(s.URL()))
+				if callErr == nil && !strings.Contains(got, "EnumerateResponse") {
+					callErr = errors.New(got)
+				}
+				err = errors.Join(err, callErr)
+			}
+			errs <- err
+		}()
+	}
+	for range lanes {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := s.Counters(); n.POSTs != lanes*(calls+2) || n.Connections != lanes {
+		t.Errorf("counted %+v", n)
+	}
+	checkSealed(t, s, true)
+}
