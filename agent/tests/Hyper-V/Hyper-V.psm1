@@ -1,0 +1,12 @@
+# A stand-in for the Hyper-V module: functions with the real names, parameters and shapes, over the state file that the
+# environment variable HYPERVVM_STANDIN_STATE names. It knows what the agent calls, and no more.
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+
+. ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Shapes.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Computer.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))

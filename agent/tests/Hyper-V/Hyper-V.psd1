@@ -1,0 +1,16 @@
+@{
+    ModuleVersion     = '2.0.0.0'
+    GUID              = '5a3f3a52-7f0e-4a1c-9c0d-0f6b6a1d2e11'
+    Description       = 'A stand-in for the Hyper-V module, over the state file of a simulated host'
+    PowerShellVersion = '5.1'
+    RootModule        = 'Hyper-V.psm1'
+    FunctionsToExport = @(
+        'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VM', 'Get-VMFirmware',
+        'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMNetworkAdapter', 'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM',
+        'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory', 'Set-VMNetworkAdapterVlan', 'Set-VMProcessor',
+        'Start-VM', 'Stop-VM'
+    )
+    CmdletsToExport   = @()
+    VariablesToExport = @()
+    AliasesToExport   = @()
+}

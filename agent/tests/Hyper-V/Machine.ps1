@@ -1,0 +1,203 @@
+# Virtual machines as wholes.
+
+function Get-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name')]
+    param(
+        [Parameter(ParameterSetName = 'Name', Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name = '*',
+        [Parameter(ParameterSetName = 'Id', Mandatory = $false, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [guid] $Id
+    )
+
+    process {
+        $wanted = ''
+        if ($PSCmdlet.ParameterSetName -eq 'Id') { $wanted = $Id.ToString() }
+        $patterns = $Name
+        Invoke-StandIn -Cmdlet 'Get-VM' -Action {
+            param($state)
+            if ($wanted) {
+                $chosen = @(Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted)
+            } else {
+                $chosen = @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)
+            }
+            foreach ($vm in $chosen) { ConvertTo-StandInVM -State $state -VM $vm }
+        }
+    }
+}
+
+function New-VM {
+    [CmdletBinding(DefaultParameterSetName = 'No VHD', SupportsShouldProcess)]
+    param(
+        [Parameter(Position = 0, ValueFromPipelineByPropertyName)] [Alias('VMName')] [string] $Name = 'New Virtual Machine',
+        [Parameter(Position = 1)] [long] $MemoryStartupBytes = 1GB,
+        [Parameter(Position = 2)] [ValidateSet(1, 2)] [int16] $Generation = 1,
+        [Parameter(ParameterSetName = 'No VHD')] [switch] $NoVHD,
+        [string] $Path = ''
+    )
+
+    if (-not $PSCmdlet.ShouldProcess($Name) -or ($NoVHD -and $PSCmdlet.ParameterSetName -ne 'No VHD')) { return }
+    $values = @{ Name = $Name; Memory = $MemoryStartupBytes; Generation = $Generation; Path = $Path }
+    Invoke-StandIn -Cmdlet 'New-VM' -Change -Action {
+        param($state)
+        $id = [guid]::NewGuid().ToString()
+        $parent = $values.Path
+        if (-not $parent) { $parent = $state.host.virtual_machine_path }
+        $folder = [System.IO.Path]::Combine($parent, $values.Name)
+        $machines = [System.IO.Path]::Combine($folder, 'Virtual Machines')
+        $null = [System.IO.Directory]::CreateDirectory($machines)
+        foreach ($ending in 'vmcx', 'vmgs') { [System.IO.File]::WriteAllText([System.IO.Path]::Combine($machines, $id.ToUpperInvariant() + ".$ending"), '') }
+        $number = [int]$state.next_mac
+        $state.next_mac = $number + 1
+        $template = ''
+        $secure = 'Off'
+        if ($values.Generation -eq 2) {
+            $template = 'MicrosoftWindows'
+            $secure = 'On'
+        }
+        $vm = [pscustomobject]@{
+            id = $id; name = $values.Name; state = 'Off'; generation = [int]$values.Generation; memory_startup_bytes = $values.Memory
+            dynamic_memory = $false; processor_count = 1; notes = ''; path = $folder
+            creation_time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
+            checkpoint_type = 'Production'; automatic_start_action = 'StartIfRunning'; automatic_stop_action = 'Save'
+            secure_boot = $secure; secure_boot_template = $template; first_boot = ''
+            adapters = [object[]]@([pscustomobject]@{
+                    name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6')
+                    vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
+                })
+            drives = [object[]]@(); clustered = $false
+        }
+        $state.vms = [object[]](@($state.vms) + $vm)
+        ConvertTo-StandInVM -State $state -VM $vm
+    }
+}
+
+function Set-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [string] $Notes,
+        [ValidateSet('Disabled', 'Production', 'ProductionOnly', 'Standard')] [string] $CheckpointType,
+        [ValidateSet('Nothing', 'StartIfRunning', 'Start')] [string] $AutomaticStartAction,
+        [ValidateSet('TurnOff', 'Save', 'ShutDown')] [string] $AutomaticStopAction
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('virtual machine')) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Set-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($given.ContainsKey('Notes')) { $item.notes = [string]$given['Notes'] }
+                if ($given.ContainsKey('CheckpointType')) { $item.checkpoint_type = $given['CheckpointType'] }
+                if ($given.ContainsKey('AutomaticStartAction')) { $item.automatic_start_action = $given['AutomaticStartAction'] }
+                if ($given.ContainsKey('AutomaticStopAction')) { $item.automatic_stop_action = $given['AutomaticStopAction'] }
+            }
+        }
+    }
+}
+
+function Rename-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [Parameter(Mandatory, Position = 1)] [string] $NewName
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess($NewName)) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Rename-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Rename-VM' -VM $given['VM'] -Name $given['Name'])) { $item.name = $given['NewName'] }
+        }
+    }
+}
+
+function Remove-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [switch] $Force
+    )
+
+    process {
+        if (-not ($Force -or $PSCmdlet.ShouldProcess('virtual machine'))) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Remove-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Remove-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($item.clustered -or @('Off', 'Saved') -notcontains $item.state) {
+                    $why = "it is $($item.state)"
+                    if ($item.clustered) { $why = 'it is a role of a cluster' }
+                    throw (New-StandInError -Cmdlet 'Remove-VM' -Message "Virtual machine '$($item.name)' cannot be removed: $why.")
+                }
+                foreach ($ending in 'vmcx', 'vmgs') {
+                    $file = [System.IO.Path]::Combine($item.path, 'Virtual Machines', $item.id.ToUpperInvariant() + ".$ending")
+                    if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
+                }
+                $state.vms = [object[]]@($state.vms | Where-Object -FilterScript { $_.id -ne $item.id })
+            }
+        }
+    }
+}
+
+function Start-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('virtual machine')) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Start-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Start-VM' -VM $given['VM'] -Name $given['Name'])) { Start-StandInVM -State $state -VM $item }
+        }
+    }
+}
+
+function Start-StandInVM {
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
+
+    if ($VM.state -eq 'Running') { return }
+    $why = ''
+    if ($VM.state -eq 'Paused') { $why = 'it is Paused' }
+    $used = [long]$VM.memory_startup_bytes
+    foreach ($other in $State.vms) { if ($other.state -eq 'Running') { $used += [long]$other.memory_startup_bytes } }
+    if ($used -gt $State.host.memory_bytes) { $why = 'not enough memory in the system' }
+    foreach ($drive in $VM.drives) { if (-not [System.IO.File]::Exists($drive.path)) { $why = "attachment '$($drive.path)' was not found" } }
+    if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
+    $VM.state = 'Running'
+    Update-StandInAddress -VM $VM
+}
+
+function Stop-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [switch] $TurnOff,
+        [switch] $Save,
+        [switch] $Force
+    )
+
+    process {
+        if (-not ($Force -or $TurnOff -or $Save -or $PSCmdlet.ShouldProcess('virtual machine'))) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Stop-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Stop-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($item.state -eq 'Off') { continue }
+                if (-not $given.ContainsKey('TurnOff') -and $item.state -ne 'Running') {
+                    throw (New-StandInError -Cmdlet 'Stop-VM' -Message "Virtual machine '$($item.name)' could not be shut down: it is $($item.state).")
+                }
+                $item.state = 'Off'
+                if ($given.ContainsKey('Save')) { $item.state = 'Saved' }
+                Update-StandInAddress -VM $item
+            }
+        }
+    }
+}

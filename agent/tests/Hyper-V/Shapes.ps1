@@ -1,0 +1,81 @@
+# The objects that the module gives, as the real ones show themselves.
+
+function ConvertTo-StandInVM {
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
+
+    $id = [guid]$VM.id
+    $assigned = [long]0
+    if ($VM.state -eq 'Running') { $assigned = [long]$VM.memory_startup_bytes }
+    $adapters = New-Object -TypeName System.Collections.ArrayList
+    for ($index = 0; $index -lt $VM.adapters.Count; $index++) { $null = $adapters.Add((ConvertTo-StandInAdapter -VM $VM -Index $index)) }
+    $drives = New-Object -TypeName System.Collections.ArrayList
+    foreach ($drive in $VM.drives) { $null = $drives.Add((ConvertTo-StandInDrive -VM $VM -Drive $drive)) }
+    return [pscustomobject]@{
+        PSTypeName            = 'Microsoft.HyperV.PowerShell.VirtualMachine'
+        Id                    = $id
+        VMId                  = $id
+        Name                  = $VM.name
+        VMName                = $VM.name
+        ComputerName          = $State.host.name
+        State                 = $VM.state
+        Generation            = [int]$VM.generation
+        MemoryStartup         = [long]$VM.memory_startup_bytes
+        MemoryAssigned        = $assigned
+        DynamicMemoryEnabled  = [bool]$VM.dynamic_memory
+        ProcessorCount        = [int]$VM.processor_count
+        Notes                 = $VM.notes
+        Path                  = $VM.path
+        ConfigurationLocation = $VM.path
+        CreationTime          = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).LocalDateTime
+        CheckpointType        = $VM.checkpoint_type
+        AutomaticStartAction  = $VM.automatic_start_action
+        AutomaticStopAction   = $VM.automatic_stop_action
+        IsClustered           = [bool]$VM.clustered
+        NetworkAdapters       = $adapters
+        HardDrives            = $drives
+    }
+}
+
+function ConvertTo-StandInAdapter {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Index)
+
+    $adapter = $VM.adapters[$Index]
+    return [pscustomobject]@{
+        PSTypeName  = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
+        Id          = "Microsoft:$($VM.id.ToUpperInvariant())\$Index"
+        Name        = $adapter.name
+        VMId        = [guid]$VM.id
+        VMName      = $VM.name
+        SwitchName  = $adapter.switch_name
+        Connected   = [bool]$adapter.switch_name
+        MacAddress  = $adapter.mac_address
+        IPAddresses = [string[]]$adapter.ip_addresses
+        VlanSetting = ConvertTo-StandInVlan -VM $VM -Index $Index
+    }
+}
+
+function ConvertTo-StandInVlan {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Index)
+
+    $adapter = $VM.adapters[$Index]
+    return [pscustomobject]@{
+        PSTypeName    = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting'
+        OperationMode = $adapter.vlan_mode
+        AccessVlanId  = [int]$adapter.vlan_id
+        VMName        = $VM.name
+    }
+}
+
+function ConvertTo-StandInDrive {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
+
+    return [pscustomobject]@{
+        PSTypeName         = 'Microsoft.HyperV.PowerShell.HardDiskDrive'
+        Path               = $Drive.path
+        ControllerType     = $Drive.controller_type
+        ControllerNumber   = [int]$Drive.controller_number
+        ControllerLocation = [int]$Drive.controller_location
+        VMId               = [guid]$VM.id
+        VMName             = $VM.name
+    }
+}

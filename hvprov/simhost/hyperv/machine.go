@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hyperv
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// GetVMHost gives the host.
+func (s *Store) GetVMHost(ctx context.Context) (host Host, err error) {
+	err = s.call(ctx, "Get-VMHost", false, func(state *State) error {
+		host = state.Host
+		return nil
+	})
+	return host, err
+}
+
+// GetVMSwitch gives all virtual switches.
+func (s *Store) GetVMSwitch(ctx context.Context) (switches []Switch, err error) {
+	err = s.call(ctx, "Get-VMSwitch", false, func(state *State) error {
+		switches = state.Switches
+		return nil
+	})
+	return switches, err
+}
+
+// GetVM gives the virtual machine with that GUID.
+func (s *Store) GetVM(ctx context.Context, id string) (vm VM, err error) {
+	err = s.call(ctx, "Get-VM", false, func(state *State) error {
+		found, err := state.find("Get-VM", id)
+		if err == nil {
+			vm = *found
+		}
+		return err
+	})
+	return vm, err
+}
+
+// ListVMs gives all virtual machines, as Get-VM does without parameters.
+func (s *Store) ListVMs(ctx context.Context) (vms []VM, err error) {
+	err = s.call(ctx, "Get-VM", false, func(state *State) error {
+		vms = state.VMs
+		return nil
+	})
+	return vms, err
+}
+
+// NewVM makes a virtual machine of generation 2 without a disk, in a folder of its name below path.
+func (s *Store) NewVM(ctx context.Context, name string, memoryBytes int64, path string) (vm VM, err error) {
+	err = s.call(ctx, "New-VM", true, func(state *State) error {
+		if path == "" {
+			path = state.Host.VirtualMachinePath
+		}
+		vm = VM{
+			ID: newID(), Name: name, State: "Off", Generation: 2, MemoryStartupBytes: memoryBytes, ProcessorCount: 1,
+			Path: filepath.Join(path, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
+			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
+			SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
+			Adapters: []Adapter{{Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), VLANMode: "Untagged"}},
+		}
+		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
+			return err
+		}
+		for _, file := range vm.configuration() {
+			if err := os.WriteFile(file, nil, 0o644); err != nil {
+				return err
+			}
+		}
+		state.NextMAC++
+		state.VMs = append(state.VMs, vm)
+		return nil
+	})
+	return vm, err
+}
+
+// configuration names the files that Hyper-V itself keeps for a virtual machine.
+func (vm *VM) configuration() []string {
+	base := filepath.Join(vm.Path, "Virtual Machines", strings.ToUpper(vm.ID))
+	return []string{base + ".vmcx", base + ".vmgs"}
+}
+
+// VMSettings are the settings of [Store.SetVM]. Nil and empty ones stay as they are.
+type VMSettings struct {
+	Notes                *string
+	CheckpointType       string
+	AutomaticStartAction string
+	AutomaticStopAction  string
+}
+
+// SetVM changes settings of a virtual machine.
+func (s *Store) SetVM(ctx context.Context, id string, settings VMSettings) error {
+	return s.change(ctx, "Set-VM", id, func(_ *State, vm *VM) error {
+		if settings.Notes != nil {
+			vm.Notes = *settings.Notes
+		}
+		for _, p := range []struct{ to, from *string }{
+			{&vm.CheckpointType, &settings.CheckpointType},
+			{&vm.AutomaticStartAction, &settings.AutomaticStartAction},
+			{&vm.AutomaticStopAction, &settings.AutomaticStopAction},
+		} {
+			if *p.from != "" {
+				*p.to = *p.from
+			}
+		}
+		return nil
+	})
+}
+
+// RenameVM gives a virtual machine another name. Its files keep theirs.
+func (s *Store) RenameVM(ctx context.Context, id, name string) error {
+	return s.change(ctx, "Rename-VM", id, func(_ *State, vm *VM) error {
+		vm.Name = name
+		return nil
+	})
+}
+
+// RemoveVM takes a virtual machine from the host. Its disks stay, and so do its folders.
+func (s *Store) RemoveVM(ctx context.Context, id string) error {
+	return s.change(ctx, "Remove-VM", id, func(state *State, vm *VM) error {
+		if vm.Clustered {
+			return failf("Remove-VM", "Virtual machine '%s' cannot be removed: it is a role of a cluster.", vm.Name)
+		}
+		if vm.State != "Off" && vm.State != "Saved" {
+			return failf("Remove-VM", "Virtual machine '%s' cannot be removed: it is %s.", vm.Name, vm.State)
+		}
+		for _, file := range vm.configuration() {
+			if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+				return err
+			}
+		}
+		state.VMs = slices.DeleteFunc(state.VMs, func(v VM) bool { return v.ID == id })
+		return nil
+	})
+}
