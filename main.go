@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Command terraform-provider-hypervvm is the Terraform provider hypervvm.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"os"
+	"time"
+
+	frameworkprovider "github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/provider"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
+
+// version is set by the linker in a release.
+var version = "dev"
+
+// closeTimeout is within the two seconds that Terraform gives a plugin to end.
+const closeTimeout = 1800 * time.Millisecond
+
+func main() {
+	debug := flag.Bool("debug", false, "run so that a debugger can attach")
+	flag.Parse()
+	if err := serve(*debug); err != nil {
+		log.Print(err)
+		os.Exit(1)
+	}
+}
+
+func serve(debug bool) error {
+	schema, schemaErr := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	p := provider.New(version, schema, schemaErr)
+	err := providerserver.Serve(context.Background(), func() frameworkprovider.Provider { return p },
+		providerserver.ServeOpts{Address: provider.Address, Debug: debug})
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if closeErr := p.Close(ctx); closeErr != nil {
+		log.Printf("[WARN] sessions with hosts end by themselves: %v", closeErr)
+	}
+	return err
+}

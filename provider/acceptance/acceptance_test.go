@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/provider"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
+
+// address is the resource that the configurations here are about.
+const address = "hypervvm.web"
+
+// needCLI leaves a test out where there is no Terraform or OpenTofu: terraform-plugin-testing would end the whole test
+// program.
+func needCLI(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TF_ACC_TERRAFORM_PATH") == "" {
+		for _, name := range []string{"terraform", "tofu"} {
+			if path, err := exec.LookPath(name); err == nil {
+				t.Setenv("TF_ACC_TERRAFORM_PATH", path)
+				if name == "tofu" {
+					t.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org")
+					t.Setenv("TF_ACC_PROVIDER_NAMESPACE", "hashicorp")
+				}
+				break
+			}
+		}
+	}
+	if os.Getenv("TF_ACC_TERRAFORM_PATH") == "" {
+		t.Skip("neither terraform nor tofu is on the PATH, and TF_ACC_TERRAFORM_PATH is not set")
+	}
+	t.Setenv("TF_ACC", "1")
+	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
+}
+
+// start gives a simulated host, with the variables that point a provider at it, and provider factories.
+func start(t *testing.T) (*simhost.Server, map[string]func() (tfprotov6.ProviderServer, error)) {
+	t.Helper()
+	server, err := simhost.Start(simhost.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	for name, value := range map[string]string{
+		"HYPERVVM_HOST": server.Address(), "HYPERVVM_PORT": strconv.Itoa(server.Port()), "HYPERVVM_CA_CERT": string(server.CACertPEM()),
+		"HYPERVVM_USERNAME": server.Username(), "HYPERVVM_PASSWORD": server.Password(),
+	} {
+		t.Setenv(name, value)
+	}
+	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, map[string]func() (tfprotov6.ProviderServer, error){
+		"hypervvm": func() (tfprotov6.ProviderServer, error) {
+			p := provider.New("test", schema, nil)
+			t.Cleanup(func() {
+				if err := p.Close(context.Background()); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			return providerserver.NewProtocol6(p)(), nil
+		},
+	}
+}
+
+func config(lines string) string {
+	return `
+resource "hypervvm" "web" {
+  vm_name      = "web-01"
+  image_name   = "ubuntu-24.04"
+  os_family    = "linux"
+  guest_la_uid = "admin"
+  guest_la_pw  = "not-a-real-one"
+` + lines + `
+}
+`
+}
+
+func TestAMachineFromCreateToDestroy(t *testing.T) {
+	needCLI(t)
+	server, factories := start(t)
+	change := func(do func(*hyperv.VM)) func() {
+		return func() {
+			err := server.Store().Update(func(s *hyperv.State) error { do(&s.VMs[0]); return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	action := func(a plancheck.ResourceActionType) resource.ConfigPlanChecks {
+		return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, a)}}
+	}
+	state := func(name string, want knownvalue.Check) statecheck.StateCheck {
+		return statecheck.ExpectKnownValue(address, tfjsonpath.New(name), want)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories,
+		Steps: []resource.TestStep{
+			{ // create; every step also looks whether a second plan is empty
+				Config:           config(`notes = "first"`),
+				ConfigPlanChecks: action(plancheck.ResourceActionCreate),
+				ConfigStateChecks: []statecheck.StateCheck{
+					state("state", knownvalue.StringExact("running")),
+					state("gb_ram", knownvalue.Int64Exact(4)),
+					state("host", knownvalue.StringExact(server.Address())),
+					state("id", knownvalue.StringRegexp(regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`))),
+				},
+			},
+			{ // import by name
+				ResourceName: address, ImportState: true, ImportStateVerify: true,
+				ImportStateVerifyIgnore: []string{"guest_la_pw"},
+				ImportStateId:           server.Address() + "/WEB-01",
+			},
+			{ // import by GUID
+				ResourceName: address, ImportState: true, ImportStateVerify: true,
+				ImportStateVerifyIgnore: []string{"guest_la_pw"},
+				ImportStateIdFunc: func(s *terraform.State) (string, error) {
+					r, ok := s.RootModule().Resources[address]
+					if !ok {
+						return "", errors.New("no such resource")
+					}
+					return server.Address() + "/" + r.Primary.ID, nil
+				},
+			},
+			{ // drift: what somebody changed is set right
+				PreConfig:         change(func(vm *hyperv.VM) { vm.Notes = "by hand" }),
+				Config:            config(`notes = "first"`),
+				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{state("notes", knownvalue.StringExact("first"))},
+			},
+			{ // update in place
+				Config:            config(`notes = "second"` + "\n" + `vlan_id = 120`),
+				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{state("vlan_id", knownvalue.Int64Exact(120))},
+			},
+			{ // a change that would stop it is refused
+				Config:      config(`gb_ram = 8`),
+				ExpectError: regexp.MustCompile(`allow_power_cycle = true`),
+			},
+			{
+				Config:            config("gb_ram = 8\nallow_power_cycle = true"),
+				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{state("state", knownvalue.StringExact("running"))},
+			},
+			{ // replace
+				Config:           config("gb_ram = 8\nallow_power_cycle = true\ncnf_ansible_ssh_user = \"ansible\"\ncnf_ansible_ssh_key = \"ssh-ed25519 AAAA\""),
+				ConfigPlanChecks: action(plancheck.ResourceActionDestroyBeforeCreate),
+			},
+			{ // gone: it is made again
+				PreConfig: func() {
+					if err := server.Store().Update(func(s *hyperv.State) error { s.VMs = nil; return nil }); err != nil {
+						t.Error(err)
+					}
+				},
+				Config:           config(`notes = "third"`),
+				ConfigPlanChecks: action(plancheck.ResourceActionCreate),
+			},
+		},
+		CheckDestroy: func(*terraform.State) error {
+			s, err := server.Store().Read()
+			if err == nil && len(s.VMs) > 0 {
+				err = errors.New("a machine is left on the host")
+			}
+			return err
+		},
+	})
+	if n := server.Counters().OpenShells; n > 0 {
+		t.Logf("%d shells are open until the providers are closed", n)
+	}
+}
+
+func TestPlanErrorsReachTheUser(t *testing.T) {
+	needCLI(t)
+	_, factories := start(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories,
+		Steps: []resource.TestStep{
+			{Config: config(`gb_ram = 0`), ExpectError: regexp.MustCompile(`(?s)Invalid gb_ram.*gb_ram`)},
+			{Config: config(`switch_name = "Outside"`), ExpectError: regexp.MustCompile(`(?s)Outside.*External`)},
+			{Config: config(`guest_v4_ipaddr = "192.0.2.50"`), ExpectError: regexp.MustCompile(`guest_v4_cidrprefix`)},
+			{
+				Config:      config(``) + "resource \"hypervvm\" \"twin\" {\n" + "vm_name = \"WEB-01\"\nimage_name = \"ubuntu-24.04\"\nos_family = \"linux\"\nguest_la_uid = \"admin\"\nguest_la_pw = \"x-other-one\"\n}\n",
+				ExpectError: regexp.MustCompile(`twice\s+on\s+host`),
+			},
+		},
+	})
+}

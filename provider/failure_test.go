@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+func TestAHostThatIsSwitchedOffIsToldDuringPlan(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ accept bool }{
+		"nothing listens":                    {false},
+		"something listens and never speaks": {true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startHost(t, nil)
+			dead, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = dead.Close() })
+			if !c.accept {
+				_ = dead.Close()
+			}
+			host := settings(server).but(attrs{"port": dead.Addr().(*net.TCPAddr).Port})
+			h := newHarness(t)
+			h.mustSucceed("configure", h.configure(attrs{"host": host}))
+			begun := time.Now()
+			p := h.plan(h.none(), linux("web-01"))
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			h.mustFail(p.diags, "host", "Unable to plan virtual machine web-01", "not reachable", "switched on")
+		})
+	}
+}
+
+func TestAWrongPasswordIsToldDuringPlanAndTriedOnce(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{"password": "wrong one"})}))
+	message := h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host",
+		"Unable to plan virtual machine web-01", "refused the credentials", "svc-terraform", "Check the username")
+	if strings.Contains(message, "wrong one") {
+		t.Error("the message shows the password")
+	}
+	posts := server.Counters().POSTs
+	h.mustFail(h.plan(h.none(), linux("web-02")).diags, "host", "refused the credentials")
+	if again := server.Counters().POSTs; again != posts {
+		t.Errorf("the second resource sent %d more requests, which may lock the account", again-posts)
+	}
+}
+
+func TestATakenNameIsToldDuringPlan(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aTakenNameIsToldDuringPlan)
+}
+
+func aTakenNameIsToldDuringPlan(t *testing.T, server *simhost.Server) {
+	onHost(t, server, func(s *hyperv.State) {
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "WEB-01", State: "Off"})
+	})
+	h := connected(t, server)
+	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "vm_name",
+		"already exists", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "hoose another name")
+	h.mustSucceed("a name that is free", h.plan(h.none(), linux("web-02")).diags)
+
+	made := h.make(h.none(), linux("web-02"))
+	h.mustFail(h.plan(made, linux("Web-01")).diags, "vm_name", "already exists")
+	h.mustSucceed("a change of letter case", h.plan(made, linux("WEB-02")).diags)
+}
+
+func TestANameTakenBetweenPlanAndApplyHarmsNobody(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	onHost(t, server, func(s *hyperv.State) {
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "Web-01", State: "Off"})
+	})
+	left, diags := h.apply(h.ctx, p)
+	h.mustFail(diags, "vm_name", "Unable to create virtual machine web-01", "already exists")
+	if !left.value.IsNull() {
+		t.Errorf("the state has %s", left.value)
+	}
+	if names := machines(t, server); len(names) != 1 || names[0] != "Web-01" {
+		t.Errorf("the host holds %v", names)
+	}
+}
+
+func TestTheSameNameTwiceInOneConfigurationIsTold(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	h.mustSucceed("the first", h.plan(h.none(), linux("web-01")).diags)
+	h.mustFail(h.plan(h.none(), linux("Web-01")).diags, "vm_name", "twice on host", "letter case")
+}
+
+func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	first := connected(t, server)
+	made := first.make(first.none(), linux("web-01"))
+	t.Run("because an attribute changed", func(t *testing.T) {
+		t.Parallel()
+		h := connected(t, server)
+		read, _ := h.read(made)
+		h.mustSucceed("plan", h.plan(read, linux("web-01").but(attrs{"guest_la_uid": "root"})).diags)
+	})
+	t.Run("because the user said so", func(t *testing.T) {
+		t.Parallel()
+		h := connected(t, server)
+		read, _ := h.read(made)
+		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
+		h.mustSucceed("plan as if there were none", h.planOnce(h.none(), linux("web-01")).diags)
+	})
+	t.Run("because it is tainted", func(t *testing.T) {
+		t.Parallel()
+		h := connected(t, server)
+		h.read(made)
+		h.mustSucceed("plan", h.planOnce(h.none(), linux("web-01")).diags)
+	})
+	t.Run("but another resource of its name is told", func(t *testing.T) {
+		t.Parallel()
+		h := connected(t, server)
+		read, _ := h.read(made)
+		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
+		h.mustFail(h.planOnce(h.none(), linux("web-01").but(attrs{"gb_ram": 8})).diags, "vm_name", "twice on host")
+	})
+}
+
+func TestWhatTheHostLacksIsToldDuringPlan(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, whatTheHostLacksIsToldDuringPlan)
+}
+
+func whatTheHostLacksIsToldDuringPlan(t *testing.T, server *simhost.Server) {
+	for attribute, c := range map[string]struct {
+		value any
+		texts []string
+	}{
+		"image_name":   {"windows-95", []string{"was not found", "ubuntu-24.04, windows-server-2022"}},
+		"switch_name":  {"Outside", []string{"'Outside' does not exist", "External"}},
+		"gb_ram":       {500, []string{"memory"}},
+		"vm_clustered": {true, []string{"failover cluster"}},
+	} {
+		t.Run(attribute, func(t *testing.T) {
+			t.Parallel()
+			h := connected(t, server)
+			h.mustFail(h.plan(h.none(), linux("web-01").but(attrs{attribute: c.value})).diags, attribute, c.texts...)
+		})
+	}
+}
+
+func TestAJobThatFailsInItsThirdStepLeavesNothing(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aJobThatFailsInItsThirdStepLeavesNothing)
+}
+
+func aJobThatFailsInItsThirdStepLeavesNothing(t *testing.T, server *simhost.Server) {
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {Fail: "the disk is in use"}}
+	})
+	logs := t.TempDir()
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server), "job_log_dir": logs}))
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	left, diags := h.apply(h.ctx, p)
+	h.mustFail(diags, "", "Unable to create virtual machine web-01", "step disk", "the disk is in use",
+		"[3/6] disk", "Nothing that the job made is left", logs)
+	if !left.value.IsNull() {
+		t.Errorf("the state has %s", left.value)
+	}
+	nothingLeft(t, server)
+	onHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
+	h.make(h.none(), linux("web-01"))
+}
+
+func TestInterruptingACreateLeavesNothing(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, interruptingACreateLeavesNothing)
+}
+
+func interruptingACreateLeavesNothing(t *testing.T, server *simhost.Server) {
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 1000}}
+	})
+	h := connected(t, server)
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	ctx, interrupt := context.WithCancel(h.ctx)
+	defer interrupt()
+	deep := h.log.when("[3/6] disk")
+	go func() { // Terraform's Ctrl-C, once the machine is there
+		<-deep
+		interrupt()
+	}()
+	left, diags := h.apply(ctx, p)
+	h.mustFail(diags, "", "Unable to create virtual machine web-01", "cancelled", "Nothing that the job made is left")
+	if !left.value.IsNull() {
+		t.Errorf("the state has %s", left.value)
+	}
+	nothingLeft(t, server)
+}
+
+func TestACreateThatRunsOutOfTimeIsUndone(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 2000}}
+	})
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{"timeouts": attrs{"create": "1s"}})
+	p := h.plan(h.none(), config)
+	h.mustSucceed("plan", p.diags)
+	left, diags := h.apply(h.ctx, p)
+	h.mustFail(diags, "", "cancelled")
+	if !left.value.IsNull() {
+		t.Errorf("the state has %s", left.value)
+	}
+	nothingLeft(t, server)
+}
+
+func TestAConnectionThatDropsDoesNotFailAJob(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, func(o *simhost.Options) {
+		o.Faults = simhost.FaultsOn(simhost.ActionReceive, simhost.FaultDropAfter, 2, 3)
+	})
+	h := connected(t, server)
+	h.make(h.none(), linux("web-01"))
+	if names := machines(t, server); len(names) != 1 {
+		t.Errorf("the host holds %v", names)
+	}
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/big"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/hashicorp/terraform-plugin-log/tflogtest"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/provider"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
+
+// password is the secret that no log, message, file or plan may show.
+const password = "Tr0ub4dor&3 secret"
+
+// unknown stands for a value that comes later.
+type unknown struct{}
+
+// attrs is a resource's or a provider's configuration.
+type attrs map[string]any
+
+// but gives a copy with some attributes changed.
+func (a attrs) but(changes attrs) attrs {
+	merged := attrs{}
+	for k, v := range a {
+		merged[k] = v
+	}
+	for k, v := range changes {
+		merged[k] = v
+	}
+	return merged
+}
+
+// linux is the configuration of a machine with the least that it needs.
+func linux(name string) attrs {
+	return attrs{
+		"vm_name": name, "image_name": "ubuntu-24.04", "os_family": "linux",
+		"guest_la_uid": "admin", "guest_la_pw": password,
+	}
+}
+
+// harness drives a provider through the plugin protocol, as Terraform does.
+type harness struct {
+	t      *testing.T
+	ctx    context.Context
+	log    *lockedBuffer
+	server tfprotov6.ProviderServer
+	schema *tfprotov6.GetProviderSchemaResponse
+	kind   tftypes.Type
+}
+
+// lockedBuffer keeps what several goroutines write.
+type lockedBuffer struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	waiting map[chan struct{}]string
+}
+
+// when gives a channel that is closed as soon as text has been written.
+func (b *lockedBuffer) when(text string) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ch := make(chan struct{})
+	if b.waiting == nil {
+		b.waiting = map[chan struct{}]string{}
+	}
+	b.waiting[ch] = text
+	b.tell()
+	return ch
+}
+
+func (b *lockedBuffer) tell() {
+	for ch, text := range b.waiting {
+		if strings.Contains(b.b.String(), text) {
+			delete(b.waiting, ch)
+			close(ch)
+		}
+	}
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.tell()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func loadSchema(t *testing.T) *jobschema.Schema {
+	t.Helper()
+	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newHarness gives a provider that is not configured.
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	h := &harness{t: t, log: &lockedBuffer{}}
+	h.ctx = tflogtest.RootLogger(t.Context(), h.log)
+	p := provider.New("test", loadSchema(t), nil)
+	t.Cleanup(func() {
+		if err := p.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	h.server = providerserver.NewProtocol6(p)()
+	var err error
+	h.schema, err = h.server.GetProviderSchema(h.ctx, &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mustSucceed("schema", h.schema.Diagnostics)
+	h.kind = h.schema.ResourceSchemas["hypervvm"].ValueType()
+	return h
+}
+
+// startHost starts a simulated host.
+func startHost(t *testing.T, change func(*simhost.Options)) *simhost.Server {
+	t.Helper()
+	opts := simhost.Options{Username: "svc-terraform", Password: password}
+	if change != nil {
+		change(&opts)
+	}
+	server, err := simhost.Start(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return server
+}
+
+// eachAgent runs a test against the simulator's own answers, and against the real agent where a PowerShell is named.
+func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
+	t.Helper()
+	t.Run("simulated agent", func(t *testing.T) {
+		t.Parallel()
+		test(t, startHost(t, nil))
+	})
+	t.Run("real agent", func(t *testing.T) {
+		t.Parallel()
+		shell := os.Getenv("HYPERVVM_PWSH")
+		if shell == "" {
+			t.Skip("HYPERVVM_PWSH names no PowerShell to run the real agent")
+		}
+		test(t, startHost(t, func(o *simhost.Options) { o.PowerShell = shell }))
+	})
+}
+
+// settings points a provider at a simulated host.
+func settings(server *simhost.Server) attrs {
+	return attrs{
+		"address": server.Address(), "port": server.Port(), "ca_cert": string(server.CACertPEM()),
+		"username": server.Username(), "password": server.Password(),
+	}
+}
+
+// connected gives a provider with one host.
+func connected(t *testing.T, server *simhost.Server) *harness {
+	t.Helper()
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server)}))
+	return h
+}
+
+func (h *harness) configure(config attrs) []*tfprotov6.Diagnostic {
+	h.t.Helper()
+	kind := h.schema.Provider.ValueType()
+	resp, err := h.server.ValidateProviderConfig(h.ctx, &tfprotov6.ValidateProviderConfigRequest{Config: h.dynamic(kind, config)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return resp.Diagnostics
+	}
+	done, err := h.server.ConfigureProvider(h.ctx, &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: h.dynamic(kind, config)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return append(resp.Diagnostics, done.Diagnostics...)
+}
+
+func (h *harness) validate(config attrs) []*tfprotov6.Diagnostic {
+	h.t.Helper()
+	resp, err := h.server.ValidateResourceConfig(h.ctx, &tfprotov6.ValidateResourceConfigRequest{
+		TypeName: "hypervvm", Config: h.dynamic(h.kind, config),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp.Diagnostics
+}
+
+// resource is one instance in a state.
+type resource struct {
+	value   tftypes.Value
+	private []byte
+}
+
+func (h *harness) none() resource { return resource{value: tftypes.NewValue(h.kind, nil)} }
+
+// planned is what a plan came to.
+type planned struct {
+	prior, planned resource
+	config         attrs
+	replace        []string
+	diags          []*tfprotov6.Diagnostic
+}
+
+// plan plans as Terraform does: a resource that must be replaced is planned again as if there were none.
+func (h *harness) plan(prior resource, config attrs) planned {
+	h.t.Helper()
+	p := h.planOnce(prior, config)
+	if len(p.replace) > 0 && !prior.value.IsNull() && !hasError(p.diags) {
+		again := h.planOnce(h.none(), config)
+		again.prior, again.replace, again.diags = prior, p.replace, append(p.diags, again.diags...)
+		return again
+	}
+	return p
+}
+
+func (h *harness) planOnce(prior resource, config attrs) planned {
+	h.t.Helper()
+	p := planned{prior: prior, config: config}
+	if config == nil {
+		p.planned = h.none()
+		resp := h.planRequest(prior, tftypes.NewValue(h.kind, nil), tftypes.NewValue(h.kind, nil))
+		p.diags = resp.Diagnostics
+		return p
+	}
+	wanted := h.value(h.kind, config)
+	proposed := h.proposed(prior.value, wanted)
+	resp := h.planRequest(prior, wanted, proposed)
+	p.diags = append(h.validate(config), resp.Diagnostics...)
+	for _, at := range resp.RequiresReplace {
+		p.replace = append(p.replace, attributeOf(at))
+	}
+	p.planned.private = resp.PlannedPrivate
+	if resp.PlannedState != nil {
+		p.planned.value = h.decode(resp.PlannedState)
+	}
+	return p
+}
+
+func (h *harness) planRequest(prior resource, config, proposed tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
+	h.t.Helper()
+	resp, err := h.server.PlanResourceChange(h.ctx, &tfprotov6.PlanResourceChangeRequest{
+		TypeName: "hypervvm", PriorState: h.encode(prior.value), PriorPrivate: prior.private,
+		ProposedNewState: h.encode(proposed), Config: h.encode(config),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp
+}
+
+// proposed gives what Terraform proposes: the configuration, with the prior values of what it leaves to the provider.
+func (h *harness) proposed(prior, config tftypes.Value) tftypes.Value {
+	h.t.Helper()
+	computed := map[string]bool{}
+	for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
+		computed[a.Name] = a.Computed
+	}
+	before, after := h.attributes(prior), h.attributes(config)
+	for name, v := range after {
+		if v.IsKnown() && v.IsNull() && computed[name] && !prior.IsNull() {
+			after[name] = before[name]
+		}
+	}
+	return tftypes.NewValue(h.kind, after)
+}
+
+// apply carries a plan out.
+func (h *harness) apply(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	if len(p.replace) > 0 && !p.prior.value.IsNull() {
+		left, diags := h.apply(ctx, planned{prior: p.prior, planned: h.none()})
+		if hasError(diags) {
+			return left, diags
+		}
+		p = h.planOnce(h.none(), p.config)
+		h.mustSucceed("plan of the replacement", p.diags)
+	}
+	config := tftypes.NewValue(h.kind, nil)
+	if p.config != nil {
+		config = h.value(h.kind, p.config)
+	}
+	resp, err := h.server.ApplyResourceChange(ctx, &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: "hypervvm", PriorState: h.encode(p.prior.value), PlannedState: h.encode(p.planned.value),
+		Config: h.encode(config), PlannedPrivate: p.planned.private,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
+}
+
+// make plans and applies, and expects both to succeed.
+func (h *harness) make(prior resource, config attrs) resource {
+	h.t.Helper()
+	p := h.plan(prior, config)
+	h.mustSucceed("plan", p.diags)
+	made, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	return made
+}
+
+func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.ReadResource(h.ctx, &tfprotov6.ReadResourceRequest{
+		TypeName: "hypervvm", CurrentState: h.encode(r.value), Private: r.private,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
+}
+
+// importID imports a machine and reads it, as Terraform does.
+func (h *harness) importID(id string) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: "hypervvm", ID: id})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return h.none(), resp.Diagnostics
+	}
+	imported := resp.ImportedResources[0]
+	return h.read(resource{value: h.decode(imported.State), private: imported.Private})
+}
+
+func (h *harness) mustSucceed(what string, diags []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	if hasError(diags) {
+		h.t.Fatalf("%s: %s", what, render(diags))
+	}
+}
+
+// mustFail expects an error on an attribute with all of the texts, and gives the whole as a user sees it.
+func (h *harness) mustFail(diags []*tfprotov6.Diagnostic, attribute string, texts ...string) string {
+	h.t.Helper()
+	all := render(diags)
+	for _, d := range diags {
+		if d.Severity != tfprotov6.DiagnosticSeverityError || attributeOf(d.Attribute) != attribute {
+			continue
+		}
+		message := d.Summary + "\n" + d.Detail
+		missing := false
+		for _, text := range texts {
+			missing = missing || !strings.Contains(message, text)
+		}
+		if !missing {
+			h.t.Logf("a user sees:\n%s", message)
+			return message
+		}
+	}
+	h.t.Errorf("no error on attribute %q with %q among:\n%s", attribute, texts, all)
+	return all
+}
+
+func (h *harness) get(r resource, name string) any {
+	h.t.Helper()
+	return plain(h.attributes(r.value)[name])
+}
+
+func (h *harness) attributes(v tftypes.Value) map[string]tftypes.Value {
+	h.t.Helper()
+	var m map[string]tftypes.Value
+	if !v.IsNull() {
+		if err := v.As(&m); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func (h *harness) encode(v tftypes.Value) *tfprotov6.DynamicValue {
+	h.t.Helper()
+	d, err := tfprotov6.NewDynamicValue(v.Type(), v)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &d
+}
+
+func (h *harness) decode(d *tfprotov6.DynamicValue) tftypes.Value {
+	h.t.Helper()
+	v, err := d.Unmarshal(h.kind)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v
+}
+
+func (h *harness) dynamic(t tftypes.Type, config attrs) *tfprotov6.DynamicValue {
+	h.t.Helper()
+	return h.encode(h.value(t, config))
+}
+
+// value makes a Terraform value of a plain one. What an object leaves out is null.
+func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
+	h.t.Helper()
+	switch x := v.(type) {
+	case nil:
+		return tftypes.NewValue(t, nil)
+	case unknown:
+		return tftypes.NewValue(t, tftypes.UnknownValue)
+	case int:
+		return tftypes.NewValue(t, big.NewFloat(float64(x)))
+	case attrs:
+		parts := map[string]tftypes.Value{}
+		switch kind := t.(type) {
+		case tftypes.Object:
+			for name, part := range kind.AttributeTypes {
+				parts[name] = h.value(part, x[name])
+			}
+			for name := range x {
+				if kind.AttributeTypes[name] == nil {
+					h.t.Fatalf("no attribute is called %s", name)
+				}
+			}
+		case tftypes.Map:
+			for name, part := range x {
+				parts[name] = h.value(kind.ElementType, part)
+			}
+		}
+		return tftypes.NewValue(t, parts)
+	}
+	return tftypes.NewValue(t, v)
+}
+
+func plain(v tftypes.Value) any {
+	if v.Type() == nil || v.IsNull() {
+		return nil
+	}
+	if !v.IsKnown() {
+		return unknown{}
+	}
+	switch {
+	case v.Type().Is(tftypes.String):
+		var s string
+		_ = v.As(&s)
+		return s
+	case v.Type().Is(tftypes.Bool):
+		var b bool
+		_ = v.As(&b)
+		return b
+	case v.Type().Is(tftypes.Number):
+		var n big.Float
+		_ = v.As(&n)
+		f, _ := n.Float64()
+		return int(f)
+	}
+	var list []tftypes.Value
+	if v.As(&list) != nil {
+		return v.String()
+	}
+	items := make([]any, len(list))
+	for i, item := range list {
+		items[i] = plain(item)
+	}
+	return items
+}
+
+func hasError(diags []*tfprotov6.Diagnostic) bool {
+	for _, d := range diags {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			return true
+		}
+	}
+	return false
+}
+
+func attributeOf(at *tftypes.AttributePath) string {
+	if at == nil {
+		return ""
+	}
+	parts := []string{}
+	for _, step := range at.Steps() {
+		parts = append(parts, fmt.Sprint(step))
+	}
+	for i, step := range at.Steps() {
+		switch s := step.(type) {
+		case tftypes.AttributeName:
+			parts[i] = string(s)
+		case tftypes.ElementKeyString:
+			parts[i] = string(s)
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+func render(diags []*tfprotov6.Diagnostic) string {
+	var b strings.Builder
+	for _, d := range diags {
+		fmt.Fprintf(&b, "%s [%s] %s\n%s\n\n", d.Severity, attributeOf(d.Attribute), d.Summary, d.Detail)
+	}
+	return b.String()
+}

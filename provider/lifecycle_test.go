@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// machines gives the names of what a host holds.
+func machines(t *testing.T, server *simhost.Server) []string {
+	t.Helper()
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make([]string, len(state.VMs))
+	for i, vm := range state.VMs {
+		names[i] = vm.Name
+	}
+	return names
+}
+
+// onHost changes what a host holds, as somebody there would.
+func onHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
+	t.Helper()
+	if err := server.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nothingLeft looks whether a host holds neither machines nor files of any.
+func nothingLeft(t *testing.T, server *simhost.Server) {
+	t.Helper()
+	if names := machines(t, server); len(names) > 0 {
+		t.Errorf("machines are left: %v", names)
+	}
+	err := filepath.Walk(server.StateFile()+".d", func(name string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() && filepath.Base(filepath.Dir(name)) != "Images" {
+			t.Errorf("a file is left: %s", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAMachineIsMadeReadChangedAndRemoved(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aMachineIsMadeReadChangedAndRemoved)
+}
+
+func aMachineIsMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{"notes": "first", "vlan_id": 120})
+
+	made := h.make(h.none(), config)
+	for name, want := range map[string]any{
+		"vm_name": "web-01", "state": "running", "host": server.Address(), "gb_ram": 4, "cpu_cores": 2,
+		"ip_addresses": []any{"192.0.2.11"},
+	} {
+		if got := h.get(made, name); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	if !read.value.Equal(made.value) {
+		t.Errorf("what is read differs from what was made:\n%s\n%s", read.value, made.value)
+	}
+	again := h.plan(read, config)
+	h.mustSucceed("second plan", again.diags)
+	if !again.planned.value.Equal(read.value) {
+		t.Errorf("a second plan finds something to do:\n%s\n%s", again.planned.value, read.value)
+	}
+
+	changed := h.make(read, config.but(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": nil}))
+	if got, want := h.get(changed, "id"), h.get(made, "id"); got != want {
+		t.Errorf("the change made another machine: %v, %v", got, want)
+	}
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := state.VMs[0]
+	if vm.Name != "web-02" || vm.Notes != "second" || vm.Adapters[0].VLANID != 0 || vm.Adapters[0].SwitchName == "" {
+		t.Errorf("the host has %+v", vm)
+	}
+
+	h.make(changed, nil)
+	nothingLeft(t, server)
+}
+
+func TestAReplacedMachineIsAnother(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aReplacedMachineIsAnother)
+}
+
+func aReplacedMachineIsAnother(t *testing.T, server *simhost.Server) {
+	h := connected(t, server)
+	made := h.make(h.none(), linux("web-01"))
+	p := h.plan(made, linux("web-01").but(attrs{"image_name": "windows-server-2022", "os_family": "windows"}))
+	h.mustSucceed("plan", p.diags)
+	if got := strings.Join(p.replace, " "); got != "image_name os_family" && got != "os_family image_name" {
+		t.Errorf("replaced because of %q", got)
+	}
+	other, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	if h.get(other, "id") == h.get(made, "id") {
+		t.Error("it is the same machine")
+	}
+	if names := machines(t, server); len(names) != 1 {
+		t.Errorf("the host holds %v", names)
+	}
+}
+
+func TestAMachineThatIsGoneLeavesTheState(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	made := connected(t, server).make(connected(t, server).none(), linux("web-01"))
+	onHost(t, server, func(s *hyperv.State) { s.VMs = nil })
+	h := connected(t, server)
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	if !read.value.IsNull() {
+		t.Errorf("the state still has %s", read.value)
+	}
+	if _, diags := h.apply(h.ctx, planned{prior: made, planned: h.none()}); hasError(diags) {
+		t.Errorf("removing what is gone: %s", render(diags))
+	}
+}
+
+func TestWhatWasChangedOnTheHostShows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change    func(*hyperv.VM)
+		attribute string
+		want      any
+	}{
+		"memory":     {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 8 << 30 }, "gb_ram", 8},
+		"processors": {func(vm *hyperv.VM) { vm.ProcessorCount = 8 }, "cpu_cores", 8},
+		"notes":      {func(vm *hyperv.VM) { vm.Notes = "by hand" }, "notes", "by hand"},
+		"no notes":   {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", nil},
+		"name":       {func(vm *hyperv.VM) { vm.Name = "db-01" }, "vm_name", "db-01"},
+		"power":      {func(vm *hyperv.VM) { vm.State = "Off" }, "power_state", "off"},
+		"vlan":       {func(vm *hyperv.VM) { vm.Adapters[0].VLANID, vm.Adapters[0].VLANMode = 99, "Access" }, "vlan_id", 99},
+		"what the configuration does not speak of stays out": {
+			func(vm *hyperv.VM) { vm.Adapters[0].SwitchName = "" }, "switch_name", nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startHost(t, nil)
+			h := connected(t, server)
+			config := linux("web-01").but(attrs{"notes": "as planned", "vlan_id": 120})
+			made := h.make(h.none(), config)
+			onHost(t, server, func(s *hyperv.State) { c.change(&s.VMs[0]) })
+			h = connected(t, server)
+			read, diags := h.read(made)
+			h.mustSucceed("read", diags)
+			if got := h.get(read, c.attribute); got != c.want {
+				t.Errorf("%s is read as %v, want %v", c.attribute, got, c.want)
+			}
+		})
+	}
+}
+
+func TestAChangeThatStopsAMachineNeedsLeave(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aChangeThatStopsAMachineNeedsLeave)
+}
+
+func aChangeThatStopsAMachineNeedsLeave(t *testing.T, server *simhost.Server) {
+	h := connected(t, server)
+	made := h.make(h.none(), linux("web-01"))
+	bigger := linux("web-01").but(attrs{"gb_ram": 8, "cpu_cores": 4})
+	p := h.plan(made, bigger)
+	h.mustFail(p.diags, "gb_ram", "Unable to plan virtual machine web-01", "allow_power_cycle = true")
+	h.mustFail(p.diags, "cpu_cores", "allow_power_cycle = true")
+
+	changed := h.make(made, bigger.but(attrs{"allow_power_cycle": true}))
+	if got := h.get(changed, "state"); got != "running" {
+		t.Errorf("it is %v", got)
+	}
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vm := state.VMs[0]; vm.MemoryStartupBytes != 8<<30 || vm.ProcessorCount != 4 {
+		t.Errorf("the host has %+v", vm)
+	}
+	off := h.make(changed, bigger.but(attrs{"allow_power_cycle": true, "power_state": "off"}))
+	if got := h.get(off, "state"); got != "off" {
+		t.Errorf("it is %v", got)
+	}
+	h.make(off, bigger.but(attrs{"gb_ram": 2, "power_state": "off"})) // a stopped one needs no leave
+}
+
+func TestImportTakesAMachineOver(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	first := connected(t, server)
+	config := linux("web-01").but(attrs{"notes": "n", "vlan_id": 7, "switch_name": "External"})
+	made := first.make(first.none(), config)
+	id := first.get(made, "id").(string)
+	for name, importID := range map[string]string{
+		"by its name": "web-01", "by its name in other letters": "WEB-01",
+		"by its GUID": id, "by its GUID in other letters": strings.ToUpper(id),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := connected(t, server)
+			imported, diags := h.importID(server.Address() + "/" + importID)
+			h.mustSucceed("import", diags)
+			for attribute, was := range h.attributes(made.value) {
+				if attribute == "guest_la_pw" {
+					continue // hosts do not tell passwords
+				}
+				if got := h.attributes(imported.value)[attribute]; !got.Equal(was) {
+					t.Errorf("%s is %s, was %s", attribute, got, was)
+				}
+			}
+			p := h.plan(imported, config)
+			h.mustSucceed("plan", p.diags)
+			if len(p.replace) > 0 {
+				t.Errorf("the imported machine would be replaced for %v", p.replace)
+			}
+			adopted, diags := h.apply(h.ctx, p)
+			h.mustSucceed("apply", diags)
+			if p := h.plan(adopted, config); !p.planned.value.Equal(adopted.value) {
+				t.Error("a second plan finds something to do")
+			}
+			if p := h.plan(adopted, config.but(attrs{"guest_la_pw": "another one"})); len(p.replace) == 0 {
+				t.Error("another password does not make another machine")
+			}
+		})
+	}
+}
+
+func TestImportTakesAMachineOverThatWasMadeOtherwise(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	onHost(t, server, func(s *hyperv.State) {
+		s.VMs = append(s.VMs, hyperv.VM{
+			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old-01", State: "Running", Generation: 2,
+			MemoryStartupBytes: 2 << 30, ProcessorCount: 1, Adapters: []hyperv.Adapter{{SwitchName: "External"}},
+		})
+	})
+	h := connected(t, server)
+	imported, diags := h.importID(server.Address() + "/old-01")
+	h.mustSucceed("import", diags)
+	config := linux("old-01").but(attrs{"gb_ram": 2, "cpu_cores": 1, "switch_name": "External"})
+	p := h.plan(imported, config)
+	h.mustSucceed("plan", p.diags)
+	if len(p.replace) > 0 {
+		t.Fatalf("it would be replaced for %v", p.replace)
+	}
+	before := server.Counters().Processes
+	adopted, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	if after := server.Counters().Processes; after != before {
+		t.Errorf("taking it over started %d processes", after-before)
+	}
+	if got := h.get(adopted, "job_id"); got != nil {
+		t.Errorf("job_id is %v", got)
+	}
+}
+
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	onHost(t, server, func(s *hyperv.State) {
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "twin"},
+			hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12", Name: "TWIN"})
+	})
+	h := connected(t, server)
+	for id, text := range map[string]string{
+		"web-01":                   "hv01/web-01",
+		server.Address() + "/x":    "not on host",
+		server.Address() + "/twin": "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12",
+	} {
+		_, diags := h.importID(id)
+		h.mustFail(diags, "", "Unable to import virtual machine "+id, text)
+	}
+}
+
+func TestOneProcessAndFewRequestsServeARun(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, oneProcessAndFewRequestsServeARun)
+}
+
+func oneProcessAndFewRequestsServeARun(t *testing.T, server *simhost.Server) {
+	for _, phase := range []func(h *harness){
+		func(h *harness) { h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags) },
+		func(h *harness) { h.make(h.none(), linux("web-01")) },
+	} {
+		t.Run("", func(t *testing.T) { phase(connected(t, server)) })
+	}
+	// The second provider has closed its session by now, with its test.
+	counters := server.Counters()
+	t.Logf("plan and apply of one machine: %d processes, %d POSTs", counters.Processes, counters.POSTs)
+	if counters.Processes > 2 || counters.POSTs > 30 {
+		t.Errorf("%d processes and %d POSTs, at most 2 and 30 are wanted: %v", counters.Processes, counters.POSTs, counters.ByAction)
+	}
+	if counters.OpenShells > 0 {
+		t.Errorf("%d shells are open", counters.OpenShells)
+	}
+}
+
+func TestARefreshOfAHundredMachinesIsOneRequestToTheHost(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aRefreshOfAHundredMachinesIsOneRequestToTheHost)
+}
+
+func aRefreshOfAHundredMachinesIsOneRequestToTheHost(t *testing.T, server *simhost.Server) {
+	ids := make([]string, 100)
+	onHost(t, server, func(s *hyperv.State) {
+		for i := range ids {
+			ids[i] = fmt.Sprintf("0b5d1c5e-6a1e-4c39-9d0b-%012d", i)
+			s.VMs = append(s.VMs, hyperv.VM{
+				ID: ids[i], Name: fmt.Sprintf("vm-%03d", i), State: "Running", Generation: 2, MemoryStartupBytes: 4 << 30,
+				ProcessorCount: 2, Adapters: []hyperv.Adapter{{SwitchName: "External", IPAddresses: []string{"192.0.2.1"}}},
+			})
+		}
+	})
+	var states []resource
+	t.Run("import", func(t *testing.T) {
+		h := connected(t, server)
+		for _, id := range ids {
+			r, diags := h.importID(server.Address() + "/" + id)
+			h.mustSucceed("import", diags)
+			states = append(states, r)
+		}
+	})
+	before := server.Counters()
+	t.Run("refresh", func(t *testing.T) {
+		h := connected(t, server)
+		slots := make(chan struct{}, 10) // as many as Terraform reads at once
+		var readers sync.WaitGroup
+		for _, r := range states {
+			slots <- struct{}{}
+			readers.Go(func() {
+				defer func() { <-slots }()
+				if read, diags := h.read(r); hasError(diags) || read.value.IsNull() {
+					t.Errorf("read: %s", render(diags))
+				}
+			})
+		}
+		readers.Wait()
+	})
+	after := server.Counters()
+	processes, posts := after.Processes-before.Processes, after.POSTs-before.POSTs
+	t.Logf("refresh of 100 machines: %d processes, %d POSTs", processes, posts)
+	if processes > 1 || posts > 20 {
+		t.Errorf("%d processes and %d POSTs, at most 1 and 20 are wanted", processes, posts)
+	}
+}
+
+func TestSecretsAppearNowhere(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	logs := t.TempDir()
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server), "job_log_dir": logs}))
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "the password " + password + " was refused"}}
+	})
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	_, diags := h.apply(context.WithoutCancel(h.ctx), p)
+	shown := h.mustFail(diags, "", "step start", "******")
+	texts := map[string]string{"the log": h.log.String(), "the diagnostic": shown}
+	files, _ := filepath.Glob(filepath.Join(logs, "*.log"))
+	if len(files) != 1 {
+		t.Fatalf("log files: %v", files)
+	}
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(content)
+		if !strings.Contains(string(content), "preflight") {
+			t.Errorf("%s holds no events:\n%s", name, content)
+		}
+	}
+	for what, text := range texts {
+		if strings.Contains(text, password) {
+			t.Errorf("%s shows the password", what)
+		}
+	}
+	if !strings.Contains(h.log.String(), `"@module":"provider.job"`) {
+		t.Errorf("no event reached the log:\n%s", h.log.String())
+	}
+	for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
+		if strings.HasSuffix(a.Name, "pw") && !a.Sensitive {
+			t.Errorf("a plan would show %s", a.Name)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// ModifyPlan asks the host whether a plan could be carried out: whether it is there, the name is free, and it has what
+// the plan names. It changes nothing anywhere.
+func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() || r.schema == nil || !r.ready() {
+		return
+	}
+	host, ok := r.planHost(ctx, req, resp)
+	if !ok || resp.Diagnostics.HasError() {
+		return
+	}
+	values, unknown, err := fieldValues(r.schema, resp.Plan.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
+		return
+	}
+	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
+	replaced := r.replaced(ctx, req, resp)
+	r.planName(host, req, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
+
+	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
+	switch {
+	case replaced:
+		return // it is planned once more, as a machine that is to be made
+	case !req.State.Raw.IsNull():
+		changed := r.changedFields(req.State.Raw, resp.Plan.Raw)
+		if len(changed) == 0 {
+			return
+		}
+		r.planPowerCycle(ctx, req, resp, changed)
+		sub.Operation, sub.VMID = job.OperationUpdate, id.ValueString()
+	}
+	if !resp.Diagnostics.HasError() {
+		r.planCheck(ctx, sub, unknown, resp)
+	}
+}
+
+// planHost settles on which host the machine is to be, and says so in the plan.
+func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (string, bool) {
+	at := path.Root("host")
+	var configured, planned types.String
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, at, &configured)...)
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, at, &planned)...)
+	if resp.Diagnostics.HasError() || configured.IsUnknown() {
+		return "", false
+	}
+	known := r.conn.service.Hosts()
+	switch name := configured.ValueString(); {
+	case !configured.IsNull():
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+			resp.Diagnostics.AddAttributeError(at, "Unknown host "+name,
+				fmt.Sprintf("It is not among the provider's hosts. Use one of: %s.", strings.Join(known, ", ")))
+			return "", false
+		}
+	case planned.IsUnknown() && len(known) == 1:
+		planned = types.StringValue(known[0])
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, planned)...)
+	case planned.IsUnknown():
+		resp.Diagnostics.AddAttributeError(at, "Missing host",
+			fmt.Sprintf("The provider has several hosts, so that one must be named: %s.", strings.Join(known, ", ")))
+		return "", false
+	}
+	return r.conn.resolve(planned.ValueString()), true
+}
+
+// planName claims the machine's name for this resource.
+func (r *vmResource) planName(host string, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, values map[string]any, c claim) {
+	if c.vmID != "" {
+		r.conn.names.manage(c.vmID)
+	}
+	f, ok := r.observedField(observedName)
+	if !ok {
+		return
+	}
+	name, ok := values[f.ID].(string)
+	if !ok || r.conn.names.claim(host, name, c) {
+		return
+	}
+	resp.Diagnostics.AddAttributeError(path.Root(f.ID), summary("plan", name),
+		fmt.Sprintf("This configuration gives the name %q twice on host %s; letter case does not tell names apart. Choose another name.", name, host))
+}
+
+// planPowerCycle refuses a change that would stop a running machine, unless its owner allows it.
+func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed []string) {
+	var state types.String
+	var allow types.Bool
+	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("state"), &state)...)
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
+	if allow.ValueBool() || allow.IsUnknown() || state.ValueString() == "off" {
+		return
+	}
+	for _, fieldID := range changed {
+		if f, ok := r.schema.Field(fieldID); ok && f.Change == jobschema.ChangePowerCycle {
+			resp.Diagnostics.AddAttributeError(path.Root(fieldID), summary("plan", r.about(req.State.Raw)),
+				fmt.Sprintf("A change of %s needs the virtual machine to be shut down and started again, and it is %s. "+
+					"Set allow_power_cycle = true to have that done, or shut it down first.", fieldID, state.ValueString()))
+		}
+	}
+}
+
+// planCheck runs the plan dry on the host.
+func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, unknown map[string]bool, resp *resource.ModifyPlanResponse) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	about := summary("plan", r.about(resp.Plan.Raw))
+	findings, err := r.conn.service.Check(ctx, sub, slices.Sorted(maps.Keys(unknown)))
+	if err != nil {
+		addError(&resp.Diagnostics, about, err)
+		return
+	}
+	// A name held by a machine of this configuration's own is either about to be given up, or claimed by its resource.
+	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
+		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
+	})
+	addFindings(&resp.Diagnostics, about, findings)
+}
+
+// replaced tells whether the plan makes another machine. The attributes' own plan modifiers have decided on it by now,
+// but Terraform does not tell a resource of that.
+func (r *vmResource) replaced(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	if req.State.Raw.IsNull() {
+		return false
+	}
+	imported := isImported(ctx, req.Private)
+	differs := func(name string) bool {
+		before, after := attribute(req.State.Raw, name), attribute(resp.Plan.Raw, name)
+		return !before.Equal(after) && !(imported && before.IsNull())
+	}
+	return differs("host") || slices.ContainsFunc(r.schema.Fields, func(f jobschema.Field) bool {
+		return f.Change == jobschema.ChangeReplace && differs(f.ID)
+	})
+}
+
+// changedFields gives the fields whose values differ, and that a host can be asked to change.
+func (r *vmResource) changedFields(state, plan tftypes.Value) []string {
+	var changed []string
+	for i := range r.schema.Fields {
+		f := &r.schema.Fields[i]
+		if f.Change != jobschema.ChangeReplace && !attribute(state, f.ID).Equal(attribute(plan, f.ID)) {
+			changed = append(changed, f.ID)
+		}
+	}
+	return changed
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// Update has one job change what differs. Where nothing differs that a host knows of, none is run.
+func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	about := summary("update", r.about(req.State.Raw))
+	if !r.ready() {
+		r.notReady(&resp.Diagnostics, about)
+		return
+	}
+	values, _, err := fieldValues(r.schema, req.Plan.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError(about, sentence(err))
+		return
+	}
+	id, host, jobID := own(ctx, req.State, &resp.Diagnostics)
+	var limits timeouts.Value
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
+	limit, diags := limits.Update(ctx, updateTimeout)
+	resp.Diagnostics.Append(diags...)
+	var allow types.Bool
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	hostName := r.conn.resolve(host.ValueString())
+	var vm *job.VM
+	if changed := r.changedFields(req.State.Raw, req.Plan.Raw); len(changed) == 0 {
+		vm, err = r.conn.service.Read(ctx, hostName, id.ValueString())
+	} else {
+		var result *job.Result
+		_, result, err = r.runJob(ctx, limit, hvprov.Submission{
+			Host: hostName, Operation: job.OperationUpdate, Values: values,
+			VMID: id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
+		})
+		if result != nil {
+			vm = result.VM
+		}
+	}
+	switch {
+	case err == nil && vm == nil:
+		err = errors.New("the host did not say what the virtual machine is now")
+	case err == nil:
+		if resp.State.Raw, err = r.newState(req.Plan.Raw, host.ValueString(), jobID.ValueString(), vm); err == nil {
+			return
+		}
+	}
+	// The state stays as it was: the next plan asks the host, and sees what has changed and what has not.
+	addError(&resp.Diagnostics, about, err)
+}
