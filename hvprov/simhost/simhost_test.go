@@ -15,6 +15,10 @@ import (
 
 func TestOptionsThatAreRefused(t *testing.T) {
 	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, opts := range map[string]Options{
 		"an address of every interface": {Addr: "0.0.0.0:0"},
 		"an address of a network":       {Addr: "192.0.2.1:0"},
@@ -22,7 +26,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"no port":                       {Addr: "127.0.0.1"},
 		"a negative pipe":               {PipeSize: -1},
 		"a negative latency":            {Latency: -1},
-		"a folder for the state":        {StateFile: filepath.Join(string(filepath.Separator), "nowhere", "at", "all", "state.json")},
+		"a state below a file":          {StateFile: filepath.Join(file, "state.json")},
 	} {
 		s, err := Start(opts)
 		if err == nil {

@@ -16,8 +16,17 @@ func (s *Server) Store() *hyperv.Store { return s.store }
 
 func (s *Server) openState() error {
 	var err error
-	s.store, err = hyperv.Open(s.opts.StateFile)
-	return err
+	if s.store, err = hyperv.Open(s.opts.StateFile); err != nil {
+		return err
+	}
+	state, err := s.store.Read()
+	if err != nil {
+		return err
+	}
+	if state.Host.Name != "" {
+		s.hostName = state.Host.Name
+	}
+	return nil
 }
 
 // simulateAgent is the program that answers the agent's session without a PowerShell.

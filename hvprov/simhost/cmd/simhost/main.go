@@ -100,14 +100,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, he
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if len(s.calls) > 0 {
-		if err := server.Store().Update(func(state *hyperv.State) error {
-			state.Behaviour.Calls = s.calls
-			return nil
-		}); err != nil {
-			return err
-		}
+	restore, err := behave(server.Store(), s.calls)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, restore()) }()
 	ca, err := s.writeCA(server)
 	if err != nil {
 		return err
@@ -119,6 +116,24 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, he
 	<-ctx.Done()
 	report(out, server.Counters())
 	return nil
+}
+
+// behave has cmdlets do what calls say, until restore is called: the state file may serve other runs.
+func behave(store *hyperv.Store, calls map[string]hyperv.Call) (restore func() error, err error) {
+	if len(calls) == 0 {
+		return func() error { return nil }, nil
+	}
+	var before map[string]hyperv.Call
+	swap := func(to map[string]hyperv.Call) error {
+		return store.Update(func(state *hyperv.State) error {
+			before, state.Behaviour.Calls = state.Behaviour.Calls, to
+			return nil
+		})
+	}
+	if err := swap(calls); err != nil {
+		return nil, err
+	}
+	return func() error { return swap(before) }, nil
 }
 
 // writeCA puts the certificate where the client can read it.
