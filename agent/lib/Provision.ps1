@@ -12,7 +12,7 @@ function Invoke-ProvisionJob {
     $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
     $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
     Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
-    Invoke-ProvisionNetwork -Context $Context -Job $Job -VM $vm
+    Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'cluster') {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
         $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
@@ -25,7 +25,7 @@ function Invoke-ProvisionJob {
 }
 
 function Invoke-ProvisionPreflight {
-    # Gives the folders and the image that the later steps need.
+    # Gives the folder, the image and the switch that the later steps need.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message 'check the definition against the host'
@@ -39,7 +39,7 @@ function Invoke-ProvisionPreflight {
     }
     $image = @(Get-AgentImage -Folder (Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path') |
             Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
-    return @{ Machine = $machine; Folder = $folder; Image = $image }
+    return @{ Machine = $machine; Folder = $folder; Image = $image; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
 }
 
 function Assert-NoFinding {
@@ -123,13 +123,10 @@ function Invoke-ProvisionFirmware {
 }
 
 function Invoke-ProvisionNetwork {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $vlan = [int]$Job.Fields['vlan_id']
-    $switch = Find-HostSwitch -Name $Job.Fields['switch_name']
-    if ($null -eq $switch) {
-        throw (New-AgentError -Code 'switch_missing' -Message 'the virtual switch is no longer there' -Field 'switch_name')
-    }
+    $switch = $Plan.Switch
     Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($switch.Name)', $(Format-Vlan -Id $vlan)"
     $adapter = @(Get-VMNetworkAdapter -VM $VM)[0]
     Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switch

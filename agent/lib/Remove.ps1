@@ -68,7 +68,7 @@ function Remove-JobFile {
         elseif (-not (Test-WithinFolder -Folder $Manifest.Folder -Path $file)) { $why = "it is not in folder $($Manifest.Folder)" }
         else {
             try {
-                [System.IO.File]::Delete($file)
+                if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
                 Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "deleted $file"
             } catch {
                 $why = (ConvertTo-AgentFailure -ErrorRecord $_)['message']

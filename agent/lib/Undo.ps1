@@ -26,7 +26,9 @@ function Undo-Job {
     }
     if ($null -ne $made.Manifest) {
         foreach ($file in @($made.Manifest.Files)) {
-            $null = Undo-JobPart -Context $Context -Job $Job -Done "deleted $file" -What $file -Action { [System.IO.File]::Delete($file) }
+            $null = Undo-JobPart -Context $Context -Job $Job -Done "deleted $file" -What $file -Action {
+                if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
+            }
         }
         [System.IO.File]::Delete([System.IO.Path]::Combine($made.Folder, $script:AgentManifestName))
     }

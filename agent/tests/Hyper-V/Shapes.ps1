@@ -26,7 +26,7 @@ function ConvertTo-StandInVM {
         Notes                 = $VM.notes
         Path                  = $VM.path
         ConfigurationLocation = $VM.path
-        CreationTime          = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).LocalDateTime
+        CreationTime          = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).UtcDateTime
         CheckpointType        = $VM.checkpoint_type
         AutomaticStartAction  = $VM.automatic_start_action
         AutomaticStopAction   = $VM.automatic_stop_action

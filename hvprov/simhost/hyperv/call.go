@@ -25,8 +25,11 @@ func (e *CmdletError) Unwrap() error { return e.err }
 var ErrVMNotFound = errors.New("no such virtual machine")
 
 // call runs one cmdlet's action over the state, after what the state's behaviour asks of that cmdlet. The state is kept
-// when change is set and action did not fail. The end of ctx ends a delay, not an action.
+// when change is set and action did not fail. The end of ctx ends a delay, not an action that has begun.
 func (s *Store) call(ctx context.Context, cmdlet string, change bool, action func(*State) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	asked, done, err := s.begin(cmdlet, change, action)
 	if done {
 		return err

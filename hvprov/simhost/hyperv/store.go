@@ -154,3 +154,6 @@ func wait(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// LockNames lets one caller at a time, of all processes, look for a name among the virtual machines and take it.
+func (s *Store) LockNames() (unlock func(), err error) { return lock(s.path + ".names.lock") }

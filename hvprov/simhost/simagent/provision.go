@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// plan is what the first step found, for the later ones.
+type plan struct {
+	host       hyperv.Host
+	folder     string
+	image      string // path
+	switchName string
+}
+
+// provision makes a virtual machine from an image.
+func (r *run) provision() error {
+	r.steps = []string{"preflight", "vm", "disk", "firmware", "network"}
+	if r.fields.flag("vm_clustered") {
+		r.steps = append(r.steps, "cluster")
+	}
+	if r.fields.text("power_state") != "off" {
+		r.steps = append(r.steps, "start")
+	}
+	p, err := r.preflight()
+	if err != nil {
+		return err
+	}
+	if err := r.makeVM(p); err != nil {
+		return err
+	}
+	drive, err := r.makeDisk(p)
+	if err != nil {
+		return err
+	}
+	if err := r.setFirmware(drive); err != nil {
+		return err
+	}
+	if err := r.connect(p); err != nil {
+		return err
+	}
+	if r.has("cluster") {
+		if err := r.enter("cluster", "add the virtual machine to cluster '%s'", r.clusterName()); err != nil {
+			return err
+		}
+		if err := r.store.AddClusterVirtualMachineRole(r.ctx, r.vmID); err != nil {
+			return err
+		}
+		r.made.clustered = true
+	}
+	if r.has("start") {
+		if err := r.enter("start", "start the virtual machine"); err != nil {
+			return err
+		}
+		return r.store.StartVM(r.ctx, r.vmID)
+	}
+	return nil
+}
+
+func (r *run) preflight() (p plan, err error) {
+	if err := r.enter("preflight", "check the definition against the host"); err != nil {
+		return p, err
+	}
+	r.warnOfGuest(r.fields.names)
+	if p.host, err = r.host(); err != nil {
+		return p, err
+	}
+	findings, err := r.findings(p.host, definition{job.OperationProvision, r.fields}, "", nil, r.settings)
+	if err != nil {
+		return p, err
+	}
+	if err := first(findings); err != nil {
+		return p, err
+	}
+	p.folder = filepath.Join(machineFolder(p.host, r.settings), "hypervvm", strings.ToLower(r.id))
+	if _, err := os.Lstat(p.folder); err == nil {
+		return p, fail(job.CodeStepFailed, fmt.Sprintf("folder %s exists already", p.folder), "", "a job of this id ran before: use a new id")
+	}
+	p.image = imagePath(imageFolder(p.host, r.settings), r.fields.text("image_name"))
+	p.switchName, err = r.findSwitch(r.fields.text("switch_name"))
+	return p, err
+}
+
+// findSwitch gives the name that a switch itself has, or without a name that of the only one.
+func (r *run) findSwitch(name string) (string, error) {
+	switches, err := r.store.GetVMSwitch(r.ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range switches {
+		if strings.EqualFold(s.Name, name) || (name == "" && len(switches) == 1) {
+			return s.Name, nil
+		}
+	}
+	return "", nil
+}
+
+var guestField = regexp.MustCompile(`^(guest|cnf)_`)
+
+// warnOfGuest names the settings that this version takes and does not apply.
+func (r *run) warnOfGuest(names []string) {
+	var ignored []string
+	for _, name := range names {
+		if guestField.MatchString(name) {
+			ignored = append(ignored, name)
+		}
+	}
+	if len(ignored) > 0 {
+		r.say(job.Event{Kind: job.KindWarning,
+			Message: "settings inside the guest are not applied by this version: " + strings.Join(ignored, ", ")})
+	}
+}
+
+func (r *run) makeVM(p plan) error {
+	name, memory := r.fields.text("vm_name"), memoryBytes(r.fields.number("gb_ram"))
+	if err := r.enter("vm", "create virtual machine '%s' in %s", name, p.folder); err != nil {
+		return err
+	}
+	vm, err := r.registerVM(p, name, memory)
+	if err != nil {
+		return err
+	}
+	r.say(job.Event{Kind: job.KindVM, VMID: vm.ID, Message: fmt.Sprintf("virtual machine '%s' has id %s", name, vm.ID)})
+	r.made.manifest = &manifest{
+		Format: 1, JobID: r.id, VMID: vm.ID, Files: []string{}, Recorded: r.fields.without(r.secretNames), folder: p.folder,
+	}
+	if err := r.made.manifest.save(); err != nil {
+		return err
+	}
+	cores := r.fields.number("cpu_cores")
+	if err := r.store.SetVMProcessor(r.ctx, vm.ID, int(cores)); err != nil {
+		return err
+	}
+	fixed := false
+	if err := r.store.SetVMMemory(r.ctx, vm.ID, memory, &fixed); err != nil {
+		return err
+	}
+	notes := r.fields.text("notes")
+	if err := r.store.SetVM(r.ctx, vm.ID, hyperv.VMSettings{
+		Notes: &notes, CheckpointType: "Disabled", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "ShutDown",
+	}); err != nil {
+		return err
+	}
+	r.log("%s processors, %s GiB of memory, no checkpoints", formatNumber(cores), formatNumber(r.fields.number("gb_ram")))
+	return nil
+}
+
+// registerVM looks for the name and takes it, one job at a time: Hyper-V itself allows a name twice.
+func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err error) {
+	unlock, err := r.store.LockNames()
+	if err != nil {
+		return vm, err
+	}
+	defer unlock()
+	taken, err := r.nameTaken(p.host, name, "")
+	if err == nil {
+		err = first(taken)
+	}
+	if err != nil {
+		return vm, err
+	}
+	if err := os.MkdirAll(p.folder, 0o755); err != nil {
+		return vm, err
+	}
+	r.made.folder = p.folder
+	if vm, err = r.store.NewVM(r.ctx, name, memory, p.folder); err != nil {
+		return vm, err
+	}
+	r.vmID, r.made.vm = vm.ID, vm.ID
+	return vm, nil
+}
+
+func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
+	path := filepath.Join(p.folder, r.fields.text("vm_name")+".vhdx")
+	info, err := os.Stat(p.image)
+	if err != nil {
+		return drive, err
+	}
+	image := strings.TrimSuffix(filepath.Base(p.image), filepath.Ext(p.image))
+	if err := r.enter("disk", "copy image '%s' (%s) to %s", image, formatSize(float64(info.Size())), path); err != nil {
+		return drive, err
+	}
+	err = r.copyImage(p.image, path, func() error {
+		r.made.manifest.Files = append(r.made.manifest.Files, path)
+		return r.made.manifest.save()
+	})
+	if err != nil {
+		return drive, err
+	}
+	return r.store.AddVMHardDiskDrive(r.ctx, r.vmID, path)
+}
+
+func (r *run) setFirmware(drive hyperv.Drive) error {
+	template := map[string]string{"windows": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}[r.fields.text("os_family")]
+	message := "start from the disk, secure boot with template " + template
+	if template == "" {
+		message = "start from the disk, secure boot with the template of the host"
+	}
+	if err := r.enter("firmware", "%s", message); err != nil {
+		return err
+	}
+	return r.store.SetVMFirmware(r.ctx, r.vmID, template, drive.Path)
+}
+
+func (r *run) connect(p plan) error {
+	vlan := int(r.fields.number("vlan_id"))
+	if err := r.enter("network", "connect to switch '%s', %s", p.switchName, formatVLAN(vlan)); err != nil {
+		return err
+	}
+	if _, err := r.store.GetVMNetworkAdapter(r.ctx, r.vmID); err != nil {
+		return err
+	}
+	if err := r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, 0, p.switchName); err != nil {
+		return err
+	}
+	if vlan == 0 {
+		return nil
+	}
+	return r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, 0, vlan)
+}

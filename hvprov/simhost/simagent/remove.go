@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// remove takes a virtual machine from the host: it is unregistered first; then go only the files that its manifest lists.
+func (r *run) remove() error {
+	r.steps = []string{"preflight"}
+	host, vm, found, problem := r.planRemove()
+	if err := r.enter("preflight", "find virtual machine %s", r.vmID); err != nil {
+		return err
+	}
+	if problem != nil {
+		return problem
+	}
+	if !found {
+		r.message = fmt.Sprintf("virtual machine %s is not on host %s: nothing to do", r.vmID, host.Name)
+		r.log("%s", r.message)
+		return nil
+	}
+	r.message = fmt.Sprintf("virtual machine '%s' was removed", vm.Name)
+	m := findManifest(vm)
+	if r.has("stop") {
+		if err := r.enter("stop", "turn off the virtual machine"); err != nil {
+			return err
+		}
+		if err := r.store.StopVM(r.ctx, r.vmID, true); err != nil {
+			return err
+		}
+	}
+	if r.has("cluster") {
+		if err := r.enter("cluster", "remove the role from the cluster"); err != nil {
+			return err
+		}
+		if err := r.store.RemoveClusterGroup(r.ctx, r.vmID); err != nil {
+			return err
+		}
+	}
+	if err := r.enter("unregister", "remove virtual machine '%s' from host %s", vm.Name, host.Name); err != nil {
+		return err
+	}
+	if err := r.store.RemoveVM(r.ctx, r.vmID); err != nil {
+		return err
+	}
+	r.committed = true // too late to cancel: the files would have no owner
+	return r.removeFiles(m, vm.Drives)
+}
+
+// planRemove finds the virtual machine and sets the job's steps.
+func (r *run) planRemove() (host hyperv.Host, vm hyperv.VM, found bool, err error) {
+	if host, err = r.host(); err != nil {
+		return host, vm, false, err
+	}
+	if vm, found, err = r.find(r.vmID); err != nil || !found {
+		return host, vm, false, err
+	}
+	if vm.State != "Off" {
+		r.steps = append(r.steps, "stop")
+	}
+	if vm.Clustered {
+		r.steps = append(r.steps, "cluster")
+	}
+	r.steps = append(r.steps, "unregister", "files")
+	return host, vm, true, nil
+}
+
+func (r *run) removeFiles(m *manifest, drives []hyperv.Drive) error {
+	var own []string
+	message := "no job is recorded for this virtual machine: its files stay"
+	if m != nil {
+		own, message = m.Files, "delete the files of job "+m.JobID
+	}
+	if err := r.enter("files", "%s", message); err != nil {
+		return err
+	}
+	var others []hyperv.VM
+	if len(own) > 0 {
+		var err error
+		if others, err = r.store.ListVMs(r.ctx); err != nil {
+			return err
+		}
+	}
+	for _, file := range own {
+		if err := r.removeOwn(file, m.folder, others); err != nil {
+			r.leave(file + ": " + err.Error())
+			continue
+		}
+		r.log("deleted %s", file)
+	}
+	for _, drive := range drives {
+		if !slices.ContainsFunc(own, func(f string) bool { return strings.EqualFold(f, drive.Path) }) {
+			r.leave(drive.Path + ": it is not recorded as made for this virtual machine")
+		}
+	}
+	if m != nil {
+		r.removeFolder(m.folder)
+	}
+	return nil
+}
+
+// removeOwn deletes a file that the job made, unless it has another use by now, or is not where the job's files are.
+func (r *run) removeOwn(file, folder string, others []hyperv.VM) error {
+	for _, vm := range others {
+		for _, drive := range vm.Drives {
+			if strings.EqualFold(drive.Path, file) {
+				return fmt.Errorf("virtual machine '%s' uses it", vm.Name)
+			}
+		}
+	}
+	prefix := filepath.Clean(folder) + string(filepath.Separator)
+	if clean := filepath.Clean(file); len(clean) <= len(prefix) || !strings.EqualFold(clean[:len(prefix)], prefix) {
+		return fmt.Errorf("it is not in folder %s", folder)
+	}
+	return removeFile(file)
+}
+
+func (r *run) removeFolder(folder string) {
+	err := removeFile(filepath.Join(folder, manifestName))
+	if err == nil {
+		var gone bool
+		if gone, err = removeEmpty(folder); err == nil && !gone {
+			err = errors.New("it holds files that are not recorded")
+		}
+	}
+	if err != nil {
+		r.leave("folder " + folder + ": " + err.Error())
+		return
+	}
+	r.log("removed folder %s", folder)
+}

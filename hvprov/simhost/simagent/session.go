@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/agent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// maxJobs is how many jobs run at once; more wait for a place.
+const maxJobs = 4
+
+// maxJSON is the longest JSON text of a request, in characters, that Windows PowerShell reads.
+const maxJSON = 2 << 20
+
+// session is one run of the agent.
+type session struct {
+	ctx   context.Context // the process: its end ends everything
+	store *hyperv.Store
+	token string
+	work  sync.WaitGroup // all that runs beside the loop that reads
+
+	places chan struct{} // one element for each job that runs
+
+	mu     sync.Mutex // the rest
+	stdout io.Writer
+	jobs   map[string]*run // by their ids in lower case
+
+	clusterOnce sync.Once
+	cluster     string
+}
+
+func newSession(ctx context.Context, store *hyperv.Store, token string, stdout io.Writer) *session {
+	return &session{
+		ctx: ctx, store: store, token: token, stdout: stdout,
+		places: make(chan struct{}, maxJobs), jobs: map[string]*run{},
+	}
+}
+
+// request serves one line.
+func (s *session) request(line string) {
+	req, err := readRequest(line)
+	if err != nil {
+		s.answer("", nil, err)
+		return
+	}
+	switch req.Request {
+	case protocol.RequestPing:
+		s.answer(req.ID, struct{}{}, nil)
+	case protocol.RequestHello:
+		s.query(req, func() (any, error) { return s.hello() })
+	case protocol.RequestInventory:
+		s.query(req, func() (any, error) { return s.inventory() })
+	case protocol.RequestCheck:
+		s.query(req, func() (any, error) { return s.check(req) })
+	case protocol.RequestSubmit:
+		s.submit(req)
+	case protocol.RequestCancel:
+		s.cancel(req)
+	default:
+		s.answer(req.ID, nil, fail(job.CodeUnknownRequest,
+			fmt.Sprintf("'%s' is not a request that agent %s knows", req.Request, agent.Version), "", ""))
+	}
+}
+
+func readRequest(line string) (req protocol.Request, err error) {
+	text := []byte(line)
+	if !strings.HasPrefix(line, "{") {
+		if text, err = protocol.Decompress(text, protocol.MaxFrame); err != nil {
+			return req, fail(job.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
+		}
+	}
+	if len([]rune(string(text))) > maxJSON {
+		return req, fail(job.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
+	}
+	if err := json.Unmarshal(text, &req); err != nil {
+		return req, fail(job.CodeBadRequest, "the text is not a JSON object", "", "")
+	}
+	return req, nil
+}
+
+// query answers a request beside the loop, so that ping and cancel do not wait for the host.
+func (s *session) query(req protocol.Request, do func() (any, error)) {
+	s.work.Go(func() {
+		result, err := do()
+		if !killed(s.ctx) {
+			s.answer(req.ID, result, err)
+		}
+	})
+}
+
+func (s *session) answer(id string, result any, err error) {
+	answer := struct {
+		Type   string       `json:"type"`
+		ID     string       `json:"id"`
+		OK     bool         `json:"ok"`
+		Result any          `json:"result,omitempty"`
+		Error  *job.Failure `json:"error,omitempty"`
+	}{Type: protocol.TypeAnswer, ID: id, OK: err == nil}
+	if err != nil {
+		answer.Error = describe(err, job.CodeInternal)
+	} else {
+		answer.Result = result
+	}
+	s.write(s.frame(answer))
+}
+
+func (s *session) frame(v any) []byte {
+	payload, err := protocol.Encode(v)
+	if err != nil {
+		panic(fmt.Sprintf("simagent: %v", err)) // all that is sent can be encoded
+	}
+	return append([]byte(s.token+" "), append(payload, '\n')...)
+}
+
+// write sends a whole line. A client that has gone is no reason for a job to stop half-way.
+func (s *session) write(line []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = s.stdout.Write(line)
+}
+
+// submit takes a job on, or sends once more what one that it knows has said.
+func (s *session) submit(req protocol.Request) {
+	key := guid(req.Job)
+	if key == "" {
+		s.answer(req.ID, nil, fail(job.CodeBadRequest, "job must be a GUID", "", ""))
+		return
+	}
+	s.mu.Lock()
+	known, busy := s.jobs[key], 0
+	for _, r := range s.jobs {
+		if r.now() != ended {
+			busy++
+		}
+	}
+	s.mu.Unlock()
+	if known != nil {
+		s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
+		known.replay(req.After)
+		return
+	}
+	r, err := s.newRun(req)
+	if err != nil {
+		s.answer(req.ID, nil, err)
+		return
+	}
+	s.mu.Lock()
+	s.jobs[key] = r
+	s.mu.Unlock()
+	s.answer(req.ID, protocol.JobResult{Job: req.Job}, nil)
+	if busy >= maxJobs {
+		r.say(job.Event{Kind: job.KindLog, Message: "waiting for a free place"})
+	}
+	queued := make(chan struct{})
+	s.work.Go(func() {
+		close(queued)
+		select {
+		case s.places <- struct{}{}:
+			defer func() { <-s.places }()
+			r.do()
+		case <-s.ctx.Done():
+		}
+	})
+	<-queued
+}
+
+// cancel tells a job to stop. One that runs sees that at its next step; one that waits for a place ends here.
+func (s *session) cancel(req protocol.Request) {
+	s.mu.Lock()
+	r := s.jobs[guid(req.Job)]
+	s.mu.Unlock()
+	if r != nil {
+		r.cancelled.Store(true)
+	}
+	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: r != nil}, nil)
+	if r != nil && r.change(waiting, ended) {
+		r.vmID = "" // nothing was touched: no need to look at the host from here
+		r.complete(fail(job.CodeCancelled, "the job was cancelled", "", ""))
+	}
+}
+
+// utcNow is the host's clock with the precision of an event's time.
+func utcNow() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

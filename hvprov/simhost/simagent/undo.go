@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// made is the account of what a job made.
+type made struct {
+	folder    string
+	vm        string
+	manifest  *manifest
+	clustered bool
+	stopped   bool // an update stopped the virtual machine, and is to start it again
+}
+
+// undo takes back what the job had made, in reverse, and nothing else.
+func (r *run) undo() {
+	if r.operation == job.OperationUpdate {
+		if r.made.stopped {
+			r.undoPart("started the virtual machine again", "virtual machine "+r.vmID, func() error {
+				if _, _, err := r.find(r.vmID); err != nil {
+					return err
+				}
+				return r.store.StartVM(r.ctx, r.vmID)
+			})
+		}
+		return
+	}
+	gone := true
+	if r.made.vm != "" {
+		gone = r.undoVM()
+	}
+	switch {
+	case r.made.folder == "":
+		return
+	case !gone:
+		r.left = append(r.left, r.protect(fmt.Sprintf("folder %s: the virtual machine's files are in it", r.made.folder)))
+		return
+	}
+	if m := r.made.manifest; m != nil {
+		for _, file := range m.Files {
+			r.undoPart("deleted "+file, file, func() error { return removeFile(file) })
+		}
+		_ = removeFile(filepath.Join(m.folder, manifestName)) // else the folder is not empty, which is told next
+	}
+	r.undoPart("removed folder "+r.made.folder, "folder "+r.made.folder, func() error {
+		gone, err := removeEmpty(r.made.folder)
+		if err == nil && !gone {
+			err = errors.New("it holds files that are not from this job")
+		}
+		return err
+	})
+}
+
+// undoVM tells whether the virtual machine is gone.
+func (r *run) undoVM() bool {
+	what := fmt.Sprintf("virtual machine '%s' (%s)", r.fields.text("vm_name"), r.made.vm)
+	return r.undoPart("removed "+what, what, func() error {
+		vm, ok, err := r.find(r.made.vm)
+		if err != nil || !ok {
+			return err
+		}
+		if vm.State != "Off" {
+			if err := r.store.StopVM(r.ctx, vm.ID, true); err != nil {
+				return err
+			}
+		}
+		if r.made.clustered {
+			if err := r.store.RemoveClusterGroup(r.ctx, vm.ID); err != nil {
+				return err
+			}
+		}
+		return r.store.RemoveVM(r.ctx, vm.ID)
+	})
+}
+
+// undoPart takes one thing back and tells of it. It gives false when that failed: the thing is then left, and said to be.
+func (r *run) undoPart(done, what string, action func() error) bool {
+	if err := action(); err != nil {
+		r.leave(what + ": " + err.Error())
+		return false
+	}
+	r.undone = append(r.undone, r.protect(done))
+	r.say(job.Event{Kind: job.KindUndo, Message: done})
+	return true
+}
+
+// leave notes something that stays on the host, and why.
+func (r *run) leave(text string) {
+	r.left = append(r.left, r.protect(text))
+	r.say(job.Event{Kind: job.KindWarning, Message: "left " + text})
+}
