@@ -1,0 +1,4 @@
+import {
+  to = hypervvm.web
+  id = "hv01/web-01"
+}
