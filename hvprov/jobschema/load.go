@@ -4,16 +4,79 @@ package jobschema
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
 // MaxSize is the size in bytes beyond which [Load] reads no schema.
 const MaxSize = 1 << 20
 
+var (
+	schemaID = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	fieldID  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+)
+
+// reserved are ids that no field can have, and why.
+var reserved = func() map[string]string {
+	m := map[string]string{}
+	for _, id := range []string{"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"} {
+		m[id] = "Terraform keeps it for itself"
+	}
+	for _, id := range []string{"id", "host", "job_id", "state", "ip_addresses", "timeouts", "allow_power_cycle"} {
+		m[id] = "the provider has an attribute of that name"
+	}
+	return m
+}()
+
 // Load reads a schema. The name is that of its file and is used in errors only. An error is a [*LoadError], which tells
 // every fault at once.
 func Load(name string, data []byte) (*Schema, error) {
-	return nil, &LoadError{File: name}
+	l := loader{schema: &Schema{index: map[string]int{}}}
+	if len(data) > MaxSize {
+		l.fault(place{}, "it has %d bytes, and more than %d are not read", len(data), MaxSize)
+		return nil, l.err(name)
+	}
+	if root, ok := l.document(data); ok {
+		l.root(root)
+	}
+	if err := l.err(name); err != nil {
+		return nil, err
+	}
+	l.schema.describeSets()
+	return l.schema, nil
+}
+
+// loader builds a schema out of a document, and remembers where its parts stand.
+type loader struct {
+	decoder
+	schema *Schema
+	fields []mapping // the mapping of each of schema.Fields
+}
+
+func (l *loader) root(at place) {
+	m, ok := l.mapping(at, "id", "version", "name", "description", "fields", "parameter_sets")
+	if !ok {
+		return
+	}
+	m.require("id", "version", "fields")
+	s := l.schema
+	if s.ID = m.text("id"); s.ID != "" && !schemaID.MatchString(s.ID) {
+		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and hyphens, with a letter first", s.ID)
+	}
+	if s.Version, ok = m.integer("version"); ok && s.Version < 1 {
+		l.fault(m.at("version"), "a version is 1 or more")
+	}
+	s.Name, s.Description = m.text("name"), m.text("description")
+	for _, item := range m.list("fields") {
+		l.field(item)
+	}
+	for i, field := range l.fields {
+		l.applicability(field, &s.Fields[i])
+		l.observed(field, &s.Fields[i])
+	}
+	for _, item := range m.list("parameter_sets") {
+		l.parameterSet(item)
+	}
 }
 
 // LoadError says why a schema does not hold together.

@@ -72,7 +72,7 @@ type Validations struct {
 	MinLength, MaxLength *int     // in characters (code points)
 	Minimum, Maximum     *float64 // inclusive
 	Pattern              string   // a regular expression (RE2) that the whole value must match
-	PatternDescription   string   // what Pattern asks for, to follow "must be"
+	PatternDescription   string   // what Pattern asks for, to follow "use"
 	OneOf                []string // the values of an enum
 
 	pattern *regexp.Regexp

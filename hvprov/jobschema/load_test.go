@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
+
+// jobInputs loads the schema that the provider comes with.
+func jobInputs(t testing.TB) *jobschema.Schema {
+	t.Helper()
+	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTheSchemaOfJobInputsIsSound(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	if s.ID != "vm-provisioning" || s.Version != 1 || s.Name == "" || s.Description == "" {
+		t.Errorf("head is %q %d %q %q", s.ID, s.Version, s.Name, s.Description)
+	}
+	want := []string{
+		"vm_name", "image_name", "os_family", "gb_ram", "cpu_cores", "power_state", "switch_name", "vlan_id", "notes",
+		"guest_la_uid", "guest_la_pw",
+		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",
+		"guest_domain_jointarget", "guest_domain_joinuid", "guest_domain_joinpw", "guest_domain_joinou",
+		"cnf_ansible_ssh_user", "cnf_ansible_ssh_key", "vm_clustered",
+	}
+	var got []string
+	for _, f := range s.Fields {
+		got = append(got, f.ID)
+		if f.Label == "" || f.Description == "" {
+			t.Errorf("%s has no label or no description", f.ID)
+		}
+		if f.Hint != "" {
+			if _, fault := f.Check(f.Hint); fault != nil {
+				t.Errorf("the hint of %s breaks its own rules: %s", f.ID, fault)
+			}
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("fields are %v, want %v", got, want)
+	}
+	if got := s.SecretIDs(); !reflect.DeepEqual(got, []string{"guest_la_pw", "guest_domain_joinpw"}) {
+		t.Errorf("secrets are %v", got)
+	}
+	changes := map[string]jobschema.Change{
+		"vm_name": jobschema.ChangeInPlace, "gb_ram": jobschema.ChangePowerCycle, "cpu_cores": jobschema.ChangePowerCycle,
+		"switch_name": jobschema.ChangeInPlace, "vlan_id": jobschema.ChangeInPlace, "notes": jobschema.ChangeInPlace,
+		"power_state": jobschema.ChangeInPlace, "image_name": jobschema.ChangeReplace, "guest_la_pw": jobschema.ChangeReplace,
+	}
+	for id, change := range changes {
+		if f, ok := s.Field(id); !ok || f.Change != change {
+			t.Errorf("change of %s is not %s", id, change)
+		}
+	}
+	if _, ok := s.Field("host"); ok {
+		t.Error("there is a field host")
+	}
+}
+
+// small is a schema that is sound, and has each thing that the fault cases below break.
+const small = `id: lab
+version: 1
+fields:
+  - id: name
+    type: string
+    required: true
+    validations: {min_length: 1, max_length: 8, pattern: '[a-z]+', pattern_description: small letters}
+    observed: name
+  - id: os
+    type: enum
+    default: linux
+    validations: {one_of: [linux, windows]}
+  - id: size
+    type: integer
+    default: 4
+    validations: {minimum: 1, maximum: 8}
+    change: power_cycle
+    observed: memory_gb
+  - id: user
+    type: string
+    applicability: {os: [linux]}
+  - id: key
+    type: secret
+  - id: addr
+    type: ipv4
+  - id: bits
+    type: integer
+  - id: gw
+    type: ipv4
+  - id: extra
+    type: boolean
+parameter_sets:
+  - id: login
+    members: [user, key]
+    mode: all-or-none
+  - id: net
+    variants:
+      - id: static
+        required: [addr, bits, gw]
+    rules:
+      - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}
+`
+
+func TestLoadTakesASoundSchema(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("small.yaml", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := s.Field("size")
+	if f.Default != int64(4) || f.Change != jobschema.ChangePowerCycle || f.Observed != "memory_gb" || *f.Validations.Maximum != 8 {
+		t.Errorf("size is %+v", f)
+	}
+	if f, _ := s.Field("user"); f.Change != jobschema.ChangeReplace || !reflect.DeepEqual(f.Applicability, map[string][]string{"os": {"linux"}}) {
+		t.Errorf("user is %+v", f)
+	}
+	if got := s.ParameterSets[1].Rules[0].Fields; got["gateway"] != "gw" {
+		t.Errorf("rule is %v", got)
+	}
+}
+
+func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, old, with string
+		want            string // line, path and a part of the reason
+	}{
+		{"an unknown key", "version: 1\n", "version: 1\nauthor: x\n", `3: |unknown key "author"`},
+		{"a misspelt key of a field", "    required: true", "    requird: true", `6: fields[0]: |did you mean required?`},
+		{"a key given twice", "version: 1\n", "version: 1\nversion: 2\n", `3: |given twice`},
+		{"a key that is no text", "version: 1\n", "version: 1\n7: x\n", `3: |must be text`},
+		{"no id", "id: lab\n", "", `1: |the key "id" is missing`},
+		{"an id with blanks", "id: lab", "id: my lab", `1: id: |is no id`},
+		{"no version", "version: 1\n", "", `1: |the key "version" is missing`},
+		{"a version as text", "version: 1", "version: '1'", `2: version: |whole number`},
+		{"version zero", "version: 1", "version: 0", `2: version: |1 or more`},
+		{"a field that is no mapping", "  - id: os\n", "  - text\n  - id: os\n", `9: fields[1]: |mapping`},
+		{"a field without id", "  - id: extra\n    type", "  - type", `30: fields[8]: |"id" is missing`},
+		{"a field without type", "    type: ipv4\n  - id: bits", "  - id: bits", `24: fields[5]: |"type" is missing`},
+		{"an unknown type", "type: secret", "type: password", `23: fields[4].type: |unknown type "password"`},
+		{"a duplicate id", "id: extra\n", "id: bits\n", `30: fields[8].id: |taken by the field at line 26`},
+		{"an id with capitals", "id: extra\n", "id: Key\n", `30: fields[8].id: |is no id`},
+		{"an id of Terraform's", "id: extra\n", "id: count\n", `30: fields[8].id: |Terraform keeps it`},
+		{"an id of the provider's", "id: extra\n", "id: host\n", `30: fields[8].id: |the provider has an attribute`},
+		{"a default below the minimum", "default: 4", "default: 0", `15: fields[2].default: |own rules`},
+		{"a default of another type", "default: 4", "default: four", `15: fields[2].default: |whole number`},
+		{"a default that is no value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |own rules`},
+		{"a default that is a list", "default: 4", "default: [4]", `15: fields[2].default: |must be text, a number`},
+		{"a default without value", "default: 4", "default:", `15: fields[2].default: |must be text, a number`},
+		{"a default that is infinite", "default: 4", "default: .inf", `15: fields[2].default: |must be text, a number`},
+		{"an empty default", "default: linux", "default: ''", `11: fields[1].default: |no value`},
+		{"a default of a required field", "default: 4", "required: true\n    default: 4", `15: fields[2].required: |never missing`},
+		{"a default of a secret", "type: boolean", "type: secret\n    default: changeit", `32: fields[8].default: |no default`},
+		{"required that is no boolean", "required: true", "required: yes please", `6: fields[0].required: |true or false`},
+		{"an unknown change", "change: power_cycle", "change: reboot", `17: fields[2].change: |unknown change "reboot"`},
+		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |no property "memory"`},
+		{"a property of another type", "observed: memory_gb", "observed: notes", `18: fields[2].observed: |does not fit`},
+		{"a property observed twice", "type: secret", "type: string\n    observed: name", `24: fields[4].observed: |field name already`},
+		{"a secret that is observed", "type: secret", "type: secret\n    observed: notes", `24: fields[4].observed: |does not fit`},
+		{"a pattern that does not compile", "'[a-z]+'", "'[a-z'", `7: fields[0].validations.pattern: |does not compile`},
+		{"a pattern that only compiles in brackets", "'[a-z]+'", "'a)(b'", `7: fields[0].validations.pattern: |does not compile`},
+		{"a description without pattern", "pattern: '[a-z]+', ", "", `7: fields[0].validations.pattern_description: |no pattern`},
+		{"a minimum above the maximum", "minimum: 1,", "minimum: 9,", `16: fields[2].validations.minimum: |more than maximum 8`},
+		{"a minimum with a fraction", "minimum: 1,", "minimum: 0.5,", `16: fields[2].validations.minimum: |whole number`},
+		{"a minimum as text", "minimum: 1,", "minimum: '1',", `16: fields[2].validations.minimum: |must be a number`},
+		{"a shortest length above the longest", "min_length: 1,", "min_length: 9,", `7: fields[0].validations.min_length: |more than max_length`},
+		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |no length`},
+		{"a validation of another type", "min_length: 1,", "minimum: 1,", `7: fields[0].validations.minimum: |no meaning for a field of type string`},
+		{"an enum without validations", "type: secret", "type: enum", `22: fields[4]: |one_of`},
+		{"an enum without values", "{one_of: [linux, windows]}", "{}", `12: fields[1].validations: |one_of`},
+		{"an enum with an empty list", "one_of: [linux, windows]", "one_of: []", `12: fields[1].validations.one_of: |at least one`},
+		{"an enum with a value twice", "[linux, windows]", "[linux, linux, windows]", `12: fields[1].validations.one_of[1]: |given twice`},
+		{"an enum with a number", "[linux, windows]", "[linux, 7]", `12: fields[1].validations.one_of[1]: |put 7 in quotes`},
+		{"applicability of an unknown field", "{os: [linux]}", "{oss: [linux]}", `21: fields[3].applicability.oss: |did you mean os?`},
+		{"applicability with an unknown value", "{os: [linux]}", "{os: [linux, bsd]}", `21: fields[3].applicability.os[1]: |os has no value "bsd"`},
+		{"applicability by free text", "{os: [linux]}", "{name: [linux]}", `21: fields[3].applicability.name: |an enum or a boolean`},
+		{"applicability of no field", "{os: [linux]}", "{}", `21: fields[3].applicability: |names no field`},
+		{"applicability by a field that has one", "default: linux", "applicability: {extra: ['true']}", `21: fields[3].applicability.os: |always applies`},
+		{"a set without id", "  - id: login\n    members", "  - members", `33: parameter_sets[0]: |"id" is missing`},
+		{"a set with the id of another", "id: net", "id: login", `36: parameter_sets[1].id: |taken`},
+		{"a set that names an unknown field", "[user, key]", "[user, keys]", `34: parameter_sets[0].members[1]: |did you mean key?`},
+		{"a set with a field twice", "[user, key]", "[user, key, user]", `34: parameter_sets[0].members[2]: |given twice`},
+		{"a set with a field that has a default", "[user, key]", "[user, size]", `34: parameter_sets[0].members[1]: |has a default`},
+		{"a set with a required field", "[user, key]", "[user, name]", `34: parameter_sets[0].members[1]: |is required`},
+		{"a set of one member", "[user, key]", "[user]", `34: parameter_sets[0].members: |single member`},
+		{"a set without members", "[user, key]", "[]", `34: parameter_sets[0].members: |at least one`},
+		{"a set without mode", "    mode: all-or-none\n", "", `33: parameter_sets[0]: |"mode" is missing`},
+		{"a set with an unknown mode", "all-or-none", "any", `35: parameter_sets[0].mode: |unknown mode "any"`},
+		{"a set with members and variants", "    variants:", "    members: [user, key]\n    variants:", `36: parameter_sets[1]: |either`},
+		{"a set with neither", "    members: [user, key]\n", "", `33: parameter_sets[0]: |needs members or variants`},
+		{"a variant with a mode", "    variants:", "    mode: all-or-none\n    variants:", `37: parameter_sets[1].mode: |only members`},
+		{"a variant that requires nothing", "        required: [addr, bits, gw]\n", "        optional: [addr, bits, gw]\n", `38: parameter_sets[1].variants[0]: |"required" is missing`},
+		{"a variant with a field twice", "[addr, bits, gw]", "[addr, bits, gw]\n        optional: [gw]", `40: parameter_sets[1].variants[0].optional: |required already`},
+		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ipv4_subnet`},
+		{"a rule with an unknown key", "prefix: bits", "prefix: bits, mask: bits", `41: parameter_sets[1].rules[0].mask: |unknown key`},
+		{"a rule without a role", "prefix: bits, ", "", `41: parameter_sets[1].rules[0]: |"prefix" is missing`},
+		{"a rule about an unknown field", "gateway: gw", "gateway: gateway", `41: parameter_sets[1].rules[0].gateway: |no field "gateway"`},
+		{"a rule about a field of another type", "gateway: gw", "gateway: bits", `41: parameter_sets[1].rules[0].gateway: |must be of type ipv4`},
+		{"a rule about a field outside of the set", "required: [addr, bits, gw]", "required: [addr, bits]", `41: parameter_sets[1].rules[0].gateway: |not in the parameter set`},
+		{"a hint that is a number", "type: secret", "type: secret\n    hint: 120", `24: fields[4].hint: |put 120 in quotes`},
+		{"a second document", "id: lab", "---\nid: lab\n---\nid: lab", `3: |second document`},
+		{"a tab as indentation", "version: 1\n", "version: 1\n\tname: x\n", `|not YAML`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(small, tt.old) {
+				t.Fatalf("the sound schema has no %q", tt.old)
+			}
+			s, err := jobschema.Load("lab.yaml", []byte(strings.Replace(small, tt.old, tt.with, 1)))
+			var load *jobschema.LoadError
+			if !errors.As(err, &load) || s != nil {
+				t.Fatalf("got %v, %v", s, err)
+			}
+			if len(load.Faults) != 1 {
+				t.Errorf("got %d faults, want this one only:\n%v", len(load.Faults), err)
+			}
+			where, what, _ := strings.Cut(tt.want, "|")
+			if !strings.HasPrefix(err.Error(), "lab.yaml:"+where) || !strings.Contains(err.Error(), what) {
+				t.Errorf("got  %v\nwant lab.yaml:%s… %s", err, where, what)
+			}
+		})
+	}
+}
+
+func TestLoadTellsAllFaultsInTheOrderOfTheirLines(t *testing.T) {
+	t.Parallel()
+	_, err := jobschema.Load("lab.yaml", []byte(`id: lab
+version: one
+fields:
+  - id: count
+    type: text
+  - id: a
+    type: integer
+    validations: {pattern: x}
+parameter_sets:
+  - id: p
+    members: [a, b]
+    mode: all-or-none
+`))
+	want := `lab.yaml:2: version: it must be a whole number
+lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself
+lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, multiline, number, secret or string
+lab.yaml:8: fields[1].validations.pattern: it has no meaning for a field of type integer
+lab.yaml:11: parameter_sets[0].members[1]: there is no field "b"`
+	if fmt.Sprint(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, data, want string }{
+		{"nothing", "", "empty"},
+		{"a comment", "# soon\n", "empty"},
+		{"text", "hello", "mapping"},
+		{"a list", "- a\n- b\n", "mapping"},
+		{"null", "null", "mapping"},
+		{"no fields", "id: lab\nversion: 1\n", `"fields" is missing`},
+		{"fields that are no list", "id: lab\nversion: 1\nfields: none\n", "3: fields: it must be a list"},
+		{"an empty list of fields", "id: lab\nversion: 1\nfields: []\n", "3: fields: it must be a list with at least one item"},
+		{"broken YAML", "id: [a\n", "not YAML"},
+		{"bytes that are no text", "\x00\xff", "not YAML"},
+		{"an alias to itself", "fields: &f [*f]\n", "lab.yaml"},
+		{"more than is read", strings.Repeat("#", jobschema.MaxSize+1), "more than 1048576"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := jobschema.Load("lab.yaml", []byte(tt.data))
+			var load *jobschema.LoadError
+			if !errors.As(err, &load) || len(load.Faults) == 0 || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// FuzzLoad holds that no file brings Load down, and that a schema it takes can be used.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add(schemas.JobInputs())
+	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := jobschema.Load("fuzz.yaml", data)
+		if err != nil {
+			var load *jobschema.LoadError
+			if !errors.As(err, &load) || len(load.Faults) == 0 {
+				t.Fatalf("got an error that tells no fault: %v", err)
+			}
+			return
+		}
+		values := map[string]any{}
+		for i := range s.Fields {
+			field := &s.Fields[i]
+			if field.Default != nil {
+				if _, fault := field.Check(field.Default); fault != nil {
+					t.Fatalf("the default of %s breaks its rules: %s", field.ID, fault)
+				}
+			}
+			if field.Docs() == "" {
+				t.Fatalf("%s has no documentation", field.ID)
+			}
+			values[field.ID] = field.Hint
+		}
+		_, _ = s.Validate(values)
+	})
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// ruleKind is what the package knows of a kind of rule: the roles, with the type of the field that fills each, and the
+// check, which is given the values by role.
+type ruleKind struct {
+	roles []role
+	check func(c *checking, r *Rule, values map[string]any)
+}
+
+type role struct {
+	name  string
+	types []Type
+}
+
+var ruleKinds = map[RuleKind]ruleKind{
+	RuleIPv4Subnet: {
+		roles: []role{{"address", []Type{TypeIPv4}}, {"prefix", []Type{TypeInteger}}, {"gateway", []Type{TypeIPv4}}},
+		check: ipv4Subnet,
+	},
+}
+
+// rule looks at a rule if all of its fields have a value.
+func (c *checking) rule(r *Rule) {
+	values := map[string]any{}
+	for name, id := range r.Fields {
+		v, ok := c.values[id]
+		if !ok {
+			return
+		}
+		values[name] = v
+	}
+	if kind, ok := ruleKinds[r.Kind]; ok {
+		kind.check(c, r, values)
+	}
+}
+
+// ipv4Subnet is the check of [RuleIPv4Subnet]. A subnet of 31 bits has neither network nor broadcast address (RFC 3021),
+// and one of 32 bits has no room for a gateway.
+func ipv4Subnet(c *checking, r *Rule, values map[string]any) {
+	address := netip.MustParseAddr(values["address"].(string))
+	gateway := netip.MustParseAddr(values["gateway"].(string))
+	bits := values["prefix"].(int64)
+	blame := func(name, message, remedy string) {
+		f := &c.schema.Fields[c.schema.index[r.Fields[name]]]
+		c.add(*f.fault(FaultIPv4Subnet, values[name], f.ID+" "+message, remedy))
+	}
+	if bits < 1 || bits > 31 {
+		blame("prefix", fmt.Sprintf("is %d, and a subnet of that size has no room for a gateway", bits), "use a value from 1 to 31")
+		return
+	}
+	subnet := netip.PrefixFrom(address, int(bits)).Masked()
+	first, last := bounds(subnet)
+	usable := fmt.Sprintf("use an address from %s to %s", first, last)
+	special := func(a netip.Addr) string {
+		switch {
+		case !subnet.Contains(a) || first.Compare(a) <= 0 && a.Compare(last) <= 0:
+			return ""
+		case a == subnet.Addr():
+			return fmt.Sprintf("is %s, which is the network address of %s", a, subnet)
+		}
+		return fmt.Sprintf("is %s, which is the broadcast address of %s", a, subnet)
+	}
+	if what := special(address); what != "" {
+		blame("address", what, usable)
+	}
+	switch what := special(gateway); {
+	case !subnet.Contains(gateway):
+		blame("gateway", fmt.Sprintf("is %s, which is outside of the subnet %s", gateway, subnet),
+			usable+", or correct "+r.Fields["address"]+" or "+r.Fields["prefix"])
+	case what != "":
+		blame("gateway", what, usable)
+	case gateway == address:
+		blame("gateway", fmt.Sprintf("is %s, the same as %s", gateway, r.Fields["address"]), "use the address of the subnet's router")
+	}
+}
+
+// bounds gives the first and the last address of a subnet that a machine may have.
+func bounds(subnet netip.Prefix) (first, last netip.Addr) {
+	network := binary.BigEndian.Uint32(subnet.Addr().AsSlice())
+	broadcast := network | (1<<(32-subnet.Bits()) - 1)
+	if subnet.Bits() < 31 {
+		network++
+		broadcast--
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], network)
+	first = netip.AddrFrom4(b)
+	binary.BigEndian.PutUint32(b[:], broadcast)
+	return first, netip.AddrFrom4(b)
+}
