@@ -40,7 +40,7 @@ func TestThisProjectsClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer server.Close()
+			defer func() { _ = server.Close() }()
 			client, err := winrm.NewClient(winrm.Config{
 				Address: server.Address(), Port: server.Port(), TLS: !c.opts.PlainHTTP, CACert: server.CACertPEM(),
 				Auth: c.auth, Username: server.Username(), Password: server.Password(),

@@ -53,7 +53,7 @@ func (l *lane) post(ctx context.Context, kind, authorization string, body []byte
 	if err != nil {
 		return nil, nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	return resp, raw, err
 }

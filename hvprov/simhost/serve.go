@@ -115,7 +115,11 @@ func (x *exchange) send(status int, body []byte) {
 
 // refuse answers with a status alone.
 func (x *exchange) refuse(status int, note string) {
-	x.entry.Status, x.entry.Note = status, note
+	x.entry.Note = note
+	if !pause(x.r.Context(), x.server.opts.Latency/2) {
+		return
+	}
+	x.entry.Status = status
 	x.w.Header().Set("Content-Length", "0")
 	x.w.WriteHeader(status)
 }

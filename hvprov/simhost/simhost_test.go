@@ -178,7 +178,7 @@ func TestDeleteKillsTheTree(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer f.Close()
+			defer func() { _ = f.Close() }()
 			_, err = f.Read(make([]byte, 1))
 			return err
 		}

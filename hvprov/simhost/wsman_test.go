@@ -82,7 +82,7 @@ func TestHTTPChecks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }()
 		if got := resp.Header.Get("Server"); got != "Microsoft-HTTPAPI/2.0" {
 			t.Errorf("server %q", got)
 		}

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -112,10 +113,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, he
 	if s.caOut == "" && ca != "" {
 		defer func() { err = errors.Join(err, os.Remove(ca)) }()
 	}
-	announce(out, server, s, ca, given)
+	if _, err := io.WriteString(out, announcement(server, s, ca, given)); err != nil {
+		return err
+	}
 	<-ctx.Done()
-	report(out, server.Counters())
-	return nil
+	_, err = io.WriteString(out, report(server.Counters()))
+	return err
 }
 
 // behave has cmdlets do what calls say, until restore is called: the state file may serve other runs.
@@ -153,24 +156,23 @@ func (s *settings) writeCA(server *simhost.Server) (string, error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-func announce(out io.Writer, server *simhost.Server, s *settings, ca string, given bool) {
-	fmt.Fprintf(out, "Simulated Hyper-V host on %s, virtual machines in %s.\nPoint the provider at it with:\n\n", server.URL(), server.StateFile())
+// announcement says how to reach the host.
+func announcement(server *simhost.Server, s *settings, ca string, given bool) string {
 	lines := []string{
-		"HYPERVVM_HOST=" + server.Address(), fmt.Sprintf("HYPERVVM_PORT=%d", server.Port()),
-		fmt.Sprintf("HYPERVVM_USE_TLS=%t", !s.PlainHTTP), "HYPERVVM_USERNAME=" + quote(server.Username()),
+		fmt.Sprintf("Simulated Hyper-V host on %s, virtual machines in %s.", server.URL(), server.StateFile()),
+		"Point the provider at it with:", "",
+		"export HYPERVVM_HOST=" + server.Address(), fmt.Sprintf("export HYPERVVM_PORT=%d", server.Port()),
+		fmt.Sprintf("export HYPERVVM_USE_TLS=%t", !s.PlainHTTP), "export HYPERVVM_USERNAME=" + quote(server.Username()),
 	}
 	if ca != "" {
-		lines = append(lines, `HYPERVVM_CA_CERT="$(cat `+quote(ca)+`)"`)
+		lines = append(lines, `export HYPERVVM_CA_CERT="$(cat `+quote(ca)+`)"`)
 	}
-	if given {
-		lines = append(lines, `HYPERVVM_PASSWORD="$`+passwordVariable+`"`)
-	} else {
-		lines = append(lines, "HYPERVVM_PASSWORD="+quote(server.Password()))
+	password := quote(server.Password())
+	if given { // it is not ours to show
+		password = `"$` + passwordVariable + `"`
 	}
-	for _, line := range lines {
-		fmt.Fprintln(out, "export "+line)
-	}
-	fmt.Fprintln(out, "\nInterrupt it (Ctrl-C) to end it.")
+	lines = append(lines, "export HYPERVVM_PASSWORD="+password, "", "Interrupt it (Ctrl-C) to end it.", "")
+	return strings.Join(lines, "\n")
 }
 
 // quote makes text one word for a shell.
@@ -184,15 +186,13 @@ func quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-func report(out io.Writer, c simhost.Counters) {
-	fmt.Fprintf(out, "\n%d requests on %d connections, %d faults; %d shells, %d processes; %d bytes in, %d out\n",
+// report says what was asked of the host.
+func report(c simhost.Counters) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%d requests on %d connections, %d faults; %d shells, %d processes; %d bytes in, %d out\n",
 		c.POSTs, c.Connections, c.Faults, c.Shells, c.Processes, c.BytesIn, c.BytesOut)
-	names := make([]string, 0, len(c.ByAction))
-	for name := range c.ByAction {
-		names = append(names, name)
+	for _, name := range slices.Sorted(maps.Keys(c.ByAction)) {
+		fmt.Fprintf(&b, "  %-10s %d\n", name, c.ByAction[name])
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(out, "  %-10s %d\n", name, c.ByAction[name])
-	}
+	return b.String()
 }
