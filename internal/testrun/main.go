@@ -45,7 +45,8 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 		packages = []string{"./..."}
 	}
 
-	test := []string{"test", "-json", "-timeout=15m"}
+	// count=1: some tests run programs that they build, and Go's cache of results does not know of those.
+	test := []string{"test", "-json", "-count=1", "-timeout=15m"}
 	switch why := raceProblem(ctx, *race); {
 	case *race == "off":
 		say(out, "race detector: off")
