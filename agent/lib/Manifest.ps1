@@ -77,6 +77,22 @@ function Add-ParentFolder {
     if ($parent -and -not $Folders.Contains($parent)) { $null = $Folders.Add($parent) }
 }
 
+function Remove-JobsFolder {
+    # Removes the folder of the jobs' folders when the last of them is gone. No job may be making one just now.
+    param([Parameter(Mandatory)] [string] $Path)
+
+    $lock = Lock-HostName
+    try {
+        if ([System.IO.Directory]::Exists($Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
+            [System.IO.Directory]::Delete($Path)
+        }
+    } catch {
+        $null = $_ # An empty folder that stays does no harm.
+    } finally {
+        Unlock-HostName -Lock $lock
+    }
+}
+
 function Remove-EmptyFolder {
     # Removes a folder with the empty folders within. Gives true when it is gone; a file anywhere keeps it.
     param([Parameter(Mandatory)] [string] $Path)

@@ -88,7 +88,7 @@ function Invoke-ProvisionVM {
     Set-VMMemory -VM $vm -DynamicMemoryEnabled $false -StartupBytes $memory
     Set-VM -VM $vm -Notes ([string]$fields['notes']) -CheckpointType Disabled -AutomaticStartAction StartIfRunning -AutomaticStopAction ShutDown
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' `
-        -Message "$(Format-AgentNumber -Value $fields['cpu_cores']) processors, $(Format-AgentNumber -Value $fields['gb_ram']) GiB of memory, no checkpoints"
+        -Message "processors: $(Format-AgentNumber -Value $fields['cpu_cores']), memory: $(Format-AgentNumber -Value $fields['gb_ram']) GiB, checkpoints: off"
     return $vm
 }
 

@@ -88,6 +88,8 @@ function Remove-JobFolder {
     try {
         [System.IO.File]::Delete([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
         if (-not (Remove-EmptyFolder -Path $Folder)) { throw 'it holds files that are not recorded' }
+        $parent = [System.IO.Path]::GetDirectoryName($Folder)
+        if ([System.IO.Path]::GetFileName($parent) -eq 'hypervvm') { Remove-JobsFolder -Path $parent }
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "removed folder $Folder"
     } catch {
         Add-JobLeft -Context $Context -Job $Job -Text "folder ${Folder}: $((ConvertTo-AgentFailure -ErrorRecord $_)['message'])"

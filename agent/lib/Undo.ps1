@@ -34,6 +34,7 @@ function Undo-Job {
     }
     $null = Undo-JobPart -Context $Context -Job $Job -Done "removed folder $($made.Folder)" -What "folder $($made.Folder)" -Action {
         if (-not (Remove-EmptyFolder -Path $made.Folder)) { throw 'it holds files that are not from this job' }
+        Remove-JobsFolder -Path ([System.IO.Path]::GetDirectoryName($made.Folder))
     }
 }
 

@@ -86,6 +86,17 @@ func removeEmpty(folder string) (gone bool, err error) {
 	return true, os.Remove(folder)
 }
 
+// removeJobsFolder removes the folder of the jobs' folders when the last of them is gone. No job may be making one just
+// now. An empty folder that stays does no harm.
+func (r *run) removeJobsFolder(folder string) {
+	unlock, err := r.store.LockNames()
+	if err != nil {
+		return
+	}
+	defer unlock()
+	_ = os.Remove(folder) // fails when it is not empty
+}
+
 // removeFile deletes a file; one that is not there is no error.
 func removeFile(path string) error {
 	err := os.Remove(path)

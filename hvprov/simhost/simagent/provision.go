@@ -149,7 +149,7 @@ func (r *run) makeVM(p plan) error {
 	}); err != nil {
 		return err
 	}
-	r.log("%s processors, %s GiB of memory, no checkpoints", formatNumber(cores), formatNumber(r.fields.number("gb_ram")))
+	r.log("processors: %s, memory: %s GiB, checkpoints: off", formatNumber(cores), formatNumber(r.fields.number("gb_ram")))
 	return nil
 }
 

@@ -135,5 +135,8 @@ func (r *run) removeFolder(folder string) {
 		r.leave("folder " + folder + ": " + err.Error())
 		return
 	}
+	if parent := filepath.Dir(folder); filepath.Base(parent) == "hypervvm" {
+		r.removeJobsFolder(parent)
+	}
 	r.log("removed folder %s", folder)
 }

@@ -54,6 +54,9 @@ func (r *run) undo() {
 		if err == nil && !gone {
 			err = errors.New("it holds files that are not from this job")
 		}
+		if gone {
+			r.removeJobsFolder(filepath.Dir(r.made.folder))
+		}
 		return err
 	})
 }
