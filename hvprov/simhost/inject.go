@@ -28,6 +28,7 @@ func (x *exchange) inject(m *message) bool {
 	x.entry.Fault = x.fault
 	switch x.fault {
 	case FaultDropBefore:
+		x.log()
 		_ = x.conn.Close()
 		panic(http.ErrAbortHandler) // ends the connection's goroutine without an answer
 	case FaultUnavailable:
@@ -38,6 +39,7 @@ func (x *exchange) inject(m *message) bool {
 	case FaultBusy:
 		x.answerFault(m, faultBusy())
 	case FaultReboot:
+		x.log()
 		s.Reboot()
 		panic(http.ErrAbortHandler)
 	default:
@@ -50,16 +52,20 @@ func (x *exchange) inject(m *message) bool {
 func (x *exchange) spoil(status int, kind string, body []byte) bool {
 	switch x.fault {
 	case FaultDropAfter:
+		x.log()
 		_ = x.conn.Close()
 		panic(http.ErrAbortHandler)
 	case FaultBlackHole:
+		x.log()
 		<-x.r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case FaultResetBody, FaultTruncate:
+		x.log()
 		x.halve(status, kind, body)
 	case FaultSlowBody:
-		x.w.WriteHeader(status)
 		x.entry.Status, x.entry.BodyOut = status, len(body)
+		x.log()
+		x.w.WriteHeader(status)
 		for piece := len(body)/16 + 1; len(body) > 0; body = body[min(piece, len(body)):] {
 			_, _ = x.w.Write(body[:min(piece, len(body))])
 			_ = http.NewResponseController(x.w).Flush()

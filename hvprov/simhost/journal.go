@@ -43,7 +43,8 @@ func (j *journal) add(e LogEntry) {
 	j.entries = append(j.entries, e)
 }
 
-// Log gives the requests that have ended, in the order in which they did.
+// Log gives the requests that have been answered, or were left without an answer, in that order. A client that has seen
+// an answer finds it there.
 func (s *Server) Log() []LogEntry {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()

@@ -37,6 +37,8 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (s *Server) admit(raw net.Conn) *connection {
+	s.boot.RLock()
+	defer s.boot.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.conns) >= s.opts.Quotas.Connections {

@@ -34,14 +34,10 @@ func (s *Server) send(x *exchange, m *message) (string, *fault) {
 	}
 	late := make(chan struct{})
 	defer s.clock.AfterFunc(m.timeout, func() { close(late) })()
-	select {
-	case c.sending <- struct{}{}:
-		defer func() { <-c.sending }()
-	case <-late:
-		return "", faultBusy()
-	case <-x.r.Context().Done():
-		return "", faultAborted()
+	if f := c.turn(late, x.r.Context().Done()); f != nil {
+		return "", f
 	}
+	defer func() { <-c.sending }()
 	for taken := false; ; {
 		full, closed, changed := c.in.state()
 		switch {
@@ -66,5 +62,22 @@ func (s *Server) send(x *exchange, m *message) (string, *fault) {
 		case <-x.r.Context().Done():
 			return "", faultAborted()
 		}
+	}
+}
+
+// turn waits until no other Send of the command is in progress. A turn that is free is taken, however late it is.
+func (c *command) turn(late <-chan struct{}, gone <-chan struct{}) *fault {
+	select {
+	case c.sending <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.sending <- struct{}{}:
+		return nil
+	case <-late:
+		return faultBusy()
+	case <-gone:
+		return faultAborted()
 	}
 }

@@ -21,6 +21,7 @@ type exchange struct {
 	user   string
 	fault  Fault
 	entry  LogEntry
+	logged bool
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +30,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.count(func(c *counts) { c.posts++ })
 	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)}
 	x.entry.Time, x.entry.Connection = s.clock.Now(), x.conn.number
-	defer func() { s.log.add(x.entry) }()
+	defer x.log()
 	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
 	switch {
 	case !pause(r.Context(), s.opts.Latency/2):
@@ -39,6 +40,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		x.refuse(http.StatusMethodNotAllowed, "not a POST")
 	default:
 		x.run()
+	}
+}
+
+// log writes the request's entry, once: before the client can see what became of it.
+func (x *exchange) log() {
+	if !x.logged {
+		x.logged = true
+		x.server.log.add(x.entry)
 	}
 }
 
@@ -109,6 +118,7 @@ func (x *exchange) send(status int, body []byte) {
 		return
 	}
 	x.entry.Status, x.entry.BodyOut = status, len(body)
+	x.log()
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // a client that has gone does not matter here
 }
@@ -120,6 +130,7 @@ func (x *exchange) refuse(status int, note string) {
 		return
 	}
 	x.entry.Status = status
+	x.log()
 	x.w.Header().Set("Content-Length", "0")
 	x.w.WriteHeader(status)
 }

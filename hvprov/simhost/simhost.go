@@ -41,6 +41,8 @@ type Server struct {
 	stop  context.CancelFunc
 	tasks group // handlers, connections, processes, clean-ups
 
+	boot sync.RWMutex // held while the host restarts
+
 	mu        sync.Mutex
 	shells    map[string]*shell
 	closed    bool
@@ -141,9 +143,11 @@ func (s *Server) Password() string { return s.opts.Password }
 // StateFile gives the path of the file that holds the host's virtual machines.
 func (s *Server) StateFile() string { return s.opts.StateFile }
 
-// Reboot does what a restart of the host does: every connection breaks, every process and shell is gone.
-// The server then serves again at once.
+// Reboot does what a restart of the host does: every connection breaks, every process and shell is gone. New connections
+// wait until it is over.
 func (s *Server) Reboot() {
+	s.boot.Lock()
+	defer s.boot.Unlock()
 	s.dropConnections()
 	s.dropShells()
 }
