@@ -148,13 +148,13 @@ func ipv4(f *Field, v any) (any, *Fault) {
 	}
 	// ParseAddr refuses leading zeros, which some systems read as octal.
 	if addr, err := netip.ParseAddr(s); err != nil || !addr.Is4() {
-		remedy := "write four numbers from 0 to 255 with dots between them and no leading zeros"
+		remedy := f.example("write four numbers from 0 to 255 with dots between them and no leading zeros")
 		if before, _, ok := strings.Cut(s, "/"); ok {
 			if _, err := netip.ParseAddr(before); err == nil {
 				remedy = "leave the prefix length out: " + quote(before)
 			}
 		}
-		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be an IPv4 address, and %s is not", f.ID, f.show(s)), f.example(remedy))
+		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be an IPv4 address, and %s is not", f.ID, f.show(s)), remedy)
 	}
 	return s, nil
 }

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	for _, tt := range []struct {
+		name    string
+		change  m
+		unknown []string
+		want    []string
+	}{
+		{"everything is known and right", nil, nil, nil},
+		{"a required field is not known", m{"vm_name": nil}, []string{"vm_name"}, nil},
+		{"another one is missing", m{"vm_name": nil, "image_name": nil}, []string{"vm_name"}, []string{"image_name required"}},
+		{"a value beside an unknown of the same field is not looked at", m{"gb_ram": 9999}, []string{"gb_ram"}, nil},
+		{"a set's missing fields are not known", m{"guest_v4_ipaddr": "192.0.2.5"}, []string{"guest_v4_cidrprefix", "guest_v4_defaultgw"}, nil},
+		{"one of a set's missing fields is not known", m{"guest_v4_ipaddr": "192.0.2.5"}, []string{"guest_v4_cidrprefix"},
+			[]string{"guest_v4_defaultgw parameter_set"}},
+		{"nothing of a set is known: it may all be null", nil, []string{"guest_v4_ipaddr", "guest_v4_dns2"}, nil},
+		{"a name server that is not known could allow the second", static(m{"guest_v4_dns2": "192.0.2.54"}), []string{"guest_v4_dns1"}, nil},
+		{"an address that is not known is in any subnet", static(m{"guest_v4_ipaddr": nil, "guest_v4_defaultgw": "198.51.100.1"}),
+			[]string{"guest_v4_ipaddr"}, nil},
+		{"a known gateway is outside of a known subnet", static(m{"guest_v4_defaultgw": "198.51.100.1"}), []string{"guest_v4_dns1"},
+			[]string{"guest_v4_defaultgw ipv4_subnet"}},
+		{"the operating system is not known: anything applies", domain(m{"os_family": nil}), []string{"os_family"}, nil},
+		{"a field that does not apply may turn out null", m{"os_family": "linux"}, []string{"guest_domain_joinpw"}, nil},
+		{"a value that is wrong whatever comes", m{"gb_ram": 0}, []string{"vm_name"}, []string{"gb_ram minimum"}},
+		{"an unknown that the schema does not have", nil, []string{"other"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			unknown := map[string]bool{}
+			for _, id := range tt.unknown {
+				unknown[id] = true
+			}
+			if got := rules(s.ValidatePartial(with(tt.change), unknown)); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAppliesAlsoToDefaultsAndRequiredFields uses a schema in which a field that is required, and one with a default,
+// do not always apply.
+func TestAppliesAlsoToDefaultsAndRequiredFields(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("lab.yaml", []byte(`
+id: lab
+version: 3
+fields:
+  - {id: fast, type: boolean, default: false}
+  - {id: tier, type: string, required: true, applicability: {fast: ['true']}}
+  - {id: ratio, type: number, default: 0.5, validations: {minimum: 0.1}, applicability: {fast: ['true']}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		values m
+		want   any // fields by id, or faults
+	}{
+		{"neither where they do not apply", m{}, m{"fast": false}},
+		{"both where they do", m{"fast": true, "tier": "a"}, m{"fast": true, "tier": "a", "ratio": 0.5}},
+		{"the required one where it does", m{"fast": "true"}, []string{"tier required"}},
+		{"refused where they do not", m{"tier": "a", "ratio": 1}, []string{"tier applicability", "ratio applicability"}},
+		{"a fraction as text", m{"fast": true, "tier": "a", "ratio": "0.25"}, m{"fast": true, "tier": "a", "ratio": 0.25}},
+		{"a fraction below the minimum", m{"fast": true, "tier": "a", "ratio": 0.05}, []string{"ratio minimum"}},
+		{"infinity as text", m{"fast": true, "tier": "a", "ratio": "inf"}, []string{"ratio type"}},
+		{"a number in hexadecimal", m{"fast": true, "tier": "a", "ratio": "0x1p3"}, []string{"ratio type"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			fields, err := s.Validate(tt.values)
+			var got any = fields.Map()
+			if err != nil {
+				got = rules(faultsOf(t, err))
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestFieldsThatExcludeEachOtherAreBlamedAsTooMany(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("lab.yaml", []byte(`
+id: lab
+version: 1
+fields:
+  - {id: a, type: string}
+  - {id: b, type: string}
+parameter_sets:
+  - id: one
+    label: One of both
+    variants:
+      - {id: first, required: [a]}
+      - {id: second, required: [b]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Validate(m{"a": "x", "b": "y"})
+	if want := `b does not go with a (One of both): remove it, or give one of: a | b`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestCheckVersionTellsBothVersions(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	if err := s.CheckVersion("vm-provisioning", 1); err != nil {
+		t.Error(err)
+	}
+	for _, given := range []job.SchemaRef{{ID: "vm-provisioning", Version: 2}, {ID: "other", Version: 1}} {
+		err := s.CheckVersion(given.ID, given.Version)
+		var mismatch *jobschema.VersionMismatchError
+		if !errors.As(err, &mismatch) || mismatch.Given != given || mismatch.Expected != s.Ref() {
+			t.Fatalf("got %v", err)
+		}
+		if !strings.Contains(err.Error(), given.String()) || !strings.Contains(err.Error(), "vm-provisioning version 1") {
+			t.Errorf("got %v, want both", err)
+		}
+	}
+}
+
+func TestDocsTellWhatPeopleNeed(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	for id, want := range map[string]string{
+		"gb_ram": "**Memory (GB).** Memory that the machine starts with, in GiB. A number from 1 to 512. Default: `4`. " +
+			"A change needs the machine to be off for a moment.",
+		"power_state": "**Power state.** Whether the machine runs or is off. One of `running` or `off`. Default: `running`.",
+		"guest_v4_dns2": "**Secondary DNS server.** Address of the name server that is asked when the first does not answer. " +
+			"Example: `192.0.2.54`. Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, " +
+			"`guest_v4_defaultgw` and `guest_v4_dns1`. A change makes a new machine in place of the old one.",
+		"guest_domain_joinpw": "**Domain join password.** Password of that account. It is taken exactly as given. At most 256 characters. " +
+			"Only where `os_family` is `windows`. Part of: Windows domain join, together with `guest_domain_jointarget` and " +
+			"`guest_domain_joinuid`, or with `guest_domain_jointarget`, `guest_domain_joinuid` and `guest_domain_joinou`. " +
+			"A change makes a new machine in place of the old one.",
+	} {
+		f, _ := s.Field(id)
+		if got := f.Docs(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// FuzzValidate holds that nothing brings Validate down, and that what it takes it takes again, unchanged.
+func FuzzValidate(f *testing.F) {
+	s := jobInputs(f)
+	f.Add("web-01", "8", "192.0.2.50", 24.0, "192.0.2.1", "lab.example", true)
+	f.Add("web*", "8.9", "192.0.2.255", 31.0, "192.0.2.0", "-", false)
+	f.Fuzz(func(t *testing.T, name, ram, address string, prefix float64, gateway, suffix string, linux bool) {
+		values := with(m{"vm_name": name, "gb_ram": ram, "guest_v4_ipaddr": address, "guest_v4_cidrprefix": prefix,
+			"guest_v4_defaultgw": gateway, "guest_net_dnssuffix": suffix, "notes": name, "guest_la_pw": suffix})
+		if linux {
+			values["os_family"] = "linux"
+		}
+		fields, err := s.Validate(values)
+		if err != nil {
+			return
+		}
+		again, err := s.Validate(fields.Map())
+		if err != nil || !reflect.DeepEqual(again, fields) {
+			t.Fatalf("taken once, then not the same: %v\n%v\n%v", err, fields.Map(), again.Map())
+		}
+		if name, _ := fields.Get("vm_name"); strings.ContainsAny(name.(string), `/\*?[]'" `) {
+			t.Fatalf("a name with a path, a wildcard or a quote: %q", name)
+		}
+		if _, err := fields.Encode(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func BenchmarkValidate(b *testing.B) {
+	s := jobInputs(b)
+	values := with(static(domain(m{"guest_v4_dns1": "192.0.2.53", "notes": "text", "vlan_id": 7, "switch_name": "External"})))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Validate(values); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// with is the smallest submission of a Windows machine, changed. A nil takes a field away.
+func with(changes map[string]any) map[string]any {
+	values := map[string]any{
+		"vm_name": "web-01", "image_name": "windows-server-2022", "os_family": "windows",
+		"guest_la_uid": "Administrator", "guest_la_pw": "S3cret!",
+	}
+	for id, v := range changes {
+		if v == nil {
+			delete(values, id)
+		} else {
+			values[id] = v
+		}
+	}
+	return values
+}
+
+type m = map[string]any
+
+func static(changes m) m {
+	values := m{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"}
+	maps.Copy(values, changes)
+	return values
+}
+
+func domain(changes m) m {
+	values := m{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": `LAB\svc_join`, "guest_domain_joinpw": " p w "}
+	maps.Copy(values, changes)
+	return values
+}
+
+func ansible(changes m) m {
+	values := m{"os_family": "linux", "cnf_ansible_ssh_user": "ansible", "cnf_ansible_ssh_key": "  ssh-ed25519 AAAA \n"}
+	maps.Copy(values, changes)
+	return values
+}
+
+func faultsOf(t *testing.T, err error) []jobschema.Fault {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var invalid *jobschema.ValidationError
+	if !errors.As(err, &invalid) || len(invalid.Faults) == 0 {
+		t.Fatalf("got %v, want a *ValidationError with faults", err)
+	}
+	return invalid.Faults
+}
+
+// rules shortens faults to "field rule", in order.
+func rules(faults []jobschema.Fault) []string {
+	var list []string
+	for _, f := range faults {
+		list = append(list, strings.TrimSpace(f.Field+" "+f.Rule))
+	}
+	return list
+}
+
+func TestValidateGivesTypedFieldsInTheSchemasOrder(t *testing.T) {
+	t.Parallel()
+	fields, err := jobInputs(t).Validate(with(m{"gb_ram": "8", "vlan_id": json.Number("120"), "notes": "", "vm_clustered": "true"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := job.Fields{
+		{ID: "vm_name", Value: "web-01"}, {ID: "image_name", Value: "windows-server-2022"}, {ID: "os_family", Value: "windows"},
+		{ID: "gb_ram", Value: int64(8)}, {ID: "cpu_cores", Value: int64(2)}, {ID: "power_state", Value: "running"},
+		{ID: "vlan_id", Value: int64(120)},
+		{ID: "guest_la_uid", Value: "Administrator"}, {ID: "guest_la_pw", Value: "S3cret!"}, {ID: "vm_clustered", Value: true},
+	}
+	if !reflect.DeepEqual(fields, want) {
+		t.Errorf("got  %v\nwant %v", fields.Map(), want.Map())
+	}
+}
+
+func TestValidateTakes(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	for _, tt := range []struct {
+		name   string
+		change m
+		id     string
+		want   any // nil: the field is left out
+	}{
+		{"nothing beyond what is required", nil, "vm_clustered", false},
+		{"no memory: the default", nil, "gb_ram", int64(4)},
+		{"no processors: the default", nil, "cpu_cores", int64(2)},
+		{"a name of 64 characters", m{"vm_name": strings.Repeat("a", 64)}, "vm_name", strings.Repeat("a", 64)},
+		{"a name of one character", m{"vm_name": "w"}, "vm_name", "w"},
+		{"an image with blanks and brackets", m{"image_name": "Windows Server 2022 (Core)"}, "image_name", "Windows Server 2022 (Core)"},
+		{"an integer as an int", m{"gb_ram": 8}, "gb_ram", int64(8)},
+		{"an integer as a float64", m{"gb_ram": 8.0}, "gb_ram", int64(8)},
+		{"an integer as text", m{"gb_ram": "8"}, "gb_ram", int64(8)},
+		{"an integer as json.Number", m{"gb_ram": json.Number("8.0")}, "gb_ram", int64(8)},
+		{"a VLAN as text", m{"vlan_id": "1"}, "vlan_id", int64(1)},
+		{"a boolean as text", m{"vm_clustered": "false"}, "vm_clustered", false},
+		{"a secret with its blanks", m{"guest_la_pw": "  s3cret  "}, "guest_la_pw", "  s3cret  "},
+		{"an optional text that is empty: no value", m{"switch_name": ""}, "switch_name", nil},
+		{"an optional address that is empty: no value", m{"guest_v4_dns1": ""}, "guest_v4_dns1", nil},
+		{"a null: no value", m{"vlan_id": nil}, "vlan_id", nil},
+		{"notes of many lines, as given", m{"notes": " a\r\n\tb \n"}, "notes", " a\r\n\tb \n"},
+		{"a static address without name servers", static(nil), "guest_v4_ipaddr", "192.0.2.50"},
+		{"with one name server", static(m{"guest_v4_dns1": "192.0.2.53"}), "guest_v4_dns1", "192.0.2.53"},
+		{"with two", static(m{"guest_v4_dns1": "192.0.2.53", "guest_v4_dns2": "198.51.100.53"}), "guest_v4_dns2", "198.51.100.53"},
+		{"a prefix as text", static(m{"guest_v4_cidrprefix": "24"}), "guest_v4_cidrprefix", int64(24)},
+		{"both addresses of a point-to-point subnet", static(m{"guest_v4_ipaddr": "192.0.2.0", "guest_v4_cidrprefix": 31}), "guest_v4_cidrprefix", int64(31)},
+		{"the last address of a subnet", static(m{"guest_v4_ipaddr": "192.0.2.254"}), "guest_v4_ipaddr", "192.0.2.254"},
+		{"the largest subnet", static(m{"guest_v4_cidrprefix": 1}), "guest_v4_cidrprefix", int64(1)},
+		{"a DNS suffix by itself", m{"guest_net_dnssuffix": "lab.example"}, "guest_net_dnssuffix", "lab.example"},
+		{"a domain without OU", domain(nil), "guest_domain_joinpw", " p w "},
+		{"a domain with OU", domain(m{"guest_domain_joinou": "OU=Servers,DC=lab,DC=example"}), "guest_domain_joinou", "OU=Servers,DC=lab,DC=example"},
+		{"an account for Ansible, its key as given", ansible(nil), "cnf_ansible_ssh_key", "  ssh-ed25519 AAAA \n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			fields, err := s.Validate(with(tt.change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, ok := fields.Get(tt.id); ok != (tt.want != nil) || got != tt.want {
+				t.Errorf("%s is %#v, want %#v", tt.id, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	for _, tt := range []struct {
+		name   string
+		change m
+		want   []string
+	}{
+		{"a name that is missing", m{"vm_name": nil}, []string{"vm_name required"}},
+		{"a name of blanks", m{"vm_name": "   "}, []string{"vm_name required"}},
+		{"a password of blanks", m{"guest_la_pw": "   "}, []string{"guest_la_pw required"}},
+		{"a name with blanks around it", m{"vm_name": "  web-01  "}, []string{"vm_name whitespace"}},
+		{"a name of 65 characters", m{"vm_name": strings.Repeat("a", 65)}, []string{"vm_name max_length"}},
+		{"a path as name", m{"vm_name": `../..\x:*?`}, []string{"vm_name pattern"}},
+		{"a name of two dots", m{"vm_name": ".."}, []string{"vm_name pattern"}},
+		{"a wildcard in a name", m{"vm_name": "web*"}, []string{"vm_name pattern"}},
+		{"a quote in a name", m{"vm_name": "web'01"}, []string{"vm_name pattern"}},
+		{"a blank in a name", m{"vm_name": "web 01"}, []string{"vm_name pattern"}},
+		{"a hyphen at a name's end", m{"vm_name": "web-"}, []string{"vm_name pattern"}},
+		{"a name with a line break behind it", m{"vm_name": "web-01\n"}, []string{"vm_name characters"}},
+		{"a name with a letter beyond ASCII", m{"vm_name": "wéb"}, []string{"vm_name pattern"}},
+		{"a path as image", m{"image_name": `..\secret`}, []string{"image_name pattern"}},
+		{"a number as name", m{"vm_name": 123}, []string{"vm_name type"}},
+		{"a list as name", m{"vm_name": []any{"a"}}, []string{"vm_name type"}},
+		{"a boolean as name", m{"vm_name": false}, []string{"vm_name type"}},
+		{"an object as name", m{"vm_name": m{"a": 1}}, []string{"vm_name type"}},
+		{"fields that there are not", m{"zzz": 1, "aaa": "x"}, []string{"unknown_field", "unknown_field"}},
+		{"an operating system of another family", m{"os_family": "bsd"}, []string{"os_family one_of"}},
+		{"an enum in capitals", m{"os_family": "Windows"}, []string{"os_family one_of"}},
+		{"a boolean as enum", m{"power_state": true}, []string{"power_state one_of"}},
+		{"an empty text where there is a default", m{"power_state": ""}, []string{"power_state one_of"}},
+		{"memory of blanks", m{"gb_ram": "  "}, []string{"gb_ram type"}},
+		{"memory with blanks around it", m{"gb_ram": " 8 "}, []string{"gb_ram type"}},
+		{"memory with a sign", m{"gb_ram": "+8"}, []string{"gb_ram type"}},
+		{"memory with an underscore", m{"gb_ram": "1_0"}, []string{"gb_ram type"}},
+		{"memory in Arabic digits", m{"gb_ram": "٨"}, []string{"gb_ram type"}},
+		{"memory with a leading zero", m{"gb_ram": "08"}, []string{"gb_ram type"}},
+		{"memory with a fraction", m{"gb_ram": 8.9}, []string{"gb_ram type"}},
+		{"memory with a fraction as text", m{"gb_ram": "8.9"}, []string{"gb_ram type"}},
+		{"memory with a fraction as json.Number", m{"gb_ram": json.Number("8.9")}, []string{"gb_ram type"}},
+		{"true as memory", m{"gb_ram": true}, []string{"gb_ram type"}},
+		{"memory in hexadecimal", m{"gb_ram": "0x10"}, []string{"gb_ram type"}},
+		{"a list as memory", m{"gb_ram": []any{8}}, []string{"gb_ram type"}},
+		{"no number as memory", m{"gb_ram": math.NaN()}, []string{"gb_ram type"}},
+		{"infinite memory", m{"gb_ram": math.Inf(1)}, []string{"gb_ram type"}},
+		{"a number beyond int64", m{"gb_ram": json.Number("9223372036854775808")}, []string{"gb_ram type"}},
+		{"a number of absurd size", m{"gb_ram": json.Number("1e999999999")}, []string{"gb_ram type"}},
+		{"no memory at all", m{"gb_ram": 0}, []string{"gb_ram minimum"}},
+		{"too much memory", m{"gb_ram": 513}, []string{"gb_ram maximum"}},
+		{"too many processors", m{"cpu_cores": 65}, []string{"cpu_cores maximum"}},
+		{"VLAN 0", m{"vlan_id": 0}, []string{"vlan_id minimum"}},
+		{"VLAN 4095", m{"vlan_id": 4095}, []string{"vlan_id maximum"}},
+		{"YES as boolean", m{"vm_clustered": "YES"}, []string{"vm_clustered type"}},
+		{"off as boolean", m{"vm_clustered": " off "}, []string{"vm_clustered type"}},
+		{"1 as boolean", m{"vm_clustered": 1}, []string{"vm_clustered type"}},
+		{"maybe as boolean", m{"vm_clustered": "maybe"}, []string{"vm_clustered type"}},
+		{"text that is not UTF-8", m{"notes": "\xff"}, []string{"notes characters"}},
+		{"a zero byte in notes", m{"notes": "a\x00b"}, []string{"notes characters"}},
+		{"an account with an at sign", m{"guest_la_uid": "a@b"}, []string{"guest_la_uid pattern"}},
+		{"an address only", m{"guest_v4_ipaddr": "192.0.2.5"},
+			[]string{"guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"}},
+		{"a second name server without the first", static(m{"guest_v4_dns2": "192.0.2.54"}), []string{"guest_v4_dns1 parameter_set"}},
+		{"a name server only", m{"guest_v4_dns1": "192.0.2.53"},
+			[]string{"guest_v4_ipaddr parameter_set", "guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"}},
+		{"an address with blanks around it", static(m{"guest_v4_ipaddr": " 192.0.2.5 "}), []string{"guest_v4_ipaddr whitespace"}},
+		{"an address out of range", m{"guest_v4_ipaddr": "300.1.1.1"}, []string{"guest_v4_ipaddr type"}},
+		{"an address with a leading zero", m{"guest_v4_ipaddr": "192.0.02.1"}, []string{"guest_v4_ipaddr type"}},
+		{"an address as a number", m{"guest_v4_ipaddr": "3232235777"}, []string{"guest_v4_ipaddr type"}},
+		{"an address with a prefix", m{"guest_v4_ipaddr": "192.0.2.1/24"}, []string{"guest_v4_ipaddr type"}},
+		{"an IPv6 address", m{"guest_v4_ipaddr": "2001:db8::1"}, []string{"guest_v4_ipaddr type"}},
+		{"a prefix of 0, once", static(m{"guest_v4_cidrprefix": 0}), []string{"guest_v4_cidrprefix minimum"}},
+		{"a prefix of 33, once", static(m{"guest_v4_cidrprefix": 33}), []string{"guest_v4_cidrprefix maximum"}},
+		{"a subnet of one address", static(m{"guest_v4_cidrprefix": 32, "guest_v4_defaultgw": "10.0.0.1"}), []string{"guest_v4_cidrprefix ipv4_subnet"}},
+		{"a gateway outside of the subnet", static(m{"guest_v4_defaultgw": "198.51.100.1"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
+		{"a gateway that is the machine", static(m{"guest_v4_defaultgw": "192.0.2.50"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
+		{"a network address", static(m{"guest_v4_ipaddr": "192.0.2.0"}), []string{"guest_v4_ipaddr ipv4_subnet"}},
+		{"a broadcast address", static(m{"guest_v4_ipaddr": "192.0.2.255"}), []string{"guest_v4_ipaddr ipv4_subnet"}},
+		{"a gateway that is the broadcast address", static(m{"guest_v4_defaultgw": "192.0.2.255"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
+		{"a suffix that is no DNS name", m{"guest_net_dnssuffix": "lab..example"}, []string{"guest_net_dnssuffix type"}},
+		{"a domain without account", domain(m{"guest_domain_joinuid": nil}), []string{"guest_domain_joinuid parameter_set"}},
+		{"an OU only", m{"guest_domain_joinou": "OU=Servers"},
+			[]string{"guest_domain_jointarget parameter_set", "guest_domain_joinuid parameter_set", "guest_domain_joinpw parameter_set"}},
+		{"a domain for Linux", domain(m{"os_family": "linux"}),
+			[]string{"guest_domain_jointarget applicability", "guest_domain_joinuid applicability", "guest_domain_joinpw applicability"}},
+		{"half a domain for Linux, once", m{"os_family": "linux", "guest_domain_joinuid": "x"}, []string{"guest_domain_joinuid applicability"}},
+		{"an account for Ansible in Windows", ansible(m{"os_family": "windows"}),
+			[]string{"cnf_ansible_ssh_user applicability", "cnf_ansible_ssh_key applicability"}},
+		{"an account without key", ansible(m{"cnf_ansible_ssh_key": nil}), []string{"cnf_ansible_ssh_key parameter_set"}},
+		{"a key without account", ansible(m{"cnf_ansible_ssh_user": nil}), []string{"cnf_ansible_ssh_user parameter_set"}},
+		{"a key of blanks", ansible(m{"cnf_ansible_ssh_key": "  "}), []string{"cnf_ansible_ssh_key pattern"}},
+		{"a private key", ansible(m{"cnf_ansible_ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----\n"}), []string{"cnf_ansible_ssh_key pattern"}},
+		{"a field that has a meaning only beside one that is missing", domain(m{"os_family": nil}), []string{"os_family required"}},
+		{"many things at once, in order", m{"cpu_cores": "x", "vm_name": "", "gb_ram": 0, "guest_v4_ipaddr": "bad", "zzz": 1},
+			[]string{"unknown_field", "vm_name required", "gb_ram minimum", "cpu_cores type", "guest_v4_ipaddr type"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			change := m{}
+			for id, v := range tt.change {
+				change[id] = v
+			}
+			fields, err := s.Validate(with(change))
+			faults := faultsOf(t, err)
+			if got := rules(faults); !reflect.DeepEqual(got, tt.want) || fields != nil {
+				t.Errorf("got  %q\nwant %q\n%v", got, tt.want, err)
+			}
+			for _, f := range faults {
+				if f.Message == "" || f.Remedy == "" {
+					t.Errorf("a fault does not say enough: %+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestValidateNothingAsksForWhatIsRequired(t *testing.T) {
+	t.Parallel()
+	_, err := jobInputs(t).Validate(nil)
+	want := []string{"vm_name required", "image_name required", "os_family required", "guest_la_uid required", "guest_la_pw required"}
+	if got := rules(faultsOf(t, err)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFaultsSayWhatIsWrongAndWhatWouldDo(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	for _, tt := range []struct {
+		change m
+		want   string
+	}{
+		{m{"vm_name": nil}, `vm_name is required: set vm_name, for example web-01`},
+		{m{"os_family": nil}, `os_family is required: set it to "linux" or "windows"`},
+		{m{"vm_name": "web*"}, `vm_name cannot be "web*": use letters, digits, dots, hyphens and underscores, with no dot or hyphen at either end, for example web-01`},
+		{m{"vm_name": "web-01 "}, `vm_name has white space around its value "web-01 ": remove it: "web-01"`},
+		{m{"vm_name": 12}, `vm_name must be a line of text, and 12 is not: give a line of text, for example web-01`},
+		{m{"vm_nam": "x"}, `there is no field "vm_nam": remove it, or write vm_name`},
+		{m{"gb_ram": 600}, `gb_ram must be from 1 to 512, and is 600: use a value from 1 to 512`},
+		{m{"gb_ram": 8.5}, `gb_ram must be a whole number, and 8.5 is not: give a whole number`},
+		{m{"power_state": "runing"}, `power_state has no value "runing": use "running" or "off"; "running" is close`},
+		{m{"guest_v4_ipaddr": "192.0.2.1/24"}, `guest_v4_ipaddr must be an IPv4 address, and "192.0.2.1/24" is not: leave the prefix length out: "192.0.2.1"`},
+		{static(m{"guest_v4_defaultgw": "198.51.100.1"}), `guest_v4_defaultgw is 198.51.100.1, which is outside of the subnet 192.0.2.0/24: use an address from 192.0.2.1 to 192.0.2.254, or correct guest_v4_ipaddr or guest_v4_cidrprefix`},
+		{ansible(m{"cnf_ansible_ssh_key": nil}), `cnf_ansible_ssh_key is missing: Linux Ansible automation needs it, because cnf_ansible_ssh_user is given: set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove cnf_ansible_ssh_user`},
+		{m{"os_family": "linux", "guest_domain_joinou": "OU=x"}, `guest_domain_joinou has no meaning where os_family is "linux": remove it, or set os_family to "windows"`},
+	} {
+		_, err := s.Validate(with(tt.change))
+		if got := fmt.Sprint(err); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+func TestFaultsNeverShowASecret(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	const secret = "hunter2"
+	for name, change := range map[string]m{
+		"too long":         {"guest_la_pw": secret + strings.Repeat("x", 300)},
+		"a zero byte":      {"guest_la_pw": secret + "\x00"},
+		"a list":           {"guest_la_pw": []string{secret}},
+		"a number":         {"guest_la_pw": json.Number("4711")},
+		"not applicable":   {"os_family": "linux", "guest_domain_joinpw": secret},
+		"set incomplete":   {"guest_domain_joinpw": secret},
+		"a misspelt field": {"guest_la_pwd": secret},
+	} {
+		_, err := s.Validate(with(change))
+		faults := faultsOf(t, err)
+		if text := fmt.Sprintf("%v %+v", err, faults); strings.Contains(text, "hunter2") || strings.Contains(text, "4711") {
+			t.Errorf("%s: the secret is in %s", name, text)
+		}
+	}
+}
+
+func TestLongValuesAreShortenedInFaults(t *testing.T) {
+	t.Parallel()
+	_, err := jobInputs(t).Validate(with(m{"image_name": strings.Repeat("é", 100)}))
+	f := faultsOf(t, err)[0]
+	if n := len([]rune(f.Given)); n != 80 || !strings.HasSuffix(f.Given, "…") {
+		t.Errorf("given has %d characters: %s", n, f.Given)
+	}
+}
