@@ -38,18 +38,20 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		return
 	}
 
-	jobID, result, err := r.runJob(ctx, limit, hvprov.Submission{
+	ref, result, err := r.runJob(ctx, limit, hvprov.Submission{
 		Host: r.conn.resolve(host.ValueString()), Operation: job.OperationProvision, Values: values,
 	})
-	vm := remains(jobID, result, err)
-	if vm != nil {
-		state, stateErr := r.newState(req.Plan.Raw, host.ValueString(), jobID.id, vm)
+	vm := remains(ref, result, err)
+	if vm == nil {
+		r.conn.names.settle(r.conn.resolve(host.ValueString()), r.about(req.Plan.Raw), "")
+		resp.State.RemoveResource(ctx)
+	} else {
+		r.conn.names.settle(r.conn.resolve(host.ValueString()), r.about(req.Plan.Raw), vm.ID)
+		state, stateErr := r.newState(req.Plan.Raw, host.ValueString(), ref.id, vm)
 		if stateErr != nil {
 			resp.Diagnostics.AddError(about, sentence(stateErr))
 		}
 		resp.State.Raw = state
-	} else {
-		resp.State.RemoveResource(ctx)
 	}
 	if err != nil {
 		addError(&resp.Diagnostics, about, err)

@@ -33,13 +33,11 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 	_, result, err := r.runJob(ctx, limit, hvprov.Submission{
 		Host: r.conn.resolve(host.ValueString()), Operation: job.OperationDelete, VMID: id.ValueString(),
 	})
-	if errors.Is(err, hvprov.ErrVMNotFound) {
-		return
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, hvprov.ErrVMNotFound) {
 		addError(&resp.Diagnostics, about, err)
 		return
 	}
+	r.conn.names.release(id.ValueString())
 	if result != nil && len(result.Left) > 0 {
 		resp.Diagnostics.AddWarning("Files of virtual machine "+r.about(req.State.Raw)+" were left",
 			"They were not made for it, or could not be removed: "+strings.Join(result.Left, ", ")+".")

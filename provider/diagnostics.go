@@ -6,9 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -123,17 +122,17 @@ func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 	diags.AddError(summary, b.String())
 }
 
-// sentence makes an error's text one: a capital first and a stop at the end.
+// sentence makes an error's text one: a capital first, where it begins with a word and not with a name, and a stop at
+// the end.
 func sentence(err error) string {
 	text := err.Error()
-	if text == "" {
-		return ""
+	if firstWord.MatchString(text) {
+		text = strings.ToUpper(text[:1]) + text[1:]
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	// A first word with capitals of its own, such as a file's name, stays as it is.
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "\n") {
+	if text != "" && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "\n") {
 		text += "."
 	}
 	return text
 }
+
+var firstWord = regexp.MustCompile(`^[a-z]+[ ,]`)

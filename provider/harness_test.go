@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"strings"
@@ -60,6 +61,7 @@ type harness struct {
 	server tfprotov6.ProviderServer
 	schema *tfprotov6.GetProviderSchemaResponse
 	kind   tftypes.Type
+	config attrs // the provider's, once it is configured
 }
 
 // lockedBuffer keeps what several goroutines write.
@@ -197,6 +199,7 @@ func (h *harness) configure(config attrs) []*tfprotov6.Diagnostic {
 	if hasError(resp.Diagnostics) {
 		return resp.Diagnostics
 	}
+	h.config = config
 	done, err := h.server.ConfigureProvider(h.ctx, &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: h.dynamic(kind, config)})
 	if err != nil {
 		h.t.Fatal(err)
@@ -285,7 +288,7 @@ func (h *harness) proposed(prior, config tftypes.Value) tftypes.Value {
 	for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
 		computed[a.Name] = a.Computed
 	}
-	before, after := h.attributes(prior), h.attributes(config)
+	before, after := h.attributes(prior), maps.Clone(h.attributes(config)) // the value shares its map
 	for name, v := range after {
 		if v.IsKnown() && v.IsNull() && computed[name] && !prior.IsNull() {
 			after[name] = before[name]
@@ -294,17 +297,35 @@ func (h *harness) proposed(prior, config tftypes.Value) tftypes.Value {
 	return tftypes.NewValue(h.kind, after)
 }
 
-// apply carries a plan out.
+// apply carries a plan out as Terraform does: with a provider that is configured anew, and plans once more.
 func (h *harness) apply(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
+	h.mustSucceed("configure", h.configure(h.config))
+	return h.carryOut(ctx, p)
+}
+
+func (h *harness) carryOut(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
 	if len(p.replace) > 0 && !p.prior.value.IsNull() {
-		left, diags := h.apply(ctx, planned{prior: p.prior, planned: h.none()})
+		left, diags := h.carryOut(ctx, planned{prior: p.prior, planned: h.none()})
 		if hasError(diags) {
 			return left, diags
 		}
-		p = h.planOnce(h.none(), p.config)
-		h.mustSucceed("plan of the replacement", p.diags)
+		p.prior = h.none()
 	}
+	if p.config != nil {
+		again := h.planOnce(p.prior, p.config)
+		if hasError(again.diags) {
+			return p.prior, again.diags
+		}
+		p = again
+	}
+	return h.applyOnce(ctx, p)
+}
+
+// applyOnce carries a plan out as it is.
+func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
 	config := tftypes.NewValue(h.kind, nil)
 	if p.config != nil {
 		config = h.value(h.kind, p.config)

@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"maps"
 	"strings"
 	"sync"
 
@@ -61,4 +62,28 @@ func (n *nameClaims) claim(host, name string, c claim) bool {
 	}
 	n.claims[key] = c
 	return true
+}
+
+// settle notes that the resource that claimed a name has a virtual machine now; without one it gives the name up.
+func (n *nameClaims) settle(host, name, vmID string) {
+	key := [2]string{strings.ToLower(host), strings.ToLower(name)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c, taken := n.claims[key]
+	switch {
+	case !taken || c.vmID != "":
+	case vmID == "":
+		delete(n.claims, key)
+	default:
+		c.vmID = vmID
+		n.claims[key] = c
+	}
+}
+
+// release gives up what a virtual machine that is gone had claimed.
+func (n *nameClaims) release(vmID string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.managed, strings.ToLower(vmID))
+	maps.DeleteFunc(n.claims, func(_ [2]string, c claim) bool { return c.vmID == vmID })
 }

@@ -25,7 +25,7 @@ func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
 		"a static address":                  {static, "", ""},
 		"a static address that comes later": {static.but(attrs{"guest_v4_ipaddr": unknown{}}), "", ""},
 		"a set that may become whole":       {attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": unknown{}, "guest_v4_defaultgw": unknown{}}, "", ""},
-		"a family that comes later":         {attrs{"os_family": unknown{}, "cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "k"}, "", ""},
+		"a family that comes later":         {attrs{"os_family": unknown{}, "cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}, "", ""},
 		"too little memory":                 {attrs{"gb_ram": 0}, "gb_ram", "1"},
 		"too many processors":               {attrs{"cpu_cores": 65}, "cpu_cores", "64"},
 		"a VLAN beyond the last":            {attrs{"vlan_id": 4095}, "vlan_id", "4094"},

@@ -132,15 +132,26 @@ func TestASendInDoubtIsRepeatedAndItsSecondAnswerIgnored(t *testing.T) {
 	}
 }
 
-func TestALostAnswerIsReceivedAgain(t *testing.T) {
+func TestWhatWasLostWithAnAnswerIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
-		p.out <- result{err: winrm.ErrConnectionLost}
-		p.answer(req, struct{}{})
-	}}
-	a := newAgent(t, host, nil)
-	if err := a.Ping(t.Context()); err != nil {
-		t.Error(err)
+	for name, lost := range map[string]result{
+		"and the connection with it": {err: winrm.ErrConnectionLost},
+		"but not the connection":     {lost: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
+				if !p.seen(req.ID) {
+					p.out <- lost // in place of the answer
+					return
+				}
+				p.answer(req, struct{}{})
+			}}
+			a := newAgent(t, host, nil)
+			if err := a.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -276,10 +287,10 @@ func TestASubmissionThatIsGivenUpBeforeItIsSentNeverIs(t *testing.T) {
 	host := &fakeHost{handle: func(_ *fakeProcess, req protocol.Request) { t.Errorf("%s was sent", req.Request) }}
 	connecting, release := make(chan struct{}), make(chan struct{})
 	a := newAgent(t, host, func(o *hostagent.Options) {
-		o.Connect = func(ctx context.Context, commandLine string) (hostagent.Process, error) {
+		o.Connect = func(ctx context.Context, commandLine string, lost func()) (hostagent.Process, error) {
 			close(connecting)
 			<-release
-			return host.connect(ctx, commandLine)
+			return host.connect(ctx, commandLine, lost)
 		}
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -31,7 +31,7 @@ type fakeHost struct {
 	processes []*fakeProcess
 }
 
-func (h *fakeHost) connect(ctx context.Context, commandLine string) (hostagent.Process, error) {
+func (h *fakeHost) connect(ctx context.Context, commandLine string, lost func()) (hostagent.Process, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.connects++
@@ -48,7 +48,7 @@ func (h *fakeHost) connect(ctx context.Context, commandLine string) (hostagent.P
 	if !ok {
 		h.t.Error("the script is no bootstrap")
 	}
-	p := &fakeProcess{host: h, token: info.Token, out: make(chan result, 10_000), closed: make(chan struct{})}
+	p := &fakeProcess{host: h, lost: lost, token: info.Token, out: make(chan result, 10_000), closed: make(chan struct{})}
 	h.processes = append(h.processes, p)
 	return p, ctx.Err()
 }
@@ -60,14 +60,16 @@ func (h *fakeHost) counts() (connects int, processes []*fakeProcess) {
 }
 
 type result struct {
-	out winrm.Output
-	err error
+	out  winrm.Output
+	err  error
+	lost bool // an answer was, before this
 }
 
 type fakeProcess struct {
 	host  *fakeHost
 	token string
 	out   chan result
+	lost  func()
 
 	mu       sync.Mutex
 	sends    int
@@ -131,6 +133,10 @@ func (p *fakeProcess) take(line []byte) {
 func (p *fakeProcess) Receive(ctx context.Context) (winrm.Output, error) {
 	select {
 	case r := <-p.out:
+		if r.lost {
+			p.lost()
+			return p.Receive(ctx)
+		}
 		return r.out, r.err
 	case <-ctx.Done():
 		return winrm.Output{}, ctx.Err()

@@ -20,8 +20,9 @@ type Process interface {
 	Close(ctx context.Context) error
 }
 
-// Connect starts a process on a host.
-type Connect func(ctx context.Context, commandLine string) (Process, error)
+// Connect starts a process on a host. The process calls lost, from within Receive, when output may have been lost with an
+// answer that did not arrive, and Receive goes on.
+type Connect func(ctx context.Context, commandLine string, lost func()) (Process, error)
 
 // shellIdle is after how long without a request a host ends a shell that was left behind, and with it the process. It
 // is far beyond the longest silence of a client that is alive, which polls every OperationTimeout while it waits.
@@ -29,7 +30,7 @@ const shellIdle = 15 * time.Minute
 
 // WinRM gives a [Connect] that starts each process in a shell of its own.
 func WinRM(client *winrm.Client) Connect {
-	return func(ctx context.Context, commandLine string) (Process, error) {
+	return func(ctx context.Context, commandLine string, lost func()) (Process, error) {
 		shell, err := client.CreateShell(ctx, winrm.ShellOptions{IdleTimeout: shellIdle})
 		if err != nil {
 			return nil, err
@@ -41,6 +42,7 @@ func WinRM(client *winrm.Client) Connect {
 			defer cancel()
 			return nil, errors.Join(err, shell.Delete(bg))
 		}
+		command.OnLost = lost
 		return &winrmProcess{Command: command, shell: shell}, nil
 	}
 }

@@ -140,6 +140,16 @@ func (r *Run) take(e job.Event) (ended bool) {
 	return ended
 }
 
+// again asks for the events beyond the last one accepted.
+func (r *Run) again() {
+	r.mu.Lock()
+	after, ended := r.last, r.ended != nil
+	r.mu.Unlock()
+	if !ended {
+		r.replay(after)
+	}
+}
+
 // lose ends the run without a result.
 func (r *Run) lose(err error) {
 	r.mu.Lock()

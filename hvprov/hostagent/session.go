@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -27,6 +28,7 @@ type session struct {
 	token  string
 	ctx    context.Context // the session's own life, not a caller's
 	cancel context.CancelFunc
+	start  func() // by the first who asks for something, so that it travels with the agent
 
 	wakeSend    chan struct{}
 	wakeReceive chan struct{}
@@ -36,7 +38,7 @@ type session struct {
 	mu      sync.Mutex
 	process Process
 	queue   []line // to be sent
-	pending map[string]func(answer)
+	pending map[string]pending
 	runs    map[string]*Run
 	greeted bool
 	err     error // why it ended
@@ -47,6 +49,12 @@ type session struct {
 type line struct {
 	id   string
 	text []byte
+}
+
+// pending is a request that was not answered yet.
+type pending struct {
+	text []byte
+	then func(answer)
 }
 
 type answer struct {
@@ -60,7 +68,7 @@ func newSession(a *Agent) (*session, error) {
 		token:       rand.Text(),
 		wakeSend:    make(chan struct{}, 1),
 		wakeReceive: make(chan struct{}, 1),
-		pending:     map[string]func(answer){},
+		pending:     map[string]pending{},
 		runs:        map[string]*Run{},
 	}
 	s.output = newOutput(s.token, s.frame, s.stray)
@@ -70,33 +78,38 @@ func newSession(a *Agent) (*session, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.hello = make(chan answer, 1)
-	s.pending["hello"] = func(got answer) { s.hello <- got }
 	greeting, err := protocol.Encode(protocol.Request{ID: "hello", Request: protocol.RequestHello, Client: a.opts.Client})
 	if err != nil {
 		return nil, err
 	}
+	s.pending["hello"] = pending{text: greeting, then: func(got answer) { s.hello <- got }}
 	s.queue = []line{{text: a.bundle}, {id: "hello", text: greeting}}
 
-	a.ended.Go(func() {
-		s.running.Go(func() { s.send(protocol.CommandLine(script)) })
-		s.running.Wait()
-		s.cancel()
-		s.mu.Lock()
-		process := s.process
-		s.mu.Unlock()
-		if process != nil {
-			ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-			defer cancel()
-			if err := process.Close(ctx); err != nil {
-				a.opts.Logger.Warn("the session's shell could not be closed and ends by itself", "error", err)
-			}
-		}
-	})
+	s.start = sync.OnceFunc(func() { a.ended.Go(func() { s.run(protocol.CommandLine(script)) }) })
 	return s, nil
+}
+
+// run is the session's life.
+func (s *session) run(commandLine string) {
+	s.running.Go(func() { s.send(commandLine) })
+	s.running.Wait()
+	s.cancel()
+	s.mu.Lock()
+	process := s.process
+	s.mu.Unlock()
+	if process == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := process.Close(ctx); err != nil {
+		s.agent.opts.Logger.Warn("the session's shell could not be closed and ends by itself", "error", err)
+	}
 }
 
 // greeting waits for the agent's answer to the session's own hello.
 func (s *session) greeting(ctx context.Context) (protocol.HelloResult, error) {
+	s.start()
 	var result protocol.HelloResult
 	select {
 	case <-ctx.Done():
@@ -143,9 +156,10 @@ func (s *session) post(req protocol.Request, then func(answer)) (id string, err 
 		defer s.mu.Unlock()
 		return "", s.err
 	}
-	s.pending[id] = then
+	s.pending[id] = pending{text: text, then: then}
 	s.queue = append(s.queue, line{id, text})
 	s.mu.Unlock()
+	s.start()
 	wake(s.wakeSend)
 	wake(s.wakeReceive)
 	return id, nil
@@ -163,7 +177,7 @@ func (s *session) withdraw(id string) (unsent bool) {
 
 // send starts the process, then sends what is queued, all that has piled up in one go.
 func (s *session) send(commandLine string) {
-	process, err := s.agent.opts.Connect(s.ctx, commandLine)
+	process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
 	if err != nil {
 		s.end(err)
 		return
@@ -182,6 +196,9 @@ func (s *session) send(commandLine string) {
 		s.mu.Unlock()
 		if len(batch) > 0 {
 			if err := s.sendBatch(process, batch, first); err != nil {
+				if first { // nobody else listens to the process yet
+					err = s.lastWords(process, err)
+				}
 				s.end(err)
 				return
 			}
@@ -210,6 +227,24 @@ func (s *session) sendBatch(process Process, batch []byte, first bool) error {
 	return s.persist(err, func() error { return process.Send(s.ctx, again, false) })
 }
 
+// lastWords gives what a process that took no input said before it ended; err where it has not.
+func (s *session) lastWords(process Process, err error) error {
+	ctx, cancel := context.WithTimeout(s.ctx, closeTimeout)
+	defer cancel()
+	for {
+		out, failed := process.Receive(ctx)
+		if failed != nil {
+			return err
+		}
+		s.output.stdout(out.Stdout)
+		s.output.stderr(out.Stderr)
+		if out.Done {
+			s.output.close()
+			return s.output.exitError(out.ExitCode)
+		}
+	}
+}
+
 // receive reads the process's output for as long as somebody waits for some.
 func (s *session) receive(process Process) {
 	for {
@@ -223,7 +258,11 @@ func (s *session) receive(process Process) {
 		}
 		out, err := process.Receive(s.ctx)
 		if err != nil {
-			err = s.persist(err, func() (err error) { out, err = process.Receive(s.ctx); return err })
+			err = s.persist(err, func() (err error) {
+				s.recover()
+				out, err = process.Receive(s.ctx)
+				return err
+			})
 		}
 		if err != nil {
 			s.end(err)
@@ -236,6 +275,23 @@ func (s *session) receive(process Process) {
 			s.end(s.output.exitError(out.ExitCode))
 			return
 		}
+	}
+}
+
+// recover asks once more for all that is awaited, since output was lost with an answer: every request bears being sent
+// twice, and events are told apart by their numbers.
+func (s *session) recover() {
+	s.mu.Lock()
+	for id, p := range s.pending {
+		if !slices.ContainsFunc(s.queue, func(l line) bool { return l.id == id }) {
+			s.queue = append(s.queue, line{id, p.text})
+		}
+	}
+	runs := slices.Collect(maps.Values(s.runs))
+	s.mu.Unlock()
+	wake(s.wakeSend)
+	for _, run := range runs {
+		run.again()
 	}
 }
 
@@ -269,12 +325,12 @@ func (s *session) end(err error) {
 		return
 	}
 	s.err = err
-	pending, runs, started := s.pending, s.runs, s.greeted
+	unanswered, runs, started := s.pending, s.runs, s.greeted
 	s.pending, s.runs = nil, nil
 	s.mu.Unlock()
 	s.agent.forget(s, err, started)
-	for _, then := range pending {
-		then(answer{err: err})
+	for _, p := range unanswered {
+		p.then(answer{err: err})
 	}
 	for _, run := range runs {
 		run.lose(err)
@@ -318,14 +374,14 @@ func (s *session) answer(text []byte) error {
 		got = answer{err: newAgentError(m.Error)}
 	}
 	s.mu.Lock()
-	then := s.pending[m.ID]
+	p, awaited := s.pending[m.ID]
 	delete(s.pending, m.ID)
 	if m.ID == "hello" {
 		s.greeted = true
 	}
 	s.mu.Unlock()
-	if then != nil {
-		then(got)
+	if awaited {
+		p.then(got)
 	}
 	return nil
 }

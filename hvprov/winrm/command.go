@@ -23,6 +23,10 @@ type Output struct {
 // Command is a command that was started in a shell. Send and Receive may run at the same time; two Sends, or two Receives,
 // wait for each other.
 type Command struct {
+	// OnLost, if not nil, is called by Receive when an answer was lost on the way, before it is asked for again. A host may
+	// give again what the lost answer held, or go on behind it: who needs every byte has to see to it.
+	OnLost func()
+
 	shell     *Shell
 	id        string
 	sending   chan struct{} // holds one token while a Send is under way
@@ -59,7 +63,7 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 }
 
 // Receive waits, no longer than the operation timeout, until the command writes something or ends. Empty output and no error
-// mean that nothing happened in that time. A lost answer is asked for again, so output may come twice.
+// mean that nothing happened in that time. A lost answer is asked for again; OnLost is told.
 func (c *Command) Receive(ctx context.Context) (Output, error) {
 	client := c.shell.client
 	if err := acquire(ctx, c.receiving); err != nil {
@@ -69,10 +73,10 @@ func (c *Command) Receive(ctx context.Context) (Output, error) {
 
 	message := masterzen.NewGetOutputRequest(client.url, c.shell.id, c.id, "stdout stderr", client.params)
 	var output Output
-	err := client.do(ctx, actionReceive, message.String(), func(answer []byte) (err error) {
+	err := client.repeat(ctx, actionReceive, message.String(), func(answer []byte) (err error) {
 		output, err = parseOutput(answer)
 		return err
-	})
+	}, c.OnLost)
 	if isFault(err, codeOperationTimedOut) {
 		return Output{}, nil
 	}

@@ -18,6 +18,11 @@ const (
 // do sends an envelope, again where that is allowed and may help, and gives the answer to parse, whose failure counts as an
 // answer that was lost.
 func (c *Client) do(ctx context.Context, action, envelope string, parse func(answer []byte) error) error {
+	return c.repeat(ctx, action, envelope, parse, nil)
+}
+
+// repeat is do, and calls lost before it sends an envelope again.
+func (c *Client) repeat(ctx context.Context, action, envelope string, parse func(answer []byte) error, lost func()) error {
 	for attempt := 0; ; attempt++ {
 		answer, err := c.attempt(ctx, action, envelope)
 		if err == nil && parse != nil {
@@ -31,6 +36,9 @@ func (c *Client) do(ctx context.Context, action, envelope string, parse func(ans
 		}
 		if ended := c.pause(ctx, attempt); ended != nil {
 			return c.wrap(ctx, action, ended)
+		}
+		if lost != nil {
+			lost()
 		}
 	}
 }
