@@ -116,7 +116,7 @@ function Format-JobEvent {
     }
     if ($Record['kind'] -eq 'result') {
         if ($Record.Contains('error') -and $Record['error'].Contains('remedy')) { $text += "`n  " + $Record['error']['remedy'] }
-        foreach ($item in @($Record['left'])) { $text += "`n  left: $item" }
+        if ($Record.Contains('left')) { foreach ($item in $Record['left']) { $text += "`n  left: $item" } }
     }
     return $text
 }

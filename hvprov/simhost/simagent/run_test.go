@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/simagent"
+)
+
+func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ stdin, want string }{
+		"none at all":    {"", "the agent did not arrive"},
+		"another text":   {string(protocol.Compress([]byte("else"))) + "\n", "the agent arrived damaged"},
+		"no compression": {"function x {}\n", "frame is neither JSON nor base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			code := simagent.Run(t.Context(), info(), filepath.Join(t.TempDir(), "state.json"), strings.NewReader(c.stdin), &stdout, &stderr)
+			if code != 1 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("exit code %d, output %q, errors %q", code, &stdout, &stderr)
+			}
+		})
+	}
+}
+
+// TestTheEndOfTheProcessLeavesThingsAsTheyAre ends the process in the middle of a slow copy.
+func TestTheEndOfTheProcessLeavesThingsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	stdinR, stdinW := io.Pipe()
+	stdoutR, stdoutW := io.Pipe()
+	exit := make(chan int, 1)
+	go func() {
+		exit <- simagent.Run(ctx, info(), store.Path(), stdinR, stdoutW, os.Stderr)
+		_ = stdoutW.Close()
+	}()
+	c := converse(t, stdinW, stdoutR, exit)
+	req := provision(minimal)
+	req.Request, req.Job = "submit", seedID(1)
+	c.ask(t, req)
+	c.follow(t, seedID(1), "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	kill()
+	select {
+	case code := <-exit:
+		if code == 0 {
+			t.Error("the process ended with exit code 0")
+		}
+	case <-time.After(patience):
+		t.Fatal("the process did not end")
+	}
+	state, err := store.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(state.VMs) != 1 || len(state.VMs[0].Drives) != 0 {
+		t.Errorf("the host holds %+v", state.VMs)
+	}
+	for _, e := range c.events[seedID(1)] {
+		if e.Kind == job.KindResult || e.Kind == job.KindUndo {
+			t.Errorf("a process that is dead said %s", e)
+		}
+	}
+}
+
+// TestASlowCopyTellsOfItsProgressAndCanBeCancelled runs at a speed at which the copy would take half an hour.
+func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c := startSimulated(t, store.Path())
+	req := provision(minimal)
+	req.Request, req.Job = "submit", seedID(1)
+	c.ask(t, req)
+	c.follow(t, seedID(1), "progress", func(e job.Event) bool {
+		return e.Kind == job.KindProgress && e.Percent < 100 && strings.HasSuffix(e.Message, "B/s")
+	})
+	c.ask(t, protocol.Request{Request: "cancel", Job: seedID(1)})
+	c.follow(t, seedID(1), "the result", func(e job.Event) bool { return e.Kind == job.KindResult && e.Outcome == job.Cancelled })
+	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
+		t.Errorf("the host holds %+v, %v", state, err)
+	}
+}
+
+// TestOneNameIsTakenOnce has jobs of several sessions take one name at once.
+func TestOneNameIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	starts := map[string]func(*testing.T, string) *conversation{"simulated": startSimulated}
+	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
+		starts["real"] = func(t *testing.T, stateFile string) *conversation { return startReal(t, pwsh, stateFile) }
+	} else {
+		t.Log("the agent itself is left out: HYPERVVM_PWSH names no PowerShell to run it with")
+	}
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sessions := []*conversation{start(t, store.Path()), start(t, store.Path())}
+			var all sync.WaitGroup
+			outcomes := make(chan job.Event, 6)
+			for n := range 6 {
+				c, id := sessions[n%2], seedID(n)
+				req := provision(strings.Replace(minimal, "web-01", []string{"web-01", "WEB-01"}[n%2], 1))
+				req.Request, req.Job = "submit", id
+				c.ask(t, req)
+				all.Go(func() {
+					c.follow(t, id, "the result", func(e job.Event) bool { return e.Kind == job.KindResult })
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					outcomes <- c.events[id][len(c.events[id])-1]
+				})
+			}
+			all.Wait()
+			close(outcomes)
+			made := 0
+			for e := range outcomes {
+				switch {
+				case e.Outcome == job.Succeeded:
+					made++
+				case e.Error == nil || e.Error.Code != job.CodeNameTaken:
+					t.Errorf("a job ended with %s: %+v", e, e.Error)
+				}
+			}
+			state, err := store.Read()
+			if err != nil || made != 1 || len(state.VMs) != 1 {
+				t.Errorf("%d jobs succeeded, %d machines, %v", made, len(state.VMs), err)
+			}
+			folders, err := os.ReadDir(filepath.Join(state.Host.VirtualHardDiskPath, "hypervvm"))
+			if err != nil || len(folders) != 1 {
+				t.Errorf("%d folders of jobs, %v", len(folders), err)
+			}
+		})
+	}
+}
+
+// TestAnInventoryOfManyIsOnePass asks for 200 machines, each with a manifest of its own, while a call of any cmdlet beyond
+// the first would fail.
+func TestAnInventoryOfManyIsOnePass(t *testing.T) {
+	t.Parallel()
+	pwsh := os.Getenv("HYPERVVM_PWSH")
+	if pwsh == "" {
+		t.Skip("HYPERVVM_PWSH names no PowerShell to run the agent with")
+	}
+	dir := t.TempDir()
+	store, err := hyperv.Open(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Update(func(s *hyperv.State) error {
+		for n := range 200 {
+			vm := seedVM(n, fmt.Sprintf("vm-%03d", n))
+			folder := filepath.Join(dir, vm.Name)
+			vm.Path = filepath.Join(folder, vm.Name)
+			vm.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: filepath.Join(folder, "disk.vhdx")}}
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+			manifest := fmt.Sprintf(`{"format":1,"job_id":"job-%d","vm_id":%q,"files":[],"recorded":{"gb_ram":2}}`, n, vm.ID)
+			if err := os.WriteFile(filepath.Join(folder, "hypervvm.json"), []byte(manifest), 0o644); err != nil {
+				return err
+			}
+			s.VMs = append(s.VMs, vm)
+		}
+		s.Behaviour.Calls = map[string]hyperv.Call{
+			"Get-VMNetworkAdapter": {Fail: "not once for each"}, "Get-VMHardDiskDrive": {Fail: "not once for each"},
+			"Get-VMNetworkAdapterVlan": {Fail: "not once for each"}, "Get-VMFirmware": {Fail: "not once for each"},
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := startReal(t, pwsh, store.Path())
+	c.ask(t, protocol.Request{Request: "hello"})
+	begin := time.Now()
+	m := c.ask(t, protocol.Request{Request: "inventory"})
+	t.Logf("200 machines in %v", time.Since(begin).Round(time.Millisecond))
+	var result protocol.InventoryResult
+	if err := protocol.Decode(m.Result, &result); err != nil {
+		t.Fatal(err)
+	}
+	if len(result.VMs) != 200 || result.VMs[199].JobID != "job-199" {
+		t.Errorf("%d machines, the last of job %q", len(result.VMs), result.VMs[len(result.VMs)-1].JobID)
+	}
+}
