@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package clixml
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// inLeaf takes the text of an element up to what may be a tag or an entity.
+func (d *Decoder) inLeaf(p []byte) []byte {
+	run := p[:min(len(p), window)]
+	end := bytes.IndexByte(run, '<')
+	if end >= 0 {
+		run = p[:end]
+	}
+	switch i := bytes.IndexByte(run, '&'); {
+	case i >= 0:
+		d.addValue(p[:i])
+		d.entity = append(d.entity[:0], '&')
+		return p[i+1:]
+	case end >= 0:
+		d.addValue(run)
+		d.tag = append(d.tag[:0], '<')
+		return p[end+1:]
+	}
+	d.addValue(run)
+	return p[len(run):]
+}
+
+// inEntity takes what follows a "&" until it is an entity, or is known to be none.
+func (d *Decoder) inEntity(p []byte) []byte {
+	for i, c := range p {
+		switch {
+		case c == ';':
+			d.entity = append(d.entity, c)
+			d.endEntity()
+			return p[i+1:]
+		case !isNameByte(c) && c != '#' || len(d.entity) >= maxEntity:
+			d.endEntity()
+			return p[i:]
+		}
+		d.entity = append(d.entity, c)
+	}
+	return nil
+}
+
+// endEntity adds the character that an entity stands for, or the text that was none.
+func (d *Decoder) endEntity() {
+	if len(d.entity) == 0 {
+		return
+	}
+	text := d.entity
+	if c, ok := character(text); ok {
+		text = c
+	}
+	d.addValue(text)
+	d.entity = d.entity[:0]
+}
+
+// character is what an entity such as &lt; or &#xFFFE; stands for, as UTF-8.
+func character(entity []byte) ([]byte, bool) {
+	name, found := bytes.CutSuffix(entity[1:], []byte(";"))
+	if !found {
+		return nil, false
+	}
+	switch string(name) {
+	case "lt":
+		return []byte("<"), true
+	case "gt":
+		return []byte(">"), true
+	case "amp":
+		return []byte("&"), true
+	case "quot":
+		return []byte(`"`), true
+	case "apos":
+		return []byte("'"), true
+	}
+	digits, found := bytes.CutPrefix(name, []byte("#"))
+	if !found {
+		return nil, false
+	}
+	base := 10
+	if hex, found := bytes.CutPrefix(digits, []byte("x")); found {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(string(digits), base, 32)
+	if err != nil || n > utf8.MaxRune {
+		return nil, false
+	}
+	return utf8.AppendRune(nil, rune(n)), true
+}
+
+// undoEntities does so in an attribute's value, which is whole.
+func undoEntities(b []byte) []byte {
+	var out []byte
+	for {
+		text, rest, found := bytes.Cut(b, []byte("&"))
+		out = append(out, text...)
+		if !found {
+			return out
+		}
+		end := bytes.IndexByte(rest, ';') + 1
+		if c, ok := character(append([]byte("&"), rest[:end]...)); ok {
+			out, b = append(out, c...), rest[end:]
+		} else {
+			out, b = append(out, '&'), rest
+		}
+	}
+}
+
+// unescape undoes PowerShell's own escapes, _xHHHH_ and _xHHHHHHHH_, as its reader does: from left to right, and what comes of
+// one is not read again. Two that make a surrogate pair are one character; a lone surrogate becomes U+FFFD, since UTF-8 has no
+// way to write it.
+func unescape(b []byte) string {
+	text, _ := unescapeUpTo(b, 0)
+	return text
+}
+
+// maxEscapes is the length of the longest escapes that are one character together.
+const maxEscapes = 2 * len("_xHHHHHHHH_")
+
+// unescapeUpTo does so as long as more than keep bytes are left, which it returns: if at least maxEscapes are kept, what follows
+// them can be added later.
+func unescapeUpTo(b []byte, keep int) (text string, rest []byte) {
+	if keep == 0 && !bytes.Contains(b, []byte("_x")) && !bytes.Contains(b, []byte("_X")) {
+		return valid(b), nil
+	}
+	var out strings.Builder
+	out.Grow(len(b))
+	for len(b) > keep {
+		n := bytes.IndexByte(b[:len(b)-keep], '_')
+		if n < 0 {
+			n = len(b) - keep
+			if keep > 0 {
+				n -= incomplete(b[:n])
+			}
+			out.WriteString(valid(b[:n]))
+			return out.String(), b[n:]
+		}
+		out.WriteString(valid(b[:n]))
+		b = b[n:]
+		unit, size := escape(b)
+		if size == 0 {
+			out.WriteByte('_')
+			b = b[1:]
+			continue
+		}
+		b = b[size:]
+		if utf16.IsSurrogate(unit) {
+			low, lowSize := escape(b)
+			if pair := utf16.DecodeRune(unit, low); lowSize > 0 && pair != utf8.RuneError {
+				unit, b = pair, b[lowSize:]
+			}
+		}
+		out.WriteRune(unit) // a lone surrogate is written as U+FFFD
+	}
+	return out.String(), b
+}
+
+// escape reads the escape that b begins with; size is 0 when it begins with none.
+func escape(b []byte) (unit rune, size int) {
+	if len(b) < 2 || b[0] != '_' || b[1]|0x20 != 'x' {
+		return 0, 0
+	}
+	for _, digits := range [...]int{4, 8} {
+		if len(b) < digits+3 || b[2+digits] != '_' {
+			continue
+		}
+		if n, ok := hexadecimal(b[2 : 2+digits]); ok && n <= utf8.MaxRune {
+			return rune(n), digits + 3
+		}
+	}
+	return 0, 0
+}
+
+func hexadecimal(digits []byte) (n uint32, ok bool) {
+	for _, c := range digits {
+		switch {
+		case '0' <= c && c <= '9':
+			n = n<<4 | uint32(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			n = n<<4 | uint32(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return n, true
+}
