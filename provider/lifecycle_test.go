@@ -304,7 +304,7 @@ func oneProcessAndFewRequestsServeARun(t *testing.T, server *simhost.Server) {
 	})
 	// The provider has closed its sessions by now, with its test.
 	counters := server.Counters()
-	t.Logf("plan and apply of one machine: %d processes, %d POSTs", counters.Processes, counters.POSTs)
+	t.Logf("plan and apply of one machine: %d processes, %d POSTs: %v", counters.Processes, counters.POSTs, counters.ByAction)
 	if counters.Processes > 2 || counters.POSTs > 30 {
 		t.Errorf("%d processes and %d POSTs, at most 2 and 30 are wanted: %v", counters.Processes, counters.POSTs, counters.ByAction)
 	}

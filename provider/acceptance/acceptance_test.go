@@ -94,6 +94,7 @@ resource "hypervvm" "web" {
   vm_name      = "web-01"
   image_name   = "ubuntu-24.04"
   os_family    = "linux"
+  switch_name  = "External"
   guest_la_uid = "admin"
   guest_la_pw  = "not-a-real-one"
 ` + lines + `
@@ -201,7 +202,7 @@ func TestPlanErrorsReachTheUser(t *testing.T) {
 		ProtoV6ProviderFactories: factories,
 		Steps: []resource.TestStep{
 			{Config: config(`gb_ram = 0`), ExpectError: regexp.MustCompile(`(?s)Invalid gb_ram.*gb_ram`)},
-			{Config: config(`switch_name = "Outside"`), ExpectError: regexp.MustCompile(`(?s)Outside.*External`)},
+			{Config: config(`vm_clustered = true`), ExpectError: regexp.MustCompile(`failover\s+cluster`)},
 			{Config: config(`guest_v4_ipaddr = "192.0.2.50"`), ExpectError: regexp.MustCompile(`guest_v4_cidrprefix`)},
 			{
 				Config:      config(``) + "resource \"hypervvm\" \"twin\" {\n" + "vm_name = \"WEB-01\"\nimage_name = \"ubuntu-24.04\"\nos_family = \"linux\"\nguest_la_uid = \"admin\"\nguest_la_pw = \"x-other-one\"\n}\n",

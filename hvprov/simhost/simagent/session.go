@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,13 +140,14 @@ func (s *session) submit(req protocol.Request) {
 		return
 	}
 	s.mu.Lock()
-	known, busy := s.jobs[key], 0
-	for _, r := range s.jobs {
+	known, jobs := s.jobs[key], slices.Collect(maps.Values(s.jobs))
+	s.mu.Unlock()
+	busy := 0 // asked without the session's lock, for a job takes that while it holds its own
+	for _, r := range jobs {
 		if r.now() != ended {
 			busy++
 		}
 	}
-	s.mu.Unlock()
 	if known != nil {
 		s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
 		known.replay(req.After)

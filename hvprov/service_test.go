@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+)
+
+const secret = "c0rrect horse"
+
+func values(name string) map[string]any {
+	return map[string]any{
+		"vm_name": name, "image_name": "ubuntu-24.04", "os_family": "linux", "guest_la_uid": "admin", "guest_la_pw": secret,
+	}
+}
+
+func startHost(t *testing.T, opts simhost.Options) *simhost.Server {
+	t.Helper()
+	server, err := simhost.Start(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return server
+}
+
+func onHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
+	t.Helper()
+	if err := server.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newService gives a service with one host, hv01, closed with the test.
+func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
+	t.Helper()
+	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
+		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
+		Username: server.Username(), Password: server.Password(),
+	}}}}
+	if change != nil {
+		change(&opts)
+	}
+	service, err := hvprov.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := service.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if n := server.Counters().OpenShells; n > 0 {
+			t.Errorf("%d shells are open", n)
+		}
+	})
+	return service
+}
+
+func provision(t *testing.T, s *hvprov.Service, name string, onEvent func(job.Event)) (*job.Result, error) {
+	t.Helper()
+	j, err := s.Submit(t.Context(), hvprov.Submission{
+		Host: "HV01", Operation: job.OperationProvision, Values: values(name), OnEvent: onEvent,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j.Wait(t.Context())
+}
+
+func TestEventsComeInOrderWhileTheJobRuns(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	logs := t.TempDir()
+	service := newService(t, server, func(o *hvprov.Options) { o.JobLogDir = logs })
+	var events []job.Event
+	result, err := provision(t, service, "web-01", func(e job.Event) { events = append(events, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.VM == nil || result.VM.Name != "web-01" || result.VM.PowerState != "running" {
+		t.Errorf("result: %+v", result)
+	}
+	var steps []string
+	for i, e := range events {
+		if e.Seq != int64(i+1) {
+			t.Errorf("event %d has number %d", i+1, e.Seq)
+		}
+		if e.Kind == job.KindStep {
+			steps = append(steps, e.Step)
+		}
+	}
+	if want := []string{"preflight", "vm", "disk", "firmware", "network", "start"}; !slices.Equal(steps, want) {
+		t.Errorf("steps are %v, want %v", steps, want)
+	}
+	files, err := os.ReadDir(logs)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files: %v, %v", files, err)
+	}
+	content, err := os.ReadFile(logs + "/" + files[0].Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(content), "\n"); n != len(events)+1 {
+		t.Errorf("%d lines for %d events and a heading:\n%s", n, len(events), content)
+	}
+}
+
+func TestErrorsAreTyped(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	onHost(t, server, func(s *hyperv.State) {
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "TAKEN", State: "Off"})
+		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "no room for " + secret}}
+	})
+	service := newService(t, server, nil)
+
+	_, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv02", Operation: job.OperationProvision, Values: values("a")})
+	if !errors.Is(err, hvprov.ErrHostUnknown) || !strings.Contains(err.Error(), "hv01") {
+		t.Errorf("unknown host: %v", err)
+	}
+	bad := values("a")
+	bad["gb_ram"] = 0
+	_, err = service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: bad})
+	var invalid *jobschema.ValidationError
+	if !errors.As(err, &invalid) || invalid.Faults[0].Field != "gb_ram" {
+		t.Errorf("invalid: %v", err)
+	}
+	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) || !errors.Is(err, hvprov.ErrJobFailed) {
+		t.Errorf("name taken: %v", err)
+	}
+	_, err = provision(t, service, "web-01", nil)
+	var failed *hvprov.JobError
+	if !errors.As(err, &failed) || failed.Failure.Step != "start" || len(failed.Lines) == 0 || failed.Result == nil {
+		t.Errorf("failed: %+v", err)
+	}
+	if text := err.Error() + strings.Join(failed.Lines, "\n"); strings.Contains(text, secret) {
+		t.Errorf("the secret shows: %s", text)
+	}
+	if _, err = service.Read(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
+		t.Errorf("read: %v", err)
+	}
+}
+
+func TestAHostThatRefusesOrIsAwayIsToldApart(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	for name, c := range map[string]struct {
+		change func(*winrm.Config)
+		want   error
+	}{
+		"wrong password":     {func(c *winrm.Config) { c.Password = "wrong" }, hvprov.ErrAuthentication},
+		"nothing there":      {func(c *winrm.Config) { c.Port = 1 }, hvprov.ErrHostUnreachable},
+		"unknown authority":  {func(c *winrm.Config) { c.CACert = nil }, hvprov.ErrHostUnreachable},
+		"another's identity": {func(c *winrm.Config) { c.TLSServerName = "hv02.lab.example" }, hvprov.ErrHostUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := newService(t, server, func(o *hvprov.Options) {
+				h := o.Hosts["hv01"]
+				c.change(&h.WinRM)
+				o.Hosts["hv01"] = h
+			})
+			_, err := service.Hello(t.Context(), "hv01")
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+func TestCloseCancelsWhatRunsAndWaitsUntilItIsUndone(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 500}}
+	})
+	service := newService(t, server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
+	deep := make(chan struct{})
+	var once sync.Once
+	first, err := service.Submit(t.Context(), hvprov.Submission{
+		Host: "hv01", Operation: job.OperationProvision, Values: values("web-01"),
+		OnEvent: func(e job.Event) {
+			if e.Step == "disk" {
+				once.Do(func() { close(deep) })
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-deep
+	second, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-02")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range []*hvprov.Job{first, second} {
+		if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	state, err := server.Store().Read()
+	if err != nil || len(state.VMs) > 0 {
+		t.Errorf("left: %+v, %v", state.VMs, err)
+	}
+	if _, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("a")}); !errors.Is(err, hvprov.ErrClosed) {
+		t.Errorf("after close: %v", err)
+	}
+}
+
+func TestAHostThatRestartsInTheMiddleLeavesTheJobUnknown(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 500}}
+	})
+	service := newService(t, server, nil)
+	_, err := provision(t, service, "web-01", func(e job.Event) {
+		if e.Step == "disk" && e.Kind == job.KindStep {
+			server.Reboot()
+		}
+	})
+	var unknown *hvprov.JobError
+	if !errors.As(err, &unknown) || !errors.Is(err, hvprov.ErrJobUnknown) || unknown.Result != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheSameNameAtOnceIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	service := newService(t, server, nil)
+	var mu sync.Mutex
+	made, taken := 0, 0
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			_, err := provision(t, service, "web-01", nil)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				made++
+			case errors.Is(err, hvprov.ErrNameTaken):
+				taken++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	clients.Wait()
+	if made != 1 || taken != 7 {
+		t.Errorf("%d were made, %d refused", made, taken)
+	}
+}
