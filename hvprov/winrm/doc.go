@@ -16,7 +16,8 @@
 //     times with a growing pause, as the same message: a command has an identifier of the client's own, so that the host
 //     refuses to start it twice (fault 2150859222, which then means that it runs); the others change nothing when they are
 //     repeated. A repeated Receive may bring output twice: frames carry sequence numbers for that, and the caller drops
-//     what it has seen. Create and Send are not repeated: the caller is told, and decides.
+//     what it has seen. Create and Send are not repeated: the caller is told, and decides. Where not even a connection was made
+//     ([ErrUnreachable]) nothing was lost, and Send is repeated as well.
 //   - The host is busy ([ErrBusy]: faults 170 and 2150859177, HTTP 503 for what may be repeated). The host says that it did
 //     nothing: the request is sent again, a bounded number of times with a growing pause.
 //   - A poll's time is up ([ErrTimeout], fault 2150858793). For Receive it means "nothing to tell yet", for Send that the
