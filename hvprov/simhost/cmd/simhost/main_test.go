@@ -36,17 +36,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// endAfter ends the command once it has said how to reach it.
+// endAfter ends the command once it has said how to reach it. Its buffer is no embedded one, whose other ways of being
+// written to would pass Write by.
 type endAfter struct {
-	bytes.Buffer
-	end func()
+	said bytes.Buffer
+	end  func()
 }
 
 func (w *endAfter) Write(p []byte) (int, error) {
 	if strings.Contains(string(p), "Interrupt it") {
 		w.end()
 	}
-	return w.Buffer.Write(p)
+	return w.said.Write(p)
 }
 
 func serve(t *testing.T, getenv func(string) string, serving func(), args ...string) string {
@@ -57,7 +58,7 @@ func serve(t *testing.T, getenv func(string) string, serving func(), args ...str
 	if err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-pwsh", ""}, args...), getenv, out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	return out.String()
+	return out.said.String()
 }
 
 func TestRun(t *testing.T) {
