@@ -14,7 +14,7 @@ function Start-AgentSession {
 
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
-    $writer = New-Object -TypeName System.IO.StreamWriter -ArgumentList ([System.Console]::OpenStandardOutput()), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
+    $writer = New-Object -TypeName System.IO.StreamWriter -ArgumentList ([System.Console]::OpenStandardOutput()), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false), 65536
     $writer.NewLine = "`n"
     $writer.AutoFlush = $true
     $session = @{
@@ -50,7 +50,11 @@ function Invoke-AgentRequest {
         $name = Get-AgentText -Value $request -Name 'request'
         switch -CaseSensitive ($name) {
             'ping' { Write-AgentAnswer -Context $context -Id $id -Result @{} }
-            'hello' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
+            'hello' {
+                # Waited for: it loads the module and what is shared by all runspaces, which PowerShell does not always bear in two at once.
+                Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request
+                $null = $Session.Work[$Session.Work.Count - 1].Handle.AsyncWaitHandle.WaitOne()
+            }
             'inventory' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
             'check' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
             'submit' { Submit-AgentJob -Session $Session -Request $request }
