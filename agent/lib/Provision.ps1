@@ -69,7 +69,9 @@ function Invoke-ProvisionVM {
     $name = $fields['vm_name']
     $folder = $Plan.Folder
     $memory = [long]($fields['gb_ram'] * 1GB)
-    Enter-JobStep -Context $Context -Job $Job -Name 'vm' -Message "create virtual machine '$name' in $folder"
+    Enter-JobStep -Context $Context -Job $Job -Name 'vm' `
+        -Message ("create virtual machine '$name' in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
+            "memory: $(Format-AgentNumber -Value $fields['gb_ram']) GiB, checkpoints: off")
     $lock = Lock-HostName
     try {
         Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
@@ -87,8 +89,6 @@ function Invoke-ProvisionVM {
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
     Set-VMMemory -VM $vm -DynamicMemoryEnabled $false -StartupBytes $memory
     Set-VM -VM $vm -Notes ([string]$fields['notes']) -CheckpointType Disabled -AutomaticStartAction StartIfRunning -AutomaticStopAction ShutDown
-    Write-JobEvent -Context $Context -Job $Job -Kind 'log' `
-        -Message "processors: $(Format-AgentNumber -Value $fields['cpu_cores']), memory: $(Format-AgentNumber -Value $fields['gb_ram']) GiB, checkpoints: off"
     return $vm
 }
 

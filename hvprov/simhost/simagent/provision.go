@@ -121,7 +121,9 @@ func (r *run) warnOfGuest(names []string) {
 
 func (r *run) makeVM(p plan) error {
 	name, memory := r.fields.text("vm_name"), memoryBytes(r.fields.number("gb_ram"))
-	if err := r.enter("vm", "create virtual machine '%s' in %s", name, p.folder); err != nil {
+	cores := r.fields.number("cpu_cores")
+	if err := r.enter("vm", "create virtual machine '%s' in %s: processors: %s, memory: %s GiB, checkpoints: off",
+		name, p.folder, formatNumber(cores), formatNumber(r.fields.number("gb_ram"))); err != nil {
 		return err
 	}
 	vm, err := r.registerVM(p, name, memory)
@@ -135,7 +137,6 @@ func (r *run) makeVM(p plan) error {
 	if err := r.made.manifest.save(); err != nil {
 		return err
 	}
-	cores := r.fields.number("cpu_cores")
 	if err := r.store.SetVMProcessor(r.ctx, vm.ID, int(cores)); err != nil {
 		return err
 	}
@@ -149,7 +150,6 @@ func (r *run) makeVM(p plan) error {
 	}); err != nil {
 		return err
 	}
-	r.log("processors: %s, memory: %s GiB, checkpoints: off", formatNumber(cores), formatNumber(r.fields.number("gb_ram")))
 	return nil
 }
 
