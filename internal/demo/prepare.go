@@ -32,7 +32,7 @@ func findCLI(ctx context.Context, p *printer, named, cache string) (tfcli.CLI, e
 func prepare(ctx context.Context, root string, pace bool) (*demo, error) {
 	cache := filepath.Join(root, ".cache")
 	plugins := filepath.Join(cache, "demo", "bin")
-	if err := os.MkdirAll(plugins, 0o755); err != nil {
+	if err := os.MkdirAll(plugins, 0o750); err != nil {
 		return nil, err
 	}
 	binary := filepath.Join(plugins, "terraform-provider-hypervvm")

@@ -123,11 +123,11 @@ func (r *report) endPackage(e event) {
 	var details []string
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t := tests[name]
-		switch {
-		case t.result == "skip":
+		switch t.result {
+		case "skip":
 			skipped++
 			r.skips = append(r.skips, fmt.Sprintf("%s: %s: %s", short(e.Package), name, skipReason(t.output)))
-		case t.result == "pass":
+		case "pass":
 			if !t.parent {
 				passed++
 			}

@@ -32,7 +32,7 @@ func Build(ctx context.Context, cacheDir string, progress io.Writer) (CLI, error
 	if err != nil {
 		return CLI{}, fmt.Errorf("build OpenTofu: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(cacheDir, "bin"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(cacheDir, "bin"), 0o750); err != nil {
 		return CLI{}, fmt.Errorf("build OpenTofu: %w", err)
 	}
 	b := &builder{started: time.Now(), progress: progress}
