@@ -30,7 +30,6 @@ const (
 // the schema stands for one is found by the field's `observed`.
 const (
 	observedName       = "name"
-	observedPowerState = "power_state"
 )
 
 // vmResource is the resource `hypervvm`. Its operations are in the files create.go, read.go, update.go and delete.go,
