@@ -25,10 +25,10 @@ function ConvertTo-AgentVM {
             if ($address -and $address -notmatch '^(fe80:|169\.254\.)') { $null = $addresses.Add([string]$address) }
         }
     }
-    $switch = ''
+    $virtualSwitch = ''
     $mac = ''
     if ($adapters.Count -gt 0) {
-        $switch = [string]$adapters[0].SwitchName
+        $virtualSwitch = [string]$adapters[0].SwitchName
         $mac = [string]$adapters[0].MacAddress
         if ($mac -eq '000000000000') { $mac = '' } # given at the first start
     }
@@ -49,7 +49,7 @@ function ConvertTo-AgentVM {
         memory_gb       = ConvertTo-MemorySize -Bytes $VM.MemoryStartup
         processor_count = [int]$VM.ProcessorCount
         notes           = [string]$VM.Notes
-        switch_name     = $switch
+        switch_name     = $virtualSwitch
         vlan_id         = Get-AdapterVlan -Adapters $adapters
         clustered       = [bool]$VM.IsClustered
         ip_addresses    = [object[]]$addresses.ToArray()

@@ -126,10 +126,10 @@ function Invoke-ProvisionNetwork {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $vlan = [int]$Job.Fields['vlan_id']
-    $switch = $Plan.Switch
-    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($switch.Name)', $(Format-Vlan -Id $vlan)"
+    $virtualSwitch = $Plan.Switch
+    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $vlan)"
     $adapter = @(Get-VMNetworkAdapter -VM $VM)[0]
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switch
+    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
     if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $vlan }
 }
 

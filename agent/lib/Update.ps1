@@ -152,9 +152,9 @@ function Set-JobSwitch {
         Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
         return "not connected, was $before"
     }
-    $switch = Find-HostSwitch -Name $Name
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switch
-    return "'$($switch.Name)', was $before"
+    $virtualSwitch = Find-HostSwitch -Name $Name
+    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
+    return "'$($virtualSwitch.Name)', was $before"
 }
 
 function Set-JobVlan {

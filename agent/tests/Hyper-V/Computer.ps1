@@ -29,17 +29,17 @@ function Get-VMSwitch {
     $pattern = $Name
     Invoke-StandIn -Cmdlet 'Get-VMSwitch' -Action {
         param($state)
-        foreach ($switch in $state.switches) {
+        foreach ($virtualSwitch in $state.switches) {
             if ($null -ne $wanted) {
-                if ($wanted -notcontains [guid]$switch.id) { continue }
-            } elseif ($switch.name -notlike $pattern) {
+                if ($wanted -notcontains [guid]$virtualSwitch.id) { continue }
+            } elseif ($virtualSwitch.name -notlike $pattern) {
                 continue
             }
             [pscustomobject]@{
                 PSTypeName = 'Microsoft.HyperV.PowerShell.VMSwitch'
-                Id         = [guid]$switch.id
-                Name       = $switch.name
-                SwitchType = $switch.type
+                Id         = [guid]$virtualSwitch.id
+                Name       = $virtualSwitch.name
+                SwitchType = $virtualSwitch.type
             }
         }
     }

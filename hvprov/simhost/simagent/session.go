@@ -34,9 +34,11 @@ type session struct {
 
 	places chan struct{} // one element for each job that runs
 
-	mu     sync.Mutex // the rest
+	out    sync.Mutex // held last: a job holds its own lock as well
 	stdout io.Writer
-	jobs   map[string]*run // by their ids in lower case
+
+	mu   sync.Mutex
+	jobs map[string]*run // by their ids in lower case
 
 	clusterOnce sync.Once
 	cluster     string
@@ -127,8 +129,8 @@ func (s *session) frame(v any) []byte {
 
 // write sends a whole line. A client that has gone is no reason for a job to stop half-way.
 func (s *session) write(line []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.out.Lock()
+	defer s.out.Unlock()
 	_, _ = s.stdout.Write(line)
 }
 
@@ -142,7 +144,7 @@ func (s *session) submit(req protocol.Request) {
 	s.mu.Lock()
 	known, jobs := s.jobs[key], slices.Collect(maps.Values(s.jobs))
 	s.mu.Unlock()
-	busy := 0 // asked without the session's lock, for a job takes that while it holds its own
+	busy := 0
 	for _, r := range jobs {
 		if r.now() != ended {
 			busy++
