@@ -20,7 +20,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer host.Close()
+	defer func() { _ = host.Close() }()
 
 	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{
 		"hv01": {WinRM: winrm.Config{
@@ -31,7 +31,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer service.Close(ctx)
+	defer func() { _ = service.Close(ctx) }()
 
 	submitted, err := service.Submit(ctx, hvprov.Submission{
 		Host:      "hv01",

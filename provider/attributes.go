@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/defaults"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -138,7 +137,7 @@ func ownAttributes(ctx context.Context) map[string]schema.Attribute {
 		},
 		"allow_power_cycle": schema.BoolAttribute{
 			MarkdownDescription: "Whether a running virtual machine may be shut down and started for a change that needs it. Without it such a change is an error of the plan. Default: `false`.",
-			Optional:            true, Computed: true, Default: defaults.Bool(booldefault.StaticBool(false)),
+			Optional:            true, Computed: true, Default: booldefault.StaticBool(false),
 		},
 		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
 			Create: true, CreateDescription: "Time for making the virtual machine, such as `45m`; then the job is cancelled and undone. Default: `30m`.",

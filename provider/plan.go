@@ -36,7 +36,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	}
 	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
 	replaced := r.replaced(ctx, req, resp)
-	r.planName(host, req, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
+	r.planName(host, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
 
 	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
 	switch {
@@ -84,7 +84,7 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 }
 
 // planName claims the machine's name for this resource.
-func (r *vmResource) planName(host string, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, values map[string]any, c claim) {
+func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, values map[string]any, c claim) {
 	if c.vmID != "" {
 		r.conn.names.manage(c.vmID)
 	}

@@ -26,11 +26,9 @@ const (
 	deleteTimeout = 15 * time.Minute
 )
 
-// Properties of a virtual machine, as a host reports them, that mean something to the provider itself. Which field of
-// the schema stands for one is found by the field's `observed`.
-const (
-	observedName       = "name"
-)
+// observedName is the property of a virtual machine, as a host reports it, that means something to the provider itself.
+// Which field of the schema stands for it is found by the field's `observed`.
+const observedName = "name"
 
 // vmResource is the resource `hypervvm`. Its operations are in the files create.go, read.go, update.go and delete.go,
 // its checks in validate.go and plan.go.
