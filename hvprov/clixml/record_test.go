@@ -60,12 +60,16 @@ func TestWhatIsMixedIn(t *testing.T) {
 		name, input string
 		want        []string
 	}{
-		{"a document within a document returns to the outer one",
+		{
+			"a document within a document returns to the outer one",
 			open + `<S S="Error">1</S>` + open + `<S S="Error">2</S>` + closed + `<S S="Error">3</S>` + closed + "end",
-			[]string{`error "1"`, `error "2"`, `error "3"`, `text "end"`}},
-		{"native output within an object comes before it",
+			[]string{`error "1"`, `error "2"`, `error "3"`, `text "end"`},
+		},
+		{
+			"native output within an object comes before it",
 			open + "<Obj S=\"Output\"><ToString>t</ToString>\nnative: 3 < 4 & <file> done\n<Props><S N=\"a\">1</S></Props></Obj>" + closed,
-			[]string{`text "native: 3 < 4 & <file> done\n"`, `output "t"`}},
+			[]string{`text "native: 3 < 4 & <file> done\n"`, `output "t"`},
+		},
 		{"a tag that was cut is text", open + "<S S=\"Err<S S=\"Error\">x</S>" + closed, []string{`text "<S S=\"Err"`, `error "x"`}},
 		{"blank lines of plain text stay", "a\n\nb\n", []string{`text "a\n"`, `text "\n"`, `text "b\n"`}},
 		{"a byte order mark is dropped", "\uFEFF" + open + `<S S="Error">x</S>` + closed, []string{`error "x"`}},
@@ -74,13 +78,17 @@ func TestWhatIsMixedIn(t *testing.T) {
 		{"a header in the midst of a line of text", "a#< CLIXML\rb\n", []string{`text "a"`, `text "b\n"`}},
 		{"an unknown entity and a bare ampersand stay", "<Objs><S>a &nbsp; b & c &#xZZ; &amp;amp; &</S></Objs>", []string{`output "a &nbsp; b & c &#xZZ; &amp; &"`}},
 		{"a less-than sign within a string stays", "<Objs><S>a < b </T> <S x</S></Objs>", []string{`output "a < b </T> <S x"`}},
-		{"a comment is dropped, and one that never ends is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",
-			[]string{`output "a"`, `text "<!-->` + strings.Repeat("x", 1100) + `"`, `output "b"`}},
+		{
+			"a comment is dropped, and one that never ends is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",
+			[]string{`output "a"`, `text "<!-->` + strings.Repeat("x", 1100) + `"`, `output "b"`},
+		},
 		{"a document that ends in the midst of a string", "<Objs><S S=\"Error\">ab</Objs>c\n", []string{`error "ab" TRUNC`, `text "c\n"`}},
 		{"escapes in a stream's name", "<Objs><S S=\"a_x0020_b\">x</S></Objs>", []string{`a b "x"`}},
-		{"members deeper than anyone writes are passed over",
+		{
+			"members deeper than anyone writes are passed over",
 			"<Objs><Obj><ToString>t</ToString>" + strings.Repeat("<Obj>", 100) + "<S>deep</S>" + strings.Repeat("</Obj>", 101) + "<S>after</S></Objs>",
-			[]string{`output "t"`, `output "after"`}},
+			[]string{`output "t"`, `output "after"`},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

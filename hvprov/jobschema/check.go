@@ -207,7 +207,7 @@ func (f *Field) oneOfFault(v any) *Fault {
 	if _, ok := v.(string); !ok {
 		given = kind(v)
 	}
-	fault := f.fault(FaultOneOf, v, fmt.Sprintf("%s has no value %s", f.ID, given), "use "+quotedList(f.Validations.OneOf, "or"))
+	fault := f.fault(FaultOneOf, v, fmt.Sprintf("%s has no value %s", f.ID, given), "use "+quotedList(f.Validations.OneOf))
 	fault.Given = given
 	if s, ok := v.(string); ok {
 		if near := nearest(s, f.Validations.OneOf); near != "" {

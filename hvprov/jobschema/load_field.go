@@ -221,7 +221,7 @@ func (l *loader) applicability(field mapping, f *Field) {
 		}
 		for j, v := range values {
 			if len(possible) > 0 && !slices.Contains(possible, v) {
-				l.fault(places[j], "%s has no value %q: use %s", id, v, quotedList(possible, "or"))
+				l.fault(places[j], "%s has no value %q: use %s", id, v, quotedList(possible))
 			}
 		}
 	}

@@ -26,14 +26,24 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 		{"another one is missing", m{"vm_name": nil, "image_name": nil}, []string{"vm_name"}, []string{"image_name required"}},
 		{"a value beside an unknown of the same field is not looked at", m{"gb_ram": 9999}, []string{"gb_ram"}, nil},
 		{"a set's missing fields are not known", m{"guest_v4_ipaddr": "192.0.2.5"}, []string{"guest_v4_cidrprefix", "guest_v4_defaultgw"}, nil},
-		{"one of a set's missing fields is not known", m{"guest_v4_ipaddr": "192.0.2.5"}, []string{"guest_v4_cidrprefix"},
-			[]string{"guest_v4_defaultgw parameter_set"}},
+		{
+			"one of a set's missing fields is not known",
+			m{"guest_v4_ipaddr": "192.0.2.5"},
+			[]string{"guest_v4_cidrprefix"},
+			[]string{"guest_v4_defaultgw parameter_set"},
+		},
 		{"nothing of a set is known: it may all be null", nil, []string{"guest_v4_ipaddr", "guest_v4_dns2"}, nil},
 		{"a name server that is not known could allow the second", static(m{"guest_v4_dns2": "192.0.2.54"}), []string{"guest_v4_dns1"}, nil},
-		{"an address that is not known is in any subnet", static(m{"guest_v4_ipaddr": nil, "guest_v4_defaultgw": "198.51.100.1"}),
-			[]string{"guest_v4_ipaddr"}, nil},
-		{"a known gateway is outside of a known subnet", static(m{"guest_v4_defaultgw": "198.51.100.1"}), []string{"guest_v4_dns1"},
-			[]string{"guest_v4_defaultgw ipv4_subnet"}},
+		{
+			"an address that is not known is in any subnet", static(m{"guest_v4_ipaddr": nil, "guest_v4_defaultgw": "198.51.100.1"}),
+			[]string{"guest_v4_ipaddr"},
+			nil,
+		},
+		{
+			"a known gateway is outside of a known subnet", static(m{"guest_v4_defaultgw": "198.51.100.1"}),
+			[]string{"guest_v4_dns1"},
+			[]string{"guest_v4_defaultgw ipv4_subnet"},
+		},
 		{"the operating system is not known: anything applies", domain(m{"os_family": nil}), []string{"os_family"}, nil},
 		{"a field that does not apply may turn out null", m{"os_family": "linux"}, []string{"guest_domain_joinpw"}, nil},
 		{"a value that is wrong whatever comes", m{"gb_ram": 0}, []string{"vm_name"}, []string{"gb_ram minimum"}},
@@ -165,8 +175,10 @@ func FuzzValidate(f *testing.F) {
 	f.Add("web-01", "8", "192.0.2.50", 24.0, "192.0.2.1", "lab.example", true)
 	f.Add("web*", "8.9", "192.0.2.255", 31.0, "192.0.2.0", "-", false)
 	f.Fuzz(func(t *testing.T, name, ram, address string, prefix float64, gateway, suffix string, linux bool) {
-		values := with(m{"vm_name": name, "gb_ram": ram, "guest_v4_ipaddr": address, "guest_v4_cidrprefix": prefix,
-			"guest_v4_defaultgw": gateway, "guest_net_dnssuffix": suffix, "notes": name, "guest_la_pw": suffix})
+		values := with(m{
+			"vm_name": name, "gb_ram": ram, "guest_v4_ipaddr": address, "guest_v4_cidrprefix": prefix,
+			"guest_v4_defaultgw": gateway, "guest_net_dnssuffix": suffix, "notes": name, "guest_la_pw": suffix,
+		})
 		if linux {
 			values["os_family"] = "linux"
 		}

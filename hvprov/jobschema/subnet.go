@@ -45,9 +45,9 @@ func (c *checking) rule(r *Rule) {
 // ipv4Subnet is the check of [RuleIPv4Subnet]. A subnet of 31 bits has neither network nor broadcast address (RFC 3021),
 // and one of 32 bits has no room for a gateway.
 func ipv4Subnet(c *checking, r *Rule, values map[string]any) {
-	address := netip.MustParseAddr(values["address"].(string))
-	gateway := netip.MustParseAddr(values["gateway"].(string))
-	bits := values["prefix"].(int64)
+	address := netip.MustParseAddr(values["address"].(string)) //nolint:forcetypeassert // the fields' types were checked at load
+	gateway := netip.MustParseAddr(values["gateway"].(string)) //nolint:forcetypeassert // as above
+	bits := values["prefix"].(int64)                           //nolint:forcetypeassert // as above
 	blame := func(name, message, remedy string) {
 		f := &c.schema.Fields[c.schema.index[r.Fields[name]]]
 		c.add(*f.fault(FaultIPv4Subnet, values[name], f.ID+" "+message, remedy))

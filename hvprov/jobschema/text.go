@@ -11,7 +11,7 @@ import (
 // setIt is the remedy for a field that is required or belongs to others that are given.
 func (f *Field) setIt() string {
 	if f.Type == TypeEnum {
-		return "set it to " + quotedList(f.Validations.OneOf, "or")
+		return "set it to " + quotedList(f.Validations.OneOf)
 	}
 	return f.example("set " + f.ID)
 }
@@ -47,12 +47,12 @@ func kind(v any) string {
 }
 
 // quotedList is "a", "b" or "c".
-func quotedList(values []string, conjunction string) string {
+func quotedList(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
 		quoted[i] = quote(v)
 	}
-	return wordList(quoted, conjunction)
+	return wordList(quoted, "or")
 }
 
 // wordList is a, b or c.

@@ -132,7 +132,7 @@ func (c *checking) applicability(values map[string]any) {
 		}
 		actual := c.schema.Fields[c.schema.index[other]].show(c.values[other])
 		c.add(*f.fault(FaultApplicability, values[f.ID], f.ID+" has no meaning where "+other+" is "+actual,
-			"remove it, or set "+other+" to "+quotedList(wanted, "or")))
+			"remove it, or set "+other+" to "+quotedList(wanted)))
 	}
 }
 

@@ -80,10 +80,16 @@ func TestValidateGivesTypedFieldsInTheSchemasOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := job.Fields{
-		{ID: "vm_name", Value: "web-01"}, {ID: "image_name", Value: "windows-server-2022"}, {ID: "os_family", Value: "windows"},
-		{ID: "gb_ram", Value: int64(8)}, {ID: "cpu_cores", Value: int64(2)}, {ID: "power_state", Value: "running"},
+		{ID: "vm_name", Value: "web-01"},
+		{ID: "image_name", Value: "windows-server-2022"},
+		{ID: "os_family", Value: "windows"},
+		{ID: "gb_ram", Value: int64(8)},
+		{ID: "cpu_cores", Value: int64(2)},
+		{ID: "power_state", Value: "running"},
 		{ID: "vlan_id", Value: int64(120)},
-		{ID: "guest_la_uid", Value: "Administrator"}, {ID: "guest_la_pw", Value: "S3cret!"}, {ID: "vm_clustered", Value: true},
+		{ID: "guest_la_uid", Value: "Administrator"},
+		{ID: "guest_la_pw", Value: "S3cret!"},
+		{ID: "vm_clustered", Value: true},
 	}
 	if !reflect.DeepEqual(fields, want) {
 		t.Errorf("got  %v\nwant %v", fields.Map(), want.Map())
@@ -200,11 +206,17 @@ func TestValidateRefuses(t *testing.T) {
 		{"text that is not UTF-8", m{"notes": "\xff"}, []string{"notes characters"}},
 		{"a zero byte in notes", m{"notes": "a\x00b"}, []string{"notes characters"}},
 		{"an account with an at sign", m{"guest_la_uid": "a@b"}, []string{"guest_la_uid pattern"}},
-		{"an address only", m{"guest_v4_ipaddr": "192.0.2.5"},
-			[]string{"guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"}},
+		{
+			"an address only",
+			m{"guest_v4_ipaddr": "192.0.2.5"},
+			[]string{"guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"},
+		},
 		{"a second name server without the first", static(m{"guest_v4_dns2": "192.0.2.54"}), []string{"guest_v4_dns1 parameter_set"}},
-		{"a name server only", m{"guest_v4_dns1": "192.0.2.53"},
-			[]string{"guest_v4_ipaddr parameter_set", "guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"}},
+		{
+			"a name server only",
+			m{"guest_v4_dns1": "192.0.2.53"},
+			[]string{"guest_v4_ipaddr parameter_set", "guest_v4_cidrprefix parameter_set", "guest_v4_defaultgw parameter_set"},
+		},
 		{"an address with blanks around it", static(m{"guest_v4_ipaddr": " 192.0.2.5 "}), []string{"guest_v4_ipaddr whitespace"}},
 		{"an address out of range", m{"guest_v4_ipaddr": "300.1.1.1"}, []string{"guest_v4_ipaddr type"}},
 		{"an address with a leading zero", m{"guest_v4_ipaddr": "192.0.02.1"}, []string{"guest_v4_ipaddr type"}},
@@ -221,20 +233,30 @@ func TestValidateRefuses(t *testing.T) {
 		{"a gateway that is the broadcast address", static(m{"guest_v4_defaultgw": "192.0.2.255"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
 		{"a suffix that is no DNS name", m{"guest_net_dnssuffix": "lab..example"}, []string{"guest_net_dnssuffix type"}},
 		{"a domain without account", domain(m{"guest_domain_joinuid": nil}), []string{"guest_domain_joinuid parameter_set"}},
-		{"an OU only", m{"guest_domain_joinou": "OU=Servers"},
-			[]string{"guest_domain_jointarget parameter_set", "guest_domain_joinuid parameter_set", "guest_domain_joinpw parameter_set"}},
-		{"a domain for Linux", domain(m{"os_family": "linux"}),
-			[]string{"guest_domain_jointarget applicability", "guest_domain_joinuid applicability", "guest_domain_joinpw applicability"}},
+		{
+			"an OU only",
+			m{"guest_domain_joinou": "OU=Servers"},
+			[]string{"guest_domain_jointarget parameter_set", "guest_domain_joinuid parameter_set", "guest_domain_joinpw parameter_set"},
+		},
+		{
+			"a domain for Linux", domain(m{"os_family": "linux"}),
+			[]string{"guest_domain_jointarget applicability", "guest_domain_joinuid applicability", "guest_domain_joinpw applicability"},
+		},
 		{"half a domain for Linux, once", m{"os_family": "linux", "guest_domain_joinuid": "x"}, []string{"guest_domain_joinuid applicability"}},
-		{"an account for Ansible in Windows", ansible(m{"os_family": "windows"}),
-			[]string{"cnf_ansible_ssh_user applicability", "cnf_ansible_ssh_key applicability"}},
+		{
+			"an account for Ansible in Windows", ansible(m{"os_family": "windows"}),
+			[]string{"cnf_ansible_ssh_user applicability", "cnf_ansible_ssh_key applicability"},
+		},
 		{"an account without key", ansible(m{"cnf_ansible_ssh_key": nil}), []string{"cnf_ansible_ssh_key parameter_set"}},
 		{"a key without account", ansible(m{"cnf_ansible_ssh_user": nil}), []string{"cnf_ansible_ssh_user parameter_set"}},
 		{"a key of blanks", ansible(m{"cnf_ansible_ssh_key": "  "}), []string{"cnf_ansible_ssh_key pattern"}},
 		{"a private key", ansible(m{"cnf_ansible_ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----\n"}), []string{"cnf_ansible_ssh_key pattern"}},
 		{"a field that has a meaning only beside one that is missing", domain(m{"os_family": nil}), []string{"os_family required"}},
-		{"many things at once, in order", m{"cpu_cores": "x", "vm_name": "", "gb_ram": 0, "guest_v4_ipaddr": "bad", "zzz": 1},
-			[]string{"unknown_field", "vm_name required", "gb_ram minimum", "cpu_cores type", "guest_v4_ipaddr type"}},
+		{
+			"many things at once, in order",
+			m{"cpu_cores": "x", "vm_name": "", "gb_ram": 0, "guest_v4_ipaddr": "bad", "zzz": 1},
+			[]string{"unknown_field", "vm_name required", "gb_ram minimum", "cpu_cores type", "guest_v4_ipaddr type"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

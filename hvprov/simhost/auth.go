@@ -179,8 +179,8 @@ func (x *exchange) verify(raw []byte) (credentials, *ntlm.Session, error) {
 // channelBinding is the MD5 of RFC 5929's tls-server-end-point in the structure of MS-NLMP 3.1.5.1.2.
 func channelBinding(certHash []byte) []byte {
 	data := append([]byte("tls-server-end-point:"), certHash...)
-	b := make([]byte, 16) // no addresses
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+	var addresses [16]byte // none
+	b := binary.LittleEndian.AppendUint32(addresses[:], uint32(len(data)))
 	sum := md5.Sum(append(b, data...))
 	return sum[:]
 }

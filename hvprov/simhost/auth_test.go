@@ -66,8 +66,10 @@ func TestAuthentication(t *testing.T) {
 		{name: "NTLM over HTTP with clear messages is served when they are allowed", opts: plain(Auth{AllowUnencrypted: true}), transport: ntlmClear},
 		{name: "NTLM over HTTP with sealed messages is served", opts: plain(Auth{}), transport: ntlmSealed, sealed: true},
 		{name: "NTLM over HTTP of a locked account is refused", opts: plain(Auth{}), transport: ntlmSealed, user: "locked", password: "pw", refused: "locked"},
-		{name: "NTLM over TLS without a channel binding is refused when one is required",
-			opts: Options{Auth: Auth{RequireChannelBinding: true}}, transport: ntlmClear, refused: "channel binding"},
+		{
+			name: "NTLM over TLS without a channel binding is refused when one is required",
+			opts: Options{Auth: Auth{RequireChannelBinding: true}}, transport: ntlmClear, refused: "channel binding",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -85,8 +85,10 @@ func (s *Server) command(x *exchange, m *message) (string, *fault) {
 	}
 	id := m.commandID()
 	if id != "" && !guidPattern.MatchString(id) {
-		return "", &fault{code: codeCommandIDInvalid, sender: true, subcode: "w:InvalidParameter",
-			reason: "The WS-Management service cannot process the request. The command ID specified by the client is not a valid GUID. "}
+		return "", &fault{
+			code: codeCommandIDInvalid, sender: true, subcode: "w:InvalidParameter",
+			reason: "The WS-Management service cannot process the request. The command ID specified by the client is not a valid GUID. ",
+		}
 	}
 	if id == "" {
 		id = newGUID()
@@ -132,8 +134,10 @@ func (s *Server) adopt(c *command) *fault {
 		return faultAborted()
 	}
 	if sh.commands[c.id] != nil {
-		return &fault{code: codeCommandIDTaken, sender: true, subcode: "w:InvalidParameter",
-			reason: "A command already exists with the command ID specified by the client. "}
+		return &fault{
+			code: codeCommandIDTaken, sender: true, subcode: "w:InvalidParameter",
+			reason: "A command already exists with the command ID specified by the client. ",
+		}
 	}
 	operations := 0
 	for _, other := range s.shells {
@@ -147,8 +151,10 @@ func (s *Server) adopt(c *command) *fault {
 			"Close existing operations for this user, or raise the quota for this user. ", quotas.OperationsPerUser))
 	}
 	if sh.running >= quotas.ProcessesPerShell {
-		return &fault{code: codeNoQuota, subcode: "w:InternalError", plugin: true,
-			reason: "Not enough quota is available to process this command. "}
+		return &fault{
+			code: codeNoQuota, subcode: "w:InternalError", plugin: true,
+			reason: "Not enough quota is available to process this command. ",
+		}
 	}
 	sh.commands[c.id] = c
 	sh.operations++

@@ -49,43 +49,59 @@ func faultSchema(reason string) *fault {
 }
 
 func faultMustUnderstand(header string) *fault {
-	return &fault{code: codeMustUnderstand, sender: true, subcode: "s:MustUnderstand",
-		reason: fmt.Sprintf("The WS-Management service cannot process a SOAP header in the request that is marked as mustUnderstand by the client: %s. ", header)}
+	return &fault{
+		code: codeMustUnderstand, sender: true, subcode: "s:MustUnderstand",
+		reason: fmt.Sprintf("The WS-Management service cannot process a SOAP header in the request that is marked as mustUnderstand by the client: %s. ", header),
+	}
 }
 
 func faultHeaderRequired(header string) *fault {
-	return &fault{code: codeHeaderRequired, sender: true, subcode: "a:MessageInformationHeaderRequired",
-		reason: fmt.Sprintf("The WS-Management service cannot process the request because the header %s is missing. ", header)}
+	return &fault{
+		code: codeHeaderRequired, sender: true, subcode: "a:MessageInformationHeaderRequired",
+		reason: fmt.Sprintf("The WS-Management service cannot process the request because the header %s is missing. ", header),
+	}
 }
 
 func faultHeaderInvalid(header, value string) *fault {
-	return &fault{code: codeBadHeader, sender: true, subcode: "a:InvalidMessageInformationHeader",
-		reason: fmt.Sprintf("The WS-Management service cannot process the request because the header %s is invalid: %q. ", header, value)}
+	return &fault{
+		code: codeBadHeader, sender: true, subcode: "a:InvalidMessageInformationHeader",
+		reason: fmt.Sprintf("The WS-Management service cannot process the request because the header %s is invalid: %q. ", header, value),
+	}
 }
 
 func faultTimeoutHeader(value string) *fault {
-	return &fault{code: codeTimeoutHeader, sender: true, subcode: "w:InvalidParameter", detail: "OperationTimeout",
-		reason: fmt.Sprintf("The WS-Management service does not accept the OperationTimeout %q. ", value)}
+	return &fault{
+		code: codeTimeoutHeader, sender: true, subcode: "w:InvalidParameter", detail: "OperationTimeout",
+		reason: fmt.Sprintf("The WS-Management service does not accept the OperationTimeout %q. ", value),
+	}
 }
 
 func faultResource(uri string) *fault {
-	return &fault{code: codeNoResource, sender: true, subcode: "a:DestinationUnreachable", detail: "InvalidResourceURI",
-		reason: fmt.Sprintf("The WS-Management service cannot process the request. The resource URI %q was not found. ", uri)}
+	return &fault{
+		code: codeNoResource, sender: true, subcode: "a:DestinationUnreachable", detail: "InvalidResourceURI",
+		reason: fmt.Sprintf("The WS-Management service cannot process the request. The resource URI %q was not found. ", uri),
+	}
 }
 
 func faultAction(uri string) *fault {
-	return &fault{code: codeBadAction, sender: true, subcode: "a:ActionNotSupported",
-		reason: fmt.Sprintf("The WS-Management service does not support the action %q for this resource. ", uri)}
+	return &fault{
+		code: codeBadAction, sender: true, subcode: "a:ActionNotSupported",
+		reason: fmt.Sprintf("The WS-Management service does not support the action %q for this resource. ", uri),
+	}
 }
 
 func faultEnvelopeSize(size, limit int) *fault {
-	return &fault{code: codeEnvelopeSize, sender: true, subcode: "w:EncodingLimit", detail: "MaxEnvelopeSize",
-		reason: fmt.Sprintf("The request has %d bytes, and so exceeds the configured MaxEnvelopeSize quota of %d. ", size, limit)}
+	return &fault{
+		code: codeEnvelopeSize, sender: true, subcode: "w:EncodingLimit", detail: "MaxEnvelopeSize",
+		reason: fmt.Sprintf("The request has %d bytes, and so exceeds the configured MaxEnvelopeSize quota of %d. ", size, limit),
+	}
 }
 
 func faultTimedOut() *fault {
-	return &fault{code: codeTimedOut, subcode: "w:TimedOut",
-		reason: "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.  "}
+	return &fault{
+		code: codeTimedOut, subcode: "w:TimedOut",
+		reason: "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.  ",
+	}
 }
 
 // faultNotFound is what Windows says of both a shell and a command that is not there.
@@ -106,8 +122,10 @@ func faultQuota(code uint32, reason string) *fault {
 }
 
 func faultAborted() *fault {
-	return &fault{code: codeAborted, subcode: "w:InternalError",
-		reason: "The I/O operation has been aborted because of either a thread exit or an application request. "}
+	return &fault{
+		code: codeAborted, subcode: "w:InternalError",
+		reason: "The I/O operation has been aborted because of either a thread exit or an application request. ",
+	}
 }
 
 func faultBusy() *fault {

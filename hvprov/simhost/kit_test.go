@@ -182,8 +182,10 @@ func commandAsk(shell, id, line string) ask {
 	if id != "" {
 		attr = fmt.Sprintf(` CommandId=%q`, id)
 	}
-	return ask{action: nsShell + "/Command", shell: shell, options: map[string]string{"WINRS_CONSOLEMODE_STDIN": "FALSE"},
-		body: `<rsp:CommandLine` + attr + `><rsp:Command>` + escape(line) + `</rsp:Command></rsp:CommandLine>`}
+	return ask{
+		action: nsShell + "/Command", shell: shell, options: map[string]string{"WINRS_CONSOLEMODE_STDIN": "FALSE"},
+		body: `<rsp:CommandLine` + attr + `><rsp:Command>` + escape(line) + `</rsp:Command></rsp:CommandLine>`,
+	}
 }
 
 func (w *wire) command(shell, line string) string {
@@ -197,13 +199,17 @@ func sendAsk(shell, command, text string, end bool) ask {
 }
 
 func receiveAsk(shell, command string) ask {
-	return ask{action: nsShell + "/Receive", shell: shell,
-		body: fmt.Sprintf(`<rsp:Receive><rsp:DesiredStream CommandId=%q>stdout stderr</rsp:DesiredStream></rsp:Receive>`, command)}
+	return ask{
+		action: nsShell + "/Receive", shell: shell,
+		body: fmt.Sprintf(`<rsp:Receive><rsp:DesiredStream CommandId=%q>stdout stderr</rsp:DesiredStream></rsp:Receive>`, command),
+	}
 }
 
 func signalAsk(shell, command, name string) ask {
-	return ask{action: nsShell + "/Signal", shell: shell,
-		body: fmt.Sprintf(`<rsp:Signal CommandId=%q><rsp:Code>%s/signal/%s</rsp:Code></rsp:Signal>`, command, nsShell, name)}
+	return ask{
+		action: nsShell + "/Signal", shell: shell,
+		body: fmt.Sprintf(`<rsp:Signal CommandId=%q><rsp:Code>%s/signal/%s</rsp:Code></rsp:Signal>`, command, nsShell, name),
+	}
 }
 
 func deleteAsk(shell string) ask { return ask{action: nsTransfer + "/Delete", shell: shell} }

@@ -99,8 +99,11 @@ func DefaultQuotas() Quotas {
 func (q Quotas) complete() Quotas {
 	d := DefaultQuotas()
 	for _, v := range []struct{ have, def *int }{
-		{&q.ShellsPerUser, &d.ShellsPerUser}, {&q.Users, &d.Users}, {&q.ProcessesPerShell, &d.ProcessesPerShell},
-		{&q.OperationsPerUser, &d.OperationsPerUser}, {&q.EnvelopeBytes, &d.EnvelopeBytes},
+		{&q.ShellsPerUser, &d.ShellsPerUser},
+		{&q.Users, &d.Users},
+		{&q.ProcessesPerShell, &d.ProcessesPerShell},
+		{&q.OperationsPerUser, &d.OperationsPerUser},
+		{&q.EnvelopeBytes, &d.EnvelopeBytes},
 		{&q.Connections, &d.Connections},
 	} {
 		if *v.have == 0 {

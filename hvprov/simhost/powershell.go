@@ -24,7 +24,7 @@ func (s *Server) execPowerShell(args, environment []string) program {
 			_, _ = fmt.Fprintf(stderr, "simulated host: %v\r\n", err)
 			return 1
 		}
-		cmd := exec.Command(s.opts.PowerShell, args...)
+		cmd := exec.Command(s.opts.PowerShell, args...) //nolint:noctx // runProcess ends it with its children
 		cmd.Dir = filepath.Join(s.dir, "home")
 		cmd.Env = append(s.environment(modules), environment...)
 		return runProcess(ctx, cmd, stdin, stdout, stderr)

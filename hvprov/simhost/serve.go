@@ -28,7 +28,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.tasks.add(1)
 	defer s.tasks.add(-1)
 	s.count(func(c *counts) { c.posts++ })
-	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)}
+	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)} //nolint:forcetypeassert // ConnContext put it there
 	x.entry.Time, x.entry.Connection = s.clock.Now(), x.conn.number
 	defer x.log()
 	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")

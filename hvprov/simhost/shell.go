@@ -38,8 +38,10 @@ func (s *Server) create(x *exchange, m *message) (string, *fault) {
 			return "", faultSchema(fmt.Sprintf("IdleTimeOut %q is no duration.", asked))
 		}
 		if d < time.Minute || d > max(idle, 2*time.Hour) {
-			return "", &fault{code: codeIdleTimeout, sender: true, subcode: "w:InvalidParameter",
-				reason: fmt.Sprintf("The requested IdleTimeout %s is outside the allowed range of PT60S to %s. ", asked, formatDuration(max(idle, 2*time.Hour)))}
+			return "", &fault{
+				code: codeIdleTimeout, sender: true, subcode: "w:InvalidParameter",
+				reason: fmt.Sprintf("The requested IdleTimeout %s is outside the allowed range of PT60S to %s. ", asked, formatDuration(max(idle, 2*time.Hour))),
+			}
 		}
 		idle = d
 	}

@@ -88,7 +88,7 @@ func (s *Server) start() error {
 	if err = s.openState(); err != nil {
 		return err
 	}
-	tcp, err := net.Listen("tcp", s.opts.Addr)
+	tcp, err := net.Listen("tcp", s.opts.Addr) //nolint:noctx // it is there at once
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Server) URL() string {
 	return scheme + "://" + net.JoinHostPort(s.Address(), strconv.Itoa(s.Port())) + "/wsman"
 }
 
-func (s *Server) tcpAddr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
+func (s *Server) tcpAddr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) } //nolint:forcetypeassert // it listens on TCP
 
 // CACertPEM gives the certificate that a client has to trust, or nil for a server on plain HTTP.
 func (s *Server) CACertPEM() []byte { return append([]byte(nil), s.caPEM...) }

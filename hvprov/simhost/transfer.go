@@ -73,8 +73,10 @@ func (s *Server) carryOut(x *exchange, m *message) (string, *fault) {
 	case ActionEnumerate:
 		return s.enumerate(x), nil
 	}
-	return "", &fault{code: codeNoDisconnect, sender: true, subcode: "w:UnsupportedFeature",
-		reason: "The shell does not support disconnect or reconnect. "}
+	return "", &fault{
+		code: codeNoDisconnect, sender: true, subcode: "w:UnsupportedFeature",
+		reason: "The shell does not support disconnect or reconnect. ",
+	}
 }
 
 // enumerate lists the user's shells, in one answer.

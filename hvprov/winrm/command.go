@@ -94,7 +94,7 @@ func parseOutput(answer []byte) (Output, error) {
 		return Output{}, err
 	}
 	// Hosts write the same 32 bits with or without a sign.
-	return Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec
+	return Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec // the same 32 bits
 }
 
 // Terminate ends the command. A command that has ended already is no error. Windows wants it for every command, also after

@@ -30,7 +30,7 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 		case limited.Err() != nil:
 			t.Err = fmt.Errorf("no connection within %v: %w", c.cfg.ConnectTimeout, os.ErrDeadlineExceeded)
 		default:
-			t.Err, t.permanent = explain(err)
+			t.permanent, t.Err = explain(err)
 		}
 		return t
 	}
@@ -78,7 +78,7 @@ func (c Config) tlsConfig() *tls.Config {
 }
 
 // explain adds what to check to a failure to connect, and tells whether trying again is of no use.
-func explain(err error) (explained error, permanent bool) {
+func explain(err error) (permanent bool, explained error) {
 	var (
 		verification *tls.CertificateVerificationError
 		notTLS       tls.RecordHeaderError
@@ -86,15 +86,15 @@ func explain(err error) (explained error, permanent bool) {
 	)
 	switch {
 	case errors.As(err, &verification):
-		return fmt.Errorf("%w; give the CA certificate that issued the host's certificate, or the name that it bears", err), true
+		return true, fmt.Errorf("%w; give the CA certificate that issued the host's certificate, or the name that it bears", err)
 	case errors.As(err, &notTLS):
-		return fmt.Errorf("%w; this port does not speak TLS: WinRM's own are 5986 for HTTPS and 5985 for HTTP", err), true
+		return true, fmt.Errorf("%w; this port does not speak TLS: WinRM's own are 5986 for HTTPS and 5985 for HTTP", err)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w; check the host's name", err), true
+		return true, fmt.Errorf("%w; check the host's name", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w; check that the host is up and that WinRM listens on this port", err), false
+		return false, fmt.Errorf("%w; check that the host is up and that WinRM listens on this port", err)
 	}
-	return err, false
+	return false, err
 }
 
 // countedConn counts the bytes that pass.

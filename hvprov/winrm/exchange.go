@@ -60,7 +60,7 @@ func (c *Client) onLane(ctx context.Context, action string, envelope []byte) ([]
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.read(l, action, envelope, a)
+	answer, err := c.read(action, envelope, a)
 	if err != nil && !isFaultError(err) {
 		l.broken = true
 	}
@@ -163,8 +163,10 @@ func (l *lane) send(ctx context.Context, envelope []byte) (*answer, error) {
 	case isSealed(a.header.Get("Content-Type")):
 		a.body, err = unseal(l.sealing, a.body)
 	case a.status == http.StatusOK || a.status == http.StatusInternalServerError && len(a.body) > 0:
-		err = &TransportError{Op: "unseal", Host: l.client.cfg.host(), permanent: true,
-			Err: errors.New("the host answered a sealed message in clear")}
+		err = &TransportError{
+			Op: "unseal", Host: l.client.cfg.host(), permanent: true,
+			Err: errors.New("the host answered a sealed message in clear"),
+		}
 	default:
 		a.body = nil // the HTTP service's own words, which nobody vouches for
 	}
@@ -176,7 +178,7 @@ func (l *lane) send(ctx context.Context, envelope []byte) (*answer, error) {
 }
 
 // read makes an envelope or a typed error of an answer.
-func (c *Client) read(l *lane, action string, request []byte, a *answer) ([]byte, error) {
+func (c *Client) read(action string, request []byte, a *answer) ([]byte, error) {
 	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden {
 		return nil, c.refusal(a)
 	}

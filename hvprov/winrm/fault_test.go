@@ -24,15 +24,21 @@ func TestFaultsAreReadInAllTheirShapes(t *testing.T) {
 		name, detail string
 		want         winrm.FaultError
 	}{
-		{"with a message", `<f:WSManFault ` + faultNS + ` Code="2150858793" Machine="hv01"><f:Message>Time is up. </f:Message></f:WSManFault>`,
-			winrm.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "Time is up."}},
+		{
+			"with a message", `<f:WSManFault ` + faultNS + ` Code="2150858793" Machine="hv01"><f:Message>Time is up. </f:Message></f:WSManFault>`,
+			winrm.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "Time is up."},
+		},
 		{"without any detail", ``, winrm.FaultError{Subcode: "w:InternalError", Reason: "It failed."}},
-		{"with the code as a negative number", `<f:WSManFault ` + faultNS + ` Code="-2144108503"/>`,
-			winrm.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "It failed."}},
-		{"with a provider's fault inside", `<f:WSManFault ` + faultNS + ` Code="2147942402"><f:Message><f:ProviderFault provider="Shell cmd plugin" ` +
-			`path="%systemroot%\system32\winrscmd.dll"><f:WSManFault Code="87"><f:Message>The system cannot find the file specified.` + "\r\n" +
-			`</f:Message></f:WSManFault></f:ProviderFault></f:Message></f:WSManFault>`,
-			winrm.FaultError{Code: 2147942402, Subcode: "w:InternalError", Reason: "It failed.", Detail: "The system cannot find the file specified."}},
+		{
+			"with the code as a negative number", `<f:WSManFault ` + faultNS + ` Code="-2144108503"/>`,
+			winrm.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "It failed."},
+		},
+		{
+			"with a provider's fault inside", `<f:WSManFault ` + faultNS + ` Code="2147942402"><f:Message><f:ProviderFault provider="Shell cmd plugin" ` +
+				`path="%systemroot%\system32\winrscmd.dll"><f:WSManFault Code="87"><f:Message>The system cannot find the file specified.` + "\r\n" +
+				`</f:Message></f:WSManFault></f:ProviderFault></f:Message></f:WSManFault>`,
+			winrm.FaultError{Code: 2147942402, Subcode: "w:InternalError", Reason: "It failed.", Detail: "The system cannot find the file specified."},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package simagent
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +68,7 @@ func (r *run) copyPieces(in io.Reader, out io.Writer, length int64) (copied int6
 	for {
 		n, err := io.CopyN(out, in, piece)
 		copied += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return copied, start, nil
 		}
 		if err != nil {

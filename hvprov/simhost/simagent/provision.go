@@ -114,8 +114,10 @@ func (r *run) warnOfGuest(names []string) {
 		}
 	}
 	if len(ignored) > 0 {
-		r.say(job.Event{Kind: job.KindWarning,
-			Message: "settings inside the guest are not applied by this version: " + strings.Join(ignored, ", ")})
+		r.say(job.Event{
+			Kind:    job.KindWarning,
+			Message: "settings inside the guest are not applied by this version: " + strings.Join(ignored, ", "),
+		})
 	}
 }
 

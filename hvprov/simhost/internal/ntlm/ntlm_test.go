@@ -45,10 +45,14 @@ func TestVerify(t *testing.T) {
 		{name: "a domain", user: "Administrator", password: "pw", domain: "LAB", verify: "pw"},
 		{name: "a wrong password", user: "Administrator", password: "pw", verify: "PW", want: ErrRefused},
 		{name: "no password", user: "Administrator", password: "pw", verify: "", want: ErrRefused},
-		{name: "a changed flag", user: "a", password: "pw", verify: "pw", want: ErrRefused,
-			change: func(m []byte) { m[60] ^= 2 }},
-		{name: "a changed integrity code", user: "a", password: "pw", verify: "pw", want: ErrRefused,
-			change: func(m []byte) { m[72] ^= 1 }},
+		{
+			name: "a changed flag", user: "a", password: "pw", verify: "pw", want: ErrRefused,
+			change: func(m []byte) { m[60] ^= 2 },
+		},
+		{
+			name: "a changed integrity code", user: "a", password: "pw", verify: "pw", want: ErrRefused,
+			change: func(m []byte) { m[72] ^= 1 },
+		},
 	} {
 		_, challenge, last := handshake(t, c.user, c.password, c.domain, nil)
 		if c.change != nil {
@@ -166,7 +170,7 @@ func TestUnwrapRefuses(t *testing.T) {
 func FuzzUnwrapAndParse(f *testing.F) {
 	f.Add([]byte("NTLMSSP\x00\x03\x00\x00\x00"))
 	f.Add([]byte{0xa1, 4, 0x30, 2, 0xa2, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(_ *testing.T, b []byte) {
 		if m, _, err := Unwrap(b); err == nil {
 			_, _ = ParseAuthenticate(m)
 			_, _ = NewChallenge(m, "HV01", time.Time{})
