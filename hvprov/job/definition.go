@@ -4,10 +4,9 @@ package job
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"log/slog"
 )
 
 // ErrInvalidDefinition is wrapped by every error about a definition that cannot be written or read.
@@ -46,8 +45,9 @@ type Definition struct {
 	Fields    Fields
 }
 
-// Encode gives the definition as compact UTF-8 JSON: schema, operation, and the fields in their order. Non-ASCII text
-// and the characters <, > and & stand for themselves. The same definition always gives the same bytes.
+// Encode gives the definition as compact UTF-8 JSON: schema, operation, and the fields in their order, as are those of
+// the objects in them. Non-ASCII text and the characters <, > and & stand for themselves. The same definition always
+// gives the same bytes.
 //
 // Encode fails, with an error that wraps [ErrInvalidDefinition], on a definition that [ParseDefinition] would refuse.
 func (d Definition) Encode() ([]byte, error) {
@@ -90,6 +90,9 @@ func (d Definition) String() string {
 // GoString is [Definition.String], so that no verb of fmt shows a value.
 func (d Definition) GoString() string { return d.String() }
 
+// LogValue implements [slog.LogValuer] with [Definition.String]. Without it a handler would log the JSON, values and all.
+func (d Definition) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
 // check holds the parts besides the fields to what ParseDefinition takes.
 func (d Definition) check() error {
 	switch {
@@ -102,38 +105,4 @@ func (d Definition) check() error {
 			OperationProvision, OperationUpdate, OperationDelete)
 	}
 	return nil
-}
-
-// encodeScalar writes one value. Invalid UTF-8 is an error: the encoder would change it silently.
-func encodeScalar(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case string:
-		if !utf8.ValidString(v) {
-			return nil, errors.New("text that is not UTF-8")
-		}
-	case bool, int, int64:
-	case float64:
-		n, err := exactNumber(v)
-		if err != nil {
-			return nil, err
-		}
-		if whole, ok := n.(int64); ok {
-			return encodeScalar(whole)
-		}
-	case json.Number:
-		n, err := parseNumber(v)
-		if err != nil {
-			return nil, err
-		}
-		return encodeScalar(n)
-	default:
-		return nil, fmt.Errorf("a value of type %T, not text, a number or a boolean", v)
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

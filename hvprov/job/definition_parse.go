@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -16,8 +15,8 @@ import (
 
 // ParseDefinition reads what [Definition.Encode] writes. It refuses, with an error that wraps [ErrInvalidDefinition],
 // whatever it does not know: other keys and operations, keys that are missing, repeated or differ in letter case, text
-// that is not UTF-8, data after the end, and field values that are not text, a number or a boolean (null is none).
-// A number becomes an int64 where it has that value exactly, else a float64.
+// that is not UTF-8, data after the end, nulls, and values more than [MaxDepth] levels deep. A list becomes []any and an
+// object [Fields], empty or not. A number becomes an int64 where it has that value exactly, else a float64.
 func ParseDefinition(data []byte) (Definition, error) {
 	var d Definition
 	if !utf8.Valid(data) {
@@ -75,31 +74,6 @@ func (p parser) schema(ref *SchemaRef) error {
 	})
 }
 
-func (p parser) fields() (Fields, error) {
-	fields := Fields{}
-	err := p.object("fields", nil, func(id string) error {
-		if id == "" {
-			return errors.New("a field has no id")
-		}
-		tok, err := p.token()
-		if err != nil {
-			return err
-		}
-		switch v := tok.(type) {
-		case string, bool:
-		case json.Number:
-			if tok, err = parseNumber(v); err != nil {
-				return fmt.Errorf("field %q: %w", id, err)
-			}
-		default:
-			return fmt.Errorf("field %q is not text, a number or a boolean", id)
-		}
-		fields = append(fields, Field{ID: id, Value: tok})
-		return nil
-	})
-	return fields, err
-}
-
 // object reads an object and hands each key to member, which reads the value. If known is not nil, it lists the keys
 // that must all be there, and no other.
 func (p parser) object(what string, known []string, member func(key string) error) error {
@@ -110,9 +84,15 @@ func (p parser) object(what string, known []string, member func(key string) erro
 	if tok != json.Delim('{') {
 		return fmt.Errorf("%s is not an object", what)
 	}
+	return p.members(what, known, member)
+}
+
+// members is the rest of object, after the brace.
+func (p parser) members(what string, known []string, member func(key string) error) error {
 	seen := map[string]bool{}
 	for {
-		if tok, err = p.token(); err != nil {
+		tok, err := p.token()
+		if err != nil {
 			return err
 		}
 		key, ok := tok.(string)
@@ -157,31 +137,4 @@ func (p parser) token() (json.Token, error) {
 		return nil, fmt.Errorf("it is not JSON, after byte %d", p.InputOffset())
 	}
 	return tok, nil
-}
-
-// parseNumber gives an int64 where it holds the value, so that a number is written the same way however it was given.
-func parseNumber(n json.Number) (any, error) {
-	text := string(n)
-	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return i, nil
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return nil, errNumberRange
-	}
-	return exactNumber(f)
-}
-
-var errNumberRange = errors.New("a number that is out of range")
-
-// exactNumber gives f as an int64 where it is whole. Numbers that an int64 could not hold are refused, since JSON does
-// not tell a large whole number from a float64 that was rounded.
-func exactNumber(f float64) (any, error) {
-	if math.IsNaN(f) || math.Abs(f) >= 1<<63 {
-		return nil, errNumberRange
-	}
-	if f == math.Trunc(f) {
-		return int64(f), nil
-	}
-	return f, nil
 }

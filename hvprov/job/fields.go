@@ -3,20 +3,40 @@
 package job
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
 )
 
-// Field is one field of a job: its id in the schema, and its value, which is a string, a bool, an int64 or a float64.
-// An int is taken as well where a Field is written.
+// MaxDepth is how many levels of lists and objects the value of a [Field] may have. A list of objects has two.
+const MaxDepth = 8
+
+// Field is one field of a job, or of an object in it: its id in the schema, and its value, which is one of
+//
+//   - a string, a bool, an int64 or a float64; an int is taken as well where a Field is written
+//   - a list, []any, of such values
+//   - an object, [Fields]
+//
+// Formatting (fmt, log/slog) shows the id only, since the value may be secret.
 type Field struct {
 	ID    string
 	Value any
 }
 
-// Fields are the fields of a job in the schema's order. A field without a value is left out. The zero value holds none.
+// String tells the id, never the value.
+func (f Field) String() string { return "field " + f.ID }
+
+// GoString is [Field.String], so that no verb of fmt shows the value.
+func (f Field) GoString() string { return f.String() }
+
+// Format implements [fmt.Formatter]: whatever the verb, the id and never the value.
+func (f Field) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(f.String())) }
+
+// LogValue implements [slog.LogValuer] with the id.
+func (f Field) LogValue() slog.Value { return slog.StringValue(f.String()) }
+
+// Fields are the fields of a job, or of an object in it, in the schema's order. A field without a value is left out. The
+// zero value holds none.
 //
 // Formatting (fmt, log/slog) shows the ids only, since values may be secret.
 type Fields []Field
@@ -40,16 +60,30 @@ func (f Fields) IDs() []string {
 	return ids
 }
 
-// Map gives a new map from id to value.
+// Map gives a new map from id to value, in which objects are map[string]any too, and lists are new ones of such values.
 func (f Fields) Map() map[string]any {
 	m := make(map[string]any, len(f))
 	for _, field := range f {
-		m[field.ID] = field.Value
+		m[field.ID] = plain(field.Value)
 	}
 	return m
 }
 
-// Without gives a copy that lacks the fields of the given ids.
+func plain(v any) any {
+	switch v := v.(type) {
+	case Fields:
+		return v.Map()
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = plain(item)
+		}
+		return list
+	}
+	return v
+}
+
+// Without gives a copy that lacks the fields of the given ids. Objects in it are as they were.
 func (f Fields) Without(ids ...string) Fields {
 	drop := make(map[string]bool, len(ids))
 	for _, id := range ids {
@@ -62,38 +96,6 @@ func (f Fields) Without(ids ...string) Fields {
 		}
 	}
 	return kept
-}
-
-// Encode gives the fields as one compact JSON object, in their order; see [Definition.Encode].
-func (f Fields) Encode() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	seen := make(map[string]bool, len(f))
-	for i, field := range f {
-		if field.ID == "" {
-			return nil, fmt.Errorf("%w: field number %d has no id", ErrInvalidDefinition, i+1)
-		}
-		if seen[field.ID] {
-			return nil, fmt.Errorf("%w: field %q is given twice", ErrInvalidDefinition, field.ID)
-		}
-		seen[field.ID] = true
-		id, err := encodeScalar(field.ID)
-		if err != nil {
-			return nil, fmt.Errorf("%w: id of field number %d: %w", ErrInvalidDefinition, i+1, err)
-		}
-		value, err := encodeScalar(field.Value)
-		if err != nil {
-			return nil, fmt.Errorf("%w: field %q: %w", ErrInvalidDefinition, field.ID, err)
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(id)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
 }
 
 // MarshalJSON implements [json.Marshaler] with what [Fields.Encode] gives.
