@@ -139,7 +139,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	bad["gb_ram"] = 0
 	_, err = service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: bad})
 	var invalid *jobschema.ValidationError
-	if !errors.As(err, &invalid) || invalid.Faults[0].Field != "gb_ram" {
+	if !errors.As(err, &invalid) || invalid.Faults[0].Path.String() != "gb_ram" {
 		t.Errorf("invalid: %v", err)
 	}
 	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) || !errors.Is(err, hvprov.ErrJobFailed) {

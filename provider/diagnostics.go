@@ -27,12 +27,25 @@ func addFaults(diags *diag.Diagnostics, faults []jobschema.Fault) {
 		if f.Remedy != "" {
 			detail += " " + sentence(errors.New(f.Remedy))
 		}
-		if f.Field == "" {
+		if len(f.Path) == 0 {
 			diags.AddError("Invalid virtual machine", detail)
 			continue
 		}
-		diags.AddAttributeError(path.Root(f.Field), "Invalid "+f.Field, detail)
+		diags.AddAttributeError(attributePath(f.Path), "Invalid "+f.Path.String(), detail)
 	}
+}
+
+// attributePath gives the path of an attribute that a fault is about.
+func attributePath(p jobschema.Path) path.Path {
+	at := path.Empty()
+	for _, step := range p {
+		if step.Field == "" {
+			at = at.AtListIndex(step.Index)
+		} else {
+			at = at.AtName(step.Field)
+		}
+	}
+	return at
 }
 
 // addFindings tells what a dry run on the host found, each on its attribute.

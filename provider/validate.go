@@ -6,6 +6,8 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 // ValidateConfig holds the configuration to the schema: each value, and what belongs together. It needs no host. Values
@@ -19,5 +21,8 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 		resp.Diagnostics.AddError("Unable to read the configuration", sentence(err))
 		return
 	}
-	addFaults(&resp.Diagnostics, r.schema.ValidatePartial(values, unknown))
+	for id := range unknown {
+		values[id] = jobschema.Unknown
+	}
+	addFaults(&resp.Diagnostics, r.schema.ValidatePartial(values))
 }

@@ -15,7 +15,7 @@ import (
 
 // typeRule is what the package knows of a type. Each type has one, so that a new type is a new entry in types.
 type typeRule struct {
-	normalise func(f *Field, v any) (any, *Fault) // of a value that is not missing
+	normalise func(f target, v any) (any, *Fault) // of a value that is not missing; nil for what has parts
 	allowed   []string                            // keys of validations that have a meaning
 }
 
@@ -31,32 +31,31 @@ var types = map[Type]typeRule{
 	TypeIPv4:      {ipv4, nil},
 	TypeHostname:  {hostname, []string{keyMaxLength, keyPattern, keyPatternDescription}},
 	TypeEnum:      {enum, []string{keyOneOf}},
+	TypeList:      {nil, []string{keyMinItems, keyMaxItems, keyUniqueBy}},
+	TypeObject:    {nil, nil},
 }
 
 // nouns say what a value of a type must be.
 var nouns = map[Type]string{
 	TypeString: "a line of text", TypeSecret: "text", TypeMultiline: "text", TypeInteger: "a whole number",
 	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeHostname: "a DNS name",
+	TypeList: "a list", TypeObject: "an object",
 }
 
-// Check holds one value to the field's type and validations, and gives it as a job definition has it. Taken are a
-// string, a bool, the integer and float types of Go, and a [encoding/json.Number]; numbers and booleans may also be
-// exact text, such as "8" and "true". Nothing else is converted, and nothing is trimmed.
+// Check holds one value to the field's type and validations, and gives it as a job definition has it, or the first of
+// its faults. Taken are a string, a bool, the integer and float types of Go, and a [encoding/json.Number]; numbers and
+// booleans may also be exact text, such as "8" and "true". A list is a []any, a []string or a []map[string]any; an
+// object is a map[string]any or a [job.Fields]. Nothing else is converted, and nothing is trimmed.
 //
 // Nil means that there is no value, and so does an empty string for a field without default: the result is then nil,
 // with a Fault only if the field is required, where a string of nothing but white space is no value either.
 func (f *Field) Check(v any) (any, *Fault) {
-	if f.missing(v) {
-		if f.Required {
-			return nil, f.fault(FaultRequired, nil, f.ID+" is required", f.setIt())
-		}
-		return nil, nil
+	c := checking{}
+	value, faults := c.value(target{Field: f}, v)
+	if len(faults) > 0 {
+		return nil, &faults[0]
 	}
-	rule, ok := types[f.Type]
-	if !ok {
-		return nil, f.fault(FaultType, nil, fmt.Sprintf("%s has the unknown type %q", f.ID, f.Type), "correct the schema")
-	}
-	return rule.normalise(f, v)
+	return value, nil
 }
 
 // missing tells whether v is no value. Where there is a default, only nil asks for it: were an empty string to do so
@@ -73,15 +72,18 @@ func (f *Field) missing(v any) bool {
 }
 
 // typeFault is the fault of a value of another type than the field's.
-func (f *Field) typeFault(v any) *Fault {
+func (f target) typeFault(v any) *Fault {
 	noun := nouns[f.Type]
 	given := f.show(v)
 	switch v.(type) {
 	case string, bool, int, int32, int64, float32, float64, json.Number:
+		if f.Type == TypeList || f.Type == TypeObject {
+			given = kind(v)
+		}
 	default:
 		given = kind(v)
 	}
-	message := f.ID + " must be " + noun
+	message := f.name() + " must be " + noun
 	if given != "" && !f.Secret() {
 		message += ", and " + given + " is not"
 	}
@@ -93,7 +95,7 @@ func (f *Field) typeFault(v any) *Fault {
 }
 
 // line is text without line breaks. White space around it is refused and not trimmed: a value must be kept as given.
-func line(f *Field, v any) (any, *Fault) {
+func line(f target, v any) (any, *Fault) {
 	s, fault := singleLine(f, v)
 	if fault != nil {
 		return nil, fault
@@ -101,7 +103,7 @@ func line(f *Field, v any) (any, *Fault) {
 	return checkText(f, s)
 }
 
-func singleLine(f *Field, v any) (string, *Fault) {
+func singleLine(f target, v any) (string, *Fault) {
 	s, ok := v.(string)
 	if !ok {
 		return "", f.typeFault(v)
@@ -110,14 +112,14 @@ func singleLine(f *Field, v any) (string, *Fault) {
 		return "", fault
 	}
 	if strings.TrimSpace(s) != s {
-		return "", f.fault(FaultWhitespace, s, fmt.Sprintf("%s has white space around its value %s", f.ID, f.show(s)),
+		return "", f.fault(FaultWhitespace, s, fmt.Sprintf("%s has white space around its value %s", f.name(), f.show(s)),
 			"remove it: "+quote(strings.TrimSpace(s)))
 	}
 	return s, nil
 }
 
 // verbatim is text that is taken exactly as given, line breaks and all.
-func verbatim(f *Field, v any) (any, *Fault) {
+func verbatim(f target, v any) (any, *Fault) {
 	s, ok := v.(string)
 	if !ok {
 		return nil, f.typeFault(v)
@@ -129,19 +131,19 @@ func verbatim(f *Field, v any) (any, *Fault) {
 	return checkText(f, s)
 }
 
-func (f *Field) checkCharacters(s string, refused func(rune) bool) *Fault {
+func (f target) checkCharacters(s string, refused func(rune) bool) *Fault {
 	if !utf8.ValidString(s) {
-		return f.fault(FaultCharacters, s, f.ID+" is not UTF-8 text", "save the value as UTF-8")
+		return f.fault(FaultCharacters, s, f.name()+" is not UTF-8 text", "save the value as UTF-8")
 	}
 	if i := strings.IndexFunc(s, refused); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(s[i:])
 		at := utf8.RuneCountInString(s[:i]) + 1
-		return f.fault(FaultCharacters, s, fmt.Sprintf("%s has the control character U+%04X at position %d", f.ID, r, at), "remove it")
+		return f.fault(FaultCharacters, s, fmt.Sprintf("%s has the control character U+%04X at position %d", f.name(), r, at), "remove it")
 	}
 	return nil
 }
 
-func ipv4(f *Field, v any) (any, *Fault) {
+func ipv4(f target, v any) (any, *Fault) {
 	s, fault := singleLine(f, v)
 	if fault != nil {
 		return nil, fault
@@ -154,18 +156,18 @@ func ipv4(f *Field, v any) (any, *Fault) {
 				remedy = "leave the prefix length out: " + quote(before)
 			}
 		}
-		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be an IPv4 address, and %s is not", f.ID, f.show(s)), remedy)
+		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be an IPv4 address, and %s is not", f.name(), f.show(s)), remedy)
 	}
 	return s, nil
 }
 
-func hostname(f *Field, v any) (any, *Fault) {
+func hostname(f target, v any) (any, *Fault) {
 	s, fault := singleLine(f, v)
 	if fault != nil {
 		return nil, fault
 	}
 	if reason := hostnameReason(s); reason != "" {
-		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be a DNS name, and %s is not: %s", f.ID, f.show(s), reason),
+		return nil, f.fault(FaultType, s, fmt.Sprintf("%s must be a DNS name, and %s is not: %s", f.name(), f.show(s), reason),
 			f.example("use letters, digits and hyphens, with dots between the parts"))
 	}
 	return checkText(f, s)
@@ -194,7 +196,7 @@ func hostnameReason(s string) string {
 	return ""
 }
 
-func enum(f *Field, v any) (any, *Fault) {
+func enum(f target, v any) (any, *Fault) {
 	s, ok := v.(string)
 	if !ok || !slices.Contains(f.Validations.OneOf, s) {
 		return nil, f.oneOfFault(v)
@@ -202,12 +204,12 @@ func enum(f *Field, v any) (any, *Fault) {
 	return s, nil
 }
 
-func (f *Field) oneOfFault(v any) *Fault {
+func (f target) oneOfFault(v any) *Fault {
 	given := f.show(v)
 	if _, ok := v.(string); !ok {
 		given = kind(v)
 	}
-	fault := f.fault(FaultOneOf, v, fmt.Sprintf("%s has no value %s", f.ID, given), "use "+quotedList(f.Validations.OneOf))
+	fault := f.fault(FaultOneOf, v, fmt.Sprintf("%s has no value %s", f.name(), given), "use "+quotedList(f.Validations.OneOf))
 	fault.Given = given
 	if s, ok := v.(string); ok {
 		if near := nearest(s, f.Validations.OneOf); near != "" {
@@ -217,7 +219,7 @@ func (f *Field) oneOfFault(v any) *Fault {
 	return fault
 }
 
-func boolean(f *Field, v any) (any, *Fault) {
+func boolean(f target, v any) (any, *Fault) {
 	switch v {
 	case true, "true":
 		return true, nil
@@ -228,21 +230,21 @@ func boolean(f *Field, v any) (any, *Fault) {
 }
 
 // checkText holds text that has the right type to the field's lengths and pattern.
-func checkText(f *Field, s string) (any, *Fault) {
+func checkText(f target, s string) (any, *Fault) {
 	rules := &f.Validations
 	length := utf8.RuneCountInString(s)
 	if rules.MinLength != nil && length < *rules.MinLength {
-		return nil, f.fault(FaultMinLength, s, fmt.Sprintf("%s must have at least %s, and has %d", f.ID,
+		return nil, f.fault(FaultMinLength, s, fmt.Sprintf("%s must have at least %s, and has %d", f.name(),
 			characters(*rules.MinLength), length), f.example("use a longer value"))
 	}
 	if rules.MaxLength != nil && length > *rules.MaxLength {
-		return nil, f.fault(FaultMaxLength, s, fmt.Sprintf("%s must have at most %s, and has %d", f.ID,
+		return nil, f.fault(FaultMaxLength, s, fmt.Sprintf("%s must have at most %s, and has %d", f.name(),
 			characters(*rules.MaxLength), length), "use a shorter value")
 	}
 	if rules.pattern != nil && !rules.pattern.MatchString(s) {
-		message, remedy := f.ID+" does not have the form that the schema asks for", "match the pattern "+rules.Pattern
+		message, remedy := f.name()+" does not have the form that the schema asks for", "match the pattern "+rules.Pattern
 		if !f.Secret() {
-			message = fmt.Sprintf("%s cannot be %s", f.ID, f.show(s))
+			message = fmt.Sprintf("%s cannot be %s", f.name(), f.show(s))
 		}
 		if rules.PatternDescription != "" {
 			remedy = "use " + rules.PatternDescription

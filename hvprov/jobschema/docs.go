@@ -10,10 +10,14 @@ import (
 )
 
 // Docs gives what people need to know of the field, as one paragraph of Markdown: label and description, the values it
-// takes, default, example, where it applies, the parameter sets it is in, and what a change costs.
+// takes, default, example, where it applies, the parameter sets it is in, and what a change costs. That a field is
+// deprecated comes first.
 func (f *Field) Docs() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if f.Deprecated != "" {
+		say("**Deprecated:** %s", asSentence(f.Deprecated))
+	}
 	if f.Label != "" {
 		say("**%s.**", f.Label)
 	}
@@ -21,8 +25,11 @@ func (f *Field) Docs() string {
 		say("%s", asSentence(f.Description))
 	}
 	f.sayValues(say)
-	if f.Default != nil {
+	switch {
+	case f.Default != nil:
 		say("Default: `%v`.", f.Default)
+	case f.Infer != nil:
+		say("Without it, it follows from `%s` where that tells.", f.Infer.From)
 	}
 	if f.Hint != "" {
 		say("Example: %s.", code(f.Hint))
@@ -42,6 +49,10 @@ func (f *Field) Docs() string {
 
 func (f *Field) sayValues(say func(string, ...any)) {
 	rules := &f.Validations
+	if f.Items != nil {
+		f.sayItems(say)
+		return
+	}
 	if len(rules.OneOf) > 0 {
 		say("One of %s.", wordList(codes(rules.OneOf), "or"))
 	}
@@ -59,6 +70,23 @@ func (f *Field) sayValues(say func(string, ...any)) {
 	case high != nil:
 		say("At most %s.", characters(*high))
 	}
+}
+
+// sayItems tells of a list. Terraform's documentation shows the fields of objects by themselves, but not what single
+// values must be.
+func (f *Field) sayItems(say func(string, ...any)) {
+	switch low, high := f.Validations.MinItems, f.Validations.MaxItems; {
+	case low != nil && high != nil:
+		say("From %d to %s.", *low, itemCount(*high))
+	case low != nil:
+		say("At least %s.", itemCount(*low))
+	case high != nil:
+		say("At most %s.", itemCount(*high))
+	}
+	if f.Validations.UniqueBy != "" {
+		say("No two have the same `%s`.", f.Validations.UniqueBy)
+	}
+	f.Items.sayValues(func(format string, args ...any) { say("Of each item: "+strings.ToLower(format[:1])+format[1:], args...) })
 }
 
 // describeSets tells each field of the parameter sets it is in.

@@ -52,7 +52,7 @@ func ExampleValidationError() {
 	var invalid *jobschema.ValidationError
 	if errors.As(err, &invalid) {
 		for _, fault := range invalid.Faults {
-			fmt.Printf("%s (%s): %s\n", fault.Field, fault.Rule, fault)
+			fmt.Printf("%s (%s): %s\n", fault.Path, fault.Rule, fault)
 		}
 	}
 	// Output:
@@ -65,5 +65,5 @@ func ExampleLoad() {
 	fmt.Println(err)
 	// Output:
 	// lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself
-	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, multiline, number, secret or string
+	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
 }

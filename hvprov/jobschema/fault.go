@@ -5,15 +5,17 @@ package jobschema
 import (
 	"fmt"
 	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 // Fault is one thing that is wrong with the values given.
 type Fault struct {
-	Field   string // id of the field to blame; empty when the schema has no such field
-	Rule    string // one of the Fault constants
-	Given   string // the value, shortened; empty when there was none, and for a secret
-	Message string // what is wrong, for people; it names the field
-	Remedy  string // what would do
+	Path    Path   `json:"path"`             // to the value to blame; empty when the schema has no such field
+	Rule    string `json:"rule"`             // one of the Fault constants
+	Given   string `json:"given,omitempty"`  // the value, shortened; empty when there was none, and for a secret
+	Message string `json:"message"`          // what is wrong, for people; it names the value
+	Remedy  string `json:"remedy,omitempty"` // what would do
 }
 
 // Values of [Fault.Rule].
@@ -32,6 +34,10 @@ const (
 	FaultApplicability = "applicability"
 	FaultParameterSet  = "parameter_set"
 	FaultIPv4Subnet    = "ipv4_subnet"
+	FaultMinItems      = "min_items"
+	FaultMaxItems      = "max_items"
+	FaultUniqueBy      = "unique_by"
+	FaultNotKnown      = "not_known" // [Unknown], where every value has to be known
 )
 
 // String gives message and remedy in one line.
@@ -61,14 +67,18 @@ func (e *ValidationError) Error() string {
 }
 
 // fault makes a Fault about v, which is shown unless the field is secret.
-func (f *Field) fault(rule string, v any, message, remedy string) *Fault {
-	return &Fault{Field: f.ID, Rule: rule, Given: f.show(v), Message: message, Remedy: remedy}
+func (f target) fault(rule string, v any, message, remedy string) *Fault {
+	return &Fault{Path: f.path(), Rule: rule, Given: f.show(v), Message: message, Remedy: remedy}
 }
 
 // show gives a value as a message may have it: quoted, shortened, and nothing of a secret.
 func (f *Field) show(v any) string {
-	if f.Secret() || v == nil {
+	if f.HoldsSecret() || v == nil {
 		return ""
+	}
+	switch v.(type) {
+	case []any, []string, []map[string]any, map[string]any, job.Fields:
+		return kind(v) // what is within may be a secret under a misspelt name
 	}
 	text := fmt.Sprint(v)
 	if s, ok := v.(string); ok {

@@ -31,7 +31,7 @@ var reserved = func() map[string]string {
 // Load reads a schema. The name is that of its file and is used in errors only. An error is a [*LoadError], which tells
 // every fault at once.
 func Load(name string, data []byte) (*Schema, error) {
-	l := loader{schema: &Schema{index: map[string]int{}}}
+	l := loader{schema: &Schema{file: name}}
 	if len(data) > MaxSize {
 		l.fault(place{}, "it has %d bytes, and more than %d are not read", len(data), MaxSize)
 		return nil, l.err(name)
@@ -46,15 +46,17 @@ func Load(name string, data []byte) (*Schema, error) {
 	return l.schema, nil
 }
 
-// loader builds a schema out of a document, and remembers where its parts stand.
+// loader builds a schema out of a document.
 type loader struct {
 	decoder
 	schema *Schema
-	fields []mapping // the mapping of each of schema.Fields
+	top    *scope
+
+	migrations []migrationParts // of each of schema.Migrations
 }
 
 func (l *loader) root(at place) {
-	m, ok := l.mapping(at, "id", "version", "name", "description", "fields", "parameter_sets")
+	m, ok := l.mapping(at, "id", "version", "name", "description", "fields", "parameter_sets", "migrations")
 	if !ok {
 		return
 	}
@@ -67,16 +69,19 @@ func (l *loader) root(at place) {
 		l.fault(m.at("version"), "a version is 1 or more")
 	}
 	s.Name, s.Description = m.text("name"), m.text("description")
-	for _, item := range m.list("fields") {
-		l.field(item)
-	}
-	for i, field := range l.fields {
-		l.applicability(field, &s.Fields[i])
-		l.observed(field, &s.Fields[i])
+	l.top = l.scope(m, nil)
+	s.Fields, s.index = l.top.fields, l.top.index
+	for i := range s.Fields {
+		l.observed(l.top.read[i], i)
+		l.inference(l.top.read[i], &s.Fields[i])
 	}
 	for _, item := range m.list("parameter_sets") {
 		l.parameterSet(item)
 	}
+	for _, item := range m.list("migrations") {
+		l.migration(item)
+	}
+	l.migrationTargets()
 }
 
 // LoadError says why a schema does not hold together.

@@ -5,37 +5,48 @@ package jobschema
 import (
 	"fmt"
 	"maps"
-	"math"
-	"regexp"
 	"slices"
+	"strings"
 )
 
-// Keys of a field's validations.
-const (
-	keyMinLength          = "min_length"
-	keyMaxLength          = "max_length"
-	keyMinimum            = "minimum"
-	keyMaximum            = "maximum"
-	keyPattern            = "pattern"
-	keyPatternDescription = "pattern_description"
-	keyOneOf              = "one_of"
+// scope is where fields stand side by side: the schema, or an object.
+type scope struct {
+	up     *Field // the object; nil for the schema
+	fields []Field
+	index  map[string]int
+	read   []mapping // of each of fields
+}
+
+// Keys of a field at the root, of one within an object, and of what a list is of. Only a whole root field can be
+// observed, changed or inferred.
+var (
+	itemKeys   = []string{"type", "validations", "fields"}
+	nestedKeys = append([]string{
+		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "deprecated", "items",
+	}, itemKeys...)
+	fieldKeys = append([]string{"infer", "change", "observed"}, nestedKeys...)
 )
 
-// observable are the properties of a virtual machine that hosts report, and the types of the fields that can hold them.
-var observable = func() map[string][]Type {
-	text := []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}
-	whole := []Type{TypeInteger, TypeNumber}
-	return map[string][]Type{
-		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text,
-		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole,
-		"clustered": {TypeBoolean},
+// scope reads the fields of a mapping's key "fields".
+func (l *loader) scope(m mapping, up *Field) *scope {
+	sc := &scope{up: up, index: map[string]int{}}
+	for _, item := range m.list("fields") {
+		l.field(sc, item)
 	}
-}()
+	for i := range sc.fields {
+		l.applicability(sc, i)
+		l.twins(sc, i)
+	}
+	return sc
+}
 
 // field reads one field. One that has faults is kept all the same, so that what names it is no fault as well.
-func (l *loader) field(at place) {
-	m, ok := l.mapping(at, "id", "label", "description", "hint", "type", "required", "default", "validations",
-		"applicability", "change", "observed")
+func (l *loader) field(sc *scope, at place) {
+	keys := fieldKeys
+	if sc.up != nil {
+		keys = nestedKeys
+	}
+	m, ok := l.mapping(at, keys...)
 	if !ok {
 		return
 	}
@@ -43,55 +54,94 @@ func (l *loader) field(at place) {
 	before := len(l.faults)
 	f := Field{
 		ID: m.text("id"), Label: m.text("label"), Description: m.text("description"), Hint: m.text("hint"),
-		Type: Type(m.text("type")), Required: m.boolean("required"), Change: ChangeReplace, Observed: m.text("observed"),
+		Deprecated: m.text("deprecated"), Type: l.typeOf(m), Required: m.boolean("required"),
+		Observed: m.text("observed"), StandsFor: m.text("stands_for"), line: m.node.Line,
 	}
-	if _, known := types[f.Type]; !known && f.Type != "" {
-		l.fault(m.at("type"), "unknown type %q: use %s", f.Type, wordList(typeNames(), "or"))
+	if f.Required && m.has("deprecated") {
+		l.fault(m.at("deprecated"), "a field that nobody is to use any more cannot be required")
 	}
-	if m.has("change") {
-		f.Change = Change(m.text("change"))
-		if changes := []string{string(ChangeInPlace), string(ChangePowerCycle), string(ChangeReplace)}; f.Change != "" &&
-			!slices.Contains(changes, string(f.Change)) {
-			l.fault(m.at("change"), "unknown change %q: use %s", f.Change, wordList(changes, "or"))
-		}
+	if m.has("stands_for") && f.StandsFor != "" && !fieldID.MatchString(f.StandsFor) {
+		l.fault(m.at("stands_for"), "%q is no id of a field", f.StandsFor)
 	}
+	l.change(sc, m, &f)
 	l.validations(m, &f)
+	l.parts(sc, m, &f)
 	if m.has("default") {
 		l.defaultValue(m, &f, len(l.faults) == before)
 	}
-	if l.fieldID(m, f.ID) {
-		l.schema.index[f.ID] = len(l.schema.Fields)
-		l.schema.Fields = append(l.schema.Fields, f)
-		l.fields = append(l.fields, m)
+	if l.fieldID(sc, m, f.ID) {
+		sc.index[f.ID] = len(sc.fields)
+		sc.fields = append(sc.fields, f)
+		sc.read = append(sc.read, m)
+	}
+}
+
+func (l *loader) typeOf(m mapping) Type {
+	t := Type(m.text("type"))
+	if _, known := types[t]; !known && t != "" {
+		l.fault(m.at("type"), "unknown type %q: use %s", t, wordList(typeNames(), "or"))
+	}
+	return t
+}
+
+func (l *loader) change(sc *scope, m mapping, f *Field) {
+	if sc.up != nil {
+		return
+	}
+	if f.Change = ChangeReplace; !m.has("change") {
+		return
+	}
+	f.Change = Change(m.text("change"))
+	if changes := []string{string(ChangeInPlace), string(ChangePowerCycle), string(ChangeReplace)}; f.Change != "" &&
+		!slices.Contains(changes, string(f.Change)) {
+		l.fault(m.at("change"), "unknown change %q: use %s", f.Change, wordList(changes, "or"))
 	}
 }
 
 // fieldID tells whether a field may have an id.
-func (l *loader) fieldID(m mapping, id string) bool {
-	switch i, taken := l.schema.index[id]; {
+func (l *loader) fieldID(sc *scope, m mapping, id string) bool {
+	switch i, taken := sc.index[id]; {
 	case id == "":
 		return false // told already
 	case !fieldID.MatchString(id):
 		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and underscores, with a letter first", id)
 		return false
-	case reserved[id] != "":
+	case sc.up == nil && reserved[id] != "":
 		l.fault(m.at("id"), "the id %q is reserved: %s", id, reserved[id])
 		return true
 	case taken:
-		l.fault(m.at("id"), "the id %q is taken by the field at line %d", id, l.fields[i].node.Line)
+		l.fault(m.at("id"), "the id %q is taken by the field at line %d", id, sc.fields[i].line)
 		return false
 	}
 	return true
 }
 
+// twins keeps the ids that belong to a secret from other fields.
+func (l *loader) twins(sc *scope, i int) {
+	if !sc.fields[i].Secret() {
+		return
+	}
+	for _, suffix := range []string{WriteOnlySuffix, WriteOnlyVersionSuffix} {
+		if j, taken := sc.index[sc.fields[i].ID+suffix]; taken {
+			l.fault(sc.read[j].at("id"), "the id %q is reserved: it belongs to the secret %s", sc.fields[j].ID, sc.fields[i].ID)
+		}
+	}
+}
+
 func (l *loader) defaultValue(m mapping, f *Field, sound bool) {
 	at := m.at("default")
+	if f.Type == TypeList || f.Type == TypeObject {
+		l.fault(at, "a field of type %s has no default", f.Type)
+		return
+	}
 	given := m.scalar("default")
 	switch {
 	case given == nil:
 		return
 	case f.Required:
 		l.fault(m.at("required"), "a field with a default is never missing: leave required out, or the default")
+	case m.has("infer"):
+		l.fault(at, "a field that is inferred has no default")
 	case f.Secret():
 		l.fault(at, "a secret has no default: everyone who reads the schema would know it")
 	case sound:
@@ -109,83 +159,8 @@ func (l *loader) defaultValue(m mapping, f *Field, sound bool) {
 	f.Default = given
 }
 
-func (l *loader) validations(field mapping, f *Field) {
-	if !field.has("validations") {
-		if f.Type == TypeEnum {
-			l.fault(field.place, "an enum needs its values in validations.one_of")
-		}
-		return
-	}
-	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyPattern,
-		keyPatternDescription, keyOneOf)
-	if !ok {
-		return
-	}
-	rule, known := types[f.Type]
-	for _, key := range m.keys {
-		if known && !slices.Contains(rule.allowed, key) {
-			l.fault(m.at(key), "it has no meaning for a field of type %s", f.Type)
-		}
-	}
-	v := &f.Validations
-	v.MinLength, v.MaxLength = l.length(m, keyMinLength), l.length(m, keyMaxLength)
-	if v.MinLength != nil && v.MaxLength != nil && *v.MinLength > *v.MaxLength {
-		l.fault(m.at(keyMinLength), "min_length %d is more than max_length %d", *v.MinLength, *v.MaxLength)
-	}
-	v.Minimum, v.Maximum = l.bound(m, keyMinimum, f.Type), l.bound(m, keyMaximum, f.Type)
-	if v.Minimum != nil && v.Maximum != nil && *v.Minimum > *v.Maximum {
-		l.fault(m.at(keyMinimum), "minimum %s is more than maximum %s", formatNumber(*v.Minimum), formatNumber(*v.Maximum))
-	}
-	l.pattern(m, v)
-	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
-		l.fault(m.place, "an enum needs its values in one_of")
-	}
-}
-
-func (l *loader) length(m mapping, key string) *int {
-	n, ok := m.integer(key)
-	if !ok {
-		return nil
-	}
-	if n < 0 || key == keyMaxLength && n == 0 {
-		l.fault(m.at(key), "%d is no length", n)
-	}
-	return &n
-}
-
-func (l *loader) bound(m mapping, key string, t Type) *float64 {
-	n, ok := m.number(key)
-	if !ok {
-		return nil
-	}
-	// Beyond 2^53 a float64 does not hold every whole number, and comparing would be a matter of luck.
-	if t == TypeInteger && (n != math.Trunc(n) || math.Abs(n) > 1<<53) {
-		l.fault(m.at(key), "the limit of an integer is a whole number from -2^53 to 2^53")
-	}
-	return &n
-}
-
-func (l *loader) pattern(m mapping, v *Validations) {
-	v.Pattern, v.PatternDescription = m.text(keyPattern), m.text(keyPatternDescription)
-	if m.has(keyPatternDescription) && !m.has(keyPattern) {
-		l.fault(m.at(keyPatternDescription), "there is no pattern to describe")
-	}
-	if v.Pattern == "" {
-		return
-	}
-	// By itself first: within the brackets below, "a)(b" would be a pattern.
-	_, err := regexp.Compile(v.Pattern)
-	if err == nil {
-		v.pattern, err = regexp.Compile(`\A(?:` + v.Pattern + `)\z`)
-	}
-	if err != nil {
-		l.fault(m.at(keyPattern), "the pattern does not compile: %v", err)
-	}
-}
-
-// applicability reads when a field has a meaning. The field that decides must be one that always applies, and whose
-// values can be listed.
-func (l *loader) applicability(field mapping, f *Field) {
+func (l *loader) applicability(sc *scope, index int) {
+	field, f := sc.read[index], &sc.fields[index]
 	if !field.has("applicability") {
 		return
 	}
@@ -200,12 +175,12 @@ func (l *loader) applicability(field mapping, f *Field) {
 	for _, id := range m.keys {
 		values, places := m.texts(id)
 		f.Applicability[id] = values
-		i, known := l.schema.index[id]
+		i, known := sc.index[id]
 		if !known {
-			l.fault(m.at(id), "there is no field %q%s", id, l.suggestField(id))
+			l.fault(m.at(id), "there is no field %q%s", id, sc.suggest(id))
 			continue
 		}
-		other := &l.schema.Fields[i]
+		other := &sc.fields[i]
 		var possible []string
 		switch other.Type {
 		case TypeEnum:
@@ -216,7 +191,7 @@ func (l *loader) applicability(field mapping, f *Field) {
 			l.fault(m.at(id), "a field can depend on an enum or a boolean, and %s is of type %s", id, other.Type)
 			continue
 		}
-		if l.fields[i].has("applicability") {
+		if sc.read[i].has("applicability") {
 			l.fault(m.at(id), "a field can depend on one that always applies, and %s does not", id)
 		}
 		for j, v := range values {
@@ -227,7 +202,19 @@ func (l *loader) applicability(field mapping, f *Field) {
 	}
 }
 
-func (l *loader) observed(field mapping, f *Field) {
+// observable are the properties of a virtual machine that hosts report, and the types of the fields that can hold them.
+var observable = func() map[string][]Type {
+	text := []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}
+	whole := []Type{TypeInteger, TypeNumber}
+	return map[string][]Type{
+		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text,
+		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole,
+		"clustered": {TypeBoolean},
+	}
+}()
+
+func (l *loader) observed(field mapping, index int) {
+	f := &l.schema.Fields[index]
 	if f.Observed == "" {
 		return
 	}
@@ -240,32 +227,28 @@ func (l *loader) observed(field mapping, f *Field) {
 	if _, ok := types[f.Type]; ok && !slices.Contains(fits, f.Type) {
 		l.fault(at, "the property %s does not fit a field of type %s", f.Observed, f.Type)
 	}
-	for i := range l.schema.Fields {
-		if other := &l.schema.Fields[i]; other == f {
-			return
-		} else if other.Observed == f.Observed {
+	for i := range index {
+		if other := &l.schema.Fields[i]; other.Observed == f.Observed {
 			l.fault(at, "the property %s is that of field %s already", f.Observed, other.ID)
 		}
 	}
 }
 
-// suggestField is the end of a message about an id that no field has.
-func (l *loader) suggestField(id string) string {
-	var known []string
-	for i := range l.schema.Fields {
-		known = append(known, l.schema.Fields[i].ID)
-	}
-	if near := nearest(id, known); near != "" {
+// suggest is the end of a message about an id that no field has.
+func (sc *scope) suggest(id string) string {
+	if near := nearest(id, slices.Sorted(maps.Keys(sc.index))); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	return ""
 }
 
-func typeNames() []string {
+func typeNames(without ...Type) []string {
 	var names []string
 	for t := range types {
-		names = append(names, string(t))
+		if !slices.Contains(without, t) {
+			names = append(names, string(t))
+		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, strings.Compare)
 	return names
 }

@@ -83,16 +83,18 @@ func (l *loader) fieldList(m mapping, key string) []string {
 	var known []string
 	ids, places := m.texts(key)
 	for i, id := range ids {
-		n, ok := l.schema.index[id]
+		n, ok := l.top.index[id]
 		if !ok {
-			l.fault(places[i], "there is no field %q%s", id, l.suggestField(id))
+			l.fault(places[i], "there is no field %q%s", id, l.top.suggest(id))
 			continue
 		}
 		switch f := &l.schema.Fields[n]; {
 		case f.Required:
 			l.fault(places[i], "field %s is required, and so it cannot decide about a parameter set", id)
-		case l.fields[n].has("default"):
+		case l.top.read[n].has("default"):
 			l.fault(places[i], "field %s has a default, and so it cannot decide about a parameter set", id)
+		case f.Infer != nil:
+			l.fault(places[i], "field %s is inferred, and so it cannot decide about a parameter set", id)
 		}
 		known = append(known, id)
 	}
@@ -139,11 +141,11 @@ func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
 		return
 	}
 	rule.Fields[r.name] = id
-	i, known := l.schema.index[id]
+	i, known := l.top.index[id]
 	switch {
 	case !known:
-		l.fault(m.at(r.name), "there is no field %q%s", id, l.suggestField(id))
-	case !l.fields[i].has("type"): // told already
+		l.fault(m.at(r.name), "there is no field %q%s", id, l.top.suggest(id))
+	case !l.top.read[i].has("type"): // told already
 	case !slices.Contains(r.types, l.schema.Fields[i].Type):
 		l.fault(m.at(r.name), "field %s is of type %s, and must be of type %s", id, l.schema.Fields[i].Type, r.types[0])
 	case !slices.Contains(p.fieldIDs(), id):

@@ -176,7 +176,7 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 		{"a minimum with a fraction", "minimum: 1,", "minimum: 0.5,", `16: fields[2].validations.minimum: |whole number`},
 		{"a minimum as text", "minimum: 1,", "minimum: '1',", `16: fields[2].validations.minimum: |must be a number`},
 		{"a shortest length above the longest", "min_length: 1,", "min_length: 9,", `7: fields[0].validations.min_length: |more than max_length`},
-		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |no length`},
+		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |0 or more`},
 		{"a validation of another type", "min_length: 1,", "minimum: 1,", `7: fields[0].validations.minimum: |no meaning for a field of type string`},
 		{"an enum without validations", "type: secret", "type: enum", `22: fields[4]: |one_of`},
 		{"an enum without values", "{one_of: [linux, windows]}", "{}", `12: fields[1].validations: |one_of`},
@@ -251,7 +251,7 @@ parameter_sets:
 `))
 	want := `lab.yaml:2: version: it must be a whole number
 lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself
-lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, multiline, number, secret or string
+lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
 lab.yaml:8: fields[1].validations.pattern: it has no meaning for a field of type integer
 lab.yaml:11: parameter_sets[0].members[1]: there is no field "b"`
 	if fmt.Sprint(err) != want {

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-func integer(f *Field, v any) (any, *Fault) {
+func integer(f target, v any) (any, *Fault) {
 	n, ok := toInt64(v)
 	if !ok {
 		return nil, f.typeFault(v)
@@ -21,7 +21,7 @@ func integer(f *Field, v any) (any, *Fault) {
 	return n, nil
 }
 
-func number(f *Field, v any) (any, *Fault) {
+func number(f target, v any) (any, *Fault) {
 	n, ok := toFloat64(v)
 	if !ok {
 		return nil, f.typeFault(v)
@@ -98,7 +98,7 @@ func toFloat64(v any) (float64, bool) {
 	return f, !math.IsNaN(f) && math.Abs(f) < 1<<63
 }
 
-func (f *Field) checkRange(n float64, v any) *Fault {
+func (f target) checkRange(n float64, v any) *Fault {
 	low, high := f.Validations.Minimum, f.Validations.Maximum
 	rule := ""
 	switch {
@@ -109,7 +109,7 @@ func (f *Field) checkRange(n float64, v any) *Fault {
 	default:
 		return nil
 	}
-	return f.fault(rule, v, fmt.Sprintf("%s must be %s, and is %s", f.ID, f.rangeText(), formatNumber(n)),
+	return f.fault(rule, v, fmt.Sprintf("%s must be %s, and is %s", f.name(), f.rangeText(), formatNumber(n)),
 		f.example("use a value "+f.rangeText()))
 }
 

@@ -47,15 +47,17 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 		{"the operating system is not known: anything applies", domain(m{"os_family": nil}), []string{"os_family"}, nil},
 		{"a field that does not apply may turn out null", m{"os_family": "linux"}, []string{"guest_domain_joinpw"}, nil},
 		{"a value that is wrong whatever comes", m{"gb_ram": 0}, []string{"vm_name"}, []string{"gb_ram minimum"}},
-		{"an unknown that the schema does not have", nil, []string{"other"}, nil},
+		{"an unknown that the schema does not have", nil, []string{"other"}, []string{"unknown_field"}},
+		{"an image that is not known may tell the operating system", m{"os_family": nil}, []string{"image_name"}, nil},
+		{"an image that tells nothing, and a system that comes later", m{"image_name": "gold"}, []string{"os_family"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			unknown := map[string]bool{}
+			values := with(tt.change)
 			for _, id := range tt.unknown {
-				unknown[id] = true
+				values[id] = jobschema.Unknown
 			}
-			if got := rules(s.ValidatePartial(with(tt.change), unknown)); !reflect.DeepEqual(got, tt.want) {
+			if got := rules(s.ValidatePartial(values)); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

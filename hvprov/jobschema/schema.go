@@ -2,7 +2,11 @@
 
 package jobschema
 
-import "regexp"
+import (
+	"regexp"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
 
 // Schema is a set of fields and the rules between them. It comes from [Load], is not to be changed after that, and is
 // safe for concurrent use.
@@ -13,33 +17,69 @@ type Schema struct {
 	Description   string
 	Fields        []Field // in the order in which people are asked for them
 	ParameterSets []ParameterSet
+	Migrations    []Migration // by the version that each is from, ascending
 
+	file  string         // where it was read, for messages
 	index map[string]int // Fields by id
 }
 
-// Field is one value that a job takes.
+// Field is one value that a job takes. An item of a list is a Field without an id.
 type Field struct {
 	ID          string
 	Label       string // a few words, for forms and messages
 	Description string // sentences
 	Hint        string // an example of a value; empty when there is none
+	Deprecated  string // what to use instead; empty for a field that is not deprecated
 	Type        Type
 	Required    bool // a required field has no default
 	Default     any  // a string, bool, int64 or float64; nil when there is none
 	Validations Validations
+	Items       *Field  // what a list is of; nil for other types
+	Fields      []Field // what an object is of; nil for other types
 
-	// Applicability maps ids of other fields to the values of theirs for which this field has a meaning. The field may
-	// be given only if every one that has a value has one of these. Nil: it always may.
+	// Applicability maps ids of other fields of the same object, or of the schema, to the values of theirs for which this
+	// field has a meaning. The field may be given only if every one that has a value has one of these. Nil: it always may.
 	Applicability map[string][]string
 
-	Change   Change // how a new value reaches a virtual machine that exists; never empty
+	// Infer tells the value where none is given. Nil: nothing does.
+	Infer *Inference
+
+	Change   Change // how a new value reaches a virtual machine that exists; never empty at the root of a schema
 	Observed string // the property of a virtual machine that shows this field's value on the host; empty when none does
 
-	sets []string // sentences about the parameter sets that the field is in, for Docs
+	// StandsFor is the field of another schema, the one that agents know, whose place this one takes; see [Translate].
+	StandsFor string
+
+	sets  []string       // sentences about the parameter sets that the field is in, for Docs
+	index map[string]int // Fields by id
+	line  int            // where it was read
 }
 
 // Secret tells whether the field's values must never be shown.
 func (f *Field) Secret() bool { return f.Type == TypeSecret }
+
+// HoldsSecret tells whether the field is secret, or has a part that is.
+func (f *Field) HoldsSecret() bool {
+	switch {
+	case f.Items != nil:
+		return f.Items.HoldsSecret()
+	case f.Secret():
+		return true
+	}
+	for i := range f.Fields {
+		if f.Fields[i].HoldsSecret() {
+			return true
+		}
+	}
+	return false
+}
+
+// A secret x may be given as x_wo instead, whose value Terraform does not keep, with x_wo_version to tell that it has
+// changed. No field can have such an id.
+const (
+	WriteOnlySuffix        = "_wo"
+	WriteOnlyVersionSuffix = "_wo_version"
+)
 
 // Type is what kind of value a field takes. Validation gives a string for every type, but for those that say otherwise.
 type Type string
@@ -55,6 +95,8 @@ const (
 	TypeIPv4      Type = "ipv4"      // four decimal numbers with dots
 	TypeHostname  Type = "hostname"  // a DNS name as RFC 1123 has it
 	TypeEnum      Type = "enum"      // one of Validations.OneOf
+	TypeList      Type = "list"      // []any, of what Field.Items says
+	TypeObject    Type = "object"    // job.Fields, of what Field.Fields says
 )
 
 // Change is how a new value of a field reaches a virtual machine that exists.
@@ -74,8 +116,34 @@ type Validations struct {
 	Pattern              string   // a regular expression (RE2) that the whole value must match
 	PatternDescription   string   // what Pattern asks for, to follow "use"
 	OneOf                []string // the values of an enum
+	MinItems, MaxItems   *int     // of a list
+	UniqueBy             string   // the field whose value tells the objects of a list apart, whatever the letter case
 
 	pattern *regexp.Regexp
+}
+
+// Inference tells a field's value from that of another: the first rule that fits does.
+type Inference struct {
+	From  string // id of a field of type string
+	Rules []InferenceRule
+}
+
+// InferenceRule gives Value where Pattern, a regular expression (RE2), matches anywhere in the other field's value.
+type InferenceRule struct {
+	Pattern string
+	Value   string
+
+	pattern *regexp.Regexp
+}
+
+// Value gives what follows from the other field's value, and whether anything does.
+func (i *Inference) Value(from string) (value string, ok bool) {
+	for _, r := range i.Rules {
+		if r.pattern.MatchString(from) {
+			return r.Value, true
+		}
+	}
+	return "", false
 }
 
 // ParameterSet is a rule about fields that only make sense together. It has either Members or Variants.
@@ -125,15 +193,46 @@ func (s *Schema) Field(id string) (*Field, bool) {
 	return &s.Fields[i], true
 }
 
-// SecretIDs gives the ids of the fields that are secret, in the schema's order.
+// SecretIDs gives the ids of the fields that are secret or have a secret part, in the schema's order.
 func (s *Schema) SecretIDs() []string {
 	var ids []string
 	for i := range s.Fields {
-		if s.Fields[i].Secret() {
+		if s.Fields[i].HoldsSecret() {
 			ids = append(ids, s.Fields[i].ID)
 		}
 	}
 	return ids
+}
+
+// SecretValues gives the secrets within fields that [Schema.Validate] gave, so that they can be taken out of text.
+func (s *Schema) SecretValues(fields job.Fields) []string {
+	var values []string
+	for _, field := range fields {
+		if f, ok := s.Field(field.ID); ok {
+			values = f.appendSecrets(values, field.Value)
+		}
+	}
+	return values
+}
+
+func (f *Field) appendSecrets(values []string, v any) []string {
+	switch v := v.(type) {
+	case string:
+		if f.Secret() {
+			values = append(values, v)
+		}
+	case []any:
+		for _, item := range v {
+			values = f.Items.appendSecrets(values, item)
+		}
+	case job.Fields:
+		for _, field := range v {
+			if i, ok := f.index[field.ID]; ok {
+				values = f.Fields[i].appendSecrets(values, field.Value)
+			}
+		}
+	}
+	return values
 }
 
 // fieldIDs gives every field that the set is about, each once, in the order of the schema file.

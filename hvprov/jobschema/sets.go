@@ -7,7 +7,7 @@ import (
 )
 
 // parameterSet adds the faults of a set. Each stands at the field to blame: one that is missing, or one too many.
-func (c *checking) parameterSet(p *ParameterSet) {
+func (c *level) parameterSet(p *ParameterSet) {
 	var given []string
 	for _, id := range p.fieldIDs() {
 		if c.failed[id] {
@@ -21,19 +21,18 @@ func (c *checking) parameterSet(p *ParameterSet) {
 		return
 	}
 	missing, extra := c.closest(p, given)
-	f := func(id string) *Field { return &c.schema.Fields[c.schema.index[id]] }
 	switch {
 	case len(extra) > 0:
 		rest := slices.DeleteFunc(slices.Clone(given), func(id string) bool { return slices.Contains(extra, id) })
 		for _, id := range extra {
-			c.add(*f(id).fault(FaultParameterSet, c.values[id], id+" does not go with "+wordList(rest, "and")+" ("+p.Label+")",
+			c.add(id, *c.of(id).fault(FaultParameterSet, c.values[id], id+" does not go with "+wordList(rest, "and")+" ("+p.Label+")",
 				"remove it, or give one of: "+p.choices()))
 		}
 	case len(missing) > 0:
 		for _, id := range missing {
-			c.add(*f(id).fault(FaultParameterSet, nil,
+			c.add(id, *c.of(id).fault(FaultParameterSet, nil,
 				id+" is missing: "+p.Label+" needs it, because "+wordList(given, "and")+" "+isAre(given)+" given",
-				f(id).setIt()+"; or remove "+wordList(given, "and")))
+				c.of(id).setIt()+"; or remove "+wordList(given, "and")))
 		}
 	default:
 		for i := range p.Rules {
@@ -44,12 +43,12 @@ func (c *checking) parameterSet(p *ParameterSet) {
 
 // closest finds the variant that is nearest to what is given, and what it lacks and has too much. A variant that what is
 // not known yet could complete lacks nothing.
-func (c *checking) closest(p *ParameterSet, given []string) (missing, extra []string) {
+func (c *level) closest(p *ParameterSet, given []string) (missing, extra []string) {
 	for i, v := range p.variants() {
 		var lacks, tooMuch []string
 		for _, id := range v.Required {
 			_, ok := c.values[id]
-			other, _ := c.inapplicable(&c.schema.Fields[c.schema.index[id]])
+			other, _ := c.inapplicable(c.of(id).Field)
 			if !ok && !c.unknown[id] && other == "" {
 				lacks = append(lacks, id)
 			}

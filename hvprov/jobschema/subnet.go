@@ -12,7 +12,7 @@ import (
 // check, which is given the values by role.
 type ruleKind struct {
 	roles []role
-	check func(c *checking, r *Rule, values map[string]any)
+	check func(c *level, r *Rule, values map[string]any)
 }
 
 type role struct {
@@ -28,7 +28,7 @@ var ruleKinds = map[RuleKind]ruleKind{
 }
 
 // rule looks at a rule if all of its fields have a value.
-func (c *checking) rule(r *Rule) {
+func (c *level) rule(r *Rule) {
 	values := map[string]any{}
 	for name, id := range r.Fields {
 		v, ok := c.values[id]
@@ -44,13 +44,13 @@ func (c *checking) rule(r *Rule) {
 
 // ipv4Subnet is the check of [RuleIPv4Subnet]. A subnet of 31 bits has neither network nor broadcast address (RFC 3021),
 // and one of 32 bits has no room for a gateway.
-func ipv4Subnet(c *checking, r *Rule, values map[string]any) {
+func ipv4Subnet(c *level, r *Rule, values map[string]any) {
 	address := netip.MustParseAddr(values["address"].(string)) //nolint:forcetypeassert // the fields' types were checked at load
 	gateway := netip.MustParseAddr(values["gateway"].(string)) //nolint:forcetypeassert // as above
 	bits := values["prefix"].(int64)                           //nolint:forcetypeassert // as above
 	blame := func(name, message, remedy string) {
-		f := &c.schema.Fields[c.schema.index[r.Fields[name]]]
-		c.add(*f.fault(FaultIPv4Subnet, values[name], f.ID+" "+message, remedy))
+		f := c.of(r.Fields[name])
+		c.add(f.ID, *f.fault(FaultIPv4Subnet, values[name], f.name()+" "+message, remedy))
 	}
 	if bits < 1 || bits > 31 {
 		blame("prefix", fmt.Sprintf("is %d, and a subnet of that size has no room for a gateway", bits), "use a value from 1 to 31")

@@ -9,11 +9,11 @@ import (
 )
 
 // setIt is the remedy for a field that is required or belongs to others that are given.
-func (f *Field) setIt() string {
+func (f target) setIt() string {
 	if f.Type == TypeEnum {
 		return "set it to " + quotedList(f.Validations.OneOf)
 	}
-	return f.example("set " + f.ID)
+	return f.example("set " + f.name())
 }
 
 // example adds the field's hint to a remedy.

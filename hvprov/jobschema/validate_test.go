@@ -68,7 +68,7 @@ func faultsOf(t *testing.T, err error) []jobschema.Fault {
 func rules(faults []jobschema.Fault) []string {
 	var list []string
 	for _, f := range faults {
-		list = append(list, strings.TrimSpace(f.Field+" "+f.Rule))
+		list = append(list, strings.TrimSpace(f.Path.String()+" "+f.Rule))
 	}
 	return list
 }
@@ -251,7 +251,10 @@ func TestValidateRefuses(t *testing.T) {
 		{"a key without account", ansible(m{"cnf_ansible_ssh_user": nil}), []string{"cnf_ansible_ssh_user parameter_set"}},
 		{"a key of blanks", ansible(m{"cnf_ansible_ssh_key": "  "}), []string{"cnf_ansible_ssh_key pattern"}},
 		{"a private key", ansible(m{"cnf_ansible_ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----\n"}), []string{"cnf_ansible_ssh_key pattern"}},
-		{"a field that has a meaning only beside one that is missing", domain(m{"os_family": nil}), []string{"os_family required"}},
+		{"a field that has a meaning only beside one that is missing", domain(m{"os_family": nil, "image_name": "gold"}), []string{"os_family required"}},
+		{"a field for Windows, and an image that infers Linux", domain(m{"os_family": nil, "image_name": "Debian 12"}), []string{
+			"guest_domain_jointarget applicability", "guest_domain_joinuid applicability", "guest_domain_joinpw applicability",
+		}},
 		{
 			"many things at once, in order",
 			m{"cpu_cores": "x", "vm_name": "", "gb_ram": 0, "guest_v4_ipaddr": "bad", "zzz": 1},
@@ -281,7 +284,7 @@ func TestValidateRefuses(t *testing.T) {
 func TestValidateNothingAsksForWhatIsRequired(t *testing.T) {
 	t.Parallel()
 	_, err := jobInputs(t).Validate(nil)
-	want := []string{"vm_name required", "image_name required", "os_family required", "guest_la_uid required", "guest_la_pw required"}
+	want := []string{"vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"}
 	if got := rules(faultsOf(t, err)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -295,7 +298,7 @@ func TestFaultsSayWhatIsWrongAndWhatWouldDo(t *testing.T) {
 		want   string
 	}{
 		{m{"vm_name": nil}, `vm_name is required: set vm_name, for example web-01`},
-		{m{"os_family": nil}, `os_family is required: set it to "linux" or "windows"`},
+		{m{"os_family": nil, "image_name": "gold"}, `os_family is required: nothing infers it from image_name "gold": set it to "linux" or "windows"`},
 		{m{"vm_name": "web*"}, `vm_name cannot be "web*": use letters, digits, dots, hyphens and underscores, with no dot or hyphen at either end, for example web-01`},
 		{m{"vm_name": "web-01 "}, `vm_name has white space around its value "web-01 ": remove it: "web-01"`},
 		{m{"vm_name": 12}, `vm_name must be a line of text, and 12 is not: give a line of text, for example web-01`},

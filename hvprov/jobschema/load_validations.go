@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import (
+	"math"
+	"regexp"
+	"slices"
+)
+
+// Keys of a field's validations.
+const (
+	keyMinLength          = "min_length"
+	keyMaxLength          = "max_length"
+	keyMinimum            = "minimum"
+	keyMaximum            = "maximum"
+	keyPattern            = "pattern"
+	keyPatternDescription = "pattern_description"
+	keyOneOf              = "one_of"
+	keyMinItems           = "min_items"
+	keyMaxItems           = "max_items"
+	keyUniqueBy           = "unique_by"
+)
+
+func (l *loader) validations(field mapping, f *Field) {
+	if !field.has("validations") {
+		if f.Type == TypeEnum {
+			l.fault(field.place, "an enum needs its values in validations.one_of")
+		}
+		return
+	}
+	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyPattern,
+		keyPatternDescription, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
+	if !ok {
+		return
+	}
+	rule, known := types[f.Type]
+	for _, key := range m.keys {
+		if known && !slices.Contains(rule.allowed, key) {
+			l.fault(m.at(key), "it has no meaning for a field of type %s", f.Type)
+		}
+	}
+	v := &f.Validations
+	v.MinLength, v.MaxLength = l.counts(m, keyMinLength, keyMaxLength)
+	v.MinItems, v.MaxItems = l.counts(m, keyMinItems, keyMaxItems)
+	v.Minimum, v.Maximum = l.bound(m, keyMinimum, f.Type), l.bound(m, keyMaximum, f.Type)
+	if v.Minimum != nil && v.Maximum != nil && *v.Minimum > *v.Maximum {
+		l.fault(m.at(keyMinimum), "minimum %s is more than maximum %s", formatNumber(*v.Minimum), formatNumber(*v.Maximum))
+	}
+	l.pattern(m, v)
+	v.UniqueBy = m.text(keyUniqueBy)
+	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
+		l.fault(m.place, "an enum needs its values in one_of")
+	}
+}
+
+// counts reads the least and the greatest number of something.
+func (l *loader) counts(m mapping, lowKey, highKey string) (low, high *int) {
+	low, high = l.count(m, lowKey, 0), l.count(m, highKey, 1)
+	if low != nil && high != nil && *low > *high {
+		l.fault(m.at(lowKey), "%s %d is more than %s %d", lowKey, *low, highKey, *high)
+	}
+	return low, high
+}
+
+func (l *loader) count(m mapping, key string, least int) *int {
+	n, ok := m.integer(key)
+	if !ok {
+		return nil
+	}
+	if n < least {
+		l.fault(m.at(key), "it must be %d or more, and is %d", least, n)
+	}
+	return &n
+}
+
+func (l *loader) bound(m mapping, key string, t Type) *float64 {
+	n, ok := m.number(key)
+	if !ok {
+		return nil
+	}
+	// Beyond 2^53 a float64 does not hold every whole number, and comparing would be a matter of luck.
+	if t == TypeInteger && (n != math.Trunc(n) || math.Abs(n) > 1<<53) {
+		l.fault(m.at(key), "the limit of an integer is a whole number from -2^53 to 2^53")
+	}
+	return &n
+}
+
+func (l *loader) pattern(m mapping, v *Validations) {
+	v.Pattern, v.PatternDescription = m.text(keyPattern), m.text(keyPatternDescription)
+	if m.has(keyPatternDescription) && !m.has(keyPattern) {
+		l.fault(m.at(keyPatternDescription), "there is no pattern to describe")
+	}
+	// By itself first: within the brackets below, "a)(b" would be a pattern.
+	if v.Pattern == "" || l.compile(m.at(keyPattern), v.Pattern) == nil {
+		return
+	}
+	v.pattern = l.compile(m.at(keyPattern), `\A(?:`+v.Pattern+`)\z`)
+}
+
+// compile gives a regular expression; nil, and a fault, when it is none.
+func (l *loader) compile(at place, pattern string) *regexp.Regexp {
+	if pattern == "" {
+		return nil // told already
+	}
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		l.fault(at, "the pattern does not compile: %v", err)
+		return nil
+	}
+	return compiled
+}

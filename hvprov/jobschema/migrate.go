@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Migrate takes the values that a state of an earlier version holds, by field id, to this version. Values are as
+// encoding/json reads them, with numbers as json.Number or float64. What the schema does not speak of stays as it is;
+// a value keeps its old type where the version that it came from had that. values itself is not changed.
+//
+// A value that cannot be converted is a [*MigrationError].
+func (s *Schema) Migrate(from int, values map[string]any) (map[string]any, error) {
+	if from > s.Version {
+		return nil, &MigrationError{From: from, To: s.Version, Reason: "it is of a later version: use the schema that made it"}
+	}
+	moved := cloneObject(values)
+	for i := range s.Migrations {
+		if s.Migrations[i].From < from {
+			continue
+		}
+		if err := s.migrate(i, moved); err != nil {
+			return nil, err
+		}
+	}
+	return moved, nil
+}
+
+// MigrationError says why a state could not be taken to another version of its schema.
+type MigrationError struct {
+	Field    string // path of the field; empty when it is none's
+	From, To int    // versions
+	Reason   string
+}
+
+// Error implements error.
+func (e *MigrationError) Error() string {
+	at := ""
+	if e.Field != "" {
+		at = "field " + e.Field + ": "
+	}
+	return fmt.Sprintf("values of schema version %d cannot be taken to version %d: %s%s", e.From, e.To, at, e.Reason)
+}
+
+func (s *Schema) migrate(index int, values map[string]any) error {
+	m := &s.Migrations[index]
+	fail := func(path, reason string) error {
+		return &MigrationError{Field: path, From: m.From, To: m.From + 1, Reason: reason}
+	}
+	for _, path := range m.Dropped {
+		_ = walk(values, path, func(object map[string]any, id string) error {
+			for _, key := range twins(id) {
+				delete(object, key)
+			}
+			return nil
+		})
+	}
+	for _, r := range innerFirst(m.Renamed) {
+		rename(values, r)
+	}
+	for _, split := range m.Split {
+		err := walk(values, split.From, func(object map[string]any, id string) error {
+			if object[id] == nil {
+				return nil
+			}
+			parts, ok := split.of(object[id])
+			if !ok {
+				return fail(split.From, "its value does not have the form "+split.Pattern)
+			}
+			delete(object, id)
+			maps.Copy(object, parts)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, r := range m.Retyped {
+		f := s.finalField(index, r.Field)
+		err := walk(values, r.Field, func(object map[string]any, id string) error {
+			before, given := object[id]
+			if !given {
+				return nil
+			}
+			v, ok := r.convert(before, f)
+			if !ok {
+				noun := "what it is now"
+				if f != nil {
+					noun = nouns[f.Type]
+				}
+				return fail(r.Field, "its value cannot be made "+noun+": change it with the earlier version first")
+			}
+			object[id] = v
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finalField gives the field that a value is converted for; nil when a later migration goes on from it.
+func (s *Schema) finalField(index int, path string) *Field {
+	if goesOn(s.Migrations[index+1:], path) {
+		return nil
+	}
+	f, _ := s.fieldAt(path)
+	return f
+}
+
+// rename moves values, all at once for the renamings of one object, so that two fields can change places.
+func rename(values map[string]any, group []Renaming) {
+	_ = walk(values, group[0].From, func(object map[string]any, _ string) error {
+		moved := map[string]any{}
+		for _, r := range group {
+			_, id := parentOf(r.From)
+			for i, key := range twins(id) {
+				if v, ok := object[key]; ok {
+					moved[twins(r.To)[i]] = v
+					delete(object, key)
+				}
+			}
+		}
+		maps.Copy(object, moved)
+		return nil
+	})
+}
+
+// innerFirst gives renamings by the object that they are about, innermost first: paths name what is around a field as it
+// was called before.
+func innerFirst(list []Renaming) [][]Renaming {
+	groups := map[string][]Renaming{}
+	for _, r := range list {
+		parent, _ := parentOf(r.From)
+		groups[parent] = append(groups[parent], r)
+	}
+	var ordered [][]Renaming
+	for _, parent := range slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return len(b) - len(a) }) {
+		ordered = append(ordered, groups[parent])
+	}
+	return ordered
+}
+
+// twins are the keys that belong to a field.
+func twins(id string) []string {
+	return []string{id, id + WriteOnlySuffix, id + WriteOnlyVersionSuffix}
+}
+
+// walk calls do for each object that holds the field of a path, whether or not the field has a value.
+func walk(values map[string]any, path string, do func(object map[string]any, id string) error) error {
+	id, rest, more := strings.Cut(path, ".")
+	if !more {
+		return do(values, id)
+	}
+	switch v := values[id].(type) {
+	case map[string]any:
+		return walk(v, rest, do)
+	case []any:
+		for _, item := range v {
+			if object, ok := item.(map[string]any); ok {
+				if err := walk(object, rest, do); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Splitting) of(v any) (map[string]any, bool) {
+	text, ok := v.(string)
+	if !ok {
+		return nil, false
+	}
+	found := s.pattern.FindStringSubmatch(text)
+	if found == nil {
+		return nil, false
+	}
+	parts := map[string]any{}
+	for i, name := range s.pattern.SubexpNames() {
+		if name != "" && found[i] != "" {
+			parts[name] = found[i]
+		}
+	}
+	return parts, true
+}
+
+// convert gives a value for a field; nil for one that is converted once more later. ok is false when that is not exact.
+func (r *Retyping) convert(v any, f *Field) (converted any, ok bool) {
+	if v == nil {
+		return nil, true
+	}
+	if r.Values != nil {
+		if v, ok = r.Values[plainText(v)]; !ok {
+			return nil, false
+		}
+	}
+	if f == nil {
+		return v, true
+	}
+	return convert(v, f)
+}
+
+func convert(v any, f *Field) (any, bool) {
+	switch f.Type {
+	case TypeObject:
+		return v, true
+	case TypeList:
+		items, isList := v.([]any)
+		if !isList {
+			items = []any{v}
+		}
+		converted := make([]any, len(items))
+		for i, item := range items {
+			var ok bool
+			if converted[i], ok = convert(item, f.Items); !ok {
+				return nil, false
+			}
+		}
+		return converted, true
+	}
+	switch v.(type) {
+	case map[string]any, []any:
+		return nil, false
+	case nil:
+		return nil, true
+	}
+	switch f.Type {
+	case TypeInteger:
+		n, ok := toInt64(v)
+		return json.Number(strconv.FormatInt(n, 10)), ok
+	case TypeNumber:
+		n, ok := toFloat64(v)
+		return json.Number(formatNumber(n)), ok
+	case TypeBoolean:
+		b, fault := boolean(target{Field: f}, v)
+		return b, fault == nil
+	}
+	return plainText(v), true
+}
+
+// plainText writes a JSON scalar as people do.
+func plainText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return formatNumber(v)
+	}
+	return fmt.Sprint(v)
+}
+
+func cloneObject(values map[string]any) map[string]any {
+	copied := make(map[string]any, len(values))
+	for key, v := range values {
+		copied[key] = cloneValue(v)
+	}
+	return copied
+}
+
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return cloneObject(v)
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = cloneValue(item)
+		}
+		return items
+	}
+	return v
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Migration is the way of the values that a state holds from one version of a schema to the next. Ids may be paths into
+// objects and lists of objects, such as "data_disks.size". Its parts are done in this order.
+type Migration struct {
+	From    int // the version before; after it comes From+1
+	Dropped []string
+	Renamed []Renaming
+	Split   []Splitting
+	Retyped []Retyping
+}
+
+// Renaming gives the value of a field to another. A secret's write-only twins go with it.
+type Renaming struct {
+	From string // path before
+	To   string // id after, in the same object
+}
+
+// Splitting gives parts of a text to other fields: each named group of Pattern to the field of its name.
+type Splitting struct {
+	From    string // path before
+	Pattern string // a regular expression (RE2) that the whole text must match
+
+	pattern *regexp.Regexp
+}
+
+// Retyping converts a field's value, where that is exact.
+type Retyping struct {
+	Field  string            // path after
+	From   Type              // the type that it had
+	Values map[string]string // the new value, by the old one as text; nil: each value stays what it is
+}
+
+// parentOf cuts a path into the path of what holds the field, empty for the schema itself, and the field's id.
+func parentOf(path string) (parent, id string) {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return "", path
+}
+
+// sibling gives the path of another field beside one.
+func sibling(path, id string) string {
+	if parent, _ := parentOf(path); parent != "" {
+		return parent + "." + id
+	}
+	return id
+}
+
+// after gives the path that a renaming leads to.
+func (r Renaming) after() string { return sibling(r.From, r.To) }
+
+// fieldAt gives the field of a path. The items of a list of objects are passed through.
+func (s *Schema) fieldAt(path string) (*Field, bool) {
+	fields, index := s.Fields, s.index
+	for {
+		id, rest, more := strings.Cut(path, ".")
+		i, ok := index[id]
+		if !ok {
+			return nil, false
+		}
+		f := &fields[i]
+		if !more {
+			return f, true
+		}
+		owner := f
+		if f.Items != nil {
+			owner = f.Items
+		}
+		fields, index, path = owner.Fields, owner.index, rest
+	}
+}
+
+// eachField calls do with the path of each field, those within others included.
+func (s *Schema) eachField(do func(path string, f *Field)) {
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		do(f.ID, f)
+		owner := f
+		if f.Items != nil {
+			owner = f.Items
+		}
+		for j := range owner.Fields {
+			do(f.ID+"."+owner.Fields[j].ID, &owner.Fields[j])
+		}
+	}
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import "strconv"
+
+// Path is the way to a value: from a field of the schema down into lists and objects.
+type Path []Step
+
+// Step is one step of a [Path]: into a field, or where it has no Field, to the item of a list.
+type Step struct {
+	Field string
+	Index int // of an item, from 0
+}
+
+// String gives the path as people write it, for example "data_disks[1].size_gb".
+func (p Path) String() string {
+	var b []byte
+	for _, step := range p {
+		switch {
+		case step.Field == "":
+			b = append(b, '[')
+			b = strconv.AppendInt(b, int64(step.Index), 10)
+			b = append(b, ']')
+		case len(b) > 0:
+			b = append(b, '.')
+			fallthrough
+		default:
+			b = append(b, step.Field...)
+		}
+	}
+	return string(b)
+}
+
+// MarshalText implements [encoding.TextMarshaler] with what String gives.
+func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// Root gives the id of the schema's field that the path begins with; empty when it is empty.
+func (p Path) Root() string {
+	if len(p) == 0 {
+		return ""
+	}
+	return p[0].Field
+}
+
+// target is a field in the place that a value has: at the root, below an object, or as an item of a list.
+type target struct {
+	*Field
+	up *target
+	at int // the index of an item, whose up is the list
+}
+
+func (t target) path() Path {
+	var p Path
+	if t.up != nil {
+		p = t.up.path()
+	}
+	switch {
+	case t.up != nil && t.up.Type == TypeList:
+		return append(p, Step{Index: t.at})
+	case t.ID == "": // an item by itself
+		return p
+	}
+	return append(p, Step{Field: t.ID})
+}
+
+// name is how messages call the value.
+func (t target) name() string {
+	if t.up == nil {
+		return t.ID
+	}
+	return t.path().String()
+}
+
+// below gives a field within an object.
+func (t *target) below(f *Field) target { return target{Field: f, up: t} }

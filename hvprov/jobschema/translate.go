@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// Translation takes fields of one schema to another, so that hosts, whose agents know one schema, can be asked for what
+// people write in the words of another.
+type Translation struct {
+	from, to *Schema
+}
+
+// Translate finds how fields of a schema stand for those of another: each for the one that its StandsFor names, or for
+// the one of its own id. A field that stands for none keeps its id.
+//
+// The error is a [*LoadError], about from: a field that the other schema requires and none stands for, one that two stand
+// for, types that do not fit, a secret that would be none, a change that the other schema does not allow.
+func Translate(from, to *Schema) (*Translation, error) {
+	t := &Translation{from: from, to: to}
+	if from.ID == to.ID {
+		if from.Version != to.Version {
+			return nil, &VersionMismatchError{Expected: to.Ref(), Given: from.Ref()}
+		}
+		return t, nil
+	}
+	var d decoder
+	stood := t.pairs(&d, "", from.Fields, to.Fields, to.index)
+	for i := range to.Fields {
+		f := &to.Fields[i]
+		switch by := stood[f.ID]; {
+		case !f.Required || f.Infer != nil && by == nil:
+		case by == nil:
+			d.fault(place{}, "no field stands for %s, which hosts need: give one stands_for: %s", f.ID, f.ID)
+		case !by.Required && by.Default == nil:
+			d.faults = append(d.faults, LoadFault{Line: by.line, Path: by.ID, Reason: "it stands for " + f.ID + ", which hosts need: make it required, or give it a default"})
+		}
+	}
+	if err := d.err(from.file); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// pairs checks the fields of one level, and gives those that stand for another, by its id.
+func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index map[string]int) map[string]*Field {
+	stood := map[string]*Field{}
+	for i := range fields {
+		f := &fields[i]
+		id := f.counterpart(index)
+		fault := func(reason string) {
+			d.faults = append(d.faults, LoadFault{Line: f.line, Path: at + f.ID, Reason: reason})
+		}
+		j, known := index[id]
+		switch {
+		case id == "" && at == "":
+			continue
+		case id == "":
+			fault("it stands for nothing, and within what stands for something hosts have no place for it")
+			continue
+		case !known:
+			fault("it stands for " + id + ", and " + t.to.Ref().String() + " has no such field")
+			continue
+		case stood[id] != nil:
+			fault("it stands for " + id + ", as " + stood[id].ID + " does")
+			continue
+		}
+		stood[id] = f
+		other := &others[j]
+		if !fits(f, other) {
+			fault("it is of type " + typeText(f) + ", and " + id + ", which it stands for, is of type " + typeText(other))
+			continue
+		}
+		if order := []Change{ChangeInPlace, ChangePowerCycle, ChangeReplace}; slices.Index(order, f.Change) < slices.Index(order, other.Change) {
+			fault("its change is " + string(f.Change) + ", and " + id + ", which it stands for, changes by " + string(other.Change))
+		}
+		if inner, outer := f.parts(), other.parts(); inner.Fields != nil {
+			below := t.pairs(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
+			for k := range outer.Fields {
+				if need := &outer.Fields[k]; need.Required && (below[need.ID] == nil || !below[need.ID].Required && below[need.ID].Default == nil) {
+					fault("none of its fields that always has a value stands for " + id + "." + need.ID + ", which hosts need")
+				}
+			}
+		}
+	}
+	return stood
+}
+
+// parts gives what has the fields of an object or of a list's objects.
+func (f *Field) parts() *Field {
+	if f.Items != nil {
+		return f.Items
+	}
+	return f
+}
+
+// counterpart gives the id of the field that f stands for; empty when it stands for none.
+func (f *Field) counterpart(index map[string]int) string {
+	if f.StandsFor != "" {
+		return f.StandsFor
+	}
+	if _, ok := index[f.ID]; ok {
+		return f.ID
+	}
+	return ""
+}
+
+// fits tells whether each value of a field has the type of the other's. Whether it keeps the other's rules is seen when
+// there is one.
+func fits(f, other *Field) bool {
+	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeHostname}
+	switch other.Type {
+	case f.Type:
+		return other.Type != TypeList || fits(f.Items, other.Items)
+	case TypeString, TypeEnum, TypeHostname, TypeIPv4:
+		return slices.Contains(text, f.Type)
+	case TypeMultiline:
+		return slices.Contains(text, f.Type)
+	case TypeNumber:
+		return f.Type == TypeInteger
+	}
+	return false
+}
+
+func typeText(f *Field) string {
+	if f.Type == TypeList {
+		return "list of " + string(f.Items.Type)
+	}
+	return string(f.Type)
+}
+
+// Fields translates fields that the first schema's Validate gave. They are held to the second schema as well, since
+// that is what hosts rely on; its faults, a [*ValidationError], are told of the first one's fields.
+func (t *Translation) Fields(fields job.Fields) (job.Fields, error) {
+	if t.from.ID == t.to.ID {
+		return fields, nil
+	}
+	given, extra := t.split(fields)
+	known, err := t.to.Validate(given)
+	if err != nil {
+		var invalid *ValidationError
+		if errors.As(err, &invalid) {
+			err = &ValidationError{Faults: t.blame(invalid.Faults)}
+		}
+		return nil, err
+	}
+	return append(known, extra...), nil
+}
+
+// Partial translates fields of which some may be missing, as they are for a dry run.
+func (t *Translation) Partial(fields job.Fields) job.Fields {
+	if t.from.ID == t.to.ID {
+		return fields
+	}
+	given, translated := t.split(fields)
+	known := make(job.Fields, 0, len(fields))
+	for i := range t.to.Fields {
+		f := &t.to.Fields[i]
+		if v, ok := given[f.ID]; ok {
+			known = append(known, job.Field{ID: f.ID, Value: v})
+		} else if f.Infer != nil {
+			if from, ok := given[f.Infer.From].(string); ok {
+				if v, ok := f.Infer.Value(from); ok {
+					known = append(known, job.Field{ID: f.ID, Value: v})
+				}
+			}
+		}
+	}
+	return append(known, translated...)
+}
+
+// split gives the fields that stand for others, by those, and the rest.
+func (t *Translation) split(fields job.Fields) (given map[string]any, extra job.Fields) {
+	given = map[string]any{}
+	for _, field := range fields {
+		f, ok := t.from.Field(field.ID)
+		if !ok {
+			continue
+		}
+		id := f.counterpart(t.to.index)
+		if id == "" {
+			extra = append(extra, field)
+			continue
+		}
+		other, _ := t.to.Field(id)
+		given[id] = translateValue(field.Value, f, other)
+	}
+	return given, extra
+}
+
+func translateValue(v any, f, other *Field) any {
+	switch v := v.(type) {
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = translateValue(item, f.Items, other.Items)
+		}
+		return items
+	case job.Fields:
+		object := make(job.Fields, 0, len(v))
+		for _, field := range v {
+			part := &f.Fields[f.index[field.ID]]
+			id := part.counterpart(other.index)
+			object = append(object, job.Field{ID: id, Value: translateValue(field.Value, part, &other.Fields[other.index[id]])})
+		}
+		return object
+	}
+	return v
+}
+
+// blame tells faults of the second schema of the first one's fields.
+func (t *Translation) blame(faults []Fault) []Fault {
+	for i := range faults {
+		if root := faults[i].Path.Root(); root != "" {
+			path := slices.Clone(faults[i].Path)
+			path[0].Field = t.Origin(root)
+			faults[i].Path = path
+			if rest, ok := strings.CutPrefix(faults[i].Message, root); ok {
+				faults[i].Message = path[0].Field + rest
+			}
+		}
+	}
+	return faults
+}
+
+// Target gives the id that a field of the first schema has in the second.
+func (t *Translation) Target(id string) string {
+	if f, ok := t.from.Field(id); ok {
+		if other := f.counterpart(t.to.index); other != "" {
+			return other
+		}
+	}
+	return id
+}
+
+// Origin gives the id that a field of the second schema has in the first; its own where none stands for it.
+func (t *Translation) Origin(id string) string {
+	for i := range t.from.Fields {
+		if t.from.Fields[i].counterpart(t.to.index) == id {
+			return t.from.Fields[i].ID
+		}
+	}
+	return id
+}
+
+// Back gives values that are known by the second schema's ids by those of the first. What the first has no field for is
+// left out.
+func (t *Translation) Back(values map[string]any) map[string]any {
+	back := make(map[string]any, len(values))
+	for i := range t.from.Fields {
+		f := &t.from.Fields[i]
+		id := f.counterpart(t.to.index)
+		if id == "" {
+			id = f.ID
+		}
+		v, ok := values[id]
+		if !ok {
+			continue
+		}
+		if other, known := t.to.Field(id); known {
+			v = untranslateValue(v, f, other)
+		}
+		back[f.ID] = v
+	}
+	return back
+}
+
+func untranslateValue(v any, f, other *Field) any {
+	switch v := v.(type) {
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = untranslateValue(item, f.Items, other.Items)
+		}
+		return items
+	case map[string]any:
+		object := map[string]any{}
+		for i := range f.Fields {
+			part := &f.Fields[i]
+			if id := part.counterpart(other.index); id != "" && v[id] != nil {
+				object[part.ID] = untranslateValue(v[id], part, &other.Fields[other.index[id]])
+			}
+		}
+		return object
+	}
+	return v
+}
