@@ -5,6 +5,7 @@ package hvprov
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -37,6 +38,12 @@ type Job struct {
 	result *job.Result
 	err    error
 }
+
+// String names the job, and shows nothing of what was submitted.
+func (j *Job) String() string { return "job " + j.id + " on host " + j.host.name }
+
+// Format implements [fmt.Formatter] with what String gives, whatever the verb.
+func (j *Job) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, j.String()) }
 
 // ID is the job's GUID.
 func (j *Job) ID() string { return j.id }
@@ -134,8 +141,8 @@ func (j *Job) onHost() (*job.Result, error) {
 
 func (j *Job) submit() (*hostagent.Run, error) {
 	run, err := j.host.agent.Submit(j.cancelled, hostagent.Submission{
-		Job: j.id, Definition: j.def, VMID: j.sub.VMID, Changed: j.sub.Changed,
-		Secrets: j.service.schema.SecretIDs(), AllowPowerCycle: j.sub.AllowPowerCycle,
+		Job: j.id, Definition: j.def, VMID: j.sub.VMID, Changed: j.service.targets(j.sub.Changed),
+		Secrets: j.service.targets(j.service.schema.SecretIDs()), AllowPowerCycle: j.sub.AllowPowerCycle,
 	})
 	if err == nil {
 		return run, nil
@@ -145,6 +152,7 @@ func (j *Job) submit() (*hostagent.Run, error) {
 	case errors.As(err, &refused):
 		f := j.failure(ErrJobFailed, nil, nil)
 		f.Failure = refused.Failure
+		f.Failure.Field = j.service.agents.Origin(f.Failure.Field)
 		return nil, f
 	case errors.Is(err, context.Canceled) && j.cancelled.Err() != nil:
 		return nil, j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
@@ -163,7 +171,7 @@ func (j *Job) tellHost() {
 
 // take passes an event on.
 func (j *Job) take(e job.Event) {
-	e = j.redact(e)
+	e = j.translate(j.redact(e))
 	j.mu.Lock()
 	if e.VMID != "" {
 		j.vmID = e.VMID
@@ -195,6 +203,23 @@ func (j *Job) redact(e job.Event) job.Event {
 	return e
 }
 
+// translate tells a result in the words of the submission's schema. The event has a result of its own.
+func (j *Job) translate(e job.Event) job.Event {
+	if e.Result == nil {
+		return e
+	}
+	t := j.service.agents
+	if e.Result.Error != nil {
+		e.Result.Error.Field = t.Origin(e.Result.Error.Field)
+	}
+	if e.Result.VM != nil {
+		vm := *e.Result.VM
+		vm.Recorded = t.Back(vm.Recorded)
+		e.Result.VM = &vm
+	}
+	return e
+}
+
 func (j *Job) redactAll(lines []string) []string {
 	clean := make([]string, len(lines))
 	for i, line := range lines {
@@ -205,7 +230,7 @@ func (j *Job) redactAll(lines []string) []string {
 
 // settle turns the result of a job into what Wait returns.
 func (j *Job) settle(e job.Event) (*job.Result, error) {
-	r := j.redact(e).Result
+	r := j.translate(j.redact(e)).Result
 	switch {
 	case r == nil:
 		return nil, j.failure(ErrJobUnknown, nil, errors.New("its result is empty"))

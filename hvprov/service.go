@@ -34,8 +34,10 @@ type Host struct {
 
 // Options say what a [Service] works with. The zero value serves the embedded schema and no host.
 type Options struct {
-	Schema *jobschema.Schema // nil: the embedded schema
-	Hosts  map[string]Host   // by the name that submissions use; names are compared without letter case
+	// Schema is what submissions are held to. One of another id than the embedded schema's has to translate to that, as
+	// jobschema.Translate has it, since that is the one that agents know. Nil: the embedded schema.
+	Schema *jobschema.Schema
+	Hosts  map[string]Host // by the name that submissions use; names are compared without letter case
 
 	// JobLogDir is the folder for one log file per job, named for the job's id. It is made where it is missing.
 	// Empty: no files.
@@ -55,8 +57,9 @@ type Options struct {
 // Service provisions virtual machines. Its methods may be called from many goroutines.
 type Service struct {
 	opts   Options
-	schema *jobschema.Schema
-	hosts  map[string]*host // by lower-case name
+	schema *jobschema.Schema      // of submissions
+	agents *jobschema.Translation // from schema to the one that agents know
+	hosts  map[string]*host       // by lower-case name
 
 	mu     sync.Mutex
 	closed bool
@@ -75,12 +78,16 @@ type host struct {
 
 // New gives a service. It makes no connection: that is done when a host is first asked for something.
 func New(opts Options) (*Service, error) {
+	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		return nil, err
+	}
 	if opts.Schema == nil {
-		schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
-		if err != nil {
-			return nil, err
-		}
-		opts.Schema = schema
+		opts.Schema = known
+	}
+	translation, err := jobschema.Translate(opts.Schema, known)
+	if err != nil {
+		return nil, err
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -94,7 +101,10 @@ func New(opts Options) (*Service, error) {
 	if opts.Client == "" {
 		opts.Client = "hvprov"
 	}
-	s := &Service{opts: opts, schema: opts.Schema, hosts: map[string]*host{}, jobs: map[string]*Job{}}
+	s := &Service{
+		opts: opts, schema: opts.Schema, agents: translation,
+		hosts: map[string]*host{}, jobs: map[string]*Job{},
+	}
 	for name, h := range opts.Hosts {
 		key := strings.ToLower(name)
 		if _, taken := s.hosts[key]; taken {
@@ -124,6 +134,9 @@ func (s *Service) newHost(name string, conf Host, client *winrm.Client) *host {
 			result, err := h.agent.Inventory(ctx)
 			if err != nil {
 				return nil, hostError(name, err)
+			}
+			for i := range result.VMs {
+				result.VMs[i].Recorded = s.agents.Back(result.VMs[i].Recorded)
 			}
 			return &inventory.Snapshot{Host: result.Host.Name, VMs: result.VMs}, nil
 		},
@@ -170,7 +183,11 @@ func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) (
 	if err != nil {
 		return nil, err
 	}
-	findings, err := h.agent.Check(ctx, s.definition(sub.Operation, s.inOrder(sub.Values)), unknown, sub.VMID)
+	fields := s.agents.Partial(s.schema.Partial(sub.Values))
+	findings, err := h.agent.Check(ctx, s.definition(sub.Operation, fields), s.targets(unknown), sub.VMID)
+	for i := range findings {
+		findings[i].Field = s.agents.Origin(findings[i].Field)
+	}
 	return findings, hostError(h.name, err)
 }
 
@@ -261,20 +278,10 @@ func (s *Service) host(name string) (*host, error) {
 	return nil, &HostUnknownError{Host: name, Known: s.Hosts()}
 }
 
-// inOrder gives values as fields in the schema's order, without those that the schema does not know.
-func (s *Service) inOrder(values map[string]any) job.Fields {
-	fields := make(job.Fields, 0, len(values))
-	for _, f := range s.schema.Fields {
-		if v, ok := values[f.ID]; ok && v != nil {
-			fields = append(fields, job.Field{ID: f.ID, Value: v})
-		}
-	}
-	return fields
-}
-
+// definition gives what an agent is asked for, with fields as agents know them.
 func (s *Service) definition(op job.Operation, fields job.Fields) job.Definition {
 	return job.Definition{
-		Schema:    job.SchemaRef{ID: s.schema.ID, Version: s.schema.Version},
+		Schema:    s.agents.Ref(),
 		Operation: op,
 		Fields:    fields,
 	}

@@ -17,6 +17,10 @@ type Submission struct {
 	Operation job.Operation
 	Values    map[string]any // by field of the schema; a delete needs none
 
+	// Schema is the schema, and its version, that Values were made for. Another one than the service's is refused. The
+	// zero value is whatever the service has.
+	Schema job.SchemaRef
+
 	VMID            string   // update, delete: the GUID of the virtual machine
 	Changed         []string // update: the fields to touch, all others are left as they are
 	AllowPowerCycle bool     // update: the machine may be stopped and started where a change needs it
@@ -28,8 +32,8 @@ type Submission struct {
 	OnEvent func(job.Event)
 }
 
-// Submit checks a submission against the schema and starts its job. What the schema refuses is a
-// *jobschema.ValidationError; a host that is not configured is [ErrHostUnknown]. Everything that only the host can tell
+// Submit checks a submission against the schema and starts its job. One that was made for another schema or version is a
+// *jobschema.VersionMismatchError; what the schema refuses is a *jobschema.ValidationError; a host that is not configured is [ErrHostUnknown]. Everything that only the host can tell
 // comes from [Job.Wait].
 //
 // The job does not end with ctx, which is for the submission alone: it is [Job.Wait]'s context that cancels it.
@@ -40,12 +44,9 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 	if !sub.Operation.Valid() {
 		return nil, fmt.Errorf("operation %q is not one of provision, update and delete", sub.Operation)
 	}
-	fields := s.inOrder(sub.Values)
-	if sub.Operation != job.OperationDelete {
-		var err error
-		if fields, err = s.schema.Validate(sub.Values); err != nil {
-			return nil, err
-		}
+	fields, secrets, err := s.fields(sub)
+	if err != nil {
+		return nil, err
 	}
 	if (sub.Operation == job.OperationProvision) != (sub.VMID == "") {
 		return nil, fmt.Errorf("operation %s with virtual machine %q: an update and a delete name one, a provision does not",
@@ -64,7 +65,7 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 		service:  s,
 		sub:      sub,
 		def:      s.definition(sub.Operation, fields),
-		redactor: redact.New(secretValues(fields, s.schema.SecretIDs())...),
+		redactor: redact.New(secrets...),
 		done:     make(chan struct{}),
 	}
 	j.cancelled, j.cancel = context.WithCancel(context.Background())
@@ -81,14 +82,31 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 	return j, nil
 }
 
-func secretValues(fields job.Fields, ids []string) []string {
-	var values []string
-	for _, id := range ids {
-		if v, ok := fields.Get(id); ok {
-			values = append(values, fmt.Sprint(v))
+// fields gives a submission's values as agents know them, and the secrets among them.
+func (s *Service) fields(sub Submission) (fields job.Fields, secrets []string, err error) {
+	if sub.Schema != (job.SchemaRef{}) {
+		if err := s.schema.CheckVersion(sub.Schema.ID, sub.Schema.Version); err != nil {
+			return nil, nil, err
 		}
 	}
-	return values
+	if sub.Operation == job.OperationDelete {
+		return nil, nil, nil // the virtual machine's GUID says it all
+	}
+	given, err := s.schema.Validate(sub.Values)
+	if err != nil {
+		return nil, nil, err
+	}
+	fields, err = s.agents.Fields(given)
+	return fields, s.schema.SecretValues(given), err
+}
+
+// targets gives ids of fields as agents know them.
+func (s *Service) targets(ids []string) []string {
+	targets := make([]string, len(ids))
+	for i, id := range ids {
+		targets[i] = s.agents.Target(id)
+	}
+	return targets
 }
 
 // newJobID gives a random GUID (RFC 9562, version 4).

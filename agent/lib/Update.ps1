@@ -83,8 +83,8 @@ function Get-UpdatePlan {
 function Assert-ChangeableField {
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
-    if ($Name -match '^(guest|cnf)_') { return }
-    if (@('vm_name', 'gb_ram', 'cpu_cores', 'notes', 'switch_name', 'vlan_id', 'vm_clustered', 'power_state') -cnotcontains $Name) {
+    # What the agent does not know is recorded, and so it can be recorded anew.
+    if (@('image_name', 'os_family') -ccontains $Name) {
         throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {

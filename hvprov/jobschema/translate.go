@@ -47,6 +47,9 @@ func Translate(from, to *Schema) (*Translation, error) {
 	return t, nil
 }
 
+// Ref gives the schema that fields are translated to.
+func (t *Translation) Ref() job.SchemaRef { return t.to.Ref() }
+
 // pairs checks the fields of one level, and gives those that stand for another, by its id.
 func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index map[string]int) map[string]*Field {
 	stood := map[string]*Field{}

@@ -33,6 +33,19 @@ func (s *Schema) ValidatePartial(values map[string]any) []Fault {
 	return s.check(values, true).sorted()
 }
 
+// Partial gives those of the values that keep their field's rules as fields of a definition, for a dry run. Values that
+// are [Unknown], or hold one, are left out, and so is what only follows from the schema.
+func (s *Schema) Partial(values map[string]any) job.Fields {
+	fields := make(job.Fields, 0, len(values))
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		if v, fault := f.Check(values[f.ID]); fault == nil && v != nil {
+			fields = append(fields, job.Field{ID: f.ID, Value: v})
+		}
+	}
+	return fields
+}
+
 func (s *Schema) check(values map[string]any, partial bool) *level {
 	l := (&checking{partial: partial}).level(nil, s.Fields, s.index, values)
 	for i := range s.ParameterSets {

@@ -109,6 +109,10 @@ var changes = []scenario{
 		s.say("a machine without an adapter")
 		s.runs(change(seedID(2), `"vlan_id":5`, "vlan_id"))
 	}},
+	{"what the agent does not know is recorded", func(s *script) {
+		id := s.made(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
+		s.runs(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
+	}},
 	{"a machine that was stopped is started again", func(s *script) {
 		id := s.made(minimal)
 		s.behaves(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory", Times: 1}})

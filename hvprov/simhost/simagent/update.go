@@ -158,11 +158,8 @@ func (r *run) changeable(name string) error {
 		if !r.fields.has(name) {
 			return invalid(fmt.Sprintf("field '%s' has no value to go back to", name), name)
 		}
-	case "notes", "switch_name", "vlan_id", "vm_clustered", "power_state":
-	default:
-		if !guestField.MatchString(name) {
-			return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
-		}
-	}
+	case "image_name", "os_family":
+		return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
+	} // what the agent does not know is recorded, and so it can be recorded anew
 	return nil
 }
