@@ -13,9 +13,7 @@ import (
 	frameworkprovider "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/provider"
-	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // version is set by the linker in a release.
@@ -34,7 +32,7 @@ func main() {
 }
 
 func serve(debug bool) error {
-	schema, schemaErr := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, schemaErr := provider.LoadSchema()
 	p := provider.New(version, schema, schemaErr)
 	err := providerserver.Serve(context.Background(), func() frameworkprovider.Provider { return p },
 		providerserver.ServeOpts{Address: provider.Address, Debug: debug})

@@ -9,106 +9,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64default"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
-
-// common is what every kind of attribute is told of its field.
-type common struct {
-	description                             string
-	required, optional, computed, sensitive bool
-	fallback                                any  // the default; nil for none
-	replace                                 bool // a change makes another virtual machine
-}
-
-// constructors makes the attribute of a field by its type. It is the only place that knows both.
-var constructors = map[jobschema.Type]func(common) schema.Attribute{
-	jobschema.TypeString:    stringAttribute,
-	jobschema.TypeSecret:    stringAttribute,
-	jobschema.TypeMultiline: stringAttribute,
-	jobschema.TypeIPv4:      stringAttribute,
-	jobschema.TypeHostname:  stringAttribute,
-	jobschema.TypeEnum:      stringAttribute,
-	jobschema.TypeInteger:   integerAttribute,
-	jobschema.TypeNumber:    numberAttribute,
-	jobschema.TypeBoolean:   booleanAttribute,
-}
-
-// newAttribute makes the attribute of a field. Whether a value is right is not the attribute's business but that of
-// ValidateConfig, which sees all of them.
-func newAttribute(f *jobschema.Field) (schema.Attribute, bool) {
-	construct, ok := constructors[f.Type]
-	if !ok {
-		return nil, false
-	}
-	return construct(common{
-		description: f.Docs(),
-		required:    f.Required && f.Default == nil,
-		optional:    !f.Required || f.Default != nil,
-		computed:    f.Default != nil,
-		sensitive:   f.Type == jobschema.TypeSecret,
-		fallback:    f.Default,
-		replace:     f.Change == jobschema.ChangeReplace,
-	}), true
-}
-
-func stringAttribute(c common) schema.Attribute {
-	a := schema.StringAttribute{
-		MarkdownDescription: c.description, Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
-	}
-	if s, ok := c.fallback.(string); ok {
-		a.Default = stringdefault.StaticString(s)
-	}
-	if c.replace {
-		a.PlanModifiers = []planmodifier.String{replaceOnChange{}}
-	}
-	return a
-}
-
-func integerAttribute(c common) schema.Attribute {
-	a := schema.Int64Attribute{
-		MarkdownDescription: c.description, Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
-	}
-	if n, ok := c.fallback.(int64); ok {
-		a.Default = int64default.StaticInt64(n)
-	}
-	if c.replace {
-		a.PlanModifiers = []planmodifier.Int64{replaceOnChange{}}
-	}
-	return a
-}
-
-func numberAttribute(c common) schema.Attribute {
-	a := schema.Float64Attribute{
-		MarkdownDescription: c.description, Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
-	}
-	if n, ok := c.fallback.(float64); ok {
-		a.Default = float64default.StaticFloat64(n)
-	}
-	if c.replace {
-		a.PlanModifiers = []planmodifier.Float64{replaceOnChange{}}
-	}
-	return a
-}
-
-func booleanAttribute(c common) schema.Attribute {
-	a := schema.BoolAttribute{
-		MarkdownDescription: c.description, Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
-	}
-	if b, ok := c.fallback.(bool); ok {
-		a.Default = booldefault.StaticBool(b)
-	}
-	if c.replace {
-		a.PlanModifiers = []planmodifier.Bool{replaceOnChange{}}
-	}
-	return a
-}
 
 // ownAttributes are those that the provider itself adds; jobschema keeps their names from fields.
 func ownAttributes(ctx context.Context) map[string]schema.Attribute {
@@ -149,17 +55,8 @@ func ownAttributes(ctx context.Context) map[string]schema.Attribute {
 }
 
 // resourceAttributes gives all attributes of the resource.
-func resourceAttributes(ctx context.Context, s *jobschema.Schema) (map[string]schema.Attribute, []string) {
-	attributes := make(map[string]schema.Attribute, len(s.Fields)+8)
-	var unfit []string
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		if a, ok := newAttribute(f); ok {
-			attributes[f.ID] = a
-		} else {
-			unfit = append(unfit, f.ID)
-		}
-	}
+func resourceAttributes(ctx context.Context, s *jobschema.Schema) map[string]schema.Attribute {
+	attributes := fieldAttributes(s.Fields)
 	maps.Copy(attributes, ownAttributes(ctx))
-	return attributes, unfit
+	return attributes
 }

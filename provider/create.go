@@ -24,7 +24,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		r.notReady(&resp.Diagnostics, about)
 		return
 	}
-	values, _, err := fieldValues(r.schema, req.Plan.Raw)
+	values, err := fieldValues(r.schema, req.Plan.Raw, req.Config.Raw)
 	if err != nil {
 		resp.Diagnostics.AddError(about, sentence(err))
 		return
@@ -52,6 +52,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 			resp.Diagnostics.AddError(about, sentence(stateErr))
 		}
 		resp.State.Raw = state
+		resp.Diagnostics.Append(keepPrivate(ctx, r.schema, req.Config.Raw, resp.Private)...)
 	}
 	if err != nil {
 		addError(&resp.Diagnostics, about, err)

@@ -5,14 +5,12 @@ package provider
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -29,13 +27,14 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if !ok || resp.Diagnostics.HasError() {
 		return
 	}
-	values, unknown, err := fieldValues(r.schema, resp.Plan.Raw)
+	values, err := fieldValues(r.schema, resp.Plan.Raw, req.Config.Raw)
 	if err != nil {
 		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
 		return
 	}
 	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
-	replaced := r.replaced(ctx, req, resp)
+	compared := newComparison(ctx, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
+	replaced := compared.replaced(r.schema)
 	r.planName(host, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
 
 	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
@@ -43,7 +42,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	case replaced:
 		return // it is planned once more, as a machine that is to be made
 	case !req.State.Raw.IsNull():
-		changed := r.changedFields(req.State.Raw, resp.Plan.Raw)
+		changed := compared.changed(r.schema)
 		if len(changed) == 0 {
 			return
 		}
@@ -51,7 +50,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		sub.Operation, sub.VMID = job.OperationUpdate, id.ValueString()
 	}
 	if !resp.Diagnostics.HasError() {
-		r.planCheck(ctx, sub, unknown, resp)
+		r.planCheck(ctx, sub, resp)
 	}
 }
 
@@ -119,11 +118,11 @@ func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlan
 }
 
 // planCheck runs the plan dry on the host.
-func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, unknown map[string]bool, resp *resource.ModifyPlanResponse) {
+func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp *resource.ModifyPlanResponse) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	about := summary("plan", r.about(resp.Plan.Raw))
-	findings, err := r.conn.service.Check(ctx, sub, slices.Sorted(maps.Keys(unknown)))
+	findings, err := r.conn.service.Check(ctx, sub, unknownFields(sub.Values))
 	if err != nil {
 		addError(&resp.Diagnostics, about, err)
 		return
@@ -133,32 +132,4 @@ func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, unkno
 		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
 	})
 	addFindings(&resp.Diagnostics, about, findings)
-}
-
-// replaced tells whether the plan makes another machine. The attributes' own plan modifiers have decided on it by now,
-// but Terraform does not tell a resource of that.
-func (r *vmResource) replaced(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
-	if req.State.Raw.IsNull() {
-		return false
-	}
-	imported := isImported(ctx, req.Private)
-	differs := func(name string) bool {
-		before, after := attribute(req.State.Raw, name), attribute(resp.Plan.Raw, name)
-		return !before.Equal(after) && !(imported && before.IsNull())
-	}
-	return differs("host") || slices.ContainsFunc(r.schema.Fields, func(f jobschema.Field) bool {
-		return f.Change == jobschema.ChangeReplace && differs(f.ID)
-	})
-}
-
-// changedFields gives the fields whose values differ, and that a host can be asked to change.
-func (r *vmResource) changedFields(state, plan tftypes.Value) []string {
-	var changed []string
-	for i := range r.schema.Fields {
-		f := &r.schema.Fields[i]
-		if f.Change != jobschema.ChangeReplace && !attribute(state, f.ID).Equal(attribute(plan, f.ID)) {
-			changed = append(changed, f.ID)
-		}
-	}
-	return changed
 }

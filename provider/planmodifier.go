@@ -9,26 +9,25 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
-
-// importedKey marks, in a resource's private state, a virtual machine that was imported.
-const importedKey = "imported"
-
-// privateState is the part of a resource's private state that is used here.
-type privateState interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}
 
 // replaceOnChange has a change of an attribute make another virtual machine. It spares an imported one whose state has
 // no value: a host cannot tell with which image or password a machine was made, and what the configuration says of it
 // is taken on trust.
-type replaceOnChange struct{}
+type replaceOnChange struct {
+	field *jobschema.Field // nil for an attribute of the provider's own
+}
 
 var (
 	_ planmodifier.String  = replaceOnChange{}
 	_ planmodifier.Int64   = replaceOnChange{}
 	_ planmodifier.Float64 = replaceOnChange{}
 	_ planmodifier.Bool    = replaceOnChange{}
+	_ planmodifier.List    = replaceOnChange{}
+	_ planmodifier.Object  = replaceOnChange{}
 )
 
 // Description tells what it does.
@@ -40,33 +39,81 @@ func (replaceOnChange) Description(context.Context) string {
 func (m replaceOnChange) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
 
 // PlanModifyString implements [planmodifier.String].
-func (replaceOnChange) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
-	resp.RequiresReplace = needsReplace(ctx, req.State, req.Plan, req.StateValue, req.PlanValue, req.Private)
+func (m replaceOnChange) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyInt64 implements [planmodifier.Int64].
-func (replaceOnChange) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
-	resp.RequiresReplace = needsReplace(ctx, req.State, req.Plan, req.StateValue, req.PlanValue, req.Private)
+func (m replaceOnChange) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyFloat64 implements [planmodifier.Float64].
-func (replaceOnChange) PlanModifyFloat64(ctx context.Context, req planmodifier.Float64Request, resp *planmodifier.Float64Response) {
-	resp.RequiresReplace = needsReplace(ctx, req.State, req.Plan, req.StateValue, req.PlanValue, req.Private)
+func (m replaceOnChange) PlanModifyFloat64(ctx context.Context, req planmodifier.Float64Request, resp *planmodifier.Float64Response) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyBool implements [planmodifier.Bool].
-func (replaceOnChange) PlanModifyBool(ctx context.Context, req planmodifier.BoolRequest, resp *planmodifier.BoolResponse) {
-	resp.RequiresReplace = needsReplace(ctx, req.State, req.Plan, req.StateValue, req.PlanValue, req.Private)
+func (m replaceOnChange) PlanModifyBool(ctx context.Context, req planmodifier.BoolRequest, resp *planmodifier.BoolResponse) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
-func needsReplace(ctx context.Context, state tfsdk.State, plan tfsdk.Plan, before, after attr.Value, private privateState) bool {
+// PlanModifyList implements [planmodifier.List].
+func (m replaceOnChange) PlanModifyList(ctx context.Context, req planmodifier.ListRequest, resp *planmodifier.ListResponse) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+}
+
+// PlanModifyObject implements [planmodifier.Object].
+func (m replaceOnChange) PlanModifyObject(ctx context.Context, req planmodifier.ObjectRequest, resp *planmodifier.ObjectResponse) {
+	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+}
+
+func (m replaceOnChange) needed(
+	ctx context.Context, state tfsdk.State, plan tfsdk.Plan, config tfsdk.Config, before, after attr.Value, private privateState,
+) bool {
 	if state.Raw.IsNull() || plan.Raw.IsNull() || before.Equal(after) {
 		return false
+	}
+	if m.field != nil && m.field.Secret() {
+		return newComparison(ctx, state.Raw, plan.Raw, config.Raw, private).differs(m.field)
 	}
 	return !(before.IsNull() && isImported(ctx, private))
 }
 
-func isImported(ctx context.Context, private privateState) bool {
-	mark, _ := private.GetKey(ctx, importedKey)
-	return len(mark) > 0
+// inferred plans, where a configuration says nothing, the value that follows from another attribute. A machine whose other
+// attribute stays as it is keeps what it was made with, whatever the rules have become.
+type inferred struct{ *jobschema.Inference }
+
+var _ planmodifier.String = inferred{}
+
+// Description tells what it does.
+func (i inferred) Description(context.Context) string { return "Follows from " + i.From + "." }
+
+// MarkdownDescription tells the same.
+func (i inferred) MarkdownDescription(context.Context) string {
+	return "Follows from `" + i.From + "`."
+}
+
+// PlanModifyString implements [planmodifier.String].
+func (i inferred) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	if !req.ConfigValue.IsNull() {
+		return
+	}
+	from := attribute(req.Plan.Raw, i.From)
+	switch {
+	case !req.StateValue.IsNull() && attribute(req.State.Raw, i.From).Equal(from):
+		resp.PlanValue = req.StateValue
+	case from.Type() != nil && !from.IsKnown():
+		resp.PlanValue = types.StringUnknown()
+	default:
+		resp.PlanValue = types.StringNull()
+		if value, ok := i.Value(text(from)); ok {
+			resp.PlanValue = types.StringValue(value)
+		}
+	}
+}
+
+// privateState is the part of a resource's private state that is used here.
+type privateState interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }

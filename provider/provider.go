@@ -59,8 +59,12 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	}}
 }
 
-// DataSources gives none.
-func (p *Provider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+// DataSources gives the one data source.
+func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{func() datasource.DataSource {
+		return &jobInputs{schema: p.schema, schemaErr: p.schemaErr}
+	}}
+}
 
 // Close ends the sessions with the hosts, and the simulators. The plugin calls it when Terraform has no more to ask.
 func (p *Provider) Close(ctx context.Context) error {

@@ -17,9 +17,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// freshKey marks, in private state, a machine that was imported and not read yet.
-const freshKey = "fresh"
-
 // Read takes over what the host says of the machine. A field that is not in the state is left out of it, so that what
 // a configuration does not speak of makes no difference, but for a machine that was just imported.
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
@@ -27,6 +24,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	if !r.ready() {
 		return // a plan with settings that are not known yet: the state is all there is
 	}
+	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
 	id, host, jobID := own(ctx, req.State, &resp.Diagnostics)
 	var limits timeouts.Value
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
@@ -127,4 +125,5 @@ func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	for _, key := range []string{importedKey, freshKey} {
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, key, []byte(`true`))...)
 	}
+	resp.Diagnostics.Append(keepSchema(ctx, r.schema, resp.Private)...)
 }

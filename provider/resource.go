@@ -43,6 +43,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*vmResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*vmResource)(nil)
 	_ resource.ResourceWithImportState    = (*vmResource)(nil)
+	_ resource.ResourceWithUpgradeState   = (*vmResource)(nil)
 )
 
 // Metadata names the resource.
@@ -56,15 +57,10 @@ func (r *vmResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp 
 		resp.Diagnostics.AddError("Invalid job schema", sentence(r.schemaErr))
 		return
 	}
-	attributes, unfit := resourceAttributes(ctx, r.schema)
-	if len(unfit) > 0 {
-		resp.Diagnostics.AddError("Invalid job schema", "No attribute can be made of the fields "+strings.Join(unfit, ", ")+".")
-		return
-	}
 	resp.Schema = schema.Schema{
 		Version:             int64(r.schema.Version),
 		MarkdownDescription: "A virtual machine on a Hyper-V host. " + strings.TrimSpace(r.schema.Description),
-		Attributes:          attributes,
+		Attributes:          resourceAttributes(ctx, r.schema),
 	}
 }
 

@@ -22,7 +22,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		r.notReady(&resp.Diagnostics, about)
 		return
 	}
-	values, _, err := fieldValues(r.schema, req.Plan.Raw)
+	values, err := fieldValues(r.schema, req.Plan.Raw, req.Config.Raw)
 	if err != nil {
 		resp.Diagnostics.AddError(about, sentence(err))
 		return
@@ -40,7 +40,8 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 
 	hostName := r.conn.resolve(host.ValueString())
 	var vm *job.VM
-	if changed := r.changedFields(req.State.Raw, req.Plan.Raw); len(changed) == 0 {
+	compared := newComparison(ctx, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
+	if changed := compared.changed(r.schema); len(changed) == 0 {
 		vm, err = r.conn.service.Read(ctx, hostName, id.ValueString())
 	} else {
 		var result *job.Result
@@ -57,6 +58,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		err = errors.New("the host did not say what the virtual machine is now")
 	case err == nil:
 		if resp.State.Raw, err = r.newState(req.Plan.Raw, host.ValueString(), jobID.ValueString(), vm); err == nil {
+			resp.Diagnostics.Append(keepPrivate(ctx, r.schema, req.Config.Raw, resp.Private)...)
 			return
 		}
 	}

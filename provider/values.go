@@ -6,18 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"math/big"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// object gives the attributes of a resource's raw value. A null one has none.
+// object gives the attributes of a raw value. A null one has none.
 func object(raw tftypes.Value) (map[string]tftypes.Value, error) {
-	if raw.IsNull() || !raw.IsKnown() {
+	if raw.Type() == nil || raw.IsNull() || !raw.IsKnown() {
 		return map[string]tftypes.Value{}, nil
 	}
 	var attributes map[string]tftypes.Value
@@ -47,30 +45,111 @@ func with(raw tftypes.Value, changes map[string]tftypes.Value) (tftypes.Value, e
 	return tftypes.NewValue(raw.Type(), attributes), nil
 }
 
-// fieldValues takes the schema's fields out of a raw value: those that have a value, and those whose value comes later.
-func fieldValues(s *jobschema.Schema, raw tftypes.Value) (values map[string]any, unknown map[string]bool, err error) {
-	attributes, err := object(raw)
-	if err != nil {
-		return nil, nil, err
-	}
-	values, unknown = map[string]any{}, map[string]bool{}
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		v, ok := attributes[f.ID]
-		switch {
-		case !ok || v.IsKnown() && v.IsNull():
-		case !v.IsFullyKnown():
-			unknown[f.ID] = true
-		default:
-			if values[f.ID], err = fromTerraform(v); err != nil {
-				return nil, nil, fmt.Errorf("attribute %s: %w", f.ID, err)
-			}
-		}
-	}
-	return values, unknown, nil
+// fieldValues takes the schema's fields out of a raw value. What is write-only is in the configuration alone. A value that
+// comes later is jobschema.Unknown.
+func fieldValues(s *jobschema.Schema, raw, config tftypes.Value) (map[string]any, error) {
+	return partValues(s.Fields, raw, config)
 }
 
-// fromTerraform gives a known value that is not null as a field takes it. Numbers become text, which keeps them exact.
+func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string]any, error) {
+	attributes, err := object(raw)
+	if err != nil {
+		return nil, err
+	}
+	configured, err := object(config)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]any{}
+	for i := range fields {
+		f := &fields[i]
+		v := attributes[f.ID]
+		if twin := configured[f.ID+jobschema.WriteOnlySuffix]; f.Secret() && has(twin) {
+			v = twin
+		}
+		if !has(v) {
+			continue
+		}
+		if values[f.ID], err = fieldValue(f, v, configured[f.ID]); err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", f.ID, err)
+		}
+	}
+	return values, nil
+}
+
+// has tells whether there is a value, now or later.
+func has(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.IsNull()) }
+
+func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
+	switch {
+	case !v.IsKnown():
+		return jobschema.Unknown, nil
+	case v.IsNull():
+		return nil, nil
+	case f.Type == jobschema.TypeObject:
+		return partValues(f.Fields, v, config)
+	case f.Type == jobschema.TypeList:
+		return listValue(f, v, config)
+	}
+	return fromTerraform(v)
+}
+
+func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
+	var items, configured []tftypes.Value
+	if err := v.As(&items); err != nil {
+		return nil, err
+	}
+	if has(config) && config.IsKnown() {
+		if err := config.As(&configured); err != nil {
+			return nil, err
+		}
+	}
+	values := make([]any, len(items))
+	for i, item := range items {
+		var from tftypes.Value
+		if i < len(configured) {
+			from = configured[i]
+		}
+		var err error
+		if values[i], err = fieldValue(f.Items, item, from); err != nil {
+			return nil, fmt.Errorf("item %d: %w", i, err)
+		}
+	}
+	return values, nil
+}
+
+// unknownFields gives the ids of the values that are not known yet, wholly or in part.
+func unknownFields(values map[string]any) []string {
+	var ids []string
+	for id, v := range values {
+		if holdsUnknown(v) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func holdsUnknown(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if holdsUnknown(item) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, part := range v {
+			if holdsUnknown(part) {
+				return true
+			}
+		}
+	default:
+		return v == jobschema.Unknown
+	}
+	return false
+}
+
+// fromTerraform gives a known single value as a field takes it. Numbers become text, which keeps them exact.
 func fromTerraform(v tftypes.Value) (any, error) {
 	switch {
 	case v.Type().Is(tftypes.String):
@@ -89,7 +168,8 @@ func fromTerraform(v tftypes.Value) (any, error) {
 	return nil, fmt.Errorf("no field is of type %s", v.Type())
 }
 
-// toTerraform gives a value, nil for none, as an attribute of a type.
+// toTerraform gives a value as encoding/json reads it, nil for none, as an attribute of a type. What an object does not
+// speak of is null.
 func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 	switch x := v.(type) {
 	case nil:
@@ -102,54 +182,35 @@ func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 		v = n
 	case float64:
 		v = big.NewFloat(x)
+	case []any:
+		list, ok := t.(tftypes.List)
+		if !ok {
+			return tftypes.Value{}, fmt.Errorf("a list is no %s", t)
+		}
+		items := make([]tftypes.Value, len(x))
+		for i, item := range x {
+			var err error
+			if items[i], err = toTerraform(list.ElementType, item); err != nil {
+				return tftypes.Value{}, err
+			}
+		}
+		v = items
+	case map[string]any:
+		kind, ok := t.(tftypes.Object)
+		if !ok {
+			return tftypes.Value{}, fmt.Errorf("an object is no %s", t)
+		}
+		parts := make(map[string]tftypes.Value, len(kind.AttributeTypes))
+		for name, part := range kind.AttributeTypes {
+			var err error
+			if parts[name], err = toTerraform(part, x[name]); err != nil {
+				return tftypes.Value{}, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		v = parts
 	}
 	if err := tftypes.ValidateValue(t, v); err != nil {
 		return tftypes.Value{}, err
 	}
 	return tftypes.NewValue(t, v), nil
-}
-
-// observation is what a host says of a virtual machine, by the names that a schema's `observed` uses.
-type observation map[string]any
-
-func observe(vm *job.VM) (observation, error) {
-	text, err := json.Marshal(vm)
-	if err != nil {
-		return nil, err
-	}
-	var seen observation
-	if err := json.Unmarshal(text, &seen); err != nil {
-		return nil, err
-	}
-	// A machine on its way to a state is taken to be there: what is seen is compared with what is wanted.
-	switch seen["power_state"] {
-	case "starting":
-		seen["power_state"] = "running"
-	case "stopping":
-		seen["power_state"] = "off"
-	}
-	return seen, nil
-}
-
-// of gives what was seen of a field: ok is false where hosts cannot tell. Nothing, an empty text and the number that
-// stands for nothing are nil.
-func (o observation) of(f *jobschema.Field) (value any, ok bool) {
-	if f.Observed == "" {
-		return nil, false
-	}
-	value, ok = o[f.Observed]
-	switch x := value.(type) {
-	case string:
-		if x == "" {
-			return nil, ok
-		}
-	case float64:
-		if x == 0 {
-			return nil, ok
-		}
-		if f.Type == jobschema.TypeInteger {
-			return math.Floor(x), ok // a fraction is a difference, and an integer can only show it as another one
-		}
-	}
-	return value, ok
 }

@@ -109,7 +109,7 @@ func (p *ParameterSet) sentence(id string) string {
 		return wordList(codes(rest), "and")
 	}
 	var with []string
-	for _, v := range p.variants() {
+	for _, v := range p.Ways() {
 		if slices.Contains(v.Required, id) || slices.Contains(v.Optional, id) {
 			if text := others(v); text != "" && !slices.Contains(with, text) {
 				with = append(with, text)

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// fieldPath is an id, or a path into objects.
-var fieldPath = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`)
+// fieldPath is an id, or a path into an object or the objects of a list. There is nothing below those.
+var fieldPath = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$`)
 
 // migration reads the way from one version to the next.
 func (l *loader) migration(at place) {
@@ -112,7 +112,7 @@ func (l *loader) retyped(m mapping, migration *Migration) {
 		}
 		how.require("from")
 		r := Retyping{Field: path, From: Type(how.text("from"))}
-		if scalars := typeNames(TypeObject); r.From != "" && !slices.Contains(scalars, string(r.From)) {
+		if scalars := typeNames(TypeObject, TypeList); r.From != "" && !slices.Contains(scalars, string(r.From)) {
 			l.fault(how.at("from"), "unknown type %q: use %s", r.From, wordList(scalars, "or"))
 		}
 		if values := l.part(how, "values"); len(values.keys) > 0 {

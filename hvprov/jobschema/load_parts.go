@@ -95,8 +95,8 @@ func (l *loader) inference(field mapping, f *Field) {
 	case f.Infer.From == "": // told already
 	case !known:
 		l.fault(m.at("from"), "there is no field %q%s", f.Infer.From, l.top.suggest(f.Infer.From))
-	case l.schema.Fields[i].Type != TypeString:
-		l.fault(m.at("from"), "a field can be inferred from a string, and %s is of type %s", f.Infer.From, l.schema.Fields[i].Type)
+	case l.schema.Fields[i].Type != TypeString && l.schema.Fields[i].Type != TypeEnum:
+		l.fault(m.at("from"), "a field can be inferred from a string or an enum, and %s is of type %s", f.Infer.From, l.schema.Fields[i].Type)
 	case l.top.read[i].has("infer"):
 		l.fault(m.at("from"), "a field can be inferred from one that is not, and %s is", f.Infer.From)
 	}

@@ -12,8 +12,9 @@ import (
 )
 
 // Migrate takes the values that a state of an earlier version holds, by field id, to this version. Values are as
-// encoding/json reads them, with numbers as json.Number or float64. What the schema does not speak of stays as it is;
-// a value keeps its old type where the version that it came from had that. values itself is not changed.
+// encoding/json reads them, with numbers as json.Number or float64. What the schema does not speak of stays as it is, and
+// values itself is not changed. A field that the earlier version did not have is taken to have its default, or what is
+// inferred for it, as everything that was made without it has.
 //
 // A value that cannot be converted is a [*MigrationError].
 func (s *Schema) Migrate(from int, values map[string]any) (map[string]any, error) {
@@ -29,7 +30,37 @@ func (s *Schema) Migrate(from int, values map[string]any) (map[string]any, error
 			return nil, err
 		}
 	}
+	complete(moved, s.Fields)
 	return moved, nil
+}
+
+// complete adds the values of fields that are new.
+func complete(values map[string]any, fields []Field) {
+	for i := range fields {
+		f := &fields[i]
+		v, given := values[f.ID]
+		switch {
+		case !given && f.Default != nil:
+			values[f.ID] = f.Default
+		case !given && f.Infer != nil:
+			if from, ok := values[f.Infer.From].(string); ok {
+				if value, ok := f.Infer.Value(from); ok {
+					values[f.ID] = value
+				}
+			}
+		case f.Type == TypeObject:
+			if object, ok := v.(map[string]any); ok {
+				complete(object, f.Fields)
+			}
+		case f.Type == TypeList:
+			items, _ := v.([]any)
+			for _, item := range items {
+				if object, ok := item.(map[string]any); ok {
+					complete(object, f.Items.Fields)
+				}
+			}
+		}
+	}
 }
 
 // MigrationError says why a state could not be taken to another version of its schema.

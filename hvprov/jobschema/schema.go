@@ -124,7 +124,7 @@ type Validations struct {
 
 // Inference tells a field's value from that of another: the first rule that fits does.
 type Inference struct {
-	From  string // id of a field of type string
+	From  string // id of a field of type string or enum
 	Rules []InferenceRule
 }
 
@@ -255,8 +255,8 @@ func (p *ParameterSet) fieldIDs() []string {
 	return ids
 }
 
-// variants gives the set's variants; members that go together are the only variant there is.
-func (p *ParameterSet) variants() []Variant {
+// Ways gives the variants of the set; members that go together are the only one there is.
+func (p *ParameterSet) Ways() []Variant {
 	if len(p.Variants) > 0 {
 		return p.Variants
 	}

@@ -44,7 +44,7 @@ func (c *level) parameterSet(p *ParameterSet) {
 // closest finds the variant that is nearest to what is given, and what it lacks and has too much. A variant that what is
 // not known yet could complete lacks nothing.
 func (c *level) closest(p *ParameterSet, given []string) (missing, extra []string) {
-	for i, v := range p.variants() {
+	for i, v := range p.Ways() {
 		var lacks, tooMuch []string
 		for _, id := range v.Required {
 			_, ok := c.values[id]
@@ -69,7 +69,7 @@ func (c *level) closest(p *ParameterSet, given []string) (missing, extra []strin
 // choices lists the variants for people.
 func (p *ParameterSet) choices() string {
 	text := ""
-	for i, v := range p.variants() {
+	for i, v := range p.Ways() {
 		if i > 0 {
 			text += " | "
 		}

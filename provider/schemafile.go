@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
+
+// envSchemaFile names the file of a job schema that takes the place of the provider's own.
+const envSchemaFile = "HYPERVVM_SCHEMA_FILE"
+
+// LoadSchema gives the job schema that the provider's attributes are made of: the one in the file that the variable
+// HYPERVVM_SCHEMA_FILE names, else the provider's own. Terraform asks for attributes before it tells a provider its
+// settings, so that a variable is the only way to name one.
+func LoadSchema() (*jobschema.Schema, error) {
+	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		return nil, err
+	}
+	name := os.Getenv(envSchemaFile)
+	if name == "" {
+		return known, nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("the file that %s names cannot be read: %w", envSchemaFile, err)
+	}
+	schema, err := jobschema.Load(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := jobschema.Translate(schema, known); err != nil {
+		return nil, err
+	}
+	return schema, nil
+}
