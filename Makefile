@@ -13,6 +13,8 @@ GOLANGCI   := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 GO_TOOL    := go tool -modfile=tools/go.mod
 
+CUSTOM_README := examples/custom-schema/README.md
+
 # A packager may set the version: make build VERSION=1.2.3
 VERSION := dev
 BINARY  := terraform-provider-hypervvm$(shell go env GOEXE)
@@ -20,8 +22,8 @@ BINARY  := terraform-provider-hypervvm$(shell go env GOEXE)
 ##@ Try it
 
 .PHONY: demo
-demo: ## run the quickstart on a simulated host: validate, plan, apply, plan, destroy (PWSH=1 or PWSH=path: with the real agent)
-	@go run ./internal/demo $(if $(PWSH),-pwsh='$(if $(filter 1,$(PWSH)),auto,$(PWSH))') $(DEMO_FLAGS)
+demo: ## run the quickstart on a simulated host: validate, plan, apply, plan, destroy (EXAMPLE=custom-schema: that one; PWSH=1 or PWSH=path: with the real agent)
+	@go run ./internal/demo $(if $(EXAMPLE),-example='$(EXAMPLE)') $(if $(PWSH),-pwsh='$(if $(filter 1,$(PWSH)),auto,$(PWSH))') $(DEMO_FLAGS)
 
 .PHONY: simhost
 simhost: ## serve a simulated Hyper-V host that the provider reaches like any other
@@ -64,19 +66,28 @@ fmt-check: ## fail if a Go file is not formatted
 	@out=$$($(GO_TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
 
 .PHONY: docs
-docs: ## write docs/ from the schema, templates/ and examples/; needs no Terraform
-	@$(MAKE) --no-print-directory docs-into DOCS=docs
+docs: ## write docs/ from the schema, templates/ and examples/, and the attributes of examples/custom-schema into its README; needs no Terraform
+	@$(MAKE) --no-print-directory docs-into DOCS=docs CUSTOM=$(CUSTOM_README)
 
 .PHONY: docs-check
 docs-check: ## fail if docs/ is stale
 	@rm -rf $(CACHE)/docs
-	@$(MAKE) --no-print-directory docs-into DOCS=$(CACHE)/docs
-	@diff -r docs $(CACHE)/docs || { echo "docs/ is stale: run make docs, and commit it"; exit 1; }
+	@mkdir -p $(CACHE)
+	@cp $(CUSTOM_README) $(CACHE)/custom-readme.md
+	@$(MAKE) --no-print-directory docs-into DOCS=$(CACHE)/docs CUSTOM=$(CACHE)/custom-readme.md
+	@diff -r docs $(CACHE)/docs && diff $(CUSTOM_README) $(CACHE)/custom-readme.md || { echo "docs/ is stale: run make docs, and commit it"; exit 1; }
 
 .PHONY: docs-into
 docs-into:
+	@$(MAKE) --no-print-directory docs-render DOCS=$(DOCS) SCHEMA=
+	@rm -rf $(CACHE)/custom-docs
+	@$(MAKE) --no-print-directory docs-render DOCS=$(CACHE)/custom-docs SCHEMA=$(CURDIR)/examples/custom-schema/job-inputs.yaml
+	@go run ./internal/docsection -from $(CACHE)/custom-docs/resources/hypervvm.md -heading '## Schema' -into $(CUSTOM) -marker attributes
+
+.PHONY: docs-render
+docs-render:
 	@mkdir -p $(CACHE)
-	@go run ./internal/schemajson > $(CACHE)/providers-schema.json
+	@HYPERVVM_SCHEMA_FILE=$(SCHEMA) go run ./internal/schemajson > $(CACHE)/providers-schema.json
 	@$(GO_TOOL) tfplugindocs generate --providers-schema $(CACHE)/providers-schema.json \
 		--provider-name hypervvm --rendered-provider-name hypervvm --rendered-website-dir $(DOCS) >$(CACHE)/docs.log 2>&1 \
 		|| { cat $(CACHE)/docs.log; exit 1; }

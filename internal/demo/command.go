@@ -28,8 +28,8 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // Ctrl-C, and waited for.
 func (d *demo) terraform(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, d.cli.Path, args...)
-	cmd.Dir = filepath.Join(d.dir, "quickstart")
-	cmd.Env = tfcli.Environ(d.cliConfig)
+	cmd.Dir = d.work
+	cmd.Env = append(tfcli.Environ(d.cliConfig), "HYPERVVM_SCHEMA_FILE="+d.schema())
 	if d.pwsh != "" {
 		cmd.Env = append(cmd.Env, "HYPERVVM_PWSH="+d.pwsh)
 	}
@@ -52,6 +52,14 @@ func (d *demo) terraform(ctx context.Context, args ...string) error {
 		return &exitError{exit.ExitCode()}
 	}
 	return err
+}
+
+// schema gives the file of the example's own job schema; empty for the provider's.
+func (d *demo) schema() string {
+	if !d.ownSchema {
+		return ""
+	}
+	return filepath.Join(d.work, schemaFile)
 }
 
 // print shows the command's lines but the one warning that is there on purpose, for development overrides, and is the

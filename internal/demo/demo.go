@@ -12,10 +12,11 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
-// demo is one run of the quickstart.
+// demo is one run of an example.
 type demo struct {
-	dir, cliConfig, logs string
-	host                 *hyperv.Store
+	dir, work, cliConfig, logs string
+	ownSchema                  bool // the example has a job schema of its own
+	host                       *hyperv.Store
 
 	printer *printer
 	cli     tfcli.CLI

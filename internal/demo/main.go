@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo runs the quickstart against a simulated Hyper-V host, from validate to destroy, and shows the lines of
-// the jobs as they come.
+// Command demo runs an example, the quickstart unless another is named, against a simulated Hyper-V host, from validate to
+// destroy, and shows the lines of the jobs as they come. An example with a job-inputs.yaml is run with that job schema.
 //
-//	go run ./internal/demo [-pwsh auto|PATH] [-cli PATH] [-pace=false] [-plain] [-keep]
+//	go run ./internal/demo [-example quickstart] [-pwsh auto|PATH] [-cli PATH] [-pace=false] [-plain] [-keep]
 //
 // It works in a folder of its own under the project's cache, which it removes when all went well. Its exit code is 0 only
 // if every step did what it should: the second plan finds nothing to do, and after destroy the host holds nothing.
@@ -25,17 +25,19 @@ import (
 
 // options are the command line.
 type options struct {
-	root  string // the project's folder
-	cli   string // the Terraform or OpenTofu command; empty: to be found
-	pwsh  string // the PowerShell that runs the real agent; empty: the simulator answers itself
-	plain bool   // no colours
-	pace  bool   // let the host take a little time for each step
-	keep  bool   // leave the work folder
+	root    string // the project's folder
+	example string // the folder in examples/ to run
+	cli     string // the Terraform or OpenTofu command; empty: to be found
+	pwsh    string // the PowerShell that runs the real agent; empty: the simulator answers itself
+	plain   bool   // no colours
+	pace    bool   // let the host take a little time for each step
+	keep    bool   // leave the work folder
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.root, "root", ".", "the project's `folder`")
+	flag.StringVar(&o.example, "example", "quickstart", "the `folder` in examples/ to run")
 	flag.StringVar(&o.cli, "cli", "", "the Terraform or OpenTofu `command`; otherwise $TF, terraform, tofu, or one that is built")
 	flag.StringVar(&o.pwsh, "pwsh", "", "run the real agent with the PowerShell at this `path`; auto takes $HYPERVVM_PWSH, else pwsh")
 	flag.BoolVar(&o.plain, "plain", !terminal(os.Stdout) || os.Getenv("NO_COLOR") != "", "no colours (the default where the output is no terminal, or NO_COLOR is set)")
@@ -73,7 +75,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return interrupted(ctx, err)
 	}
 	p.heading("the provider")
-	d, err := prepare(ctx, root, o.pace)
+	d, err := prepare(ctx, root, o.example, o.pace)
 	if err != nil {
 		return interrupted(ctx, err)
 	}

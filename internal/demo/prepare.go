@@ -27,9 +27,12 @@ func findCLI(ctx context.Context, p *printer, named, cache string) (tfcli.CLI, e
 	return tfcli.Build(ctx, cache, p)
 }
 
-// prepare builds the provider and makes a work folder with a copy of the quickstart, the settings for it, and a CLI
+// schemaFile is the job schema that an example may have.
+const schemaFile = "job-inputs.yaml"
+
+// prepare builds the provider and makes a work folder with a copy of the example, the settings for it, and a CLI
 // configuration that takes the provider from where it was built.
-func prepare(ctx context.Context, root string, pace bool) (*demo, error) {
+func prepare(ctx context.Context, root, example string, pace bool) (*demo, error) {
 	cache := filepath.Join(root, ".cache")
 	plugins := filepath.Join(cache, "demo", "bin")
 	if err := os.MkdirAll(plugins, 0o750); err != nil {
@@ -51,20 +54,22 @@ func prepare(ctx context.Context, root string, pace bool) (*demo, error) {
 	}
 	d := &demo{
 		dir:       dir,
+		work:      filepath.Join(dir, filepath.Base(example)),
 		cliConfig: filepath.Join(dir, "cli.tfrc"),
 		logs:      filepath.Join(dir, "job-logs"),
 	}
-	if err := d.fill(root, plugins, pace); err != nil {
+	if err := d.fill(filepath.Join(root, "examples", example), plugins, pace); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return d, nil
 }
 
-func (d *demo) fill(root, plugins string, pace bool) error {
-	if err := os.CopyFS(filepath.Join(d.dir, "quickstart"), os.DirFS(filepath.Join(root, "examples", "quickstart"))); err != nil {
-		return fmt.Errorf("copy the quickstart: %w", err)
+func (d *demo) fill(example, plugins string, pace bool) error {
+	if err := os.CopyFS(d.work, os.DirFS(example)); err != nil {
+		return fmt.Errorf("copy the example: %w", err)
 	}
-	var err error
+	_, err := os.Stat(filepath.Join(d.work, schemaFile))
+	d.ownSchema = err == nil
 	if d.host, err = newHost(filepath.Join(d.dir, "host.json"), pace); err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func (d *demo) fill(root, plugins string, pace bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "quickstart", "demo.auto.tfvars.json"), variables, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.work, "demo.auto.tfvars.json"), variables, 0o600); err != nil {
 		return err
 	}
 	// With dev_overrides no `init` is needed, which would ask a registry. HCL's quoting is JSON's, but for templates.

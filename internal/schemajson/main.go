@@ -5,7 +5,7 @@
 //
 //	go run ./internal/schemajson > providers-schema.json
 //
-// It asks the provider in its own process. A test compares what it writes with what Terraform says.
+// It asks the provider in its own process, which heeds HYPERVVM_SCHEMA_FILE. A test compares what it writes with what Terraform says.
 package main
 
 import (
@@ -19,9 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/provider"
-	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // key is the provider's name in the JSON: tfplugindocs looks for the short one.
@@ -36,7 +34,7 @@ func main() {
 
 // write writes the schema under a provider's name.
 func write(ctx context.Context, out io.Writer, name string) error {
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := provider.LoadSchema()
 	if err != nil {
 		return err
 	}
