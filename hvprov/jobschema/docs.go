@@ -86,7 +86,9 @@ func (f *Field) sayItems(say func(string, ...any)) {
 	if f.Validations.UniqueBy != "" {
 		say("No two have the same `%s`.", f.Validations.UniqueBy)
 	}
-	f.Items.sayValues(func(format string, args ...any) { say("Of each item: "+strings.ToLower(format[:1])+format[1:], args...) })
+	f.Items.sayValues(func(format string, args ...any) {
+		say("Of each item: "+strings.ToLower(format[:1])+format[1:], args...)
+	})
 }
 
 // describeSets tells each field of the parameter sets it is in.
