@@ -35,11 +35,16 @@ var types = map[Type]typeRule{
 	TypeObject:    {nil, nil},
 }
 
+func (t Type) known() bool {
+	_, ok := types[t]
+	return ok
+}
+
 // nouns say what a value of a type must be.
 var nouns = map[Type]string{
 	TypeString: "a line of text", TypeSecret: "text", TypeMultiline: "text", TypeInteger: "a whole number",
 	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeHostname: "a DNS name",
-	TypeList: "a list", TypeObject: "an object",
+	TypeEnum: "one of its values", TypeList: "a list", TypeObject: "an object",
 }
 
 // Check holds one value to the field's type and validations, and gives it as a job definition has it, or the first of

@@ -110,26 +110,20 @@ func (f *fieldShape) silence() {
 // fate follows a field of an earlier version through the migrations, and says what they leave open; empty for nothing.
 func (s *Schema) fate(version int, path string, f *Field) string {
 	was := stateKind(f)
-	for _, m := range s.Migrations {
+	for i := range s.Migrations {
+		m := &s.Migrations[i]
 		if m.From < version {
 			continue
 		}
-		parent, _ := parentOf(path)
-		for _, gone := range m.Dropped {
-			if gone == path || gone == parent {
-				return ""
-			}
-		}
-		for _, split := range m.Split {
-			if split.From == path {
-				return ""
-			}
+		if dropped, split := m.ends(path); dropped || split {
+			return ""
 		}
 		path = m.follow(path)
-		for _, r := range m.Retyped {
-			if r.Field == path {
-				was = ""
-			}
+		if parent, _ := parentOf(path); parent != "" && m.retypes(parent) {
+			return "" // it is what the whole was converted to that counts
+		}
+		if m.retypes(path) {
+			was = ""
 		}
 	}
 	now, ok := s.fieldAt(path)
@@ -140,25 +134,6 @@ func (s *Schema) fate(version int, path string, f *Field) string {
 		return fmt.Sprintf("it was %s and is %s: name it in retyped", was, stateKind(now))
 	}
 	return ""
-}
-
-// follow gives the path that a field has after the renamings.
-func (m *Migration) follow(path string) string {
-	parent, id := parentOf(path)
-	for _, r := range m.Renamed {
-		if r.From == path {
-			id = r.To
-		}
-	}
-	for _, r := range m.Renamed {
-		if parent != "" && r.From == parent {
-			parent = r.after()
-		}
-	}
-	if parent == "" {
-		return id
-	}
-	return parent + "." + id
 }
 
 // hadBefore tells whether a field comes from an older schema.
