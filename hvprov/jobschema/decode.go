@@ -33,7 +33,12 @@ func (d *decoder) fault(at place, format string, args ...any) {
 	if at.node != nil {
 		line = at.node.Line
 	}
-	d.faults = append(d.faults, LoadFault{Line: line, Path: at.path, Reason: fmt.Sprintf(format, args...)})
+	d.tell(line, at.path, format, args...)
+}
+
+// tell adds a fault where there is no node any more.
+func (d *decoder) tell(line int, path, format string, args ...any) {
+	d.faults = append(d.faults, LoadFault{Line: line, Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
 // err gives the faults as an error, by line; nil when there are none.
