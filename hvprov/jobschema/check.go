@@ -48,7 +48,7 @@ var nouns = map[Type]string{
 }
 
 // Check holds one value to the field's type and validations, and gives it as a job definition has it, or the first of
-// its faults. Taken are a string, a bool, the integer and float types of Go, and a [encoding/json.Number]; numbers and
+// its faults. Taken are a string, a bool, an int, int32, int64, float32 or float64, and a [encoding/json.Number]; numbers and
 // booleans may also be exact text, such as "8" and "true". A list is a []any, a []string or a []map[string]any; an
 // object is a map[string]any or a [job.Fields]. Nothing else is converted, and nothing is trimmed.
 //
@@ -89,11 +89,9 @@ func (f target) typeFault(v any) *Fault {
 		given = kind(v)
 	}
 	message := f.name() + " must be " + noun
-	if given != "" && !f.Secret() {
-		message += ", and " + given + " is not"
-	}
 	fault := f.fault(FaultType, v, message, f.example("give "+noun))
-	if !f.Secret() {
+	if given != "" && !f.HoldsSecret() {
+		fault.Message += ", and " + given + " is not"
 		fault.Given = given
 	}
 	return fault
