@@ -78,7 +78,7 @@ func (l *level) infer(c *checking, f *Field) {
 			l.values[f.ID] = value
 		} else if f.Required {
 			t := l.target(f)
-			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+f.Infer.From+" "+quote(from), t.setIt()))
+			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+f.Infer.From+" "+l.of(f.Infer.From).show(from), t.setIt()))
 		}
 	default:
 		l.take(c, f, nil)
@@ -144,12 +144,12 @@ func (l *level) unknownFields(given map[string]any) {
 }
 
 // applicability refuses fields that have no meaning beside the others, drops the defaults of such fields, and the fault
-// that one of them is missing.
+// that one is missing which has no meaning, or may turn out to have none.
 func (l *level) applicability(given map[string]any) {
 	for i := range l.fields {
 		f := &l.fields[i]
 		other, wanted := l.inapplicable(f)
-		if other == "" || l.unknown[f.ID] {
+		if other == "" && !l.undecided(f) || l.unknown[f.ID] {
 			continue
 		}
 		if f.missing(given[f.ID]) {
@@ -158,6 +158,9 @@ func (l *level) applicability(given map[string]any) {
 				delete(l.failed, f.ID)
 				l.faults = slices.DeleteFunc(l.faults, func(p placed) bool { return p.position == i })
 			}
+			continue
+		}
+		if other == "" {
 			continue
 		}
 		t, actual := l.target(f), l.of(other)
@@ -179,6 +182,16 @@ func (l *level) inapplicable(f *Field) (other string, wanted []string) {
 		}
 	}
 	return "", nil
+}
+
+// undecided tells whether f depends on a value that is not known, or has to be mended first.
+func (l *level) undecided(f *Field) bool {
+	for id := range f.Applicability {
+		if l.unknown[id] || l.failed[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // applicabilityText is a value as Applicability writes it.

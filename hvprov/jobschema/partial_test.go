@@ -64,6 +64,42 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 	}
 }
 
+// TestWhatMayNotApplyIsNotMissing: a field that is required, or that a parameter set needs, is not missed where it may
+// turn out to have no meaning.
+func TestWhatMayNotApplyIsNotMissing(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("lab.yaml", []byte(`
+id: lab
+version: 1
+fields:
+  - {id: fast, type: boolean}
+  - {id: tier, type: string, required: true, applicability: {fast: ['true']}}
+  - {id: ratio, type: number, default: 0.5, applicability: {fast: ['true']}}
+  - {id: user, type: string}
+  - {id: key, type: string, applicability: {fast: ['true']}}
+parameter_sets:
+  - {id: login, members: [user, key], mode: all-or-none}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		values m
+		want   []string
+	}{
+		{"it applies", m{"fast": true, "user": "u"}, []string{"tier required", "key parameter_set"}},
+		{"it does not apply", m{"fast": false, "user": "u"}, nil},
+		{"it may not apply", m{"fast": jobschema.Unknown, "user": "u"}, nil},
+		{"it applies after a mistake is mended, or does not", m{"fast": "maybe", "user": "u"}, []string{"fast type"}},
+		{"a wrong value is wrong in any case", m{"fast": jobschema.Unknown, "tier": 7}, []string{"tier type"}},
+	} {
+		if got := rules(s.ValidatePartial(tt.values)); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestAppliesAlsoToDefaultsAndRequiredFields uses a schema in which a field that is required, and one with a default,
 // do not always apply.
 func TestAppliesAlsoToDefaultsAndRequiredFields(t *testing.T) {

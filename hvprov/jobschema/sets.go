@@ -47,9 +47,9 @@ func (c *level) closest(p *ParameterSet, given []string) (missing, extra []strin
 	for i, v := range p.variants() {
 		var lacks, tooMuch []string
 		for _, id := range v.Required {
+			f := c.of(id).Field
 			_, ok := c.values[id]
-			other, _ := c.inapplicable(c.of(id).Field)
-			if !ok && !c.unknown[id] && other == "" {
+			if other, _ := c.inapplicable(f); !ok && !c.unknown[id] && other == "" && !c.undecided(f) {
 				lacks = append(lacks, id)
 			}
 		}
