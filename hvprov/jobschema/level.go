@@ -12,6 +12,7 @@ import (
 // level is the validation of fields that stand side by side: those of the schema, or those of one object.
 type level struct {
 	up     *target // the object; nil at the root
+	words  words
 	fields []Field
 	index  map[string]int
 
@@ -27,9 +28,9 @@ type placed struct {
 	Fault
 }
 
-func (c *checking) level(up *target, fields []Field, index map[string]int, given map[string]any) *level {
+func (c *checking) level(up *target, words words, fields []Field, index map[string]int, given map[string]any) *level {
 	l := &level{
-		up: up, fields: fields, index: index,
+		up: up, words: words, fields: fields, index: index,
 		values: make(map[string]any, len(fields)), unknown: map[string]bool{}, failed: map[string]bool{},
 	}
 	l.unknownFields(given)
@@ -78,17 +79,26 @@ func (l *level) infer(c *checking, f *Field) {
 			l.values[f.ID] = value
 		} else if f.Required {
 			t := l.target(f)
-			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+f.Infer.From+" "+l.of(f.Infer.From).show(from), t.setIt()))
+			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+l.of(f.Infer.From).name()+" "+l.of(f.Infer.From).show(from), t.setIt()))
 		}
 	default:
 		l.take(c, f, nil)
 	}
 }
 
-func (l *level) target(f *Field) target { return target{Field: f, up: l.up} }
+func (l *level) target(f *Field) target { return l.words.target(f, l.up) }
 
 // of gives the field of an id.
 func (l *level) of(id string) target { return l.target(&l.fields[l.index[id]]) }
+
+// names gives what people call fields.
+func (l *level) names(ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = l.of(id).name()
+	}
+	return names
+}
 
 // add keeps a fault of a field. A field's first fault is the one to mend, and the only one told.
 func (l *level) add(id string, f Fault) {
