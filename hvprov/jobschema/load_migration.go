@@ -49,6 +49,7 @@ func (l *loader) migration(at place) {
 	l.renamed(read.renamed, &migration, source)
 	l.split(read.split, &migration, source)
 	l.retyped(read, &migration)
+	migration.sort()
 	l.schema.Migrations = append(l.schema.Migrations, migration)
 	l.migrations = append(l.migrations, read)
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // Migration is the way of the values that a state holds from one version of a schema to the next. Ids may be paths into
-// objects and lists of objects, such as "data_disks.size". Its parts are done in this order.
+// objects and lists of objects, such as "data_disks.size". Its parts are done in this order, and what one of them lists, in
+// the order of the ids, at once.
 type Migration struct {
 	From    int // the version before; after it comes From+1
 	Dropped []string
@@ -37,6 +38,13 @@ type Retyping struct {
 	Field  string            // path after
 	From   Type              // the type that it had
 	Values map[string]string // the new value, by the old one as text; nil: each value stays what it is
+}
+
+// sort brings what mappings tell, where order has no meaning, into one order.
+func (m *Migration) sort() {
+	slices.SortFunc(m.Renamed, func(a, b Renaming) int { return strings.Compare(a.From, b.From) })
+	slices.SortFunc(m.Split, func(a, b Splitting) int { return strings.Compare(a.From, b.From) })
+	slices.SortFunc(m.Retyped, func(a, b Retyping) int { return strings.Compare(a.Field, b.Field) })
 }
 
 // parentOf cuts a path into the path of what holds the field, empty for the schema itself, and the field's id.
