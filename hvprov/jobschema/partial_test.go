@@ -205,4 +205,19 @@ func TestDocsTellWhatPeopleNeed(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+	for id, want := range map[string]string{
+		"notes": "**Deprecated:** use title. A change makes a new machine in place of the old one.",
+		"title": "Without it, it follows from `name` where that tells. A change makes a new machine in place of the old one.",
+		"tags":  "At most 3 items. A change makes a new machine in place of the old one.",
+		"disks": "From 1 to 4 items. No two have the same `label`.",
+	} {
+		f, _ := storage(t).Field(id)
+		if got := f.Docs(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	bare := load(t, "id: a\nversion: 1\nfields:\n  - {id: a, type: string, change: in_place}\n  - {id: b, type: list, change: in_place, items: {type: integer}}\n")
+	if got := bare.Fields[0].Docs() + " " + bare.Fields[1].Docs(); got != "A line of text. A list." {
+		t.Errorf("without anything to say: %s", got)
+	}
 }
