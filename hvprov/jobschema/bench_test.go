@@ -2,7 +2,13 @@
 
 package jobschema_test
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
+)
 
 // full is what changes a submission so that it has every field that can go with the others.
 var full = m{
@@ -13,13 +19,48 @@ var full = m{
 	"vm_clustered": true,
 }
 
+// fullSubmission is a submission with every field that can go together.
+func fullSubmission() m { return with(full) }
+
+func BenchmarkLoad(b *testing.B) {
+	data := schemas.JobInputs()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := jobschema.Load(schemas.JobInputsFile, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkValidate(b *testing.B) {
-	s := jobInputs(b)
-	values := with(static(domain(m{"guest_v4_dns1": "192.0.2.53", "notes": "text", "vlan_id": 7, "switch_name": "External"})))
+	s, values := jobInputs(b), fullSubmission()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.Validate(values); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLoadAndTenThousandValidationsAreQuick holds to a number of allocations, which every machine has alike; the time it
+// only tells.
+func TestLoadAndTenThousandValidationsAreQuick(t *testing.T) {
+	start := time.Now()
+	s, values := jobInputs(t), fullSubmission()
+	fields, err := s.Validate(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 9_999 {
+		if _, err := s.Validate(values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("loading and 10,000 validations of %d fields took %v", len(fields), time.Since(start).Round(time.Millisecond))
+	const most = 70
+	if got := testing.AllocsPerRun(100, func() { _, _ = s.Validate(values) }); got > most {
+		t.Errorf("a validation makes %v allocations, and more than %d are not needed", got, most)
+	} else {
+		t.Logf("a validation makes %v allocations", got)
 	}
 }

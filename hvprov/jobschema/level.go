@@ -179,19 +179,16 @@ func (l *level) applicability(given map[string]any) {
 	}
 }
 
-// inapplicable names the field whose value leaves f without meaning, and the values that would not; empty when f may
-// be given, or when that is not known.
+// inapplicable names the field whose value leaves f without meaning, the first by id, and the values that would not; empty
+// when f may be given, or when that is not known.
 func (l *level) inapplicable(f *Field) (other string, wanted []string) {
-	if f.Applicability == nil {
-		return "", nil
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.Applicability)) {
+	for id, allowed := range f.Applicability {
 		v, known := l.values[id]
-		if known && !slices.Contains(f.Applicability[id], applicabilityText(v)) {
-			return id, f.Applicability[id]
+		if known && !slices.Contains(allowed, applicabilityText(v)) && (other == "" || id < other) {
+			other, wanted = id, allowed
 		}
 	}
-	return "", nil
+	return other, wanted
 }
 
 // undecided tells whether f depends on a value that is not known, or has to be mended first.
