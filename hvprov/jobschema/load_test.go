@@ -271,6 +271,12 @@ lab.yaml:11: parameter_sets[0].members[1]: there is no field "b"`
 	}
 }
 
+// aliases is a short document that stands for n*n fields.
+func aliases(n int) string {
+	return "id: a\nversion: 1\nname: &f {id: f, type: string}\ndescription: &o {id: o, type: object, fields: [" + strings.Repeat("*f,", n) +
+		"]}\nfields: [" + strings.Repeat("*o,", n) + "]\n"
+}
+
 func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, data, want string }{
@@ -285,6 +291,7 @@ func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
 		{"broken YAML", "id: [a\n", "not YAML"},
 		{"bytes that are no text", "\x00\xff", "not YAML"},
 		{"an alias to itself", "fields: &f [*f]\n", "lab.yaml"},
+		{"aliases of lists of aliases", aliases(3000), "more than 131072 values"},
 		{"more than is read", strings.Repeat("#", jobschema.MaxSize+1), "more than 1048576"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
