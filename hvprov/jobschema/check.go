@@ -35,15 +35,20 @@ var types = map[Type]typeRule{
 	TypeObject:    {nil, nil},
 }
 
+func (t Type) known() bool {
+	_, ok := types[t]
+	return ok
+}
+
 // nouns say what a value of a type must be.
 var nouns = map[Type]string{
 	TypeString: "a line of text", TypeSecret: "text", TypeMultiline: "text", TypeInteger: "a whole number",
 	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeHostname: "a DNS name",
-	TypeList: "a list", TypeObject: "an object",
+	TypeEnum: "one of its values", TypeList: "a list", TypeObject: "an object",
 }
 
 // Check holds one value to the field's type and validations, and gives it as a job definition has it, or the first of
-// its faults. Taken are a string, a bool, the integer and float types of Go, and a [encoding/json.Number]; numbers and
+// its faults. Taken are a string, a bool, an int, int32, int64, float32 or float64, and a [encoding/json.Number]; numbers and
 // booleans may also be exact text, such as "8" and "true". A list is a []any, a []string or a []map[string]any; an
 // object is a map[string]any or a [job.Fields]. Nothing else is converted, and nothing is trimmed.
 //
@@ -84,11 +89,9 @@ func (f target) typeFault(v any) *Fault {
 		given = kind(v)
 	}
 	message := f.name() + " must be " + noun
-	if given != "" && !f.Secret() {
-		message += ", and " + given + " is not"
-	}
 	fault := f.fault(FaultType, v, message, f.example("give "+noun))
-	if !f.Secret() {
+	if given != "" && !f.HoldsSecret() {
+		fault.Message += ", and " + given + " is not"
 		fault.Given = given
 	}
 	return fault

@@ -20,6 +20,16 @@ import (
 // not into structs, because a struct has no lines to tell.
 type decoder struct {
 	faults []LoadFault
+	nodes  int // how many were read, those that aliases stand for each time
+}
+
+// maxNodes is more than any schema has. Aliases of lists that hold aliases could make billions of a short document.
+const maxNodes = 1 << 17
+
+// enter counts the nodes of a mapping or a list, and tells whether they are to be read.
+func (d *decoder) enter(n *yaml.Node) bool {
+	d.nodes += len(n.Content)
+	return d.nodes <= maxNodes
 }
 
 // place is a value of the document, and the way to it.
@@ -33,11 +43,20 @@ func (d *decoder) fault(at place, format string, args ...any) {
 	if at.node != nil {
 		line = at.node.Line
 	}
-	d.faults = append(d.faults, LoadFault{Line: line, Path: at.path, Reason: fmt.Sprintf(format, args...)})
+	d.tell(line, at.path, format, args...)
+}
+
+// tell adds a fault where there is no node any more.
+func (d *decoder) tell(line int, path, format string, args ...any) {
+	d.faults = append(d.faults, LoadFault{Line: line, Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
 // err gives the faults as an error, by line; nil when there are none.
 func (d *decoder) err(name string) error {
+	if d.nodes > maxNodes {
+		d.faults = nil // they are of a part only
+		d.tell(0, "", "it has more than %d values, with what its aliases stand for, and more are not read", maxNodes)
+	}
 	if len(d.faults) == 0 {
 		return nil
 	}
@@ -82,8 +101,7 @@ func (d *decoder) syntax(err error) {
 	d.faults = append(d.faults, LoadFault{Line: line, Reason: "it is not YAML: " + strings.TrimPrefix(text, "yaml: ")})
 }
 
-// follow gives what an alias stands for. The document's shape bounds how deep it is read, so that aliases that nest
-// cost nothing.
+// follow gives what an alias stands for. A schema's shape bounds how deep it is read, even where an alias holds itself.
 func follow(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -104,6 +122,9 @@ func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 	m := mapping{place: at, d: d, values: map[string]place{}}
 	if at.node.Kind != yaml.MappingNode {
 		d.fault(at, "it must be a mapping of keys and values")
+		return m, false
+	}
+	if !d.enter(at.node) {
 		return m, false
 	}
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
@@ -257,6 +278,9 @@ func (m mapping) list(key string) []place {
 	}
 	if at.node.Kind != yaml.SequenceNode || len(at.node.Content) == 0 {
 		m.d.fault(at, "it must be a list with at least one item")
+		return nil
+	}
+	if !m.d.enter(at.node) {
 		return nil
 	}
 	items := make([]place, len(at.node.Content))

@@ -11,7 +11,7 @@ import (
 
 // Docs gives what people need to know of the field, as one paragraph of Markdown: label and description, the values it
 // takes, default, example, where it applies, the parameter sets it is in, and what a change costs. That a field is
-// deprecated comes first.
+// deprecated comes first. Where there is nothing of that, it is what kind of value the field takes.
 func (f *Field) Docs() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
@@ -43,6 +43,10 @@ func (f *Field) Docs() string {
 		say("A change needs the machine to be off for a moment.")
 	case ChangeReplace:
 		say("A change makes a new machine in place of the old one.")
+	}
+	if len(parts) == 0 {
+		noun := nouns[f.Type]
+		say("%s.", strings.ToUpper(noun[:1])+noun[1:])
 	}
 	return strings.Join(parts, " ")
 }

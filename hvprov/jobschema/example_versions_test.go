@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-func load(text string) *jobschema.Schema {
+func mustLoad(text string) *jobschema.Schema {
 	schema, err := jobschema.Load("lab.yaml", []byte(text))
 	if err != nil {
 		log.Fatal(err)
@@ -29,15 +29,15 @@ migrations:
 `
 
 func ExampleSchema_Migrate() {
-	values, err := load(labSchema2).Migrate(1, map[string]any{"name": "web-01", "gb_ram": 8.0})
+	values, err := mustLoad(labSchema2).Migrate(1, map[string]any{"name": "web-01", "gb_ram": 8.0})
 	fmt.Println(values, err)
 	// Output: map[memory:8 name:web-01] <nil>
 }
 
 func ExampleSchema_Succeeds() {
-	older := load(labSchema)
-	fmt.Println(load(labSchema2).Succeeds(older))
-	forgotten := load("id: lab\nversion: 2\nfields:\n  - {id: name, type: string, required: true}\n")
+	older := mustLoad(labSchema)
+	fmt.Println(mustLoad(labSchema2).Succeeds(older))
+	forgotten := mustLoad("id: lab\nversion: 2\nfields:\n  - {id: name, type: string, required: true}\n")
 	fmt.Println(forgotten.Succeeds(older))
 	// Output:
 	// <nil>
@@ -45,8 +45,8 @@ func ExampleSchema_Succeeds() {
 }
 
 func ExampleTranslate() {
-	agents := load(labSchema)
-	mine := load(`
+	agents := mustLoad(labSchema)
+	mine := mustLoad(`
 id: mine
 version: 1
 fields:
@@ -72,7 +72,7 @@ fields:
 
 func ExampleSchema_ValidatePartial() {
 	// The name comes from a resource that Terraform has not made yet.
-	for _, fault := range load(labSchema).ValidatePartial(map[string]any{"name": jobschema.Unknown, "gb_ram": 65}) {
+	for _, fault := range mustLoad(labSchema).ValidatePartial(map[string]any{"name": jobschema.Unknown, "gb_ram": 65}) {
 		fmt.Println(fault)
 	}
 	// Output: gb_ram must be from 1 to 64, and is 65: use a value from 1 to 64

@@ -12,6 +12,7 @@ import (
 // level is the validation of fields that stand side by side: those of the schema, or those of one object.
 type level struct {
 	up     *target // the object; nil at the root
+	words  words
 	fields []Field
 	index  map[string]int
 
@@ -27,9 +28,9 @@ type placed struct {
 	Fault
 }
 
-func (c *checking) level(up *target, fields []Field, index map[string]int, given map[string]any) *level {
+func (c *checking) level(up *target, words words, fields []Field, index map[string]int, given map[string]any) *level {
 	l := &level{
-		up: up, fields: fields, index: index,
+		up: up, words: words, fields: fields, index: index,
 		values: make(map[string]any, len(fields)), unknown: map[string]bool{}, failed: map[string]bool{},
 	}
 	l.unknownFields(given)
@@ -78,17 +79,26 @@ func (l *level) infer(c *checking, f *Field) {
 			l.values[f.ID] = value
 		} else if f.Required {
 			t := l.target(f)
-			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+f.Infer.From+" "+quote(from), t.setIt()))
+			l.add(f.ID, *t.fault(FaultRequired, nil, t.name()+" is required: nothing infers it from "+l.of(f.Infer.From).name()+" "+l.of(f.Infer.From).show(from), t.setIt()))
 		}
 	default:
 		l.take(c, f, nil)
 	}
 }
 
-func (l *level) target(f *Field) target { return target{Field: f, up: l.up} }
+func (l *level) target(f *Field) target { return l.words.target(f, l.up) }
 
 // of gives the field of an id.
 func (l *level) of(id string) target { return l.target(&l.fields[l.index[id]]) }
+
+// names gives what people call fields.
+func (l *level) names(ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = l.of(id).name()
+	}
+	return names
+}
 
 // add keeps a fault of a field. A field's first fault is the one to mend, and the only one told.
 func (l *level) add(id string, f Fault) {
@@ -144,12 +154,12 @@ func (l *level) unknownFields(given map[string]any) {
 }
 
 // applicability refuses fields that have no meaning beside the others, drops the defaults of such fields, and the fault
-// that one of them is missing.
+// that one is missing which has no meaning, or may turn out to have none.
 func (l *level) applicability(given map[string]any) {
 	for i := range l.fields {
 		f := &l.fields[i]
 		other, wanted := l.inapplicable(f)
-		if other == "" || l.unknown[f.ID] {
+		if other == "" && !l.undecided(f) || l.unknown[f.ID] {
 			continue
 		}
 		if f.missing(given[f.ID]) {
@@ -160,25 +170,35 @@ func (l *level) applicability(given map[string]any) {
 			}
 			continue
 		}
+		if other == "" {
+			continue
+		}
 		t, actual := l.target(f), l.of(other)
 		l.add(f.ID, *t.fault(FaultApplicability, given[f.ID], t.name()+" has no meaning where "+actual.name()+" is "+actual.show(l.values[other]),
 			"remove it, or set "+actual.name()+" to "+quotedList(wanted)))
 	}
 }
 
-// inapplicable names the field whose value leaves f without meaning, and the values that would not; empty when f may
-// be given, or when that is not known.
+// inapplicable names the field whose value leaves f without meaning, the first by id, and the values that would not; empty
+// when f may be given, or when that is not known.
 func (l *level) inapplicable(f *Field) (other string, wanted []string) {
-	if f.Applicability == nil {
-		return "", nil
-	}
-	for _, id := range slices.Sorted(maps.Keys(f.Applicability)) {
+	for id, allowed := range f.Applicability {
 		v, known := l.values[id]
-		if known && !slices.Contains(f.Applicability[id], applicabilityText(v)) {
-			return id, f.Applicability[id]
+		if known && !slices.Contains(allowed, applicabilityText(v)) && (other == "" || id < other) {
+			other, wanted = id, allowed
 		}
 	}
-	return "", nil
+	return other, wanted
+}
+
+// undecided tells whether f depends on a value that is not known, or has to be mended first.
+func (l *level) undecided(f *Field) bool {
+	for id := range f.Applicability {
+		if l.unknown[id] || l.failed[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // applicabilityText is a value as Applicability writes it.

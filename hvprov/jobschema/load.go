@@ -73,7 +73,7 @@ func (l *loader) root(at place) {
 	s.Fields, s.index = l.top.fields, l.top.index
 	for i := range s.Fields {
 		l.observed(l.top.read[i], i)
-		l.inference(l.top.read[i], &s.Fields[i])
+		l.inference(i)
 	}
 	for _, item := range m.list("parameter_sets") {
 		l.parameterSet(item)

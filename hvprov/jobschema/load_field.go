@@ -15,6 +15,7 @@ type scope struct {
 	fields []Field
 	index  map[string]int
 	read   []mapping // of each of fields
+	sound  []bool    // of each of fields: its own keys have no fault
 }
 
 // Keys of a field at the root, of one within an object, and of what a list is of. Only a whole root field can be
@@ -64,8 +65,7 @@ func (l *loader) field(sc *scope, at place) {
 		l.fault(m.at("stands_for"), "%q is no id of a field", f.StandsFor)
 	}
 	l.change(sc, m, &f)
-	l.validations(m, &f)
-	l.parts(sc, m, &f)
+	l.parts(sc, m, &f, l.validations(m, &f))
 	if m.has("default") {
 		l.defaultValue(m, &f, len(l.faults) == before)
 	}
@@ -73,12 +73,13 @@ func (l *loader) field(sc *scope, at place) {
 		sc.index[f.ID] = len(sc.fields)
 		sc.fields = append(sc.fields, f)
 		sc.read = append(sc.read, m)
+		sc.sound = append(sc.sound, len(l.faults) == before)
 	}
 }
 
 func (l *loader) typeOf(m mapping) Type {
 	t := Type(m.text("type"))
-	if _, known := types[t]; !known && t != "" {
+	if !t.known() && t != "" {
 		l.fault(m.at("type"), "unknown type %q: use %s", t, wordList(typeNames(), "or"))
 	}
 	return t
@@ -188,7 +189,9 @@ func (l *loader) applicability(sc *scope, index int) {
 		case TypeBoolean:
 			possible = []string{"true", "false"}
 		default:
-			l.fault(m.at(id), "a field can depend on an enum or a boolean, and %s is of type %s", id, other.Type)
+			if other.Type.known() {
+				l.fault(m.at(id), "a field can depend on an enum or a boolean, and %s is of type %s", id, other.Type)
+			}
 			continue
 		}
 		if sc.read[i].has("applicability") {
@@ -224,7 +227,7 @@ func (l *loader) observed(field mapping, index int) {
 		l.fault(at, "hosts report no property %q: use %s", f.Observed, wordList(slices.Sorted(maps.Keys(observable)), "or"))
 		return
 	}
-	if _, ok := types[f.Type]; ok && !slices.Contains(fits, f.Type) {
+	if f.Type.known() && !slices.Contains(fits, f.Type) {
 		l.fault(at, "the property %s does not fit a field of type %s", f.Observed, f.Type)
 	}
 	for i := range index {

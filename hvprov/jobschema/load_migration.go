@@ -27,30 +27,38 @@ func (l *loader) migration(at place) {
 		}
 	}
 	sources := map[string]bool{}
-	source := func(at place, path string) {
+	source := func(at place, path string) bool {
 		switch {
 		case !fieldPath.MatchString(path):
 			l.fault(at, "%q is neither an id nor a path such as data_disks.size", path)
 		case sources[path]:
 			l.fault(at, "%q is told of twice", path)
+		default:
+			sources[path] = true
+			return true
 		}
-		sources[path] = true
+		return false
 	}
 	dropped, places := m.texts("dropped")
 	for i, path := range dropped {
-		source(places[i], path)
-		migration.Dropped = append(migration.Dropped, path)
+		if source(places[i], path) {
+			migration.Dropped = append(migration.Dropped, path)
+		}
 	}
-	read := migrationParts{l.part(m, "renamed"), l.part(m, "split"), l.part(m, "retyped")}
+	read := migrationParts{l.part(m, "renamed"), l.part(m, "split"), l.part(m, "retyped"), map[string]mapping{}}
 	l.renamed(read.renamed, &migration, source)
 	l.split(read.split, &migration, source)
-	l.retyped(read.retyped, &migration)
+	l.retyped(read, &migration)
+	migration.sort()
 	l.schema.Migrations = append(l.schema.Migrations, migration)
 	l.migrations = append(l.migrations, read)
 }
 
 // migrationParts are the mappings that a migration was read from.
-type migrationParts struct{ renamed, split, retyped mapping }
+type migrationParts struct {
+	renamed, split, retyped mapping
+	values                  map[string]mapping // of what is retyped
+}
 
 // part reads a mapping that may be left out, and is then empty.
 func (l *loader) part(m mapping, key string) mapping {
@@ -61,28 +69,25 @@ func (l *loader) part(m mapping, key string) mapping {
 	return part
 }
 
-func (l *loader) renamed(m mapping, migration *Migration, source func(place, string)) {
+func (l *loader) renamed(m mapping, migration *Migration, source func(place, string) bool) {
 	for _, from := range m.keys {
-		source(m.at(from), from)
 		r := Renaming{From: from, To: m.text(from)}
 		switch {
-		case r.To == "":
-			continue
+		case !source(m.at(from), from) || r.To == "": // told already
 		case !fieldID.MatchString(r.To):
 			l.fault(m.at(from), "%q is no id: a field keeps its place, so that only its new id is given", r.To)
-			continue
 		case slices.ContainsFunc(migration.Renamed, func(other Renaming) bool { return other.after() == r.after() }):
 			l.fault(m.at(from), "another field is renamed to %q already", r.To)
+		default:
+			migration.Renamed = append(migration.Renamed, r)
 		}
-		migration.Renamed = append(migration.Renamed, r)
 	}
 }
 
-func (l *loader) split(m mapping, migration *Migration, source func(place, string)) {
+func (l *loader) split(m mapping, migration *Migration, source func(place, string) bool) {
 	for _, from := range m.keys {
-		source(m.at(from), from)
 		how, ok := l.mapping(m.at(from), "pattern")
-		if !ok {
+		if !source(m.at(from), from) || !ok {
 			continue
 		}
 		how.require("pattern")
@@ -93,15 +98,16 @@ func (l *loader) split(m mapping, migration *Migration, source func(place, strin
 		if s.pattern = l.compile(how.at("pattern"), `\A(?:`+s.Pattern+`)\z`); s.pattern == nil {
 			continue
 		}
-		if !slices.ContainsFunc(s.pattern.SubexpNames(), func(name string) bool { return name != "" }) {
+		if len(s.parts()) == 0 {
 			l.fault(how.at("pattern"), "it has no named group: (?P<id>…) gives a part to the field of that id")
 		}
 		migration.Split = append(migration.Split, s)
 	}
 }
 
-func (l *loader) retyped(m mapping, migration *Migration) {
-	for _, path := range m.keys {
+func (l *loader) retyped(read migrationParts, migration *Migration) {
+	for m, i := read.retyped, 0; i < len(m.keys); i++ {
+		path := m.keys[i]
 		if !fieldPath.MatchString(path) {
 			l.fault(m.at(path), "%q is neither an id nor a path such as data_disks.size", path)
 			continue
@@ -112,10 +118,11 @@ func (l *loader) retyped(m mapping, migration *Migration) {
 		}
 		how.require("from")
 		r := Retyping{Field: path, From: Type(how.text("from"))}
-		if scalars := typeNames(TypeObject, TypeList); r.From != "" && !slices.Contains(scalars, string(r.From)) {
-			l.fault(how.at("from"), "unknown type %q: use %s", r.From, wordList(scalars, "or"))
+		if known := typeNames(TypeObject); r.From != "" && !slices.Contains(known, string(r.From)) {
+			l.fault(how.at("from"), "unknown type %q: use %s", r.From, wordList(known, "or"))
 		}
 		if values := l.part(how, "values"); len(values.keys) > 0 {
+			read.values[path] = values
 			r.Values = make(map[string]string, len(values.keys))
 			for _, old := range values.keys {
 				r.Values[old] = values.text(old)
@@ -125,57 +132,47 @@ func (l *loader) retyped(m mapping, migration *Migration) {
 	}
 }
 
-// migrationTargets checks what migrations lead to: a field of this schema, or what a later migration goes on from.
+// migrationTargets checks what migrations lead to: a field of this schema, or what a later migration goes on from. It
+// does so only where nothing has a fault, because what was left out for one would be missed here as well.
 func (l *loader) migrationTargets() {
-	for i, m := range l.schema.Migrations {
-		exists := func(at place, path string) {
+	if len(l.faults) > 0 {
+		return
+	}
+	for i := range l.schema.Migrations {
+		m, read := &l.schema.Migrations[i], l.migrations[i]
+		exists := func(at place, path string) bool {
 			if _, ok := l.schema.fieldAt(path); !ok && !goesOn(l.schema.Migrations[i+1:], path) {
 				l.fault(at, "there is no field %q, and no later migration goes on from it", path)
+				return false
 			}
+			return true
 		}
 		for _, r := range m.Renamed {
-			exists(l.migrations[i].renamed.at(r.From), r.after())
+			exists(read.renamed.at(r.From), m.follow(r.From))
 		}
 		for _, s := range m.Split {
-			for _, name := range s.pattern.SubexpNames() {
-				if name != "" {
-					exists(l.migrations[i].split.at(s.From), sibling(s.From, name))
-				}
+			for _, id := range s.parts() {
+				exists(read.split.at(s.From), m.beside(s.From, id))
 			}
 		}
 		for _, r := range m.Retyped {
-			at := l.migrations[i].retyped.at(r.Field)
-			exists(at, r.Field)
-			l.retypedValues(at, r, l.schema.Migrations[i+1:])
-		}
-	}
-}
-
-// retypedValues checks the values that a retyped field gets, if it is of this schema as it then is.
-func (l *loader) retypedValues(at place, r Retyping, later []Migration) {
-	f, ok := l.schema.fieldAt(r.Field)
-	if !ok || goesOn(later, r.Field) || len(l.faults) > 0 {
-		return
-	}
-	for _, v := range r.Values {
-		if _, fault := f.Check(v); fault != nil {
-			l.fault(at, "the value %q breaks the rules of %s: %s", v, r.Field, fault)
-			return
-		}
-	}
-}
-
-// goesOn tells whether one of the migrations starts from a field, or from what holds it.
-func goesOn(later []Migration, path string) bool {
-	for ; path != ""; path, _ = parentOf(path) {
-		for _, m := range later {
-			if slices.Contains(m.Dropped, path) ||
-				slices.ContainsFunc(m.Renamed, func(r Renaming) bool { return r.From == path }) ||
-				slices.ContainsFunc(m.Split, func(s Splitting) bool { return s.From == path }) ||
-				slices.ContainsFunc(m.Retyped, func(r Retyping) bool { return r.Field == path }) {
-				return true
+			if f := l.schema.finalField(i, r.Field); exists(read.retyped.at(r.Field), r.Field) && f != nil {
+				l.retypedValues(read.values[r.Field], f)
 			}
 		}
 	}
-	return false
+}
+
+// retypedValues holds the values that a retyped field gets to its rules.
+func (l *loader) retypedValues(m mapping, f *Field) {
+	for _, old := range m.keys {
+		text := m.text(old)
+		v, ok := convert(text, f)
+		if !ok {
+			v = text
+		}
+		if _, fault := f.Check(v); fault != nil {
+			l.fault(m.at(old), "the value %q breaks the rules of the field: %s", text, fault)
+		}
+	}
 }

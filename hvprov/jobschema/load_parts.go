@@ -4,32 +4,44 @@ package jobschema
 
 import "slices"
 
+// owners are the types that have parts, by the key that tells them.
+var owners = []struct {
+	key  string
+	kind Type
+}{{"items", TypeList}, {"fields", TypeObject}}
+
 // parts reads what a list or an object is made of.
-func (l *loader) parts(sc *scope, m mapping, f *Field) {
-	for key, owner := range map[string]Type{"items": TypeList, "fields": TypeObject} {
-		switch _, known := types[f.Type]; {
-		case known && f.Type != owner && m.has(key):
-			l.fault(m.at(key), "only a field of type %s has %s", owner, key)
-		case f.Type == owner && !m.has(key):
-			l.fault(m.place, "a field of type %s needs %s", owner, key)
+func (l *loader) parts(sc *scope, m mapping, f *Field, rules mapping) {
+	if f.Type == TypeObject && sc.up != nil {
+		l.fault(m.at("type"), "an object within an object is more than Terraform users can be asked to read: use fields with longer names")
+		return
+	}
+	before := len(l.faults)
+	for _, owner := range owners {
+		if f.Type.known() && f.Type != owner.kind && m.has(owner.key) {
+			l.fault(m.at(owner.key), "only a field of type %s has %s", owner.kind, owner.key)
 		}
 	}
-	switch {
-	case f.Type == TypeObject && sc.up != nil:
-		l.fault(m.at("type"), "an object within an object is more than Terraform users can be asked to read: use fields with longer names")
-	case f.Type == TypeObject:
-		l.object(m, f)
-	case f.Type == TypeList && m.has("items"):
-		l.items(sc, m.at("items"), f)
+	for _, owner := range owners {
+		switch {
+		case f.Type != owner.kind:
+		case m.has(owner.key) && f.Type == TypeObject:
+			l.object(m, f)
+		case m.has(owner.key):
+			l.items(sc, m.at(owner.key), f)
+		case len(l.faults) == before:
+			l.fault(m.place, "a field of type %s needs %s", owner.kind, owner.key)
+		}
 	}
-	l.uniqueBy(m, f)
+	// A field that was left out for its faults is missed here as well.
+	if len(l.faults) == before {
+		l.uniqueBy(rules, f)
+	}
 }
 
 func (l *loader) object(m mapping, f *Field) {
-	if m.has("fields") {
-		sc := l.scope(m, f)
-		f.Fields, f.index = sc.fields, sc.index
-	}
+	sc := l.scope(m, f)
+	f.Fields, f.index = sc.fields, sc.index
 }
 
 // items reads what a list is of. An item is always required: an empty one would be a place in the list and no value.
@@ -51,31 +63,32 @@ func (l *loader) items(sc *scope, at place, f *Field) {
 		l.fault(m.place, "a field of type %s needs %s", TypeObject, "fields")
 	case item.Type == TypeObject:
 		l.object(m, item)
-	case m.has("fields"):
+	case item.Type.known() && m.has("fields"):
 		l.fault(m.at("fields"), "only a field of type %s has %s", TypeObject, "fields")
 	}
 }
 
 // uniqueBy checks the field that tells the objects of a list apart.
-func (l *loader) uniqueBy(m mapping, f *Field) {
+func (l *loader) uniqueBy(rules mapping, f *Field) {
 	id := f.Validations.UniqueBy
-	if id == "" || f.Type != TypeList || f.Items == nil {
+	if id == "" || f.Type != TypeList {
 		return
 	}
-	at := m.at("validations")
+	at := rules.at(keyUniqueBy)
 	i, ok := f.Items.index[id]
 	switch {
 	case f.Items.Type != TypeObject:
-		l.fault(at, "unique_by names a field, and the items of this list have none")
+		l.fault(at, "it names a field, and the items of this list have none")
 	case !ok:
-		l.fault(at, "unique_by: the items have no field %q", id)
+		l.fault(at, "the items have no field %q", id)
 	case slices.Contains([]Type{TypeSecret, TypeMultiline, TypeList}, f.Items.Fields[i].Type):
-		l.fault(at, "unique_by: a field of type %s cannot tell items apart", f.Items.Fields[i].Type)
+		l.fault(at, "a field of type %s cannot tell items apart", f.Items.Fields[i].Type)
 	}
 }
 
 // inference reads how a field follows from another.
-func (l *loader) inference(field mapping, f *Field) {
+func (l *loader) inference(index int) {
+	field, f := l.top.read[index], &l.schema.Fields[index]
 	if !field.has("infer") {
 		return
 	}
@@ -84,7 +97,8 @@ func (l *loader) inference(field mapping, f *Field) {
 		return
 	}
 	m.require("from", "rules")
-	if f.Type != TypeString && f.Type != TypeEnum {
+	possible := f.Type == TypeString || f.Type == TypeEnum
+	if f.Type.known() && !possible {
 		l.fault(m.place, "only a string or an enum can be inferred, and this is a field of type %s", f.Type)
 	}
 	if field.has("applicability") {
@@ -95,17 +109,21 @@ func (l *loader) inference(field mapping, f *Field) {
 	case f.Infer.From == "": // told already
 	case !known:
 		l.fault(m.at("from"), "there is no field %q%s", f.Infer.From, l.top.suggest(f.Infer.From))
+	case !l.schema.Fields[i].Type.known(): // the same
 	case l.schema.Fields[i].Type != TypeString && l.schema.Fields[i].Type != TypeEnum:
 		l.fault(m.at("from"), "a field can be inferred from a string or an enum, and %s is of type %s", f.Infer.From, l.schema.Fields[i].Type)
 	case l.top.read[i].has("infer"):
 		l.fault(m.at("from"), "a field can be inferred from one that is not, and %s is", f.Infer.From)
+	case l.top.read[i].has("applicability"):
+		l.fault(m.at("from"), "a field can be inferred from one that always applies, and %s does not", f.Infer.From)
 	}
 	for _, item := range m.list("rules") {
-		l.inferenceRule(item, f)
+		l.inferenceRule(item, f, possible && l.top.sound[index])
 	}
 }
 
-func (l *loader) inferenceRule(at place, f *Field) {
+// inferenceRule reads one rule. Its value is held to the field's own rules where these are sound.
+func (l *loader) inferenceRule(at place, f *Field, sound bool) {
 	m, ok := l.mapping(at, "pattern", "value")
 	if !ok {
 		return
@@ -115,7 +133,7 @@ func (l *loader) inferenceRule(at place, f *Field) {
 	if r.pattern = l.compile(m.at("pattern"), r.Pattern); r.pattern == nil {
 		return
 	}
-	if _, fault := f.Check(r.Value); fault != nil && r.Value != "" && (f.Type == TypeString || f.Type == TypeEnum) {
+	if _, fault := f.Check(r.Value); fault != nil && r.Value != "" && sound {
 		l.fault(m.at("value"), "the value breaks the field's own rules: %s", fault)
 	}
 	f.Infer.Rules = append(f.Infer.Rules, r)

@@ -21,7 +21,7 @@ func (l *loader) parameterSet(at place) {
 	if p.ID != "" && !fieldID.MatchString(p.ID) {
 		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and underscores, with a letter first", p.ID)
 	}
-	if slices.ContainsFunc(l.schema.ParameterSets, func(other ParameterSet) bool { return other.ID == p.ID }) {
+	if p.ID != "" && slices.ContainsFunc(l.schema.ParameterSets, func(other ParameterSet) bool { return other.ID == p.ID }) {
 		l.fault(m.at("id"), "the id %q is taken by another parameter set", p.ID)
 	}
 	switch hasMembers, hasVariants := m.has("members"), m.has("variants"); {
@@ -145,7 +145,7 @@ func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
 	switch {
 	case !known:
 		l.fault(m.at(r.name), "there is no field %q%s", id, l.top.suggest(id))
-	case !l.top.read[i].has("type"): // told already
+	case !l.schema.Fields[i].Type.known(): // told already
 	case !slices.Contains(r.types, l.schema.Fields[i].Type):
 		l.fault(m.at(r.name), "field %s is of type %s, and must be of type %s", id, l.schema.Fields[i].Type, r.types[0])
 	case !slices.Contains(p.fieldIDs(), id):

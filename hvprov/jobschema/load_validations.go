@@ -22,17 +22,18 @@ const (
 	keyUniqueBy           = "unique_by"
 )
 
-func (l *loader) validations(field mapping, f *Field) {
+// validations reads a field's rules, and gives where they were read.
+func (l *loader) validations(field mapping, f *Field) mapping {
 	if !field.has("validations") {
 		if f.Type == TypeEnum {
 			l.fault(field.place, "an enum needs its values in validations.one_of")
 		}
-		return
+		return mapping{}
 	}
 	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyPattern,
 		keyPatternDescription, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
 	if !ok {
-		return
+		return m
 	}
 	rule, known := types[f.Type]
 	for _, key := range m.keys {
@@ -52,6 +53,7 @@ func (l *loader) validations(field mapping, f *Field) {
 	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
 		l.fault(m.place, "an enum needs its values in one_of")
 	}
+	return m
 }
 
 // counts reads the least and the greatest number of something.

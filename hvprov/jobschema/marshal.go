@@ -5,6 +5,8 @@ package jobschema
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"unicode/utf8"
 )
 
 // The shape of a schema file.
@@ -97,7 +99,21 @@ func (*Schema) encode(shape schemaShape) ([]byte, error) {
 	if err := enc.Encode(shape); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return printable(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// printable escapes what JSON takes as it is and YAML does not: control characters, and some that stand for none. In JSON
+// they are only ever within text.
+func printable(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }
 
 func (s *Schema) shape() schemaShape {

@@ -86,31 +86,35 @@ func (s *Schema) migrate(index int, values map[string]any) error {
 	}
 	for _, path := range m.Dropped {
 		_ = walk(values, path, func(object map[string]any, id string) error {
-			for _, key := range twins(id) {
-				delete(object, key)
-			}
+			remove(object, id)
 			return nil
 		})
 	}
-	for _, r := range innerFirst(m.Renamed) {
-		rename(values, r)
-	}
+	// What is taken apart is named as before the renamings, and its parts as after them.
+	var parts []func()
 	for _, split := range m.Split {
 		err := walk(values, split.From, func(object map[string]any, id string) error {
-			if object[id] == nil {
+			before := object[id]
+			remove(object, id)
+			if before == nil {
 				return nil
 			}
-			parts, ok := split.of(object[id])
+			found, ok := split.of(before)
 			if !ok {
 				return fail(split.From, "its value does not have the form "+split.Pattern)
 			}
-			delete(object, id)
-			maps.Copy(object, parts)
+			parts = append(parts, func() { maps.Copy(object, found) })
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+	}
+	for _, r := range innerFirst(m.Renamed) {
+		rename(values, r)
+	}
+	for _, put := range parts {
+		put()
 	}
 	for _, r := range m.Retyped {
 		f := s.finalField(index, r.Field)
@@ -137,10 +141,20 @@ func (s *Schema) migrate(index int, values map[string]any) error {
 	return nil
 }
 
-// finalField gives the field that a value is converted for; nil when a later migration goes on from it.
+// finalField gives the field that a value is converted for: that of this schema, or text where a later migration takes it
+// apart; nil where a later one drops it, or converts it once more.
 func (s *Schema) finalField(index int, path string) *Field {
-	if goesOn(s.Migrations[index+1:], path) {
-		return nil
+	for i := index + 1; i < len(s.Migrations); i++ {
+		m := &s.Migrations[i]
+		switch dropped, split := m.ends(path); {
+		case dropped:
+			return nil
+		case split:
+			return &Field{Type: TypeString}
+		}
+		if path = m.follow(path); m.retypes(path) {
+			return nil
+		}
 	}
 	f, _ := s.fieldAt(path)
 	return f
@@ -177,6 +191,12 @@ func innerFirst(list []Renaming) [][]Renaming {
 		ordered = append(ordered, groups[parent])
 	}
 	return ordered
+}
+
+func remove(object map[string]any, id string) {
+	for _, key := range twins(id) {
+		delete(object, key)
+	}
 }
 
 // twins are the keys that belong to a field.
@@ -242,7 +262,8 @@ func (r *Retyping) convert(v any, f *Field) (converted any, ok bool) {
 func convert(v any, f *Field) (any, bool) {
 	switch f.Type {
 	case TypeObject:
-		return v, true
+		_, isObject := v.(map[string]any)
+		return v, isObject || v == nil
 	case TypeList:
 		items, isList := v.([]any)
 		if !isList {
@@ -277,13 +298,17 @@ func convert(v any, f *Field) (any, bool) {
 	return plainText(v), true
 }
 
-// plainText writes a JSON scalar as people do.
+// plainText writes a JSON scalar as people do, and a number in one way, however it was written.
 func plainText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
 	case float64:
 		return formatNumber(v)
+	case json.Number:
+		if n, ok := toInt64(v); ok {
+			return strconv.FormatInt(n, 10)
+		}
 	}
 	return fmt.Sprint(v)
 }

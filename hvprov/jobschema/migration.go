@@ -4,11 +4,13 @@ package jobschema
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // Migration is the way of the values that a state holds from one version of a schema to the next. Ids may be paths into
-// objects and lists of objects, such as "data_disks.size". Its parts are done in this order.
+// objects and lists of objects, such as "data_disks.size". Its parts are done in this order, and what one of them lists, in
+// the order of the ids, at once.
 type Migration struct {
 	From    int // the version before; after it comes From+1
 	Dropped []string
@@ -38,6 +40,13 @@ type Retyping struct {
 	Values map[string]string // the new value, by the old one as text; nil: each value stays what it is
 }
 
+// sort brings what mappings tell, where order has no meaning, into one order.
+func (m *Migration) sort() {
+	slices.SortFunc(m.Renamed, func(a, b Renaming) int { return strings.Compare(a.From, b.From) })
+	slices.SortFunc(m.Split, func(a, b Splitting) int { return strings.Compare(a.From, b.From) })
+	slices.SortFunc(m.Retyped, func(a, b Retyping) int { return strings.Compare(a.Field, b.Field) })
+}
+
 // parentOf cuts a path into the path of what holds the field, empty for the schema itself, and the field's id.
 func parentOf(path string) (parent, id string) {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
@@ -54,8 +63,64 @@ func sibling(path, id string) string {
 	return id
 }
 
-// after gives the path that a renaming leads to.
+// after gives the path that a renaming leads to, if what is around the field keeps its name.
 func (r Renaming) after() string { return sibling(r.From, r.To) }
+
+// parts gives the ids of the fields that get a part each.
+func (s *Splitting) parts() []string {
+	var ids []string
+	for _, name := range s.pattern.SubexpNames() {
+		if name != "" {
+			ids = append(ids, name)
+		}
+	}
+	return ids
+}
+
+// follow gives the path that a field has after the renamings.
+func (m *Migration) follow(path string) string {
+	_, id := parentOf(path)
+	for _, r := range m.Renamed {
+		if r.From == path {
+			id = r.To
+		}
+	}
+	return m.beside(path, id)
+}
+
+// beside gives the path, after the renamings, of a field in what holds the one that had a path before.
+func (m *Migration) beside(path, id string) string {
+	parent, _ := parentOf(path)
+	for _, r := range m.Renamed {
+		if parent != "" && r.From == parent {
+			return r.after() + "." + id
+		}
+	}
+	return sibling(path, id)
+}
+
+// ends tells whether the value of a field is dropped, or taken apart.
+func (m *Migration) ends(path string) (dropped, split bool) {
+	parent, _ := parentOf(path)
+	dropped = slices.Contains(m.Dropped, path) || parent != "" && slices.Contains(m.Dropped, parent)
+	return dropped, slices.ContainsFunc(m.Split, func(s Splitting) bool { return s.From == path })
+}
+
+// retypes tells whether a field, by its path after the renamings, is converted.
+func (m *Migration) retypes(path string) bool {
+	return slices.ContainsFunc(m.Retyped, func(r Retyping) bool { return r.Field == path })
+}
+
+// goesOn tells whether one of the migrations takes a field from where it is, and so says itself what is to become of it.
+func goesOn(list []Migration, path string) bool {
+	for i := range list {
+		dropped, split := list[i].ends(path)
+		if dropped || split || list[i].follow(path) != path {
+			return true
+		}
+	}
+	return false
+}
 
 // fieldAt gives the field of a path. The items of a list of objects are passed through.
 func (s *Schema) fieldAt(path string) (*Field, bool) {

@@ -42,6 +42,8 @@ func toInt64(v any) (int64, bool) {
 		return int64(v), true
 	case int32:
 		return int64(v), true
+	case float32:
+		return toInt64(float64(v))
 	case float64:
 		// 2^63 itself is a float64 and no int64.
 		if v != math.Trunc(v) || v < -1<<63 || v >= 1<<63 {

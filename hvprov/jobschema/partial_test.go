@@ -64,6 +64,42 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 	}
 }
 
+// TestWhatMayNotApplyIsNotMissing: a field that is required, or that a parameter set needs, is not missed where it may
+// turn out to have no meaning.
+func TestWhatMayNotApplyIsNotMissing(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("lab.yaml", []byte(`
+id: lab
+version: 1
+fields:
+  - {id: fast, type: boolean}
+  - {id: tier, type: string, required: true, applicability: {fast: ['true']}}
+  - {id: ratio, type: number, default: 0.5, applicability: {fast: ['true']}}
+  - {id: user, type: string}
+  - {id: key, type: string, applicability: {fast: ['true']}}
+parameter_sets:
+  - {id: login, members: [user, key], mode: all-or-none}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		values m
+		want   []string
+	}{
+		{"it applies", m{"fast": true, "user": "u"}, []string{"tier required", "key parameter_set"}},
+		{"it does not apply", m{"fast": false, "user": "u"}, nil},
+		{"it may not apply", m{"fast": jobschema.Unknown, "user": "u"}, nil},
+		{"it applies after a mistake is mended, or does not", m{"fast": "maybe", "user": "u"}, []string{"fast type"}},
+		{"a wrong value is wrong in any case", m{"fast": jobschema.Unknown, "tier": 7}, []string{"tier type"}},
+	} {
+		if got := rules(s.ValidatePartial(tt.values)); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestAppliesAlsoToDefaultsAndRequiredFields uses a schema in which a field that is required, and one with a default,
 // do not always apply.
 func TestAppliesAlsoToDefaultsAndRequiredFields(t *testing.T) {
@@ -169,45 +205,19 @@ func TestDocsTellWhatPeopleNeed(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-}
-
-// FuzzValidate holds that nothing brings Validate down, and that what it takes it takes again, unchanged.
-func FuzzValidate(f *testing.F) {
-	s := jobInputs(f)
-	f.Add("web-01", "8", "192.0.2.50", 24.0, "192.0.2.1", "lab.example", true)
-	f.Add("web*", "8.9", "192.0.2.255", 31.0, "192.0.2.0", "-", false)
-	f.Fuzz(func(t *testing.T, name, ram, address string, prefix float64, gateway, suffix string, linux bool) {
-		values := with(m{
-			"vm_name": name, "gb_ram": ram, "guest_v4_ipaddr": address, "guest_v4_cidrprefix": prefix,
-			"guest_v4_defaultgw": gateway, "guest_net_dnssuffix": suffix, "notes": name, "guest_la_pw": suffix,
-		})
-		if linux {
-			values["os_family"] = "linux"
+	for id, want := range map[string]string{
+		"notes": "**Deprecated:** use title. A change makes a new machine in place of the old one.",
+		"title": "Without it, it follows from `name` where that tells. A change makes a new machine in place of the old one.",
+		"tags":  "At most 3 items. A change makes a new machine in place of the old one.",
+		"disks": "From 1 to 4 items. No two have the same `label`.",
+	} {
+		f, _ := storage(t).Field(id)
+		if got := f.Docs(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		fields, err := s.Validate(values)
-		if err != nil {
-			return
-		}
-		again, err := s.Validate(fields.Map())
-		if err != nil || !reflect.DeepEqual(again, fields) {
-			t.Fatalf("taken once, then not the same: %v\n%v\n%v", err, fields.Map(), again.Map())
-		}
-		if name, _ := fields.Get("vm_name"); strings.ContainsAny(name.(string), `/\*?[]'" `) {
-			t.Fatalf("a name with a path, a wildcard or a quote: %q", name)
-		}
-		if _, err := fields.Encode(); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-func BenchmarkValidate(b *testing.B) {
-	s := jobInputs(b)
-	values := with(static(domain(m{"guest_v4_dns1": "192.0.2.53", "notes": "text", "vlan_id": 7, "switch_name": "External"})))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Validate(values); err != nil {
-			b.Fatal(err)
-		}
+	}
+	bare := load(t, "id: a\nversion: 1\nfields:\n  - {id: a, type: string, change: in_place}\n  - {id: b, type: list, change: in_place, items: {type: integer}}\n")
+	if got := bare.Fields[0].Docs() + " " + bare.Fields[1].Docs(); got != "A line of text. A list." {
+		t.Errorf("without anything to say: %s", got)
 	}
 }

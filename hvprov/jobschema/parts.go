@@ -15,7 +15,7 @@ func (c *checking) object(t target, v any) (any, []Fault) {
 	if !ok {
 		return nil, []Fault{*t.typeFault(v)}
 	}
-	l := c.level(&t, t.Fields, t.index, given)
+	l := c.level(&t, t.words, t.Fields, t.index, given)
 	if faults := l.sorted(); len(faults) > 0 {
 		return nil, faults
 	}
@@ -34,7 +34,7 @@ func (c *checking) list(t target, v any) (any, []Fault) {
 	var faults []Fault
 	typed := make([]any, len(items))
 	for i, item := range items {
-		value, found := c.value(target{Field: t.Items, up: &t, at: i}, item)
+		value, found := c.value(t.item(i), item)
 		typed[i] = value
 		faults = append(faults, found...)
 	}
@@ -74,8 +74,8 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 			seen[key] = i
 			continue
 		}
-		owner := target{Field: f.Items, up: &f, at: i}
-		t := owner.below(&f.Items.Fields[f.Items.index[id]])
+		owner := f.item(i)
+		t := owner.words.target(&f.Items.Fields[f.Items.index[id]], &owner)
 		faults = append(faults, *t.fault(FaultUniqueBy, v,
 			fmt.Sprintf("%s is %s, as it is in %s[%d]", t.name(), t.show(v), f.name(), first), "give each another"))
 	}

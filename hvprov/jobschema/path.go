@@ -46,8 +46,35 @@ func (p Path) Root() string {
 // target is a field in the place that a value has: at the root, below an object, or as an item of a list.
 type target struct {
 	*Field
-	up *target
-	at int // the index of an item, whose up is the list
+	up    *target
+	at    int    // the index of an item, whose up is the list
+	word  string // what people call the field; empty when that is its id
+	words words  // for what is below
+}
+
+// words are what people call the fields of a schema or an object, by id. They differ from the ids where the values come
+// from another schema; see [Translation].
+type words map[string]word
+
+type word struct {
+	id    string
+	parts words
+}
+
+// target puts a field of the schema, or of an object, into its place.
+func (w words) target(f *Field, up *target) target {
+	return target{Field: f, up: up, word: w[f.ID].id, words: w[f.ID].parts}
+}
+
+// item puts what a list is of into a place in it.
+func (t *target) item(i int) target { return target{Field: t.Items, up: t, at: i, words: t.words} }
+
+// called gives the id that people know.
+func (t target) called() string {
+	if t.word != "" {
+		return t.word
+	}
+	return t.ID
 }
 
 func (t target) path() Path {
@@ -61,16 +88,13 @@ func (t target) path() Path {
 	case t.ID == "": // an item by itself
 		return p
 	}
-	return append(p, Step{Field: t.ID})
+	return append(p, Step{Field: t.called()})
 }
 
 // name is how messages call the value.
 func (t target) name() string {
 	if t.up == nil {
-		return t.ID
+		return t.called()
 	}
 	return t.path().String()
 }
-
-// below gives a field within an object.
-func (t *target) below(f *Field) target { return target{Field: f, up: t} }

@@ -25,14 +25,16 @@ func (c *level) parameterSet(p *ParameterSet) {
 	case len(extra) > 0:
 		rest := slices.DeleteFunc(slices.Clone(given), func(id string) bool { return slices.Contains(extra, id) })
 		for _, id := range extra {
-			c.add(id, *c.of(id).fault(FaultParameterSet, c.values[id], id+" does not go with "+wordList(rest, "and")+" ("+p.Label+")",
-				"remove it, or give one of: "+p.choices()))
+			t := c.of(id)
+			c.add(id, *t.fault(FaultParameterSet, c.values[id], t.name()+" does not go with "+wordList(c.names(rest), "and")+" ("+p.Label+")",
+				"remove it, or give one of: "+c.choices(p)))
 		}
 	case len(missing) > 0:
+		because := wordList(c.names(given), "and")
 		for _, id := range missing {
-			c.add(id, *c.of(id).fault(FaultParameterSet, nil,
-				id+" is missing: "+p.Label+" needs it, because "+wordList(given, "and")+" "+isAre(given)+" given",
-				c.of(id).setIt()+"; or remove "+wordList(given, "and")))
+			t := c.of(id)
+			c.add(id, *t.fault(FaultParameterSet, nil, t.name()+" is missing: "+p.Label+" needs it, because "+because+" "+isAre(given)+" given",
+				t.setIt()+"; or remove "+because))
 		}
 	default:
 		for i := range p.Rules {
@@ -47,9 +49,9 @@ func (c *level) closest(p *ParameterSet, given []string) (missing, extra []strin
 	for i, v := range p.Ways() {
 		var lacks, tooMuch []string
 		for _, id := range v.Required {
+			f := c.of(id).Field
 			_, ok := c.values[id]
-			other, _ := c.inapplicable(c.of(id).Field)
-			if !ok && !c.unknown[id] && other == "" {
+			if other, _ := c.inapplicable(f); !ok && !c.unknown[id] && other == "" && !c.undecided(f) {
 				lacks = append(lacks, id)
 			}
 		}
@@ -66,16 +68,16 @@ func (c *level) closest(p *ParameterSet, given []string) (missing, extra []strin
 	return missing, extra
 }
 
-// choices lists the variants for people.
-func (p *ParameterSet) choices() string {
+// choices lists the variants of a set for people.
+func (c *level) choices(p *ParameterSet) string {
 	text := ""
 	for i, v := range p.Ways() {
 		if i > 0 {
 			text += " | "
 		}
-		text += wordList(v.Required, "and")
+		text += wordList(c.names(v.Required), "and")
 		if len(v.Optional) > 0 {
-			text += " (and " + wordList(v.Optional, "or") + " if wanted)"
+			text += " (and " + wordList(c.names(v.Optional), "or") + " if wanted)"
 		}
 	}
 	return text

@@ -48,9 +48,10 @@ func ipv4Subnet(c *level, r *Rule, values map[string]any) {
 	address := netip.MustParseAddr(values["address"].(string)) //nolint:forcetypeassert // the fields' types were checked at load
 	gateway := netip.MustParseAddr(values["gateway"].(string)) //nolint:forcetypeassert // as above
 	bits := values["prefix"].(int64)                           //nolint:forcetypeassert // as above
-	blame := func(name, message, remedy string) {
-		f := c.of(r.Fields[name])
-		c.add(f.ID, *f.fault(FaultIPv4Subnet, values[name], f.name()+" "+message, remedy))
+	name := func(role string) string { return c.of(r.Fields[role]).name() }
+	blame := func(role, message, remedy string) {
+		f := c.of(r.Fields[role])
+		c.add(f.ID, *f.fault(FaultIPv4Subnet, values[role], f.name()+" "+message, remedy))
 	}
 	if bits < 1 || bits > 31 {
 		blame("prefix", fmt.Sprintf("is %d, and a subnet of that size has no room for a gateway", bits), "use a value from 1 to 31")
@@ -74,11 +75,11 @@ func ipv4Subnet(c *level, r *Rule, values map[string]any) {
 	switch what := special(gateway); {
 	case !subnet.Contains(gateway):
 		blame("gateway", fmt.Sprintf("is %s, which is outside of the subnet %s", gateway, subnet),
-			usable+", or correct "+r.Fields["address"]+" or "+r.Fields["prefix"])
+			usable+", or correct "+name("address")+" or "+name("prefix"))
 	case what != "":
 		blame("gateway", what, usable)
 	case gateway == address:
-		blame("gateway", fmt.Sprintf("is %s, the same as %s", gateway, r.Fields["address"]), "use the address of the subnet's router")
+		blame("gateway", fmt.Sprintf("is %s, the same as %s", gateway, name("address")), "use the address of the subnet's router")
 	}
 }
 

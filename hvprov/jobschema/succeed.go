@@ -8,11 +8,11 @@ import (
 )
 
 // Succeeds tells whether the schema may take the place of an older one: of the same version, if what both ask of values
-// is the same; of a later version, if its migrations say what became of every field that is gone or of another type.
+// is the same; of a later version, if its migrations say what became of every field that is gone or of another type, no two
+// values become one, and no field is required that nobody could have given.
 // Else the error is a [*LoadError] that says what to do. Texts for people make no difference.
 func (s *Schema) Succeeds(old *Schema) error {
 	var d decoder
-	at := func(f *Field) place { return place{path: f.ID} }
 	switch {
 	case s.ID != old.ID:
 		d.fault(place{path: "id"}, "it is %q, and was %q: another schema does not take the place of this one", s.ID, old.ID)
@@ -21,16 +21,7 @@ func (s *Schema) Succeeds(old *Schema) error {
 	case s.Version == old.Version:
 		s.sameContract(old, &d)
 	default:
-		old.eachField(func(path string, f *Field) {
-			if reason := s.fate(old.Version, path, f); reason != "" {
-				d.fault(place{path: path}, "%s", reason)
-			}
-		})
-	}
-	for i := range s.Fields {
-		if f := &s.Fields[i]; f.Required && f.Infer == nil && s.Version > old.Version && !s.hadBefore(old, f.ID) {
-			d.fault(at(f), "a new field that is required breaks every configuration there is: give it a default, or infer it")
-		}
+		s.carriesOn(old, &d)
 	}
 	return d.err(s.file)
 }
@@ -44,23 +35,61 @@ func (s *Schema) sameContract(old *Schema, d *decoder) {
 	blamed := len(d.faults)
 	mine, theirs := map[string][]byte{}, map[string][]byte{}
 	s.eachField(func(path string, f *Field) { mine[path] = f.contract() })
-	old.eachField(func(path string, f *Field) {
-		theirs[path] = f.contract()
-		if mine[path] == nil {
-			d.fault(place{path: path}, "the field is gone, and the version is still %d: raise it, and say in migrations what becomes of the value", s.Version)
+	old.eachField(func(path string, f *Field) { theirs[path] = f.contract() })
+	old.eachField(func(path string, _ *Field) {
+		if parent, _ := parentOf(path); mine[path] == nil && (parent == "" || mine[parent] != nil) {
+			d.tell(0, path, "the field is gone, and the version is still %d: raise it, and say in migrations what becomes of the value", s.Version)
 		}
 	})
 	s.eachField(func(path string, f *Field) {
+		parent, _ := parentOf(path)
 		switch was, known := theirs[path]; {
+		case !known && parent != "" && theirs[parent] == nil: // told already
 		case !known:
-			d.fault(place{path: path}, "the field is new, and the version is still %d: raise it", s.Version)
-		case !bytes.Equal(was, mine[path]) && f.Items == nil && f.Fields == nil:
-			d.fault(place{path: path}, "what it asks for has changed, and the version is still %d: raise it", s.Version)
+			d.tell(f.line, path, "the field is new, and the version is still %d: raise it", s.Version)
+		case !bytes.Equal(was, mine[path]):
+			d.tell(f.line, path, "what it asks for has changed, and the version is still %d: raise it", s.Version)
 		}
 	})
 	if len(d.faults) == blamed {
-		d.fault(place{}, "what the schema asks for has changed, and the version is still %d: raise it", s.Version)
+		d.tell(0, "", "what the schema asks for has changed, and the version is still %d: raise it", s.Version)
 	}
+}
+
+// carriesOn blames each field of an older version whose value has no place or none of its own, and each new one that has
+// to have a value.
+func (s *Schema) carriesOn(old *Schema, d *decoder) {
+	told := map[string]bool{}
+	from := map[string]string{} // paths of an older version, by those that their values have here
+	old.eachField(func(path string, f *Field) {
+		if parent, _ := parentOf(path); told[parent] {
+			return
+		}
+		now, reason := s.fate(old.Version, path, f)
+		if other, taken := from[now]; reason == "" && now != "" && taken {
+			reason = fmt.Sprintf("its value would become that of %s, as that of %s does: name one of them in dropped", now, other)
+		}
+		if reason != "" {
+			told[path] = true
+			d.tell(0, path, "%s", reason)
+		}
+		from[now] = path
+	})
+	for i, m := range s.Migrations {
+		for _, split := range m.Split {
+			for _, id := range split.parts() {
+				if now, stays := onward(s.Migrations[i+1:], m.beside(split.From, id)); stays && m.From >= old.Version {
+					from[now] = split.From
+				}
+			}
+		}
+	}
+	s.eachField(func(path string, f *Field) {
+		parent, _ := parentOf(path)
+		if from[path] == "" && f.Required && f.Infer == nil && (parent == "" || from[parent] != "") {
+			d.tell(f.line, path, "a new field that is required breaks every configuration there is: give it a default, or infer it")
+		}
+	})
 }
 
 // contract is the part of a schema that programs depend on: all but its texts and the way from earlier versions.
@@ -84,9 +113,14 @@ func (s *Schema) contract() []byte {
 	return text
 }
 
+// contract is that part of a field. Fields within it have their own.
 func (f *Field) contract() []byte {
 	shape := f.shape()
 	shape.silence()
+	shape.Fields = nil
+	if shape.Items != nil {
+		shape.Items.Fields = nil
+	}
 	text, err := (*Schema)(nil).encode(schemaShape{Fields: []fieldShape{shape}})
 	if err != nil {
 		panic(fmt.Sprintf("jobschema: %v", err)) // see above
@@ -107,80 +141,44 @@ func (f *fieldShape) silence() {
 	}
 }
 
-// fate follows a field of an earlier version through the migrations, and says what they leave open; empty for nothing.
-func (s *Schema) fate(version int, path string, f *Field) string {
+// fate follows a field of an earlier version through the migrations, and gives the path that its value has in the end,
+// empty where it ends on the way, or says what they leave open.
+func (s *Schema) fate(version int, path string, f *Field) (now, reason string) {
 	was := stateKind(f)
-	for _, m := range s.Migrations {
+	for i := range s.Migrations {
+		m := &s.Migrations[i]
 		if m.From < version {
 			continue
 		}
-		parent, _ := parentOf(path)
-		for _, gone := range m.Dropped {
-			if gone == path || gone == parent {
-				return ""
-			}
-		}
-		for _, split := range m.Split {
-			if split.From == path {
-				return ""
-			}
+		if dropped, split := m.ends(path); dropped || split {
+			return "", ""
 		}
 		path = m.follow(path)
-		for _, r := range m.Retyped {
-			if r.Field == path {
-				was = ""
-			}
+		if parent, _ := parentOf(path); parent != "" && m.retypes(parent) {
+			return "", "" // it is what the whole was converted to that counts
+		}
+		if m.retypes(path) {
+			was = ""
 		}
 	}
-	now, ok := s.fieldAt(path)
-	switch {
+	switch f, ok := s.fieldAt(path); {
 	case !ok:
-		return "the field is gone, and migrations do not say what becomes of its value: name it in dropped, renamed or split"
-	case was != "" && was != stateKind(now):
-		return fmt.Sprintf("it was %s and is %s: name it in retyped", was, stateKind(now))
+		return path, "the field is gone, and migrations do not say what becomes of its value: name it in dropped, renamed or split"
+	case was != "" && was != stateKind(f):
+		return path, fmt.Sprintf("it was %s and is %s: name it in retyped", was, stateKind(f))
 	}
-	return ""
+	return path, ""
 }
 
-// follow gives the path that a field has after the renamings.
-func (m *Migration) follow(path string) string {
-	parent, id := parentOf(path)
-	for _, r := range m.Renamed {
-		if r.From == path {
-			id = r.To
+// onward gives the path that a field has after migrations; stays is false where its value ends on the way.
+func onward(list []Migration, path string) (after string, stays bool) {
+	for i := range list {
+		if dropped, split := list[i].ends(path); dropped || split {
+			return "", false
 		}
+		path = list[i].follow(path)
 	}
-	for _, r := range m.Renamed {
-		if parent != "" && r.From == parent {
-			parent = r.after()
-		}
-	}
-	if parent == "" {
-		return id
-	}
-	return parent + "." + id
-}
-
-// hadBefore tells whether a field comes from an older schema.
-func (s *Schema) hadBefore(old *Schema, id string) bool {
-	if _, ok := old.Field(id); ok {
-		return true
-	}
-	for _, m := range s.Migrations {
-		for _, r := range m.Renamed {
-			if r.after() == id && m.From >= old.Version {
-				return true
-			}
-		}
-		for _, split := range m.Split {
-			for _, name := range split.pattern.SubexpNames() {
-				if name == id && m.From >= old.Version {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return path, true
 }
 
 // stateKind names what a state holds of a field.

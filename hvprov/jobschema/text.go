@@ -3,9 +3,12 @@
 package jobschema
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 // setIt is the remedy for a field that is required or belongs to others that are given.
@@ -29,6 +32,12 @@ func quote(s string) string { return fmt.Sprintf("%q", s) }
 
 // kind names the kind of a value that no field takes, by words that users of JSON and Terraform know.
 func kind(v any) string {
+	switch v := v.(type) {
+	case job.Fields:
+		return "an object"
+	case json.Number:
+		return "the number " + v.String()
+	}
 	switch k := reflect.ValueOf(v).Kind(); k {
 	case reflect.Slice, reflect.Array:
 		return "a list"

@@ -3,9 +3,7 @@
 package jobschema
 
 import (
-	"errors"
 	"slices"
-	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -14,13 +12,15 @@ import (
 // people write in the words of another.
 type Translation struct {
 	from, to *Schema
+	words    words // what the first schema calls the fields of the second
 }
 
 // Translate finds how fields of a schema stand for those of another: each for the one that its StandsFor names, or for
 // the one of its own id. A field that stands for none keeps its id.
 //
 // The error is a [*LoadError], about from: a field that the other schema requires and none stands for, one that two stand
-// for, types that do not fit, a secret that would be none, a change that the other schema does not allow.
+// for, types that do not fit, a secret that would be none, a change that the other schema does not allow. Where both have
+// the same id, only the version counts, and the error is a [*VersionMismatchError].
 func Translate(from, to *Schema) (*Translation, error) {
 	t := &Translation{from: from, to: to}
 	if from.ID == to.ID {
@@ -36,14 +36,17 @@ func Translate(from, to *Schema) (*Translation, error) {
 		switch by := stood[f.ID]; {
 		case !f.Required || f.Infer != nil && by == nil:
 		case by == nil:
-			d.fault(place{}, "no field stands for %s, which hosts need: give one stands_for: %s", f.ID, f.ID)
-		case !by.Required && by.Default == nil:
-			d.faults = append(d.faults, LoadFault{Line: by.line, Path: by.ID, Reason: "it stands for " + f.ID + ", which hosts need: make it required, or give it a default"})
+			d.tell(0, "", "no field stands for %s, which hosts need: give one stands_for: %s", f.ID, f.ID)
+		case by.Applicability != nil:
+			d.tell(by.line, by.ID, "it stands for %s, which hosts need: it must always apply", f.ID)
+		case !by.always():
+			d.tell(by.line, by.ID, "it stands for %s, which hosts need: make it required, or give it a default", f.ID)
 		}
 	}
 	if err := d.err(from.file); err != nil {
 		return nil, err
 	}
+	t.words = wordsOf(from.Fields, to.Fields, to.index)
 	return t, nil
 }
 
@@ -56,9 +59,7 @@ func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index
 	for i := range fields {
 		f := &fields[i]
 		id := f.counterpart(index)
-		fault := func(reason string) {
-			d.faults = append(d.faults, LoadFault{Line: f.line, Path: at + f.ID, Reason: reason})
-		}
+		fault := func(reason string) { d.tell(f.line, at+f.ID, "%s", reason) }
 		j, known := index[id]
 		switch {
 		case id == "" && at == "":
@@ -85,7 +86,7 @@ func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index
 		if inner, outer := f.parts(), other.parts(); inner.Fields != nil {
 			below := t.pairs(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
 			for k := range outer.Fields {
-				if need := &outer.Fields[k]; need.Required && (below[need.ID] == nil || !below[need.ID].Required && below[need.ID].Default == nil) {
+				if need := &outer.Fields[k]; need.Required && (below[need.ID] == nil || !below[need.ID].always()) {
 					fault("none of its fields that always has a value stands for " + id + "." + need.ID + ", which hosts need")
 				}
 			}
@@ -93,6 +94,9 @@ func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index
 	}
 	return stood
 }
+
+// always tells whether the field has a value wherever its object is.
+func (f *Field) always() bool { return f.Applicability == nil && (f.Required || f.Default != nil) }
 
 // parts gives what has the fields of an object or of a list's objects.
 func (f *Field) parts() *Field {
@@ -144,15 +148,11 @@ func (t *Translation) Fields(fields job.Fields) (job.Fields, error) {
 		return fields, nil
 	}
 	given, extra := t.split(fields)
-	known, err := t.to.Validate(given)
-	if err != nil {
-		var invalid *ValidationError
-		if errors.As(err, &invalid) {
-			err = &ValidationError{Faults: t.blame(invalid.Faults)}
-		}
-		return nil, err
+	l := t.to.check(given, checking{words: t.words})
+	if faults := l.sorted(); len(faults) > 0 {
+		return nil, &ValidationError{Faults: faults}
 	}
-	return append(known, extra...), nil
+	return append(l.ordered(), extra...), nil
 }
 
 // Partial translates fields of which some may be missing, as they are for a dry run.
@@ -216,19 +216,17 @@ func translateValue(v any, f, other *Field) any {
 	return v
 }
 
-// blame tells faults of the second schema of the first one's fields.
-func (t *Translation) blame(faults []Fault) []Fault {
-	for i := range faults {
-		if root := faults[i].Path.Root(); root != "" {
-			path := slices.Clone(faults[i].Path)
-			path[0].Field = t.Origin(root)
-			faults[i].Path = path
-			if rest, ok := strings.CutPrefix(faults[i].Message, root); ok {
-				faults[i].Message = path[0].Field + rest
-			}
+// wordsOf gives what the first schema calls the fields of one level of the second.
+func wordsOf(fields, others []Field, index map[string]int) words {
+	w := make(words, len(others))
+	for i := range fields {
+		f := &fields[i]
+		if j, ok := index[f.counterpart(index)]; ok {
+			inner, outer := f.parts(), others[j].parts()
+			w[others[j].ID] = word{f.ID, wordsOf(inner.Fields, outer.Fields, outer.index)}
 		}
 	}
-	return faults
+	return w
 }
 
 // Target gives the id that a field of the first schema has in the second.
@@ -243,10 +241,8 @@ func (t *Translation) Target(id string) string {
 
 // Origin gives the id that a field of the second schema has in the first; its own where none stands for it.
 func (t *Translation) Origin(id string) string {
-	for i := range t.from.Fields {
-		if t.from.Fields[i].counterpart(t.to.index) == id {
-			return t.from.Fields[i].ID
-		}
+	if w, ok := t.words[id]; ok {
+		return w.id
 	}
 	return id
 }
@@ -276,12 +272,18 @@ func (t *Translation) Back(values map[string]any) map[string]any {
 func untranslateValue(v any, f, other *Field) any {
 	switch v := v.(type) {
 	case []any:
+		if f.Items == nil || other.Items == nil {
+			return v // it is not from this schema
+		}
 		items := make([]any, len(v))
 		for i, item := range v {
 			items[i] = untranslateValue(item, f.Items, other.Items)
 		}
 		return items
 	case map[string]any:
+		if f.Fields == nil || other.Fields == nil {
+			return v // as above
+		}
 		object := map[string]any{}
 		for i := range f.Fields {
 			part := &f.Fields[i]

@@ -19,7 +19,7 @@ func (unknown) String() string { return "a value that is not known yet" }
 // The error is a [*ValidationError] with every fault in the schema's order, unknown fields first. What follows from a
 // fault that is told already is no fault of its own: a parameter set is not looked at when one of its fields is wrong.
 func (s *Schema) Validate(values map[string]any) (job.Fields, error) {
-	l := s.check(values, false)
+	l := s.check(values, checking{})
 	if faults := l.sorted(); len(faults) > 0 {
 		return nil, &ValidationError{Faults: faults}
 	}
@@ -30,7 +30,7 @@ func (s *Schema) Validate(values map[string]any) (job.Fields, error) {
 // Terraform plans. Such a value counts neither as given nor as missing: there is no fault but those that no value of it
 // could mend.
 func (s *Schema) ValidatePartial(values map[string]any) []Fault {
-	return s.check(values, true).sorted()
+	return s.check(values, checking{partial: true}).sorted()
 }
 
 // Partial gives those of the values that keep their field's rules as fields of a definition, for a dry run. Values that
@@ -46,8 +46,8 @@ func (s *Schema) Partial(values map[string]any) job.Fields {
 	return fields
 }
 
-func (s *Schema) check(values map[string]any, partial bool) *level {
-	l := (&checking{partial: partial}).level(nil, s.Fields, s.index, values)
+func (s *Schema) check(values map[string]any, c checking) *level {
+	l := c.level(nil, c.words, s.Fields, s.index, values)
 	for i := range s.ParameterSets {
 		l.parameterSet(&s.ParameterSets[i])
 	}
@@ -56,7 +56,8 @@ func (s *Schema) check(values map[string]any, partial bool) *level {
 
 // checking is one validation.
 type checking struct {
-	partial bool // a value may be Unknown
+	partial bool  // a value may be Unknown
+	words   words // of the schema's fields
 }
 
 // value holds one value to its field, and gives it typed; nil when there is none.

@@ -113,6 +113,8 @@ func TestValidateTakes(t *testing.T) {
 		{"an image with blanks and brackets", m{"image_name": "Windows Server 2022 (Core)"}, "image_name", "Windows Server 2022 (Core)"},
 		{"an integer as an int", m{"gb_ram": 8}, "gb_ram", int64(8)},
 		{"an integer as a float64", m{"gb_ram": 8.0}, "gb_ram", int64(8)},
+		{"an integer as a float32", m{"gb_ram": float32(8)}, "gb_ram", int64(8)},
+		{"an integer as an int32", m{"gb_ram": int32(8)}, "gb_ram", int64(8)},
 		{"an integer as text", m{"gb_ram": "8"}, "gb_ram", int64(8)},
 		{"an integer as json.Number", m{"gb_ram": json.Number("8.0")}, "gb_ram", int64(8)},
 		{"a VLAN as text", m{"vlan_id": "1"}, "vlan_id", int64(1)},

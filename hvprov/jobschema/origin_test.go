@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema_test
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// What the service that this schema comes from made of a submission, as it was measured there, and what we make of it.
+// An outcome is one of
+//
+//   - an m: it was taken. The m tells how the result differs from that of the submission that every row changes.
+//   - a []string: it was refused. Each is "field rule" in our words, in the order of the errors. For fields that there are
+//     not, the rule stands alone. A parameter set is blamed as the origin did it: by its own id, once.
+//   - crash: it was neither.
+//
+// kept says that the outcomes are the same: both take it, with the same values for all fields that the origin had; or
+// both refuse it, and blame the same for the same. The test proves that, and that what is marked as changed is not so.
+//
+// The origin had no os_family: its agent found the system out from the image's name when the job was under way. Here it
+// follows from the image's name too, so that the rows need not give it, but before the job begins. Those about Linux
+// name an image of Linux where that matters.
+const (
+	kept    = "kept"
+	changed = "changed"
+	crash   = "the service's own failure (HTTP 500)"
+)
+
+// absent takes a field out of a submission; nil gives it as null.
+const absent = "\x00 absent"
+
+// originFields are the fields of the origin's schema.
+var originFields = []string{
+	"vm_name", "image_name", "gb_ram", "cpu_cores", "vlan_id", "guest_la_uid", "guest_la_pw", "guest_v4_ipaddr",
+	"guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",
+	"guest_domain_jointarget", "guest_domain_joinuid", "guest_domain_joinpw", "guest_domain_joinou",
+	"cnf_ansible_ssh_user", "cnf_ansible_ssh_key", "vm_clustered",
+}
+
+var (
+	originBase = m{
+		"vm_name": "web-01", "image_name": "Windows Server 2022", "gb_ram": 8, "cpu_cores": 4,
+		"guest_la_uid": "Administrator", "guest_la_pw": "S3cret!",
+	}
+	originResult = m{
+		"vm_name": "web-01", "image_name": "Windows Server 2022", "gb_ram": int64(8), "cpu_cores": int64(4),
+		"guest_la_uid": "Administrator", "guest_la_pw": "S3cret!", "vm_clustered": false,
+	}
+)
+
+const (
+	exact     = "a value is kept as it is given or refused, so that the state, the job and the machine have the same"
+	strict    = "a number or a boolean is one, or its exact text; what merely can be read as one is a mistake"
+	pathSafe  = "names become paths and search patterns on the host"
+	noCascade = "one mistake is told once, not again as an incomplete parameter set"
+)
+
+var lan = m{"guest_v4_ipaddr": "192.0.2.5", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"}
+
+func lanResult(changes m) m {
+	return plus(m{"guest_v4_ipaddr": "192.0.2.5", "guest_v4_cidrprefix": int64(24), "guest_v4_defaultgw": "192.0.2.1"}, changes)
+}
+
+var (
+	join = m{"guest_domain_jointarget": "corp.example.com", "guest_domain_joinuid": `EXAMPLE\svc_join`, "guest_domain_joinpw": "p w"}
+	ssh  = m{"image_name": "ubuntu-24.04", "cnf_ansible_ssh_user": "ansible", "cnf_ansible_ssh_key": "  ssh-ed25519 AAAA \n"}
+)
+
+func plus(values, changes m) m {
+	all := maps.Clone(values)
+	maps.Copy(all, changes)
+	return all
+}
+
+func faults(list ...string) []string { return list }
+
+type originRow struct {
+	name   string
+	change m
+	origin any
+	mark   string
+	ours   any    // where it is changed
+	reason string // why
+}
+
+var originRows = []originRow{
+	{"nothing changed", nil, m{}, kept, nil, ""},
+	{
+		"nothing given",
+		m{"vm_name": absent, "image_name": absent, "gb_ram": absent, "cpu_cores": absent, "guest_la_uid": absent, "guest_la_pw": absent},
+		faults("vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"), kept, nil, "",
+	},
+	{"neither memory nor processors", m{"gb_ram": absent, "cpu_cores": absent}, m{"gb_ram": int64(4), "cpu_cores": int64(2)}, kept, nil, ""},
+	{"memory of blanks", m{"gb_ram": "  "}, m{"gb_ram": int64(4)}, changed, faults("gb_ram type"), strict},
+	{"a name with blanks around it", m{"vm_name": "  web-01  "}, m{}, changed, faults("vm_name whitespace"), exact},
+	{"a name of blanks", m{"vm_name": "   "}, faults("vm_name required"), kept, nil, ""},
+	{"a name of 64 characters", m{"vm_name": long(64)}, m{"vm_name": long(64)}, kept, nil, ""},
+	{"a name of 65 characters", m{"vm_name": long(65)}, faults("vm_name max_length"), kept, nil, ""},
+	{"a name of 64 characters with blanks around it", m{"vm_name": " " + long(64) + " "}, m{"vm_name": long(64)}, changed, faults("vm_name whitespace"), exact},
+	{"a path as name", m{"vm_name": `../..\x:*?`}, m{"vm_name": `../..\x:*?`}, changed, faults("vm_name pattern"), pathSafe},
+	{"a number as name", m{"vm_name": 123}, m{"vm_name": "123"}, changed, faults("vm_name type"), strict},
+	{"a list as name", m{"vm_name": []any{"a"}}, m{"vm_name": "['a']"}, changed, faults("vm_name type"), strict},
+	{"a boolean as name", m{"vm_name": false}, m{"vm_name": "False"}, changed, faults("vm_name type"), strict},
+	{"fields that there are not, one of them null", m{"zzz": 1, "aaa": nil}, faults("unknown_field", "unknown_field"), kept, nil, ""},
+	{
+		"the family of the operating system",
+		m{"os_family": "windows"},
+		faults("unknown_field"), changed,
+		m{},
+		"the schema has the field, since an image's name does not always tell",
+	},
+	{"memory with blanks around it", m{"gb_ram": " 8 "}, m{}, changed, faults("gb_ram type"), strict},
+	{"memory with a sign", m{"gb_ram": "+8"}, m{}, changed, faults("gb_ram type"), strict},
+	{"memory with an underscore", m{"gb_ram": "1_0"}, m{"gb_ram": int64(10)}, changed, faults("gb_ram type"), strict},
+	{"memory in Arabic digits", m{"gb_ram": "٨"}, m{}, changed, faults("gb_ram type"), strict},
+	{"memory with a fraction", m{"gb_ram": 8.9}, m{}, changed, faults("gb_ram type"), strict},
+	{"memory with a fraction as text", m{"gb_ram": "8.9"}, faults("gb_ram type"), kept, nil, ""},
+	{"true as memory", m{"gb_ram": true}, m{"gb_ram": int64(1)}, changed, faults("gb_ram type"), strict},
+	{"memory in hexadecimal", m{"gb_ram": "0x10"}, faults("gb_ram type"), kept, nil, ""},
+	{"a list as memory", m{"gb_ram": []any{8}}, faults("gb_ram type"), kept, nil, ""},
+	{"no number as memory", m{"gb_ram": math.NaN()}, faults("gb_ram type"), kept, nil, ""},
+	{"infinite memory", m{"gb_ram": math.Inf(1)}, crash, changed, faults("gb_ram type"), "bad input is a fault of its field, never a crash"},
+	{"no memory at all", m{"gb_ram": 0}, faults("gb_ram minimum"), kept, nil, ""},
+	{"too much memory", m{"gb_ram": 513}, faults("gb_ram maximum"), kept, nil, ""},
+	{"too many processors", m{"cpu_cores": 65}, faults("cpu_cores maximum"), kept, nil, ""},
+	{"VLAN 0", m{"vlan_id": 0}, faults("vlan_id minimum"), kept, nil, ""},
+	{"VLAN 4095", m{"vlan_id": 4095}, faults("vlan_id maximum"), kept, nil, ""},
+	{"a VLAN as text", m{"vlan_id": "1"}, m{"vlan_id": int64(1)}, kept, nil, ""},
+	{"YES as boolean", m{"vm_clustered": "YES"}, m{"vm_clustered": true}, changed, faults("vm_clustered type"), strict},
+	{"off with blanks around it as boolean", m{"vm_clustered": " off "}, m{}, changed, faults("vm_clustered type"), strict},
+	{"1 as boolean", m{"vm_clustered": 1}, faults("vm_clustered type"), kept, nil, ""},
+	{"maybe as boolean", m{"vm_clustered": "maybe"}, faults("vm_clustered type"), kept, nil, ""},
+	{
+		"an empty text as boolean",
+		m{"vm_clustered": ""},
+		m{},
+		changed, faults("vm_clustered type"),
+		"only a null asks for the default: else what is kept of the values given would differ from the job's",
+	},
+	{"a password with blanks around it", m{"guest_la_pw": "  s3cret  "}, m{"guest_la_pw": "s3cret"}, changed, m{"guest_la_pw": "  s3cret  "}, exact},
+	{"a password of blanks", m{"guest_la_pw": "   "}, faults("guest_la_pw required"), kept, nil, ""},
+	{"an address only", m{"guest_v4_ipaddr": "192.0.2.5"}, faults("static_ipv4 parameter_set"), kept, nil, ""},
+	{
+		"an address with blanks around it, and a prefix as text", plus(lan, m{"guest_v4_ipaddr": " 192.0.2.5 ", "guest_v4_cidrprefix": "24"}),
+		lanResult(nil), changed, faults("guest_v4_ipaddr whitespace"), exact,
+	},
+	{"one name server", plus(lan, m{"guest_v4_dns1": "192.0.2.53"}), lanResult(m{"guest_v4_dns1": "192.0.2.53"}), kept, nil, ""},
+	{
+		"two name servers", plus(lan, m{"guest_v4_dns1": "192.0.2.53", "guest_v4_dns2": "192.0.2.54"}),
+		lanResult(m{"guest_v4_dns1": "192.0.2.53", "guest_v4_dns2": "192.0.2.54"}), kept, nil, "",
+	},
+	{"a second name server without the first", plus(lan, m{"guest_v4_dns2": "192.0.2.54"}), faults("static_ipv4 parameter_set"), kept, nil, ""},
+	{"a name server only", m{"guest_v4_dns1": "192.0.2.53"}, faults("static_ipv4 parameter_set"), kept, nil, ""},
+	{"an address out of range", m{"guest_v4_ipaddr": "300.1.1.1"}, faults("guest_v4_ipaddr type"), kept, nil, ""},
+	{"an address with a leading zero", m{"guest_v4_ipaddr": "192.0.02.1"}, faults("guest_v4_ipaddr type"), kept, nil, ""},
+	{"an address as a number", m{"guest_v4_ipaddr": json.Number("3232235777")}, faults("guest_v4_ipaddr type"), kept, nil, ""},
+	{"an address with a prefix", m{"guest_v4_ipaddr": "192.0.2.1/24"}, faults("guest_v4_ipaddr type"), kept, nil, ""},
+	{
+		"a prefix of 0", plus(lan, m{"guest_v4_cidrprefix": 0}), faults("guest_v4_cidrprefix minimum", "static_ipv4 parameter_set"),
+		changed, faults("guest_v4_cidrprefix minimum"), noCascade,
+	},
+	{
+		"a prefix of 33", plus(lan, m{"guest_v4_cidrprefix": 33}), faults("guest_v4_cidrprefix maximum", "static_ipv4 parameter_set"),
+		changed, faults("guest_v4_cidrprefix maximum"), noCascade,
+	},
+	{
+		"a prefix of 32, and a gateway elsewhere", plus(lan, m{"guest_v4_cidrprefix": 32, "guest_v4_defaultgw": "10.0.0.1"}),
+		lanResult(m{"guest_v4_cidrprefix": int64(32), "guest_v4_defaultgw": "10.0.0.1"}), changed, faults("guest_v4_cidrprefix ipv4_subnet"),
+		"a machine that cannot reach its gateway is no use, and nobody sees why",
+	},
+	{"a domain without OU", join, join, kept, nil, ""},
+	{"a domain with OU", plus(join, m{"guest_domain_joinou": "OU=Servers"}), plus(join, m{"guest_domain_joinou": "OU=Servers"}), kept, nil, ""},
+	{"one field of a domain", m{"guest_domain_joinuid": "x"}, faults("windows_domain_join parameter_set"), kept, nil, ""},
+	{"an OU only", m{"guest_domain_joinou": "OU=Servers"}, faults("windows_domain_join parameter_set"), kept, nil, ""},
+	{"an account for Ansible, and its key as given", ssh, ssh, kept, nil, ""},
+	{"an account for Ansible only", plus(ssh, m{"cnf_ansible_ssh_key": absent}), faults("linux_ansible parameter_set"), kept, nil, ""},
+	{"a key for Ansible only", plus(ssh, m{"cnf_ansible_ssh_user": absent}), faults("linux_ansible parameter_set"), kept, nil, ""},
+	{
+		"a key of blanks", plus(ssh, m{"cnf_ansible_ssh_key": "  "}), faults("linux_ansible parameter_set"), changed,
+		faults("cnf_ansible_ssh_key pattern"), "it is not missing, it is no key",
+	},
+	{
+		"an account for Ansible in Windows", plus(ssh, m{"image_name": "Windows Server 2022"}), plus(ssh, m{"image_name": "Windows Server 2022"}),
+		changed, faults("cnf_ansible_ssh_user applicability", "cnf_ansible_ssh_key applicability"),
+		"what a system has no use for is refused before the job, not dropped in its midst",
+	},
+	{
+		"many things at once",
+		m{"vm_name": "", "gb_ram": 0, "cpu_cores": "x", "guest_v4_ipaddr": "bad", "zzz": 1},
+		faults("unknown_field", "vm_name required", "gb_ram minimum", "cpu_cores type", "guest_v4_ipaddr type"), kept, nil, "",
+	},
+}
+
+func long(n int) string { return strings.Repeat("a", n) }
+
+func TestWhatTheOriginMadeOfASubmissionIsKeptOrChangedForAReason(t *testing.T) {
+	t.Parallel()
+	s := jobInputs(t)
+	count := map[string]int{}
+	for _, row := range originRows {
+		count[row.mark]++
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			got, origin := originOutcome(t, s, row.change), whole(row.origin)
+			switch row.mark {
+			case kept:
+				if row.ours != nil || row.reason != "" || !reflect.DeepEqual(got, origin) {
+					t.Errorf("it is not kept:\ngot    %v\norigin %v", got, origin)
+				}
+			case changed:
+				if want := whole(row.ours); !reflect.DeepEqual(got, want) {
+					t.Errorf("got  %v\nwant %v", got, want)
+				}
+				if row.reason == "" || reflect.DeepEqual(got, origin) {
+					t.Errorf("it is not changed, or for no reason: %v", got)
+				}
+			default:
+				t.Errorf("unknown mark %q", row.mark)
+			}
+		})
+	}
+	t.Logf("%d outcomes: %d kept, %d changed", len(originRows), count[kept], count[changed])
+}
+
+// originOutcome gives what we make of a submission: the values of the origin's fields, or what is blamed.
+func originOutcome(t *testing.T, s *jobschema.Schema, change m) any {
+	values := plus(originBase, change)
+	maps.DeleteFunc(values, func(_ string, v any) bool { return v == absent })
+	fields, err := s.Validate(values)
+	if err == nil {
+		taken := fields.Map()
+		maps.DeleteFunc(taken, func(id string, _ any) bool { return !slices.Contains(originFields, id) })
+		return taken
+	}
+	var blamed []string
+	for _, f := range faultsOf(t, err) {
+		subject := f.Path.String()
+		if f.Rule == jobschema.FaultParameterSet {
+			subject = setOf(s, subject)
+		}
+		blame := strings.TrimSpace(subject + " " + f.Rule)
+		if f.Rule != jobschema.FaultParameterSet || !slices.Contains(blamed, blame) {
+			blamed = append(blamed, blame)
+		}
+	}
+	return blamed
+}
+
+// whole gives an outcome of the table as originOutcome gives one.
+func whole(outcome any) any {
+	if change, ok := outcome.(m); ok {
+		return plus(originResult, change)
+	}
+	return outcome
+}
+
+// setOf gives the parameter set that has a field.
+func setOf(s *jobschema.Schema, id string) string {
+	for _, p := range s.ParameterSets {
+		for _, v := range append(slices.Clone(p.Variants), jobschema.Variant{Required: p.Members}) {
+			if slices.Contains(v.Required, id) || slices.Contains(v.Optional, id) {
+				return p.ID
+			}
+		}
+	}
+	return "no set has " + id
+}
