@@ -55,16 +55,29 @@ var elementTypes = map[jobschema.Type]attr.Type{
 
 // fieldAttributes makes the attributes of fields that stand side by side. A secret has three.
 func fieldAttributes(fields []jobschema.Field) map[string]schema.Attribute {
+	return siblings(fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil })
+}
+
+// itemAttributes makes those of the objects of a list. None of them is required: the framework would take what an object
+// that is not known yet does not have for missing (terraform-plugin-framework#186). ValidateConfig asks for it.
+func itemAttributes(fields []jobschema.Field) map[string]schema.Attribute {
+	return siblings(fields, func(*jobschema.Field) bool { return false })
+}
+
+func siblings(fields []jobschema.Field, required func(*jobschema.Field) bool) map[string]schema.Attribute {
 	attributes := make(map[string]schema.Attribute, len(fields)+8)
 	for i := range fields {
 		f := &fields[i]
 		c := common{
 			field: f, description: f.Docs(), deprecated: f.Deprecated,
-			required: f.Required && f.Infer == nil && !f.Secret(),
+			required: required(f) && !f.Secret(),
 			computed: f.Default != nil || f.Infer != nil,
 			fallback: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
 		}
 		c.optional = !c.required
+		if f.Required && c.optional && f.Infer == nil {
+			c.description += " Required."
+		}
 		if f.Secret() {
 			addTwins(attributes, c)
 			c.description = secretDescription(f)
@@ -163,7 +176,7 @@ func listAttribute(c common) schema.Attribute {
 	if c.field.Items.Type == jobschema.TypeObject {
 		return schema.ListNestedAttribute{
 			MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
-			NestedObject:  schema.NestedAttributeObject{Attributes: fieldAttributes(c.field.Items.Fields)},
+			NestedObject:  schema.NestedAttributeObject{Attributes: itemAttributes(c.field.Items.Fields)},
 			PlanModifiers: modifiers,
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"reflect"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -219,4 +220,14 @@ func render(diags []*tfprotov6.Diagnostic) string {
 		fmt.Fprintf(&b, "%s [%s] %s\n%s\n\n", d.Severity, attributeOf(d.Attribute), d.Summary, d.Detail)
 	}
 	return b.String()
+}
+
+// mustHave looks whether attributes have certain values.
+func (h *harness) mustHave(r resource, want attrs) {
+	h.t.Helper()
+	for name, value := range want {
+		if got := h.get(r, name); !reflect.DeepEqual(got, value) {
+			h.t.Errorf("%s is %#v, want %#v", name, got, value)
+		}
+	}
 }
