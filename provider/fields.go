@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -146,7 +145,7 @@ func numberAttribute(c common) schema.Attribute {
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
 	if n, ok := c.fallback.(float64); ok {
-		a.Default = float64default.StaticFloat64(n)
+		a.Default = numberDefault(n)
 	}
 	if c.replace {
 		a.PlanModifiers = []planmodifier.Float64{replaceOnChange{c.field}}

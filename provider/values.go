@@ -181,7 +181,7 @@ func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 		}
 		v = n
 	case float64:
-		v = big.NewFloat(x)
+		v = decimal(x)
 	case []any:
 		list, ok := t.(tftypes.List)
 		if !ok {
