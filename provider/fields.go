@@ -52,9 +52,10 @@ var elementTypes = map[jobschema.Type]attr.Type{
 	jobschema.TypeInteger: types.Int64Type, jobschema.TypeNumber: types.Float64Type, jobschema.TypeBoolean: types.BoolType,
 }
 
-// fieldAttributes makes the attributes of fields that stand side by side. A secret has three.
+// fieldAttributes makes the attributes of fields that stand side by side. A secret has three. What is only required where
+// it applies, or where nothing infers it, is for ValidateConfig to ask for.
 func fieldAttributes(fields []jobschema.Field) map[string]schema.Attribute {
-	return siblings(fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil })
+	return siblings(fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil && f.Applicability == nil })
 }
 
 // itemAttributes makes those of the objects of a list. None of them is required: the framework would take what an object
@@ -74,7 +75,11 @@ func siblings(fields []jobschema.Field, required func(*jobschema.Field) bool) ma
 			fallback: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
 		}
 		c.optional = !c.required
-		if f.Required && c.optional && f.Infer == nil {
+		switch {
+		case !f.Required || c.required || f.Infer != nil:
+		case f.Applicability != nil:
+			c.description += " Required where it applies."
+		default:
 			c.description += " Required."
 		}
 		if f.Secret() {

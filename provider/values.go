@@ -67,8 +67,8 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 		if twin := configured[f.ID+jobschema.WriteOnlySuffix]; f.Secret() && has(twin) {
 			v = twin
 		}
-		if !has(v) {
-			continue
+		if !has(v) || f.Default != nil && f.Applicability != nil && !has(configured[f.ID]) {
+			continue // a default is planned whether it applies or not; the schema knows when it does
 		}
 		if values[f.ID], err = fieldValue(f, v, configured[f.ID]); err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", f.ID, err)
