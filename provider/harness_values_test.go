@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/big"
@@ -230,4 +231,53 @@ func (h *harness) mustHave(r resource, want attrs) {
 			h.t.Errorf("%s is %#v, want %#v", name, got, value)
 		}
 	}
+}
+
+func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
+
+// number gives a number as Terraform reads it from a configuration: as a decimal, with no loss.
+func (h *harness) number(text string) *big.Float {
+	h.t.Helper()
+	n, _, err := big.ParseFloat(text, 10, 512, big.ToNearestEven)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// stateFile gives a resource's attributes as Terraform writes them into its state.
+func (h *harness) stateFile(r resource) string {
+	h.t.Helper()
+	text, err := json.Marshal(asJSON(r.value))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func asJSON(v tftypes.Value) any {
+	var parts map[string]tftypes.Value
+	var items []tftypes.Value
+	switch {
+	case v.IsNull():
+		return nil
+	case v.Type().Is(tftypes.Number):
+		var n big.Float
+		_ = v.As(&n)
+		return json.Number(n.Text('f', -1))
+	case v.Type().Is(tftypes.Object{}):
+		_ = v.As(&parts)
+		object := map[string]any{}
+		for name, part := range parts {
+			object[name] = asJSON(part)
+		}
+		return object
+	case v.As(&items) == nil:
+		list := []any{}
+		for _, item := range items {
+			list = append(list, asJSON(item))
+		}
+		return list
+	}
+	return plain(v)
 }
