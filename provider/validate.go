@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -23,10 +24,53 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 		resp.Diagnostics.AddError("Unable to read the configuration", sentence(err))
 		return
 	}
-	addFaults(&resp.Diagnostics, append(twinFaults(r.schema.Fields, req.Config.Raw, nil), r.schema.ValidatePartial(values)...))
+	faults := append(twinFaults(r.schema.Fields, req.Config.Raw, nil), r.schema.ValidatePartial(values)...)
+	addFaults(&resp.Diagnostics, asGiven(faults, req.Config.Raw))
 }
 
-// twinFaults finds what is wrong between the forms of secrets, which the schema knows nothing of.
+// asGiven tells what is wrong with a secret of the form that it was given in.
+func asGiven(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
+	for i := range faults {
+		f := &faults[i]
+		if len(f.Path) == 0 {
+			continue
+		}
+		last := len(f.Path) - 1
+		id := f.Path[last].Field
+		hidden := id + jobschema.WriteOnlySuffix
+		if id == "" || !has(attribute(valueAt(config, f.Path[:last]), hidden)) {
+			continue
+		}
+		before := f.Path.String()
+		f.Path = append(slices.Clone(f.Path[:last]), jobschema.Step{Field: hidden})
+		if rest, ok := strings.CutPrefix(f.Message, before+" "); ok {
+			f.Message = f.Path.String() + " " + rest
+		}
+		if rest, ok := strings.CutPrefix(f.Remedy, "set "+before); ok {
+			f.Remedy = "set " + f.Path.String() + rest
+		}
+	}
+	return faults
+}
+
+// valueAt gives a part of a raw value; a nil value where it has none there.
+func valueAt(raw tftypes.Value, path jobschema.Path) tftypes.Value {
+	for _, step := range path {
+		if step.Field != "" {
+			raw = attribute(raw, step.Field)
+			continue
+		}
+		var items []tftypes.Value
+		if raw.Type() == nil || !raw.IsKnown() || raw.IsNull() || raw.As(&items) != nil || step.Index >= len(items) {
+			return tftypes.Value{}
+		}
+		raw = items[step.Index]
+	}
+	return raw
+}
+
+// twinFaults finds what is wrong between the forms of secrets, which the schema knows nothing of. A form that is not known
+// yet may turn out to be the only one, or not to be given.
 func twinFaults(fields []jobschema.Field, config tftypes.Value, at jobschema.Path) (faults []jobschema.Fault) {
 	attributes, err := object(config)
 	if err != nil {
@@ -47,11 +91,11 @@ func twinFaults(fields []jobschema.Field, config tftypes.Value, at jobschema.Pat
 				}
 			}
 		case !f.Secret():
-		case has(attributes[hidden]) && has(attributes[f.ID]):
+		case given(attributes[hidden]) && given(attributes[f.ID]):
 			faults = append(faults, jobschema.Fault{
 				Path: here(hidden), Rule: "conflict", Message: hidden + " is set, and " + f.ID + " is as well", Remedy: "keep one of them",
 			})
-		case has(attributes[version]) && !has(attributes[hidden]):
+		case given(attributes[version]) && !has(attributes[hidden]):
 			faults = append(faults, jobschema.Fault{
 				Path: here(version), Rule: "conflict", Message: version + " is the version of " + hidden + ", which is not set",
 				Remedy: "set " + hidden + ", or remove it",

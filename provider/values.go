@@ -80,6 +80,9 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 // has tells whether there is a value, now or later.
 func has(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.IsNull()) }
 
+// given tells whether there is a value now.
+func given(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
+
 func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	switch {
 	case !v.IsKnown():
