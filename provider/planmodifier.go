@@ -6,7 +6,6 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -74,7 +73,7 @@ func (m replaceOnChange) needed(
 	if state.Raw.IsNull() || plan.Raw.IsNull() || before.Equal(after) {
 		return false
 	}
-	if m.field != nil && m.field.Secret() {
+	if m.field != nil && m.field.HoldsSecret() {
 		return newComparison(ctx, state.Raw, plan.Raw, config.Raw, private).differs(m.field)
 	}
 	return !(before.IsNull() && isImported(ctx, private))
@@ -111,9 +110,4 @@ func (i inferred) PlanModifyString(_ context.Context, req planmodifier.StringReq
 			resp.PlanValue = types.StringValue(value)
 		}
 	}
-}
-
-// privateState is the part of a resource's private state that is used here.
-type privateState interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }

@@ -83,6 +83,15 @@ func has(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.I
 // given tells whether there is a value now.
 func given(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
 
+// items gives the items of a list; none of what is not known, or no list.
+func items(v tftypes.Value) []tftypes.Value {
+	var list []tftypes.Value
+	if !given(v) || v.As(&list) != nil {
+		return nil
+	}
+	return list
+}
+
 func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	switch {
 	case !v.IsKnown():
@@ -98,17 +107,9 @@ func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 }
 
 func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
-	var items, configured []tftypes.Value
-	if err := v.As(&items); err != nil {
-		return nil, err
-	}
-	if has(config) && config.IsKnown() {
-		if err := config.As(&configured); err != nil {
-			return nil, err
-		}
-	}
-	values := make([]any, len(items))
-	for i, item := range items {
+	list, configured := items(v), items(config)
+	values := make([]any, len(list))
+	for i, item := range list {
 		var from tftypes.Value
 		if i < len(configured) {
 			from = configured[i]
