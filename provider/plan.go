@@ -20,7 +20,11 @@ import (
 // ModifyPlan asks the host whether a plan could be carried out: whether it is there, the name is free, and it has what
 // the plan names. It changes nothing anywhere.
 func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || r.schema == nil || !r.ready() {
+	if req.Plan.Raw.IsNull() || r.schema == nil {
+		return
+	}
+	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, summary("plan", r.about(req.State.Raw)))...)
+	if resp.Diagnostics.HasError() || !r.ready() {
 		return
 	}
 	host, ok := r.planHost(ctx, req, resp)

@@ -21,10 +21,10 @@ import (
 // a configuration does not speak of makes no difference, but for a machine that was just imported.
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	about := summary("read", r.about(req.State.Raw))
+	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
 	if !r.ready() {
 		return // a plan with settings that are not known yet: the state is all there is
 	}
-	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
 	id, host, jobID := own(ctx, req.State, &resp.Diagnostics)
 	var limits timeouts.Value
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
