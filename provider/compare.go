@@ -4,7 +4,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -21,9 +20,7 @@ type comparison struct {
 
 func newComparison(ctx context.Context, state, plan, config tftypes.Value, private privateState) comparison {
 	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private)}
-	if text, _ := private.GetKey(ctx, writeOnlyKey); len(text) > 0 {
-		_ = json.Unmarshal(text, &c.writeOnly) // written by keepWriteOnly
-	}
+	getKey(ctx, private, writeOnlyKey, &c.writeOnly)
 	return c
 }
 

@@ -5,10 +5,13 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"regexp"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
@@ -16,7 +19,7 @@ import (
 const (
 	importedKey  = "imported"   // the virtual machine was imported
 	freshKey     = "fresh"      // and was not read since
-	schemaKey    = "schema"     // id of the job schema that the attributes are of
+	schemaKey    = "schema"     // the job schema that the attributes are of
 	writeOnlyKey = "write_only" // paths of the secrets that were last given in their write-only form
 )
 
@@ -43,30 +46,81 @@ func keepPrivate(ctx context.Context, s *jobschema.Schema, config tftypes.Value,
 			hidden = append(hidden, secret.path().String())
 		}
 	}
-	text, err := json.Marshal(hidden)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to note which secrets are write-only", sentence(err))}
-	}
-	diags := private.SetKey(ctx, writeOnlyKey, text)
-	return append(diags, keepSchema(ctx, s, private)...)
+	return append(setKey(ctx, private, writeOnlyKey, hidden), keepSchema(ctx, s, private)...)
 }
 
 func keepSchema(ctx context.Context, s *jobschema.Schema, private privateSetter) diag.Diagnostics {
-	text, err := json.Marshal(s.ID)
+	return setKey(ctx, private, schemaKey, s.Ref())
+}
+
+func setKey(ctx context.Context, private privateSetter, key string, value any) diag.Diagnostics {
+	text, err := json.Marshal(value)
 	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to note the schema", sentence(err))}
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to keep the private state of a virtual machine", sentence(err))}
 	}
-	return private.SetKey(ctx, schemaKey, text)
+	return private.SetKey(ctx, key, text)
+}
+
+// getKey reads what setKey wrote. It reports false where there is nothing.
+func getKey(ctx context.Context, private privateState, key string, value any) bool {
+	text, _ := private.GetKey(ctx, key)
+	return len(text) > 0 && json.Unmarshal(text, value) == nil
 }
 
 // checkSchema refuses a state whose attributes are of another schema than the provider's: the same names may mean
 // something else.
 func checkSchema(ctx context.Context, s *jobschema.Schema, private privateState, summary string) (diags diag.Diagnostics) {
-	var made string
-	if text, _ := private.GetKey(ctx, schemaKey); len(text) == 0 || json.Unmarshal(text, &made) != nil || made == s.ID {
+	var made job.SchemaRef
+	if !getKey(ctx, private, schemaKey, &made) || made.ID == s.ID {
 		return nil
 	}
-	diags.AddError(summary, "It was made with the job schema "+made+", and the provider has "+s.ID+". "+
-		"Set the variable "+envSchemaFile+" to the file of "+made+", or unset it where that is the provider's own.")
+	diags.AddError(summary, "It was made with the job schema "+made.ID+", and the provider has "+s.ID+". "+
+		"Set the variable "+envSchemaFile+" to the file of "+made.ID+", or unset it where that is the provider's own.")
 	return diags
+}
+
+// upgradePrivate takes what was noted by an earlier version of the schema to this one. UpgradeState cannot: Terraform does
+// not give it the private state.
+func upgradePrivate(ctx context.Context, s *jobschema.Schema, before privateState, after privateSetter) diag.Diagnostics {
+	var made job.SchemaRef
+	if !getKey(ctx, before, schemaKey, &made) || made.Version >= s.Version {
+		return nil
+	}
+	diags := keepSchema(ctx, s, after)
+	var hidden []string
+	if getKey(ctx, before, writeOnlyKey, &hidden) {
+		for i := range hidden {
+			hidden[i] = renamed(s, made.Version, hidden[i])
+		}
+		diags = append(diags, setKey(ctx, after, writeOnlyKey, hidden)...)
+	}
+	return diags
+}
+
+// itemIndex is the place of an item in a path.
+var itemIndex = regexp.MustCompile(`\[\d+\]`)
+
+// renamed gives what the path of a value of an earlier version is now, such as "volumes[0].pass" for "disks[0].key".
+func renamed(s *jobschema.Schema, from int, path string) string {
+	for _, m := range s.Migrations {
+		if m.From < from {
+			continue
+		}
+		root, within, nested := strings.Cut(path, ".")
+		index := itemIndex.FindString(root)
+		root = strings.TrimSuffix(root, index)
+		before, id, idWithin := itemIndex.ReplaceAllString(path, ""), root, within
+		for _, r := range m.Renamed {
+			switch {
+			case nested && r.From == before:
+				idWithin = r.To
+			case r.From == root:
+				id = r.To
+			}
+		}
+		if path = id + index; nested {
+			path += "." + idWithin
+		}
+	}
+	return path
 }
