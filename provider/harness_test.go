@@ -316,6 +316,18 @@ func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
 	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
 }
 
+// mustWarn expects a warning on an attribute.
+func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string) {
+	h.t.Helper()
+	h.mustSucceed("what is warned of", diags)
+	for _, d := range diags {
+		if attributeOf(d.Attribute) == attribute && strings.Contains(d.Summary+"\n"+d.Detail, text) {
+			return
+		}
+	}
+	h.t.Errorf("no warning on attribute %q with %q among:\n%s", attribute, text, render(diags))
+}
+
 // mustBeEmpty expects that a plan finds nothing to do.
 func (h *harness) mustBeEmpty(prior resource, config attrs) {
 	h.t.Helper()
