@@ -144,3 +144,22 @@ func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing
 		t.Errorf("imported as %v, planned as %v", was, got)
 	}
 }
+
+func TestPartsOfAnObjectThatComeLaterAreNoFaults(t *testing.T) {
+	t.Parallel()
+	for name, backup := range map[string]any{
+		"an object":                         unknown{},
+		"what it needs":                     attrs{"keep": unknown{}},
+		"what decides whether others apply": attrs{"keep": 3, "kind": unknown{}, "weekday": "monday", "target": "nas"},
+		"a list within it":                  attrs{"keep": 3, "days": unknown{}},
+		"an item of a list within it":       attrs{"keep": 3, "days": []any{unknown{}, 7}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
+			config := small("web-01").but(attrs{"backup": backup})
+			h.mustSucceed("validate", h.validate(config))
+			h.mustSucceed("plan", h.plan(h.none(), config).diags)
+		})
+	}
+}
