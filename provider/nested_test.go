@@ -95,10 +95,7 @@ func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
 
 func TestAListIsTakenOutOfAConfiguration(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aListIsTakenOutOfAConfiguration)
-}
-
-func aListIsTakenOutOfAConfiguration(t *testing.T, server *simhost.Server) {
+	server := startHost(t, nil)
 	h := connectedWith(t, server, labSchema(t))
 	made := h.make(h.none(), full("web-01"))
 	config := full("web-01").but(attrs{"services": nil, "tags": nil})
@@ -120,7 +117,8 @@ func TestAFaultWithinAListIsToldAtItsPlace(t *testing.T) {
 	}{
 		"a port beyond the last": {
 			attrs{"services": []any{service(nil), service(attrs{"name": "dns", "port": 70000})}},
-			"services.1.port", []string{"Invalid services[1].port", "from 1 to 65535"},
+			"services.1.port",
+			[]string{"Invalid services[1].port", "from 1 to 65535"},
 		},
 		"a protocol that is none": {
 			attrs{"services": []any{service(attrs{"protocol": "icmp"})}}, "services.0.protocol", []string{`"tcp" or "udp"`},

@@ -34,16 +34,14 @@ func account(name string, secret attrs) attrs { return attrs{"name": name}.but(s
 
 // open and closed are the two forms of a secret within a list.
 func open(value string) attrs { return attrs{"pass": value} }
+
 func closed(value string, version any) attrs {
 	return attrs{"pass_wo": value, "pass_wo_version": version}
 }
 
 func TestASecretThatChangesInPlace(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aSecretThatChangesInPlace)
-}
-
-func aSecretThatChangesInPlace(t *testing.T, server *simhost.Server) {
+	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, secretsText))
 	token := func(value, version any) attrs {
 		return small("web-01").but(attrs{"token_wo": value, "token_wo_version": version})
