@@ -17,7 +17,7 @@ import (
 func recorded(t *testing.T, server *simhost.Server) map[string]any {
 	t.Helper()
 	var text []byte
-	err := filepath.Walk(server.StateFile()+".d", func(name string, info os.FileInfo, err error) error {
+	err := filepath.Walk(server.StateFile()+".d", func(name string, _ os.FileInfo, err error) error {
 		if err == nil && filepath.Base(name) == "hypervvm.json" {
 			text, err = os.ReadFile(name)
 		}
