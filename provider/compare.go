@@ -11,16 +11,19 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// comparison tells what differs between a state and a plan.
+// comparison tells what differs between a state and a plan. A field that the state has no value of, since it is new in the
+// schema, is taken to have its default, or what is inferred for it, as everything that was made without it has.
 type comparison struct {
 	state, plan, config tftypes.Value
 	imported            bool
 	writeOnly           []string // secrets whose value in the state's time was write-only
 }
 
-func newComparison(ctx context.Context, state, plan, config tftypes.Value, private privateState) comparison {
-	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private)}
-	getKey(ctx, private, writeOnlyKey, &c.writeOnly)
+func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config tftypes.Value, private privateState) comparison {
+	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private), writeOnly: writeOnlyPaths(ctx, s, private)}
+	if !c.imported {
+		c.state = completed(s.Fields, state)
+	}
 	return c
 }
 

@@ -37,7 +37,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
-	compared := newComparison(ctx, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
+	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
 	replaced := compared.replaced(r.schema)
 	r.planName(host, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
 

@@ -79,22 +79,17 @@ func checkSchema(ctx context.Context, s *jobschema.Schema, private privateState,
 	return diags
 }
 
-// upgradePrivate takes what was noted by an earlier version of the schema to this one. UpgradeState cannot: Terraform does
-// not give it the private state.
-func upgradePrivate(ctx context.Context, s *jobschema.Schema, before privateState, after privateSetter) diag.Diagnostics {
+// writeOnlyPaths gives what was noted of write-only secrets, by the paths that they have now. It may have been noted by an
+// earlier version of the schema: UpgradeState does not get the private state.
+func writeOnlyPaths(ctx context.Context, s *jobschema.Schema, private privateState) (paths []string) {
 	var made job.SchemaRef
-	if !getKey(ctx, before, schemaKey, &made) || made.Version >= s.Version {
-		return nil
+	if !getKey(ctx, private, writeOnlyKey, &paths) || !getKey(ctx, private, schemaKey, &made) {
+		return paths
 	}
-	diags := keepSchema(ctx, s, after)
-	var hidden []string
-	if getKey(ctx, before, writeOnlyKey, &hidden) {
-		for i := range hidden {
-			hidden[i] = renamed(s, made.Version, hidden[i])
-		}
-		diags = append(diags, setKey(ctx, after, writeOnlyKey, hidden)...)
+	for i := range paths {
+		paths[i] = renamed(s, made.Version, paths[i])
 	}
-	return diags
+	return paths
 }
 
 // itemIndex is the place of an item in a path.

@@ -22,7 +22,6 @@ import (
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	about := summary("read", r.about(req.State.Raw))
 	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
-	resp.Diagnostics.Append(upgradePrivate(ctx, r.schema, req.Private, resp.Private)...)
 	if !r.ready() {
 		return // a plan with settings that are not known yet: the state is all there is
 	}

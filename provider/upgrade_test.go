@@ -199,3 +199,45 @@ func TestAMachineOfAnEarlierVersionMakesNoDifference(t *testing.T) {
 		})
 	}
 }
+
+func TestAFieldThatIsNewInTheSameVersionReplacesNothing(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	text := func(fields, itemFields string) *jobschema.Schema {
+		return schemaOf(t, labText("1", `
+  - id: disks
+    type: list
+    items: {type: object, fields: [{id: size, type: integer, required: true}`+itemFields+`]}
+    change: replace
+`+fields, ""))
+	}
+	first := connectedWith(t, server, text("", ""))
+	config := small("web-01").but(attrs{"disks": []any{attrs{"size": 40}}})
+	made := first.make(first.none(), config)
+
+	later := text(`
+  - {id: share, type: number, default: 0.1, change: replace}
+  - {id: slots, type: integer, default: 2, change: power_cycle}
+  - {id: shape, type: string, change: replace, infer: {from: image_name, rules: [{pattern: ubuntu, value: round}]}}
+`, `, {id: kind, type: enum, default: data, validations: {one_of: [data, log]}}`)
+	h := connectedWith(t, server, later)
+	state, diags := h.upgrade(1, first.stateFile(made))
+	h.mustSucceed("read the state", diags)
+	state.private = made.private
+	p := h.plan(state, config)
+	h.mustSucceed("plan", p.diags)
+	if len(p.replace) > 0 {
+		t.Fatalf("replaced for %v", p.replace)
+	}
+	changed, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	h.mustHave(changed, attrs{"id": h.get(made, "id"), "slots": 2, "shape": "round"})
+	if strings.Contains(h.log.String(), "[1/") {
+		t.Error("a job ran")
+	}
+	h.mustBeEmpty(changed, config)
+	other := connectedWith(t, server, later).plan(state, config.but(attrs{"share": 2}))
+	if got := strings.Join(other.replace, " "); got != "share" {
+		t.Errorf("another value than the default replaces for %q", got)
+	}
+}

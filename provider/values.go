@@ -122,6 +122,49 @@ func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	return values, nil
 }
 
+// completed gives an object with the values that follow from the schema for the fields that have none.
+func completed(fields []jobschema.Field, raw tftypes.Value) tftypes.Value {
+	if !given(raw) {
+		return raw
+	}
+	changes := map[string]tftypes.Value{}
+	for i := range fields {
+		f := &fields[i]
+		v := attribute(raw, f.ID)
+		switch {
+		case v.Type() == nil || !v.IsKnown():
+		case v.IsNull():
+			if value, err := toTerraform(v.Type(), following(f, raw)); err == nil {
+				changes[f.ID] = value
+			}
+		case f.Type == jobschema.TypeObject:
+			changes[f.ID] = completed(f.Fields, v)
+		case f.Type == jobschema.TypeList && f.Items.Type == jobschema.TypeObject:
+			list := items(v)
+			objects := make([]tftypes.Value, len(list))
+			for j, item := range list {
+				objects[j] = completed(f.Items.Fields, item)
+			}
+			changes[f.ID] = tftypes.NewValue(v.Type(), objects)
+		}
+	}
+	whole, err := with(raw, changes)
+	if err != nil {
+		return raw
+	}
+	return whole
+}
+
+// following gives what a field has where it is not given; nil for nothing.
+func following(f *jobschema.Field, owner tftypes.Value) any {
+	if f.Infer != nil {
+		if value, ok := f.Infer.Value(text(attribute(owner, f.Infer.From))); ok {
+			return value
+		}
+	}
+	return f.Default
+}
+
 // unknownFields gives the ids of the values that are not known yet, wholly or in part.
 func unknownFields(values map[string]any) []string {
 	var ids []string
