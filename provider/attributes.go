@@ -56,7 +56,7 @@ func ownAttributes(ctx context.Context) map[string]schema.Attribute {
 
 // resourceAttributes gives all attributes of the resource.
 func resourceAttributes(ctx context.Context, s *jobschema.Schema) map[string]schema.Attribute {
-	attributes := fieldAttributes(s.Fields)
+	attributes := fieldAttributes(s, s.Fields)
 	maps.Copy(attributes, ownAttributes(ctx))
 	return attributes
 }

@@ -4,34 +4,25 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// Keys of a resource's private state.
-const (
-	importedKey  = "imported"   // the virtual machine was imported
-	freshKey     = "fresh"      // and was not read since
-	schemaKey    = "schema"     // id of the job schema that the attributes are of
-	writeOnlyKey = "write_only" // ids of the secrets that were last given in their write-only form
-)
-
-// comparison tells what differs between a state and a plan.
+// comparison tells what differs between a state and a plan. A field that the state has no value of, since it is new in the
+// schema, is taken to have its default, or what is inferred for it, as everything that was made without it has.
 type comparison struct {
 	state, plan, config tftypes.Value
 	imported            bool
 	writeOnly           []string // secrets whose value in the state's time was write-only
 }
 
-func newComparison(ctx context.Context, state, plan, config tftypes.Value, private privateState) comparison {
-	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private)}
-	if text, _ := private.GetKey(ctx, writeOnlyKey); len(text) > 0 {
-		_ = json.Unmarshal(text, &c.writeOnly) // written by keepWriteOnly
+func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config tftypes.Value, private privateState) comparison {
+	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private), writeOnly: writeOnlyPaths(ctx, s, private)}
+	if !c.imported {
+		c.state = completed(s.Fields, state)
 	}
 	return c
 }
@@ -39,21 +30,70 @@ func newComparison(ctx context.Context, state, plan, config tftypes.Value, priva
 // differs tells whether a field has another value in the plan. Of an imported virtual machine, what the state has no value
 // of does not differ.
 func (c comparison) differs(f *jobschema.Field) bool {
-	before, after := attribute(c.state, f.ID), attribute(c.plan, f.ID)
-	if !f.Secret() {
-		return !before.Equal(after) && !(c.imported && before.IsNull())
+	return c.partDiffers(f, nil, c.state, c.plan, c.config)
+}
+
+// partDiffers tells it of a field of an object, which is given as it was, is to be, and is configured.
+func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state, plan, config tftypes.Value) bool {
+	before, after, configured := attribute(state, f.ID), attribute(plan, f.ID), attribute(config, f.ID)
+	here := append(slices.Clone(owner), jobschema.Step{Field: f.ID})
+	switch {
+	case c.imported && owner == nil && before.IsNull() && !f.Secret():
+		return false
+	case f.Secret():
+		return c.secretDiffers(f, here, state, plan, config)
+	case !f.HoldsSecret() || !given(before) || !given(after):
+		return !before.Equal(after)
+	case f.Type == jobschema.TypeObject:
+		return c.objectDiffers(f.Fields, here, before, after, configured)
 	}
-	wasHidden := slices.Contains(c.writeOnly, f.ID)
-	isHidden := has(attribute(c.config, f.ID+jobschema.WriteOnlySuffix))
+	was, is, wanted := items(before), items(after), items(configured)
+	if len(was) != len(is) || len(is) != len(wanted) {
+		return true
+	}
+	for i := range is {
+		if c.objectDiffers(f.Items.Fields, append(slices.Clone(here), jobschema.Step{Index: i}), was[i], is[i], wanted[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c comparison) objectDiffers(fields []jobschema.Field, here jobschema.Path, before, after, config tftypes.Value) bool {
+	return slices.ContainsFunc(fields, func(f jobschema.Field) bool { return c.partDiffers(&f, here, before, after, config) })
+}
+
+// secretDiffers tells it of a secret, by what can be seen of it.
+func (c comparison) secretDiffers(f *jobschema.Field, here jobschema.Path, state, plan, config tftypes.Value) bool {
+	before, after := attribute(state, f.ID), attribute(plan, f.ID)
+	wasHidden := slices.Contains(c.writeOnly, here.String())
+	isHidden := has(attribute(config, f.ID+jobschema.WriteOnlySuffix))
 	switch {
 	case wasHidden && has(after), isHidden && has(before):
 		// Another form: whether the value is another one as well cannot be seen, and a machine is not put at risk for it.
 		return false
 	case wasHidden || isHidden:
 		// The version is all that can be seen of it.
-		before, after = attribute(c.state, f.ID+jobschema.WriteOnlyVersionSuffix), attribute(c.plan, f.ID+jobschema.WriteOnlyVersionSuffix)
+		before, after = attribute(state, f.ID+jobschema.WriteOnlyVersionSuffix), attribute(plan, f.ID+jobschema.WriteOnlyVersionSuffix)
 	}
 	return !before.Equal(after) && !(c.imported && before.IsNull())
+}
+
+// overlooked gives the secrets that are given for the first time, and in a way that shows no difference. A host would not
+// be told of them.
+func (c comparison) overlooked(s *jobschema.Schema) (ids []jobschema.Path) {
+	if c.imported {
+		return nil // what was not known of it is taken on trust
+	}
+	for _, secret := range secrets(s.Fields, c.config) {
+		before := valueAt(c.state, secret.owner)
+		root, _ := s.Field(secret.path()[0].Field)
+		if has(secret.hidden) && !has(secret.version) && given(before) && !has(attribute(before, secret.field.ID)) &&
+			!slices.Contains(c.writeOnly, secret.path().String()) && !c.differs(root) {
+			ids = append(ids, secret.at(jobschema.WriteOnlySuffix))
+		}
+	}
+	return ids
 }
 
 // replaced tells whether the plan makes another machine. The attributes' own plan modifiers have decided on it by then, but
@@ -79,50 +119,4 @@ func (c comparison) changed(s *jobschema.Schema) []string {
 		}
 	}
 	return changed
-}
-
-func isImported(ctx context.Context, private privateState) bool {
-	mark, _ := private.GetKey(ctx, importedKey)
-	return len(mark) > 0
-}
-
-// privateSetter is a resource's private state, to be written.
-type privateSetter interface {
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-}
-
-// keepPrivate notes what a later plan needs to know of the values that a machine was made or changed with.
-func keepPrivate(ctx context.Context, s *jobschema.Schema, config tftypes.Value, private privateSetter) diag.Diagnostics {
-	hidden := []string{}
-	for i := range s.Fields {
-		if f := &s.Fields[i]; f.Secret() && has(attribute(config, f.ID+jobschema.WriteOnlySuffix)) {
-			hidden = append(hidden, f.ID)
-		}
-	}
-	text, err := json.Marshal(hidden)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to note which secrets are write-only", sentence(err))}
-	}
-	diags := private.SetKey(ctx, writeOnlyKey, text)
-	return append(diags, keepSchema(ctx, s, private)...)
-}
-
-func keepSchema(ctx context.Context, s *jobschema.Schema, private privateSetter) diag.Diagnostics {
-	text, err := json.Marshal(s.ID)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to note the schema", sentence(err))}
-	}
-	return private.SetKey(ctx, schemaKey, text)
-}
-
-// checkSchema refuses a state whose attributes are of another schema than the provider's: the same names may mean
-// something else.
-func checkSchema(ctx context.Context, s *jobschema.Schema, private privateState, summary string) (diags diag.Diagnostics) {
-	var made string
-	if text, _ := private.GetKey(ctx, schemaKey); len(text) == 0 || json.Unmarshal(text, &made) != nil || made == s.ID {
-		return nil
-	}
-	diags.AddError(summary, "It was made with the job schema "+made+", and the provider has "+s.ID+". "+
-		"Set the variable "+envSchemaFile+" to the file of "+made+", or unset it where that is the provider's own.")
-	return diags
 }

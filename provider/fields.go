@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
@@ -19,6 +18,7 @@ import (
 
 // common is what every kind of attribute is told of its field.
 type common struct {
+	schema                       *jobschema.Schema
 	field                        *jobschema.Field
 	description, deprecated      string
 	required, optional, computed bool
@@ -53,18 +53,36 @@ var elementTypes = map[jobschema.Type]attr.Type{
 	jobschema.TypeInteger: types.Int64Type, jobschema.TypeNumber: types.Float64Type, jobschema.TypeBoolean: types.BoolType,
 }
 
-// fieldAttributes makes the attributes of fields that stand side by side. A secret has three.
-func fieldAttributes(fields []jobschema.Field) map[string]schema.Attribute {
+// fieldAttributes makes the attributes of fields that stand side by side. A secret has three. What is only required where
+// it applies, or where nothing infers it, is for ValidateConfig to ask for.
+func fieldAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
+	return siblings(s, fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil && f.Applicability == nil })
+}
+
+// itemAttributes makes those of the objects of a list. None of them is required: the framework would take what an object
+// that is not known yet does not have for missing (terraform-plugin-framework#186). ValidateConfig asks for it.
+func itemAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
+	return siblings(s, fields, func(*jobschema.Field) bool { return false })
+}
+
+func siblings(s *jobschema.Schema, fields []jobschema.Field, required func(*jobschema.Field) bool) map[string]schema.Attribute {
 	attributes := make(map[string]schema.Attribute, len(fields)+8)
 	for i := range fields {
 		f := &fields[i]
 		c := common{
-			field: f, description: f.Docs(), deprecated: f.Deprecated,
-			required: f.Required && f.Infer == nil && !f.Secret(),
+			schema: s, field: f, description: f.Docs(), deprecated: f.Deprecated,
+			required: required(f) && !f.Secret(),
 			computed: f.Default != nil || f.Infer != nil,
 			fallback: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
 		}
 		c.optional = !c.required
+		switch {
+		case !f.Required || c.required || f.Infer != nil:
+		case f.Applicability != nil:
+			c.description += " Required where it applies."
+		default:
+			c.description += " Required."
+		}
 		if f.Secret() {
 			addTwins(attributes, c)
 			c.description = secretDescription(f)
@@ -108,7 +126,7 @@ func stringAttribute(c common) schema.Attribute {
 		a.PlanModifiers = append(a.PlanModifiers, inferred{c.field.Infer})
 	}
 	if c.replace {
-		a.PlanModifiers = append(a.PlanModifiers, replaceOnChange{c.field})
+		a.PlanModifiers = append(a.PlanModifiers, replaceOnChange{c.schema, c.field})
 	}
 	return a
 }
@@ -122,7 +140,7 @@ func integerAttribute(c common) schema.Attribute {
 		a.Default = int64default.StaticInt64(n)
 	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Int64{replaceOnChange{c.field}}
+		a.PlanModifiers = []planmodifier.Int64{replaceOnChange{c.schema, c.field}}
 	}
 	return a
 }
@@ -133,10 +151,10 @@ func numberAttribute(c common) schema.Attribute {
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
 	if n, ok := c.fallback.(float64); ok {
-		a.Default = float64default.StaticFloat64(n)
+		a.Default = numberDefault(n)
 	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Float64{replaceOnChange{c.field}}
+		a.PlanModifiers = []planmodifier.Float64{replaceOnChange{c.schema, c.field}}
 	}
 	return a
 }
@@ -150,7 +168,7 @@ func booleanAttribute(c common) schema.Attribute {
 		a.Default = booldefault.StaticBool(b)
 	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Bool{replaceOnChange{c.field}}
+		a.PlanModifiers = []planmodifier.Bool{replaceOnChange{c.schema, c.field}}
 	}
 	return a
 }
@@ -158,12 +176,12 @@ func booleanAttribute(c common) schema.Attribute {
 func listAttribute(c common) schema.Attribute {
 	var modifiers []planmodifier.List
 	if c.replace {
-		modifiers = []planmodifier.List{replaceOnChange{c.field}}
+		modifiers = []planmodifier.List{replaceOnChange{c.schema, c.field}}
 	}
 	if c.field.Items.Type == jobschema.TypeObject {
 		return schema.ListNestedAttribute{
 			MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
-			NestedObject:  schema.NestedAttributeObject{Attributes: fieldAttributes(c.field.Items.Fields)},
+			NestedObject:  schema.NestedAttributeObject{Attributes: itemAttributes(c.schema, c.field.Items.Fields)},
 			PlanModifiers: modifiers,
 		}
 	}
@@ -176,10 +194,10 @@ func listAttribute(c common) schema.Attribute {
 func objectAttribute(c common) schema.Attribute {
 	a := schema.SingleNestedAttribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
-		Attributes: fieldAttributes(c.field.Fields),
+		Attributes: fieldAttributes(c.schema, c.field.Fields),
 	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Object{replaceOnChange{c.field}}
+		a.PlanModifiers = []planmodifier.Object{replaceOnChange{c.schema, c.field}}
 	}
 	return a
 }

@@ -3,14 +3,9 @@
 package provider_test
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"maps"
-	"math/big"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -62,48 +57,8 @@ type harness struct {
 	schema *tfprotov6.GetProviderSchemaResponse
 	kind   tftypes.Type
 	config attrs // the provider's, once it is configured
-}
 
-// lockedBuffer keeps what several goroutines write.
-type lockedBuffer struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	waiting map[chan struct{}]string
-}
-
-// when gives a channel that is closed as soon as text has been written.
-func (b *lockedBuffer) when(text string) <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	ch := make(chan struct{})
-	if b.waiting == nil {
-		b.waiting = map[chan struct{}]string{}
-	}
-	b.waiting[ch] = text
-	b.tell()
-	return ch
-}
-
-func (b *lockedBuffer) tell() {
-	for ch, text := range b.waiting {
-		if strings.Contains(b.b.String(), text) {
-			delete(b.waiting, ch)
-			close(ch)
-		}
-	}
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	defer b.tell()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	olderCLI bool // one that knows nothing of write-only attributes
 }
 
 func loadSchema(t *testing.T) *jobschema.Schema {
@@ -115,12 +70,18 @@ func loadSchema(t *testing.T) *jobschema.Schema {
 	return s
 }
 
-// newHarness gives a provider that is not configured.
+// newHarness gives a provider of the default schema that is not configured.
 func newHarness(t *testing.T) *harness {
+	t.Helper()
+	return harnessOf(t, loadSchema(t))
+}
+
+// harnessOf gives a provider of any schema that is not configured.
+func harnessOf(t *testing.T, s *jobschema.Schema) *harness {
 	t.Helper()
 	h := &harness{t: t, log: &lockedBuffer{}}
 	h.ctx = tflogtest.RootLogger(t.Context(), h.log)
-	p := provider.New("test", loadSchema(t), nil)
+	p := provider.New("test", s, nil)
 	t.Cleanup(func() {
 		if err := p.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
@@ -181,10 +142,16 @@ func settings(server *simhost.Server) attrs {
 	}
 }
 
-// connected gives a provider with one host.
+// connected gives a provider of the default schema with one host.
 func connected(t *testing.T, server *simhost.Server) *harness {
 	t.Helper()
-	h := newHarness(t)
+	return connectedWith(t, server, loadSchema(t))
+}
+
+// connectedWith gives a provider of any schema with one host.
+func connectedWith(t *testing.T, server *simhost.Server, s *jobschema.Schema) *harness {
+	t.Helper()
+	h := harnessOf(t, s)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server)}))
 	return h
 }
@@ -211,6 +178,7 @@ func (h *harness) validate(config attrs) []*tfprotov6.Diagnostic {
 	h.t.Helper()
 	resp, err := h.server.ValidateResourceConfig(h.ctx, &tfprotov6.ValidateResourceConfigRequest{
 		TypeName: "hypervvm", Config: h.dynamic(h.kind, config),
+		ClientCapabilities: &tfprotov6.ValidateResourceConfigClientCapabilities{WriteOnlyAttributesAllowed: !h.olderCLI},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -256,7 +224,7 @@ func (h *harness) planOnce(prior resource, config attrs) planned {
 		return p
 	}
 	wanted := h.value(h.kind, config)
-	proposed := h.proposed(prior.value, wanted)
+	proposed := proposedObject(h.schema.ResourceSchemas["hypervvm"].Block.Attributes, prior.value, wanted)
 	resp := h.planRequest(prior, wanted, proposed)
 	p.diags = append(h.validate(config), resp.Diagnostics...)
 	for _, at := range resp.RequiresReplace {
@@ -265,6 +233,7 @@ func (h *harness) planOnce(prior resource, config attrs) planned {
 	p.planned.private = resp.PlannedPrivate
 	if resp.PlannedState != nil {
 		p.planned.value = h.decode(resp.PlannedState)
+		h.writeOnlyIsNull("the plan", p.planned.value)
 	}
 	return p
 }
@@ -279,22 +248,6 @@ func (h *harness) planRequest(prior resource, config, proposed tftypes.Value) *t
 		h.t.Fatal(err)
 	}
 	return resp
-}
-
-// proposed gives what Terraform proposes: the configuration, with the prior values of what it leaves to the provider.
-func (h *harness) proposed(prior, config tftypes.Value) tftypes.Value {
-	h.t.Helper()
-	computed := map[string]bool{}
-	for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
-		computed[a.Name] = a.Computed
-	}
-	before, after := h.attributes(prior), maps.Clone(h.attributes(config)) // the value shares its map
-	for name, v := range after {
-		if v.IsKnown() && v.IsNull() && computed[name] && !prior.IsNull() {
-			after[name] = before[name]
-		}
-	}
-	return tftypes.NewValue(h.kind, after)
 }
 
 // apply carries a plan out as Terraform does: with a provider that is configured anew, and plans once more.
@@ -337,7 +290,9 @@ func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprot
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
+	made := resource{value: h.decode(resp.NewState), private: resp.Private}
+	h.writeOnlyIsNull("the state", made.value)
+	return made, resp.Diagnostics
 }
 
 // make plans and applies, and expects both to succeed.
@@ -359,6 +314,44 @@ func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
 		h.t.Fatal(err)
 	}
 	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
+}
+
+// mustWarn expects a warning on an attribute.
+func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string) {
+	h.t.Helper()
+	h.mustSucceed("what is warned of", diags)
+	for _, d := range diags {
+		if attributeOf(d.Attribute) == attribute && strings.Contains(d.Summary+"\n"+d.Detail, text) {
+			return
+		}
+	}
+	h.t.Errorf("no warning on attribute %q with %q among:\n%s", attribute, text, render(diags))
+}
+
+// mustBeEmpty expects that a plan finds nothing to do.
+func (h *harness) mustBeEmpty(prior resource, config attrs) {
+	h.t.Helper()
+	p := h.plan(prior, config)
+	h.mustSucceed("plan", p.diags)
+	if len(p.replace) > 0 || !p.planned.value.Equal(prior.value) {
+		diffs, _ := p.planned.value.Diff(prior.value)
+		h.t.Errorf("a plan finds something to do; replaced for %v: %v", p.replace, diffs)
+	}
+}
+
+// upgrade gives a state as a provider has it that reads one of an earlier version, or of its own.
+func (h *harness) upgrade(version int64, state string) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.UpgradeResourceState(h.ctx, &tfprotov6.UpgradeResourceStateRequest{
+		TypeName: "hypervvm", Version: version, RawState: &tfprotov6.RawState{JSON: []byte(state)},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return h.none(), resp.Diagnostics
+	}
+	return resource{value: h.decode(resp.UpgradedState)}, resp.Diagnostics
 }
 
 // importID imports a machine and reads it, as Terraform does.
@@ -402,144 +395,4 @@ func (h *harness) mustFail(diags []*tfprotov6.Diagnostic, attribute string, text
 	}
 	h.t.Errorf("no error on attribute %q with %q among:\n%s", attribute, texts, all)
 	return all
-}
-
-func (h *harness) get(r resource, name string) any {
-	h.t.Helper()
-	return plain(h.attributes(r.value)[name])
-}
-
-func (h *harness) attributes(v tftypes.Value) map[string]tftypes.Value {
-	h.t.Helper()
-	var m map[string]tftypes.Value
-	if !v.IsNull() {
-		if err := v.As(&m); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	return m
-}
-
-func (h *harness) encode(v tftypes.Value) *tfprotov6.DynamicValue {
-	h.t.Helper()
-	d, err := tfprotov6.NewDynamicValue(v.Type(), v)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return &d
-}
-
-func (h *harness) decode(d *tfprotov6.DynamicValue) tftypes.Value {
-	h.t.Helper()
-	v, err := d.Unmarshal(h.kind)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return v
-}
-
-func (h *harness) dynamic(t tftypes.Type, config attrs) *tfprotov6.DynamicValue {
-	h.t.Helper()
-	return h.encode(h.value(t, config))
-}
-
-// value makes a Terraform value of a plain one. What an object leaves out is null.
-func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
-	h.t.Helper()
-	switch x := v.(type) {
-	case nil:
-		return tftypes.NewValue(t, nil)
-	case unknown:
-		return tftypes.NewValue(t, tftypes.UnknownValue)
-	case int:
-		return tftypes.NewValue(t, big.NewFloat(float64(x)))
-	case attrs:
-		parts := map[string]tftypes.Value{}
-		switch kind := t.(type) {
-		case tftypes.Object:
-			for name, part := range kind.AttributeTypes {
-				parts[name] = h.value(part, x[name])
-			}
-			for name := range x {
-				if kind.AttributeTypes[name] == nil {
-					h.t.Fatalf("no attribute is called %s", name)
-				}
-			}
-		case tftypes.Map:
-			for name, part := range x {
-				parts[name] = h.value(kind.ElementType, part)
-			}
-		}
-		return tftypes.NewValue(t, parts)
-	}
-	return tftypes.NewValue(t, v)
-}
-
-func plain(v tftypes.Value) any {
-	if v.Type() == nil || v.IsNull() {
-		return nil
-	}
-	if !v.IsKnown() {
-		return unknown{}
-	}
-	switch {
-	case v.Type().Is(tftypes.String):
-		var s string
-		_ = v.As(&s)
-		return s
-	case v.Type().Is(tftypes.Bool):
-		var b bool
-		_ = v.As(&b)
-		return b
-	case v.Type().Is(tftypes.Number):
-		var n big.Float
-		_ = v.As(&n)
-		f, _ := n.Float64()
-		return int(f)
-	}
-	var list []tftypes.Value
-	if v.As(&list) != nil {
-		return v.String()
-	}
-	items := make([]any, len(list))
-	for i, item := range list {
-		items[i] = plain(item)
-	}
-	return items
-}
-
-func hasError(diags []*tfprotov6.Diagnostic) bool {
-	for _, d := range diags {
-		if d.Severity == tfprotov6.DiagnosticSeverityError {
-			return true
-		}
-	}
-	return false
-}
-
-func attributeOf(at *tftypes.AttributePath) string {
-	if at == nil {
-		return ""
-	}
-	parts := []string{}
-	for _, step := range at.Steps() {
-		parts = append(parts, fmt.Sprint(step))
-	}
-	for i, step := range at.Steps() {
-		switch s := step.(type) {
-		case tftypes.AttributeName:
-			parts[i] = string(s)
-		case tftypes.ElementKeyString:
-			parts[i] = string(s)
-		}
-	}
-	return strings.Join(parts, ".")
-}
-
-func render(diags []*tfprotov6.Diagnostic) string {
-	var b strings.Builder
-	for _, d := range diags {
-		fmt.Fprintf(&b, "%s [%s] %s\n%s\n\n", d.Severity, attributeOf(d.Attribute), d.Summary, d.Detail)
-	}
-	return b.String()
 }

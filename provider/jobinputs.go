@@ -134,7 +134,7 @@ func (d *jobInputs) Read(ctx context.Context, _ datasource.ReadRequest, resp *da
 	}
 	model := jobInputsModel{
 		ID: d.schema.ID, Version: int64(d.schema.Version), Name: d.schema.Name, Description: d.schema.Description, JSON: string(text),
-		Fields: fieldModels("", d.schema.Fields),
+		Fields: fieldModels("", d.schema.Fields), Sets: []setModel{}, // an empty list can be gone through, null cannot
 	}
 	for i := range d.schema.ParameterSets {
 		p := &d.schema.ParameterSets[i]

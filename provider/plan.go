@@ -20,7 +20,11 @@ import (
 // ModifyPlan asks the host whether a plan could be carried out: whether it is there, the name is free, and it has what
 // the plan names. It changes nothing anywhere.
 func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || r.schema == nil || !r.ready() {
+	if req.Plan.Raw.IsNull() || r.schema == nil {
+		return
+	}
+	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, summary("plan", r.about(req.State.Raw)))...)
+	if resp.Diagnostics.HasError() || !r.ready() {
 		return
 	}
 	host, ok := r.planHost(ctx, req, resp)
@@ -33,7 +37,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
-	compared := newComparison(ctx, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
+	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
 	replaced := compared.replaced(r.schema)
 	r.planName(host, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
 
@@ -42,6 +46,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	case replaced:
 		return // it is planned once more, as a machine that is to be made
 	case !req.State.Raw.IsNull():
+		r.planSecrets(compared, resp)
 		changed := compared.changed(r.schema)
 		if len(changed) == 0 {
 			return
@@ -97,6 +102,16 @@ func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, va
 	}
 	resp.Diagnostics.AddAttributeError(path.Root(f.ID), summary("plan", name),
 		fmt.Sprintf("This configuration gives the name %q twice on host %s; letter case does not tell names apart. Choose another name.", name, host))
+}
+
+// planSecrets refuses secrets whose difference Terraform would not see.
+func (r *vmResource) planSecrets(c comparison, resp *resource.ModifyPlanResponse) {
+	for _, at := range c.overlooked(r.schema) {
+		id := at[len(at)-1].Field
+		resp.Diagnostics.AddAttributeError(attributePath(at), summary("plan", r.about(c.state)),
+			fmt.Sprintf("The virtual machine was made without %s, and Terraform does not see that it has one now. "+
+				"Set %s_version beside it, to any number.", at, id))
+	}
 }
 
 // planPowerCycle refuses a change that would stop a running machine, unless its owner allows it.

@@ -6,10 +6,10 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
@@ -18,7 +18,8 @@ import (
 // no value: a host cannot tell with which image or password a machine was made, and what the configuration says of it
 // is taken on trust.
 type replaceOnChange struct {
-	field *jobschema.Field // nil for an attribute of the provider's own
+	schema *jobschema.Schema
+	field  *jobschema.Field // nil for an attribute of the provider's own
 }
 
 var (
@@ -74,10 +75,14 @@ func (m replaceOnChange) needed(
 	if state.Raw.IsNull() || plan.Raw.IsNull() || before.Equal(after) {
 		return false
 	}
-	if m.field != nil && m.field.Secret() {
-		return newComparison(ctx, state.Raw, plan.Raw, config.Raw, private).differs(m.field)
+	if m.field == nil {
+		return !(before.IsNull() && isImported(ctx, private))
 	}
-	return !(before.IsNull() && isImported(ctx, private))
+	planned := plan.Raw // as it was before the attributes' plan modifiers; those of secrets change no value
+	if value, err := after.ToTerraformValue(ctx); err == nil && !m.field.Secret() {
+		planned, _ = with(planned, map[string]tftypes.Value{m.field.ID: value})
+	}
+	return newComparison(ctx, m.schema, state.Raw, planned, config.Raw, private).differs(m.field)
 }
 
 // inferred plans, where a configuration says nothing, the value that follows from another attribute. A machine whose other
@@ -111,9 +116,4 @@ func (i inferred) PlanModifyString(_ context.Context, req planmodifier.StringReq
 			resp.PlanValue = types.StringValue(value)
 		}
 	}
-}
-
-// privateState is the part of a resource's private state that is used here.
-type privateState interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }

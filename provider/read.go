@@ -21,10 +21,10 @@ import (
 // a configuration does not speak of makes no difference, but for a machine that was just imported.
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	about := summary("read", r.about(req.State.Raw))
+	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
 	if !r.ready() {
 		return // a plan with settings that are not known yet: the state is all there is
 	}
-	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
 	id, host, jobID := own(ctx, req.State, &resp.Diagnostics)
 	var limits timeouts.Value
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
@@ -78,9 +78,6 @@ func (r *vmResource) refreshed(state tftypes.Value, vm *job.VM, all bool) (map[s
 	for i := range r.schema.Fields {
 		f := &r.schema.Fields[i]
 		value, ok := seen.of(f)
-		if !ok && all {
-			value, ok = vm.Recorded[f.ID]
-		}
 		if !ok || before[f.ID].IsNull() && !all {
 			continue
 		}
@@ -91,7 +88,36 @@ func (r *vmResource) refreshed(state tftypes.Value, vm *job.VM, all bool) (map[s
 			return nil, fmt.Errorf("what the host says of %s: %w", f.ID, err)
 		}
 	}
-	return changes, nil
+	if all && len(vm.Recorded) > 0 {
+		err = r.addRecorded(changes, before, vm.Recorded)
+	}
+	return changes, err
+}
+
+// addRecorded adds what a machine was made with, as far as the host does not tell what it has now. A value that is not, or
+// no longer, one of its field's is as good as none: it may be from before the schema's last change.
+func (r *vmResource) addRecorded(changes, before map[string]tftypes.Value, recorded map[string]any) error {
+	sound := map[string]any{}
+	for id, v := range recorded {
+		if f, ok := r.schema.Field(id); ok {
+			if _, fault := f.Check(v); fault == nil {
+				sound[id] = v
+			}
+		}
+	}
+	values, err := r.schema.Migrate(r.schema.Version, sound) // of this version: it only adds defaults, as plans have them
+	if err != nil {
+		return err
+	}
+	for id, v := range values {
+		if _, seen := changes[id]; seen || before[id].Type() == nil {
+			continue
+		}
+		if fitting, err := toTerraform(before[id].Type(), v); err == nil {
+			changes[id] = fitting
+		}
+	}
+	return nil
 }
 
 func isEmptyText(v tftypes.Value) bool {

@@ -3,8 +3,11 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
@@ -25,7 +28,7 @@ func LoadSchema() (*jobschema.Schema, error) {
 	if name == "" {
 		return known, nil
 	}
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(name) // #nosec G703 -- whose process this is says which file
 	if err != nil {
 		return nil, fmt.Errorf("the file that %s names cannot be read: %w", envSchemaFile, err)
 	}
@@ -33,8 +36,37 @@ func LoadSchema() (*jobschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := jobschema.Translate(schema, known); err != nil {
+	if schema.ID == known.ID {
+		err = sameSchema(name, schema, known)
+	} else {
+		_, err = jobschema.Translate(schema, known)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return schema, nil
+}
+
+// sameSchema refuses a schema of the id that agents know which asks for something else: they would take its fields for
+// their own. Other texts for people make no difference.
+func sameSchema(name string, schema, known *jobschema.Schema) error {
+	if schema.Version != known.Version {
+		return fmt.Errorf("%s: it is %s, and the provider knows %s: give a schema of your own another id", name, schema.Ref(), known.Ref())
+	}
+	var differs *jobschema.LoadError
+	if !errors.As(schema.Succeeds(known), &differs) {
+		return nil
+	}
+	var places []string
+	for _, f := range differs.Faults {
+		if f.Path != "" && !slices.Contains(places, f.Path) {
+			places = append(places, f.Path)
+		}
+	}
+	const shown = 3
+	if len(places) > shown {
+		places = append(places[:shown], fmt.Sprintf("%d more", len(places)-shown))
+	}
+	return fmt.Errorf("%s: it has the id of the provider's own schema, %s, and differs from it (%s): give a schema of your own another id",
+		name, known.ID, strings.Join(places, ", "))
 }

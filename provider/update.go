@@ -40,7 +40,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 
 	hostName := r.conn.resolve(host.ValueString())
 	var vm *job.VM
-	compared := newComparison(ctx, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
+	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
 	if changed := compared.changed(r.schema); len(changed) == 0 {
 		vm, err = r.conn.service.Read(ctx, hostName, id.ValueString())
 	} else {

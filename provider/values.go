@@ -67,8 +67,8 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 		if twin := configured[f.ID+jobschema.WriteOnlySuffix]; f.Secret() && has(twin) {
 			v = twin
 		}
-		if !has(v) {
-			continue
+		if !has(v) || f.Default != nil && f.Applicability != nil && !has(configured[f.ID]) {
+			continue // a default is planned whether it applies or not; the schema knows when it does
 		}
 		if values[f.ID], err = fieldValue(f, v, configured[f.ID]); err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", f.ID, err)
@@ -79,6 +79,18 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 
 // has tells whether there is a value, now or later.
 func has(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.IsNull()) }
+
+// given tells whether there is a value now.
+func given(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
+
+// items gives the items of a list; none of what is not known, or no list.
+func items(v tftypes.Value) []tftypes.Value {
+	var list []tftypes.Value
+	if !given(v) || v.As(&list) != nil {
+		return nil
+	}
+	return list
+}
 
 func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	switch {
@@ -95,17 +107,9 @@ func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 }
 
 func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
-	var items, configured []tftypes.Value
-	if err := v.As(&items); err != nil {
-		return nil, err
-	}
-	if has(config) && config.IsKnown() {
-		if err := config.As(&configured); err != nil {
-			return nil, err
-		}
-	}
-	values := make([]any, len(items))
-	for i, item := range items {
+	list, configured := items(v), items(config)
+	values := make([]any, len(list))
+	for i, item := range list {
 		var from tftypes.Value
 		if i < len(configured) {
 			from = configured[i]
@@ -116,6 +120,49 @@ func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 		}
 	}
 	return values, nil
+}
+
+// completed gives an object with the values that follow from the schema for the fields that have none.
+func completed(fields []jobschema.Field, raw tftypes.Value) tftypes.Value {
+	if !given(raw) {
+		return raw
+	}
+	changes := map[string]tftypes.Value{}
+	for i := range fields {
+		f := &fields[i]
+		v := attribute(raw, f.ID)
+		switch {
+		case v.Type() == nil || !v.IsKnown():
+		case v.IsNull():
+			if value, err := toTerraform(v.Type(), following(f, raw)); err == nil {
+				changes[f.ID] = value
+			}
+		case f.Type == jobschema.TypeObject:
+			changes[f.ID] = completed(f.Fields, v)
+		case f.Type == jobschema.TypeList && f.Items.Type == jobschema.TypeObject:
+			list := items(v)
+			objects := make([]tftypes.Value, len(list))
+			for j, item := range list {
+				objects[j] = completed(f.Items.Fields, item)
+			}
+			changes[f.ID] = tftypes.NewValue(v.Type(), objects)
+		}
+	}
+	whole, err := with(raw, changes)
+	if err != nil {
+		return raw
+	}
+	return whole
+}
+
+// following gives what a field has where it is not given; nil for nothing.
+func following(f *jobschema.Field, owner tftypes.Value) any {
+	if f.Infer != nil {
+		if value, ok := f.Infer.Value(text(attribute(owner, f.Infer.From))); ok {
+			return value
+		}
+	}
+	return f.Default
 }
 
 // unknownFields gives the ids of the values that are not known yet, wholly or in part.
@@ -181,7 +228,7 @@ func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 		}
 		v = n
 	case float64:
-		v = big.NewFloat(x)
+		v = decimal(x)
 	case []any:
 		list, ok := t.(tftypes.List)
 		if !ok {

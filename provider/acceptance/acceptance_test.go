@@ -53,8 +53,19 @@ func needCLI(t *testing.T) {
 	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
 }
 
-// start gives a simulated host, with the variables that point a provider at it, and provider factories.
-func start(t *testing.T) (*simhost.Server, map[string]func() (tfprotov6.ProviderServer, error)) {
+// start gives a simulated host, with the variables that point a provider at it, and factories of the provider with its
+// own schema.
+func start(t *testing.T) (*simhost.Server, factories) {
+	t.Helper()
+	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startHost(t), factoriesOf(t, schema)
+}
+
+// startHost gives a simulated host, with the variables that point a provider at it.
+func startHost(t *testing.T) *simhost.Server {
 	t.Helper()
 	server, err := simhost.Start(simhost.Options{})
 	if err != nil {
@@ -71,11 +82,16 @@ func start(t *testing.T) (*simhost.Server, map[string]func() (tfprotov6.Provider
 	} {
 		t.Setenv(name, value)
 	}
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server, map[string]func() (tfprotov6.ProviderServer, error){
+	return server
+}
+
+// factories make provider servers by the provider's name.
+type factories = map[string]func() (tfprotov6.ProviderServer, error)
+
+// factoriesOf gives factories of the provider with a schema.
+func factoriesOf(t *testing.T, schema *jobschema.Schema) factories {
+	t.Helper()
+	return factories{
 		"hypervvm": func() (tfprotov6.ProviderServer, error) {
 			p := provider.New("test", schema, nil)
 			t.Cleanup(func() {

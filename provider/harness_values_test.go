@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"reflect"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+func (h *harness) get(r resource, name string) any {
+	h.t.Helper()
+	return plain(h.attributes(r.value)[name])
+}
+
+func (h *harness) attributes(v tftypes.Value) map[string]tftypes.Value {
+	h.t.Helper()
+	var m map[string]tftypes.Value
+	if !v.IsNull() {
+		if err := v.As(&m); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func (h *harness) encode(v tftypes.Value) *tfprotov6.DynamicValue {
+	h.t.Helper()
+	d, err := tfprotov6.NewDynamicValue(v.Type(), v)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &d
+}
+
+func (h *harness) decode(d *tfprotov6.DynamicValue) tftypes.Value {
+	h.t.Helper()
+	v, err := d.Unmarshal(h.kind)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v
+}
+
+func (h *harness) dynamic(t tftypes.Type, config attrs) *tfprotov6.DynamicValue {
+	h.t.Helper()
+	return h.encode(h.value(t, config))
+}
+
+// value makes a Terraform value of a plain one. What an object leaves out is null.
+func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
+	h.t.Helper()
+	switch x := v.(type) {
+	case nil:
+		return tftypes.NewValue(t, nil)
+	case unknown:
+		return tftypes.NewValue(t, tftypes.UnknownValue)
+	case int:
+		return tftypes.NewValue(t, big.NewFloat(float64(x)))
+	case []any:
+		items := make([]tftypes.Value, len(x))
+		for i, item := range x {
+			items[i] = h.value(t.(tftypes.List).ElementType, item)
+		}
+		return tftypes.NewValue(t, items)
+	case attrs:
+		parts := map[string]tftypes.Value{}
+		switch kind := t.(type) {
+		case tftypes.Object:
+			for name, part := range kind.AttributeTypes {
+				parts[name] = h.value(part, x[name])
+			}
+			for name := range x {
+				if kind.AttributeTypes[name] == nil {
+					h.t.Fatalf("no attribute is called %s", name)
+				}
+			}
+		case tftypes.Map:
+			for name, part := range x {
+				parts[name] = h.value(kind.ElementType, part)
+			}
+		}
+		return tftypes.NewValue(t, parts)
+	}
+	return tftypes.NewValue(t, v)
+}
+
+// proposedObject gives what Terraform proposes: the configuration, with the prior values of what it leaves to the provider.
+func proposedObject(attributes []*tfprotov6.SchemaAttribute, prior, config tftypes.Value) tftypes.Value {
+	if config.IsNull() || !config.IsKnown() {
+		return config
+	}
+	var before, wanted map[string]tftypes.Value
+	_ = config.As(&wanted)
+	if known(prior) {
+		_ = prior.As(&before)
+	}
+	after := maps.Clone(wanted) // the value shares its map
+	for _, a := range attributes {
+		switch v, was := after[a.Name], before[a.Name]; {
+		case v.IsKnown() && v.IsNull() && a.Computed && before != nil:
+			after[a.Name] = was
+		case !known(v) || a.NestedType == nil:
+		case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeSingle:
+			after[a.Name] = proposedObject(a.NestedType.Attributes, was, v)
+		case a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeList:
+			var items, old []tftypes.Value
+			_ = v.As(&items)
+			if known(was) {
+				_ = was.As(&old)
+			}
+			proposed := make([]tftypes.Value, len(items))
+			for i, item := range items {
+				var match tftypes.Value
+				if i < len(old) {
+					match = old[i]
+				}
+				proposed[i] = proposedObject(a.NestedType.Attributes, match, item)
+			}
+			after[a.Name] = tftypes.NewValue(v.Type(), proposed)
+		}
+	}
+	return tftypes.NewValue(config.Type(), after)
+}
+
+func known(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
+
+// writeOnlyIsNull looks whether what Terraform is to forget is null, which it insists on.
+func (h *harness) writeOnlyIsNull(where string, v tftypes.Value) {
+	h.t.Helper()
+	_ = tftypes.Walk(v, func(at *tftypes.AttributePath, v tftypes.Value) (bool, error) {
+		if name, ok := at.LastStep().(tftypes.AttributeName); ok && strings.HasSuffix(string(name), "_wo") && !v.IsNull() {
+			h.t.Errorf("%s has a value of %s", where, at)
+		}
+		return v.IsKnown(), nil
+	})
+}
+
+func plain(v tftypes.Value) any {
+	if v.Type() == nil || v.IsNull() {
+		return nil
+	}
+	if !v.IsKnown() {
+		return unknown{}
+	}
+	switch {
+	case v.Type().Is(tftypes.String):
+		var s string
+		_ = v.As(&s)
+		return s
+	case v.Type().Is(tftypes.Bool):
+		var b bool
+		_ = v.As(&b)
+		return b
+	case v.Type().Is(tftypes.Number):
+		var n big.Float
+		_ = v.As(&n)
+		if i, accuracy := n.Int64(); accuracy == big.Exact {
+			return int(i)
+		}
+		return n.Text('g', -1)
+	case v.Type().Is(tftypes.Object{}):
+		var parts map[string]tftypes.Value
+		_ = v.As(&parts)
+		object := attrs{}
+		for name, part := range parts {
+			object[name] = plain(part)
+		}
+		return object
+	}
+	var list []tftypes.Value
+	if v.As(&list) != nil {
+		return v.String()
+	}
+	items := make([]any, len(list))
+	for i, item := range list {
+		items[i] = plain(item)
+	}
+	return items
+}
+
+func hasError(diags []*tfprotov6.Diagnostic) bool {
+	for _, d := range diags {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			return true
+		}
+	}
+	return false
+}
+
+func attributeOf(at *tftypes.AttributePath) string {
+	if at == nil {
+		return ""
+	}
+	parts := []string{}
+	for _, step := range at.Steps() {
+		parts = append(parts, fmt.Sprint(step))
+	}
+	for i, step := range at.Steps() {
+		switch s := step.(type) {
+		case tftypes.AttributeName:
+			parts[i] = string(s)
+		case tftypes.ElementKeyString:
+			parts[i] = string(s)
+		case tftypes.ElementKeyInt:
+			parts[i] = fmt.Sprint(int(s))
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+func render(diags []*tfprotov6.Diagnostic) string {
+	var b strings.Builder
+	for _, d := range diags {
+		fmt.Fprintf(&b, "%s [%s] %s\n%s\n\n", d.Severity, attributeOf(d.Attribute), d.Summary, d.Detail)
+	}
+	return b.String()
+}
+
+// mustHave looks whether attributes have certain values.
+func (h *harness) mustHave(r resource, want attrs) {
+	h.t.Helper()
+	for name, value := range want {
+		if got := h.get(r, name); !reflect.DeepEqual(got, value) {
+			h.t.Errorf("%s is %#v, want %#v", name, got, value)
+		}
+	}
+}
+
+func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
+
+// number gives a number as Terraform reads it from a configuration: as a decimal, with no loss.
+func (h *harness) number(text string) *big.Float {
+	h.t.Helper()
+	n, _, err := big.ParseFloat(text, 10, 512, big.ToNearestEven)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// stateFile gives a resource's attributes as Terraform writes them into its state.
+func (h *harness) stateFile(r resource) string {
+	h.t.Helper()
+	text, err := json.Marshal(asJSON(r.value))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func asJSON(v tftypes.Value) any {
+	var parts map[string]tftypes.Value
+	var items []tftypes.Value
+	switch {
+	case v.IsNull():
+		return nil
+	case v.Type().Is(tftypes.Number):
+		var n big.Float
+		_ = v.As(&n)
+		return json.Number(n.Text('f', -1))
+	case v.Type().Is(tftypes.Object{}):
+		_ = v.As(&parts)
+		object := map[string]any{}
+		for name, part := range parts {
+			object[name] = asJSON(part)
+		}
+		return object
+	case v.As(&items) == nil:
+		list := []any{}
+		for _, item := range items {
+			list = append(list, asJSON(item))
+		}
+		return list
+	}
+	return plain(v)
+}

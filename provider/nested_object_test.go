@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+)
+
+// backupText is a schema with an object, which has a list, and with numbers that floating point cannot hold.
+var backupText = labText("1", `
+  - id: backup
+    type: object
+    change: in_place
+    fields:
+      - {id: kind, type: enum, default: daily, validations: {one_of: [daily, weekly]}}
+      - {id: keep, type: integer, required: true, validations: {minimum: 1}}
+      - {id: share, type: number, default: 0.1}
+      - {id: days, type: list, items: {type: integer, validations: {minimum: 1, maximum: 7}}}
+      - {id: weekday, type: string, default: sunday, applicability: {kind: [weekly]}}
+      - {id: target, type: string, required: true, applicability: {kind: [weekly]}}
+  - {id: weight, type: number, default: 0.1, change: in_place}
+  - {id: serial, type: integer, change: in_place}
+  - {id: shares, type: list, items: {type: number}, change: in_place}
+`, "")
+
+func TestAnObjectIsMadeReadChangedAndImported(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, anObjectIsMadeReadChangedAndImported)
+}
+
+func anObjectIsMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
+	schema := schemaOf(t, backupText)
+	h := connectedWith(t, server, schema)
+	config := small("web-01").but(attrs{
+		"backup": attrs{"keep": 3, "days": []any{7}}, // no weekday, since it is daily
+		// More than floating point holds, and the like of what it does not.
+		"serial": 9007199254740993, "shares": []any{h.number("0.1"), 2}, "weight": h.number("0.3"),
+	})
+	made := h.make(h.none(), config)
+	if got := h.get(made, "backup").(attrs); got["kind"] != "daily" || got["share"] != "0.1" {
+		t.Errorf("defaults within the object: %v", got)
+	}
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	h.mustBeEmpty(read, config)
+
+	changed := h.make(read, config.but(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}}))
+	h.mustHave(changed, attrs{"id": h.get(made, "id")})
+	if got := h.get(changed, "backup").(attrs); got["keep"] != 5 || got["days"] != nil || got["weekday"] != "sunday" {
+		t.Errorf("the object is %v", got)
+	}
+	config = config.but(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}})
+	h.mustBeEmpty(changed, config)
+
+	other := connectedWith(t, server, schema)
+	imported, diags := other.importID(server.Address() + "/web-01")
+	other.mustSucceed("import", diags)
+	for _, name := range []string{"backup", "weight", "serial", "shares"} {
+		if got, was := other.get(imported, name), h.get(changed, name); !equal(got, was) {
+			t.Errorf("%s is imported as %v, was %v", name, got, was)
+		}
+	}
+	p := other.plan(imported, config)
+	other.mustSucceed("plan", p.diags)
+	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) || len(p.replace) > 0 {
+		t.Errorf("imported as %v, planned as %v; replaced for %v", was, got, p.replace)
+	}
+	other.mustBeEmpty(other.make(imported, config), config)
+
+	removed := h.make(changed, config.but(attrs{"backup": nil}))
+	h.mustHave(removed, attrs{"backup": nil})
+}
+
+func TestAStateFromItsFileMakesNoDifference(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connectedWith(t, server, schemaOf(t, backupText))
+	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
+	made := h.make(h.none(), config)
+	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
+	read, diags := h.upgrade(1, h.stateFile(made))
+	h.mustSucceed("read the state", diags)
+	read.private = made.private
+	h.mustBeEmpty(read, config)
+}
+
+func TestAFieldThatDoesNotApplyIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config    attrs
+		attribute string // "" where nothing is wrong
+	}{
+		"what is required there and has a default there": {small("web-01").but(attrs{"backup": attrs{"keep": 3}}), ""},
+		"where it applies it is required":                {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
+		"where it applies its default does":              {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
+		"given where it does not apply":                  {small("web-01").but(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
+			if c.attribute != "" {
+				h.mustFail(h.validate(c.config), c.attribute)
+				return
+			}
+			made := h.make(h.none(), c.config)
+			h.mustBeEmpty(made, c.config)
+		})
+	}
+}
+
+func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	before := connectedWith(t, server, schemaOf(t, labText("1", `
+  - {id: tier, type: integer, change: in_place}
+  - {id: load, type: number, change: in_place}
+  - {id: rack, type: string, change: in_place}
+`, "")))
+	before.make(before.none(), small("web-01").but(attrs{"tier": 3, "load": before.number("0.5"), "rack": "r1"}))
+	h := connectedWith(t, server, schemaOf(t, labText("2", `
+  - {id: tier, type: list, items: {type: string}, change: in_place}
+  - {id: load, type: integer, change: in_place}
+  - {id: rack, type: string, change: in_place}
+`, "")))
+	imported, diags := h.importID(server.Address() + "/web-01")
+	h.mustSucceed("import", diags)
+	h.mustHave(imported, attrs{"rack": "r1", "tier": nil, "load": nil})
+}
+
+func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connectedWith(t, server, schemaOf(t, backupText))
+	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
+	h.make(h.none(), config)
+	other := connectedWith(t, server, schemaOf(t, backupText))
+	imported, diags := other.importID(server.Address() + "/web-01")
+	other.mustSucceed("import", diags)
+	p := other.plan(imported, config)
+	other.mustSucceed("plan", p.diags)
+	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) {
+		t.Errorf("imported as %v, planned as %v", was, got)
+	}
+}
+
+func TestPartsOfAnObjectThatComeLaterAreNoFaults(t *testing.T) {
+	t.Parallel()
+	for name, backup := range map[string]any{
+		"an object":                         unknown{},
+		"what it needs":                     attrs{"keep": unknown{}},
+		"what decides whether others apply": attrs{"keep": 3, "kind": unknown{}, "weekday": "monday", "target": "nas"},
+		"a list within it":                  attrs{"keep": 3, "days": unknown{}},
+		"an item of a list within it":       attrs{"keep": 3, "days": []any{unknown{}, 7}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
+			config := small("web-01").but(attrs{"backup": backup})
+			h.mustSucceed("validate", h.validate(config))
+			h.mustSucceed("plan", h.plan(h.none(), config).diags)
+		})
+	}
+}
