@@ -65,7 +65,7 @@ func TestTheQuickstartRunsFromValidateToDestroy(t *testing.T) {
 				t.Skip("HYPERVVM_PWSH names no PowerShell to run the real agent")
 			}
 			var out watcher
-			if err := run(t.Context(), options{root: root, pwsh: shell, plain: true}, &out); err != nil {
+			if err := run(t.Context(), options{example: "quickstart", root: root, pwsh: shell, plain: true}, &out); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			for _, want := range []string{
@@ -96,7 +96,7 @@ func TestCtrlCInTheMiddleOfApplyLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out := &watcher{want: "disk: copy image", found: cancel}
-	err := run(ctx, options{root: root, plain: true, pace: true}, out)
+	err := run(ctx, options{example: "quickstart", root: root, plain: true, pace: true}, out)
 	if !errors.Is(err, errInterrupted) {
 		t.Errorf("got %v, want it to say that it was interrupted", err)
 	}
