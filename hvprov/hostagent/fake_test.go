@@ -118,11 +118,21 @@ func (p *fakeProcess) take(line []byte) {
 	if len(line) == 0 {
 		return
 	}
-	var req protocol.Request
-	if err := protocol.Decode(line, &req); err != nil {
+	texts, err := protocol.Requests(line)
+	if err != nil {
 		p.host.t.Errorf("line %q: %v", line, err)
-		return
 	}
+	for _, text := range texts {
+		var req protocol.Request
+		if err := json.Unmarshal(text, &req); err != nil {
+			p.host.t.Errorf("line %q: %v", line, err)
+			return
+		}
+		p.request(req)
+	}
+}
+
+func (p *fakeProcess) request(req protocol.Request) {
 	if req.Request == protocol.RequestHello {
 		p.answer(req, protocol.HelloResult{Agent: "1", Host: "HV01"})
 		return
