@@ -149,7 +149,7 @@ func hostError(host string, err error) error {
 		return err
 	case errors.Is(err, winrm.ErrConnectionLost), errors.Is(err, winrm.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return &HostError{Host: host, Class: ErrHostUnreachable, Err: err}
-	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, winrm.ErrShellLost):
+	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, winrm.ErrShellLost):
 		return &HostError{Host: host, Class: ErrHostNotReady, Err: err}
 	}
 	return fmt.Errorf("host %s: %w", host, err)

@@ -16,6 +16,7 @@ function New-AgentContext {
             Token   = $Token
             Writer  = [System.IO.TextWriter]::Synchronized($Writer)
             Bundle  = $Bundle
+            Hold    = $false
             Jobs    = [hashtable]::Synchronized(@{})
             Cluster = $null
         })
@@ -26,6 +27,14 @@ function Write-AgentLine {
 
     # A client that has gone is no reason for a job to stop half-way.
     try { $Context.Writer.WriteLine($Line) } catch { $null = $_ }
+    if (-not $Context.Hold) { Send-AgentOutput -Context $Context }
+}
+
+function Send-AgentOutput {
+    # Lets what was written leave.
+    param([Parameter(Mandatory)] $Context)
+
+    try { $Context.Writer.Flush() } catch { $null = $_ }
 }
 
 function ConvertTo-AgentFrame {

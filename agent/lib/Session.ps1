@@ -16,7 +16,6 @@ function Start-AgentSession {
     $ErrorActionPreference = 'Stop'
     $writer = New-Object -TypeName System.IO.StreamWriter -ArgumentList ([System.Console]::OpenStandardOutput()), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false), 65536
     $writer.NewLine = "`n"
-    $writer.AutoFlush = $true
     $session = @{
         Context = New-AgentContext -Token $Token -Writer $writer -Bundle $Bundle
         Queries = [runspacefactory]::CreateRunspacePool(1, 4)
@@ -27,7 +26,7 @@ function Start-AgentSession {
     $session.Jobs.Open()
     try {
         while ($null -ne ($line = $Reader.ReadLine())) {
-            if ($line.Trim() -ne '') { Invoke-AgentRequest -Session $session -Line $line.Trim() }
+            if ($line.Trim() -ne '') { Invoke-AgentLine -Session $session -Line $line.Trim() }
             Clear-AgentWork -Session $session
         }
         Clear-AgentWork -Session $session -Wait
@@ -37,15 +36,43 @@ function Start-AgentSession {
     }
 }
 
-function Invoke-AgentRequest {
+function Invoke-AgentLine {
+    # Serves the requests of one line: one, or several as a JSON array. Those of several give what they can answer at once in
+    # one piece, so that it takes one round trip.
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [string] $Line)
+
+    $context = $Session.Context
+    try {
+        $text = $Line
+        if ($text.StartsWith('[')) {
+            $requests = @((ConvertFrom-AgentJson -Text ('{"list":' + $text + '}')).list)
+            if ($requests.Count -eq 0) { throw (New-AgentError -Code 'bad_request' -Message 'the text is not a JSON object') }
+        } else {
+            if (-not $text.StartsWith('{')) { $text = Expand-AgentText -Text $text }
+            $requests = ConvertFrom-AgentJson -Text $text
+        }
+    } catch {
+        Write-AgentAnswer -Context $context -Id '' -Failure (ConvertTo-AgentFailure -ErrorRecord $_)
+        return
+    }
+    $context.Hold = @($requests).Count -gt 1
+    try {
+        foreach ($request in @($requests)) { Invoke-AgentRequest -Session $Session -Request $request }
+    } finally {
+        $context.Hold = $false
+        Send-AgentOutput -Context $context
+    }
+}
+
+function Invoke-AgentRequest {
+    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [AllowNull()] $Request)
 
     $context = $Session.Context
     $id = ''
     try {
-        $text = $Line
-        if (-not $text.StartsWith('{')) { $text = Expand-AgentText -Text $text }
-        $request = ConvertFrom-AgentJson -Text $text
+        if ($Request -isnot [System.Management.Automation.PSCustomObject]) {
+            throw (New-AgentError -Code 'bad_request' -Message 'the text is not a JSON object')
+        }
         $id = Get-AgentText -Value $request -Name 'id'
         $name = Get-AgentText -Value $request -Name 'request'
         switch -CaseSensitive ($name) {
@@ -58,6 +85,7 @@ function Invoke-AgentRequest {
             'inventory' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
             'check' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
             'submit' { Submit-AgentJob -Session $Session -Request $request }
+            'attach' { Watch-AgentJob -Context $context -Request $request }
             'cancel' { Stop-AgentJob -Context $context -Request $request }
             default { throw (New-AgentError -Code 'unknown_request' -Message "'$name' is not a request that agent $($script:AgentVersion) knows") }
         }
@@ -163,6 +191,17 @@ function Send-JobLine {
     } finally {
         [System.Threading.Monitor]::Exit($Job.Gate)
     }
+}
+
+function Watch-AgentJob {
+    # Sends what a job has said beyond a number; all that it says from now on comes by itself.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
+
+    $jobId = Get-AgentText -Value $Request -Name 'job'
+    $job = $Context.Jobs[(Get-AgentGuid -Text $jobId)]
+    if ($null -eq $job) { throw (New-AgentError -Code 'job_unknown' -Message "job $jobId is not known here") }
+    Write-AgentAnswer -Context $Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = $true })
+    Send-JobLine -Context $Context -Job $job -After ([int](Get-AgentProperty -Value $Request -Name 'after'))
 }
 
 function Stop-AgentJob {

@@ -37,6 +37,11 @@ type Options struct {
 	// hundred requests to a dead host do not wait one after the other. 0: fifteen seconds. Refused credentials are
 	// never tried again: that would lock the account.
 	RetryAfter time.Duration
+	// SilentPolls is after how many polls without output, each of the connection's operation timeout, an agent of which
+	// something is awaited is sent a ping; after as many more it is given up as [ErrUnresponsive]. A host that loads
+	// Hyper-V's module for the first time may be silent for half a minute. 0: three, so that it takes two minutes with
+	// an operation timeout of 20 s.
+	SilentPolls int
 }
 
 // Agent is the agent on one host. Its methods may be called from many goroutines.
@@ -67,6 +72,9 @@ func New(opts Options) *Agent {
 	}
 	if opts.RetryAfter == 0 {
 		opts.RetryAfter = 15 * time.Second
+	}
+	if opts.SilentPolls <= 0 {
+		opts.SilentPolls = 3
 	}
 	sum := sha256.Sum256(opts.Bundle)
 	return &Agent{

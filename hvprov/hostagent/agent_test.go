@@ -180,7 +180,7 @@ func TestADeadHostIsTriedAgainOnlyAfterAWhile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			host := &fakeHost{refuse: []error{winrm.ErrConnectionLost}}
+			host := &fakeHost{refuse: []error{fmt.Errorf("%w: %w", winrm.ErrUnreachable, winrm.ErrConnectionLost)}}
 			a := newAgent(t, host, func(o *hostagent.Options) { o.RetryAfter = c.after })
 			if err := a.Ping(t.Context()); !errors.Is(err, winrm.ErrConnectionLost) {
 				t.Errorf("got %v", err)

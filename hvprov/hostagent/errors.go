@@ -2,7 +2,14 @@
 
 package hostagent
 
-import "github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+import (
+	"errors"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// ErrUnresponsive is matched by the error of a session whose agent runs and says nothing, not even to a ping.
+var ErrUnresponsive = errors.New("the agent does not answer")
 
 // AgentError is what the agent answered instead of a result.
 type AgentError struct {

@@ -27,6 +27,7 @@ type fakeHost struct {
 
 	mu        sync.Mutex
 	refuse    []error // what the next connects end with
+	failFirst int     // of that many processes, the first Send does not arrive
 	connects  int
 	processes []*fakeProcess
 }
@@ -49,6 +50,10 @@ func (h *fakeHost) connect(ctx context.Context, commandLine string, lost func())
 		h.t.Error("the script is no bootstrap")
 	}
 	p := &fakeProcess{host: h, lost: lost, token: info.Token, out: make(chan result, 10_000), closed: make(chan struct{})}
+	if h.failFirst > 0 {
+		h.failFirst--
+		p.deaf = true
+	}
 	h.processes = append(h.processes, p)
 	return p, ctx.Err()
 }
@@ -72,6 +77,7 @@ type fakeProcess struct {
 	lost  func()
 
 	mu       sync.Mutex
+	deaf     bool // nothing arrives
 	sends    int
 	failSend []error // what the next sends end with, after they have arrived
 	partial  []byte
@@ -84,6 +90,9 @@ type fakeProcess struct {
 func (p *fakeProcess) Send(ctx context.Context, data []byte, _ bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if p.deaf {
+		return winrm.ErrConnectionLost
 	}
 	p.mu.Lock()
 	p.sends++
@@ -118,16 +127,29 @@ func (p *fakeProcess) take(line []byte) {
 	if len(line) == 0 {
 		return
 	}
-	var req protocol.Request
-	if err := protocol.Decode(line, &req); err != nil {
+	texts, err := protocol.Requests(line)
+	if err != nil {
 		p.host.t.Errorf("line %q: %v", line, err)
-		return
 	}
+	for _, text := range texts {
+		var req protocol.Request
+		if err := json.Unmarshal(text, &req); err != nil {
+			p.host.t.Errorf("line %q: %v", line, err)
+			return
+		}
+		p.request(req)
+	}
+}
+
+func (p *fakeProcess) request(req protocol.Request) {
 	if req.Request == protocol.RequestHello {
 		p.answer(req, protocol.HelloResult{Agent: "1", Host: "HV01"})
 		return
 	}
-	p.host.handle(p, req)
+	p.host.mu.Lock()
+	handle := p.host.handle
+	p.host.mu.Unlock()
+	handle(p, req)
 }
 
 func (p *fakeProcess) Receive(ctx context.Context) (winrm.Output, error) {

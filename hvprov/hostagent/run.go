@@ -21,6 +21,10 @@ type Submission struct {
 	AllowPowerCycle bool     // update: the machine may be stopped and started
 }
 
+// maxQueued is how many events of a run are kept for a caller that is slow to take them. Those beyond are asked for again
+// when there is room: the host keeps them all, and other runs share the connection.
+const maxQueued = 1024
+
 // Run is a job that was handed to the agent.
 type Run struct {
 	ID string
@@ -31,6 +35,7 @@ type Run struct {
 	events []job.Event // not yet taken
 	last   int64       // sequence number of the last one accepted
 	asked  int64       // replay was asked for from here
+	behind bool        // events were dropped, since too many waited
 	ended  error       // io.EOF after the result
 	more   chan struct{}
 }
@@ -46,15 +51,28 @@ func (a *Agent) Submit(ctx context.Context, sub Submission) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.run(ctx, 0, protocol.Request{
+		Request: protocol.RequestSubmit, Job: sub.Job, Definition: raw, VMID: sub.VMID, Changed: sub.Changed,
+		Secrets: sub.Secrets, AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
+	})
+}
+
+// Attach follows a job that the agent has already, from behind the event with the number after; 0 gives all of them. A job
+// that it does not know is an [*AgentError] with the code job_unknown.
+func (a *Agent) Attach(ctx context.Context, jobID string, after int64) (*Run, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return a.run(ctx, after, protocol.Request{Request: protocol.RequestAttach, Job: jobID, After: after})
+}
+
+// run sends a request that makes a job's events come, and follows them.
+func (a *Agent) run(ctx context.Context, after int64, req protocol.Request) (*Run, error) {
 	s, err := a.session()
 	if err != nil {
 		return nil, err
 	}
-	req := protocol.Request{
-		Request: protocol.RequestSubmit, Job: sub.Job, Definition: raw, VMID: sub.VMID, Changed: sub.Changed,
-		Secrets: sub.Secrets, AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
-	}
-	run := &Run{ID: sub.Job, more: make(chan struct{}, 1)}
+	run := &Run{ID: req.Job, last: after, more: make(chan struct{}, 1)}
 	run.replay = func(after int64) {
 		again := req
 		again.After = after
@@ -99,8 +117,14 @@ func (r *Run) Next(ctx context.Context) (job.Event, error) {
 			r.mu.Unlock()
 			return e, nil
 		}
-		err := r.ended
+		err, after, behind := r.ended, r.last, r.behind
+		if err == nil {
+			r.behind = false
+		}
 		r.mu.Unlock()
+		if behind && err == nil {
+			r.replay(after)
+		}
 		if err != nil {
 			return job.Event{}, err
 		}
@@ -120,6 +144,13 @@ func (r *Run) take(e job.Event) (ended bool) {
 	case r.ended != nil || e.Seq <= r.last:
 		r.mu.Unlock()
 		return r.ended != nil
+	case len(r.events) >= maxQueued:
+		r.behind = true
+		r.mu.Unlock()
+		return false
+	case e.Seq > r.last+1 && r.behind: // Next asks when it has taken what waits
+		r.mu.Unlock()
+		return false
 	case e.Seq > r.last+1:
 		after, ask := r.last, r.asked != r.last+1
 		r.asked = r.last + 1

@@ -3,22 +3,28 @@
 package hostagent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // closeTimeout limits what is done on the host to end a session, once nobody waits for it any more.
 const closeTimeout = 10 * time.Second
+
+// openAttempts is how often the start of a session is tried when the connection is lost in its midst.
+const openAttempts = 3
 
 // session is one process of the agent. Two goroutines serve it: send starts the process and carries the lines of
 // requests, receive carries the output. Receive polls only while something is awaited, so that an idle session leaves
@@ -97,9 +103,13 @@ func (s *session) run(commandLine string) {
 	s.mu.Lock()
 	process := s.process
 	s.mu.Unlock()
-	if process == nil {
-		return
+	if process != nil {
+		s.closeProcess(process)
 	}
+}
+
+// closeProcess ends a process on the host, whatever has become of the session.
+func (s *session) closeProcess(process Process) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := process.Close(ctx); err != nil {
@@ -177,33 +187,18 @@ func (s *session) withdraw(id string) (unsent bool) {
 
 // send starts the process, then sends what is queued, all that has piled up in one go.
 func (s *session) send(commandLine string) {
-	process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
+	process, err := s.open(commandLine)
 	if err != nil {
 		s.end(err)
 		return
 	}
-	s.mu.Lock()
-	s.process = process
-	s.mu.Unlock()
-
-	for first := true; ; first = false {
-		s.mu.Lock()
-		var batch []byte
-		for _, l := range s.queue {
-			batch = append(append(batch, l.text...), '\n')
-		}
-		s.queue = nil
-		s.mu.Unlock()
-		if len(batch) > 0 {
-			if err := s.sendBatch(process, batch, first); err != nil {
-				if first { // nobody else listens to the process yet
-					err = s.lastWords(process, err)
-				}
+	// Not before: nothing could come, and one connection serves both in turn.
+	s.running.Go(func() { s.receive(process) })
+	for {
+		if batch := s.takeQueue(); len(batch) > 0 {
+			if err := s.sendBatch(process, batch); err != nil {
 				s.end(err)
 				return
-			}
-			if first { // and not before: nothing can come yet, and one connection serves both in turn
-				s.running.Go(func() { s.receive(process) })
 			}
 			continue
 		}
@@ -211,17 +206,82 @@ func (s *session) send(commandLine string) {
 		case <-s.ctx.Done():
 			return
 		case <-s.wakeSend:
+			gather()
 		}
 	}
 }
 
+// gather lets those who ask for something at the same moment do so before the first of it leaves: one round trip then
+// serves them all.
+func gather() {
+	for range 8 {
+		runtime.Gosched()
+	}
+}
+
+func (s *session) takeQueue() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	texts := make([][]byte, len(s.queue))
+	for i, l := range s.queue {
+		texts[i] = l.text
+	}
+	s.queue = nil
+	return protocol.Lines(texts)
+}
+
+// open starts the process and gives it the agent's text with the first requests. What a lost connection leaves in doubt
+// here is done over with another process: the agent's text has to be the first line, and nothing has been asked of the
+// host before it.
+func (s *session) open(commandLine string) (Process, error) {
+	for attempt := 1; ; attempt++ {
+		process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
+		if err == nil {
+			if err = process.Send(s.ctx, s.takeQueue(), false); err == nil {
+				s.mu.Lock()
+				s.process = process
+				s.mu.Unlock()
+				return process, nil
+			}
+			if !isPassing(err) { // nobody else listens to the process yet
+				err = s.lastWords(process, err)
+			}
+			s.closeProcess(process)
+		}
+		if attempt == openAttempts || s.ctx.Err() != nil || !isPassing(err) || errors.Is(err, winrm.ErrUnreachable) {
+			return nil, err
+		}
+		s.agent.opts.Logger.Warn("the start of a session was interrupted; starting another", "error", err)
+		s.startOver()
+	}
+}
+
+// startOver queues all that is to be sent to a new process.
+func (s *session) startOver() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue = []line{{text: s.agent.bundle}}
+	for _, id := range slices.SortedFunc(maps.Keys(s.pending), byAge) {
+		s.queue = append(s.queue, line{id, s.pending[id].text})
+	}
+}
+
+// byAge orders ids of requests as they were made; that of hello comes first.
+func byAge(a, b string) int {
+	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(a, b))
+}
+
+func number(id string) int64 {
+	n, _ := strconv.ParseInt(id, 10, 64)
+	return n
+}
+
 // sendBatch sends whole lines. What a lost connection leaves in doubt is sent again behind a line end, which finishes a
 // line that arrived in part: every request may arrive twice, since its answer is matched by id and a job by its own.
-// Only the start of a session may not: the agent's text must be the first line.
-func (s *session) sendBatch(process Process, batch []byte, first bool) error {
+func (s *session) sendBatch(process Process, batch []byte) error {
 	err := process.Send(s.ctx, batch, false)
-	if err == nil || first {
-		return err
+	if err == nil {
+		return nil
 	}
 	again := append([]byte{'\n'}, batch...)
 	return s.persist(err, func() error { return process.Send(s.ctx, again, false) })
@@ -247,8 +307,10 @@ func (s *session) lastWords(process Process, err error) error {
 
 // receive reads the process's output for as long as somebody waits for some.
 func (s *session) receive(process Process) {
+	silent := 0 // polls that brought nothing, one after the other
 	for {
 		if !s.awaited() {
+			silent = 0
 			select {
 			case <-s.ctx.Done():
 				return
@@ -275,7 +337,28 @@ func (s *session) receive(process Process) {
 			s.end(s.output.exitError(out.ExitCode))
 			return
 		}
+		if silent++; len(out.Stdout) > 0 {
+			silent = 0
+		}
+		if !s.alive(silent) {
+			return
+		}
 	}
+}
+
+// alive looks after an agent that has said nothing in a number of polls: it is sent a ping, which it answers whatever it
+// does otherwise, and is given up when that brings nothing either. Polls are counted, since each lasts as long as the
+// connection's operation timeout.
+func (s *session) alive(silent int) bool {
+	limit := s.agent.opts.SilentPolls
+	switch silent {
+	case limit:
+		_, _ = s.post(protocol.Request{Request: protocol.RequestPing}, func(answer) {}) // what matters is that something comes
+	case 2 * limit:
+		s.end(fmt.Errorf("%w: it said nothing in %d polls, and did not answer a ping", ErrUnresponsive, silent))
+		return false
+	}
+	return true
 }
 
 // recover asks once more for all that is awaited, since output was lost with an answer: every request bears being sent

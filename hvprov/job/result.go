@@ -38,6 +38,7 @@ const (
 	CodeInvalidDefinition = "invalid_definition"
 	CodeNameTaken         = "name_taken"
 	CodeVMNotFound        = "vm_not_found"
+	CodeJobUnknown        = "job_unknown"
 	CodeImageMissing      = "image_missing"
 	CodeSwitchMissing     = "switch_missing"
 	CodeSwitchAmbiguous   = "switch_ambiguous"

@@ -22,6 +22,7 @@ type Request struct {
 	Action     string // one of the Action constants
 	Nth        int    // 1 for the first of its action
 	Connection int    // 1 for the server's first
+	User       string
 	MessageID  string
 	ShellID    string
 	CommandID  string

@@ -22,7 +22,7 @@ func (x *exchange) inject(m *message) bool {
 		return true
 	}
 	x.fault = s.opts.Faults(Request{
-		Action: m.action, Nth: nth, Connection: x.conn.number,
+		Action: m.action, Nth: nth, Connection: x.conn.number, User: x.user,
 		MessageID: m.id, ShellID: x.entry.ShellID, CommandID: x.entry.CommandID,
 	})
 	x.entry.Fault = x.fault

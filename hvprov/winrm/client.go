@@ -83,4 +83,4 @@ func (c *Client) pieceSize() int { return (c.cfg.EnvelopeSize - 2000) / 4 * 3 }
 // maxAnswer bounds what is read of one answer. Hosts keep to the envelope size that was asked for; sealing adds little.
 func (c *Client) maxAnswer() int64 { return int64(max(8<<20, 4*c.cfg.EnvelopeSize)) }
 
-func (c *Client) answerLimit() time.Duration { return c.cfg.OperationTimeout + beyondOperation }
+func (c *Client) answerLimit() time.Duration { return c.cfg.OperationTimeout + c.cfg.ResponseMargin }

@@ -30,6 +30,7 @@ const (
 	DefaultPort             = 5985
 	DefaultConnectTimeout   = 10 * time.Second
 	DefaultOperationTimeout = 20 * time.Second
+	DefaultResponseMargin   = 10 * time.Second
 	DefaultEnvelopeSize     = 153600
 	DefaultMaxConnections   = 4
 )
@@ -66,9 +67,11 @@ type Config struct {
 
 	// ConnectTimeout limits TCP connection, TLS handshake and the authentication exchange; 0 means 10 s.
 	ConnectTimeout time.Duration
-	// OperationTimeout is how long the host may keep a request waiting, at most 60 s; 0 means 20 s. The answer is awaited
-	// for 10 s longer than that.
+	// OperationTimeout is how long the host may keep a request waiting, at most 60 s; 0 means 20 s.
 	OperationTimeout time.Duration
+	// ResponseMargin is how much longer than OperationTimeout an answer is awaited; 0 means 10 s. With equal limits every
+	// silent poll would be given up a moment before its answer.
+	ResponseMargin time.Duration
 	// EnvelopeSize is the largest SOAP envelope in bytes that either side sends; 0 means 153600.
 	EnvelopeSize int
 	// MaxConnections is the largest number of TCP connections at a time; 0 means 4. A waiting Receive occupies one.
@@ -114,6 +117,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.OperationTimeout < 0 || c.OperationTimeout > maxOperationTimeout {
 		bad("operation timeout %v is not between 0 and %v", c.OperationTimeout, maxOperationTimeout)
 	}
+	if c.ResponseMargin < 0 {
+		bad("response margin %v is negative", c.ResponseMargin)
+	}
 	if c.EnvelopeSize != 0 && c.EnvelopeSize < minEnvelopeSize {
 		bad("envelope size %d is below %d", c.EnvelopeSize, minEnvelopeSize)
 	}
@@ -132,6 +138,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.OperationTimeout == 0 {
 		c.OperationTimeout = DefaultOperationTimeout
+	}
+	if c.ResponseMargin == 0 {
+		c.ResponseMargin = DefaultResponseMargin
 	}
 	if c.EnvelopeSize == 0 {
 		c.EnvelopeSize = DefaultEnvelopeSize

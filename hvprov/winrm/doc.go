@@ -18,8 +18,8 @@
 //     repeated. A repeated Receive may bring output twice: frames carry sequence numbers for that, and the caller drops
 //     what it has seen. Create and Send are not repeated: the caller is told, and decides. Where not even a connection was made
 //     ([ErrUnreachable]) nothing was lost, and Send is repeated as well.
-//   - The host is busy ([ErrBusy]: faults 170 and 2150859177, HTTP 503 for what may be repeated). The host says that it did
-//     nothing: the request is sent again, a bounded number of times with a growing pause.
+//   - The host is busy ([ErrBusy]: faults 170 and 2150859177, HTTP 503). The host says that it did nothing: the request is
+//     sent again, whatever it is, a bounded number of times with a growing pause.
 //   - A poll's time is up ([ErrTimeout], fault 2150858793). For Receive it means "nothing to tell yet", for Send that the
 //     data was taken; neither is an error. Command is sent again, as above. For all others it is an error.
 //   - The shell or command is gone ([ErrShellLost]). For Terminate and Delete this is success; else an error at once.

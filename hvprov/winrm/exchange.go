@@ -128,8 +128,11 @@ func (l *lane) settle(a *answer, err error) error {
 	case err != nil:
 		return err
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		refused := c.refusal(a)
 		l.broken = true
+		if proven, _ := c.admission.look(); proven {
+			return errAgain // good a moment ago: one more attempt tells whether they still are
+		}
+		refused := c.refusal(a)
 		c.admission.set(false, refused)
 		return refused
 	}

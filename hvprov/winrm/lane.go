@@ -22,10 +22,6 @@ import (
 const (
 	contentTypeSOAP = "application/soap+xml;charset=UTF-8"
 
-	// beyondOperation is how much longer than the operation timeout an answer is awaited: with equal limits every silent
-	// poll would be given up a moment before its answer.
-	beyondOperation = 10 * time.Second
-
 	// idleLimit is how long a lane may lie unused; Windows closes connections after two minutes.
 	idleLimit = 100 * time.Second
 	// idleUnchecked is how long a lane may lie unused and be used again without a look whether the host has closed it.

@@ -57,13 +57,11 @@ func TestEachFaultOnEachActionEndsAsItsClassSays(t *testing.T) {
 					var want error
 					if action == "Create" || action == "Send" {
 						switch fault {
-						case simhost.FaultUnavailable:
-							want = winrm.ErrBusy
 						case simhost.FaultUnauthorized:
 							if action == "Create" { // the first request of all: the proof itself is refused
 								want = winrm.ErrAuth
 							}
-						case simhost.FaultBusy, simhost.FaultSlowBody:
+						case simhost.FaultBusy, simhost.FaultUnavailable, simhost.FaultSlowBody:
 						default:
 							want = winrm.ErrConnectionLost
 						}
@@ -111,7 +109,7 @@ func TestRepeatsAreBounded(t *testing.T) {
 		{"Create", simhost.FaultBusy, winrm.ErrBusy, 5},
 		{"Create", simhost.FaultDropBefore, winrm.ErrConnectionLost, 1},
 		{"Send", simhost.FaultDropAfter, winrm.ErrConnectionLost, 1},
-		{"Command", simhost.FaultUnavailable, winrm.ErrBusy, 3},
+		{"Command", simhost.FaultUnavailable, winrm.ErrBusy, 5},
 		{"Receive", simhost.FaultUnauthorized, winrm.ErrAuth, 2},
 	}
 	for _, c := range cases {

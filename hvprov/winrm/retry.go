@@ -50,6 +50,8 @@ func repeats(action string, err error) int {
 		switch {
 		case transport.byContext || transport.permanent:
 			return 0
+		case transport.busy: // the HTTP service turned it away
+			return repeatsBusy
 		case action == actionReceive:
 			return repeatsReceive
 		case action == actionCommand, action == actionSignal, action == actionDelete:

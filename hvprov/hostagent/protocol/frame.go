@@ -32,6 +32,44 @@ func Encode(v any) ([]byte, error) {
 	return Compress(text), nil
 }
 
+// maxTogether is how many requests go into one line.
+const maxTogether = 64
+
+// Lines gives requests, as Encode made them, as lines for the agent. Short ones that follow each other share a line, as a
+// JSON array: the agent then gives what it can answer at once in one piece, which takes one round trip and not one each.
+func Lines(requests [][]byte) []byte {
+	var b []byte
+	for len(requests) > 0 {
+		n := 0
+		for n < min(len(requests), maxTogether) && requests[n][0] == '{' {
+			n++
+		}
+		if n < 2 {
+			b = append(append(b, requests[0]...), '\n')
+			requests = requests[1:]
+			continue
+		}
+		b = append(b, '[')
+		b = append(b, bytes.Join(requests[:n], []byte{','})...)
+		b = append(b, ']', '\n')
+		requests = requests[n:]
+	}
+	return b
+}
+
+// Requests gives the texts of the requests in a line: of one, or of an array of them.
+func Requests(line []byte) ([]json.RawMessage, error) {
+	if len(line) == 0 || line[0] != '[' {
+		text, err := Text(line)
+		return []json.RawMessage{text}, err
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(line, &list); err != nil {
+		return nil, fmt.Errorf("frame: %w", err)
+	}
+	return list, nil
+}
+
 // Compress gives base64 of gzip of data, on one line.
 func Compress(data []byte) []byte {
 	var b bytes.Buffer

@@ -15,6 +15,7 @@ const (
 	RequestInventory = "inventory"
 	RequestCheck     = "check"
 	RequestSubmit    = "submit"
+	RequestAttach    = "attach"
 	RequestCancel    = "cancel"
 )
 
@@ -31,7 +32,7 @@ type Request struct {
 
 	Client string `json:"client,omitempty"` // hello: who asks, for the host's logs
 
-	Job        string          `json:"job,omitempty"`        // submit, cancel
+	Job        string          `json:"job,omitempty"`        // submit, attach, cancel
 	Definition json.RawMessage `json:"definition,omitempty"` // check, submit
 	VMID       string          `json:"vm_id,omitempty"`      // check, submit: the VM that it is about, once there is one
 	Unknown    []string        `json:"unknown,omitempty"`    // check: fields whose values come later
@@ -40,7 +41,7 @@ type Request struct {
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, update
 	Settings        *Settings `json:"settings,omitempty"`          // check, submit
-	After           int64     `json:"after,omitempty"`             // submit of a known job: send events beyond this one
+	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send events beyond this one
 }
 
 // Settings is what the owner of a host has set about it.

@@ -50,7 +50,7 @@ func Run(ctx context.Context, bootstrap protocol.BootstrapInfo, stateFile string
 				return 0
 			}
 			if line = strings.TrimSpace(line); line != "" {
-				s.request(line)
+				s.line(line)
 			}
 		}
 	}

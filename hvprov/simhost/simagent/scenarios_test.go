@@ -61,7 +61,8 @@ var conversations = []scenario{
 		s.asks(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
 		s.asks(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
 		s.asks(protocol.Request{Request: "cancel", Job: seedID(1)})
-		for _, line := range []string{`{"id":`, `[]`, `***`} {
+		s.asks(protocol.Request{Request: "attach", Job: seedID(1)})
+		for _, line := range []string{`{"id":`, `[]`, `[7]`, `***`} {
 			s.send(s.T, line)
 			m := s.answer(s.T, "")
 			s.note("%s -> %s", line, text(s.T, m))

@@ -36,6 +36,8 @@ type session struct {
 
 	out    sync.Mutex // held last: a job holds its own lock as well
 	stdout io.Writer
+	hold   bool   // what is said waits for what is said next
+	held   []byte // it
 
 	mu   sync.Mutex
 	jobs map[string]*run // by their ids in lower case
@@ -51,13 +53,28 @@ func newSession(ctx context.Context, store *hyperv.Store, token string, stdout i
 	}
 }
 
-// request serves one line.
-func (s *session) request(line string) {
-	req, err := readRequest(line)
+// line serves the requests of one line. Those of several give what they can answer at once in one piece.
+func (s *session) line(line string) {
+	texts, err := readRequests(line)
 	if err != nil {
 		s.answer("", nil, err)
 		return
 	}
+	if len(texts) > 1 {
+		s.holdBack(true)
+		defer s.holdBack(false)
+	}
+	for _, text := range texts {
+		var req protocol.Request
+		if err := json.Unmarshal(text, &req); err != nil {
+			s.answer("", nil, fail(job.CodeBadRequest, "the text is not a JSON object", "", ""))
+			continue
+		}
+		s.request(req)
+	}
+}
+
+func (s *session) request(req protocol.Request) {
 	switch req.Request {
 	case protocol.RequestPing:
 		s.answer(req.ID, struct{}{}, nil)
@@ -69,6 +86,8 @@ func (s *session) request(line string) {
 		s.query(req, func() (any, error) { return s.check(req) })
 	case protocol.RequestSubmit:
 		s.submit(req)
+	case protocol.RequestAttach:
+		s.attach(req)
 	case protocol.RequestCancel:
 		s.cancel(req)
 	default:
@@ -77,20 +96,17 @@ func (s *session) request(line string) {
 	}
 }
 
-func readRequest(line string) (req protocol.Request, err error) {
-	text := []byte(line)
-	if !strings.HasPrefix(line, "{") {
-		if text, err = protocol.Decompress(text, protocol.MaxFrame); err != nil {
-			return req, fail(job.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
-		}
+func readRequests(line string) ([]json.RawMessage, error) {
+	texts, err := protocol.Requests([]byte(line))
+	switch {
+	case err != nil && strings.HasPrefix(line, "["), err == nil && len(texts) == 0:
+		return nil, fail(job.CodeBadRequest, "the text is not a JSON object", "", "")
+	case err != nil:
+		return nil, fail(job.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
+	case len(texts) == 1 && len([]rune(string(texts[0]))) > maxJSON:
+		return nil, fail(job.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
 	}
-	if len([]rune(string(text))) > maxJSON {
-		return req, fail(job.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
-	}
-	if err := json.Unmarshal(text, &req); err != nil {
-		return req, fail(job.CodeBadRequest, "the text is not a JSON object", "", "")
-	}
-	return req, nil
+	return texts, nil
 }
 
 // query answers a request beside the loop, so that ping and cancel do not wait for the host.
@@ -131,7 +147,22 @@ func (s *session) frame(v any) []byte {
 func (s *session) write(line []byte) {
 	s.out.Lock()
 	defer s.out.Unlock()
+	if s.hold {
+		s.held = append(s.held, line...)
+		return
+	}
 	_, _ = s.stdout.Write(line)
+}
+
+// holdBack begins, or ends, a time in which what is said is kept, to leave in one piece.
+func (s *session) holdBack(hold bool) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	s.hold = hold
+	if !hold && len(s.held) > 0 {
+		_, _ = s.stdout.Write(s.held)
+		s.held = nil
+	}
 }
 
 // submit takes a job on, or sends once more what one that it knows has said.
@@ -178,6 +209,19 @@ func (s *session) submit(req protocol.Request) {
 		}
 	})
 	<-queued
+}
+
+// attach sends what a job has said beyond a number, and all that it says from now on.
+func (s *session) attach(req protocol.Request) {
+	s.mu.Lock()
+	r := s.jobs[guid(req.Job)]
+	s.mu.Unlock()
+	if r == nil {
+		s.answer(req.ID, nil, fail(job.CodeJobUnknown, fmt.Sprintf("job %s is not known here", req.Job), "", ""))
+		return
+	}
+	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
+	r.replay(req.After)
 }
 
 // cancel tells a job to stop. One that runs sees that at its next step; one that waits for a place ends here.
