@@ -100,6 +100,7 @@ func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
 	for _, setup := range setups {
 		t.Run(setup.name, func(t *testing.T) {
 			t.Parallel()
+			setup.host.Quotas.ProcessesPerShell = 100
 			server := startHost(t, setup.host)
 			traffic := &wire{}
 			config := configFor(server, setup.auth)
@@ -108,7 +109,7 @@ func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
 			shell := createShell(t, client)
 			ctx := within(t)
 			var wg sync.WaitGroup
-			for range 20 { // five requests each
+			for range 100 { // five requests each, one after the other
 				wg.Go(func() {
 					command, err := shell.Start(ctx, "cat")
 					if err != nil {
