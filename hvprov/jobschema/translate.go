@@ -3,6 +3,7 @@
 package jobschema
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -20,12 +21,15 @@ type Translation struct {
 //
 // The error is a [*LoadError], about from: a field that the other schema requires and none stands for, one that two stand
 // for, types that do not fit, a secret that would be none, a change that the other schema does not allow. Where both have
-// the same id, only the version counts, and the error is a [*VersionMismatchError].
+// the same id they have to be the same, but for texts: another version is a [*VersionMismatchError].
 func Translate(from, to *Schema) (*Translation, error) {
 	t := &Translation{from: from, to: to}
 	if from.ID == to.ID {
 		if from.Version != to.Version {
 			return nil, &VersionMismatchError{Expected: to.Ref(), Given: from.Ref()}
+		}
+		if err := from.sameAs(to); err != nil {
+			return nil, err
 		}
 		return t, nil
 	}
@@ -34,7 +38,7 @@ func Translate(from, to *Schema) (*Translation, error) {
 	for i := range to.Fields {
 		f := &to.Fields[i]
 		switch by := stood[f.ID]; {
-		case !f.Required || f.Infer != nil && by == nil:
+		case !f.Required || f.Infer != nil:
 		case by == nil:
 			d.tell(0, "", "no field stands for %s, which hosts need: give one stands_for: %s", f.ID, f.ID)
 		case by.Applicability != nil:
@@ -48,6 +52,18 @@ func Translate(from, to *Schema) (*Translation, error) {
 	}
 	t.words = wordsOf(from.Fields, to.Fields, to.index)
 	return t, nil
+}
+
+// sameAs refuses a schema that goes by the id of another and asks for something else.
+func (s *Schema) sameAs(other *Schema) error {
+	var differs *LoadError
+	if !errors.As(s.Succeeds(other), &differs) {
+		return nil
+	}
+	for i := range differs.Faults {
+		differs.Faults[i].Reason = "it is not as in " + other.Ref().String() + ": give a schema of your own another id"
+	}
+	return differs
 }
 
 // Ref gives the schema that fields are translated to.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // web stands for the schema that the provider comes with.
@@ -341,5 +342,26 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 	_, err := jobschema.Translate(load(t, strings.Replace(web, ", stands_for: guest_la_pw", "", 1)), jobInputs(t))
 	if want := "custom.yaml: no field stands for guest_la_pw, which hosts need: give one stands_for: guest_la_pw"; fmt.Sprint(err) != want {
 		t.Errorf("a required field that none stands for:\ngot  %v\nwant %s", err, want)
+	}
+}
+
+func TestASchemaOfTheSameIDHasToBeTheSame(t *testing.T) {
+	t.Parallel()
+	own := string(schemas.JobInputs())
+	known := jobInputs(t)
+	same, err := jobschema.Load("own.yaml", []byte(strings.Replace(own, "label: VM name", "label: Name", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jobschema.Translate(same, known); err != nil {
+		t.Errorf("another text for people: %v", err)
+	}
+	other, err := jobschema.Load("own.yaml", []byte(strings.Replace(own, "maximum: 512", "maximum: 1024", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	translation, err := jobschema.Translate(other, known)
+	if translation != nil || err == nil || !strings.Contains(err.Error(), "gb_ram: it is not as in vm-provisioning version 1: give a schema of your own another id") {
+		t.Errorf("got %v, %v", translation, err)
 	}
 }
