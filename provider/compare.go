@@ -42,6 +42,8 @@ func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state,
 		return false
 	case f.Secret():
 		return c.secretDiffers(f, here, state, plan, config)
+	case f.Default != nil && applies(f, state) != applies(f, plan):
+		return true // the same default, which counts now or no longer does
 	case !f.HoldsSecret() || !given(before) || !given(after):
 		return !before.Equal(after)
 	case f.Type == jobschema.TypeObject:

@@ -73,43 +73,6 @@ func anObjectIsMadeReadChangedAndImported(t *testing.T, server *simhost.Server) 
 	h.mustHave(removed, attrs{"backup": nil})
 }
 
-func TestAStateFromItsFileMakesNoDifference(t *testing.T) {
-	t.Parallel()
-	server := startHost(t, nil)
-	h := connectedWith(t, server, schemaOf(t, backupText))
-	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
-	made := h.make(h.none(), config)
-	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
-	read, diags := h.upgrade(1, h.stateFile(made))
-	h.mustSucceed("read the state", diags)
-	read.private = made.private
-	h.mustBeEmpty(read, config)
-}
-
-func TestAFieldThatDoesNotApplyIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		config    attrs
-		attribute string // "" where nothing is wrong
-	}{
-		"what is required there and has a default there": {small("web-01").but(attrs{"backup": attrs{"keep": 3}}), ""},
-		"where it applies it is required":                {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
-		"where it applies its default does":              {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
-		"given where it does not apply":                  {small("web-01").but(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
-			if c.attribute != "" {
-				h.mustFail(h.validate(c.config), c.attribute)
-				return
-			}
-			made := h.make(h.none(), c.config)
-			h.mustBeEmpty(made, c.config)
-		})
-	}
-}
-
 func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
@@ -127,22 +90,6 @@ func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) 
 	imported, diags := h.importID(server.Address() + "/web-01")
 	h.mustSucceed("import", diags)
 	h.mustHave(imported, attrs{"rack": "r1", "tier": nil, "load": nil})
-}
-
-func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing.T) {
-	t.Parallel()
-	server := startHost(t, nil)
-	h := connectedWith(t, server, schemaOf(t, backupText))
-	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
-	h.make(h.none(), config)
-	other := connectedWith(t, server, schemaOf(t, backupText))
-	imported, diags := other.importID(server.Address() + "/web-01")
-	other.mustSucceed("import", diags)
-	p := other.plan(imported, config)
-	other.mustSucceed("plan", p.diags)
-	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) {
-		t.Errorf("imported as %v, planned as %v", was, got)
-	}
 }
 
 func TestPartsOfAnObjectThatComeLaterAreNoFaults(t *testing.T) {

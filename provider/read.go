@@ -17,8 +17,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Read takes over what the host says of the machine. A field that is not in the state is left out of it, so that what
-// a configuration does not speak of makes no difference, but for a machine that was just imported.
+// Read takes over what the host says of the machine. A field that is neither in the state nor has a default is left out
+// of it, so that what a configuration does not speak of makes no difference, but for a machine that was just imported.
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	about := summary("read", r.about(req.State.Raw))
 	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, about)...)
@@ -64,7 +64,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	}
 }
 
-// refreshed gives the attributes whose values the host knows. all takes those too that the state has no value of.
+// refreshed gives the attributes whose values the host knows. all takes those too that nothing speaks of.
 func (r *vmResource) refreshed(state tftypes.Value, vm *job.VM, all bool) (map[string]tftypes.Value, error) {
 	seen, err := observe(vm)
 	if err != nil {
@@ -78,10 +78,12 @@ func (r *vmResource) refreshed(state tftypes.Value, vm *job.VM, all bool) (map[s
 	for i := range r.schema.Fields {
 		f := &r.schema.Fields[i]
 		value, ok := seen.of(f)
-		if !ok || before[f.ID].IsNull() && !all {
+		switch known := all || f.Default != nil || !before[f.ID].IsNull(); {
+		case !ok || !known:
 			continue
-		}
-		if value == nil && isEmptyText(before[f.ID]) {
+		case !all && f.Default != nil && !applies(f, state):
+			continue // its default is planned all the same, and the host has none of it
+		case value == nil && isEmptyText(before[f.ID]):
 			continue // an empty text is how a configuration may write none
 		}
 		if changes[f.ID], err = toTerraform(before[f.ID].Type(), value); err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"slices"
+	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -122,7 +124,8 @@ func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	return values, nil
 }
 
-// completed gives an object with the values that follow from the schema for the fields that have none.
+// completed gives an object with the values that follow from the schema for the fields that have none, but for those that
+// hosts show: there it is the host that has none.
 func completed(fields []jobschema.Field, raw tftypes.Value) tftypes.Value {
 	if !given(raw) {
 		return raw
@@ -133,6 +136,7 @@ func completed(fields []jobschema.Field, raw tftypes.Value) tftypes.Value {
 		v := attribute(raw, f.ID)
 		switch {
 		case v.Type() == nil || !v.IsKnown():
+		case v.IsNull() && f.Observed != "":
 		case v.IsNull():
 			if value, err := toTerraform(v.Type(), following(f, raw)); err == nil {
 				changes[f.ID] = value
@@ -163,6 +167,22 @@ func following(f *jobschema.Field, owner tftypes.Value) any {
 		}
 	}
 	return f.Default
+}
+
+// applies tells whether a field has a meaning beside the others of its owner, as far as they are known.
+func applies(f *jobschema.Field, owner tftypes.Value) bool {
+	for id, values := range f.Applicability {
+		v := attribute(owner, id)
+		var b bool
+		beside := text(v)
+		if given(v) && v.Type().Is(tftypes.Bool) && v.As(&b) == nil {
+			beside = strconv.FormatBool(b)
+		}
+		if beside != "" && !slices.Contains(values, beside) {
+			return false
+		}
+	}
+	return true
 }
 
 // unknownFields gives the ids of the values that are not known yet, wholly or in part.

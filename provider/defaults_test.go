@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import "testing"
+
+func TestAStateFromItsFileMakesNoDifference(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connectedWith(t, server, schemaOf(t, backupText))
+	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
+	made := h.make(h.none(), config)
+	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
+	read, diags := h.upgrade(1, h.stateFile(made))
+	h.mustSucceed("read the state", diags)
+	read.private = made.private
+	h.mustBeEmpty(read, config)
+}
+
+func TestAFieldThatDoesNotApplyIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config    attrs
+		attribute string // "" where nothing is wrong
+	}{
+		"what is required there and has a default there": {small("web-01").but(attrs{"backup": attrs{"keep": 3}}), ""},
+		"where it applies it is required":                {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
+		"where it applies its default does":              {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
+		"given where it does not apply":                  {small("web-01").but(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
+			if c.attribute != "" {
+				h.mustFail(h.validate(c.config), c.attribute)
+				return
+			}
+			made := h.make(h.none(), c.config)
+			h.mustBeEmpty(made, c.config)
+		})
+	}
+}
+
+func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connectedWith(t, server, schemaOf(t, backupText))
+	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
+	h.make(h.none(), config)
+	other := connectedWith(t, server, schemaOf(t, backupText))
+	imported, diags := other.importID(server.Address() + "/web-01")
+	other.mustSucceed("import", diags)
+	p := other.plan(imported, config)
+	other.mustSucceed("plan", p.diags)
+	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) {
+		t.Errorf("imported as %v, planned as %v", was, got)
+	}
+}
+
+func TestADefaultThatAppliesOnlySometimesFollowsWhatDecides(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connectedWith(t, server, schemaOf(t, labText("1", `
+  - {id: zone, type: enum, default: office, validations: {one_of: [office, lab]}, change: in_place}
+  - {id: vlan, type: integer, default: 120, applicability: {zone: [lab]}, change: in_place, observed: vlan_id, stands_for: vlan_id}
+`, "")))
+	vlan := func() int {
+		t.Helper()
+		state, err := server.Store().Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.VMs[0].Adapters[0].VLANID
+	}
+	state := h.none()
+	for _, step := range []struct {
+		zone any
+		vlan int
+	}{{nil, 0}, {"lab", 120}, {"office", 0}} {
+		config := small("web-01").but(attrs{"zone": step.zone})
+		state = h.make(state, config)
+		if got := vlan(); got != step.vlan {
+			t.Errorf("in zone %v the host has VLAN %d, want %d", step.zone, got, step.vlan)
+		}
+		read, diags := h.read(state)
+		h.mustSucceed("read", diags)
+		h.mustBeEmpty(read, config)
+		state = read
+	}
+}
+
+func TestADefaultIsRestoredWhereSomebodyTookItAway(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	before := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
+	made := before.make(before.none(), small("web-01"))
+	// The field is new, and the host has nothing of it, as if somebody had taken it away.
+	h := connectedWith(t, server, schemaOf(t, labText("1", `
+  - {id: vlan, type: integer, default: 120, change: in_place, observed: vlan_id, stands_for: vlan_id}
+  - {id: cores, type: integer, default: 2, change: power_cycle, observed: processor_count, stands_for: cpu_cores}
+`, "")))
+	state, diags := h.upgrade(1, before.stateFile(made))
+	h.mustSucceed("read the state", diags)
+	state.private = made.private
+	read, diags := h.read(state)
+	h.mustSucceed("read", diags)
+	h.mustHave(read, attrs{"vlan": nil, "cores": 2})
+	changed := h.make(read, small("web-01")) // cores is 2 already, so that nothing has to be stopped
+	again, diags := h.read(changed)
+	h.mustSucceed("read", diags)
+	h.mustHave(again, attrs{"vlan": 120, "id": h.get(made, "id")})
+	h.mustBeEmpty(again, small("web-01"))
+}
