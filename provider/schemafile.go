@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
@@ -36,37 +34,11 @@ func LoadSchema() (*jobschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if schema.ID == known.ID {
-		err = sameSchema(name, schema, known)
-	} else {
-		_, err = jobschema.Translate(schema, known)
+	if _, err = jobschema.Translate(schema, known); errors.As(err, new(*jobschema.VersionMismatchError)) {
+		err = fmt.Errorf("%s: it is %s, and the provider knows %s: give a schema of your own another id", name, schema.Ref(), known.Ref())
 	}
 	if err != nil {
 		return nil, err
 	}
 	return schema, nil
-}
-
-// sameSchema refuses a schema of the id that agents know which asks for something else: they would take its fields for
-// their own. Other texts for people make no difference.
-func sameSchema(name string, schema, known *jobschema.Schema) error {
-	if schema.Version != known.Version {
-		return fmt.Errorf("%s: it is %s, and the provider knows %s: give a schema of your own another id", name, schema.Ref(), known.Ref())
-	}
-	var differs *jobschema.LoadError
-	if !errors.As(schema.Succeeds(known), &differs) {
-		return nil
-	}
-	var places []string
-	for _, f := range differs.Faults {
-		if f.Path != "" && !slices.Contains(places, f.Path) {
-			places = append(places, f.Path)
-		}
-	}
-	const shown = 3
-	if len(places) > shown {
-		places = append(places[:shown], fmt.Sprintf("%d more", len(places)-shown))
-	}
-	return fmt.Errorf("%s: it has the id of the provider's own schema, %s, and differs from it (%s): give a schema of your own another id",
-		name, known.ID, strings.Join(places, ", "))
 }

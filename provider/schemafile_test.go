@@ -82,7 +82,7 @@ func TestASchemaFileThatDoesNotDoIsADiagnostic(t *testing.T) {
 		},
 		"the provider's own schema with other fields": {
 			strings.Replace(labText("1", "", ""), "id: lab", "id: vm-provisioning", 1),
-			[]string{": it has the id", "os_family, ", " more)", "another id"},
+			[]string{": id: it has the id", "os_family, ", " more)", "another id"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

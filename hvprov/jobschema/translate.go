@@ -4,7 +4,9 @@ package jobschema
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -60,10 +62,20 @@ func (s *Schema) sameAs(other *Schema) error {
 	if !errors.As(s.Succeeds(other), &differs) {
 		return nil
 	}
-	for i := range differs.Faults {
-		differs.Faults[i].Reason = "it is not as in " + other.Ref().String() + ": give a schema of your own another id"
+	var places []string
+	for _, f := range differs.Faults {
+		if f.Path != "" && !slices.Contains(places, f.Path) {
+			places = append(places, f.Path)
+		}
 	}
-	return differs
+	const shown = 3
+	if len(places) > shown {
+		places = append(places[:shown], fmt.Sprintf("%d more", len(places)-shown))
+	}
+	var d decoder
+	d.fault(place{path: "id"}, "it has the id of the schema that agents know, %s, and differs from it (%s): give a schema of your own another id",
+		other.ID, strings.Join(places, ", "))
+	return d.err(s.file)
 }
 
 // Ref gives the schema that fields are translated to.

@@ -361,7 +361,7 @@ func TestASchemaOfTheSameIDHasToBeTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	translation, err := jobschema.Translate(other, known)
-	if translation != nil || err == nil || !strings.Contains(err.Error(), "gb_ram: it is not as in vm-provisioning version 1: give a schema of your own another id") {
+	if translation != nil || err == nil || !strings.Contains(err.Error(), "own.yaml: id: it has the id of the schema that agents know, vm-provisioning, and differs from it (gb_ram): give a schema of your own another id") {
 		t.Errorf("got %v, %v", translation, err)
 	}
 }
