@@ -208,14 +208,14 @@ func (j *Job) translate(e job.Event) job.Event {
 	if e.Result == nil {
 		return e
 	}
-	t := j.service.agents
-	if e.Result.Error != nil {
-		e.Result.Error.Field = t.Origin(e.Result.Error.Field)
+	t, r := j.service.agents, e.Result
+	if r.Error != nil {
+		r.Error.Field = t.Origin(r.Error.Field)
 	}
-	if e.Result.VM != nil {
-		vm := *e.Result.VM
+	if r.VM != nil {
+		vm := *r.VM
 		vm.Recorded = t.Back(vm.Recorded)
-		e.Result.VM = &vm
+		r.VM = &vm
 	}
 	return e
 }

@@ -352,7 +352,7 @@ func (f *follower) ask(ctx context.Context, agent *hostagent.Agent) error {
 }
 
 func (f *follower) whole(ctx context.Context, run *hostagent.Run, e job.Event) error {
-	if f.last != matrixEvents || e.Result == nil || e.Result.Outcome != job.Succeeded {
+	if f.last != matrixEvents || e.Result == nil || e.Outcome != job.Succeeded {
 		return fmt.Errorf("the job ended with event %d, %+v", f.last, e.Result)
 	}
 	if _, err := run.Next(ctx); !errors.Is(err, io.EOF) {

@@ -219,7 +219,7 @@ func (v verifier) list(at string, f *jobschema.Field, given, value any) {
 			}
 			a, hasA := item.(job.Fields).Get(rules.UniqueBy)
 			b, hasB := items[j].(job.Fields).Get(rules.UniqueBy)
-			same := hasA && hasB && (a == b || strings.ToLower(fmt.Sprint(a)) == strings.ToLower(fmt.Sprint(b)))
+			same := hasA && hasB && (a == b || strings.EqualFold(fmt.Sprint(a), fmt.Sprint(b)))
 			v.hold(!same, "%s: items %d and %d are the same by %s", at, j, i, rules.UniqueBy)
 		}
 	}

@@ -62,7 +62,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, errHelp):
 		return exitFine
 	case err != nil:
-		fmt.Fprintln(stderr, "jobschema:", err)
+		_, _ = fmt.Fprintln(stderr, "jobschema:", err)
 		return exitTrouble
 	case !fine:
 		return exitFaults
@@ -100,7 +100,7 @@ func (p *printer) flags(command, synopsis string) *flag.FlagSet {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run tells of errors
 	flags.BoolVar(&p.json, "json", false, "print one JSON object for programs")
-	flags.Usage = func() { fmt.Fprintf(flags.Output(), "Usage: jobschema %s %s\n\nFlags:\n", command, synopsis) }
+	flags.Usage = func() { _, _ = fmt.Fprintf(flags.Output(), "Usage: jobschema %s %s\n\nFlags:\n", command, synopsis) }
 	return flags
 }
 
