@@ -5,6 +5,7 @@ package jobschema
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -68,7 +69,7 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 		if !ok || v == Unknown {
 			continue
 		}
-		key := strings.ToLower(fmt.Sprint(v))
+		key := folded(fmt.Sprint(v))
 		first, taken := seen[key]
 		if !taken {
 			seen[key] = i
@@ -80,6 +81,17 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 			fmt.Sprintf("%s is %s, as it is in %s[%d]", t.name(), t.show(v), f.name(), first), "give each another"))
 	}
 	return faults
+}
+
+// folded gives the same text for all that [strings.EqualFold] takes to be the same.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, s)
 }
 
 func itemCount(n int) string {

@@ -132,6 +132,7 @@ func TestListsAndObjectsAreRefused(t *testing.T) {
 		{"what tells items apart, twice", disks(m{"label": "a"}, m{"label": "b"}, m{"label": "a"}), []string{"disks[2].label unique_by"}},
 		{"in other letter case, and three times", disks(m{"label": "Data"}, m{"label": "dATA"}, nil, m{"label": "DATA"}), []string{"disks[1].label unique_by", "disks[3].label unique_by"}},
 		{"beyond ASCII", disks(m{"label": "Ä"}, m{"label": "ä"}), []string{"disks[1].label unique_by"}},
+		{"in letters that only fold to the same", disks(m{"label": "straſe"}, m{"label": "strase"}), []string{"disks[1].label unique_by"}},
 		{"beside another fault", disks(m{"label": "a", "size_gb": 0}, m{"label": "b"}, m{"label": "B"}), []string{"disks[0].size_gb minimum", "disks[2].label unique_by"}},
 		{"faults in the order of the fields", plus(disks(m{"size_gb": 0}), m{"login": 1, "tags": 1, "name": 1}), []string{"name type", "tags type", "disks[0].size_gb minimum", "login type"}},
 	} {
