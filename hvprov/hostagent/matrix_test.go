@@ -188,16 +188,15 @@ func (c cell) run(shell string) (struck bool, err error) {
 		PlainHTTP: c.plain, Faults: p.decide, Clock: clock,
 		Accounts: map[string]simhost.AccountState{visitor: {Password: visitor}},
 	}
+	lastPoll := shell == "" && c.action == simhost.ActionReceive && moments[c.moment].at == matrixEvents-1
 	ended := make(chan struct{})
 	follower := &follower{end: sync.OnceFunc(func() { close(ended) })}
 	script := []byte(countingScript)
 	if options.PowerShell = shell; shell == "" {
 		script = bundle
 		agent := &counting{end: ended, asked: func() {}}
-		if c.action == simhost.ActionReceive && moments[c.moment].at == matrixEvents-1 {
-			// The very next poll is to be struck: the one that the result comes with, when nothing else is awaited. A write
-			// to so narrow a pipe returns when a poll has taken it.
-			agent.asked, options.PipeSize = p.arm, 16
+		if lastPoll { // the one that the result comes with, when nothing else is awaited
+			agent.asked = p.arm
 		}
 		agent.behind = follower.behind.Load
 		options.Programs = map[string]simhost.Program{"powershell": agent.run}
@@ -217,7 +216,7 @@ func (c cell) run(shell string) (struck bool, err error) {
 		if seen != moments[c.moment].at {
 			return nil
 		}
-		if options.PipeSize == 0 {
+		if !lastPoll {
 			p.arm()
 		}
 		// Another client comes and goes, so that each action happens at this moment. What it meets is its own affair, as
