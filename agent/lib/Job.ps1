@@ -13,8 +13,8 @@ function New-AgentJob {
     )
 
     # The longest first: one secret may be part of another. Very short text would strike out innocent words.
-    $secrets = @($SecretNames | Where-Object -FilterScript { $Definition.Fields[$_] -is [string] -and $Definition.Fields[$_].Length -ge 4 } |
-            ForEach-Object -Process { $Definition.Fields[$_] } | Sort-Object -Property Length -Descending)
+    $secrets = @($SecretNames | ForEach-Object -Process { Get-SecretText -Value $Definition.Fields[$_] } | Where-Object -FilterScript { $_.Length -ge 4 } |
+            Sort-Object -Property Length -Descending)
     return [hashtable]::Synchronized(@{
             Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
             SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
@@ -23,6 +23,18 @@ function New-AgentJob {
             Steps = @(); Step = ''; Message = ''; Made = (New-JobJournal)
             Undone = (New-Object -TypeName System.Collections.ArrayList); Left = (New-Object -TypeName System.Collections.ArrayList)
         })
+}
+
+function Get-SecretText {
+    # Gives every text within a field that is secret or has a part that is: which part it is, only the client knows.
+    param([AllowNull()] $Value)
+
+    if ($Value -is [string]) { return $Value }
+    if ($Value -is [array]) {
+        foreach ($item in $Value) { Get-SecretText -Value $item }
+    } elseif ($Value -is [System.Management.Automation.PSCustomObject]) {
+        foreach ($property in $Value.PSObject.Properties) { Get-SecretText -Value $property.Value }
+    }
 }
 
 function Assert-JobGoesOn {

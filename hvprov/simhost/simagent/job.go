@@ -4,6 +4,7 @@ package simagent
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -68,12 +69,31 @@ func (s *session) newRun(req protocol.Request) (*run, error) {
 		}
 	}
 	for _, name := range req.Secrets {
-		if secret := d.fields.text(name); len([]rune(secret)) >= 4 { // less would strike out innocent words
-			r.secrets = append(r.secrets, secret)
+		for _, secret := range texts(d.fields.values[name]) {
+			if len([]rune(secret)) >= 4 { // less would strike out innocent words
+				r.secrets = append(r.secrets, secret)
+			}
 		}
 	}
 	slices.SortStableFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
 	return r, nil
+}
+
+// texts gives every text within a value: which of them is secret, only the client knows.
+func texts(v any) (all []string) {
+	switch v := v.(type) {
+	case string:
+		all = append(all, v)
+	case []any:
+		for _, item := range v {
+			all = append(all, texts(item)...)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, texts(v[key])...)
+		}
+	}
+	return all
 }
 
 func (r *run) now() stage {

@@ -113,6 +113,11 @@ var changes = []scenario{
 		id := s.made(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
 		s.runs(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
 	}},
+	{"a secret within a list is struck out", func(s *script) {
+		req := provision(minimal + `,"accounts":[{"user":"operator","pin":"n3sted secret"}],"switch_name":"n3sted secret"`)
+		req.Secrets = []string{"accounts"}
+		s.runs(req)
+	}},
 	{"a machine that was stopped is started again", func(s *script) {
 		id := s.made(minimal)
 		s.behaves(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory", Times: 1}})
