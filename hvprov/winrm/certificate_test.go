@@ -92,12 +92,12 @@ func TestAHostThatRejectsTheCertificateWithinTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
+	done := make(chan bool)
 	go func() {
+		defer close(done)
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				done <- nil
 				return
 			}
 			_, _ = conn.Read(make([]byte, 1))

@@ -237,12 +237,18 @@ func (k *KDC) write(name, text string) (path string) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l := listen(t)
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return l
 }
 
 // relay stands before the KDC and counts its requests.
@@ -257,10 +263,7 @@ type relay struct {
 
 func startRelay(t *testing.T, port int) *relay {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	r := &relay{listener: listener, kdc: fmt.Sprintf("127.0.0.1:%d", port)}
 	ctx, stop := context.WithCancel(context.Background())
 	r.tasks.Go(func() {

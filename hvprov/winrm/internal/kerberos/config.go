@@ -32,7 +32,7 @@ func readConfig(path string) (read *config.Config, file string, err error) {
 	if file == "" {
 		file = defaultConfig
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // it is for the user to name it
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		read = config.New()
 		read.LibDefaults.DNSLookupKDC = true

@@ -35,13 +35,14 @@ func (c *Client) exchange(ctx context.Context, realm string, message []byte) (an
 		answer, err := c.exchangeWith(ctx, share, address, message)
 		if err == nil {
 			var e messages.KRBError
-			if e.Unmarshal(answer) != nil {
+			isError := e.Unmarshal(answer) == nil
+			if isError && e.ErrorCode == errorcode.KDC_ERR_SVC_UNAVAILABLE {
+				err = errors.New("it has no capacity")
+			} else if isError {
+				return nil, &e, nil
+			} else {
 				return answer, nil, nil
 			}
-			if e.ErrorCode != errorcode.KDC_ERR_SVC_UNAVAILABLE {
-				return answer, &e, nil
-			}
-			err = errors.New("it has no capacity")
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", address, err))
 	}
