@@ -26,6 +26,12 @@ const maxProxyHead = 64 << 10
 
 var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080"}
 
+// CheckProxy tells what is wrong with a URL for [Config.Proxy], without repeating it: it may hold a password.
+func CheckProxy(text string) error {
+	_, err := parseProxy(text)
+	return err
+}
+
 // parseProxy reads a proxy's URL. Its errors do not hold the URL, which may hold a password. Without a URL it gives nil.
 func parseProxy(text string) (*url.URL, error) {
 	if text == "" {
