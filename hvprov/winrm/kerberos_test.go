@@ -98,6 +98,15 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
+func TestKerberosAsTheMachineIsSetUpForIt(t *testing.T) {
+	kdc, server := startDomain(t, simhost.Options{})
+	t.Setenv("KRB5_CONFIG", kdc.ConfigFile+string(os.PathListSeparator)+"/etc/krb5.conf")
+	t.Setenv("KRB5CCNAME", "FILE:"+kdc.Kinit("operator", password))
+	config := configFor(server, winrm.AuthKerberos)
+	config.Username, config.Password = "", ""
+	createShell(t, newClient(t, config))
+}
+
 func TestAHostWithoutKerberosIsNotOfferedNTLM(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
@@ -170,44 +179,61 @@ func TestAReceiveBeginsNoConnectionUnproven(t *testing.T) {
 	}
 }
 
-func TestNoKDC(t *testing.T) {
-	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
+// silentKDC gives a configuration whose KDC takes connections and says nothing on them; asked is called for each.
+func silentKDC(t *testing.T, asked func()) (file, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = silent.Close() }()
-	server := startHost(t, simhost.Options{})
-	file := filepath.Join(t.TempDir(), "krb5.conf")
-	text := fmt.Sprintf("[libdefaults]\ndefault_realm = LAB.EXAMPLE\n[realms]\nLAB.EXAMPLE = {\nkdc = %s\n}\n", silent.Addr())
+	var task sync.WaitGroup
+	task.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			asked()
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		task.Wait()
+	})
+	file, address = filepath.Join(t.TempDir(), "krb5.conf"), listener.Addr().String()
+	text := fmt.Sprintf("[libdefaults]\ndefault_realm = LAB.EXAMPLE\n[realms]\nLAB.EXAMPLE = {\nkdc = %s\n}\n", address)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config := configFor(server, winrm.AuthKerberos)
-	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, 500*time.Millisecond
+	return file, address
+}
 
-	_, err = newClient(t, config).CreateShell(within(t), winrm.ShellOptions{})
+func TestAKDCThatDoesNotAnswerIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	config := configFor(startHost(t, simhost.Options{}), winrm.AuthKerberos)
+	file, address := silentKDC(t, func() {})
+	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, time.Second
+	_, err := newClient(t, config).CreateShell(within(t), winrm.ShellOptions{})
 	var failed *winrm.TransportError
 	if !errors.As(err, &failed) || !errors.Is(err, winrm.ErrUnreachable) || !errors.Is(err, winrm.ErrTimeout) || errors.Is(err, winrm.ErrAuth) ||
-		!strings.Contains(err.Error(), "no KDC of realm LAB.EXAMPLE answered: "+silent.Addr().String()) {
+		!strings.Contains(err.Error(), "no KDC of realm LAB.EXAMPLE answered: "+address) {
 		t.Errorf("got %v", err)
 	}
+}
 
-	config.ConnectTimeout = time.Minute
-	client := newClient(t, config)
+func TestAContextEndsTheWaitForAKDC(t *testing.T) {
+	t.Parallel()
+	config := configFor(startHost(t, simhost.Options{}), winrm.AuthKerberos)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan time.Time, 1)
-	go func() {
-		for range 2 { // the first is of the attempt above
-			if conn, err := silent.Accept(); err == nil {
-				defer func() { _ = conn.Close() }()
-			}
-		}
+	file, _ := silentKDC(t, func() {
 		ended <- time.Now()
 		cancel()
-	}()
-	_, err = client.CreateShell(ctx, winrm.ShellOptions{})
-	if late := time.Since(<-ended); !errors.Is(err, context.Canceled) || late > 100*time.Millisecond {
+	})
+	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, time.Minute
+	_, err := newClient(t, config).CreateShell(ctx, winrm.ShellOptions{})
+	if late := time.Since(<-ended); !errors.Is(err, context.Canceled) || late > atOnce {
 		t.Errorf("%v after the end of the context: %v", late, err)
 	}
 }

@@ -206,6 +206,35 @@ func TestProxiesThatFail(t *testing.T) {
 	}
 }
 
+func TestAContextEndsTheWaitForAProxy(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	for _, scheme := range []string{"http", "https", "socks5"} {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := configFor(server, winrm.AuthNTLM)
+		config.Proxy = scheme + "://" + silent.Addr().String()
+		ctx, cancel := context.WithCancel(t.Context())
+		accepted := make(chan net.Conn, 1)
+		go func() {
+			conn, err := silent.Accept()
+			if err != nil {
+				t.Error(err)
+			}
+			accepted <- conn
+			cancel()
+		}()
+		client := newClient(t, config)
+		if _, err := client.CreateShell(ctx, winrm.ShellOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", scheme, err)
+		}
+		_ = (<-accepted).Close()
+		_ = silent.Close()
+	}
+}
+
 func TestTheEnvironmentNamesNoProxy(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:1")
