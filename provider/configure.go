@@ -4,8 +4,6 @@ package provider
 
 import (
 	"context"
-	"crypto/x509"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -101,48 +99,6 @@ func (p *Provider) hosts(set settings, conn *connection, diags *diag.Diagnostics
 	}
 	conn.single = address
 	return map[string]hvprov.Host{address: set.Host.host(at, diags)}
-}
-
-// host reads the settings of one host, at a place in the configuration.
-func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
-	text := func(name, env string, v interface{ ValueStringPointer() *string }) string {
-		s, _ := fromEnv(at.AtName(name), env, v.ValueStringPointer(), func(s string) (string, error) { return s, nil }, diags)
-		return s
-	}
-	conf := winrm.Config{
-		Address:        text("address", envHost, h.Address),
-		Port:           portSetting(at.AtName("port"), envPort, h.Port, diags),
-		TLS:            boolSetting(at.AtName("use_tls"), envUseTLS, h.UseTLS, true, diags),
-		Insecure:       boolSetting(at.AtName("insecure"), envInsecure, h.Insecure, false, diags),
-		CACert:         []byte(text("ca_cert", envCACert, h.CACert)),
-		TLSServerName:  text("tls_server_name", envTLSServerName, h.TLSServerName),
-		Auth:           winrm.Auth(text("auth", envAuth, h.Auth)),
-		Username:       text("username", envUsername, h.Username),
-		Password:       text("password", envPassword, h.Password),
-		ConnectTimeout: connectTimeout,
-	}
-	conf.AllowClearBasic = conf.Insecure
-	if conf.Auth == "" {
-		conf.Auth = winrm.AuthNTLM
-	}
-	for name, value := range map[string]string{"username": conf.Username, "password": conf.Password} {
-		if value == "" {
-			diags.AddAttributeError(at.AtName(name), "Missing "+name,
-				fmt.Sprintf("Set it here, or with the variable HYPERVVM_%s.", strings.ToUpper(name)))
-		}
-	}
-	if conf.Auth != winrm.AuthNTLM && conf.Auth != winrm.AuthBasic {
-		diags.AddAttributeError(at.AtName("auth"), "Invalid way to authenticate", fmt.Sprintf("%q is not one of ntlm and basic.", string(conf.Auth)))
-	}
-	if conf.Auth == winrm.AuthBasic && !conf.TLS && !conf.Insecure {
-		diags.AddAttributeError(at.AtName("auth"), "Basic authentication without TLS",
-			"It would send the password in clear. Set use_tls = true, or auth = \"ntlm\"; in a closed laboratory, insecure = true allows it.")
-	}
-	if len(conf.CACert) > 0 && !x509.NewCertPool().AppendCertsFromPEM(conf.CACert) {
-		diags.AddAttributeError(at.AtName("ca_cert"), "Invalid certificate",
-			"There is no certificate in it. It takes PEM text, which begins with -----BEGIN CERTIFICATE-----; for a file write file(\"ca.pem\").")
-	}
-	return hvprov.Host{WinRM: conf, ImagePath: text("image_path", envImagePath, h.ImagePath), VMPath: text("vm_path", envVMPath, h.VMPath)}
 }
 
 // simulated starts the simulated host, once for each state file, and gives it as the only host.

@@ -23,7 +23,7 @@ func TestSettingsThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		"no password":               {attrs{"host": good.but(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
 		"no username":               {attrs{"host": good.but(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
 		"a port that is none":       {attrs{"host": good.but(attrs{"port": 70000})}, "host.port", "1 to 65535"},
-		"an unknown way of auth":    {attrs{"host": good.but(attrs{"auth": "digest"})}, "host.auth", "ntlm and basic"},
+		"an unknown way of auth":    {attrs{"host": good.but(attrs{"auth": "digest"})}, "host.auth", "ntlm, kerberos, certificate and basic"},
 		"basic in clear":            {attrs{"host": good.but(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
 		"a certificate that is not": {attrs{"host": good.but(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
 		"an entry without address":  {attrs{"hosts": attrs{"a": good.but(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},

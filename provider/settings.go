@@ -27,6 +27,13 @@ const (
 	envAuth          = "HYPERVVM_AUTH"
 	envUsername      = "HYPERVVM_USERNAME"
 	envPassword      = "HYPERVVM_PASSWORD" // #nosec G101 -- a variable's name
+	envKrb5Realm     = "HYPERVVM_KRB5_REALM"
+	envKrb5Conf      = "HYPERVVM_KRB5_CONF"
+	envKrb5CCache    = "HYPERVVM_KRB5_CCACHE"
+	envKrb5SPN       = "HYPERVVM_KRB5_SPN"
+	envClientCert    = "HYPERVVM_CLIENT_CERT"
+	envClientKey     = "HYPERVVM_CLIENT_KEY"
+	envProxyURL      = "HYPERVVM_PROXY_URL"
 	envImagePath     = "HYPERVVM_IMAGE_PATH"
 	envVMPath        = "HYPERVVM_VM_PATH"
 	envJobLogDir     = "HYPERVVM_JOB_LOG_DIR"
@@ -40,20 +47,6 @@ type settings struct {
 	Hosts     map[string]hostSettings `tfsdk:"hosts"`
 	JobLogDir types.String            `tfsdk:"job_log_dir"`
 	Simulator *simulatorSettings      `tfsdk:"simulator"`
-}
-
-type hostSettings struct {
-	Address       types.String `tfsdk:"address"`
-	Port          types.Int64  `tfsdk:"port"`
-	UseTLS        types.Bool   `tfsdk:"use_tls"`
-	Insecure      types.Bool   `tfsdk:"insecure"`
-	CACert        types.String `tfsdk:"ca_cert"`
-	TLSServerName types.String `tfsdk:"tls_server_name"`
-	Auth          types.String `tfsdk:"auth"`
-	Username      types.String `tfsdk:"username"`
-	Password      types.String `tfsdk:"password"`
-	ImagePath     types.String `tfsdk:"image_path"`
-	VMPath        types.String `tfsdk:"vm_path"`
 }
 
 type simulatorSettings struct {
@@ -93,33 +86,6 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 				},
 			},
 		},
-	}
-}
-
-func hostAttributes() map[string]schema.Attribute {
-	text := func(description, env, fallback string) schema.StringAttribute {
-		return schema.StringAttribute{MarkdownDescription: description + " " + envText(env, fallback), Optional: true}
-	}
-	password := text("Password of the account.", envPassword, "none")
-	password.Sensitive = true
-	return map[string]schema.Attribute{
-		"address": text("DNS name or IP address.", envHost, "none"),
-		"port": schema.Int64Attribute{
-			MarkdownDescription: "Port of WinRM. " + envText(envPort, "5986 with TLS, 5985 without"), Optional: true,
-		},
-		"use_tls": schema.BoolAttribute{
-			MarkdownDescription: "Whether to connect with TLS. Without it only `ntlm` is taken, which encrypts the messages itself, unless `insecure` is set. " + envText(envUseTLS, "`true`"), Optional: true,
-		},
-		"insecure": schema.BoolAttribute{
-			MarkdownDescription: "Do not verify the host's certificate, and allow `basic` without TLS. For a closed laboratory only: whoever stands between can read all and act as the host. " + envText(envInsecure, "`false`"), Optional: true,
-		},
-		"ca_cert":         text("Certificates of the authorities to trust, as PEM text, in place of the system's.", envCACert, "the system's"),
-		"tls_server_name": text("Name that the host's certificate must carry.", envTLSServerName, "the address"),
-		"auth":            text("How to authenticate: `ntlm` or `basic`.", envAuth, "`ntlm`"),
-		"username":        text("Account on the host, for example `svc-terraform`, `LAB\\svc-terraform` or `svc-terraform@lab.example`.", envUsername, "none"),
-		"password":        password,
-		"image_path":      text("Folder on the host that holds the images.", envImagePath, "`Images` in Hyper-V's folder for virtual hard disks"),
-		"vm_path":         text("Folder on the host in which virtual machines are made, each in a folder of its own.", envVMPath, "Hyper-V's folder for virtual hard disks"),
 	}
 }
 

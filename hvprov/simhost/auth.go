@@ -27,8 +27,10 @@ func (x *exchange) authenticate(body []byte) bool {
 		x.unauthorized("no credentials", "")
 	case strings.EqualFold(scheme, "Basic"):
 		return x.basic(credentials)
-	case strings.EqualFold(scheme, "Negotiate"):
+	case strings.EqualFold(scheme, "Negotiate"), strings.EqualFold(scheme, "Kerberos"):
 		return x.negotiate(credentials, len(body) == 0)
+	case strings.EqualFold(scheme, certificateScheme):
+		return x.certificate()
 	default:
 		x.unauthorized("authentication scheme "+scheme+" is not served", "")
 	}
@@ -42,6 +44,9 @@ func (x *exchange) unauthorized(note, challenge string) {
 		negotiate += " " + challenge
 	}
 	x.w.Header().Add("Www-Authenticate", negotiate)
+	if challenge == "" && x.server.kerberos != nil {
+		x.w.Header().Add("Www-Authenticate", "Kerberos")
+	}
 	if challenge == "" && x.server.opts.Auth.AllowBasic {
 		x.w.Header().Add("Www-Authenticate", `Basic realm="WSMAN"`)
 	}
@@ -90,12 +95,15 @@ func (c credentials) refused() string {
 	return ""
 }
 
-// negotiate takes one message of an NTLM handshake, which belongs to the connection.
+// negotiate takes a token of Kerberos or one message of an NTLM handshake, either of which belongs to the connection.
 func (x *exchange) negotiate(encoded string, empty bool) bool {
 	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	if err != nil {
 		x.unauthorized("malformed token", "")
 		return false
+	}
+	if x.isKerberos(token) {
+		return x.kerberos(token, empty)
 	}
 	raw, spnego, err := ntlm.Unwrap(token)
 	if err != nil {
@@ -119,6 +127,11 @@ func (x *exchange) negotiate(encoded string, empty bool) bool {
 			x.w.Header().Set("Www-Authenticate", "Negotiate "+base64.StdEncoding.EncodeToString(done))
 		}
 	}
+	return x.accepted(empty)
+}
+
+// accepted goes on with a request whose user is known: one without a body was sent only for that.
+func (x *exchange) accepted(empty bool) bool {
 	if empty {
 		x.entry.User = x.user
 		x.refuse(http.StatusOK, "")
@@ -165,13 +178,8 @@ func (x *exchange) verify(raw []byte) (credentials, *ntlm.Session, error) {
 	if why := account.refused(); why != "" {
 		return credentials{}, nil, errors.New(why)
 	}
-	if x.r.TLS != nil {
-		switch want := channelBinding(x.server.certHash); {
-		case id.ChannelBinding == nil && x.server.opts.Auth.RequireChannelBinding:
-			return credentials{}, nil, errors.New("a channel binding is required")
-		case id.ChannelBinding != nil && !hmac.Equal(id.ChannelBinding, want):
-			return credentials{}, nil, errors.New("the channel binding is that of another connection")
-		}
+	if why := x.wrongBinding(id.ChannelBinding); why != "" {
+		return credentials{}, nil, errors.New(why)
 	}
 	return account, session, nil
 }

@@ -60,9 +60,17 @@ type Auth struct {
 	AllowBasic bool
 	// AllowUnencrypted lets a client send messages that neither TLS nor NTLM seals.
 	AllowUnencrypted bool
-	// RequireChannelBinding refuses NTLM over TLS without a channel binding (CbtHardeningLevel "Strict").
+	// RequireChannelBinding refuses NTLM and Kerberos over TLS without a channel binding (CbtHardeningLevel "Strict").
 	// One that is sent and wrong is refused always.
 	RequireChannelBinding bool
+	// Keytab holds the host's keys, as ktadd writes them, and lets clients use Kerberos. A user of a realm is the account
+	// user@REALM, or else user; passwords of accounts do not matter then.
+	Keytab []byte
+	// ClientCAs are the authorities, in PEM form, of client certificates, and let clients use those over TLS. The host asks for
+	// a certificate when the connection begins, where Windows does so later.
+	ClientCAs []byte
+	// ClientAccounts maps the user principal names that client certificates bear to accounts.
+	ClientAccounts map[string]string
 }
 
 // AccountState is an account of the host.

@@ -3,15 +3,17 @@
 // Package simhost is a simulated Hyper-V host: a WSMan server on loopback that speaks real WinRM, keeps a real
 // host's quotas and faults, and holds its virtual machines in a state file.
 //
-// Any WinRM client can use it. It authenticates with Basic and NTLM (sealed or over TLS), runs shells and commands,
-// answers long polls, and blocks a process whose output nobody receives. A command that starts the agent of this
-// project is run by a real PowerShell where [Options.PowerShell] names one, and is answered in Go elsewhere, over the
-// same state file. Everything that a client did can be read from [Server.Counters] and [Server.Log].
+// Any WinRM client can use it. It authenticates with Basic, NTLM (sealed or over TLS), Kerberos and client
+// certificates, runs shells and commands, answers long polls, and blocks a process whose output nobody receives. A
+// command that starts the agent of this project is run by a real PowerShell where [Options.PowerShell] names one, and
+// is answered in Go elsewhere, over the same state file. Everything that a client did can be read from
+// [Server.Counters] and [Server.Log].
 package simhost
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +25,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/krb5"
 )
 
 // Server is a running simulated host. Its methods may be called from any goroutine.
@@ -33,6 +36,10 @@ type Server struct {
 	listener net.Listener
 	caPEM    []byte
 	certHash []byte // of the certificate, for channel bindings
+
+	kerberos  *krb5.Service  // nil: not served
+	clientCAs *x509.CertPool // nil: client certificates are not served
+
 	hostName string
 	dir      string // the server's own temporary folder
 	store    *hyperv.Store
@@ -88,6 +95,9 @@ func (s *Server) start() error {
 	if err = s.openState(); err != nil {
 		return err
 	}
+	if err = s.openAuth(); err != nil {
+		return err
+	}
 	tcp, err := net.Listen("tcp", s.opts.Addr) //nolint:noctx // it is there at once
 	if err != nil {
 		return err
@@ -100,9 +110,13 @@ func (s *Server) start() error {
 			return errors.Join(err, tcp.Close())
 		}
 		s.caPEM, s.certHash = cert.pem, cert.hash
-		serving = tls.NewListener(s.listener, &tls.Config{
+		config := &tls.Config{
 			Certificates: []tls.Certificate{cert.pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		})
+		}
+		if s.clientCAs != nil {
+			config.ClientAuth = tls.RequestClientCert // which is judged when a request refers to it
+		}
+		serving = tls.NewListener(s.listener, config)
 	}
 	s.host = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ConnContext: connContext, ConnState: s.connState,
@@ -111,6 +125,23 @@ func (s *Server) start() error {
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // WinRM is HTTP/1.1 only
 	}
 	s.tasks.run(func() { _ = s.host.Serve(serving) })
+	return nil
+}
+
+// openAuth prepares the ways of authenticating that need more than accounts.
+func (s *Server) openAuth() (err error) {
+	auth := s.opts.Auth
+	if auth.Keytab != nil {
+		if s.kerberos, err = krb5.NewService(auth.Keytab); err != nil {
+			return err
+		}
+	}
+	if auth.ClientCAs != nil {
+		s.clientCAs = x509.NewCertPool()
+		if !s.clientCAs.AppendCertsFromPEM(auth.ClientCAs) {
+			return errors.New("the authorities of client certificates hold no certificate in PEM form")
+		}
+	}
 	return nil
 }
 

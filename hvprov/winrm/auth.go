@@ -56,25 +56,40 @@ func (a *admission) set(proven bool, refused *AuthError) {
 	a.proven, a.refused = proven, refused
 }
 
-// basic is the Authorization header of Basic authentication.
-func (c Config) basic() string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
+// authorization is the Authorization header of ways that send it with each request, and else empty.
+func (c Config) authorization() string {
+	switch c.Auth {
+	case AuthBasic:
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
+	case AuthCertificate:
+		return certificateScheme
+	}
+	return ""
 }
 
 // refusal makes the error for an answer that refuses the credentials.
-func (c *Client) refusal(a *answer) *AuthError {
+func (l *lane) refusal(a *answer) *AuthError {
+	c := l.client
 	e := &AuthError{Host: c.cfg.host(), Auth: c.cfg.Auth, Username: c.cfg.Username, Offered: schemes(a.header)}
-	wanted, enable := "Negotiate", "NTLM"
-	if c.cfg.Auth == AuthBasic {
-		wanted, enable = "Basic", "Basic"
+	wanted := map[Auth][]string{
+		AuthBasic: {"Basic"}, AuthNTLM: {"Negotiate", "NTLM"}, AuthKerberos: {"Negotiate", "Kerberos"},
+	}[c.cfg.Auth]
+	offered := len(wanted) == 0 || len(e.Offered) == 0
+	for _, name := range wanted {
+		offered = offered || contains(e.Offered, name)
 	}
 	switch {
+	case c.cfg.Auth == AuthCertificate:
+		l.explainCertificate(a, e)
 	case a.status == http.StatusForbidden:
 		e.Reason = "access is forbidden (HTTP 403)"
 		e.Remedy = "check that the account may use WinRM on this host"
-	case len(e.Offered) > 0 && !contains(e.Offered, wanted) && !(c.cfg.Auth == AuthNTLM && contains(e.Offered, "NTLM")):
-		e.Reason = fmt.Sprintf("the host does not offer %s", enable)
-		e.Remedy = fmt.Sprintf("use another way of authenticating, or enable %s on the host's WinRM service", wanted)
+	case !offered:
+		e.Reason = "the host does not offer " + wanted[len(wanted)-1]
+		e.Remedy = fmt.Sprintf("use another way of authenticating, or enable %s on the host's WinRM service", wanted[0])
+	case c.cfg.Auth == AuthKerberos:
+		e.Reason = "it does not accept the ticket"
+		e.Remedy = fmt.Sprintf("check which account the SPN %s is registered for, and that the user may log on to this host over the network", c.cfg.Kerberos.SPN)
 	default:
 		e.Reason = "user name or password is wrong, or the account is locked, expired or not allowed"
 		e.Remedy = "check them, and that the account may log on to this host over the network"

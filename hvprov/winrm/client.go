@@ -6,10 +6,13 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/url"
 	"sync/atomic"
 	"time"
 
 	masterzen "github.com/masterzen/winrm"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm/internal/kerberos"
 )
 
 // Client talks to one host. Its methods, and those of what it makes, may be called from several goroutines.
@@ -22,6 +25,9 @@ type Client struct {
 	params    *masterzen.Parameters
 	tls       *tls.Config
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	proxy     *url.URL // nil: none
+	proxied   *admission
+	kerberos  *kerberos.Client // nil: not wanted
 	lanes     *pool
 	admission *admission
 
@@ -47,12 +53,18 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxy, err := parseProxy(cfg.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
 		cfg:           cfg,
 		url:           cfg.url(),
 		params:        masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize),
 		tls:           cfg.tlsConfig(),
 		dial:          cfg.Dial,
+		proxy:         proxy,
+		proxied:       newAdmission(),
 		lanes:         &pool{places: make(chan struct{}, cfg.MaxConnections)},
 		admission:     newAdmission(),
 		idleUnchecked: idleUnchecked,
@@ -60,6 +72,12 @@ func NewClient(cfg Config) (*Client, error) {
 	}
 	if c.dial == nil {
 		c.dial = new(net.Dialer).DialContext
+	}
+	if cfg.Auth == AuthKerberos {
+		c.kerberos = kerberos.New(kerberos.Options{
+			Username: cfg.Username, Password: cfg.Password, Realm: cfg.Kerberos.Realm,
+			ConfigFile: cfg.Kerberos.ConfigFile, CCache: cfg.Kerberos.CCache, SPN: cfg.Kerberos.SPN,
+		})
 	}
 	return c, nil
 }

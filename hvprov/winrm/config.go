@@ -4,7 +4,6 @@ package winrm
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +21,11 @@ const (
 	AuthBasic Auth = "basic"
 	// AuthNTLM proves knowledge of the password once for each connection. It is the default.
 	AuthNTLM Auth = "ntlm"
+	// AuthKerberos proves the account by a ticket of its domain, and has the host prove itself by that too. It works over TLS
+	// only: the sealing of messages that Kerberos offers over HTTP is not implemented.
+	AuthKerberos Auth = "kerberos"
+	// AuthCertificate proves an account by a client certificate that the host maps to it, over TLS.
+	AuthCertificate Auth = "certificate"
 )
 
 // Defaults that stand in for zero values of [Config].
@@ -35,13 +39,7 @@ const (
 	DefaultMaxConnections   = 4
 )
 
-// Limits of what a host accepts (MS-WSMV, and the service's own defaults).
-const (
-	minEnvelopeSize     = 8192
-	maxOperationTimeout = 60 * time.Second
-)
-
-// Config says which host to talk to and how. It prints without its password.
+// Config says which host to talk to and how. It prints without its secrets.
 type Config struct {
 	// Address is the host's name or IP address, without scheme and port.
 	Address string
@@ -58,14 +56,24 @@ type Config struct {
 
 	// Auth is the way of authenticating; empty means AuthNTLM.
 	Auth Auth
-	// Username is an account: user, DOMAIN\user or user@domain.
+	// Username is an account: user, DOMAIN\user or user@domain. AuthCertificate needs none.
 	Username string
-	// Password is the account's password.
+	// Password is the account's password. AuthCertificate needs none, and AuthKerberos takes a credential cache instead.
 	Password string
 	// AllowClearBasic permits AuthBasic without TLS, which shows the password to whoever listens.
 	AllowClearBasic bool
+	// Kerberos is what AuthKerberos may need to know beyond the account.
+	Kerberos Kerberos
+	// ClientCert and ClientKey are the certificate of AuthCertificate, with those that lead to its authority, and its key, in
+	// PEM form and not encrypted.
+	ClientCert, ClientKey []byte
 
-	// ConnectTimeout limits TCP connection, TLS handshake and the authentication exchange; 0 means 10 s.
+	// Proxy is the URL of a proxy that connections to the host go through: http, https or socks5, with user name and password
+	// where it wants them. Empty means none: the variables of the environment are not looked at. KDCs are asked directly.
+	Proxy string
+
+	// ConnectTimeout limits the TCP connection, through the proxy if there is one, the TLS handshake and the authentication
+	// exchange, all together; 0 means 10 s.
 	ConnectTimeout time.Duration
 	// OperationTimeout is how long the host may keep a request waiting, at most 60 s; 0 means 20 s.
 	OperationTimeout time.Duration
@@ -77,81 +85,22 @@ type Config struct {
 	// MaxConnections is the largest number of TCP connections at a time; 0 means 4. A waiting Receive occupies one.
 	MaxConnections int
 
-	// Dial opens TCP connections; nil means that of net.Dialer.
+	// Dial opens TCP connections to the host or its proxy; nil means that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// withDefaults returns the configuration with its zero values replaced, or all that is wrong with it.
-func (c Config) withDefaults() (Config, error) {
-	var problems []error
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-
-	if c.Address == "" {
-		bad("address is empty")
-	} else if strings.ContainsAny(c.Address, "/@ \t\r\n") {
-		bad("address %q must be a host name or an IP address, without scheme or path", c.Address)
-	}
-	if c.Port < 0 || c.Port > 65535 {
-		bad("port %d is not between 1 and 65535", c.Port)
-	}
-	if c.Auth == "" {
-		c.Auth = AuthNTLM
-	}
-	switch {
-	case c.Auth != AuthBasic && c.Auth != AuthNTLM:
-		bad("auth %q is not known: use %q or %q", c.Auth, AuthNTLM, AuthBasic)
-	case c.Auth == AuthBasic && !c.TLS && !c.AllowClearBasic:
-		bad("basic authentication without TLS would send the password in clear: use TLS or NTLM")
-	case c.Auth == AuthBasic && strings.Contains(c.Username, ":"):
-		bad("a user name with a colon cannot be sent by basic authentication")
-	}
-	if c.Username == "" {
-		bad("username is empty")
-	}
-	if len(c.CACert) > 0 && !x509.NewCertPool().AppendCertsFromPEM(c.CACert) {
-		bad("the CA certificate holds no certificate in PEM form")
-	}
-	if c.ConnectTimeout < 0 {
-		bad("connect timeout %v is negative", c.ConnectTimeout)
-	}
-	if c.OperationTimeout < 0 || c.OperationTimeout > maxOperationTimeout {
-		bad("operation timeout %v is not between 0 and %v", c.OperationTimeout, maxOperationTimeout)
-	}
-	if c.ResponseMargin < 0 {
-		bad("response margin %v is negative", c.ResponseMargin)
-	}
-	if c.EnvelopeSize != 0 && c.EnvelopeSize < minEnvelopeSize {
-		bad("envelope size %d is below %d", c.EnvelopeSize, minEnvelopeSize)
-	}
-	if c.MaxConnections < 0 {
-		bad("number of connections %d is negative", c.MaxConnections)
-	}
-
-	if c.Port == 0 {
-		c.Port = DefaultPort
-		if c.TLS {
-			c.Port = DefaultTLSPort
-		}
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = DefaultConnectTimeout
-	}
-	if c.OperationTimeout == 0 {
-		c.OperationTimeout = DefaultOperationTimeout
-	}
-	if c.ResponseMargin == 0 {
-		c.ResponseMargin = DefaultResponseMargin
-	}
-	if c.EnvelopeSize == 0 {
-		c.EnvelopeSize = DefaultEnvelopeSize
-	}
-	if c.MaxConnections == 0 {
-		c.MaxConnections = DefaultMaxConnections
-	}
-	if len(problems) > 0 {
-		return c, fmt.Errorf("winrm: invalid configuration: %w", errors.Join(problems...))
-	}
-	return c, nil
+// Kerberos says how to obtain tickets. The zero value does with what the machine has been set up for.
+type Kerberos struct {
+	// Realm is the account's; empty means that of Username in the form user@realm, or else the configuration's default_realm.
+	Realm string
+	// ConfigFile is the path of krb5.conf; empty means that of the variable KRB5_CONFIG, or else /etc/krb5.conf, or else none,
+	// when KDCs are found in the DNS.
+	ConfigFile string
+	// CCache is the path of a credential cache, as kinit writes it, which is used where there is no Password; empty means that
+	// of the variable KRB5CCNAME, or else /tmp/krb5cc_<uid>. It is read when a ticket is wanted.
+	CCache string
+	// SPN is the service principal name that the host is registered under; empty means HTTP/ and the Address.
+	SPN string
 }
 
 // host is the address and port as they stand in URLs and messages.
@@ -179,23 +128,28 @@ func (c Config) account() (domain, user string) {
 	return "", c.Username
 }
 
-// String describes the connection without its password.
+// String describes the connection without its secrets.
 func (c Config) String() string {
-	return fmt.Sprintf("%s (auth %s, user %s)", c.url(), c.Auth, c.Username)
+	text := fmt.Sprintf("%s (auth %s, user %s", c.url(), c.Auth, c.Username)
+	if c.Proxy != "" {
+		text += ", by proxy " + proxyName(c.Proxy)
+	}
+	return text + ")"
 }
 
-// GoString describes the connection without its password, for %#v.
+// GoString describes the connection without its secrets, for %#v.
 func (c Config) GoString() string { return "winrm.Config{" + c.String() + "}" }
 
-// Format writes String for every verb, so that no verb reaches the password.
+// Format writes String for every verb, so that no verb reaches the secrets.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
-// LogValue describes the connection without its password, for log/slog.
+// LogValue describes the connection without its secrets, for log/slog.
 func (c Config) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("url", c.url()), slog.String("auth", string(c.Auth)), slog.String("user", c.Username))
+	return slog.GroupValue(slog.String("url", c.url()), slog.String("auth", string(c.Auth)),
+		slog.String("user", c.Username), slog.String("proxy", proxyName(c.Proxy)))
 }
 
-// MarshalJSON refuses to write a configuration, since it holds a password.
+// MarshalJSON refuses to write a configuration, since it holds secrets.
 func (c Config) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("winrm: a configuration cannot be written as JSON: it holds a password")
+	return nil, errors.New("winrm: a configuration cannot be written as JSON: it holds secrets")
 }

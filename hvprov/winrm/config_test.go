@@ -35,6 +35,22 @@ func TestAConfigurationIsCheckedBeforehand(t *testing.T) {
 		{"a CA certificate that is none", func(c *winrm.Config) { c.CACert = []byte("x") }, "PEM"},
 		{"an operation timeout that hosts refuse", func(c *winrm.Config) { c.OperationTimeout = 61 * time.Second }, "operation timeout 1m1s"},
 		{"an envelope that is too small", func(c *winrm.Config) { c.EnvelopeSize = 4096 }, "envelope size 4096"},
+		{"Kerberos with a password", func(c *winrm.Config) { c.Auth, c.TLS = winrm.AuthKerberos, true }, ""},
+		{"Kerberos with a credential cache", func(c *winrm.Config) { c.Auth, c.TLS, c.Username, c.Password = winrm.AuthKerberos, true, "", "" }, ""},
+		{"Kerberos without TLS", func(c *winrm.Config) { c.Auth = winrm.AuthKerberos }, "sealing of messages over HTTP is implemented for NTLM only"},
+		{"Kerberos with a password of nobody", func(c *winrm.Config) { c.Auth, c.TLS, c.Username = winrm.AuthKerberos, true, "" }, "username is empty"},
+		{"two realms", func(c *winrm.Config) {
+			c.Auth, c.TLS, c.Username, c.Kerberos.Realm = winrm.AuthKerberos, true, "u@lab.example", "OTHER.EXAMPLE"
+		}, "another realm than OTHER.EXAMPLE"},
+		{"one realm twice", func(c *winrm.Config) {
+			c.Auth, c.TLS, c.Username, c.Kerberos.Realm = winrm.AuthKerberos, true, "u@lab.example", "LAB.EXAMPLE"
+		}, ""},
+		{"no client certificate", func(c *winrm.Config) { c.Auth, c.TLS = winrm.AuthCertificate, true }, "client certificate and key"},
+		{"a client certificate without TLS", func(c *winrm.Config) { c.Auth = winrm.AuthCertificate }, "by certificate needs TLS"},
+		{"a proxy", func(c *winrm.Config) { c.Proxy = "http://user:p%40ss@proxy.lab.example:3128" }, ""},
+		{"a proxy that is no URL", func(c *winrm.Config) { c.Proxy = "proxy.lab.example:3128" }, "proxy"},
+		{"a proxy of another type", func(c *winrm.Config) { c.Proxy = "ftp://proxy.lab.example" }, `type "ftp"`},
+		{"a proxy with a path", func(c *winrm.Config) { c.Proxy = "http://proxy.lab.example/x" }, "path"},
 		{"two mistakes, both told", func(c *winrm.Config) { c.Port, c.MaxConnections = -1, -1 }, "number of connections -1"},
 	}
 	for _, c := range cases {
@@ -49,9 +65,12 @@ func TestAConfigurationIsCheckedBeforehand(t *testing.T) {
 	}
 }
 
-func TestAPasswordIsNeverPrinted(t *testing.T) {
+func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
-	config := winrm.Config{Address: "hv01.lab.example", Username: "u", Password: "hunter2hunter2"}
+	config := winrm.Config{
+		Address: "hv01.lab.example", Username: "u", Password: "hunter2hunter2",
+		ClientKey: []byte("hunter2hunter2"), Proxy: "http://u:hunter2hunter2@proxy.lab.example",
+	}
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		_, _ = fmt.Fprintf(&b, verb+verb, config, &config)
@@ -62,9 +81,18 @@ func TestAPasswordIsNeverPrinted(t *testing.T) {
 	encoded, err := json.Marshal(config)
 	b.Write(encoded)
 	_, _ = fmt.Fprint(&b, err)
+	for _, proxy := range []string{"http://u:hunter2 hunter2@x", "http://u:hunter2@x:y", "u:hunter2@x", "ftp://u:hunter2@x", "http://u:hunter2@x/p"} {
+		bad := config
+		bad.Proxy, bad.Auth, bad.TLS, bad.ClientCert = proxy, winrm.AuthCertificate, true, []byte("hunter2")
+		_, err := winrm.NewClient(bad)
+		_, _ = fmt.Fprint(&b, bad, err)
+		if err == nil {
+			t.Errorf("%s was taken", proxy)
+		}
+	}
 	for _, text := range []string{"hunter2", fmt.Sprintf("%x", "hunter2")} {
 		if strings.Contains(b.String(), text) {
-			t.Errorf("the password is in %s", b.String())
+			t.Errorf("a secret is in %s", b.String())
 		}
 	}
 	if !strings.Contains(b.String(), "hv01.lab.example") {

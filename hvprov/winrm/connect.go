@@ -23,6 +23,10 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 	limited, cancel := context.WithTimeout(ctx, c.cfg.ConnectTimeout)
 	defer cancel()
 	fail := func(err error) error {
+		var refused *AuthError
+		if errors.As(err, &refused) {
+			return refused
+		}
 		t := &TransportError{Op: "connect", Host: c.cfg.host(), Err: err, unreachable: true}
 		switch {
 		case ctx.Err() != nil:
@@ -35,7 +39,7 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 		return t
 	}
 
-	raw, err := c.dial(limited, "tcp", c.cfg.host())
+	raw, err := c.dialHost(limited)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -43,10 +47,10 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 	raw = &countedConn{Conn: raw, client: c}
 	l := &lane{client: c, raw: raw, conn: raw}
 	if c.tls != nil {
-		secure := tls.Client(raw, c.tls)
+		secure := tls.Client(raw, l.present(c.tls))
 		if err := secure.HandshakeContext(limited); err != nil {
 			_ = raw.Close()
-			return nil, fail(err)
+			return nil, fail(l.rejected(err))
 		}
 		l.conn = secure
 		l.certificate = secure.ConnectionState().PeerCertificates[0]
@@ -74,6 +78,9 @@ func (c Config) tlsConfig() *tls.Config {
 		config.RootCAs = x509.NewCertPool()
 		config.RootCAs.AppendCertsFromPEM(c.CACert) // NewClient has seen that there are some
 	}
+	if c.Auth == AuthCertificate {
+		c.withClientCertificate(config)
+	}
 	return config
 }
 
@@ -83,8 +90,11 @@ func explain(err error) (permanent bool, explained error) {
 		verification *tls.CertificateVerificationError
 		notTLS       tls.RecordHeaderError
 		dns          *net.DNSError
+		proxy        *proxyError
 	)
 	switch {
+	case errors.As(err, &proxy):
+		return errors.Is(err, errProxyRefused), err
 	case errors.As(err, &verification):
 		return true, fmt.Errorf("%w; give the CA certificate that issued the host's certificate, or the name that it bears", err)
 	case errors.As(err, &notTLS):

@@ -4,8 +4,22 @@
 // their standard streams.
 //
 // The envelopes and parsers are those of github.com/masterzen/winrm where they fit; the transport is this package's own. A
-// [Client] keeps a few TCP connections ("lanes"). Authentication by NTLM belongs to a connection, so each lane authenticates
-// once and then carries any number of requests, one at a time. Work that comes one request after the other stays on one lane.
+// [Client] keeps a few TCP connections ("lanes"). Authentication by NTLM and Kerberos belongs to a connection, so each lane
+// authenticates once and then carries any number of requests, one at a time. Work that comes one request after the other stays
+// on one lane.
+//
+// # Ways of authenticating
+//
+//   - [AuthNTLM], over TLS with a channel binding, or over HTTP with each message sealed.
+//   - [AuthKerberos], over TLS, with a channel binding. A client logs in once, and keeps its tickets for all connections until
+//     two minutes before their end. The host has to prove itself by its answer to the first request of each connection; a fault
+//     (HTTP 500) without that proof is believed as TLS vouches for it. Messages are not sealed, so HTTP is refused. Tickets for
+//     hosts in other realms are followed; krb5.conf's include directives, keytabs and PKINIT are not supported. KDCs are asked
+//     over TCP.
+//   - [AuthCertificate], over TLS 1.2, in which the host may ask for the certificate after the first request, as Windows does.
+//   - [AuthBasic], over TLS, or in clear where [Config] says so.
+//
+// The certificate of the host is verified always, unless [Config] says otherwise, in TLS 1.2 or later.
 //
 // # What is repeated
 //
@@ -24,11 +38,13 @@
 //     data was taken; neither is an error. Command is sent again, as above. For all others it is an error.
 //   - The shell or command is gone ([ErrShellLost]). For Terminate and Delete this is success; else an error at once.
 //   - A quota of the host is used up ([ErrQuota]). An error at once: only the caller knows which shells it can give back.
-//   - The credentials are refused ([ErrAuth]). An error at once and never tried again by this client, since each attempt
-//     counts towards locking the account. Until one attempt has succeeded, attempts are made one at a time.
+//   - The credentials are refused ([ErrAuth]), by the host, a KDC or a proxy. An error at once and never tried again by this
+//     client, since each attempt counts towards locking the account. Until one attempt has succeeded, attempts are made one at
+//     a time. A KDC that does not answer is no refusal, but a host that cannot be reached.
 //
 // # What never happens
 //
 // A body never travels in clear before the host has accepted the credentials; NTLM over plain HTTP is always sealed, with no
-// fall-back; no environment variable redirects traffic to a proxy; passwords are in no error and no printed value.
+// fall-back; no way of authenticating stands in for another; no environment variable redirects traffic to a proxy; passwords and
+// keys, those in a proxy's URL too, are in no error and no printed value.
 package winrm

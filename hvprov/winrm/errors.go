@@ -28,13 +28,15 @@ var (
 	ErrTimeout = errors.New("winrm: time limit passed")
 )
 
-// AuthError tells that the host did not accept the credentials, or none of the ways of authenticating that are allowed.
+// AuthError tells that the credentials were not accepted, or none of the ways of authenticating that are allowed.
 type AuthError struct {
 	// Host is the address and port.
 	Host string
+	// By names who or what refused, where it was not the host: a KDC, a credential cache, a proxy.
+	By string
 	// Auth is the way that was tried.
 	Auth Auth
-	// Username is the account that was tried.
+	// Username is the account that was tried, or the subject of the certificate. It is empty where a credential cache says.
 	Username string
 	// Offered are the schemes that the host offered, as it spelled them.
 	Offered []string
@@ -47,7 +49,15 @@ type AuthError struct {
 // Error says what was refused, what the host offers and what to check.
 func (e *AuthError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "winrm: host %s refused %s authentication of user %q: %s", e.Host, e.Auth, e.Username, e.Reason)
+	user := ""
+	if e.Username != "" {
+		user = fmt.Sprintf(" of user %q", e.Username)
+	}
+	if e.By == "" {
+		fmt.Fprintf(&b, "winrm: host %s refused %s authentication%s: %s", e.Host, e.Auth, user, e.Reason)
+	} else {
+		fmt.Fprintf(&b, "winrm: %s authentication%s for host %s failed: %s: %s", e.Auth, user, e.Host, e.By, e.Reason)
+	}
 	if len(e.Offered) > 0 {
 		fmt.Fprintf(&b, " (it offers %s)", strings.Join(e.Offered, ", "))
 	}

@@ -60,7 +60,7 @@ func (c *Client) onLane(ctx context.Context, action string, envelope []byte) ([]
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.read(action, envelope, a)
+	answer, err := l.read(action, envelope, a)
 	if err != nil && !isFaultError(err) {
 		l.broken = true
 	}
@@ -83,42 +83,22 @@ func (l *lane) carry(ctx context.Context, action string, envelope []byte) (*answ
 		return nil, err
 	}
 	defer leave()
+	l.authBy = time.Now().Add(c.cfg.ConnectTimeout - l.connecting)
+	switch c.cfg.Auth {
+	case AuthNTLM:
+		return l.carryNTLM(ctx, action, envelope)
+	case AuthKerberos:
+		return l.carryKerberos(ctx, action, envelope)
+	}
+	a, err := l.post(ctx, c.answerLimit(), contentTypeSOAP, c.cfg.authorization(), envelope)
+	return a, l.settle(a, l.rejected(err))
+}
 
-	if c.cfg.Auth == AuthBasic {
-		a, err := l.post(ctx, c.answerLimit(), contentTypeSOAP, c.cfg.basic(), envelope)
-		return a, l.settle(a, err)
-	}
-
-	client, authorization, a, err := l.ntlmExchange(ctx)
-	switch {
-	case errors.Is(err, errNoChallenge):
-		if a.status != http.StatusUnauthorized {
-			return a, nil // no WinRM service, or one in trouble: read tells which
-		}
-		return nil, l.settle(a, nil)
-	case err != nil:
-		return nil, &TransportError{Op: "authenticate", Host: c.cfg.host(), Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
-	}
-	sealed := c.tls == nil
-	if proven, _ := c.admission.look(); !sealed && (proven || action != actionReceive) {
-		a, err = l.post(ctx, c.answerLimit(), contentTypeSOAP, authorization, envelope)
-		return a, l.settle(a, err)
-	}
-	// Authenticate first, on an empty body: what is sealed needs the session's keys to be agreed, and a Receive that waits for
-	// output would keep the first proof of the credentials waiting as well.
-	a, err = l.post(ctx, time.Until(l.authBy), contentTypeSOAP, authorization, nil)
-	if err = l.settle(a, err); err != nil {
-		return nil, err
-	}
-	if a.status != http.StatusOK {
-		return nil, c.status(action, a)
-	}
-	if sealed {
-		if l.sealing = client.SecuritySession(); l.sealing == nil {
-			return nil, errors.New("sealing was not agreed")
-		}
-	}
-	return l.send(ctx, envelope)
+// mayCarry tells whether an envelope may go with the proof of the credentials. While they have never been accepted, a Receive,
+// which waits for output, would keep the proof waiting, and others with it.
+func (l *lane) mayCarry(action string) bool {
+	proven, _ := l.client.admission.look()
+	return proven || action != actionReceive
 }
 
 // settle notes the outcome of an attempt to authenticate.
@@ -128,13 +108,11 @@ func (l *lane) settle(a *answer, err error) error {
 	case err != nil:
 		return err
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		l.broken = true
 		if proven, _ := c.admission.look(); proven {
+			l.broken = true
 			return errAgain // good a moment ago: one more attempt tells whether they still are
 		}
-		refused := c.refusal(a)
-		c.admission.set(false, refused)
-		return refused
+		return l.refuse(l.refusal(a))
 	}
 	if l.authenticated = a.status == http.StatusOK || a.status == http.StatusInternalServerError; l.authenticated {
 		c.admission.set(true, nil)
@@ -144,12 +122,16 @@ func (l *lane) settle(a *answer, err error) error {
 	return nil
 }
 
+// refuse notes that the credentials are refused, for good.
+func (l *lane) refuse(refused *AuthError) error {
+	l.broken = true
+	l.client.admission.set(false, refused)
+	return refused
+}
+
 // send sends an envelope on a lane that is authenticated, and unseals the answer on one that seals.
 func (l *lane) send(ctx context.Context, envelope []byte) (*answer, error) {
-	limit, authorization := l.client.answerLimit(), ""
-	if l.client.cfg.Auth == AuthBasic {
-		authorization = l.client.cfg.basic()
-	}
+	limit, authorization := l.client.answerLimit(), l.client.cfg.authorization()
 	if l.sealing == nil {
 		return l.post(ctx, limit, contentTypeSOAP, authorization, envelope)
 	}
@@ -181,9 +163,10 @@ func (l *lane) send(ctx context.Context, envelope []byte) (*answer, error) {
 }
 
 // read makes an envelope or a typed error of an answer.
-func (c *Client) read(action string, request []byte, a *answer) ([]byte, error) {
+func (l *lane) read(action string, request []byte, a *answer) ([]byte, error) {
+	c := l.client
 	if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden {
-		return nil, c.refusal(a)
+		return nil, l.refusal(a)
 	}
 	// The parsers look at what they ask for only, and would take a fault for an answer with nothing in it.
 	if a.status != http.StatusOK || bytes.Contains(a.body, []byte("Fault")) {

@@ -40,6 +40,7 @@ type lane struct {
 	reader *bufio.Reader
 
 	certificate   *x509.Certificate // the server's, with TLS
+	asked         bool              // the server asked for the client's
 	authenticated bool
 	sealing       *ntlmssp.SecuritySession // set when bodies must be sealed
 

@@ -36,6 +36,39 @@ const (
 	challengeSize    = 48
 )
 
+// carryNTLM authenticates a lane by NTLM and brings an envelope to the host.
+func (l *lane) carryNTLM(ctx context.Context, action string, envelope []byte) (*answer, error) {
+	c := l.client
+	client, authorization, a, err := l.ntlmExchange(ctx)
+	switch {
+	case errors.Is(err, errNoChallenge):
+		if a.status != http.StatusUnauthorized {
+			return a, nil // no WinRM service, or one in trouble: read tells which
+		}
+		return nil, l.settle(a, nil)
+	case err != nil:
+		return nil, &TransportError{Op: "authenticate", Host: c.cfg.host(), Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
+	}
+	sealed := c.tls == nil
+	if !sealed && l.mayCarry(action) {
+		a, err = l.post(ctx, c.answerLimit(), contentTypeSOAP, authorization, envelope)
+		return a, l.settle(a, err)
+	}
+	a, err = l.post(ctx, time.Until(l.authBy), contentTypeSOAP, authorization, nil)
+	if err = l.settle(a, err); err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK {
+		return nil, c.status(action, a)
+	}
+	if sealed {
+		if l.sealing = client.SecuritySession(); l.sealing == nil {
+			return nil, errors.New("sealing was not agreed")
+		}
+	}
+	return l.send(ctx, envelope)
+}
+
 // errNoChallenge: the host answered the first message with something other than a challenge.
 var errNoChallenge = errors.New("no challenge")
 
@@ -56,7 +89,6 @@ func (l *lane) ntlmExchange(ctx context.Context) (client *ntlmssp.Client, author
 	flags := binary.LittleEndian.Uint32(first[negotiateFlagsAt:])
 	binary.LittleEndian.PutUint32(first[negotiateFlagsAt:], flags|ntlmRequestTarget|ntlmNTLM)
 
-	l.authBy = time.Now().Add(l.client.cfg.ConnectTimeout - l.connecting)
 	a, err = l.post(ctx, time.Until(l.authBy), contentTypeSOAP, negotiate(first), nil)
 	if err != nil {
 		return nil, "", nil, err
@@ -71,7 +103,11 @@ func (l *lane) ntlmExchange(ctx context.Context) (client *ntlmssp.Client, author
 	if err := checkChallenge(challenge, l.client.tls == nil); err != nil {
 		return nil, "", nil, err
 	}
-	last, err := authenticate(client, challenge, bindings(l.certificate))
+	var binding *ntlmssp.ChannelBindings
+	if data := bindings(l.certificate); data != nil {
+		binding = &ntlmssp.ChannelBindings{ApplicationData: data}
+	}
+	last, err := authenticate(client, challenge, binding)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -113,7 +149,7 @@ func negotiate(message []byte) string {
 func token(header http.Header) []byte {
 	for _, value := range header.Values("WWW-Authenticate") {
 		scheme, encoded, _ := strings.Cut(value, " ")
-		if !strings.EqualFold(scheme, "Negotiate") && !strings.EqualFold(scheme, "NTLM") {
+		if !contains([]string{"Negotiate", "NTLM", "Kerberos"}, scheme) {
 			continue
 		}
 		if message, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded)); err == nil && len(message) > 0 {
@@ -125,7 +161,7 @@ func token(header http.Header) []byte {
 
 // bindings ties the authentication to the server's certificate (RFC 5929, tls-server-end-point), so that it is worth nothing
 // on another TLS connection. Certificates with a signature that names no hash have no such binding.
-func bindings(certificate *x509.Certificate) *ntlmssp.ChannelBindings {
+func bindings(certificate *x509.Certificate) []byte {
 	if certificate == nil {
 		return nil
 	}
@@ -143,5 +179,5 @@ func bindings(certificate *x509.Certificate) *ntlmssp.ChannelBindings {
 	}
 	h := hash.New()
 	h.Write(certificate.Raw)
-	return &ntlmssp.ChannelBindings{ApplicationData: append([]byte(ntlmssp.TLSServerEndPoint+":"), h.Sum(nil)...)}
+	return append([]byte(ntlmssp.TLSServerEndPoint+":"), h.Sum(nil)...)
 }

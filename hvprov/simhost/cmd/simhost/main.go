@@ -54,6 +54,13 @@ func parse(args []string, getenv func(string) string, help io.Writer) (*settings
 	flags.BoolVar(&s.PlainHTTP, "http", false, "serve HTTP, where clients have to seal messages with NTLM")
 	flags.BoolVar(&s.Auth.AllowBasic, "basic", false, "allow Basic authentication too")
 	flags.BoolVar(&s.Auth.AllowUnencrypted, "unencrypted", false, "allow messages over HTTP that are not sealed")
+	flags.Func("keytab", "file with the host's Kerberos keys, as ktadd writes it; allows Kerberos too", readInto(&s.Auth.Keytab))
+	flags.Func("client-ca", "PEM file with the authority of client certificates; allows those too", readInto(&s.Auth.ClientCAs))
+	var clients []string
+	flags.Func("client", "user principal name of a client certificate that is mapped to the account; may be repeated", func(v string) error {
+		clients = append(clients, v)
+		return nil
+	})
 	flags.StringVar(&s.Username, "username", "Administrator", "account's name; its password comes from "+passwordVariable+", or is made")
 	flags.StringVar(&s.PowerShell, "pwsh", getenv("HYPERVVM_PWSH"), "PowerShell 7 to run the agent with (default: $HYPERVVM_PWSH; none: answers in Go)")
 	flags.DurationVar(&s.Latency, "latency", 0, "round trip to add to each request")
@@ -86,7 +93,19 @@ func parse(args []string, getenv func(string) string, help io.Writer) (*settings
 		return nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	s.Password = getenv(passwordVariable)
+	s.Auth.ClientAccounts = map[string]string{}
+	for _, name := range clients {
+		s.Auth.ClientAccounts[name] = s.Username
+	}
 	return s, nil
+}
+
+// readInto makes a flag that names a file with bytes to have.
+func readInto(to *[]byte) func(path string) error {
+	return func(path string) (err error) {
+		*to, err = os.ReadFile(path)
+		return err
+	}
 }
 
 // run serves until ctx ends.

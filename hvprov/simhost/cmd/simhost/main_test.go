@@ -29,7 +29,15 @@ func TestParse(t *testing.T) {
 	if s.PowerShell != "/opt/pwsh" || s.Password != "pw" || !s.PlainHTTP || s.Addr != "127.0.0.1:5986" {
 		t.Errorf("got %+v", s.Options)
 	}
-	for _, args := range [][]string{{"-delay", "Start-VM"}, {"-delay", "=2s"}, {"-delay", "Start-VM=-2s"}, {"-fail", "Start-VM="}, {"more"}, {"-nothing"}} {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err = parse([]string{"-keytab", file, "-client-ca", file, "-client", "a@lab.example", "-username", "ops"}, env, io.Discard)
+	if err != nil || string(s.Auth.Keytab) != "bytes" || string(s.Auth.ClientCAs) != "bytes" || s.Auth.ClientAccounts["a@lab.example"] != "ops" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, args := range [][]string{{"-keytab", file + "x"}, {"-delay", "Start-VM"}, {"-delay", "=2s"}, {"-delay", "Start-VM=-2s"}, {"-fail", "Start-VM="}, {"more"}, {"-nothing"}} {
 		if _, err := parse(args, env, io.Discard); err == nil {
 			t.Errorf("%q was taken", args)
 		}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simhost
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
+)
+
+func TestClientCertificates(t *testing.T) {
+	t.Parallel()
+	authority, other := certtest.NewAuthority(t), certtest.NewAuthority(t)
+	accounts := map[string]string{"operator@lab.example": "operator", "locked@lab.example": "locked", "expired@lab.example": "expired"}
+	for _, c := range []struct {
+		name   string
+		opts   Options
+		issuer *certtest.Authority // nil: no certificate
+		upn    string
+		status int
+		note   string
+	}{
+		{"one that is mapped", Options{}, authority, "OPERATOR@lab.example", http.StatusOK, ""},
+		{"none", Options{}, nil, "", http.StatusForbidden, "no client certificate was given"},
+		{"one of another authority", Options{}, other, "operator@lab.example", http.StatusForbidden, "unknown authority"},
+		{"one that is not mapped", Options{}, authority, "nobody@lab.example", http.StatusUnauthorized, "mapped to no account"},
+		{"one of a locked account", Options{}, authority, "locked@lab.example", http.StatusUnauthorized, "locked"},
+		{"one of an expired account", Options{}, authority, "expired@lab.example", http.StatusUnauthorized, "expired"},
+		{"one where none is served", Options{Auth: Auth{AllowBasic: true}}, authority, "operator@lab.example", http.StatusUnauthorized, "not served"},
+		{"plain HTTP", Options{PlainHTTP: true}, nil, "", http.StatusUnauthorized, "not served"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.opts.Accounts = map[string]AccountState{"operator": {}, "locked": {Locked: true}, "expired": {Expired: true}}
+			if !c.opts.Auth.AllowBasic {
+				c.opts.Auth.ClientCAs, c.opts.Auth.ClientAccounts = authority.PEM, accounts
+			}
+			s := start(t, c.opts)
+			config := &tls.Config{RootCAs: x509.NewCertPool()}
+			config.RootCAs.AppendCertsFromPEM(s.CACertPEM())
+			if c.issuer != nil {
+				pair, err := tls.X509KeyPair(c.issuer.Client(t, c.upn, nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				config.Certificates = []tls.Certificate{pair}
+			}
+			transport := &http.Transport{TLSClientConfig: config}
+			defer transport.CloseIdleConnections()
+			envelope := ask{action: nsTransfer + "/Create", body: createBody}.envelope(s.URL())
+			request, err := http.NewRequestWithContext(limited(t), http.MethodPost, s.URL(), strings.NewReader(envelope))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", soapType)
+			request.Header.Set("Authorization", certificateScheme)
+			response, err := transport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			last := s.Log()[0]
+			if response.StatusCode != c.status || !strings.Contains(last.Note, c.note) {
+				t.Errorf("got %d %q", response.StatusCode, last.Note)
+			}
+			if c.status == http.StatusOK && last.User != "operator" {
+				t.Errorf("the user is %q", last.User)
+			}
+		})
+	}
+}
+
+func TestWaysOfAuthenticatingThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for want, auth := range map[string]Auth{"keytab": {Keytab: []byte("x")}, "PEM": {ClientCAs: []byte("x")}} {
+		if s, err := Start(Options{Auth: auth}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v, want %q", s, err, want)
+		}
+	}
+}

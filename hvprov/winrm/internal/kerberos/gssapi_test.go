@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package kerberos
+
+import (
+	"encoding/base64"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
+)
+
+// acceptor is a service that MIT's library stands for: it takes a token and tied-to bindings, and says what it makes of it.
+const acceptor = `
+import base64, sys, gssapi
+from gssapi.raw import ChannelBindings
+bindings = ChannelBindings(application_data=sys.argv[2].encode()) if sys.argv[2] else None
+context = gssapi.SecurityContext(creds=gssapi.Credentials(usage="accept"), usage="accept", channel_bindings=bindings)
+try:
+    token = context.step(base64.b64decode(sys.argv[1]))
+    print(context.initiator_name if context.complete else "incomplete")
+except gssapi.exceptions.GSSError as error:
+    token = error.token
+    print("refused")
+print(base64.b64encode(token).decode())
+`
+
+func TestMITsLibraryAcceptsTokensAndIsAccepted(t *testing.T) {
+	t.Parallel()
+	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
+	if err := exec.CommandContext(t.Context(), python, "-c", "import gssapi").Run(); err != nil {
+		t.Skip("Kerberos: MIT's GSS-API is not found for Python (Debian: python3-gssapi)")
+	}
+	kdc := krbtest.Start(t)
+	keytab := filepath.Join(t.TempDir(), "keytab")
+	if err := os.WriteFile(keytab, kdc.AddService(service), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kdc.AddUser("operator", "correct horse")
+	client := New(Options{Username: "operator", Password: "correct horse", ConfigFile: kdc.ConfigFile, SPN: service})
+	for _, c := range []struct{ name, bound, expected, want string }{
+		{"without a channel binding", "", "", "operator@LAB.EXAMPLE"},
+		{"with one", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:0123456789abcdef", "operator@LAB.EXAMPLE"},
+		{"with that of another connection", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:fedcba9876543210", "refused"},
+	} {
+		var bindings []byte
+		if c.bound != "" {
+			bindings = []byte(c.bound)
+		}
+		token, err := client.Token(t.Context(), time.Minute, bindings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accept := exec.CommandContext(t.Context(), python, "-c", acceptor, base64.StdEncoding.EncodeToString(token.Bytes), c.expected)
+		accept.Env = append(os.Environ(), "KRB5_CONFIG="+kdc.ConfigFile, "KRB5_KTNAME="+keytab, "KRB5RCACHENAME=none:")
+		out, err := accept.Output()
+		said, encoded, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if err != nil || said != c.want {
+			t.Errorf("%s: got %q, %v", c.name, out, err)
+			continue
+		}
+		answer, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *Error
+		if err := token.Verify(answer); (err == nil) != (c.want != "refused") || err != nil && !errors.As(err, &refused) {
+			t.Errorf("%s: its answer gives %v", c.name, err)
+		}
+	}
+}
