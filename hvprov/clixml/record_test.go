@@ -52,6 +52,18 @@ func TestObjectsBecomeRecordsWithFields(t *testing.T) {
 	})
 }
 
+func TestErrorDetailsStandInForTheMessage(t *testing.T) {
+	t.Parallel()
+	input := strings.ReplaceAll(errorObject, "</MS>", `<S N="ErrorDetails_Message">details</S></MS>`)
+	want := decode([]byte(open + errorObject + closed))
+	want[0].Error.Message = "details"
+	eachSplit(t, []byte(open+input+closed), func(how string, got []clixml.Record) {
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s:\n got %+v\nwant %+v", how, got, want)
+		}
+	})
+}
+
 func TestWhatIsMixedIn(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -81,6 +93,7 @@ func TestWhatIsMixedIn(t *testing.T) {
 		{"a header that ends with a carriage return", "#< CLIXML\r<Objs><S>x</S></Objs>", []string{`output "x"`}},
 		{"a header in the midst of a line of text", "a#< CLIXML\rb\n", []string{`text "a"`, `text "b\n"`}},
 		{"an unknown entity and a bare ampersand stay", "<Objs><S>a &nbsp; b & c &#xZZ; &amp;amp; &</S></Objs>", []string{`output "a &nbsp; b & c &#xZZ; &amp; &"`}},
+		{"every entity", "<Objs><S>&lt;&gt;&amp;&quot;&apos;&#9;&#x1F3B5;&#x110000;&#xD83C;&lt</S></Objs>", []string{"output \"<>&\\\"'\\t\U0001F3B5&#x110000;\uFFFD&lt\""}},
 		{"a less-than sign within a string stays", "<Objs><S>a < b </T> <S x</S></Objs>", []string{`output "a < b </T> <S x"`}},
 		{
 			"a comment is dropped, and one that never ends is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",

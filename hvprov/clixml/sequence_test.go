@@ -63,7 +63,7 @@ func TestEscapeSequencesAreDroppedFromEveryField(t *testing.T) {
 	t.Parallel()
 	const red = "_x001B_[31;1m"
 	input := open +
-		strings.ReplaceAll(progressObject, "block 17", red+"block 17") +
+		strings.NewReplacer("block 17", red+"block 17", "42 % done", "\x1b[1m42 % done").Replace(progressObject) +
 		strings.ReplaceAll(errorObject, "VM 'web01'", red+"VM\x1b[0m 'web01'") +
 		strings.ReplaceAll(informationObject, "PSHOST", red+"PSHOST") + closed
 	plain := open + progressObject + errorObject + informationObject + closed
