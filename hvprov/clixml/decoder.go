@@ -5,7 +5,6 @@ package clixml
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits that keep the decoder's memory bounded, whatever it is fed.
@@ -16,20 +15,26 @@ const (
 	maxDepth    = 64 // of elements, and of documents within documents
 	maxEntity   = 12
 	maxName     = 16
+	maxSequence = 128     // of an escape sequence that is kept whole where a text is cut into pieces
 	window      = 4 << 10 // bytes that are searched at a time, so that no search is repeated over the whole input
 	replacement = "\uFFFD"
 )
 
 // Decoder turns bytes into records. How the bytes are cut into pieces makes no difference. One goroutine at a time may use it.
 //
-// It never fails: what is not CLIXML, or is no longer, becomes records of the stream "text". It keeps at most a few MiB.
+// It never fails: what is not CLIXML, or is no longer, becomes records of the stream "text". It keeps some MiB at most.
 type Decoder struct {
+	// Fallback reads what is not UTF-8: a console without code page 65001 writes in that of the host, such as [CodePage437]. It
+	// is given a line or a string, or a piece of one that is too long. Nil puts U+FFFD in place of what is not UTF-8.
+	Fallback func(text []byte) string
+
 	emit  func(Record)
 	limit int // bytes of one record's text
 
 	documents int    // open <Objs> elements
 	line      []byte // text outside of items, up to its line end
-	started   bool   // something was emitted or dropped, so a byte order mark is not the first thing any more
+	midLine   bool   // a piece of it was emitted, because it is too long
+	wide      bool   // the line before was UTF-16, so that the second byte of its line end comes first now
 	quiet     bool   // only a header or document has been seen since the last text, so that blank lines mean nothing
 
 	tag   []byte // what may become a tag, from its "<" on
@@ -40,6 +45,9 @@ type Decoder struct {
 	spare  item   // its memory
 	value  []byte // the text of its open leaf, entities undone
 	entity []byte // what may become an entity, from its "&" on
+
+	failure failure // the error whose lines are coming
+	scratch []byte  // memory for a text that is being made
 }
 
 // NewDecoder makes a decoder that gives each record to emit as soon as it is complete.
@@ -59,7 +67,8 @@ func (d *Decoder) Close() {
 	}
 	d.endItem()
 	d.flushLine()
-	*d = Decoder{emit: d.emit, limit: d.limit}
+	d.endError(false)
+	*d = Decoder{Fallback: d.Fallback, emit: d.emit, limit: d.limit}
 }
 
 func (d *Decoder) feed(p []byte) {
@@ -77,15 +86,19 @@ func (d *Decoder) feed(p []byte) {
 	}
 }
 
+// put emits a record that is not a line of an error.
+func (d *Decoder) put(r Record) {
+	d.endError(false)
+	d.emit(r)
+}
+
 // inText takes text up to its line end, or up to what may be a tag.
 func (d *Decoder) inText(p []byte) []byte {
 	if d.item != nil && d.item.over > 0 { // the value of a member that is too deep
-		i := bytes.IndexByte(p, '<')
-		if i < 0 {
-			return nil
-		}
-		d.tag = append(d.tag[:0], '<')
-		return p[i+1:]
+		return d.skip(p)
+	}
+	if p[0] == '<' { // the usual case within a document
+		return d.begin(p[1:])
 	}
 	run := p[:min(len(p), window)]
 	end := bytes.IndexByte(run, '\n')
@@ -94,8 +107,7 @@ func (d *Decoder) inText(p []byte) []byte {
 	}
 	if i := bytes.IndexByte(run, '<'); i >= 0 {
 		d.addText(run[:i])
-		d.tag = append(d.tag[:0], '<')
-		return p[i+1:]
+		return d.begin(p[i+1:])
 	}
 	if end >= 0 && len(d.line) == 0 && len(run) <= d.limit { // the usual case: no copy
 		d.text(run, false)
@@ -108,14 +120,23 @@ func (d *Decoder) inText(p []byte) []byte {
 	return p[len(run):]
 }
 
+// skip passes over a value that no record shows.
+func (d *Decoder) skip(p []byte) []byte {
+	i := bytes.IndexByte(p, '<')
+	if i < 0 {
+		return nil
+	}
+	return d.begin(p[i+1:])
+}
+
 // addText adds to the line; one that is too long comes in pieces.
 func (d *Decoder) addText(run []byte) {
 	for len(run) > 0 {
 		n := min(len(run), d.limit-len(d.line))
 		if n == 0 {
-			rest := incomplete(d.line)
-			d.text(d.line[:len(d.line)-rest], true)
-			d.line = append(d.line[:0], d.line[len(d.line)-rest:]...)
+			end := len(d.line) - max(incomplete(d.line), unfinished(d.line))
+			d.text(d.line[:end], true)
+			d.line = append(d.line[:0], d.line[end:]...)
 			continue
 		}
 		d.line = append(d.line, run[:n]...)
@@ -132,9 +153,11 @@ func (d *Decoder) flushLine() {
 
 // text emits a line without the headers in it. Blank lines beside and within documents are layout.
 func (d *Decoder) text(line []byte, cut bool) {
-	if !d.started || d.quiet {
+	line = d.readable(line)
+	if !d.midLine {
 		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
 	}
+	d.midLine = cut
 	for {
 		at, size := header(line)
 		if at < 0 {
@@ -143,7 +166,7 @@ func (d *Decoder) text(line []byte, cut bool) {
 		if at > 0 {
 			d.textRecord(line[:at], false)
 		}
-		d.started, d.quiet = true, true
+		d.quiet = true
 		line = line[at+size:]
 	}
 	if len(line) == 0 || (d.quiet || d.documents > 0) && len(bytes.TrimSpace(line)) == 0 {
@@ -153,8 +176,8 @@ func (d *Decoder) text(line []byte, cut bool) {
 }
 
 func (d *Decoder) textRecord(text []byte, cut bool) {
-	d.started, d.quiet = true, false
-	d.emit(Record{Stream: "text", Text: valid(text), Truncated: cut})
+	d.quiet = false
+	d.put(Record{Stream: "text", Text: string(text), Truncated: cut})
 }
 
 const headerText = "#< CLIXML"
@@ -180,24 +203,4 @@ func header(line []byte) (at, size int) {
 			return at, len(headerText) + 1
 		}
 	}
-}
-
-// incomplete is the number of bytes at the end that begin a character and do not complete it.
-func incomplete(b []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
-		if c := b[len(b)-n:]; utf8.RuneStart(c[0]) {
-			if !utf8.FullRune(c) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
-}
-
-func valid(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return strings.ToValidUTF8(string(b), replacement)
 }

@@ -3,72 +3,79 @@
 package clixml_test
 
 import (
-	"encoding/base64"
-	"reflect"
+	"bytes"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/clixml"
 )
 
-// FuzzSplit feeds any input whole, cut in two, and byte by byte: the records have to be the same, and valid UTF-8.
+// FuzzSplit feeds any input whole, cut in two, and byte by byte: the records have to be the same, with texts that are valid UTF-8
+// and have no escape sequences; and the input has to stay as it is.
 func FuzzSplit(f *testing.F) {
 	var vectors []vector
 	load(f, "clixml_vectors.json", &vectors)
 	for _, v := range vectors {
 		f.Add(v.input(f), 7)
 	}
-	var file struct{ Cases []recording }
-	load(f, "clixml_recorded.json", &file)
-	for _, c := range file.Cases {
-		if input, err := base64.StdEncoding.DecodeString(c.Stderr); err == nil && len(input) < 4096 {
+	for _, c := range recordings(f) {
+		if input := fromBase64(f, c.Stderr); len(input) < 4096 {
 			f.Add(input, 100)
 		}
 	}
 	f.Add([]byte(open+errorObject+informationObject+closed), 200)
+	f.Add([]byte(open+wrappedError+wrappedError+colouredError+colouredError+closed), 300)
+	f.Add([]byte(plainLine+"\x1b]0;title\a\x1b[32mok\x1b[0m caf\x82\r\n\uFEFF"+wide("wsl: über\r\n")+open+closed), 90)
 	f.Fuzz(func(t *testing.T, input []byte, at int) {
-		whole := decode(input)
-		if at >= 0 && at <= len(input) {
-			if cut := decode(input[:at], input[at:]); !reflect.DeepEqual(cut, whole) {
-				t.Errorf("cut at %d:\n got %+v\nwant %+v", at, cut, whole)
+		for name, setUp := range map[string]func(*clixml.Decoder){
+			"":                  func(*clixml.Decoder) {},
+			"with a fallback: ": func(d *clixml.Decoder) { d.Fallback = clixml.CodePage437 },
+			"in pieces: ":       func(d *clixml.Decoder) { clixml.SetLimit(d, 256) },
+		} {
+			before := bytes.Clone(input)
+			whole := decodeWith(setUp, input)
+			if !bytes.Equal(input, before) {
+				t.Errorf("%sthe input became %q", name, input)
 			}
-		}
-		if single := decode(bytewise(input)...); !reflect.DeepEqual(single, whole) {
-			t.Errorf("byte by byte:\n got %+v\nwant %+v", single, whole)
-		}
-		for _, r := range whole {
-			if !utf8.ValidString(r.Text) {
-				t.Errorf("%q is not valid UTF-8", r.Text)
+			if at >= 0 && at <= len(input) {
+				if cut := decodeWith(setUp, input[:at], input[at:]); !slices.EqualFunc(cut, whole, same) {
+					t.Errorf("%scut at %d:\n got %+v\nwant %+v", name, at, cut, whole)
+				}
 			}
-			if r.Stream == "" {
-				t.Errorf("%+v has no stream", r)
+			if single := decodeWith(setUp, bytewise(input)...); !slices.EqualFunc(single, whole, same) {
+				t.Errorf("%sbyte by byte:\n got %+v\nwant %+v", name, single, whole)
+			}
+			for _, r := range whole {
+				checkTexts(t, r)
 			}
 		}
 	})
 }
 
-func BenchmarkPlainText(b *testing.B) {
-	benchmark(b, "2026-01-02 03:04:05 copying block 17 of web01.vhdx to the host's folder\r\n", 1000)
-}
-
-func BenchmarkErrors(b *testing.B) {
-	benchmark(b, `<S S="Error">Get-VM : A parameter cannot be found that matches parameter name &lt;x&gt;_x000D__x000A_</S>`, 1000)
-}
-
-func benchmark(b *testing.B, line string, times int) {
-	b.Helper()
-	var input []byte
-	if line[0] == '<' {
-		input = []byte(open)
+func checkTexts(t *testing.T, r clixml.Record) {
+	t.Helper()
+	texts := []string{r.Stream, r.Text}
+	if p := r.Progress; p != nil {
+		texts = append(texts, p.Activity, p.Status, p.Operation, p.Type)
 	}
-	for range times {
-		input = append(input, line...)
+	if e := r.Error; e != nil {
+		texts = append(texts, e.Message, e.Exception, e.ID, e.Activity, e.Reason, e.TargetName, e.TargetType)
 	}
-	b.SetBytes(int64(len(input)))
-	b.ReportAllocs()
-	for b.Loop() {
-		d := clixml.NewDecoder(func(clixml.Record) {})
-		_, _ = d.Write(input)
-		d.Close()
+	if i := r.Info; i != nil {
+		texts = append(texts, i.Tags...)
+		texts = append(texts, i.Source, i.Time)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			t.Errorf("%q is not valid UTF-8", text)
+		}
+		if strings.Contains(text, "\x1b") {
+			t.Errorf("%q has an escape character", text)
+		}
+	}
+	if r.Stream == "" || r.Stream == "text" && r.Text == "" {
+		t.Errorf("%+v has nothing to say", r)
 	}
 }

@@ -3,108 +3,109 @@
 package clixml
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
 // item is one thing in a document: a primitive, or an object of which only those members are kept that a record shows.
 type item struct {
 	stream string
-	open   []element
+	open   []level
 	over   int // elements that are open beyond maxDepth
 
-	members map[string]string // by path, such as "MS/Record/AV"
-	tags    []string
-	size    int
-	cut     bool
+	text   []byte // the values of the members, one after the other
+	values [members]span
+	tags   []span
+	cut    bool
 }
 
-type element struct{ name, label string }
+// level is an open element.
+type level struct {
+	*element
+	place *place // nil where no member is kept
+}
+
+// span is where a value stands in the item's text.
+type span struct {
+	from, to int
+	set      bool
+}
+
+const tagCost = 64 // bytes that a tag takes beside its text
+
+// begin makes it another item. Only objects have members.
+func (i *item) begin(e *element, stream string) {
+	i.stream, i.open, i.over = stream, i.open[:0], 0
+	if e.role == container {
+		i.text, i.values, i.tags, i.cut = i.text[:0], [members]span{}, i.tags[:0], false
+	}
+}
+
+func (i *item) top() *level { return &i.open[len(i.open)-1] }
 
 // inLeaf tells whether text at this place is a value.
-func (i *item) inLeaf() bool { return i.over == 0 && !containers[i.leaf()] }
+func (i *item) inLeaf() bool { return i.over == 0 && i.top().role != container }
 
-// leaf is the name of the innermost element.
-func (i *item) leaf() string { return i.open[len(i.open)-1].name }
-
-// path names the innermost element by its members' names, from the object on; an element without one goes by its own.
-func (i *item) path() string {
-	var b strings.Builder
-	for n, e := range i.open[1:] {
-		if n > 0 {
-			b.WriteByte('/')
-		}
-		b.WriteString(e.label)
-	}
-	return b.String()
+// kept tells whether a record shows the value of the open leaf.
+func (i *item) kept() bool {
+	p := i.top().place
+	return len(i.open) == 1 || p != nil && p.member != none
 }
-
-// kept are the members that records show.
-var kept = set("ToString MS/Record/AV MS/Record/SD MS/Record/S MS/Record/AI MS/Record/PI MS/Record/PC MS/Record/SR MS/Record/T " +
-	"MS/Exception/Props/Message MS/Exception/TN/T MS/FullyQualifiedErrorId MS/ErrorCategory_Category MS/ErrorCategory_Activity " +
-	"MS/ErrorCategory_Reason MS/ErrorCategory_TargetName MS/ErrorCategory_TargetType MS/ErrorDetails_Message " +
-	"Props/MessageData Props/MessageData/ToString Props/MessageData/Props/Message Props/MessageData/Props/NoNewLine " +
-	"Props/Source Props/TimeGenerated Props/Tags/LST/S")
 
 // complete acts on a tag.
-func (d *Decoder) complete(t tag) {
-	d.endEntity()
+func (d *Decoder) complete(e *element, closing bool, attributes []byte) {
+	if len(d.entity) > 0 {
+		d.endEntity()
+	}
+	d.flushLine()
 	switch {
-	case t.name == document && !t.closing:
-		d.endItem() // its writer died
-		d.flushLine()
-		if d.documents < maxDepth && !t.empty {
+	case e == document:
+		d.endItem() // its writer died, if there is one
+		d.endError(false)
+		d.quiet = true
+		switch {
+		case closing:
+			d.documents--
+		case d.documents < maxDepth && !isEmpty(attributes):
 			d.documents++
 		}
-		d.started, d.quiet = true, true
-	case t.name == document:
-		d.endItem()
-		d.flushLine()
-		d.documents--
-		d.started, d.quiet = true, true
-	case t.closing:
-		d.flushLine()
-		d.closeElement(t.name)
-	default:
-		d.flushLine()
-		if d.item == nil {
-			if !primitives[t.name] && t.name != "Obj" {
-				return // part of an object whose beginning is lost
-			}
-			d.spare = item{stream: streamName(t.stream), open: d.spare.open[:0]}
-			d.item = &d.spare
-		}
-		d.openElement(t)
+	case closing:
+		d.closeElement(e)
+	case d.item != nil:
+		d.openElement(e, attributes)
+	case e.role == primitive || e.name == object:
+		d.item = &d.spare
+		d.item.begin(e, streamName(attribute(attributes, "S")))
+		d.openElement(e, attributes)
 	}
+	// What is left is part of an object whose beginning is lost.
 }
 
-// streamName is the lower-case name of a stream; hosts spell them in several ways.
-func streamName(s string) string {
-	if s == "" {
-		return "output"
-	}
-	return strings.ToLower(s)
-}
+func isEmpty(attributes []byte) bool { return bytes.HasSuffix(attributes, []byte("/")) }
 
-func (d *Decoder) openElement(t tag) {
+func (d *Decoder) openElement(e *element, attributes []byte) {
+	empty := isEmpty(attributes)
 	if len(d.item.open) >= maxDepth {
-		if !t.empty {
+		if !empty {
 			d.item.over++
 		}
 		return
 	}
-	label := t.member
-	if label == "" {
-		label = t.name
+	at := root
+	if len(d.item.open) > 0 {
+		if at = d.item.top().place; at != nil {
+			at = at.ofElement(e, attribute(attributes, "N"))
+		}
 	}
-	d.item.open = append(d.item.open, element{t.name, label})
-	if t.empty {
-		d.closeElement(t.name)
+	d.item.open = append(d.item.open, level{e, at})
+	if empty {
+		d.closeElement(e)
 	}
 }
 
 // closeElement closes the innermost element of that name and whatever is open within it.
-func (d *Decoder) closeElement(name string) {
+func (d *Decoder) closeElement(e *element) {
 	i := d.item
 	switch {
 	case i == nil:
@@ -114,7 +115,7 @@ func (d *Decoder) closeElement(name string) {
 		return
 	}
 	n := len(i.open) - 1
-	for n >= 0 && i.open[n].name != name {
+	for n >= 0 && i.open[n].element != e {
 		n--
 	}
 	if n < 0 {
@@ -122,41 +123,51 @@ func (d *Decoder) closeElement(name string) {
 	}
 	if n == len(i.open)-1 && i.inLeaf() {
 		if n == 0 {
+			d.endString(false)
 			d.item = nil
-			d.emit(Record{Stream: i.stream, Text: d.takeValue()})
 			return
 		}
-		i.keep(d.takeValue(), d.limit)
+		d.keep()
 	}
 	i.open = i.open[:n]
 	if n == 0 {
 		d.item = nil
-		d.emit(i.record())
+		d.put(i.record())
 	}
 }
 
 // endItem ends an item whose end does not come. What there is of a string is worth showing; half an object is not.
 func (d *Decoder) endItem() {
-	i := d.item
-	if i == nil {
+	if d.item == nil {
 		return
 	}
 	d.endEntity()
-	d.item = nil
-	text := d.takeValue()
-	if len(i.open) == 1 && !containers[i.open[0].name] && text != "" {
-		d.emit(Record{Stream: i.stream, Text: text, Truncated: true})
+	if len(d.item.open) == 1 && d.item.inLeaf() && len(d.value) > 0 {
+		d.endString(true)
 	}
+	d.item, d.value = nil, d.value[:0]
 }
 
-func (d *Decoder) takeValue() string {
-	text := unescape(d.value)
-	d.value = d.value[:0]
-	return text
+// endString emits the string that is open.
+func (d *Decoder) endString(cut bool) {
+	d.scratch = d.takeValue(d.scratch[:0])
+	d.emitString(cut)
+}
+
+// emitString emits the string that is open, or a piece of it, whose text is the scratch memory.
+func (d *Decoder) emitString(cut bool) {
+	if d.item.stream == "error" && d.item.top().name == "S" {
+		d.errorLine(d.scratch, cut)
+		return
+	}
+	d.put(Record{Stream: d.item.stream, Text: string(dropSequences(d.scratch)), Truncated: cut})
 }
 
 // addValue adds to the text of the open element. A string that is too long comes in pieces; a member is cut.
 func (d *Decoder) addValue(run []byte) {
+	if !d.item.kept() {
+		return
+	}
 	for len(run) > 0 {
 		n := min(len(run), d.limit-len(d.value))
 		if n == 0 {
@@ -164,9 +175,7 @@ func (d *Decoder) addValue(run []byte) {
 				d.item.cut = true
 				return
 			}
-			piece, rest := unescapeUpTo(d.value, maxEscapes)
-			d.value = append(d.value[:0], rest...)
-			d.emit(Record{Stream: d.item.stream, Text: piece, Truncated: true})
+			d.endPiece()
 			continue
 		}
 		d.value = append(d.value, run[:n]...)
@@ -174,63 +183,80 @@ func (d *Decoder) addValue(run []byte) {
 	}
 }
 
-func (i *item) keep(value string, limit int) {
-	path := i.path()
-	if !kept[path] {
+// keep keeps the value of the open leaf, if it is the first of that member.
+func (d *Decoder) keep() {
+	i := d.item
+	if !i.kept() {
 		return
 	}
-	if i.size += len(value); i.size > limit {
-		i.cut = true
+	m := i.top().place.member
+	if i.values[m].set && m != tags {
+		d.value = d.value[:0]
 		return
 	}
-	if path == "Props/Tags/LST/S" {
+	from := len(i.text)
+	if isSimple(d.value) {
+		i.text, d.value = append(i.text, d.value...), d.value[:0]
+	} else {
+		i.text = d.takeValue(i.text)
+		i.text = i.text[:from+len(dropSequences(i.text[from:]))]
+	}
+	if len(i.text)+tagCost*len(i.tags) > d.limit {
+		i.text, i.cut = i.text[:from], true
+		return
+	}
+	value := span{from, len(i.text), true}
+	if m == tags {
 		i.tags = append(i.tags, value)
 		return
 	}
-	if i.members == nil {
-		i.members = map[string]string{}
-	}
-	if _, have := i.members[path]; !have {
-		i.members[path] = value
-	}
+	i.values[m] = value
 }
 
-func (i *item) number(path string, unknown int) int {
-	if n, err := strconv.Atoi(i.members[path]); err == nil {
-		return n
+// isSimple tells that there is nothing to undo in a value, as in most of them.
+func isSimple(value []byte) bool {
+	for _, c := range value {
+		if c == '_' || c == esc || c >= utf8.RuneSelf {
+			return false
+		}
 	}
-	return unknown
+	return true
 }
 
 // record makes the record of an object.
 func (i *item) record() Record {
-	m := i.members
-	r := Record{Stream: i.stream, Text: m["ToString"], Truncated: i.cut}
+	text := string(i.text) // one for all its members
+	get := func(m member) string { return text[i.values[m].from:i.values[m].to] }
+	number := func(m member, unknown int) int {
+		if n, err := strconv.Atoi(get(m)); err == nil {
+			return n
+		}
+		return unknown
+	}
+	r := Record{Stream: i.stream, Text: get(toString), Truncated: i.cut}
 	switch i.stream {
 	case "progress":
 		r.Progress = &Progress{
-			Activity: m["MS/Record/AV"], Status: m["MS/Record/SD"], Operation: m["MS/Record/S"], Type: m["MS/Record/T"],
-			ID: i.number("MS/Record/AI", 0), ParentID: i.number("MS/Record/PI", -1),
-			Percent: i.number("MS/Record/PC", -1), Seconds: i.number("MS/Record/SR", -1),
+			Activity: get(activity), Status: get(status), Operation: get(operation), Type: get(kind),
+			ID: number(id, 0), ParentID: number(parent, -1), Percent: number(percent, -1), Seconds: number(seconds, -1),
 		}
 		r.Text = r.Progress.Activity
 	case "error":
 		r.Error = &ErrorInfo{
-			Message: m["MS/Exception/Props/Message"], Exception: m["MS/Exception/TN/T"], ID: m["MS/FullyQualifiedErrorId"],
-			Category: i.number("MS/ErrorCategory_Category", 0), Activity: m["MS/ErrorCategory_Activity"],
-			Reason: m["MS/ErrorCategory_Reason"], TargetName: m["MS/ErrorCategory_TargetName"], TargetType: m["MS/ErrorCategory_TargetType"],
+			Message: get(message), Exception: get(exception), ID: get(errorID), Category: number(category, 0),
+			Activity: get(categoryActivity), Reason: get(reason), TargetName: get(targetName), TargetType: get(targetType),
 		}
-		if details := m["MS/ErrorDetails_Message"]; details != "" {
-			r.Error.Message = details // it stands in for the exception's own
+		if instead := get(details); instead != "" {
+			r.Error.Message = instead
 		}
 	case "information":
-		r.Info = &Info{
-			Source: m["Props/Source"], Time: m["Props/TimeGenerated"], Tags: i.tags,
-			NoNewLine: m["Props/MessageData/Props/NoNewLine"] == "true",
+		r.Info = &Info{Source: get(source), Time: get(time), NoNewLine: get(noNewLine) == "true"}
+		for _, tag := range i.tags {
+			r.Info.Tags = append(r.Info.Tags, text[tag.from:tag.to])
 		}
-		for _, path := range []string{"Props/MessageData/Props/Message", "Props/MessageData", "Props/MessageData/ToString"} {
-			if text, have := m[path]; have {
-				r.Text = text
+		for _, m := range []member{dataMessage, data, dataString} {
+			if i.values[m].set {
+				r.Text = get(m)
 				break
 			}
 		}

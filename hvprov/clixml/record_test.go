@@ -3,9 +3,7 @@
 package clixml_test
 
 import (
-	"bytes"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -54,6 +52,18 @@ func TestObjectsBecomeRecordsWithFields(t *testing.T) {
 	})
 }
 
+func TestErrorDetailsStandInForTheMessage(t *testing.T) {
+	t.Parallel()
+	input := strings.ReplaceAll(errorObject, "</MS>", `<S N="ErrorDetails_Message">details</S></MS>`)
+	want := decode([]byte(open + errorObject + closed))
+	want[0].Error.Message = "details"
+	eachSplit(t, []byte(open+input+closed), func(how string, got []clixml.Record) {
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s:\n got %+v\nwant %+v", how, got, want)
+		}
+	})
+}
+
 func TestWhatIsMixedIn(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -71,12 +81,19 @@ func TestWhatIsMixedIn(t *testing.T) {
 			[]string{`text "native: 3 < 4 & <file> done\n"`, `output "t"`},
 		},
 		{"a tag that was cut is text", open + "<S S=\"Err<S S=\"Error\">x</S>" + closed, []string{`text "<S S=\"Err"`, `error "x"`}},
+		{"a tag that was cut within its name's attributes", open + "<S <S S=\"Error\">x</S>" + closed, []string{`text "<S "`, `error "x"`}},
+		{"a greater-than sign within an attribute", `<Objs><S N='a>"b' S="a>b">x</S></Objs>`, []string{`a>b "x"`}},
+		{
+			"names that are escaped", `<Objs><Obj S="inform&#97;tion"><Props><S N="Message_x0044_ata">d</S><S N="Sour&#x63;e">s</S></Props></Obj></Objs>`,
+			[]string{`information "d"`},
+		},
 		{"blank lines of plain text stay", "a\n\nb\n", []string{`text "a\n"`, `text "\n"`, `text "b\n"`}},
 		{"a byte order mark is dropped", "\uFEFF" + open + `<S S="Error">x</S>` + closed, []string{`error "x"`}},
 		{"a byte order mark after the header is dropped", "#< CLIXML\r\n\uFEFF<Objs><S>x</S></Objs>", []string{`output "x"`}},
 		{"a header that ends with a carriage return", "#< CLIXML\r<Objs><S>x</S></Objs>", []string{`output "x"`}},
 		{"a header in the midst of a line of text", "a#< CLIXML\rb\n", []string{`text "a"`, `text "b\n"`}},
 		{"an unknown entity and a bare ampersand stay", "<Objs><S>a &nbsp; b & c &#xZZ; &amp;amp; &</S></Objs>", []string{`output "a &nbsp; b & c &#xZZ; &amp; &"`}},
+		{"every entity", "<Objs><S>&lt;&gt;&amp;&quot;&apos;&#9;&#x1F3B5;&#x110000;&#xD83C;&lt</S></Objs>", []string{"output \"<>&\\\"'\\t\U0001F3B5&#x110000;\uFFFD&lt\""}},
 		{"a less-than sign within a string stays", "<Objs><S>a < b </T> <S x</S></Objs>", []string{`output "a < b </T> <S x"`}},
 		{
 			"a comment is dropped, and one that never ends is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",
@@ -92,15 +109,7 @@ func TestWhatIsMixedIn(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			eachSplit(t, []byte(c.input), func(how string, records []clixml.Record) {
-				var got []string
-				for _, r := range records {
-					got = append(got, show(r))
-				}
-				if !reflect.DeepEqual(got, c.want) {
-					t.Fatalf("%s:\n got %q\nwant %q", how, got, c.want)
-				}
-			})
+			checkEachSplit(t, c.input, c.want)
 		})
 	}
 }
@@ -174,36 +183,45 @@ func chunks(b []byte, size int) func(yield func([]byte) bool) {
 	}
 }
 
-func TestMemoryIsBoundedWhateverComes(t *testing.T) {
-	// Not parallel: it measures the heap.
-	const block, limit = 16 << 10, 16 << 10
-	for name, input := range map[string]string{
-		"a line without end":       "x",
-		"a tag without end":        "<S a=\"",
-		"opening tags":             "<Obj>",
-		"strings within an object": "<S N=\"a\">x</S>",
-		"tags of a record":         "<Obj S=\"information\"><Props><Obj N=\"Tags\"><LST><S>xxxxxxxx</S></LST></Obj>",
-		"documents":                "<Objs>",
-		"comments":                 "<!--",
-		"ampersands":               "&",
-	} {
-		for _, start := range []string{"", "<Objs>", "<Objs><S>", "<Objs><Obj><MS>"} {
-			d := clixml.NewDecoder(func(clixml.Record) {})
-			clixml.SetLimit(d, limit)
-			_, _ = d.Write([]byte(start))
-			piece := bytes.Repeat([]byte(input), block/len(input))
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			for range 64 { // 1 MiB
-				_, _ = d.Write(piece)
-			}
-			runtime.GC()
-			runtime.ReadMemStats(&after)
-			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 512<<10 {
-				t.Errorf("%s after %q: the heap grew by %d bytes", name, start, grown)
-			}
-			runtime.KeepAlive(d)
+func TestATagThatIsTooLongIsText(t *testing.T) {
+	t.Parallel()
+	tag := `<S S="` + strings.Repeat("a", 64<<10) + `">`
+	input := []byte("<Objs>" + tag + "x\n</Objs>")
+	want := []clixml.Record{{Stream: "text", Text: tag + "x\n"}}
+	for _, at := range []int{0, 6, 7, 8, 100, 32 << 10, 64 << 10, len(input) - 20} {
+		if got := decode(input[:at], input[at:]); !reflect.DeepEqual(got, want) {
+			t.Errorf("cut at %d: %d records, the first %.100v", at, len(got), got)
 		}
+	}
+}
+
+func TestAMemberThatIsTooLongIsLeftOut(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 10
+	long := strings.Repeat("x", limit+1)
+	input := []byte("<Objs><Obj S='Error'><ToString>t</ToString><MS><S N='FullyQualifiedErrorId'>" + long + "</S></MS></Obj>" +
+		"<Obj><ToString>" + long[:limit/2] + "</ToString><ToString>" + long + "</ToString></Obj><Obj><ToString>after</ToString></Obj></Objs>")
+	want := []string{`error "t" TRUNC`, `output "` + long[:limit/2] + `" TRUNC`, `output "after"`}
+	for _, pieces := range [][][]byte{{input}, bytewise(input)} {
+		var got []string
+		for _, r := range decodeWith(func(d *clixml.Decoder) { clixml.SetLimit(d, limit) }, pieces...) {
+			got = append(got, show(r))
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+func TestAByteOrderMarkWhereALineIsCutIsNotDropped(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 10
+	input := strings.Repeat("x", limit) + "\uFEFF" + strings.Repeat("y", limit)
+	var got strings.Builder
+	for _, r := range decodeWith(func(d *clixml.Decoder) { clixml.SetLimit(d, limit) }, []byte(input)) {
+		got.WriteString(r.Text)
+	}
+	if got.String() != input {
+		t.Error("the pieces do not make up the whole")
 	}
 }

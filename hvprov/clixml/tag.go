@@ -4,58 +4,23 @@ package clixml
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
-// Elements of CLIXML (MS-PSRP 2.2.5). Nothing else counts as a tag: what native programs write may hold any "<".
-var (
-	primitives = set("S C B DT TS By SB U16 I16 U32 I32 U64 I64 Sg Db D BA G URI Nil Version XD SBK SS Ref")
-	containers = set("Obj TN MS Props LST STK QUE IE DCT En PR")
-	leaves     = set("TNRef T ToString AV AI PI PC SR SD")
-)
-
-func set(names string) map[string]bool {
-	m := map[string]bool{}
-	for name := range strings.FieldsSeq(names) {
-		m[name] = true
-	}
-	return m
-}
-
-const document = "Objs"
-
-// names and streams hold what occurs most, so that it is not allocated each time.
-var (
-	names = func() map[string]string {
-		m := map[string]string{document: document}
-		for _, s := range []map[string]bool{primitives, containers, leaves} {
-			for name := range s {
-				m[name] = name
-			}
-		}
-		return m
-	}()
-	streams = map[string]string{"Error": "error", "progress": "progress", "information": "information", "warning": "warning"}
-)
-
-func known(name []byte) string {
-	if s, ok := names[string(name)]; ok {
-		return s
-	}
-	return string(name)
-}
-
-// counts tells whether a tag of that name means anything where the decoder stands.
-func (d *Decoder) counts(name string, closing bool) bool {
+// counts tells whether a tag of that element means anything where the decoder stands.
+func (d *Decoder) counts(e *element, closing bool) bool {
 	switch {
-	case name == document:
+	case e == nil:
+		return false
+	case e == document:
 		return !closing || d.documents > 0
 	case d.documents == 0:
 		return false
 	case d.item != nil && d.item.inLeaf():
-		return closing && name == d.item.leaf()
+		return closing && e == d.item.top().element
 	}
-	return primitives[name] || containers[name] || leaves[name]
+	return true
 }
 
 // plausible tells whether the tag that was begun could have become one that counts.
@@ -68,18 +33,71 @@ func (d *Decoder) plausible() bool {
 	}
 	begun, closing := strings.CutPrefix(string(d.tag[1:]), "/")
 	if d.item != nil && d.item.inLeaf() {
-		return closing && strings.HasPrefix(d.item.leaf(), begun)
+		return closing && strings.HasPrefix(d.item.top().name, begun)
 	}
-	for name := range names {
-		if strings.HasPrefix(name, begun) {
-			return true
-		}
+	if begun == "" {
+		return true
 	}
-	return false
+	return int(begun[0]) < len(elements) && slices.ContainsFunc(elements[begun[0]], func(e *element) bool {
+		return strings.HasPrefix(e.name, begun)
+	})
 }
 
 func (d *Decoder) isComment() bool     { return bytes.HasPrefix(d.tag, []byte("<!--")) }
 func (d *Decoder) isInstruction() bool { return bytes.HasPrefix(d.tag, []byte("<?")) }
+
+// begin takes what follows a "<".
+func (d *Decoder) begin(p []byte) []byte {
+	if n := d.wholeTag(p); n > 0 {
+		return p[n:]
+	}
+	d.tag = append(d.tag[:0], '<')
+	return p
+}
+
+// wholeTag acts on the tag that p begins with, where it is all there, as it nearly always is, and gives its length. Otherwise it
+// is 0, and inTag, which is slower, decides: they take the same for tags.
+func (d *Decoder) wholeTag(p []byte) int {
+	if d.item != nil {
+		if e := d.item.top().element; len(p) >= len(e.end) && string(p[:len(e.end)]) == e.end {
+			d.complete(e, true, nil)
+			return len(e.end)
+		}
+	}
+	name, closing := bytes.CutPrefix(p[:min(len(p), maxTag-1)], []byte("/"))
+	n := 0
+	for n < len(name) && isNameByte(name[n]) {
+		n++
+	}
+	if n == len(name) || !endsName(name[n]) {
+		return 0
+	}
+	e := elementOf(name[:n])
+	if !d.counts(e, closing) {
+		return 0
+	}
+	quote := byte(0)
+	for i, c := range name[n:] {
+		switch {
+		case c == '<':
+			return 0
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '>':
+			d.complete(e, closing, name[n:n+i])
+			n += i + 1
+			if closing {
+				n++
+			}
+			return n
+		}
+	}
+	return 0
+}
 
 // inTag takes what follows a "<" until it is a tag, or is known to be none.
 func (d *Decoder) inTag(p []byte) []byte {
@@ -97,9 +115,13 @@ func (d *Decoder) inTag(p []byte) []byte {
 			case c == '"' || c == '\'':
 				d.quote = c
 			case c == '>':
-				tag := d.tag[1:]
+				name, closing := bytes.CutPrefix(d.tag[1:], []byte("/"))
+				n := 0
+				for n < len(name) && isNameByte(name[n]) {
+					n++
+				}
 				d.tag, d.named = d.tag[:0], false
-				d.complete(parseTag(tag))
+				d.complete(elementOf(name[:n]), closing, name[n:])
 				return p[i+1:]
 			}
 		case d.isComment() || d.isInstruction():
@@ -140,15 +162,19 @@ func (d *Decoder) continues(c byte) bool {
 		return true
 	case isNameByte(c):
 		return len(begun) < maxName
-	case c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '>' || c == '/':
+	case endsName(c):
 		name, closing := strings.CutPrefix(begun, "/")
-		return d.counts(name, closing)
+		return d.counts(elementOf([]byte(name)), closing)
 	}
 	return false
 }
 
 func isNameByte(c byte) bool {
 	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+}
+
+func endsName(c byte) bool {
+	return c == '>' || c == ' ' || c == '/' || c == '\t' || c == '\r' || c == '\n'
 }
 
 // literal turns what might have been a tag into the text that it is.
@@ -163,41 +189,32 @@ func (d *Decoder) literal() {
 	d.feed(text[1:])
 }
 
-// tag is a complete tag.
-type tag struct {
-	name           string
-	closing, empty bool   // </name>, <name/>
-	stream, member string // the attributes S and N, unescaped
+// attribute finds an attribute's value, as it is written, among those of a tag.
+func attribute(attributes []byte, name string) []byte {
+	for {
+		i := bytes.IndexByte(attributes, '=')
+		if i < 0 {
+			return nil
+		}
+		found := string(bytes.TrimSpace(attributes[:i])) == name
+		attributes = bytes.TrimSpace(attributes[i+1:])
+		if len(attributes) == 0 || attributes[0] != '"' && attributes[0] != '\'' {
+			return nil
+		}
+		value := attributes[1:]
+		end := bytes.IndexByte(value, attributes[0])
+		switch {
+		case end < 0:
+			return nil
+		case found:
+			return value[:end]
+		}
+		attributes = value[end+1:]
+	}
 }
 
-// parseTag reads what stands between "<" and ">".
-func parseTag(b []byte) tag {
-	var t tag
-	b, t.closing = bytes.CutPrefix(b, []byte("/"))
-	b, t.empty = bytes.CutSuffix(b, []byte("/"))
-	n := 0
-	for n < len(b) && isNameByte(b[n]) {
-		n++
-	}
-	t.name, b = known(b[:n]), b[n:]
-	for {
-		name, rest, found := bytes.Cut(b, []byte("="))
-		rest = bytes.TrimSpace(rest)
-		if !found || len(rest) == 0 || rest[0] != '"' && rest[0] != '\'' {
-			return t
-		}
-		value, rest, found := bytes.Cut(rest[1:], rest[:1])
-		if !found {
-			return t
-		}
-		switch string(bytes.TrimSpace(name)) {
-		case "S":
-			if t.stream = streams[string(value)]; t.stream == "" {
-				t.stream = unescape(undoEntities(value))
-			}
-		case "N":
-			t.member = unescape(undoEntities(value))
-		}
-		b = rest
-	}
+// unescapeName undoes entities and escapes in an attribute's value.
+func unescapeName(value []byte) []byte {
+	value, _ = unescape(nil, undoEntities(value), 0)
+	return bytes.ToValidUTF8(value, []byte(replacement))
 }

@@ -5,13 +5,15 @@ package clixml
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // inLeaf takes the text of an element up to what may be a tag or an entity.
 func (d *Decoder) inLeaf(p []byte) []byte {
+	if !d.item.kept() {
+		return d.skip(p)
+	}
 	run := p[:min(len(p), window)]
 	end := bytes.IndexByte(run, '<')
 	if end >= 0 {
@@ -24,8 +26,7 @@ func (d *Decoder) inLeaf(p []byte) []byte {
 		return p[i+1:]
 	case end >= 0:
 		d.addValue(run)
-		d.tag = append(d.tag[:0], '<')
-		return p[end+1:]
+		return d.begin(p[end+1:])
 	}
 	d.addValue(run)
 	return p[len(run):]
@@ -53,35 +54,34 @@ func (d *Decoder) endEntity() {
 	if len(d.entity) == 0 {
 		return
 	}
-	text := d.entity
-	if c, ok := character(text); ok {
-		text = c
+	if c, ok := character(d.entity); ok {
+		d.entity = utf8.AppendRune(d.entity[:0], c)
 	}
-	d.addValue(text)
+	d.addValue(d.entity)
 	d.entity = d.entity[:0]
 }
 
-// character is what an entity such as &lt; or &#xFFFE; stands for, as UTF-8.
-func character(entity []byte) ([]byte, bool) {
+// character is what an entity such as &lt; or &#xFFFE; stands for.
+func character(entity []byte) (c rune, ok bool) {
 	name, found := bytes.CutSuffix(entity[1:], []byte(";"))
 	if !found {
-		return nil, false
+		return 0, false
 	}
 	switch string(name) {
 	case "lt":
-		return []byte("<"), true
+		return '<', true
 	case "gt":
-		return []byte(">"), true
+		return '>', true
 	case "amp":
-		return []byte("&"), true
+		return '&', true
 	case "quot":
-		return []byte(`"`), true
+		return '"', true
 	case "apos":
-		return []byte("'"), true
+		return '\'', true
 	}
 	digits, found := bytes.CutPrefix(name, []byte("#"))
 	if !found {
-		return nil, false
+		return 0, false
 	}
 	base := 10
 	if hex, found := bytes.CutPrefix(digits, []byte("x")); found {
@@ -89,9 +89,9 @@ func character(entity []byte) ([]byte, bool) {
 	}
 	n, err := strconv.ParseUint(string(digits), base, 32)
 	if err != nil || n > utf8.MaxRune {
-		return nil, false
+		return 0, false
 	}
-	return utf8.AppendRune(nil, rune(n)), true
+	return rune(n), true
 }
 
 // undoEntities does so in an attribute's value, which is whole.
@@ -105,32 +105,45 @@ func undoEntities(b []byte) []byte {
 		}
 		end := bytes.IndexByte(rest, ';') + 1
 		if c, ok := character(append([]byte("&"), rest[:end]...)); ok {
-			out, b = append(out, c...), rest[end:]
+			out, b = utf8.AppendRune(out, c), rest[end:]
 		} else {
 			out, b = append(out, '&'), rest
 		}
 	}
 }
 
-// unescape undoes PowerShell's own escapes, _xHHHH_ and _xHHHHHHHH_, as its reader does: from left to right, and what comes of
-// one is not read again. Two that make a surrogate pair are one character; a lone surrogate becomes U+FFFD, since UTF-8 has no
-// way to write it.
-func unescape(b []byte) string {
-	text, _ := unescapeUpTo(b, 0)
-	return text
-}
-
 // maxEscapes is the length of the longest escapes that are one character together.
 const maxEscapes = 2 * len("_xHHHHHHHH_")
 
-// unescapeUpTo does so as long as more than keep bytes are left, which it returns: if at least maxEscapes are kept, what follows
-// them can be added later.
-func unescapeUpTo(b []byte, keep int) (text string, rest []byte) {
-	if keep == 0 && !bytes.Contains(b, []byte("_x")) && !bytes.Contains(b, []byte("_X")) {
-		return valid(b), nil
+// takeValue adds the text of the open element, escapes undone, to dst.
+func (d *Decoder) takeValue(dst []byte) []byte {
+	value := d.value
+	if !utf8.Valid(value) {
+		value = d.fallback(value)
 	}
-	var out strings.Builder
-	out.Grow(len(b))
+	dst, _ = unescape(dst, value, 0)
+	d.value = d.value[:0]
+	return dst
+}
+
+// endPiece emits what there is of a string that is too long, but for its end, which may be that of a character or an escape.
+func (d *Decoder) endPiece() {
+	end := len(d.value) - incomplete(d.value)
+	text, rest := d.value[:end], d.value[end:]
+	if utf8.Valid(text) {
+		d.scratch, rest = unescape(d.scratch[:0], d.value, maxEscapes)
+	} else {
+		d.scratch, _ = unescape(d.scratch[:0], d.fallback(text), 0)
+	}
+	d.value = append(d.value[:0], rest...)
+	d.emitString(true)
+}
+
+// unescape undoes PowerShell's own escapes, _xHHHH_ and _xHHHHHHHH_, as its reader does: from left to right, and what comes of
+// one is not read again. Two that make a surrogate pair are one character; a lone surrogate becomes U+FFFD, since UTF-8 has no
+// way to write it. It adds to dst, as long as more than keep bytes are left, which it returns: if at least maxEscapes are kept,
+// what follows them can be added later.
+func unescape(dst, b []byte, keep int) (text, rest []byte) {
 	for len(b) > keep {
 		n := bytes.IndexByte(b[:len(b)-keep], '_')
 		if n < 0 {
@@ -138,14 +151,13 @@ func unescapeUpTo(b []byte, keep int) (text string, rest []byte) {
 			if keep > 0 {
 				n -= incomplete(b[:n])
 			}
-			out.WriteString(valid(b[:n]))
-			return out.String(), b[n:]
+			return append(dst, b[:n]...), b[n:]
 		}
-		out.WriteString(valid(b[:n]))
+		dst = append(dst, b[:n]...)
 		b = b[n:]
 		unit, size := escape(b)
 		if size == 0 {
-			out.WriteByte('_')
+			dst = append(dst, '_')
 			b = b[1:]
 			continue
 		}
@@ -156,9 +168,9 @@ func unescapeUpTo(b []byte, keep int) (text string, rest []byte) {
 				unit, b = pair, b[lowSize:]
 			}
 		}
-		out.WriteRune(unit) // a lone surrogate is written as U+FFFD
+		dst = utf8.AppendRune(dst, unit) // a lone surrogate is written as U+FFFD
 	}
-	return out.String(), b
+	return dst, b
 }
 
 // escape reads the escape that b begins with; size is 0 when it begins with none.
