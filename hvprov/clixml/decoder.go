@@ -27,6 +27,9 @@ type Decoder struct {
 	// Fallback reads what is not UTF-8: a console without code page 65001 writes in that of the host, such as [CodePage437]. It
 	// is given a line or a string, or a piece of one that is too long. Nil puts U+FFFD in place of what is not UTF-8.
 	Fallback func(text []byte) string
+	// AsWritten gives each string as it was written: the lines of an error one by one, and escape sequences with them. It is for
+	// those who look at what a host writes; people are better served without it.
+	AsWritten bool
 
 	emit  func(Record)
 	limit int // bytes of one record's text
@@ -68,7 +71,7 @@ func (d *Decoder) Close() {
 	d.endItem()
 	d.flushLine()
 	d.endError(false)
-	*d = Decoder{Fallback: d.Fallback, emit: d.emit, limit: d.limit}
+	*d = Decoder{Fallback: d.Fallback, AsWritten: d.AsWritten, emit: d.emit, limit: d.limit}
 }
 
 func (d *Decoder) feed(p []byte) {

@@ -47,7 +47,7 @@ func (d *Decoder) readable(line []byte) []byte {
 	if !utf8.Valid(line) {
 		line = d.fallback(line)
 	}
-	if bytes.IndexByte(line, esc) >= 0 {
+	if !d.AsWritten && bytes.IndexByte(line, esc) >= 0 {
 		d.scratch = append(d.scratch[:0], line...)
 		line = dropSequences(d.scratch)
 	}

@@ -156,11 +156,11 @@ func (d *Decoder) endString(cut bool) {
 
 // emitString emits the string that is open, or a piece of it, whose text is the scratch memory.
 func (d *Decoder) emitString(cut bool) {
-	if d.item.stream == "error" && d.item.top().name == "S" {
+	if d.item.stream == "error" && d.item.top().name == "S" && !d.AsWritten {
 		d.errorLine(d.scratch, cut)
 		return
 	}
-	d.put(Record{Stream: d.item.stream, Text: string(dropSequences(d.scratch)), Truncated: cut})
+	d.put(Record{Stream: d.item.stream, Text: string(d.forPeople(d.scratch)), Truncated: cut})
 }
 
 // addValue adds to the text of the open element. A string that is too long comes in pieces; a member is cut.
@@ -199,7 +199,7 @@ func (d *Decoder) keep() {
 		i.text, d.value = append(i.text, d.value...), d.value[:0]
 	} else {
 		i.text = d.takeValue(i.text)
-		i.text = i.text[:from+len(dropSequences(i.text[from:]))]
+		i.text = i.text[:from+len(d.forPeople(i.text[from:]))]
 	}
 	if len(i.text)+tagCost*len(i.tags) > d.limit {
 		i.text, i.cut = i.text[:from], true

@@ -52,6 +52,14 @@ func ending(b []byte, n int, lowest byte) (int, bool) {
 	return n, true
 }
 
+// forPeople takes the escape sequences out of b, in place, unless it is to stay as it was written.
+func (d *Decoder) forPeople(b []byte) []byte {
+	if d.AsWritten {
+		return b
+	}
+	return dropSequences(b)
+}
+
 // dropSequences takes the escape sequences out of b, in place.
 func dropSequences(b []byte) []byte {
 	i := bytes.IndexByte(b, esc)
