@@ -4,7 +4,9 @@
 // from any number of goroutines to it, and hands out the events of jobs in order.
 //
 // A session is one PowerShell process. It is started by the first request, serves all of them, and ends at
-// [Agent.Close], or when the process or its shell is lost; the next request then starts another.
+// [Agent.Close], or when the process or its shell is lost; the next request then starts another. Each has a shell of its own
+// and one command in it, so that however many requests it serves, it stays far from what a host allows: Windows counts
+// commands, and forgets them only with their shell.
 package hostagent
 
 import (

@@ -65,8 +65,9 @@ func (p *speaker) run(ctx context.Context, args string, stdin io.Reader, stdout,
 		defer mu.Unlock()
 		_, _ = stdout.Write(b.Bytes())
 	}
+	life, stop := context.WithCancel(ctx) // of the job
 	var talking sync.WaitGroup
-	defer talking.Wait()
+	defer func() { stop(); talking.Wait() }()
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil {
@@ -83,8 +84,15 @@ func (p *speaker) run(ctx context.Context, args string, stdin io.Reader, stdout,
 				return 1
 			}
 			answers = append(answers, protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, OK: true, Result: json.RawMessage(`{}`)})
-			if req.Request == protocol.RequestSubmit {
-				talking.Go(func() { p.talk(ctx, req.Job, say, stdout) })
+			switch req.Request {
+			case protocol.RequestSubmit:
+				talking.Go(func() { p.talk(life, req.Job, say, stdout) })
+			case protocol.RequestCancel:
+				stop()
+				talking.Wait()
+				answers = append(answers, protocol.EventMessage{Type: protocol.TypeEvent, Event: job.Event{
+					Job: req.Job, Seq: 1, Kind: job.KindResult, Result: &job.Result{Outcome: job.Cancelled},
+				}})
 			}
 		}
 		say(answers...)
