@@ -136,6 +136,18 @@ func TestTheStartOfASessionSurvivesALostConnection(t *testing.T) {
 	}
 }
 
+func TestAJobThatMayHaveBegunIsNotGivenToAnotherProcess(t *testing.T) {
+	t.Parallel()
+	host := &fakeHost{failFirst: 1}
+	a := newAgent(t, host, nil)
+	if _, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition}); !errors.Is(err, winrm.ErrConnectionLost) {
+		t.Errorf("got %v", err)
+	}
+	if connects, _ := host.counts(); connects != 1 {
+		t.Errorf("%d processes were started", connects)
+	}
+}
+
 func TestAJobIsAttachedToFromAnyEvent(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {

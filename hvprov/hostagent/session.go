@@ -61,6 +61,7 @@ type line struct {
 type pending struct {
 	text []byte
 	then func(answer)
+	acts bool // it changes something on the host
 }
 
 type answer struct {
@@ -166,7 +167,7 @@ func (s *session) post(req protocol.Request, then func(answer)) (id string, err 
 		defer s.mu.Unlock()
 		return "", s.err
 	}
-	s.pending[id] = pending{text: text, then: then}
+	s.pending[id] = pending{text: text, then: then, acts: req.Request == protocol.RequestSubmit}
 	s.queue = append(s.queue, line{id, text})
 	s.mu.Unlock()
 	s.start()
@@ -231,11 +232,12 @@ func (s *session) takeQueue() []byte {
 }
 
 // open starts the process and gives it the agent's text with the first requests. What a lost connection leaves in doubt
-// here is done over with another process: the agent's text has to be the first line, and nothing has been asked of the
-// host before it.
+// here is done over with another process, since the agent's text has to be the first line: unless one of the requests is a
+// job, which may have begun, and would end with its process half-way.
 func (s *session) open(commandLine string) (Process, error) {
 	for attempt := 1; ; attempt++ {
 		process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
+		again := true
 		if err == nil {
 			if err = process.Send(s.ctx, s.takeQueue(), false); err == nil {
 				s.mu.Lock()
@@ -243,17 +245,30 @@ func (s *session) open(commandLine string) (Process, error) {
 				s.mu.Unlock()
 				return process, nil
 			}
+			again = !s.acts()
 			if !isPassing(err) { // nobody else listens to the process yet
 				err = s.lastWords(process, err)
 			}
 			s.closeProcess(process)
 		}
-		if attempt == openAttempts || s.ctx.Err() != nil || !isPassing(err) || errors.Is(err, winrm.ErrUnreachable) {
+		if attempt == openAttempts || !again || s.ctx.Err() != nil || !isPassing(err) || errors.Is(err, winrm.ErrUnreachable) {
 			return nil, err
 		}
 		s.agent.opts.Logger.Warn("the start of a session was interrupted; starting another", "error", err)
 		s.startOver()
 	}
+}
+
+// acts tells whether what is to be sent changes something on the host.
+func (s *session) acts() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.pending {
+		if p.acts {
+			return true
+		}
+	}
+	return false
 }
 
 // startOver queues all that is to be sent to a new process.
