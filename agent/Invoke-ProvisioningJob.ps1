@@ -40,6 +40,7 @@ begin {
         'Definition',
         'Host',
         'Manifest',
+        'Capacity',
         'Inventory',
         'Check',
         'Job',

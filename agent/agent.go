@@ -27,6 +27,7 @@ var libOrder = []string{
 	"Definition.ps1",
 	"Host.ps1",
 	"Manifest.ps1",
+	"Capacity.ps1",
 	"Inventory.ps1",
 	"Check.ps1",
 	"Job.ps1",

@@ -138,7 +138,7 @@ func (s *Service) newHost(name string, conf Host, client *winrm.Client) *host {
 			for i := range result.VMs {
 				result.VMs[i].Recorded = s.agents.Back(result.VMs[i].Recorded)
 			}
-			return &inventory.Snapshot{Host: result.Host.Name, VMs: result.VMs}, nil
+			return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
 		},
 	}
 	return h

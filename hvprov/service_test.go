@@ -272,3 +272,44 @@ func TestTheSameNameAtOnceIsMadeOnce(t *testing.T) {
 		t.Errorf("%d were made, %d refused", made, taken)
 	}
 }
+
+func TestAHostTellsWhatItHasLeft(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	onHost(t, server, func(s *hyperv.State) {
+		s.Host.MemoryAvailableBytes = 3 << 30
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old", State: "Running", Heartbeat: "NoContact"})
+	})
+	service := newService(t, server, nil)
+	snapshot, err := service.Inventory(t.Context(), "hv01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := snapshot.Info
+	if info.Name != "SIMHOST" || info.LogicalProcessors != 16 || info.MemoryBytes != 64<<30 ||
+		info.MemoryAvailableBytes == nil || *info.MemoryAvailableBytes != 3<<30 {
+		t.Errorf("the host is %+v", info)
+	}
+	names := make([]string, len(info.Images))
+	for i, image := range info.Images {
+		names[i] = image.Name
+		if image.SizeBytes != 2<<20 {
+			t.Errorf("image %s has %d bytes", image.Name, image.SizeBytes)
+		}
+	}
+	if !slices.Equal(names, hyperv.SeedImages) {
+		t.Errorf("the images are %v", names)
+	}
+	if vm := snapshot.VMs[0]; vm.Heartbeat != "no_contact" {
+		t.Errorf("the machine is %+v", vm)
+	}
+	sub := hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-01")}
+	sub.Values["gb_ram"] = 4
+	findings, err := service.Check(t.Context(), sub, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != job.CodeMemory || findings[0].Field != "gb_ram" {
+		t.Errorf("the findings are %+v", findings)
+	}
+}

@@ -2,30 +2,34 @@
 
 function Get-JobFinding {
     # Gives the findings in the order in which a user would meet them. Call it within @( ). Machine is what Get-AgentHost
-    # gave; Unknown names the fields that will have a value later.
+    # gave; Unknown names the fields that will have a value later. With Warn come also those that may have gone when a job begins.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Machine,
         [Parameter(Mandatory)] $Definition,
         [AllowEmptyString()] [string] $VMId = '',
         [AllowEmptyCollection()] [string[]] $Unknown = @(),
-        [AllowNull()] $Settings
+        [AllowNull()] $Settings,
+        [switch] $Warn
     )
 
     $fields = $Definition.Fields
     if ($fields.Contains('vm_name')) { Find-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
-        Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name']
+        Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
+            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Warn:$Warn
     }
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
         Find-SwitchFinding -Machine $Machine -Name $fields['switch_name']
     }
     if ($fields.Contains('gb_ram') -and $fields['gb_ram'] * 1GB -gt $Machine.MemoryCapacity) {
         $size = Format-AgentNumber -Value ([System.Math]::Floor($Machine.MemoryCapacity / 1GB))
-        New-JobFinding -Field 'gb_ram' -Code 'memory' -Message "host $($Machine.Name) has $size GiB of memory in all" -Remedy 'ask for less'
+        New-JobFinding -Field 'gb_ram' -Code 'memory' -Message "host $($Machine.Name) has $size GiB of memory in all" -Remedy "ask for $size GiB or less"
+    } elseif ($Warn -and $fields.Contains('gb_ram') -and $fields['power_state'] -ne 'off' -and $Unknown -notcontains 'power_state') {
+        Find-MemoryFinding -Machine $Machine -Bytes ([long]($fields['gb_ram'] * 1GB)) -VMId $VMId
     }
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
-        New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy 'ask for less' `
+        New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy "ask for $($Machine.LogicalProcessorCount) or less" `
             -Message "host $($Machine.Name) has $($Machine.LogicalProcessorCount) logical processors"
     }
     if ($fields['vm_clustered'] -eq $true -and -not (Get-AgentCluster -Context $Context)) {
@@ -40,10 +44,11 @@ function New-JobFinding {
         [Parameter(Mandatory)] [string] $Code,
         [Parameter(Mandatory)] [string] $Message,
         [Parameter(Mandatory)] [string] $Remedy,
-        [string] $VMId = ''
+        [string] $VMId = '',
+        [string] $Severity = 'error'
     )
 
-    $finding = [ordered]@{ field = $Field; severity = 'error'; code = $Code; message = $Message; remedy = $Remedy }
+    $finding = [ordered]@{ field = $Field; severity = $Severity; code = $Code; message = $Message; remedy = $Remedy }
     if ($VMId) { $finding['vm_id'] = $VMId }
     return $finding
 }
@@ -60,13 +65,53 @@ function Find-NameFinding {
 }
 
 function Find-ImageFinding {
-    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
+    # Target is the folder that the image would be copied to.
+    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
 
-    $names = @(Get-AgentImage -Folder $Folder | ForEach-Object -Process { $_.BaseName })
-    foreach ($known in $names) { if (Test-SameName -Left $known -Right $Name) { return } }
+    $images = @(Get-AgentImage -Folder $Folder)
+    foreach ($image in $images) {
+        if (Test-SameName -Left $image.BaseName -Right $Name) {
+            Find-SpaceFinding -Image $image -Target $Target -Warn:$Warn
+            return
+        }
+    }
     $remedy = 'put a .vhdx file into that folder'
-    if ($names.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', $names) }
+    if ($images.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', [string[]]@($images | ForEach-Object -Process { $_.BaseName })) }
     New-JobFinding -Field 'image_name' -Code 'image_missing' -Message "image '$Name' was not found in $Folder" -Remedy $remedy
+}
+
+function Find-SpaceFinding {
+    param([Parameter(Mandatory)] $Image, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
+
+    $free = Get-FreeSpace -Folder $Target
+    if ($null -eq $free) { return }
+    $severity = 'error'
+    if ($Image.Length -le $free) {
+        # A gibibyte should be left once the image is there.
+        if (-not $Warn -or $free - $Image.Length -ge 1GB) { return }
+        $severity = 'warning'
+    }
+    New-JobFinding -Field 'image_name' -Severity $severity -Code 'storage' -Remedy 'make room there, or have virtual machines made in a folder of another drive' `
+        -Message "image '$($Image.BaseName)' takes $(Format-AgentSize -Bytes $Image.Length), and $Target has $(Format-AgentSize -Bytes $free) free"
+}
+
+function Find-MemoryFinding {
+    # Warns of a host that could not start the virtual machine now. One that runs already gives back what it has first.
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [long] $Bytes, [AllowEmptyString()] [string] $VMId)
+
+    $available = Get-AvailableMemory
+    if ($null -eq $available) { return }
+    if ($VMId) {
+        $vm = Find-HostVM -Id $VMId
+        if ($null -ne $vm -and $vm.MemoryAssigned -gt 0) {
+            if ($vm.MemoryStartup -eq $Bytes) { return }
+            $available += [long]$vm.MemoryAssigned
+        }
+    }
+    if ($Bytes -le $available) { return }
+    New-JobFinding -Field 'gb_ram' -Severity 'warning' -Code 'memory' -Remedy 'ask for less, or stop other virtual machines before this one starts' `
+        -Message ("host $($Machine.Name) has $(Format-AgentSize -Bytes $available) of memory available now, " +
+            "of $(Format-AgentSize -Bytes $Machine.MemoryCapacity)")
 }
 
 function Find-SwitchFinding {
@@ -95,6 +140,6 @@ function Get-AgentCheck {
     $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition `
             -VMId (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant() `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
-            -Settings (Get-AgentProperty -Value $Request -Name 'settings'))
+            -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
     return [ordered]@{ findings = [object[]]$findings }
 }

@@ -2,38 +2,67 @@
 
 function Get-AgentInventory {
     $machine = Get-AgentHost
+    $vms = @(Get-VM)
+    $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
-    foreach ($vm in @(Get-VM)) { $null = $list.Add((ConvertTo-AgentVM -VM $vm)) }
-    return [ordered]@{
-        host = [ordered]@{
-            name                   = $machine.Name
-            logical_processors     = $machine.LogicalProcessorCount
-            memory_bytes           = $machine.MemoryCapacity
-            virtual_hard_disk_path = $machine.VirtualHardDiskPath
+    foreach ($vm in $vms) { $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail)) }
+    return [ordered]@{ host = Get-HostCapacity -Machine $machine; vms = [object[]]$list.ToArray() }
+}
+
+function Get-VMDetail {
+    # Gives what virtual machines do not say of themselves, asked for all of them at once: the sizes of their disks by path, and
+    # their roles in the cluster by GUID; and their drives by GUID, which the module looks up whenever it is asked. What cannot be
+    # had is not known.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
+
+    $detail = @{ Sizes = @{}; Roles = @{}; Drives = @{} }
+    $paths = New-Object -TypeName System.Collections.ArrayList
+    $clustered = $false
+    foreach ($item in $VM) {
+        if ($item.IsClustered) { $clustered = $true }
+        $drives = @($item.HardDrives)
+        $detail.Drives[$item.Id.ToString()] = $drives
+        foreach ($drive in $drives) {
+            if ([System.IO.File]::Exists($drive.Path)) { $null = $paths.Add([string]$drive.Path) }
         }
-        vms  = [object[]]$list.ToArray()
     }
+    if ($paths.Count -gt 0) {
+        try {
+            foreach ($disk in @(Get-VHD -Path $paths.ToArray() -ErrorAction SilentlyContinue)) { $detail.Sizes[[string]$disk.Path] = [long]$disk.Size }
+        } catch { $null = $_ }
+    }
+    if ($clustered) {
+        try {
+            $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
+            foreach ($parameter in @($resources | Get-ClusterParameter -Name 'VmID')) {
+                $detail.Roles[([string]$parameter.Value).Trim('{', '}')] = [string]$parameter.ClusterObject.OwnerGroup.Name
+            }
+        } catch { $null = $_ }
+    }
+    return $detail
 }
 
 function ConvertTo-AgentVM {
-    param([Parameter(Mandatory)] $VM)
+    # Detail is what Get-VMDetail gave; without it, it is asked for here.
+    param([Parameter(Mandatory)] $VM, [AllowNull()] $Detail)
 
+    if ($null -eq $Detail) { $Detail = Get-VMDetail -VM @($VM) }
+    $id = $VM.Id.ToString()
+    $adapters = New-Object -TypeName System.Collections.ArrayList
     $addresses = New-Object -TypeName System.Collections.ArrayList
-    $adapters = @($VM.NetworkAdapters)
-    foreach ($adapter in $adapters) {
-        foreach ($address in @($adapter.IPAddresses)) {
-            if ($address -and $address -notmatch '^(fe80:|169\.254\.)') { $null = $addresses.Add([string]$address) }
-        }
+    foreach ($item in @($VM.NetworkAdapters)) {
+        $adapter = ConvertTo-AgentAdapter -Adapter $item
+        $null = $adapters.Add($adapter)
+        $addresses.AddRange($adapter['ip_addresses'])
     }
-    $virtualSwitch = ''
-    $mac = ''
-    if ($adapters.Count -gt 0) {
-        $virtualSwitch = [string]$adapters[0].SwitchName
-        $mac = [string]$adapters[0].MacAddress
-        if ($mac -eq '000000000000') { $mac = '' } # given at the first start
-    }
+    $first = @{ switch_name = ''; vlan_id = 0; mac_address = '' }
+    if ($adapters.Count -gt 0) { $first = $adapters[0] }
+    $drives = New-Object -TypeName System.Collections.ArrayList
     $disks = New-Object -TypeName System.Collections.ArrayList
-    foreach ($drive in @($VM.HardDrives)) { $null = $disks.Add([string]$drive.Path) }
+    foreach ($item in $Detail.Drives[$id]) {
+        $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Sizes $Detail.Sizes))
+        $null = $disks.Add([string]$item.Path)
+    }
     $manifest = Find-JobManifest -VM $VM
     $jobId = ''
     $recorded = @{}
@@ -42,22 +71,71 @@ function ConvertTo-AgentVM {
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
     return [ordered]@{
-        id              = $VM.Id.ToString()
-        name            = $VM.Name
-        power_state     = ConvertTo-PowerState -State $VM.State
-        generation      = [int]$VM.Generation
-        memory_gb       = ConvertTo-MemorySize -Bytes $VM.MemoryStartup
-        processor_count = [int]$VM.ProcessorCount
-        notes           = [string]$VM.Notes
-        switch_name     = $virtualSwitch
-        vlan_id         = Get-AdapterVlan -Adapters $adapters
-        clustered       = [bool]$VM.IsClustered
-        ip_addresses    = [object[]]$addresses.ToArray()
-        mac_address     = $mac
-        disks           = [object[]]$disks.ToArray()
-        job_id          = $jobId
-        recorded        = $recorded
+        id                   = $id
+        name                 = $VM.Name
+        power_state          = ConvertTo-PowerState -State $VM.State
+        generation           = [int]$VM.Generation
+        memory_gb            = ConvertTo-MemorySize -Bytes $VM.MemoryStartup
+        memory_assigned_gb   = ConvertTo-MemorySize -Bytes $VM.MemoryAssigned
+        dynamic_memory       = [ordered]@{
+            enabled    = [bool]$VM.DynamicMemoryEnabled
+            minimum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMinimum
+            maximum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMaximum
+        }
+        processor_count      = [int]$VM.ProcessorCount
+        notes                = [string]$VM.Notes
+        switch_name          = $first['switch_name']
+        vlan_id              = $first['vlan_id']
+        clustered            = [bool]$VM.IsClustered
+        cluster_role         = [string]$Detail.Roles[$id]
+        ip_addresses         = [object[]]$addresses.ToArray()
+        mac_address          = $first['mac_address']
+        disks                = [object[]]$disks.ToArray()
+        adapters             = [object[]]$adapters.ToArray()
+        drives               = [object[]]$drives.ToArray()
+        heartbeat            = ConvertTo-AgentName -Value $VM.Heartbeat
+        integration_services = [string]$VM.IntegrationServicesState
+        checkpoint_type      = ConvertTo-AgentName -Value $VM.CheckpointType
+        start_action         = ConvertTo-AgentName -Value $VM.AutomaticStartAction
+        stop_action          = ConvertTo-AgentName -Value $VM.AutomaticStopAction
+        job_id               = $jobId
+        recorded             = $recorded
     }
+}
+
+function ConvertTo-AgentAdapter {
+    param([Parameter(Mandatory)] $Adapter)
+
+    $mac = [string]$Adapter.MacAddress
+    if ($mac -eq '000000000000') { $mac = '' } # given at the first start
+    $addresses = New-Object -TypeName System.Collections.ArrayList
+    foreach ($address in @($Adapter.IPAddresses)) {
+        if ($address -and $address -notmatch '^(fe80:|169\.254\.)') { $null = $addresses.Add([string]$address) }
+    }
+    return [ordered]@{
+        name         = [string]$Adapter.Name
+        switch_name  = [string]$Adapter.SwitchName
+        mac_address  = $mac
+        dynamic_mac  = [bool]$Adapter.DynamicMacAddressEnabled
+        vlan_id      = Get-AdapterVlan -Adapters @($Adapter)
+        ip_addresses = [object[]]$addresses.ToArray()
+    }
+}
+
+function ConvertTo-AgentDrive {
+    param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] $Sizes)
+
+    $path = [string]$Drive.Path
+    $size = $null
+    if ($Sizes.ContainsKey($path)) { $size = ConvertTo-MemorySize -Bytes $Sizes[$path] }
+    return [ordered]@{ path = $path; size_gb = $size; controller = "$($Drive.ControllerType) $($Drive.ControllerNumber):$($Drive.ControllerLocation)" }
+}
+
+function ConvertTo-AgentName {
+    # Gives one of Hyper-V's names as clients read it: StartIfRunning is start_if_running. None is empty text.
+    param([AllowNull()] $Value)
+
+    return [System.Text.RegularExpressions.Regex]::Replace([string]$Value, '([a-z])([A-Z])', '$1_$2').ToLowerInvariant()
 }
 
 function ConvertTo-PowerState {

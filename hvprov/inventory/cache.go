@@ -21,6 +21,7 @@ const fetchTimeout = 2 * time.Minute
 // Snapshot is what a host held at one moment. It is shared: do not change it.
 type Snapshot struct {
 	Host string // the name that the host gives itself
+	Info job.Host
 	VMs  []job.VM
 }
 

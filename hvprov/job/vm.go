@@ -2,21 +2,56 @@
 
 package job
 
-// VM is a virtual machine as its host reports it. The JSON names are what the schema's `observed` refers to.
+// VM is a virtual machine as its host reports it. The JSON names are what the schema's `observed` refers to. Sizes are in
+// GiB. Names that Hyper-V has for values are given in lower case, with underscores: StartIfRunning is start_if_running.
 type VM struct {
-	ID             string         `json:"id"` // GUID, lower case
-	Name           string         `json:"name"`
-	PowerState     string         `json:"power_state"` // running, off, paused, saved, starting, stopping or other
-	Generation     int            `json:"generation"`
-	MemoryGB       float64        `json:"memory_gb"` // startup memory in GiB
-	ProcessorCount int            `json:"processor_count"`
-	Notes          string         `json:"notes"`
-	SwitchName     string         `json:"switch_name"` // of the first adapter; empty when it is not connected
-	VLANID         int            `json:"vlan_id"`     // 0 is untagged
-	Clustered      bool           `json:"clustered"`
-	IPAddresses    []string       `json:"ip_addresses"` // as the guest reports them, without link-local ones
-	MACAddress     string         `json:"mac_address"`
-	Disks          []string       `json:"disks"`
-	JobID          string         `json:"job_id"`   // the job that made it; empty when none of ours did
-	Recorded       map[string]any `json:"recorded"` // fields of that job's definition, without secrets
+	ID               string         `json:"id"` // GUID, lower case
+	Name             string         `json:"name"`
+	PowerState       string         `json:"power_state"` // running, off, paused, saved, starting, stopping or other
+	Generation       int            `json:"generation"`
+	MemoryGB         float64        `json:"memory_gb"`          // startup memory
+	MemoryAssignedGB float64        `json:"memory_assigned_gb"` // what it has now; 0 when it does not run
+	DynamicMemory    DynamicMemory  `json:"dynamic_memory"`
+	ProcessorCount   int            `json:"processor_count"`
+	Notes            string         `json:"notes"`
+	SwitchName       string         `json:"switch_name"` // of the first adapter; empty when it is not connected
+	VLANID           int            `json:"vlan_id"`     // of the first adapter; 0 is untagged
+	Clustered        bool           `json:"clustered"`
+	ClusterRole      string         `json:"cluster_role"` // empty when it has none, or it is not known
+	IPAddresses      []string       `json:"ip_addresses"` // as the guest reports them, without link-local ones
+	MACAddress       string         `json:"mac_address"`  // of the first adapter
+	Disks            []string       `json:"disks"`        // paths
+	Adapters         []Adapter      `json:"adapters"`
+	Drives           []Drive        `json:"drives"`
+	Heartbeat        string         `json:"heartbeat"`            // ok_applications_healthy, ok_applications_unknown, no_contact …; empty when it does not run
+	Integration      string         `json:"integration_services"` // in Hyper-V's words; newer hosts say nothing
+	CheckpointType   string         `json:"checkpoint_type"`      // disabled, standard, production or production_only
+	StartAction      string         `json:"start_action"`         // nothing, start_if_running or start
+	StopAction       string         `json:"stop_action"`          // turn_off, save or shut_down
+	JobID            string         `json:"job_id"`               // the job that made it; empty when none of ours did
+	Recorded         map[string]any `json:"recorded"`             // fields of that job's definition, without secrets
+}
+
+// DynamicMemory is within which bounds a virtual machine's memory changes. They hold only where it is enabled.
+type DynamicMemory struct {
+	Enabled   bool    `json:"enabled"`
+	MinimumGB float64 `json:"minimum_gb"`
+	MaximumGB float64 `json:"maximum_gb"`
+}
+
+// Adapter is a network adapter of a virtual machine.
+type Adapter struct {
+	Name        string   `json:"name"`
+	SwitchName  string   `json:"switch_name"`  // empty when it is not connected
+	MACAddress  string   `json:"mac_address"`  // 12 hexadecimal digits; empty before the first start gives it one
+	DynamicMAC  bool     `json:"dynamic_mac"`  // the host chooses the address
+	VLANID      int      `json:"vlan_id"`      // 0 is untagged
+	IPAddresses []string `json:"ip_addresses"` // as the guest reports them, without link-local ones
+}
+
+// Drive is a hard disk of a virtual machine.
+type Drive struct {
+	Path       string   `json:"path"`
+	SizeGB     *float64 `json:"size_gb"`    // as the guest sees it; nil when it is not known
+	Controller string   `json:"controller"` // and the place there, as "SCSI 0:1"
 }

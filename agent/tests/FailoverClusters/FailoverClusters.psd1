@@ -4,7 +4,10 @@
     Description       = 'A stand-in for the FailoverClusters module, over the state file of a simulated host'
     PowerShellVersion = '5.1'
     RootModule        = 'FailoverClusters.psm1'
-    FunctionsToExport = @('Add-ClusterVirtualMachineRole', 'Get-Cluster', 'Remove-ClusterGroup')
+    FunctionsToExport = @(
+        'Add-ClusterVirtualMachineRole', 'Get-Cluster', 'Get-ClusterParameter', 'Get-ClusterResource', 'Get-ClusterSharedVolume',
+        'Remove-ClusterGroup'
+    )
     CmdletsToExport   = @()
     VariablesToExport = @()
     AliasesToExport   = @()

@@ -11,10 +11,78 @@ function Get-Cluster {
 
     Invoke-StandIn -Cmdlet 'Get-Cluster' -Action {
         param($state)
-        if (-not $state.host.cluster) {
-            throw (New-StandInError -Cmdlet 'Get-Cluster' -Message "The cluster service is not running on node $($state.host.name).")
-        }
+        Assert-StandInCluster -State $state -Cmdlet 'Get-Cluster'
         [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.Cluster'; Name = $state.host.cluster }
+    }
+}
+
+function Assert-StandInCluster {
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet)
+
+    if (-not $State.host.cluster) {
+        throw (New-StandInError -Cmdlet $Cmdlet -Message "The cluster service is not running on node $($State.host.name).")
+    }
+}
+
+function Get-ClusterResource {
+    [CmdletBinding()]
+    param()
+
+    Invoke-StandIn -Cmdlet 'Get-ClusterResource' -Action {
+        param($state)
+        Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterResource'
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterResource'
+            Name = 'Cluster IP Address'; ResourceType = 'IP Address'; OwnerGroup = [pscustomobject]@{ Name = 'Cluster Group' }
+        }
+        foreach ($vm in $state.vms) {
+            if (-not $vm.clustered) { continue }
+            $role = $vm.name
+            if ($vm.cluster_role) { $role = $vm.cluster_role }
+            [pscustomobject]@{
+                PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterResource'
+                Name = "Virtual Machine $role"; ResourceType = 'Virtual Machine'; OwnerGroup = [pscustomobject]@{ Name = $role }; VMId = $vm.id
+            }
+        }
+    }
+}
+
+function Get-ClusterParameter {
+    # Knows the one parameter of virtual machines. What comes through the pipeline makes one call, as far as the state can tell.
+    [CmdletBinding()]
+    param([Parameter(Position = 0)] [System.Collections.Specialized.StringCollection] $Name, [Parameter(ValueFromPipeline)] [psobject] $InputObject)
+
+    begin { $objects = New-Object -TypeName System.Collections.ArrayList }
+    process { $null = $objects.Add($InputObject) }
+    end {
+        Invoke-StandIn -Cmdlet 'Get-ClusterParameter' -Action {
+            foreach ($object in $objects) {
+                if ($Name -notcontains 'VmID') { continue }
+                [pscustomobject]@{
+                    PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterParameter'
+                    ClusterObject = $object; Name = 'VmID'; IsReadOnly = $false; ParameterType = 'String'; Value = $object.VMId
+                }
+            }
+        }
+    }
+}
+
+function Get-ClusterSharedVolume {
+    [CmdletBinding()]
+    param()
+
+    Invoke-StandIn -Cmdlet 'Get-ClusterSharedVolume' -Action {
+        param($state)
+        Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterSharedVolume'
+        foreach ($volume in $state.host.shared_volumes) {
+            $partition = [pscustomobject]@{ Size = [long]$volume.size_bytes; FreeSpace = [long]$volume.free_bytes }
+            [pscustomobject]@{
+                PSTypeName       = 'Microsoft.FailoverClusters.PowerShell.ClusterSharedVolume'
+                Name             = 'Cluster Disk'
+                State            = 'Online'
+                SharedVolumeInfo = [object[]]@([pscustomobject]@{ FriendlyVolumeName = $volume.path; Partition = $partition })
+            }
+        }
     }
 }
 
@@ -26,11 +94,10 @@ function Add-ClusterVirtualMachineRole {
         $id = $VMId.ToString()
         Invoke-StandIn -Cmdlet 'Add-ClusterVirtualMachineRole' -Change -Action {
             param($state)
-            if (-not $state.host.cluster) {
-                throw (New-StandInError -Cmdlet 'Add-ClusterVirtualMachineRole' -Message "The cluster service is not running on node $($state.host.name).")
-            }
+            Assert-StandInCluster -State $state -Cmdlet 'Add-ClusterVirtualMachineRole'
             $vm = Find-StandInVM -State $state -Cmdlet 'Add-ClusterVirtualMachineRole' -Id $id
             $vm.clustered = $true
+            $vm.cluster_role = $vm.name
             [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $vm.name; OwnerNode = $state.host.name; State = 'Offline' }
         }
     }
@@ -46,7 +113,9 @@ function Remove-ClusterGroup {
         $id = $VMId.ToString()
         Invoke-StandIn -Cmdlet 'Remove-ClusterGroup' -Change -Action {
             param($state)
-            (Find-StandInVM -State $state -Cmdlet 'Remove-ClusterGroup' -Id $id).clustered = $false
+            $vm = Find-StandInVM -State $state -Cmdlet 'Remove-ClusterGroup' -Id $id
+            $vm.clustered = $false
+            $vm.cluster_role = ''
         }
     }
 }

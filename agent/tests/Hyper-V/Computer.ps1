@@ -18,6 +18,29 @@ function Get-VMHost {
     }
 }
 
+function Get-VMHostNumaNode {
+    [CmdletBinding()]
+    param()
+
+    Invoke-StandIn -Cmdlet 'Get-VMHostNumaNode' -Action {
+        param($state)
+        $available = [long]$state.host.memory_available_bytes
+        if ($available -eq 0) {
+            $available = [long]$state.host.memory_bytes
+            foreach ($vm in $state.vms) { $available -= Get-StandInMemory -VM $vm }
+            $available = [System.Math]::Max($available, [long]0)
+        }
+        # The real cmdlet counts in MiB.
+        [pscustomobject]@{
+            PSTypeName      = 'Microsoft.HyperV.PowerShell.VMHostNumaNode'
+            NodeId          = 0
+            MemoryAvailable = [long][System.Math]::Floor($available / 1MB)
+            MemoryTotal     = [long][System.Math]::Floor($state.host.memory_bytes / 1MB)
+            ComputerName    = $state.host.name
+        }
+    }
+}
+
 function Get-VMSwitch {
     [CmdletBinding(DefaultParameterSetName = 'Name')]
     param(

@@ -148,3 +148,25 @@ function Get-VMHardDiskDrive {
         }
     }
 }
+
+function Get-VHD {
+    [CmdletBinding(DefaultParameterSetName = 'Path')]
+    param([Parameter(ParameterSetName = 'Path', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('FullName')] [string[]] $Path)
+
+    process {
+        $wanted = $Path
+        Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
+            foreach ($file in $wanted) {
+                if (-not [System.IO.File]::Exists($file)) {
+                    throw (New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found.")
+                }
+                # The images of a simulated host hold nothing: as large as their files.
+                $size = [uint64](New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length
+                [pscustomobject]@{
+                    PSTypeName = 'Microsoft.Vhd.PowerShell.VirtualHardDisk'
+                    Path = $file; VhdFormat = 'VHDX'; VhdType = 'Dynamic'; FileSize = $size; Size = $size
+                }
+            }
+        }
+    }
+}

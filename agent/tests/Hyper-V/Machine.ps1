@@ -54,15 +54,16 @@ function New-VM {
         }
         $vm = [pscustomobject]@{
             id = $id; name = $values.Name; state = 'Off'; generation = [int]$values.Generation; memory_startup_bytes = $values.Memory
-            dynamic_memory = $false; processor_count = 1; notes = ''; path = $folder
+            dynamic_memory = $false; memory_minimum_bytes = 512MB; memory_maximum_bytes = 1TB; memory_assigned_bytes = 0
+            heartbeat = ''; integration_services_state = ''; processor_count = 1; notes = ''; path = $folder
             creation_time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
             checkpoint_type = 'Production'; automatic_start_action = 'StartIfRunning'; automatic_stop_action = 'Save'
             secure_boot = $secure; secure_boot_template = $template; first_boot = ''
             adapters = [object[]]@([pscustomobject]@{
-                    name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6')
+                    name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6'); dynamic_mac = $true
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
                 })
-            drives = [object[]]@(); clustered = $false
+            drives = [object[]]@(); clustered = $false; cluster_role = ''
         }
         $state.vms = [object[]](@($state.vms) + $vm)
         ConvertTo-StandInVM -State $state -VM $vm

@@ -4,36 +4,53 @@ function ConvertTo-StandInVM {
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     $id = [guid]$VM.id
-    $assigned = [long]0
-    if ($VM.state -eq 'Running') { $assigned = [long]$VM.memory_startup_bytes }
+    # Null is how the real object shows a heartbeat that nobody could give.
+    $heartbeat = $null
+    if ($VM.state -eq 'Running') {
+        $heartbeat = 'OkApplicationsUnknown'
+        if ($VM.heartbeat) { $heartbeat = $VM.heartbeat }
+    }
     $adapters = New-Object -TypeName System.Collections.ArrayList
     for ($index = 0; $index -lt $VM.adapters.Count; $index++) { $null = $adapters.Add((ConvertTo-StandInAdapter -VM $VM -Index $index)) }
     $drives = New-Object -TypeName System.Collections.ArrayList
     foreach ($drive in $VM.drives) { $null = $drives.Add((ConvertTo-StandInDrive -VM $VM -Drive $drive)) }
     return [pscustomobject]@{
-        PSTypeName            = 'Microsoft.HyperV.PowerShell.VirtualMachine'
-        Id                    = $id
-        VMId                  = $id
-        Name                  = $VM.name
-        VMName                = $VM.name
-        ComputerName          = $State.host.name
-        State                 = $VM.state
-        Generation            = [int]$VM.generation
-        MemoryStartup         = [long]$VM.memory_startup_bytes
-        MemoryAssigned        = $assigned
-        DynamicMemoryEnabled  = [bool]$VM.dynamic_memory
-        ProcessorCount        = [int]$VM.processor_count
-        Notes                 = $VM.notes
-        Path                  = $VM.path
-        ConfigurationLocation = $VM.path
-        CreationTime          = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).UtcDateTime
-        CheckpointType        = $VM.checkpoint_type
-        AutomaticStartAction  = $VM.automatic_start_action
-        AutomaticStopAction   = $VM.automatic_stop_action
-        IsClustered           = [bool]$VM.clustered
-        NetworkAdapters       = $adapters
-        HardDrives            = $drives
+        PSTypeName               = 'Microsoft.HyperV.PowerShell.VirtualMachine'
+        Id                       = $id
+        VMId                     = $id
+        Name                     = $VM.name
+        VMName                   = $VM.name
+        ComputerName             = $State.host.name
+        State                    = $VM.state
+        Generation               = [int]$VM.generation
+        MemoryStartup            = [long]$VM.memory_startup_bytes
+        MemoryAssigned           = Get-StandInMemory -VM $VM
+        DynamicMemoryEnabled     = [bool]$VM.dynamic_memory
+        MemoryMinimum            = [long]$VM.memory_minimum_bytes
+        MemoryMaximum            = [long]$VM.memory_maximum_bytes
+        ProcessorCount           = [int]$VM.processor_count
+        Notes                    = $VM.notes
+        Path                     = $VM.path
+        ConfigurationLocation    = $VM.path
+        CreationTime             = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).UtcDateTime
+        Heartbeat                = $heartbeat
+        IntegrationServicesState = $VM.integration_services_state
+        CheckpointType           = $VM.checkpoint_type
+        AutomaticStartAction     = $VM.automatic_start_action
+        AutomaticStopAction      = $VM.automatic_stop_action
+        IsClustered              = [bool]$VM.clustered
+        NetworkAdapters          = $adapters
+        HardDrives               = $drives
     }
+}
+
+function Get-StandInMemory {
+    # Gives the bytes of memory that a virtual machine has now.
+    param([Parameter(Mandatory)] $VM)
+
+    if ($VM.state -ne 'Running') { return [long]0 }
+    if ($VM.memory_assigned_bytes -gt 0) { return [long]$VM.memory_assigned_bytes }
+    return [long]$VM.memory_startup_bytes
 }
 
 function ConvertTo-StandInAdapter {
@@ -41,16 +58,17 @@ function ConvertTo-StandInAdapter {
 
     $adapter = $VM.adapters[$Index]
     return [pscustomobject]@{
-        PSTypeName  = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
-        Id          = "Microsoft:$($VM.id.ToUpperInvariant())\$Index"
-        Name        = $adapter.name
-        VMId        = [guid]$VM.id
-        VMName      = $VM.name
-        SwitchName  = $adapter.switch_name
-        Connected   = [bool]$adapter.switch_name
-        MacAddress  = $adapter.mac_address
-        IPAddresses = [string[]]$adapter.ip_addresses
-        VlanSetting = ConvertTo-StandInVlan -VM $VM -Index $Index
+        PSTypeName               = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
+        Id                       = "Microsoft:$($VM.id.ToUpperInvariant())\$Index"
+        Name                     = $adapter.name
+        VMId                     = [guid]$VM.id
+        VMName                   = $VM.name
+        SwitchName               = $adapter.switch_name
+        Connected                = [bool]$adapter.switch_name
+        MacAddress               = $adapter.mac_address
+        DynamicMacAddressEnabled = [bool]$adapter.dynamic_mac
+        IPAddresses              = [string[]]$adapter.ip_addresses
+        VlanSetting              = ConvertTo-StandInVlan -VM $VM -Index $Index
     }
 }
 

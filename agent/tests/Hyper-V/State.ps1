@@ -41,6 +41,7 @@ function Invoke-StandIn {
     $lock = Lock-StandIn -Path $path
     try {
         $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path))
+        if ($state.behaviour.record_calls) { [System.IO.File]::AppendAllText("$path.calls", "$Cmdlet`n") }
         $property = $state.behaviour.calls.PSObject.Properties[$Cmdlet]
         if ($null -eq $property) {
             & $Action $state

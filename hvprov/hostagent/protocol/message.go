@@ -91,12 +91,7 @@ type InventoryResult struct {
 }
 
 // HostInfo is what a host reports of itself.
-type HostInfo struct {
-	Name                string `json:"name"`
-	LogicalProcessors   int    `json:"logical_processors"`
-	MemoryBytes         int64  `json:"memory_bytes"`
-	VirtualHardDiskPath string `json:"virtual_hard_disk_path"`
-}
+type HostInfo = job.Host
 
 // CheckResult answers check.
 type CheckResult struct {

@@ -7,6 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -63,6 +66,11 @@ func (s *Store) begin(cmdlet string, change bool, action func(*State) error) (as
 	if err != nil {
 		return Call{}, true, err
 	}
+	if state.Behaviour.RecordCalls {
+		if err := s.record(cmdlet); err != nil {
+			return Call{}, true, err
+		}
+	}
 	asked, ok := state.Behaviour.Calls[cmdlet]
 	if !ok {
 		if err = action(state); err == nil && change {
@@ -83,6 +91,34 @@ func (s *Store) begin(cmdlet string, change bool, action func(*State) error) (as
 		}
 	}
 	return asked, false, nil
+}
+
+// record adds a call to the list beside the state file, which the PowerShell stand-in adds to as well.
+func (s *Store) record(cmdlet string) error {
+	file, err := os.OpenFile(s.path+".calls", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("state file: %w", err)
+	}
+	_, err = file.WriteString(cmdlet + "\n")
+	return errors.Join(err, file.Close())
+}
+
+// Calls tells how often each cmdlet was called since [Behaviour.RecordCalls] was set.
+func (s *Store) Calls() (map[string]int, error) {
+	unlock, err := lock(s.lockPath())
+	if err != nil {
+		return nil, fmt.Errorf("state file %s: %w", s.path, err)
+	}
+	defer unlock()
+	text, err := os.ReadFile(s.path + ".calls")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	calls := map[string]int{}
+	for cmdlet := range strings.Lines(string(text)) {
+		calls[strings.TrimSpace(cmdlet)]++
+	}
+	return calls, nil
 }
 
 // change runs a cmdlet's action over one virtual machine, and keeps what it changes.

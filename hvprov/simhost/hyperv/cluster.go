@@ -2,7 +2,10 @@
 
 package hyperv
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // GetCluster gives the name of the host's cluster. A host that is in none has an error instead.
 func (s *Store) GetCluster(ctx context.Context) (name string, err error) {
@@ -19,7 +22,7 @@ func (s *Store) AddClusterVirtualMachineRole(ctx context.Context, id string) err
 		if err := state.clustered("Add-ClusterVirtualMachineRole"); err != nil {
 			return err
 		}
-		vm.Clustered = true
+		vm.Clustered, vm.ClusterRole = true, vm.Name
 		return nil
 	})
 }
@@ -27,9 +30,42 @@ func (s *Store) AddClusterVirtualMachineRole(ctx context.Context, id string) err
 // RemoveClusterGroup takes a virtual machine's role from the cluster. The machine stays.
 func (s *Store) RemoveClusterGroup(ctx context.Context, id string) error {
 	return s.change(ctx, "Remove-ClusterGroup", id, func(_ *State, vm *VM) error {
-		vm.Clustered = false
+		vm.Clustered, vm.ClusterRole = false, ""
 		return nil
 	})
+}
+
+// ClusterRole is the group of a cluster that a virtual machine is in.
+type ClusterRole struct {
+	Name string
+	VMID string
+}
+
+// GetClusterRoles gives the roles of all virtual machines, as Get-ClusterResource and Get-ClusterParameter do together.
+func (s *Store) GetClusterRoles(ctx context.Context) (roles []ClusterRole, err error) {
+	if err := s.call(ctx, "Get-ClusterResource", false, func(state *State) error {
+		return state.clustered("Get-ClusterResource")
+	}); err != nil {
+		return nil, err
+	}
+	err = s.call(ctx, "Get-ClusterParameter", false, func(state *State) error {
+		for _, vm := range state.VMs {
+			if vm.Clustered {
+				roles = append(roles, ClusterRole{Name: cmp.Or(vm.ClusterRole, vm.Name), VMID: vm.ID})
+			}
+		}
+		return nil
+	})
+	return roles, err
+}
+
+// GetClusterSharedVolume gives the volumes that the host shares with the others of its cluster.
+func (s *Store) GetClusterSharedVolume(ctx context.Context) (volumes []SharedVolume, err error) {
+	err = s.call(ctx, "Get-ClusterSharedVolume", false, func(state *State) error {
+		volumes = state.Host.SharedVolumes
+		return state.clustered("Get-ClusterSharedVolume")
+	})
+	return volumes, err
 }
 
 func (s *State) clustered(cmdlet string) error {

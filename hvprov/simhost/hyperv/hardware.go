@@ -33,6 +33,20 @@ func (s *Store) SetVMMemory(ctx context.Context, id string, startupBytes int64, 
 	})
 }
 
+// GetVHD gives the sizes in bytes of the virtual hard disks at paths, without those that cannot be read.
+func (s *Store) GetVHD(ctx context.Context, paths []string) (sizes map[string]int64, err error) {
+	err = s.call(ctx, "Get-VHD", false, func(*State) error {
+		sizes = map[string]int64{}
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil && !info.IsDir() {
+				sizes[path] = info.Size() // the images of a simulated host hold nothing: as large as their files
+			}
+		}
+		return nil
+	})
+	return sizes, err
+}
+
 func (vm *VM) mustBeOff(cmdlet, what string) error {
 	if vm.State == "Off" {
 		return nil

@@ -3,6 +3,7 @@
 package hyperv
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -18,6 +19,49 @@ func (s *Store) GetVMHost(ctx context.Context) (host Host, err error) {
 		return nil
 	})
 	return host, err
+}
+
+// NumaNode is a part of the host's memory. Its sizes are in MiB, as the cmdlet's are.
+type NumaNode struct {
+	NodeID          int
+	MemoryAvailable int64
+	MemoryTotal     int64
+}
+
+// GetVMHostNumaNode gives the host's one NUMA node.
+func (s *Store) GetVMHostNumaNode(ctx context.Context) (nodes []NumaNode, err error) {
+	err = s.call(ctx, "Get-VMHostNumaNode", false, func(state *State) error {
+		nodes = []NumaNode{{MemoryAvailable: state.memoryAvailable() >> 20, MemoryTotal: state.Host.MemoryBytes >> 20}}
+		return nil
+	})
+	return nodes, err
+}
+
+func (s *State) memoryAvailable() int64 {
+	if s.Host.MemoryAvailableBytes > 0 {
+		return s.Host.MemoryAvailableBytes
+	}
+	available := s.Host.MemoryBytes
+	for i := range s.VMs {
+		available -= s.VMs[i].MemoryAssigned()
+	}
+	return max(available, 0)
+}
+
+// MemoryAssigned tells how much of the host's memory a virtual machine has now, in bytes.
+func (vm *VM) MemoryAssigned() int64 {
+	if vm.State != "Running" {
+		return 0
+	}
+	return cmp.Or(vm.MemoryAssignedBytes, vm.MemoryStartupBytes)
+}
+
+// HeartbeatStatus tells what the guest says of itself: nothing while it does not run.
+func (vm *VM) HeartbeatStatus() string {
+	if vm.State != "Running" {
+		return ""
+	}
+	return cmp.Or(vm.Heartbeat, "OkApplicationsUnknown")
 }
 
 // GetVMSwitch gives all virtual switches.
@@ -58,10 +102,11 @@ func (s *Store) NewVM(ctx context.Context, name string, memoryBytes int64, path 
 		}
 		vm = VM{
 			ID: newID(), Name: name, State: "Off", Generation: 2, MemoryStartupBytes: memoryBytes, ProcessorCount: 1,
+			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40,
 			Path: filepath.Join(path, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
 			SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
-			Adapters: []Adapter{{Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), VLANMode: "Untagged"}},
+			Adapters: []Adapter{{Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), DynamicMAC: true, VLANMode: "Untagged"}},
 		}
 		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
 			return err

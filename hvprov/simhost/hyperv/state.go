@@ -16,14 +16,23 @@ type State struct {
 
 // Host is the machine itself.
 type Host struct {
-	Name                string `json:"name"`
-	OSVersion           string `json:"os_version"`
-	HyperVVersion       string `json:"hyperv_version"`
-	LogicalProcessors   int    `json:"logical_processors"`
-	MemoryBytes         int64  `json:"memory_bytes"`
-	VirtualHardDiskPath string `json:"virtual_hard_disk_path"`
-	VirtualMachinePath  string `json:"virtual_machine_path"`
-	Cluster             string `json:"cluster"` // empty: not a member of one
+	Name                 string         `json:"name"`
+	OSVersion            string         `json:"os_version"`
+	HyperVVersion        string         `json:"hyperv_version"`
+	LogicalProcessors    int            `json:"logical_processors"`
+	MemoryBytes          int64          `json:"memory_bytes"`
+	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: what the machines that run leave
+	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
+	VirtualMachinePath   string         `json:"virtual_machine_path"`
+	Cluster              string         `json:"cluster"` // empty: not a member of one
+	SharedVolumes        []SharedVolume `json:"shared_volumes"`
+}
+
+// SharedVolume is a volume of the cluster's. Every other folder is on a drive of the computer that the simulation runs on.
+type SharedVolume struct {
+	Path      string `json:"path"` // where it is mounted
+	SizeBytes int64  `json:"size_bytes"`
+	FreeBytes int64  `json:"free_bytes"`
 }
 
 // Switch is a virtual switch.
@@ -41,6 +50,11 @@ type VM struct {
 	Generation           int       `json:"generation"`
 	MemoryStartupBytes   int64     `json:"memory_startup_bytes"`
 	DynamicMemory        bool      `json:"dynamic_memory"`
+	MemoryMinimumBytes   int64     `json:"memory_minimum_bytes"`
+	MemoryMaximumBytes   int64     `json:"memory_maximum_bytes"`
+	MemoryAssignedBytes  int64     `json:"memory_assigned_bytes"` // while it runs; 0: as much as at its start
+	Heartbeat            string    `json:"heartbeat"`             // while it runs; empty: OkApplicationsUnknown
+	IntegrationServices  string    `json:"integration_services_state"`
 	ProcessorCount       int       `json:"processor_count"`
 	Notes                string    `json:"notes"`
 	Path                 string    `json:"path"`
@@ -54,6 +68,7 @@ type VM struct {
 	Adapters             []Adapter `json:"adapters"`
 	Drives               []Drive   `json:"drives"`
 	Clustered            bool      `json:"clustered"`
+	ClusterRole          string    `json:"cluster_role"` // empty: the machine's own name
 }
 
 // Adapter is a virtual network adapter.
@@ -61,7 +76,8 @@ type Adapter struct {
 	Name        string   `json:"name"`
 	SwitchName  string   `json:"switch_name"` // empty: not connected
 	MACAddress  string   `json:"mac_address"` // 12 hex digits
-	VLANMode    string   `json:"vlan_mode"`   // Untagged or Access
+	DynamicMAC  bool     `json:"dynamic_mac"`
+	VLANMode    string   `json:"vlan_mode"` // Untagged or Access
 	VLANID      int      `json:"vlan_id"`
 	IPAddresses []string `json:"ip_addresses"`
 }
@@ -78,6 +94,7 @@ type Drive struct {
 type Behaviour struct {
 	Calls              map[string]Call `json:"calls"`                 // by the cmdlet's name
 	CopyBytesPerSecond int64           `json:"copy_bytes_per_second"` // 0: as fast as it goes; only the simulator's own agent obeys it
+	RecordCalls        bool            `json:"record_calls"`          // keep the names of the cmdlets that are called, for [Store.Calls]
 }
 
 // Call is what happens to each call of one cmdlet before it acts.

@@ -119,6 +119,9 @@ func (s *Store) save(state *State) error {
 
 // fill puts empty lists where there are none: PowerShell's null is not a list.
 func (s *State) fill() {
+	if s.Host.SharedVolumes == nil {
+		s.Host.SharedVolumes = []SharedVolume{}
+	}
 	if s.Switches == nil {
 		s.Switches = []Switch{}
 	}

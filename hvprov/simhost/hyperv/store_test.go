@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -211,4 +212,69 @@ func TestAMachinesLife(t *testing.T) {
 		t.Errorf("get what was removed: %v", err)
 	}
 	fails("join a cluster that is not", "cluster service is not running", store.AddClusterVirtualMachineRole(ctx, other.ID))
+}
+
+func TestWhatAHostHasLeft(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), open(t, filepath.Join(t.TempDir(), "state.json"))
+	available := func() int64 {
+		t.Helper()
+		nodes, err := store.GetVMHostNumaNode(ctx)
+		if err != nil || len(nodes) != 1 || nodes[0].MemoryTotal != 64<<10 {
+			t.Fatalf("%+v, %v", nodes, err)
+		}
+		return nodes[0].MemoryAvailable
+	}
+	set := func(change func(*hyperv.State)) {
+		t.Helper()
+		if err := store.Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(func(s *hyperv.State) {
+		s.VMs = []hyperv.VM{
+			{ID: "a", State: "Running", MemoryStartupBytes: 4 << 30},
+			{ID: "b", State: "Running", MemoryStartupBytes: 4 << 30, MemoryAssignedBytes: 10 << 30},
+			{ID: "c", State: "Off", MemoryStartupBytes: 4 << 30, MemoryAssignedBytes: 10 << 30},
+		}
+	})
+	if got := available(); got != 50<<10 {
+		t.Errorf("%d MiB are available", got)
+	}
+	set(func(s *hyperv.State) { s.VMs[0].MemoryAssignedBytes = 100 << 30 })
+	if got := available(); got != 0 {
+		t.Errorf("%d MiB are available", got)
+	}
+	set(func(s *hyperv.State) { s.Host.MemoryAvailableBytes = 5<<20 + 1 })
+	if got := available(); got != 5 {
+		t.Errorf("%d MiB are available", got)
+	}
+	if free, ok := hyperv.FreeSpace(filepath.Join(t.TempDir(), "not", "there")); runtime.GOOS == "linux" && (!ok || free <= 0) {
+		t.Errorf("%d bytes are free, %t", free, ok)
+	}
+}
+
+func TestCallsAreCountedWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), open(t, filepath.Join(t.TempDir(), "state.json"))
+	call := func() {
+		t.Helper()
+		if _, err := store.ListVMs(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.GetVM(ctx, "none"); !errors.Is(err, hyperv.ErrVMNotFound) {
+			t.Fatal(err)
+		}
+	}
+	call()
+	if calls, err := store.Calls(); err != nil || len(calls) != 0 {
+		t.Errorf("%v, %v", calls, err)
+	}
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.RecordCalls = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	call()
+	if calls, err := store.Calls(); err != nil || len(calls) != 1 || calls["Get-VM"] != 2 {
+		t.Errorf("%v, %v", calls, err)
+	}
 }

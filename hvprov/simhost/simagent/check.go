@@ -5,7 +5,6 @@ package simagent
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ func (s *session) check(req protocol.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	findings, err := s.findings(host, d, strings.ToLower(req.VMID), req.Unknown, req.Settings)
+	findings, err := s.look(host, d, strings.ToLower(req.VMID), req.Unknown, req.Settings, true)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +32,11 @@ func (s *session) check(req protocol.Request) (any, error) {
 
 // findings tells what stands in a definition's way on this host, in the order in which a user would meet it.
 func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings) ([]job.Finding, error) {
+	return s.look(host, d, vmID, unknown, settings, false)
+}
+
+// look gives the findings, with warn also those that may have gone when a job begins.
+func (s *session) look(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings, warn bool) ([]job.Finding, error) {
 	var found []job.Finding
 	add := func(field, code, message, remedy string) {
 		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: code, Message: message, Remedy: remedy})
@@ -52,6 +56,8 @@ func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown 
 				remedy = "use one of: " + strings.Join(names, ", ")
 			}
 			add("image_name", job.CodeImageMissing, fmt.Sprintf("image '%s' was not found in %s", name, folder), remedy)
+		} else {
+			found = append(found, s.lacksSpace(machineFolder(host, settings), imagePath(folder, name), warn)...)
 		}
 	}
 	if name := d.fields.text("switch_name"); name != "" || (d.operation == job.OperationProvision && !slices.Contains(unknown, "switch_name")) {
@@ -76,13 +82,21 @@ func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown 
 		}
 	}
 	if d.fields.number("gb_ram")*(1<<30) > float64(host.MemoryBytes) {
-		add("gb_ram", "memory", fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, host.MemoryBytes>>30), "ask for less")
+		size := host.MemoryBytes >> 30
+		add("gb_ram", job.CodeMemory, fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, size), fmt.Sprintf("ask for %d GiB or less", size))
+	} else if warn && d.fields.has("gb_ram") && d.fields.text("power_state") != "off" && !slices.Contains(unknown, "power_state") {
+		lacks, err := s.lacksMemory(host, memoryBytes(d.fields.number("gb_ram")), vmID)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, lacks...)
 	}
 	if d.fields.number("cpu_cores") > float64(host.LogicalProcessors) {
-		add("cpu_cores", "cpu", fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors), "ask for less")
+		add("cpu_cores", job.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
+			fmt.Sprintf("ask for %d or less", host.LogicalProcessors))
 	}
 	if d.fields.flag("vm_clustered") && s.clusterName() == "" {
-		add("vm_clustered", "cluster", fmt.Sprintf("host %s is not a member of a failover cluster", host.Name),
+		add("vm_clustered", job.CodeCluster, fmt.Sprintf("host %s is not a member of a failover cluster", host.Name),
 			"set vm_clustered to false, or use a clustered host")
 	}
 	return found, nil
@@ -106,6 +120,61 @@ func (s *session) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Find
 	return nil, nil
 }
 
+// spareSpace is how many bytes a drive should have left once an image is copied there.
+const spareSpace = 1 << 30
+
+// lacksSpace gives the finding about a drive that cannot hold a copy of an image, or with warn hardly can.
+func (s *session) lacksSpace(folder, image string, warn bool) []job.Finding {
+	free := s.freeSpace(folder)
+	info, err := os.Stat(image)
+	if free == nil || err != nil {
+		return nil
+	}
+	size := info.Size()
+	finding := job.Finding{
+		Field: "image_name", Severity: job.SeverityError, Code: job.CodeStorage,
+		Message: fmt.Sprintf("image '%s' takes %s, and %s has %s free", imageName(image), formatSize(float64(size)), folder, formatSize(float64(*free))),
+		Remedy:  "make room there, or have virtual machines made in a folder of another drive",
+	}
+	switch {
+	case size > *free:
+		return []job.Finding{finding}
+	case warn && *free-size < spareSpace:
+		finding.Severity = job.SeverityWarning
+		return []job.Finding{finding}
+	}
+	return nil
+}
+
+// lacksMemory gives the warning about a host that could not start the virtual machine now. One that runs already gives back
+// what it has first.
+func (s *session) lacksMemory(host hyperv.Host, wanted int64, vmID string) ([]job.Finding, error) {
+	available := s.memoryAvailable()
+	if available == nil {
+		return nil, nil
+	}
+	if vmID != "" {
+		vm, ok, err := s.find(vmID)
+		if err != nil {
+			return nil, err
+		}
+		if ok && vm.MemoryAssigned() > 0 {
+			if vm.MemoryStartupBytes == wanted {
+				return nil, nil
+			}
+			*available += vm.MemoryAssigned()
+		}
+	}
+	if wanted <= *available {
+		return nil, nil
+	}
+	return []job.Finding{{
+		Field: "gb_ram", Severity: job.SeverityWarning, Code: job.CodeMemory,
+		Message: fmt.Sprintf("host %s has %s of memory available now, of %s", host.Name, formatSize(float64(*available)), formatSize(float64(host.MemoryBytes))),
+		Remedy:  "ask for less, or stop other virtual machines before this one starts",
+	}}, nil
+}
+
 // first gives the first finding as an error.
 func first(findings []job.Finding) error {
 	if len(findings) == 0 {
@@ -116,42 +185,4 @@ func first(findings []job.Finding) error {
 
 func containsFold(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
-}
-
-func imageFolder(host hyperv.Host, settings *protocol.Settings) string {
-	if settings != nil && settings.ImagePath != "" {
-		return settings.ImagePath
-	}
-	return filepath.Join(host.VirtualHardDiskPath, "Images")
-}
-
-func machineFolder(host hyperv.Host, settings *protocol.Settings) string {
-	if settings != nil && settings.VMPath != "" {
-		return settings.VMPath
-	}
-	return host.VirtualHardDiskPath
-}
-
-// imageNames gives the images in a folder, sorted, without their ending.
-func imageNames(folder string) []string {
-	entries, _ := os.ReadDir(folder) // a folder that is not there has no image
-	var names []string
-	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); !entry.IsDir() && strings.EqualFold(ext, ".vhdx") {
-			names = append(names, strings.TrimSuffix(entry.Name(), ext))
-		}
-	}
-	sortNames(names)
-	return names
-}
-
-// imagePath gives the file of an image.
-func imagePath(folder, name string) string {
-	entries, _ := os.ReadDir(folder)
-	for _, entry := range entries {
-		if strings.EqualFold(entry.Name(), name+".vhdx") {
-			return filepath.Join(folder, entry.Name())
-		}
-	}
-	return filepath.Join(folder, name+".vhdx")
 }

@@ -4,7 +4,6 @@ package simagent
 
 import (
 	"errors"
-	"math"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
@@ -56,73 +55,12 @@ func (s *session) inventory() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := protocol.InventoryResult{
-		Host: protocol.HostInfo{
-			Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes,
-			VirtualHardDiskPath: host.VirtualHardDiskPath,
-		},
-		VMs: make([]job.VM, len(vms)),
-	}
+	more := s.details(vms)
+	result := protocol.InventoryResult{Host: s.capacity(host), VMs: make([]job.VM, len(vms))}
 	for i, vm := range vms {
-		result.VMs[i] = show(vm)
+		result.VMs[i] = more.show(vm)
 	}
 	return result, nil
-}
-
-// show gives a virtual machine in the shape that clients read.
-func show(vm hyperv.VM) job.VM {
-	shown := job.VM{
-		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation,
-		MemoryGB: memoryGB(vm.MemoryStartupBytes), ProcessorCount: vm.ProcessorCount, Notes: vm.Notes,
-		Clustered: vm.Clustered, IPAddresses: []string{}, Disks: []string{}, Recorded: map[string]any{},
-	}
-	for i, a := range vm.Adapters {
-		if i == 0 {
-			shown.SwitchName, shown.VLANID = a.SwitchName, vlanOf(vm)
-			if a.MACAddress != "000000000000" { // given at the first start
-				shown.MACAddress = a.MACAddress
-			}
-		}
-		for _, address := range a.IPAddresses {
-			if address != "" && !strings.HasPrefix(strings.ToLower(address), "fe80:") && !strings.HasPrefix(address, "169.254.") {
-				shown.IPAddresses = append(shown.IPAddresses, address)
-			}
-		}
-	}
-	for _, drive := range vm.Drives {
-		shown.Disks = append(shown.Disks, drive.Path)
-	}
-	if m := findManifest(vm); m != nil {
-		shown.JobID = m.JobID
-		if recorded, ok := m.Recorded.(map[string]any); ok {
-			shown.Recorded = recorded
-		}
-	}
-	return shown
-}
-
-func powerState(state string) string {
-	switch state {
-	case "Running", "Off", "Paused", "Saved", "Starting", "Stopping":
-		return strings.ToLower(state)
-	case "FastSaved":
-		return "saved"
-	case "Resuming":
-		return "starting"
-	}
-	return "other"
-}
-
-func memoryGB(bytes int64) float64 { return math.Round(float64(bytes)/(1<<30)*1000) / 1000 }
-
-func memoryBytes(gb float64) int64 { return int64(math.RoundToEven(gb * (1 << 30))) }
-
-// vlanOf gives the VLAN of the first adapter, 0 when it has none.
-func vlanOf(vm hyperv.VM) int {
-	if len(vm.Adapters) == 0 || vm.Adapters[0].VLANMode != "Access" {
-		return 0
-	}
-	return vm.Adapters[0].VLANID
 }
 
 // find gives the virtual machine of that GUID; ok is false when the host has none.

@@ -110,6 +110,38 @@ var conversations = []scenario{
 		})
 		s.asks(protocol.Request{Request: "inventory"})
 	}},
+	{"an inventory tells settings and sizes", func(s *script) {
+		disk := filepath.Join(s.dir, "disk.vhdx")
+		if err := hyperv.WriteImage(disk, 1<<29); err != nil {
+			s.Fatal(err)
+		}
+		s.on(func(state *hyperv.State) {
+			state.Host.Cluster = "CL01"
+			vm := seedVM(1, "web")
+			vm.DynamicMemory, vm.MemoryMinimumBytes, vm.MemoryMaximumBytes, vm.MemoryAssignedBytes = true, 1<<30, 8<<30, 3<<30+1<<29
+			vm.Heartbeat, vm.IntegrationServices = "NoContact", "Update required"
+			vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "ProductionOnly", "StartIfRunning", "ShutDown"
+			vm.Clustered, vm.ClusterRole = true, "Web server"
+			vm.Adapters[0].DynamicMAC = true
+			vm.Adapters[0].IPAddresses = []string{"192.0.2.7", "fe80::1"}
+			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage", MACAddress: "00155DFF0002", VLANMode: "Access", VLANID: 30})
+			vm.Drives = []hyperv.Drive{
+				{ControllerType: "SCSI", ControllerLocation: 3, Path: disk},
+				{ControllerType: "IDE", ControllerNumber: 1, Path: filepath.Join(s.dir, "gone.vhdx")},
+			}
+			off := seedVM(2, "off")
+			off.State, off.Heartbeat = "Off", "OkApplicationsHealthy"
+			state.VMs = []hyperv.VM{vm, off}
+		})
+		s.asks(protocol.Request{Request: "inventory"})
+		s.say("what cannot be had is not known")
+		s.behaves(map[string]hyperv.Call{
+			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
+		})
+		s.asks(protocol.Request{Request: "inventory"})
+		s.behaves(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
 	{"a check finds what is in the way", func(s *script) {
 		s.on(func(state *hyperv.State) {
 			state.VMs = []hyperv.VM{seedVM(1, "WEB-01"), seedVM(2, "web-[0]*")}
@@ -147,6 +179,89 @@ var conversations = []scenario{
 		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "nowhere")}
 		s.asks(req)
 		s.asks(check(`"switch_name":"External"`))
+	}},
+	{"a check weighs memory", func(s *script) {
+		busy := seedVM(1, "busy")
+		busy.MemoryStartupBytes = 12 << 30
+		off := seedVM(2, "idle")
+		off.State = "Off"
+		s.on(func(state *hyperv.State) {
+			state.Host.MemoryBytes = 16 << 30
+			state.VMs = []hyperv.VM{busy, off}
+		})
+		weigh := func(operation, fields, vmID string, unknown ...string) {
+			s.note("%s {%s} %s", operation, fields, vmID)
+			s.asks(protocol.Request{Request: "check", Definition: definition(operation, fields), VMID: vmID, Unknown: unknown})
+		}
+		weigh("provision", `"gb_ram":4`, "")
+		weigh("provision", `"gb_ram":4.5`, "")
+		weigh("provision", `"gb_ram":16.5`, "")
+		s.say("one that stays off needs none yet")
+		weigh("provision", `"gb_ram":8,"power_state":"off"`, "")
+		weigh("provision", `"gb_ram":8`, "", "power_state")
+		s.say("one that runs gives back what it has")
+		weigh("update", `"gb_ram":16`, busy.ID)
+		weigh("update", `"gb_ram":12`, busy.ID)
+		weigh("update", `"gb_ram":5`, off.ID)
+		weigh("update", `"gb_ram":5`, seedID(3))
+		s.say("less than the machines leave")
+		s.on(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 3 << 29 })
+		weigh("provision", `"gb_ram":2`, "")
+		weigh("update", `"gb_ram":14`, busy.ID)
+		weigh("update", `"gb_ram":12`, busy.ID)
+		s.say("a host that cannot tell")
+		s.behaves(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
+		weigh("provision", `"gb_ram":8`, "")
+		s.say("a warning stops no job")
+		s.behaves(nil)
+		if result := s.runs(provision(minimal)); result.Outcome != job.Succeeded {
+			s.Errorf("%s", result.Outcome)
+		}
+	}},
+	{"a check weighs space", func(s *script) {
+		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
+		if err := os.Mkdir(disk, 0o755); err != nil {
+			s.Fatal(err)
+		}
+		if err := os.Symlink(disk, volume); err != nil {
+			s.Skipf("no volume can be mounted here: %v", err)
+		}
+		free := func(bytes int64) {
+			s.on(func(state *hyperv.State) {
+				state.Host.SharedVolumes = []hyperv.SharedVolume{
+					{Path: filepath.Join(s.dir, "Vol"), SizeBytes: 1 << 40, FreeBytes: 1},
+					{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes},
+				}
+			})
+		}
+		s.on(func(state *hyperv.State) {
+			state.Host.Cluster = "CL01"
+			state.Host.VirtualHardDiskPath = filepath.Join(strings.ToUpper(volume[:1])+volume[1:], "not", "there", "yet")
+		})
+		req := check(minimal)
+		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "state.json.d", "disks", "Images")}
+		for _, bytes := range []int64{2<<20 - 1, 2 << 20, 1<<30 + 2<<20 - 1, 1<<30 + 2<<20} {
+			free(bytes)
+			s.note("%d bytes", bytes)
+			s.asks(req)
+		}
+		s.say("a job goes on with little, and stops with too little")
+		free(2<<20 - 1)
+		job := provision(minimal)
+		job.Settings = req.Settings
+		s.runs(job)
+		s.say("an image that is not there takes none")
+		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
+		missing.Settings = req.Settings
+		s.asks(missing)
+		s.say("a volume that the cluster does not know")
+		s.on(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
+		s.asks(req)
+		s.on(func(state *hyperv.State) { state.Host.Cluster = "" })
+		s.asks(req)
+		if err := os.Remove(volume); err != nil { // its size differs from one run to another
+			s.Error(err)
+		}
 	}},
 	{"a definition that cannot be is refused", func(s *script) {
 		refused := func(definition string) {

@@ -33,6 +33,7 @@ var (
 	anyGUID = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 	anyTime = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`)
 	anyRate = regexp.MustCompile(`[0-9.]+ [KMGT]?i?B/s`)
+	anyFree = regexp.MustCompile(`"free_bytes":(\d+|null)`)
 	anyHost = regexp.MustCompile(`"(powershell|os)":"[0-9][^"]*"`)
 )
 
@@ -50,6 +51,7 @@ func (s *script) note(format string, args ...any) {
 	})
 	line = anyTime.ReplaceAllString(line, `"<time>"`)
 	line = anyRate.ReplaceAllString(line, "<speed>")
+	line = anyFree.ReplaceAllString(line, `"free_bytes":<free>`)
 	line = anyHost.ReplaceAllString(line, `"$1":"<version>"`)
 	s.lines = append(s.lines, line)
 }

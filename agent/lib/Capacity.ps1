@@ -1,0 +1,62 @@
+# What the host has, and what it has left.
+
+function Get-HostCapacity {
+    # The folders are the host's own.
+    param([Parameter(Mandatory)] $Machine)
+
+    $vmPath = Get-AgentFolder -Machine $Machine -Settings $null -Name 'vm_path'
+    $imagePath = Get-AgentFolder -Machine $Machine -Settings $null -Name 'image_path'
+    $images = @(Get-AgentImage -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
+    return [ordered]@{
+        name                   = $Machine.Name
+        logical_processors     = $Machine.LogicalProcessorCount
+        memory_bytes           = $Machine.MemoryCapacity
+        memory_available_bytes = Get-AvailableMemory
+        virtual_hard_disk_path = $Machine.VirtualHardDiskPath
+        vm_path                = $vmPath
+        free_bytes             = Get-FreeSpace -Folder $vmPath
+        image_path             = $imagePath
+        images                 = [object[]]$images
+    }
+}
+
+function Get-AvailableMemory {
+    # Gives how many bytes of memory virtual machines can still get, or null when the host cannot tell.
+    try {
+        $size = [long]0
+        foreach ($node in @(Get-VMHostNumaNode)) { $size += [long]$node.MemoryAvailable }
+        return $size * 1MB # the module counts in MiB here
+    } catch {
+        return $null
+    }
+}
+
+function Get-FreeSpace {
+    # Gives the free bytes of the volume that a folder is on, or null when they are not known. The folder need not be there yet.
+    param([Parameter(Mandatory)] [string] $Folder)
+
+    try {
+        for ($at = $Folder; $at; $at = [System.IO.Path]::GetDirectoryName($at)) {
+            if (-not [System.IO.Directory]::Exists($at)) { continue }
+            # Another volume is mounted there: one that the cluster shares, if it is known at all.
+            if ([System.IO.File]::GetAttributes($at).HasFlag([System.IO.FileAttributes]::ReparsePoint)) { return Get-SharedSpace -Folder $Folder }
+        }
+        return (New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot($Folder))).AvailableFreeSpace
+    } catch {
+        return $null # a share on the network, for one
+    }
+}
+
+function Get-SharedSpace {
+    # Gives the free bytes of the cluster's volume that a folder is on, or null.
+    param([Parameter(Mandatory)] [string] $Folder)
+
+    $separator = [string][System.IO.Path]::DirectorySeparatorChar
+    foreach ($volume in @(Get-ClusterSharedVolume)) {
+        foreach ($info in @($volume.SharedVolumeInfo)) {
+            $root = $info.FriendlyVolumeName.TrimEnd('\', '/') + $separator
+            if (($Folder + $separator).StartsWith($root, [System.StringComparison]::OrdinalIgnoreCase)) { return [long]$info.Partition.FreeSpace }
+        }
+    }
+    return $null
+}

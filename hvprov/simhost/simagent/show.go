@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package simagent
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// details are what virtual machines do not say of themselves, asked for all of them at once.
+type details struct {
+	sizes map[string]int64  // of disks, in bytes, by path
+	roles map[string]string // of the cluster, by the machine's GUID
+}
+
+// details asks for them. What cannot be had is not known.
+func (s *session) details(vms []hyperv.VM) details {
+	var paths []string
+	clustered := false
+	for _, vm := range vms {
+		clustered = clustered || vm.Clustered
+		for _, drive := range vm.Drives {
+			if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
+				paths = append(paths, drive.Path)
+			}
+		}
+	}
+	d := details{roles: map[string]string{}}
+	if len(paths) > 0 {
+		d.sizes, _ = s.store.GetVHD(s.ctx, paths)
+	}
+	if clustered {
+		roles, _ := s.store.GetClusterRoles(s.ctx)
+		for _, role := range roles {
+			d.roles[role.VMID] = role.Name
+		}
+	}
+	return d
+}
+
+// show gives one virtual machine, as a result has it.
+func show(vm hyperv.VM) job.VM {
+	d := details{sizes: map[string]int64{}, roles: map[string]string{vm.ID: cmp.Or(vm.ClusterRole, vm.Name)}}
+	for _, drive := range vm.Drives {
+		if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
+			d.sizes[drive.Path] = info.Size()
+		}
+	}
+	return d.show(vm)
+}
+
+// show gives a virtual machine in the shape that clients read.
+func (d details) show(vm hyperv.VM) job.VM {
+	shown := job.VM{
+		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation,
+		MemoryGB: memoryGB(vm.MemoryStartupBytes), MemoryAssignedGB: memoryGB(vm.MemoryAssigned()),
+		DynamicMemory: job.DynamicMemory{
+			Enabled: vm.DynamicMemory, MinimumGB: memoryGB(vm.MemoryMinimumBytes), MaximumGB: memoryGB(vm.MemoryMaximumBytes),
+		},
+		ProcessorCount: vm.ProcessorCount, Notes: vm.Notes, Clustered: vm.Clustered,
+		IPAddresses: []string{}, Disks: []string{}, Adapters: []job.Adapter{}, Drives: []job.Drive{},
+		Heartbeat: snake(vm.HeartbeatStatus()), Integration: vm.IntegrationServices,
+		CheckpointType: snake(vm.CheckpointType), StartAction: snake(vm.AutomaticStartAction), StopAction: snake(vm.AutomaticStopAction),
+		Recorded: map[string]any{},
+	}
+	if vm.Clustered {
+		shown.ClusterRole = d.roles[vm.ID]
+	}
+	for i, a := range vm.Adapters {
+		adapter := showAdapter(a)
+		if i == 0 {
+			shown.SwitchName, shown.VLANID, shown.MACAddress = adapter.SwitchName, adapter.VLANID, adapter.MACAddress
+		}
+		shown.IPAddresses = append(shown.IPAddresses, adapter.IPAddresses...)
+		shown.Adapters = append(shown.Adapters, adapter)
+	}
+	for _, drive := range vm.Drives {
+		disk := job.Drive{
+			Path:       drive.Path,
+			Controller: fmt.Sprintf("%s %d:%d", drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation),
+		}
+		if size, known := d.sizes[drive.Path]; known {
+			gb := memoryGB(size)
+			disk.SizeGB = &gb
+		}
+		shown.Disks = append(shown.Disks, drive.Path)
+		shown.Drives = append(shown.Drives, disk)
+	}
+	if m := findManifest(vm); m != nil {
+		shown.JobID = m.JobID
+		if recorded, ok := m.Recorded.(map[string]any); ok {
+			shown.Recorded = recorded
+		}
+	}
+	return shown
+}
+
+func showAdapter(a hyperv.Adapter) job.Adapter {
+	adapter := job.Adapter{
+		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, IPAddresses: []string{},
+	}
+	if a.MACAddress == "000000000000" { // given at the first start
+		adapter.MACAddress = ""
+	}
+	if a.VLANMode == "Access" {
+		adapter.VLANID = a.VLANID
+	}
+	for _, address := range a.IPAddresses {
+		if address != "" && !strings.HasPrefix(strings.ToLower(address), "fe80:") && !strings.HasPrefix(address, "169.254.") {
+			adapter.IPAddresses = append(adapter.IPAddresses, address)
+		}
+	}
+	return adapter
+}
+
+func powerState(state string) string {
+	switch state {
+	case "Running", "Off", "Paused", "Saved", "Starting", "Stopping":
+		return strings.ToLower(state)
+	case "FastSaved":
+		return "saved"
+	case "Resuming":
+		return "starting"
+	}
+	return "other"
+}
+
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// snake gives one of Hyper-V's names as clients read it.
+func snake(name string) string {
+	return strings.ToLower(wordBoundary.ReplaceAllString(name, "${1}_$2"))
+}
+
+func memoryGB(bytes int64) float64 { return math.Round(float64(bytes)/(1<<30)*1000) / 1000 }
+
+func memoryBytes(gb float64) int64 { return int64(math.RoundToEven(gb * (1 << 30))) }
+
+// vlanOf gives the VLAN of the first adapter, 0 when it has none.
+func vlanOf(vm hyperv.VM) int {
+	if len(vm.Adapters) == 0 || vm.Adapters[0].VLANMode != "Access" {
+		return 0
+	}
+	return vm.Adapters[0].VLANID
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package schemas_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// TestWhatCanBeObservedIsReported holds the properties that the JSON Schema and the guide name to those that the loader takes
+// and a host reports.
+func TestWhatCanBeObservedIsReported(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("job-inputs.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Defs map[string]struct {
+			Properties struct {
+				Observed struct {
+					Enum []string `json:"enum"`
+				} `json:"observed"`
+			} `json:"properties"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(job.VM{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reported map[string]any
+	if err := json.Unmarshal(raw, &reported); err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../templates/guides/job-schema.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, def := range schema.Defs {
+		for _, property := range def.Properties.Observed.Enum {
+			checked++
+			kind := "string"
+			switch reported[property].(type) {
+			case float64:
+				kind = "number"
+			case bool:
+				kind = "boolean"
+			case nil:
+				t.Errorf("no host reports %s", property)
+			}
+			yaml := fmt.Sprintf("id: vm-provisioning\nversion: 1\nname: n\nfields:\n  - {id: one, label: One, description: One., type: %s, observed: %s}\n", kind, property)
+			if _, err := jobschema.Load("one.yaml", []byte(yaml)); err != nil {
+				t.Errorf("%s: %v", property, err)
+			}
+			if !strings.Contains(string(guide), "`"+property+"`") {
+				t.Errorf("the guide does not name %s", property)
+			}
+		}
+	}
+	if checked < 13 {
+		t.Errorf("%d properties were found", checked)
+	}
+}
