@@ -11,7 +11,7 @@ function Get-HostCapacity {
         name                   = $Machine.Name
         logical_processors     = $Machine.LogicalProcessorCount
         memory_bytes           = $Machine.MemoryCapacity
-        memory_available_bytes = Get-AvailableMemory
+        memory_available_bytes = Get-AvailableMemory -Machine $Machine
         virtual_hard_disk_path = $Machine.VirtualHardDiskPath
         vm_path                = $vmPath
         free_bytes             = Get-FreeSpace -Folder $vmPath
@@ -22,10 +22,18 @@ function Get-HostCapacity {
 
 function Get-AvailableMemory {
     # Gives how many bytes of memory virtual machines can still get, or null when the host cannot tell.
+    param([Parameter(Mandatory)] $Machine)
+
     try {
-        $size = [long]0
-        foreach ($node in @(Get-VMHostNumaNode)) { $size += [long]$node.MemoryAvailable }
-        return $size * 1MB # the module counts in MiB here
+        $free = [long]0
+        $total = [long]0
+        foreach ($node in @(Get-VMHostNumaNode)) {
+            $free += [long]$node.MemoryAvailable
+            $total += [long]$node.MemoryTotal
+        }
+        # The module's documentation names no unit, MiB or bytes: it is the one in which the nodes make up the host.
+        if ($total -lt $Machine.MemoryCapacity / 1024) { return $free * 1MB }
+        return $free
     } catch {
         return $null
     }

@@ -99,7 +99,7 @@ function Find-MemoryFinding {
     # Warns of a host that could not start the virtual machine now. One that runs already gives back what it has first.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [long] $Bytes, [AllowEmptyString()] [string] $VMId)
 
-    $available = Get-AvailableMemory
+    $available = Get-AvailableMemory -Machine $Machine
     if ($null -eq $available) { return }
     if ($VMId) {
         $vm = Find-HostVM -Id $VMId

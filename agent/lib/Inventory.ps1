@@ -94,7 +94,7 @@ function ConvertTo-AgentVM {
         adapters             = [object[]]$adapters.ToArray()
         drives               = [object[]]$drives.ToArray()
         heartbeat            = ConvertTo-AgentName -Value $VM.Heartbeat
-        integration_services = [string]$VM.IntegrationServicesState
+        integration_services = Get-OptionalText -Value $VM -Name 'IntegrationServicesState'
         checkpoint_type      = ConvertTo-AgentName -Value $VM.CheckpointType
         start_action         = ConvertTo-AgentName -Value $VM.AutomaticStartAction
         stop_action          = ConvertTo-AgentName -Value $VM.AutomaticStopAction
@@ -171,4 +171,13 @@ function Get-AdapterVlan {
     $setting = $Adapters[0].VlanSetting
     if ([string]$setting.OperationMode -ne 'Access') { return 0 }
     return [int]$setting.AccessVlanId
+}
+
+function Get-OptionalText {
+    # Gives a property that not every version of the module has as text; empty where it has none.
+    param([Parameter(Mandatory)] $Value, [Parameter(Mandatory)] [string] $Name)
+
+    $property = $Value.PSObject.Properties[$Name]
+    if ($null -eq $property) { return '' }
+    return [string]$property.Value
 }
