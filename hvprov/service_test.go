@@ -227,11 +227,11 @@ func TestCloseCancelsWhatRunsAndWaitsUntilItIsUndone(t *testing.T) {
 	}
 }
 
-func TestAHostThatRestartsInTheMiddleLeavesTheJobUnknown(t *testing.T) {
+func TestAHostThatRestartsInTheMiddleHasTheJobUndone(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	onHost(t, server, func(s *hyperv.State) {
-		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 500}}
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {Hold: server.StateFile()}} // which stays
 	})
 	service := newService(t, server, nil)
 	_, err := provision(t, service, "web-01", func(e job.Event) {
@@ -239,9 +239,13 @@ func TestAHostThatRestartsInTheMiddleLeavesTheJobUnknown(t *testing.T) {
 			server.Reboot()
 		}
 	})
-	var unknown *hvprov.JobError
-	if !errors.As(err, &unknown) || !errors.Is(err, hvprov.ErrJobUnknown) || unknown.Result != nil {
-		t.Errorf("got %v", err)
+	var died *hvprov.JobError
+	if !errors.As(err, &died) || !errors.Is(err, hvprov.ErrJobFailed) || died.Failure.Code != job.CodeWorkerDied || died.Result == nil {
+		t.Fatalf("got %v", err)
+	}
+	state, err := server.Store().Read()
+	if err != nil || len(state.VMs) > 0 || len(died.Result.Undone) == 0 {
+		t.Errorf("left: %+v, undone: %q, %v", state.VMs, died.Result.Undone, err)
 	}
 }
 

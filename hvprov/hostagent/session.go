@@ -407,6 +407,9 @@ func (s *session) end(err error) {
 		s.mu.Unlock()
 		return
 	}
+	if s.greeted && !errors.Is(err, ErrClosed) {
+		err = lostError{err}
+	}
 	s.err = err
 	unanswered, runs, started := s.pending, s.runs, s.greeted
 	s.pending, s.runs = nil, nil

@@ -56,6 +56,9 @@ function Invoke-StandIn {
     } finally {
         $lock.Dispose()
     }
+    # Held up for as long as the file is there.
+    $hold = $asked.PSObject.Properties['hold']
+    if ($null -ne $hold -and $hold.Value) { while ([System.IO.File]::Exists($hold.Value)) { Start-Sleep -Milliseconds 5 } }
     if ($asked.delay_ms -gt 0) { Start-Sleep -Milliseconds $asked.delay_ms }
     if ($asked.fail) { throw (New-StandInError -Cmdlet $Cmdlet -Message $asked.fail) }
     $lock = Lock-StandIn -Path $path

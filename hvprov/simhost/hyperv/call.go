@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -34,6 +35,11 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 	if done {
 		return err
 	}
+	for asked.Hold != "" && exists(asked.Hold) {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	if asked.DelayMS > 0 {
 		if err := s.Wait(ctx, time.Duration(asked.DelayMS)*time.Millisecond); err != nil {
 			return err
@@ -50,6 +56,11 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 		return err
 	}
 	return action(state)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // begin acts at once when nothing is asked of the cmdlet; else it counts the call, and gives what is asked.

@@ -15,7 +15,7 @@ import (
 )
 
 // check answers the request of that name.
-func (s *session) check(req protocol.Request) (any, error) {
+func (s *view) check(req protocol.Request) (any, error) {
 	d, err := readDefinition(req.Definition, true)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (s *session) check(req protocol.Request) (any, error) {
 }
 
 // findings tells what stands in a definition's way on this host, in the order in which a user would meet it.
-func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings) ([]job.Finding, error) {
+func (s *view) findings(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings) ([]job.Finding, error) {
 	var found []job.Finding
 	add := func(field, code, message, remedy string) {
 		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: code, Message: message, Remedy: remedy})
@@ -89,7 +89,7 @@ func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown 
 }
 
 // nameTaken gives the finding about a name that another virtual machine than exceptID has.
-func (s *session) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding, error) {
+func (s *view) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding, error) {
 	vms, err := s.store.ListVMs(s.ctx)
 	if err != nil {
 		return nil, err
