@@ -48,8 +48,19 @@ func onHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
 	}
 }
 
-// newService gives a service with one host, hv01, closed with the test.
+// newService gives a service with one host, hv01, closed with the test. It is to leave no shell open.
 func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
+	t.Helper()
+	t.Cleanup(func() {
+		if n := server.Counters().OpenShells; n > 0 {
+			t.Errorf("%d shells are open", n)
+		}
+	})
+	return oneOfSeveral(t, server, change)
+}
+
+// oneOfSeveral is newService for a host that others use at the same time.
+func oneOfSeveral(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
 	t.Helper()
 	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
 		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
@@ -65,9 +76,6 @@ func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Option
 	t.Cleanup(func() {
 		if err := service.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
-		}
-		if n := server.Counters().OpenShells; n > 0 {
-			t.Errorf("%d shells are open", n)
 		}
 	})
 	return service

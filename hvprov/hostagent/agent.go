@@ -195,7 +195,8 @@ func (a *Agent) session() (*session, error) {
 	return s, nil
 }
 
-// forget is called by a session that ends, with why; started says whether its process ever answered.
+// forget is called by a session that ends, with why; started says whether its process
+// may have answered.
 func (a *Agent) forget(s *session, err error, started bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 // ErrUnresponsive is matched by the error of a session whose agent runs and says nothing, not even to a ping.
 var ErrUnresponsive = errors.New("the agent does not answer")
 
-// ErrSessionLost is matched by the error of a session that had begun and then ended, for whatever reason but [Agent.Close]:
+// ErrSessionLost is matched by the error of a session whose agent may have begun and then ended, for whatever reason but [Agent.Close]:
 // what was asked for in it may have been done, and a job that it had begun goes on.
 var ErrSessionLost = errors.New("the session with the host was lost")
 

@@ -161,6 +161,12 @@ func (s *Server) Reboot() {
 	_ = tests.KillWorkers(s.workers()) // one that does not end is waited for in vain: nothing can be done about it
 }
 
+// DropShells ends every shell with its processes, as their deletion or a quota does. Jobs go on.
+func (s *Server) DropShells() { s.dropShells() }
+
+// DropConnections breaks every connection that is open.
+func (s *Server) DropConnections() { s.dropConnections() }
+
 // KillWorker ends the process of a job where it is, as a crash would, and returns when it is gone.
 func (s *Server) KillWorker(job string) error {
 	if s.opts.PowerShell == "" {

@@ -35,8 +35,8 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 	if done {
 		return err
 	}
-	for asked.Hold != "" && exists(asked.Hold) {
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
+	if !asked.After {
+		if err := hold(ctx, asked.Hold); err != nil {
 			return err
 		}
 	}
@@ -49,13 +49,33 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 		return &CmdletError{Cmdlet: cmdlet, Message: asked.Fail}
 	}
 	if change {
-		return s.Update(action)
+		err = s.Update(action)
+	} else {
+		var state *State
+		if state, err = s.Read(); err == nil {
+			err = action(state)
+		}
 	}
-	state, err := s.Read()
-	if err != nil {
+	if err == nil && asked.After {
+		err = hold(ctx, asked.Hold)
+	}
+	return err
+}
+
+// hold waits for as long as there is a file at path, and says so beside it.
+func hold(ctx context.Context, path string) error {
+	if path == "" || !exists(path) {
+		return nil
+	}
+	if err := os.WriteFile(path+".reached", nil, 0o644); err != nil {
 		return err
 	}
-	return action(state)
+	for exists(path) {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exists(path string) bool {

@@ -141,8 +141,10 @@ func (s *script) holds(cmdlet string) (release func()) {
 	s.behaves(map[string]hyperv.Call{cmdlet: {Hold: path}})
 	return func() {
 		s.Helper()
-		if err := os.Remove(path); err != nil {
-			s.Error(err)
+		for _, name := range []string{path, path + ".reached"} {
+			if err := os.Remove(name); err != nil {
+				s.Error(err)
+			}
 		}
 	}
 }
