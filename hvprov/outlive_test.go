@@ -100,18 +100,10 @@ func (s *stage) reached() {
 	s.Helper()
 	ctx, stop := context.WithTimeout(s.Context(), patience)
 	defer stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if _, err := os.Stat(s.hold + ".reached"); err == nil {
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.Fatal("the job does not come to the call that holds it up")
-		}
-	}
+	until(ctx, s.T, "the job comes to the call that holds it up", func() bool {
+		_, err := os.Stat(s.hold + ".reached")
+		return err == nil
+	})
 	folder := filepath.Join(s.disks(), "hypervvm", outliveJob)
 	if _, err := os.Stat(folder); err == nil {
 		s.plant(filepath.Join(folder, "notes.txt"))

@@ -14,21 +14,22 @@ function Get-AgentDataFolder {
 }
 
 function Initialize-AgentData {
-    # Makes the data folder. What is in it runs with an administrator's rights, so on Windows nobody else may write there.
+    # Makes the data folder. What is in it runs with the rights of who uses it, so on Windows only those may write there who
+    # have the host in their hands anyway.
     $folder = [System.IO.Path]::GetDirectoryName((Get-AgentDataFolder -Name 'jobs'))
-    $made = -not [System.IO.Directory]::Exists($folder)
     $null = [System.IO.Directory]::CreateDirectory($folder)
     if ([System.IO.Path]::DirectorySeparatorChar -ne '\') { return }
     $user = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-    $trusted = @('S-1-5-18', 'S-1-5-32-544', $user)
     $access = Get-Acl -LiteralPath $folder
-    if ($trusted -notcontains $access.GetOwner([System.Security.Principal.SecurityIdentifier]).Value) {
-        throw (New-AgentError -Code 'host_not_ready' -Message "folder $folder belongs to somebody who is no administrator" `
-                -Remedy 'see who made it, and remove it')
+    # The system, and the group Administrators.
+    if (@('S-1-5-18', 'S-1-5-32-544', $user) -notcontains $access.GetOwner([System.Security.Principal.SecurityIdentifier]).Value) {
+        throw (New-AgentError -Code 'host_not_ready' -Message "folder $folder belongs to $($access.Owner), who may be no administrator" `
+                -Remedy "if the account may be trusted, give the folder to the administrators: icacls.exe `"$folder`" /setowner *S-1-5-32-544")
     }
-    if (-not $made) { return }
+    if ($access.AreAccessRulesProtected) { return }
     $access.SetAccessRuleProtection($true, $false)
-    foreach ($id in $trusted) {
+    # These, and the group Hyper-V Administrators.
+    foreach ($id in @('S-1-5-18', 'S-1-5-32-544', 'S-1-5-32-578', $user)) {
         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $id
         $access.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $sid, 'FullControl', 'ContainerInherit, ObjectInherit', 'None', 'Allow'))
     }
