@@ -133,6 +133,21 @@ func (s *stage) start() *hvprov.Job {
 	return j
 }
 
+// startAndGo begins the job, and leaves once it is held up.
+func (s *stage) startAndGo() {
+	s.Helper()
+	client := newAgent(s.T, s.server)
+	def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
+	for _, name := range slices.Sorted(maps.Keys(s.values())) {
+		def.Fields = append(def.Fields, job.Field{ID: name, Value: s.values()[name]})
+	}
+	def.Fields = append(def.Fields, job.Field{ID: "gb_ram", Value: 2}, job.Field{ID: "cpu_cores", Value: 2})
+	_, err := client.Submit(s.Context(), hostagent.Submission{Job: outliveJob, Definition: def, Secrets: []string{"guest_la_pw"}})
+	s.must(err)
+	s.reached()
+	s.must(client.Close(s.Context()))
+}
+
 // whole looks whether there is one machine, with all that belongs to it.
 func (s *stage) whole() {
 	s.Helper()
@@ -242,16 +257,7 @@ var ways = map[string]func(s *stage){
 		s.again(true)
 	},
 	"the client goes": func(s *stage) {
-		first := newAgent(s.T, s.server)
-		def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
-		for _, name := range slices.Sorted(maps.Keys(s.values())) {
-			def.Fields = append(def.Fields, job.Field{ID: name, Value: s.values()[name]})
-		}
-		def.Fields = append(def.Fields, job.Field{ID: "gb_ram", Value: 2}, job.Field{ID: "cpu_cores", Value: 2})
-		_, err := first.Submit(s.Context(), hostagent.Submission{Job: outliveJob, Definition: def, Secrets: []string{"guest_la_pw"}})
-		s.must(err)
-		s.reached()
-		s.must(first.Close(s.Context()))
+		s.startAndGo()
 		s.release()
 		second := newAgent(s.T, s.server)
 		run, err := second.Attach(s.Context(), outliveJob, 0)

@@ -40,7 +40,7 @@ func TestTheFirstToComeUndoesAJobThatDied(t *testing.T) {
 	t.Parallel()
 	opts := withPowerShell(t)
 	s := setStage(t, opts, "Add-VMHardDiskDrive", true)
-	s.start()
+	s.startAndGo()
 	s.must(s.server.Close())
 	s.release()
 
