@@ -44,11 +44,18 @@ begin {
         'Inventory',
         'Check',
         'Job',
+        'Store',
+        'Journal',
+        'Place',
         'Undo',
         'Copy',
         'Provision',
         'Update',
         'Remove',
+        'Repair',
+        'Launch',
+        'Worker',
+        'Follow',
         'Session'
     )
     foreach ($name in $names) { . ([System.IO.Path]::Combine($PSScriptRoot, 'lib', "$name.ps1")) }
@@ -78,7 +85,7 @@ end {
         exit 1
     }
     $context = New-AgentContext -Token '' -Writer ([System.Console]::Out)
-    Invoke-AgentJob -Context $context -Argument $job
+    Invoke-AgentJob -Context $context -Job $job
     if ($job.Outcome -ne 'succeeded') { exit 1 }
     exit 0
 }

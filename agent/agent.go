@@ -31,11 +31,18 @@ var libOrder = []string{
 	"Inventory.ps1",
 	"Check.ps1",
 	"Job.ps1",
+	"Store.ps1",
+	"Journal.ps1",
+	"Place.ps1",
 	"Undo.ps1",
 	"Copy.ps1",
 	"Provision.ps1",
 	"Update.ps1",
 	"Remove.ps1",
+	"Repair.ps1",
+	"Launch.ps1",
+	"Worker.ps1",
+	"Follow.ps1",
 	"Session.ps1",
 }
 

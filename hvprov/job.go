@@ -113,8 +113,11 @@ func (j *Job) onHost() (*job.Result, error) {
 	j.host.inventory.Invalidate()
 
 	run, err := j.submit()
+	if errors.Is(err, hostagent.ErrSessionLost) {
+		run, err = j.again(err, j.resubmit)
+	}
 	if err != nil {
-		return nil, err
+		return nil, j.refusal(err)
 	}
 	told := make(chan struct{})
 	unwatch := context.AfterFunc(j.cancelled, func() { defer close(told); j.tellHost() })
@@ -123,41 +126,53 @@ func (j *Job) onHost() (*job.Result, error) {
 			<-told
 		}
 	}()
-	for {
+	for last := int64(0); ; {
 		e, err := run.Next(context.Background())
 		switch {
 		case err == nil:
 			j.take(e)
+			last = e.Seq
 			if e.Kind == job.KindResult {
 				return j.settle(e)
 			}
 		case errors.Is(err, io.EOF):
 			return nil, j.failure(ErrJobUnknown, nil, errors.New("it ended without a result"))
 		default:
-			return nil, j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
+			run, err = j.again(err, func() (*hostagent.Run, error) {
+				return j.host.agent.Attach(context.Background(), j.id, last)
+			})
+			if err != nil {
+				return nil, j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
+			}
+			if j.cancelled.Err() != nil {
+				j.tellHost() // that may have been lost with the session
+			}
 		}
 	}
 }
 
 func (j *Job) submit() (*hostagent.Run, error) {
-	run, err := j.host.agent.Submit(j.cancelled, hostagent.Submission{
+	return j.host.agent.Submit(j.cancelled, hostagent.Submission{
 		Job: j.id, Definition: j.def, VMID: j.sub.VMID, Changed: j.service.targets(j.sub.Changed),
 		Secrets: j.service.targets(j.service.schema.SecretIDs()), AllowPowerCycle: j.sub.AllowPowerCycle,
 	})
-	if err == nil {
-		return run, nil
-	}
+}
+
+// refusal says of an error of submit what it means for the job.
+func (j *Job) refusal(err error) error {
 	var refused *hostagent.AgentError
 	switch {
+	case errors.As(err, &refused) && refused.Code == job.CodeJobUnknown && j.cancelled.Err() != nil:
+		return j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
 	case errors.As(err, &refused):
 		f := j.failure(ErrJobFailed, nil, nil)
 		f.Failure = refused.Failure
 		f.Failure.Field = j.service.agents.Origin(f.Failure.Field)
-		return nil, f
+		return f
 	case errors.Is(err, context.Canceled) && j.cancelled.Err() != nil:
-		return nil, j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
+		return j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
 	}
-	return nil, j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
+	return j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
 }
 
 // tellHost carries a cancellation to the host. The job's end is then told by its result.

@@ -47,6 +47,9 @@ type Options struct {
 	InventoryMaxAge time.Duration
 	// JobsPerHost is how many jobs run on one host at once; more wait. 0: four.
 	JobsPerHost int
+	// Reattach is for how long a host is tried again when the session with it was lost in the middle of a job, which goes on
+	// meanwhile, before the job's end is given up as unknown. 0: five minutes.
+	Reattach time.Duration
 	// CancelGrace is for how long a cancelled job is waited for, while it undoes what it made. 0: five minutes.
 	CancelGrace time.Duration
 
@@ -63,6 +66,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	closed bool
+	ended  chan struct{}   // closed with it
 	jobs   map[string]*Job // that have not ended
 	group  sync.WaitGroup
 }
@@ -98,12 +102,15 @@ func New(opts Options) (*Service, error) {
 	if opts.CancelGrace <= 0 {
 		opts.CancelGrace = 5 * time.Minute
 	}
+	if opts.Reattach <= 0 {
+		opts.Reattach = 5 * time.Minute
+	}
 	if opts.Client == "" {
 		opts.Client = "hvprov"
 	}
 	s := &Service{
 		opts: opts, schema: opts.Schema, agents: translation,
-		hosts: map[string]*host{}, jobs: map[string]*Job{},
+		hosts: map[string]*host{}, jobs: map[string]*Job{}, ended: make(chan struct{}),
 	}
 	for name, h := range opts.Hosts {
 		key := strings.ToLower(name)
@@ -240,6 +247,9 @@ func (s *Service) Inventory(ctx context.Context, hostName string) (*inventory.Sn
 // hosts. ctx limits both.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
+	if !s.closed {
+		close(s.ended)
+	}
 	s.closed = true
 	running := slices.Collect(maps.Values(s.jobs))
 	s.mu.Unlock()

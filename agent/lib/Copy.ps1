@@ -23,7 +23,7 @@ function Copy-AgentImage {
             $told = [long]0
             $copied = [long]0
             while (($count = $reader.Read($buffer, 0, $buffer.Length)) -gt 0) {
-                Assert-JobGoesOn -Job $Job
+                Assert-JobGoesOn -Context $Context -Job $Job
                 $writer.Write($buffer, 0, $count)
                 $copied += $count
                 if ($copied -lt $length -and $watch.ElapsedMilliseconds - $told -ge 500) {

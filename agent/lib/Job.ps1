@@ -1,7 +1,7 @@
 # One job from its beginning to its result.
 
 function New-AgentJob {
-    # Gives the record of a job, which the reader of requests and the job's own runspace share.
+    # Gives the record of a job.
     param(
         [Parameter(Mandatory)] [string] $Id,
         [Parameter(Mandatory)] $Definition,
@@ -15,14 +15,13 @@ function New-AgentJob {
     # The longest first: one secret may be part of another. Very short text would strike out innocent words.
     $secrets = @($SecretNames | ForEach-Object -Process { Get-SecretText -Value $Definition.Fields[$_] } | Where-Object -FilterScript { $_.Length -ge 4 } |
             Sort-Object -Property Length -Descending)
-    return [hashtable]::Synchronized(@{
-            Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
-            SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
-            Gate = (New-Object -TypeName System.Object); State = 'waiting'; Cancel = $false; Committed = $false; Outcome = ''
-            Seq = 0; Lines = (New-Object -TypeName System.Collections.ArrayList)
-            Steps = @(); Step = ''; Message = ''; Made = (New-JobJournal)
-            Undone = (New-Object -TypeName System.Collections.ArrayList); Left = (New-Object -TypeName System.Collections.ArrayList)
-        })
+    return @{
+        Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
+        SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
+        State = 'waiting'; Committed = $false; Outcome = ''; Seq = 0
+        Steps = @(); Step = ''; Message = ''; Made = (New-JobJournal)
+        Undone = (New-Object -TypeName System.Collections.ArrayList); Left = (New-Object -TypeName System.Collections.ArrayList)
+    }
 }
 
 function Get-SecretText {
@@ -38,31 +37,35 @@ function Get-SecretText {
 }
 
 function Assert-JobGoesOn {
-    param([Parameter(Mandatory)] $Job)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    if ($Job.Cancel -and -not $Job.Committed) { throw (New-AgentError -Code 'cancelled' -Message 'the job was cancelled') }
+    if ($Job.Committed -or -not $Context.Key) { return }
+    if ([System.IO.File]::Exists((Get-JobFile -Key $Context.Key -Name 'cancel'))) { throw (New-AgentError -Code 'cancelled' -Message 'the job was cancelled') }
 }
 
 function Enter-JobStep {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Message)
 
-    Assert-JobGoesOn -Job $Job
+    Assert-JobGoesOn -Context $Context -Job $Job
     $Job.Step = $Name
+    Save-JobState -Context $Context -Job $Job
     Write-JobEvent -Context $Context -Job $Job -Kind 'step' -Message $Message `
         -More ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
 }
 
 function Invoke-AgentJob {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $job = $Argument
-    if (-not (Set-JobState -Job $job -From 'waiting' -To 'running')) { return }
+    $job.State = 'running'
+    Save-JobState -Context $Context -Job $job
     $failure = $null
     try {
         # The operations give nothing back, so what comes through the pipeline is what the host's cmdlets warn of.
         Invoke-JobOperation -Context $Context -Job $job 3>&1 | ForEach-Object -Process {
             if ($_ -is [System.Management.Automation.WarningRecord]) { Write-JobEvent -Context $Context -Job $job -Kind 'warning' -Message $_.Message }
         }
+        $job.Made.Done = $true
+        Save-JobState -Context $Context -Job $job
     } catch {
         $failure = ConvertTo-AgentFailure -ErrorRecord $_ -Code 'step_failed'
         $failure['step'] = $job.Step
@@ -103,23 +106,10 @@ function Complete-AgentJob {
     }
     if ($Job.Undone.Count -gt 0) { $more['undone'] = [object[]]$Job.Undone.ToArray() }
     if ($Job.Left.Count -gt 0) { $more['left'] = [object[]]$Job.Left.ToArray() }
-    $Job.State = 'ended'
     $Job.Outcome = $more['outcome']
     Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -More $more
-}
-
-function Set-JobState {
-    # Takes a job from one state to another, and gives false when it was in neither.
-    param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $From, [Parameter(Mandatory)] [string] $To)
-
-    [System.Threading.Monitor]::Enter($Job.Gate)
-    try {
-        if ($Job.State -ne $From) { return $false }
-        $Job.State = $To
-        return $true
-    } finally {
-        [System.Threading.Monitor]::Exit($Job.Gate)
-    }
+    $Job.State = 'ended'
+    Save-JobState -Context $Context -Job $Job
 }
 
 function Lock-HostName {

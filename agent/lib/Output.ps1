@@ -1,5 +1,5 @@
-# What the agent says: answers and events, one frame a line. A context without a token (a job run by hand) gets events as
-# lines for people instead.
+# What the agent says: answers and events, one frame a line. A job run by hand says its events as lines for people instead,
+# and a worker writes them into the job's folder.
 
 # A frame's JSON that is longer is sent as base64 of its gzip.
 $script:AgentCompressOver = 2048
@@ -13,12 +13,23 @@ function New-AgentContext {
     )
 
     return [hashtable]::Synchronized(@{
-            Token   = $Token
-            Writer  = [System.IO.TextWriter]::Synchronized($Writer)
-            Bundle  = $Bundle
-            Hold    = $false
-            Jobs    = [hashtable]::Synchronized(@{})
-            Cluster = $null
+            Token    = $Token
+            Writer   = [System.IO.TextWriter]::Synchronized($Writer)
+            Bundle   = $Bundle
+            Hold     = $false
+            Cluster  = $null
+            Gate     = (New-Object -TypeName System.Object)
+            # Of a session: the jobs that are followed, and what runs beside the loop that reads.
+            Watches  = @{}
+            Wake     = (New-Object -TypeName System.Threading.AutoResetEvent -ArgumentList $false)
+            Done     = $false
+            Pool     = $null
+            Work     = [System.Collections.ArrayList]::Synchronized((New-Object -TypeName System.Collections.ArrayList))
+            # Of a job that has a folder: its key, the installed agent, the worker's process and the file of its events.
+            Key      = ''
+            Agent    = ''
+            WorkerId = 0
+            Events   = $null
         })
 }
 
@@ -38,9 +49,8 @@ function Send-AgentOutput {
 }
 
 function ConvertTo-AgentFrame {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Value)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [string] $Text)
 
-    $text = ConvertTo-AgentJson -Value $Value
     if ($text.Length -gt $script:AgentCompressOver) { $text = Compress-AgentText -Text $text }
     return $Context.Token + ' ' + $text
 }
@@ -74,7 +84,7 @@ function Write-AgentAnswer {
 
     $answer = [ordered]@{ type = 'answer'; id = $Id; ok = ($null -eq $Failure) }
     if ($null -ne $Failure) { $answer['error'] = $Failure } else { $answer['result'] = $Result }
-    Write-AgentLine -Context $Context -Line (ConvertTo-AgentFrame -Context $Context -Value $answer)
+    Write-AgentLine -Context $Context -Line (ConvertTo-AgentFrame -Context $Context -Text (ConvertTo-AgentJson -Value $answer))
 }
 
 function Protect-JobText {
@@ -86,7 +96,7 @@ function Protect-JobText {
 }
 
 function Write-JobEvent {
-    # Adds an event to a job and sends it, in one go, so that events leave in the order of their numbers.
+    # Says an event of a job.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
@@ -95,20 +105,17 @@ function Write-JobEvent {
         [System.Collections.IDictionary] $More = @{}
     )
 
-    [System.Threading.Monitor]::Enter($Job.Gate)
-    try {
-        $Job.Seq++
-        $record = [ordered]@{
-            type = 'event'; job = $Job.Id; seq = $Job.Seq
-            time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
-            kind = $Kind; step = $Job.Step; message = (Protect-JobText -Job $Job -Text $Message)
-        }
-        foreach ($key in $More.Keys) { $record[$key] = $More[$key] }
-        if ($Context.Token) { $line = ConvertTo-AgentFrame -Context $Context -Value $record } else { $line = Format-JobEvent -Record $record }
-        $null = $Job.Lines.Add($line)
-        Write-AgentLine -Context $Context -Line $line
-    } finally {
-        [System.Threading.Monitor]::Exit($Job.Gate)
+    $Job.Seq++
+    $record = [ordered]@{
+        type = 'event'; job = $Job.Id; seq = $Job.Seq
+        time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
+        kind = $Kind; step = $Job.Step; message = (Protect-JobText -Job $Job -Text $Message)
+    }
+    foreach ($key in $More.Keys) { $record[$key] = $More[$key] }
+    if ($null -ne $Context.Events) {
+        Add-JobLine -Stream $Context.Events -Line (ConvertTo-AgentJson -Value $record)
+    } else {
+        Write-AgentLine -Context $Context -Line (Format-JobEvent -Record $record)
     }
 }
 

@@ -1,4 +1,5 @@
-# Making a virtual machine from an image, step by step. What a step made is noted in $Job.Made before the next thing is done.
+# Making a virtual machine from an image, step by step. What a step makes is noted in $Job.Made, and that written down, before
+# it is made.
 
 function Invoke-ProvisionJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
@@ -15,8 +16,9 @@ function Invoke-ProvisionJob {
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'cluster') {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
-        $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
         $Job.Made.Clustered = $true
+        Save-JobState -Context $Context -Job $Job
+        $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
     }
     if ($Job.Steps -contains 'start') {
         Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
@@ -75,11 +77,15 @@ function Invoke-ProvisionVM {
     $lock = Lock-HostName
     try {
         Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
-        $null = [System.IO.Directory]::CreateDirectory($folder)
+        # Until its id is known, the virtual machine is found by its folder, which is this job's alone.
         $Job.Made.Folder = $folder
+        $Job.Made.Making = $true
+        Save-JobState -Context $Context -Job $Job
+        $null = [System.IO.Directory]::CreateDirectory($folder)
         $vm = New-VM -Name $name -MemoryStartupBytes $memory -Generation 2 -NoVHD -Path $folder
         $Job.VMId = $vm.Id.ToString()
         $Job.Made.VM = $Job.VMId
+        Save-JobState -Context $Context -Job $Job
     } finally {
         Unlock-HostName -Lock $lock
     }
@@ -98,6 +104,9 @@ function Invoke-ProvisionDisk {
     $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
     Enter-JobStep -Context $Context -Job $Job -Name 'disk' `
         -Message "copy image '$($Plan.Image.BaseName)' ($(Format-AgentSize -Bytes $Plan.Image.Length)) to $path"
+    if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Code 'step_failed' -Message "file $path exists already") }
+    $null = $Job.Made.Files.Add($path)
+    Save-JobState -Context $Context -Job $Job
     Copy-AgentImage -Context $Context -Job $Job -Source $Plan.Image.FullName -Target $path -Created {
         $null = $Job.Made.Manifest.Files.Add($path)
         Save-JobManifest -Manifest $Job.Made.Manifest

@@ -37,6 +37,14 @@ function Invoke-DeleteJob {
         $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force
     }
     Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -Message "remove virtual machine '$($vm.Name)' from host $($machine.Name)"
+    $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks }
+    if ($null -ne $manifest) {
+        $removing['folder'] = $manifest.Folder
+        $removing['job'] = $manifest.JobId
+        $removing['files'] = [object[]]@($manifest.Files)
+    }
+    $Job.Made.Removing = $removing
+    Save-JobState -Context $Context -Job $Job
     Remove-VM -VM $vm -Force
     # Too late to cancel: the files would have no owner.
     $Job.Committed = $true

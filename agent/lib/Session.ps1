@@ -1,11 +1,8 @@
 # The session: requests in, answers and events out. The loop that reads never waits for the host: what takes time runs in a
-# runspace of its own.
-
-# How many jobs run at once; more wait for a place.
-$script:AgentMaxJobs = 4
+# runspace of its own, and jobs in processes of their own.
 
 function Start-AgentSession {
-    # Serves requests from Reader until its end, then lets the jobs that run finish. Bundle is the text of the agent, for the runspaces.
+    # Serves requests from Reader until its end, then follows its jobs to theirs. Bundle is the text of the agent, for the runspaces.
     param(
         [Parameter(Mandatory)] [string] $Token,
         [Parameter(Mandatory)] [System.IO.TextReader] $Reader,
@@ -17,22 +14,23 @@ function Start-AgentSession {
     $writer = New-Object -TypeName System.IO.StreamWriter -ArgumentList ([System.Console]::OpenStandardOutput()), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false), 65536
     $writer.NewLine = "`n"
     $session = @{
-        Context = New-AgentContext -Token $Token -Writer $writer -Bundle $Bundle
-        Queries = [runspacefactory]::CreateRunspacePool(1, 4)
-        Jobs    = [runspacefactory]::CreateRunspacePool(1, $script:AgentMaxJobs)
-        Work    = New-Object -TypeName System.Collections.ArrayList
+        Context   = New-AgentContext -Token $Token -Writer $writer -Bundle $Bundle
+        Following = $false
     }
-    $session.Queries.Open()
-    $session.Jobs.Open()
+    $context = $session.Context
+    # One follows the jobs; the others serve what takes time.
+    $context.Pool = [runspacefactory]::CreateRunspacePool(1, 7)
+    $context.Pool.Open()
     try {
         while ($null -ne ($line = $Reader.ReadLine())) {
             if ($line.Trim() -ne '') { Invoke-AgentLine -Session $session -Line $line.Trim() }
-            Clear-AgentWork -Session $session
+            Clear-AgentWork -Context $context
         }
-        Clear-AgentWork -Session $session -Wait
+        $context.Done = $true
+        $null = $context.Wake.Set()
+        while ($context.Work.Count -gt 0) { Clear-AgentWork -Context $context -Wait }
     } finally {
-        $session.Queries.Dispose()
-        $session.Jobs.Dispose()
+        $context.Pool.Dispose()
     }
 }
 
@@ -79,13 +77,14 @@ function Invoke-AgentRequest {
             'ping' { Write-AgentAnswer -Context $context -Id $id -Result @{} }
             'hello' {
                 # Waited for: it loads the module and what is shared by all runspaces, which PowerShell does not always bear in two at once.
-                Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request
-                $null = $Session.Work[$Session.Work.Count - 1].Handle.AsyncWaitHandle.WaitOne()
+                $null = (Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request).Handle.AsyncWaitHandle.WaitOne()
+                $null = Start-AgentWork -Context $context -Function 'Invoke-AgentSweep' -Argument @{}
             }
-            'inventory' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
-            'check' { Start-AgentWork -Session $Session -Pool $Session.Queries -Function 'Invoke-AgentQuery' -Argument $request }
+            'inventory' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
+            'check' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
+            'jobs' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'submit' { Submit-AgentJob -Session $Session -Request $request }
-            'attach' { Watch-AgentJob -Context $context -Request $request }
+            'attach' { Join-AgentJob -Session $Session -Request $request }
             'cancel' { Stop-AgentJob -Context $context -Request $request }
             default { throw (New-AgentError -Code 'unknown_request' -Message "'$name' is not a request that agent $($script:AgentVersion) knows") }
         }
@@ -95,11 +94,11 @@ function Invoke-AgentRequest {
 }
 
 function Start-AgentWork {
-    # Runs a function of the agent in a runspace, with the session's context and one argument.
-    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Pool, [Parameter(Mandatory)] [string] $Function, [Parameter(Mandatory)] $Argument)
+    # Runs a function of the agent in a runspace, with the session's context and one argument. Gives what tells of its end.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [string] $Function, [Parameter(Mandatory)] $Argument)
 
     $shell = [powershell]::Create()
-    $shell.RunspacePool = $Pool
+    $shell.RunspacePool = $Context.Pool
     $null = $shell.AddScript(@'
 param($Context, $Function, $Argument)
 Set-StrictMode -Version Latest
@@ -107,20 +106,22 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction SilentlyContinue)) { . ([scriptblock]::Create($Context.Bundle)) }
 & $Function -Context $Context -Argument $Argument
-'@).AddArgument($Session.Context).AddArgument($Function).AddArgument($Argument)
-    $null = $Session.Work.Add(@{ Shell = $shell; Handle = $shell.BeginInvoke() })
+'@).AddArgument($Context).AddArgument($Function).AddArgument($Argument)
+    $work = @{ Shell = $shell; Handle = $shell.BeginInvoke() }
+    $null = $Context.Work.Add($work)
+    return $work
 }
 
 function Clear-AgentWork {
     # Lets go of work that has ended; with Wait, once all has.
-    param([Parameter(Mandatory)] $Session, [switch] $Wait)
+    param([Parameter(Mandatory)] $Context, [switch] $Wait)
 
-    foreach ($work in $Session.Work.ToArray()) {
+    foreach ($work in $Context.Work.ToArray()) {
         if (-not $Wait -and -not $work.Handle.IsCompleted) { continue }
         # Each function answers for its own errors; what comes through here is only for the log.
         try { $null = $work.Shell.EndInvoke($work.Handle) } catch { [System.Console]::Error.WriteLine($_.Exception.Message) }
         $work.Shell.Dispose()
-        $Session.Work.Remove($work)
+        $Context.Work.Remove($work)
     }
 }
 
@@ -132,6 +133,7 @@ function Invoke-AgentQuery {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context }
             'inventory' { Get-AgentInventory }
+            'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
         }
         Write-AgentAnswer -Context $Context -Id $id -Result $result
@@ -141,6 +143,7 @@ function Invoke-AgentQuery {
 }
 
 function Submit-AgentJob {
+    # Takes a job on, or follows one that is known: the same id never runs twice.
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request)
 
     $context = $Session.Context
@@ -148,18 +151,25 @@ function Submit-AgentJob {
     $jobId = Get-AgentText -Value $Request -Name 'job'
     $key = Get-AgentGuid -Text $jobId
     if (-not $key) { throw (New-AgentError -Code 'bad_request' -Message 'job must be a GUID') }
-    if ($context.Jobs.ContainsKey($key)) {
-        Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ job = $jobId; known = $true })
-        $after = Get-AgentProperty -Value $Request -Name 'after'
-        Send-JobLine -Context $context -Job $context.Jobs[$key] -After ([int]$after)
-        return
+    $claim = $null
+    if (-not (Test-JobKnown -Key $key)) {
+        $job = ConvertTo-AgentJob -Request $Request -JobId $jobId # or an error
+        $claim = New-JobClaim -Key $key
     }
-    $job = ConvertTo-AgentJob -Request $Request -JobId $jobId
-    $busy = @($context.Jobs.Values | Where-Object -FilterScript { $_.State -ne 'ended' }).Count
-    $context.Jobs[$key] = $job
-    Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ job = $jobId; known = $false })
-    if ($busy -ge $script:AgentMaxJobs) { Write-JobEvent -Context $context -Job $job -Kind 'log' -Message 'waiting for a free place' }
-    Start-AgentWork -Session $Session -Pool $Session.Jobs -Function 'Invoke-AgentJob' -Argument $job
+    $after = 0
+    if ($null -eq $claim) {
+        $after = [int](Get-AgentProperty -Value $Request -Name 'after')
+    } else {
+        $store = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
+        $store.Key = $key
+        $store.Agent = $context.Agent
+        Save-JobState -Context $store -Job $job
+    }
+    Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ job = $jobId; known = ($null -eq $claim) })
+    if ($null -ne $claim) {
+        $null = Start-AgentWork -Context $context -Function 'Start-JobWorker' -Argument @{ Key = $key; Request = $Request; Claim = $claim }
+    }
+    Watch-AgentJob -Session $Session -Key $key -After $after
 }
 
 function ConvertTo-AgentJob {
@@ -179,41 +189,24 @@ function ConvertTo-AgentJob {
         -Settings (Get-AgentProperty -Value $Request -Name 'settings')
 }
 
-function Send-JobLine {
-    # Sends the events of a job beyond a number once more.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [int] $After)
-
-    [System.Threading.Monitor]::Enter($Job.Gate)
-    try {
-        for ($index = [System.Math]::Max($After, 0); $index -lt $Job.Lines.Count; $index++) {
-            Write-AgentLine -Context $Context -Line $Job.Lines[$index]
-        }
-    } finally {
-        [System.Threading.Monitor]::Exit($Job.Gate)
-    }
-}
-
-function Watch-AgentJob {
+function Join-AgentJob {
     # Sends what a job has said beyond a number; all that it says from now on comes by itself.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
+    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request)
 
     $jobId = Get-AgentText -Value $Request -Name 'job'
-    $job = $Context.Jobs[(Get-AgentGuid -Text $jobId)]
-    if ($null -eq $job) { throw (New-AgentError -Code 'job_unknown' -Message "job $jobId is not known here") }
-    Write-AgentAnswer -Context $Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = $true })
-    Send-JobLine -Context $Context -Job $job -After ([int](Get-AgentProperty -Value $Request -Name 'after'))
+    $key = Get-AgentGuid -Text $jobId
+    if (-not (Test-JobKnown -Key $key)) { throw (New-AgentError -Code 'job_unknown' -Message "job $jobId is not known here") }
+    Write-AgentAnswer -Context $Session.Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = $true })
+    Watch-AgentJob -Session $Session -Key $key -After ([int](Get-AgentProperty -Value $Request -Name 'after'))
 }
 
 function Stop-AgentJob {
-    # Tells a job to stop. One that runs sees that at its next step; one that waits for a place ends here.
+    # Tells a job to stop. Its worker sees that at its next step.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $jobId = Get-AgentText -Value $Request -Name 'job'
-    $job = $Context.Jobs[(Get-AgentGuid -Text $jobId)]
-    if ($null -ne $job) { $job.Cancel = $true }
-    Write-AgentAnswer -Context $Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = ($null -ne $job) })
-    if ($null -ne $job -and (Set-JobState -Job $job -From 'waiting' -To 'ended')) {
-        $job.VMId = '' # nothing was touched: no need to look at the host from here
-        Complete-AgentJob -Context $Context -Job $job -Failure ([ordered]@{ code = 'cancelled'; message = 'the job was cancelled' })
-    }
+    $key = Get-AgentGuid -Text $jobId
+    $known = Test-JobKnown -Key $key
+    if ($known) { (Open-SharedFile -Path (Get-JobFile -Key $key -Name 'cancel') -Mode OpenOrCreate -Access Write).Dispose() }
+    Write-AgentAnswer -Context $Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = $known })
 }

@@ -1,41 +1,49 @@
 # Taking back what a job had made when it failed or was cancelled: in reverse, and nothing else.
 
-function New-JobJournal {
-    # Gives the account of what a job made, empty.
-    return @{ Folder = ''; VM = ''; Manifest = $null; Clustered = $false; Stopped = $false }
-}
-
 function Undo-Job {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $made = $Job.Made
     if ($Job.Operation -eq 'update') {
-        if ($made.Stopped) {
+        $vm = $null
+        if ($made.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
+        if ($null -ne $vm -and [string]$vm.State -eq 'Off') {
             $null = Undo-JobPart -Context $Context -Job $Job -Done 'started the virtual machine again' -What "virtual machine $($Job.VMId)" -Action {
-                Start-VM -VM (Find-HostVM -Id $Job.VMId)
+                Start-VM -VM $vm
             }
         }
         return
     }
     $gone = $true
-    if ($made.VM) { $gone = Undo-JobVM -Context $Context -Job $Job }
     if (-not $made.Folder) { return }
+    if (-not $made.VM -and $made.Making) { $made.VM = Find-FolderVM -Folder $made.Folder }
+    if ($made.VM) { $gone = Undo-JobVM -Context $Context -Job $Job }
     if (-not $gone) {
         $null = $Job.Left.Add((Protect-JobText -Job $Job -Text "folder $($made.Folder): the virtual machine's files are in it"))
         return
     }
-    if ($null -ne $made.Manifest) {
-        foreach ($file in @($made.Manifest.Files)) {
-            $null = Undo-JobPart -Context $Context -Job $Job -Done "deleted $file" -What $file -Action {
-                if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
-            }
-        }
-        [System.IO.File]::Delete([System.IO.Path]::Combine($made.Folder, $script:AgentManifestName))
+    if (-not [System.IO.Directory]::Exists($made.Folder)) { return }
+    foreach ($file in @($made.Files)) {
+        if (-not [System.IO.File]::Exists($file)) { continue }
+        $null = Undo-JobPart -Context $Context -Job $Job -Done "deleted $file" -What $file -Action { [System.IO.File]::Delete($file) }
+    }
+    foreach ($name in $script:AgentManifestName, ($script:AgentManifestName + '.new')) {
+        [System.IO.File]::Delete([System.IO.Path]::Combine($made.Folder, $name))
     }
     $null = Undo-JobPart -Context $Context -Job $Job -Done "removed folder $($made.Folder)" -What "folder $($made.Folder)" -Action {
         if (-not (Remove-EmptyFolder -Path $made.Folder)) { throw 'it holds files that are not from this job' }
         Remove-JobsFolder -Path ([System.IO.Path]::GetDirectoryName($made.Folder))
     }
+}
+
+function Find-FolderVM {
+    # Gives the GUID of the virtual machine that lives in a folder, or empty text.
+    param([Parameter(Mandatory)] [string] $Folder)
+
+    foreach ($vm in @(Get-VM)) {
+        if ($vm.Path -and (Test-WithinFolder -Folder $Folder -Path $vm.Path)) { return $vm.Id.ToString() }
+    }
+    return ''
 }
 
 function Undo-JobVM {
@@ -48,7 +56,7 @@ function Undo-JobVM {
         $vm = Find-HostVM -Id $id
         if ($null -ne $vm) {
             if ([string]$vm.State -ne 'Off') { Stop-VM -VM $vm -TurnOff -Force }
-            if ($Job.Made.Clustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
+            if ($Job.Made.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
             Remove-VM -VM $vm -Force
         }
     }

@@ -19,8 +19,9 @@ function Invoke-UpdateJob {
         } else {
             Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'shut down the virtual machine'
         }
-        if ($plan.State -eq 'running') { Stop-VM -VM $vm -Force } else { Stop-VM -VM $vm -TurnOff -Force }
         $Job.Made.Stopped = $plan.Start
+        Save-JobState -Context $Context -Job $Job
+        if ($plan.State -eq 'running') { Stop-VM -VM $vm -Force } else { Stop-VM -VM $vm -TurnOff -Force }
     }
     if ($plan.Configure.Count -gt 0) {
         Enter-JobStep -Context $Context -Job $Job -Name 'configure' -Message "change $([string]::Join(', ', $plan.Configure))"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package tests holds stand-ins for the PowerShell modules Hyper-V and FailoverClusters, so that the agent can run where
+// Package tests holds stand-ins for the PowerShell modules Hyper-V, FailoverClusters and CimCmdlets, so that the agent can run where
 // there is no Hyper-V.
 package tests
 
@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed Hyper-V FailoverClusters
+//go:embed Hyper-V FailoverClusters CimCmdlets
 var modules embed.FS
 
 // StateVariable names the environment variable that tells the stand-ins which state file is their host.

@@ -121,14 +121,21 @@ func (a *Agent) Check(ctx context.Context, def job.Definition, unknown []string,
 	return result.Findings, err
 }
 
+// Jobs gives the jobs that the host knows, the oldest first: those of every session, and for some days those that have ended.
+func (a *Agent) Jobs(ctx context.Context) ([]protocol.JobInfo, error) {
+	var result protocol.JobsResult
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestJobs}, &result)
+	return result.Jobs, err
+}
+
 // Cancel asks the agent to stop a job and to undo what it made. The job ends with a result of its own. A job that the
 // agent does not know is no error.
 func (a *Agent) Cancel(ctx context.Context, jobID string) error {
 	return a.do(ctx, protocol.Request{Request: protocol.RequestCancel, Job: jobID}, nil)
 }
 
-// Close ends the session and its process, and waits for what belongs to it. Jobs that still run are lost with it:
-// cancel them first. ctx limits the time for the host's part.
+// Close ends the session and its process, and waits for what belongs to it. Jobs that still run go on, and can be attached
+// to from another session: cancel them first if they are to stop. ctx limits the time for the host's part.
 func (a *Agent) Close(ctx context.Context) error {
 	a.mu.Lock()
 	a.closed = true
@@ -190,7 +197,8 @@ func (a *Agent) session() (*session, error) {
 	return s, nil
 }
 
-// forget is called by a session that ends, with why; started says whether its process ever answered.
+// forget is called by a session that ends, with why; started says whether its process
+// may have answered.
 func (a *Agent) forget(s *session, err error, started bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -41,8 +41,8 @@ type Run struct {
 }
 
 // Submit hands a job to the agent. An error means that the job does not run: the agent refused it ([*AgentError]), it
-// was not sent before ctx ended, or the session was lost, in which case what had been sent was lost with it or is found
-// on the host. Once it was sent, the run is what tells of it, also when ctx ends before the agent has answered.
+// was not sent before ctx ended, or the session was lost ([ErrSessionLost]), in which case the job may run: to submit it again
+// tells. Once it was sent, the run is what tells of it, also when ctx ends before the agent has answered.
 func (a *Agent) Submit(ctx context.Context, sub Submission) (*Run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (a *Agent) run(ctx context.Context, after int64, req protocol.Request) (*Ru
 }
 
 // Next gives the next event, in order and each once. It returns [io.EOF] behind the result, and another error when the
-// session was lost before there was one; the job's state is then unknown.
+// session was lost before there was one; the job goes on then, and [Agent.Attach] follows it further.
 func (r *Run) Next(ctx context.Context) (job.Event, error) {
 	for {
 		r.mu.Lock()

@@ -422,11 +422,16 @@ func (s *session) end(err error) {
 		s.mu.Unlock()
 		return
 	}
+	// An agent that ends without a word had never begun; of a connection that is lost, nobody knows.
+	begun := s.greeted || s.process != nil && !errors.Is(err, ErrProcessEnded)
+	if begun && !errors.Is(err, ErrClosed) {
+		err = lostError{err}
+	}
 	s.err = err
-	unanswered, runs, started := s.pending, s.runs, s.greeted
+	unanswered, runs := s.pending, s.runs
 	s.pending, s.runs = nil, nil
 	s.mu.Unlock()
-	s.agent.forget(s, err, started)
+	s.agent.forget(s, err, begun)
 	for _, p := range unanswered {
 		p.then(answer{err: err})
 	}

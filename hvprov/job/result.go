@@ -50,6 +50,7 @@ const (
 	CodePowerCycleRefused = "power_cycle_refused"
 	CodeStepFailed        = "step_failed"
 	CodeCancelled         = "cancelled"
+	CodeWorkerDied        = "worker_died" // the process of the job died; what it had made was undone
 	CodeInternal          = "internal"
 )
 

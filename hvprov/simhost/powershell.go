@@ -42,6 +42,9 @@ func (s *Server) standIn() (string, error) {
 	if err := os.MkdirAll(filepath.Join(s.dir, "home"), 0o700); err != nil {
 		return "", err
 	}
+	if err := os.MkdirAll(s.ProgramData(), 0o700); err != nil {
+		return "", err
+	}
 	if err := tests.WriteStandIn(modules); err != nil {
 		return "", err
 	}
@@ -52,13 +55,11 @@ func (s *Server) standIn() (string, error) {
 // environment gives what a process on the host sees: nothing of this process's but what the system needs.
 func (s *Server) environment(modules string) []string {
 	home := filepath.Join(s.dir, "home")
-	own := filepath.Join(filepath.Dir(s.opts.PowerShell), "Modules")
-	env := []string{
-		"PSModulePath=" + modules + string(os.PathListSeparator) + own, tests.StateVariable + "=" + s.opts.StateFile,
-		"HOME=" + home, "USERPROFILE=" + home, "TMPDIR=" + home, "TEMP=" + home, "TMP=" + home,
-		"COMPUTERNAME=" + s.hostName, "USERNAME=" + s.opts.Username,
+	env := append(tests.Environment(s.opts.PowerShell, modules, s.opts.StateFile, s.ProgramData(), s.workers()),
+		"HOME="+home, "USERPROFILE="+home, "TMPDIR="+home, "TEMP="+home, "TMP="+home,
+		"COMPUTERNAME="+s.hostName, "USERNAME="+s.opts.Username,
 		"POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_UPDATECHECK=Off", "DOTNET_CLI_TELEMETRY_OPTOUT=1",
-	}
+	)
 	for _, name := range []string{"PATH", "LANG", "SystemRoot", "SystemDrive", "ComSpec", "ProgramFiles", "DOTNET_ROOT"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)

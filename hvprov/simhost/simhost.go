@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -24,8 +25,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/krb5"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/simagent"
 )
 
 // Server is a running simulated host. Its methods may be called from any goroutine.
@@ -43,6 +46,7 @@ type Server struct {
 	hostName string
 	dir      string // the server's own temporary folder
 	store    *hyperv.Store
+	agents   *simagent.Host // where no PowerShell runs the agent
 
 	base  context.Context // ends with the server
 	stop  context.CancelFunc
@@ -76,6 +80,9 @@ func Start(opts Options) (*Server, error) {
 	s.base, s.stop = context.WithCancel(context.Background())
 	if err := s.start(); err != nil {
 		s.stop()
+		if s.agents != nil {
+			s.agents.Close()
+		}
 		return nil, errors.Join(fmt.Errorf("simulated host: %w", err), s.removeFiles())
 	}
 	return s, nil
@@ -174,14 +181,52 @@ func (s *Server) Password() string { return s.opts.Password }
 // StateFile gives the path of the file that holds the host's virtual machines.
 func (s *Server) StateFile() string { return s.opts.StateFile }
 
-// Reboot does what a restart of the host does: every connection breaks, every process and shell is gone. New connections
-// wait until it is over.
+// Reboot does what a restart of the host does: every connection breaks, every process, job and shell is gone. New
+// connections wait until it is over.
 func (s *Server) Reboot() {
 	s.boot.Lock()
 	defer s.boot.Unlock()
 	s.dropConnections()
 	s.dropShells()
+	s.agents.Reboot()
+	_ = tests.KillWorkers(s.workers()) // one that does not end is waited for in vain: nothing can be done about it
 }
+
+// DropShells ends every shell with its processes, as their deletion or a quota does. Jobs go on.
+func (s *Server) DropShells() { s.dropShells() }
+
+// DropConnections breaks every connection that is open.
+func (s *Server) DropConnections() { s.dropConnections() }
+
+// KillWorker ends the process of a job where it is, as a crash would, and returns when it is gone.
+func (s *Server) KillWorker(job string) error {
+	if s.opts.PowerShell == "" {
+		if !s.agents.Kill(job) {
+			return fmt.Errorf("simulated host: job %s does not run", job)
+		}
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(s.ProgramData(), "hypervvm", "jobs", job, "state.json"))
+	if err != nil {
+		return err
+	}
+	var state struct {
+		PID int `json:"pid"`
+	}
+	if err := json.Unmarshal(text, &state); err != nil {
+		return err
+	}
+	if state.PID == 0 {
+		return fmt.Errorf("simulated host: job %s has no worker", job)
+	}
+	return tests.KillWorker(state.PID)
+}
+
+// ProgramData gives the folder that the processes of the host keep their data in. It stays with the state file.
+func (s *Server) ProgramData() string { return filepath.Join(s.opts.StateFile+".d", "ProgramData") }
+
+// workers is the file that lists the processes that outlive their shell.
+func (s *Server) workers() string { return filepath.Join(s.dir, "workers") }
 
 // Close ends the server: it kills the processes that it started, waits for its goroutines, and removes what it made
 // for itself. A state file that [Options] named stays. Further calls do nothing.
@@ -195,7 +240,8 @@ func (s *Server) Close() error {
 		s.dropConnections()
 		s.dropShells()
 		s.tasks.wait()
-		s.closeErr = errors.Join(err, s.removeFiles())
+		s.agents.Close()
+		s.closeErr = errors.Join(err, tests.KillWorkers(s.workers()), s.removeFiles())
 	})
 	return s.closeErr
 }

@@ -19,6 +19,9 @@ func (s *Server) openState() error {
 	if s.store, err = hyperv.Open(s.opts.StateFile); err != nil {
 		return err
 	}
+	if s.agents, err = simagent.NewHost(s.opts.StateFile); err != nil {
+		return err
+	}
 	state, err := s.store.Read()
 	if err != nil {
 		return err
@@ -32,6 +35,6 @@ func (s *Server) openState() error {
 // simulateAgent is the program that answers the agent's session without a PowerShell.
 func (s *Server) simulateAgent(info protocol.BootstrapInfo) program {
 	return func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
-		return simagent.Run(ctx, info, s.opts.StateFile, stdin, stdout, stderr)
+		return s.agents.Run(ctx, info, stdin, stdout, stderr)
 	}
 }

@@ -57,6 +57,8 @@ function Invoke-StandIn {
     } finally {
         $lock.Dispose()
     }
+    $after = $null -ne $asked.PSObject.Properties['after']
+    if (-not $after) { Wait-StandIn -Asked $asked }
     if ($asked.delay_ms -gt 0) { Start-Sleep -Milliseconds $asked.delay_ms }
     if ($asked.fail) { throw (New-StandInError -Cmdlet $Cmdlet -Message $asked.fail) }
     $lock = Lock-StandIn -Path $path
@@ -67,6 +69,17 @@ function Invoke-StandIn {
     } finally {
         $lock.Dispose()
     }
+    if ($after) { Wait-StandIn -Asked $asked }
+}
+
+function Wait-StandIn {
+    # Waits for as long as the file is there that a call is to be held up by, and says so beside it.
+    param([Parameter(Mandatory)] $Asked)
+
+    $hold = $Asked.PSObject.Properties['hold']
+    if ($null -eq $hold -or -not [System.IO.File]::Exists($hold.Value)) { return }
+    [System.IO.File]::WriteAllText($hold.Value + '.reached', '')
+    while ([System.IO.File]::Exists($hold.Value)) { Start-Sleep -Milliseconds 5 }
 }
 
 function New-StandInError {

@@ -17,6 +17,7 @@ const (
 	RequestSubmit    = "submit"
 	RequestAttach    = "attach"
 	RequestCancel    = "cancel"
+	RequestJobs      = "jobs"
 )
 
 // The types of what an agent says.
@@ -102,4 +103,18 @@ type CheckResult struct {
 type JobResult struct {
 	Job   string `json:"job"`
 	Known bool   `json:"known"`
+}
+
+// JobsResult answers jobs.
+type JobsResult struct {
+	Jobs []JobInfo `json:"jobs"` // the oldest first
+}
+
+// JobInfo is what the agent keeps of a job of its host.
+type JobInfo struct {
+	Job       string        `json:"job"`
+	Status    job.Status    `json:"status"`
+	Operation job.Operation `json:"operation"`
+	VMID      string        `json:"vm_id"` // empty: it has made none yet
+	Seq       int64         `json:"seq"`   // number of the last event
 }

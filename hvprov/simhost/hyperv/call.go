@@ -37,6 +37,11 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 	if done {
 		return err
 	}
+	if !asked.After {
+		if err := hold(ctx, asked.Hold); err != nil {
+			return err
+		}
+	}
 	if asked.DelayMS > 0 {
 		if err := s.Wait(ctx, time.Duration(asked.DelayMS)*time.Millisecond); err != nil {
 			return err
@@ -46,13 +51,38 @@ func (s *Store) call(ctx context.Context, cmdlet string, change bool, action fun
 		return &CmdletError{Cmdlet: cmdlet, Message: asked.Fail}
 	}
 	if change {
-		return s.Update(action)
+		err = s.Update(action)
+	} else {
+		var state *State
+		if state, err = s.Read(); err == nil {
+			err = action(state)
+		}
 	}
-	state, err := s.Read()
-	if err != nil {
+	if err == nil && asked.After {
+		err = hold(ctx, asked.Hold)
+	}
+	return err
+}
+
+// hold waits for as long as there is a file at path, and says so beside it.
+func hold(ctx context.Context, path string) error {
+	if path == "" || !exists(path) {
+		return nil
+	}
+	if err := os.WriteFile(path+".reached", nil, 0o644); err != nil {
 		return err
 	}
-	return action(state)
+	for exists(path) {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // begin acts at once when nothing is asked of the cmdlet; else it counts the call, and gives what is asked.

@@ -99,6 +99,8 @@ type Behaviour struct {
 
 // Call is what happens to each call of one cmdlet before it acts.
 type Call struct {
+	Hold    string `json:"hold,omitempty"`  // path of a file: the call waits for as long as it is there, beside one with the ending .reached
+	After   bool   `json:"after,omitempty"` // it acts first, and waits then
 	DelayMS int    `json:"delay_ms"`
 	Fail    string `json:"fail"`  // the error's text; empty: it does not fail
 	Times   int    `json:"times"` // for how many calls this holds; 0: for all

@@ -13,7 +13,7 @@ import (
 )
 
 // capacity gives what a host has, and what it has left. The folders are the host's own.
-func (s *session) capacity(host hyperv.Host) job.Host {
+func (s *view) capacity(host hyperv.Host) job.Host {
 	shown := job.Host{
 		Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes,
 		MemoryAvailableBytes: s.memoryAvailable(), VirtualHardDiskPath: host.VirtualHardDiskPath,
@@ -29,7 +29,7 @@ func (s *session) capacity(host hyperv.Host) job.Host {
 }
 
 // memoryAvailable gives how many bytes of memory virtual machines can still get, or nil when the host cannot tell.
-func (s *session) memoryAvailable() *int64 {
+func (s *view) memoryAvailable() *int64 {
 	nodes, err := s.store.GetVMHostNumaNode(s.ctx)
 	if err != nil {
 		return nil
@@ -42,7 +42,7 @@ func (s *session) memoryAvailable() *int64 {
 }
 
 // freeSpace gives the free bytes of the volume that a folder is on, or nil when they are not known.
-func (s *session) freeSpace(folder string) *int64 {
+func (s *view) freeSpace(folder string) *int64 {
 	if mounted(folder) {
 		return s.sharedSpace(folder)
 	}
@@ -67,7 +67,7 @@ func mounted(folder string) bool {
 }
 
 // sharedSpace gives the free bytes of the cluster's volume that a folder is on.
-func (s *session) sharedSpace(folder string) *int64 {
+func (s *view) sharedSpace(folder string) *int64 {
 	volumes, err := s.store.GetClusterSharedVolume(s.ctx)
 	if err != nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 )
 
 // check answers the request of that name.
-func (s *session) check(req protocol.Request) (any, error) {
+func (s *view) check(req protocol.Request) (any, error) {
 	d, err := readDefinition(req.Definition, true)
 	if err != nil {
 		return nil, err
@@ -31,12 +31,12 @@ func (s *session) check(req protocol.Request) (any, error) {
 }
 
 // findings tells what stands in a definition's way on this host, in the order in which a user would meet it.
-func (s *session) findings(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings) ([]job.Finding, error) {
+func (s *view) findings(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings) ([]job.Finding, error) {
 	return s.look(host, d, vmID, unknown, settings, false)
 }
 
 // look gives the findings, with warn also those that may have gone when a job begins.
-func (s *session) look(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings, warn bool) ([]job.Finding, error) {
+func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []string, settings *protocol.Settings, warn bool) ([]job.Finding, error) {
 	var found []job.Finding
 	add := func(field, code, message, remedy string) {
 		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: code, Message: message, Remedy: remedy})
@@ -103,7 +103,7 @@ func (s *session) look(host hyperv.Host, d definition, vmID string, unknown []st
 }
 
 // nameTaken gives the finding about a name that another virtual machine than exceptID has.
-func (s *session) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding, error) {
+func (s *view) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding, error) {
 	vms, err := s.store.ListVMs(s.ctx)
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (s *session) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Find
 const spareSpace = 1 << 30
 
 // lacksSpace gives the finding about a drive that cannot hold a copy of an image, or with warn hardly can.
-func (s *session) lacksSpace(folder, image string, warn bool) []job.Finding {
+func (s *view) lacksSpace(folder, image string, warn bool) []job.Finding {
 	free := s.freeSpace(folder)
 	info, err := os.Stat(image)
 	if free == nil || err != nil {
@@ -148,7 +148,7 @@ func (s *session) lacksSpace(folder, image string, warn bool) []job.Finding {
 
 // lacksMemory gives the warning about a host that could not start the virtual machine now. One that runs already gives back
 // what it has first.
-func (s *session) lacksMemory(host hyperv.Host, wanted int64, vmID string) ([]job.Finding, error) {
+func (s *view) lacksMemory(host hyperv.Host, wanted int64, vmID string) ([]job.Finding, error) {
 	available := s.memoryAvailable()
 	if available == nil {
 		return nil, nil

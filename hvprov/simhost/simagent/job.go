@@ -3,6 +3,7 @@
 package simagent
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,11 @@ const (
 
 // run is one job from its beginning to its result.
 type run struct {
-	*session
+	*view // its ctx is the worker: its end is a worker that died
+	home  *Host
+	kill  context.CancelFunc
+	gone  chan struct{} // closed when the worker is no more
+
 	id        string
 	operation job.Operation
 	fields    fields
@@ -37,8 +42,11 @@ type run struct {
 	secrets     []string // the longest first: one secret may be part of another
 
 	cancelled atomic.Bool
+	asked     chan struct{} // closed with it
+	ask       func()
+	mending   sync.Mutex
 
-	// What follows belongs to the goroutine that does the job.
+	// What follows belongs to the goroutine that does the job, and then to who undoes it.
 	vmID      string
 	steps     []string
 	step      string
@@ -48,19 +56,21 @@ type run struct {
 	undone    []string
 	left      []string
 
-	gate  sync.Mutex // guards what follows, and holds events in the order of their numbers
-	stage stage
-	lines [][]byte
+	gate    sync.Mutex // guards what follows
+	stage   stage
+	shownID string // of the virtual machine
+	events  []job.Event
+	more    chan struct{} // closed, and replaced, when an event is added
 }
 
 // newRun reads a request into a job that waits.
-func (s *session) newRun(req protocol.Request) (*run, error) {
+func (h *Host) newRun(req protocol.Request) (*run, error) {
 	d, err := readDefinition(req.Definition, false)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{
-		session: s, id: req.Job, operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings,
+		home: h, gone: make(chan struct{}), asked: make(chan struct{}), more: make(chan struct{}), id: req.Job, operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings,
 		cycle: req.AllowPowerCycle, secretNames: req.Secrets,
 	}
 	if d.operation != job.OperationProvision {
@@ -76,6 +86,10 @@ func (s *session) newRun(req protocol.Request) (*run, error) {
 		}
 	}
 	slices.SortStableFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
+	r.shownID = r.vmID
+	r.ask = sync.OnceFunc(func() { close(r.asked) })
+	ctx, kill := context.WithCancel(h.ctx)
+	r.view, r.kill = &view{ctx: ctx, store: h.store}, kill
 	return r, nil
 }
 
@@ -96,48 +110,66 @@ func texts(v any) (all []string) {
 	return all
 }
 
+// waits tells whether the job waits for a place.
+func (r *run) waits() bool {
+	select {
+	case <-r.gone:
+		return false
+	default:
+		return r.now() == waiting
+	}
+}
+
 func (r *run) now() stage {
 	r.gate.Lock()
 	defer r.gate.Unlock()
 	return r.stage
 }
 
-// change takes the job from one stage to another, and gives false when it was in neither.
-func (r *run) change(from, to stage) bool {
+// begin makes the job one that runs.
+func (r *run) begin() {
 	r.gate.Lock()
 	defer r.gate.Unlock()
-	if r.stage != from {
-		return false
-	}
-	r.stage = to
-	return true
+	r.stage = running
 }
 
-// say adds an event to the job and sends it.
+// hasVM notes which virtual machine the job is about.
+func (r *run) hasVM(id string) {
+	r.vmID = id
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	r.shownID = id
+}
+
+// say adds an event to the job. A process that is dead says nothing.
 func (r *run) say(e job.Event) {
 	if killed(r.ctx) {
 		return
 	}
 	r.gate.Lock()
 	defer r.gate.Unlock()
-	e.Job, e.Seq, e.Time, e.Step = r.id, int64(len(r.lines)+1), utcNow(), r.step
+	e.Job, e.Seq, e.Time, e.Step = r.id, int64(len(r.events)+1), utcNow(), r.step
 	e.Message = r.protect(e.Message)
-	line := r.frame(protocol.EventMessage{Type: protocol.TypeEvent, Event: e})
-	r.lines = append(r.lines, line)
-	r.write(line)
+	r.events = append(r.events, e)
+	if e.Kind == job.KindResult {
+		r.stage = ended
+	}
+	close(r.more)
+	r.more = make(chan struct{})
+}
+
+// since gives the events beyond a number, whether the result is among all of them, and what is closed when there are more.
+func (r *run) since(after int64) (events []job.Event, over bool, changed <-chan struct{}) {
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	if after < int64(len(r.events)) {
+		events = r.events[after:]
+	}
+	return events, r.stage == ended, r.more
 }
 
 func (r *run) log(format string, args ...any) {
 	r.say(job.Event{Kind: job.KindLog, Message: fmt.Sprintf(format, args...)})
-}
-
-// replay sends the events beyond a number once more.
-func (r *run) replay(after int64) {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	for i := max(after, 0); i < int64(len(r.lines)); i++ {
-		r.write(r.lines[i])
-	}
 }
 
 // protect puts asterisks in the place of the job's secrets.
@@ -167,12 +199,15 @@ func (r *run) enter(name, format string, args ...any) error {
 
 func (r *run) has(step string) bool { return slices.Contains(r.steps, step) }
 
-// do runs the job to its result.
-func (r *run) do() {
-	if !r.change(waiting, running) {
+// live is the life of the job's worker: it does the job once there is a place, unless it is killed.
+func (r *run) live() {
+	leave, err := r.home.enter(r)
+	if err != nil {
+		r.vmID = "" // nothing was touched: no need to look at the host
+		r.complete(err)
 		return
 	}
-	var err error
+	defer leave()
 	switch r.operation {
 	case job.OperationProvision:
 		err = r.provision()
@@ -184,10 +219,56 @@ func (r *run) do() {
 	if killed(r.ctx) {
 		return
 	}
+	r.made.done = err == nil
 	if err != nil {
 		r.undo()
 	}
 	r.complete(err)
+}
+
+// repair undoes the job if its worker died, and tells its result; one that all was done for keeps its virtual machine.
+func (r *run) repair() {
+	r.mending.Lock()
+	defer r.mending.Unlock()
+	select {
+	case <-r.gone:
+	default:
+		return
+	}
+	stage := r.now()
+	if stage == ended || killed(r.home.ctx) {
+		return
+	}
+	r.view = &view{ctx: r.home.ctx, store: r.store}
+	err := fail(job.CodeWorkerDied, "the process of the job on the host died before the job had ended", "", "")
+	if stage != waiting {
+		if _, notReady := r.host(); notReady != nil {
+			return // no reason to leave things: the next who looks tries again
+		}
+		if r.finish() {
+			err = nil
+		}
+	}
+	r.complete(err)
+}
+
+// finish takes back what a dead job had made. It gives true when the job had done its work, or could be brought to its end.
+func (r *run) finish() bool {
+	r.committed = true
+	if r.made.done {
+		return true
+	}
+	if r.operation != job.OperationDelete {
+		r.undo()
+		return false
+	}
+	if r.made.removing == nil {
+		return false
+	}
+	if _, there, err := r.find(r.vmID); there || err != nil {
+		return false
+	}
+	return r.removeFiles(r.made.removing.manifest, r.made.removing.drives) == nil
 }
 
 // complete tells the result, the last that a job says.
@@ -211,8 +292,5 @@ func (r *run) complete(err error) {
 		r.message = fmt.Sprintf("virtual machine '%s' is %s", result.VM.Name, result.VM.PowerState)
 	}
 	result.Left = r.left
-	r.gate.Lock()
-	r.stage = ended
-	r.gate.Unlock()
 	r.say(job.Event{Kind: job.KindResult, Message: r.message, Result: result})
 }

@@ -51,10 +51,10 @@ func (r *run) provision() error {
 		if err := r.enter("cluster", "add the virtual machine to cluster '%s'", r.clusterName()); err != nil {
 			return err
 		}
+		r.made.clustered = true
 		if err := r.store.AddClusterVirtualMachineRole(r.ctx, r.vmID); err != nil {
 			return err
 		}
-		r.made.clustered = true
 	}
 	if r.has("start") {
 		if err := r.enter("start", "start the virtual machine"); err != nil {
@@ -169,14 +169,16 @@ func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err e
 	if err != nil {
 		return vm, err
 	}
+	// Until its id is known, the virtual machine is found by its folder, which is this job's alone.
+	r.made.folder, r.made.making = p.folder, true
 	if err := os.MkdirAll(p.folder, 0o755); err != nil {
 		return vm, err
 	}
-	r.made.folder = p.folder
 	if vm, err = r.store.NewVM(r.ctx, name, memory, p.folder); err != nil {
 		return vm, err
 	}
-	r.vmID, r.made.vm = vm.ID, vm.ID
+	r.hasVM(vm.ID)
+	r.made.vm = vm.ID
 	return vm, nil
 }
 
@@ -190,6 +192,10 @@ func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
 	if err := r.enter("disk", "copy image '%s' (%s) to %s", image, formatSize(float64(info.Size())), path); err != nil {
 		return drive, err
 	}
+	if _, err := os.Lstat(path); err == nil {
+		return drive, fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
+	}
+	r.made.files = append(r.made.files, path)
 	err = r.copyImage(p.image, path, func() error {
 		r.made.manifest.Files = append(r.made.manifest.Files, path)
 		return r.made.manifest.save()

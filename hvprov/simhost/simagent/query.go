@@ -3,8 +3,10 @@
 package simagent
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
@@ -13,7 +15,7 @@ import (
 )
 
 // host gives the host, or says why it is not ready.
-func (s *session) host() (hyperv.Host, error) {
+func (s *view) host() (hyperv.Host, error) {
 	host, err := s.store.GetVMHost(s.ctx)
 	if err != nil {
 		return host, fail(job.CodeHostNotReady, err.Error(), "",
@@ -22,8 +24,17 @@ func (s *session) host() (hyperv.Host, error) {
 	return host, nil
 }
 
+// view is how a session, or a job, looks at the host.
+type view struct {
+	ctx   context.Context
+	store *hyperv.Store
+
+	clusterOnce sync.Once
+	cluster     string
+}
+
 // clusterName gives the name of the host's cluster, or nothing. It is looked up once a session.
-func (s *session) clusterName() string {
+func (s *view) clusterName() string {
 	s.clusterOnce.Do(func() {
 		if name, err := s.store.GetCluster(s.ctx); err == nil {
 			s.cluster = name
@@ -32,7 +43,7 @@ func (s *session) clusterName() string {
 	return s.cluster
 }
 
-func (s *session) hello() (any, error) {
+func (s *view) hello() (any, error) {
 	host, err := s.host()
 	if err != nil {
 		return nil, err
@@ -46,7 +57,7 @@ func (s *session) hello() (any, error) {
 	}, nil
 }
 
-func (s *session) inventory() (any, error) {
+func (s *view) inventory() (any, error) {
 	host, err := s.host()
 	if err != nil {
 		return nil, err
@@ -64,7 +75,7 @@ func (s *session) inventory() (any, error) {
 }
 
 // find gives the virtual machine of that GUID; ok is false when the host has none.
-func (s *session) find(id string) (vm hyperv.VM, ok bool, err error) {
+func (s *view) find(id string) (vm hyperv.VM, ok bool, err error) {
 	vm, err = s.store.GetVM(s.ctx, id)
 	if !errors.Is(err, hyperv.ErrVMNotFound) {
 		return vm, err == nil, err

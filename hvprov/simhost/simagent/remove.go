@@ -48,6 +48,7 @@ func (r *run) remove() error {
 	if err := r.enter("unregister", "remove virtual machine '%s' from host %s", vm.Name, host.Name); err != nil {
 		return err
 	}
+	r.made.removing = &removing{m, vm.Drives}
 	if err := r.store.RemoveVM(r.ctx, r.vmID); err != nil {
 		return err
 	}

@@ -16,24 +16,17 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// Run serves one session: it reads the agent's text and then requests from stdin until its end, lets running jobs
-// finish, and gives the exit code that powershell.exe would. The end of ctx is the end of the process: jobs stop where
-// they are, and undo nothing. stdin is then closed if it can be; otherwise a read from it may outlast Run.
-func Run(ctx context.Context, bootstrap protocol.BootstrapInfo, stateFile string, stdin io.Reader, stdout, stderr io.Writer) int {
+// Run serves one session: it reads the agent's text and then requests from stdin until its end, follows its jobs to theirs,
+// and gives the exit code that powershell.exe would. The end of ctx is the end of the process: jobs go on. stdin is then closed if it can be; otherwise a read from it may outlast Run.
+func (h *Host) Run(ctx context.Context, bootstrap protocol.BootstrapInfo, stdin io.Reader, stdout, stderr io.Writer) int {
 	reader := bufio.NewReader(stdin)
 	if err := readBundle(reader, bootstrap.SHA256); err != nil {
 		_, _ = io.WriteString(stderr, clixmlError(err))
 		return 1
 	}
-	store, err := hyperv.Open(stateFile)
-	if err != nil {
-		_, _ = io.WriteString(stderr, clixmlError(err))
-		return 1
-	}
-	s := newSession(ctx, store, bootstrap.Token, stdout)
+	s := newSession(ctx, h, bootstrap.Token, stdout)
 	lines := make(chan string)
 	go readLines(ctx, reader, lines)
 	for {

@@ -31,7 +31,12 @@ func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			code := simagent.Run(t.Context(), info(), filepath.Join(t.TempDir(), "state.json"), strings.NewReader(c.stdin), &stdout, &stderr)
+			host, err := simagent.NewHost(filepath.Join(t.TempDir(), "state.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer host.Close()
+			code := host.Run(t.Context(), info(), strings.NewReader(c.stdin), &stdout, &stderr)
 			if code != 1 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
 				t.Errorf("exit code %d, output %q, errors %q", code, &stdout, &stderr)
 			}
@@ -39,13 +44,18 @@ func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 	}
 }
 
-// TestTheEndOfTheProcessLeavesThingsAsTheyAre ends the process in the middle of a slow copy.
-func TestTheEndOfTheProcessLeavesThingsAsTheyAre(t *testing.T) {
+// TestAJobOutlivesItsSession ends the process of a session in the middle of a copy, and follows the job in another.
+func TestAJobOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	host, err := simagent.NewHost(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +65,7 @@ func TestTheEndOfTheProcessLeavesThingsAsTheyAre(t *testing.T) {
 	stdoutR, stdoutW := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- simagent.Run(ctx, info(), store.Path(), stdinR, stdoutW, os.Stderr)
+		exit <- host.Run(ctx, info(), stdinR, stdoutW, os.Stderr)
 		_ = stdoutW.Close()
 	}()
 	c := converse(t, stdinW, stdoutR, exit)
@@ -72,17 +82,17 @@ func TestTheEndOfTheProcessLeavesThingsAsTheyAre(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the process did not end")
 	}
-	state, err := store.Read()
-	if err != nil {
-		t.Fatal(err)
+	other := startOn(t, host)
+	other.ask(t, protocol.Request{Request: "attach", Job: seedID(1)})
+	other.follow(t, seedID(1), "its copy", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	if !host.Kill(seedID(1)) {
+		t.Error("the job does not run")
 	}
-	if len(state.VMs) != 1 || len(state.VMs[0].Drives) != 0 {
-		t.Errorf("the host holds %+v", state.VMs)
-	}
-	for _, e := range c.events[seedID(1)] {
-		if e.Kind == job.KindResult || e.Kind == job.KindUndo {
-			t.Errorf("a process that is dead said %s", e)
-		}
+	other.follow(t, seedID(1), "its end", func(e job.Event) bool {
+		return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == job.CodeWorkerDied
+	})
+	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
+		t.Errorf("the host holds %+v, %v", state.VMs, err)
 	}
 }
 

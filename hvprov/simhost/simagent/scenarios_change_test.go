@@ -216,19 +216,29 @@ var interruptions = []scenario{
 		}
 	}},
 	{"a job that waits for a place is told so and can be cancelled", func(s *script) {
-		s.behaves(map[string]hyperv.Call{"Get-VMHost": {DelayMS: 3000}})
+		release := s.holds("Get-VMSwitch")
 		var running []string
 		for n := range 4 {
-			running = append(running, s.submits(remove(seedID(n))))
+			id := s.submits(provision(strings.Replace(minimal, "web-01", fmt.Sprintf("web-%02d", n), 1)))
+			s.follow(s.T, id, "its step", func(e job.Event) bool { return e.Kind == job.KindStep })
+			running = append(running, id)
 		}
+		waiting := func(e job.Event) bool { return e.Kind == job.KindLog }
 		cancelled := s.submits(provision(minimal))
+		s.follow(s.T, cancelled, "its waiting", waiting)
 		waits := s.submits(remove(seedID(5)))
-		s.asks(protocol.Request{Request: "ping"})
+		s.follow(s.T, waits, "its waiting", waiting)
+		s.asks(protocol.Request{Request: "jobs"})
 		s.asks(protocol.Request{Request: "cancel", Job: cancelled})
 		s.finishes(cancelled)
+		for _, id := range running {
+			s.asks(protocol.Request{Request: "cancel", Job: id})
+		}
+		release()
 		for _, id := range append(running, waits) {
 			s.finishes(id)
 		}
+		s.asks(protocol.Request{Request: "jobs"})
 		s.say("what has ended can be cancelled without harm")
 		s.asks(protocol.Request{Request: "cancel", Job: waits})
 	}},

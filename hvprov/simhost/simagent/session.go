@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,40 +14,30 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
-
-// maxJobs is how many jobs run at once; more wait for a place.
-const maxJobs = 4
 
 // maxJSON is the longest JSON text of a request, in characters, that Windows PowerShell reads.
 const maxJSON = 2 << 20
 
 // session is one run of the agent.
 type session struct {
-	ctx   context.Context // the process: its end ends everything
-	store *hyperv.Store
+	*view // its ctx is the process: what runs in it ends with it
+	home  *Host
 	token string
 	work  sync.WaitGroup // all that runs beside the loop that reads
 
-	places chan struct{} // one element for each job that runs
+	followed map[*run]context.CancelFunc // of the loop that reads
 
-	out    sync.Mutex // held last: a job holds its own lock as well
+	out    sync.Mutex
 	stdout io.Writer
 	hold   bool   // what is said waits for what is said next
 	held   []byte // it
-
-	mu   sync.Mutex
-	jobs map[string]*run // by their ids in lower case
-
-	clusterOnce sync.Once
-	cluster     string
 }
 
-func newSession(ctx context.Context, store *hyperv.Store, token string, stdout io.Writer) *session {
+func newSession(ctx context.Context, home *Host, token string, stdout io.Writer) *session {
 	return &session{
-		ctx: ctx, store: store, token: token, stdout: stdout,
-		places: make(chan struct{}, maxJobs), jobs: map[string]*run{},
+		view: &view{ctx: ctx, store: home.store}, home: home, token: token, stdout: stdout,
+		followed: map[*run]context.CancelFunc{},
 	}
 }
 
@@ -80,12 +68,15 @@ func (s *session) request(req protocol.Request) {
 		s.answer(req.ID, struct{}{}, nil)
 	case protocol.RequestHello:
 		s.query(req, func() (any, error) { return s.hello() })
+		s.work.Go(s.home.sweep)
 	case protocol.RequestInventory:
 		s.query(req, func() (any, error) { return s.inventory() })
 	case protocol.RequestCheck:
 		s.query(req, func() (any, error) { return s.check(req) })
 	case protocol.RequestSubmit:
 		s.submit(req)
+	case protocol.RequestJobs:
+		s.query(req, func() (any, error) { return s.home.list(), nil })
 	case protocol.RequestAttach:
 		s.attach(req)
 	case protocol.RequestCancel:
@@ -165,78 +156,87 @@ func (s *session) holdBack(hold bool) {
 	}
 }
 
-// submit takes a job on, or sends once more what one that it knows has said.
+// submit takes a job on, or follows one that is known: the same id never runs twice.
 func (s *session) submit(req protocol.Request) {
-	key := guid(req.Job)
-	if key == "" {
+	if guid(req.Job) == "" {
 		s.answer(req.ID, nil, fail(job.CodeBadRequest, "job must be a GUID", "", ""))
 		return
 	}
-	s.mu.Lock()
-	known, jobs := s.jobs[key], slices.Collect(maps.Values(s.jobs))
-	s.mu.Unlock()
-	busy := 0
-	for _, r := range jobs {
-		if r.now() != ended {
-			busy++
+	known := s.home.find(req.Job)
+	if known == nil {
+		r, err := s.home.newRun(req)
+		if err != nil {
+			s.answer(req.ID, nil, err)
+			return
+		}
+		if known = s.home.add(r); known == nil {
+			s.answer(req.ID, protocol.JobResult{Job: req.Job}, nil)
+			s.follow(r, 0)
+			return
 		}
 	}
-	if known != nil {
-		s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
-		known.replay(req.After)
-		return
-	}
-	r, err := s.newRun(req)
-	if err != nil {
-		s.answer(req.ID, nil, err)
-		return
-	}
-	s.mu.Lock()
-	s.jobs[key] = r
-	s.mu.Unlock()
-	s.answer(req.ID, protocol.JobResult{Job: req.Job}, nil)
-	if busy >= maxJobs {
-		r.say(job.Event{Kind: job.KindLog, Message: "waiting for a free place"})
-	}
-	queued := make(chan struct{})
-	s.work.Go(func() {
-		close(queued)
-		select {
-		case s.places <- struct{}{}:
-			defer func() { <-s.places }()
-			r.do()
-		case <-s.ctx.Done():
-		}
-	})
-	<-queued
+	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
+	s.follow(known, req.After)
 }
 
 // attach sends what a job has said beyond a number, and all that it says from now on.
 func (s *session) attach(req protocol.Request) {
-	s.mu.Lock()
-	r := s.jobs[guid(req.Job)]
-	s.mu.Unlock()
+	r := s.home.find(req.Job)
 	if r == nil {
 		s.answer(req.ID, nil, fail(job.CodeJobUnknown, fmt.Sprintf("job %s is not known here", req.Job), "", ""))
 		return
 	}
 	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
-	r.replay(req.After)
+	s.follow(r, req.After)
 }
 
-// cancel tells a job to stop. One that runs sees that at its next step; one that waits for a place ends here.
+// cancel tells a job to stop, which it sees at its next step.
 func (s *session) cancel(req protocol.Request) {
-	s.mu.Lock()
-	r := s.jobs[guid(req.Job)]
-	s.mu.Unlock()
+	r := s.home.find(req.Job)
 	if r != nil {
 		r.cancelled.Store(true)
+		r.ask()
 	}
 	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: r != nil}, nil)
-	if r != nil && r.change(waiting, ended) {
-		r.vmID = "" // nothing was touched: no need to look at the host from here
-		r.complete(fail(job.CodeCancelled, "the job was cancelled", "", ""))
+}
+
+// follow sends what a job says beyond a number, to its result. A job is followed once: the last request counts.
+func (s *session) follow(r *run, after int64) {
+	ctx, stop := context.WithCancel(s.ctx)
+	if before := s.followed[r]; before != nil {
+		before()
 	}
+	s.followed[r] = stop
+	s.work.Go(func() {
+		defer stop()
+		gone := r.gone
+		for next := max(after, 0); ; {
+			events, over, changed := r.since(next)
+			for _, e := range events {
+				if killed(ctx) {
+					return
+				}
+				s.write(s.frame(protocol.EventMessage{Type: protocol.TypeEvent, Event: e}))
+			}
+			if next += int64(len(events)); over {
+				return
+			}
+			var again <-chan time.Time
+			if gone == nil {
+				again = time.After(time.Second) // a host that is not ready is asked again
+			}
+			select {
+			case <-changed:
+			case <-gone:
+				gone = nil
+				r.repair()
+			case <-again:
+				r.repair()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }
 
 // utcNow is the host's clock with the precision of an event's time.

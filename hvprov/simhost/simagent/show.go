@@ -21,7 +21,7 @@ type details struct {
 }
 
 // details asks for them. What cannot be had is not known.
-func (s *session) details(vms []hyperv.VM) details {
+func (s *view) details(vms []hyperv.VM) details {
 	var paths []string
 	clustered := false
 	for _, vm := range vms {

@@ -45,11 +45,22 @@ type conversation struct {
 // startSimulated begins a session with this package.
 func startSimulated(t *testing.T, stateFile string) *conversation {
 	t.Helper()
+	host, err := simagent.NewHost(stateFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(host.Close)
+	return startOn(t, host)
+}
+
+// startOn begins a session on a host that may have others.
+func startOn(t *testing.T, host *simagent.Host) *conversation {
+	t.Helper()
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- simagent.Run(t.Context(), info(), stateFile, inR, outW, os.Stderr)
+		exit <- host.Run(t.Context(), info(), inR, outW, os.Stderr)
 		_ = outW.Close()
 	}()
 	return converse(t, inW, outR, exit)
@@ -67,8 +78,9 @@ func startReal(t *testing.T, pwsh, stateFile string) *conversation {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(pwsh, "-NoLogo", "-NoProfile", "-NonInteractive", "-EncodedCommand", protocol.EncodeCommand(script))
-	cmd.Env = append(os.Environ(), tests.StateVariable+"="+stateFile, "HOME="+home,
-		"PSModulePath="+modules+string(os.PathListSeparator)+filepath.Join(filepath.Dir(pwsh), "Modules"))
+	workers := filepath.Join(home, "workers")
+	cmd.Env = append(append(os.Environ(), "HOME="+home),
+		tests.Environment(pwsh, modules, stateFile, filepath.Join(stateFile+".d", "ProgramData"), workers)...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -89,7 +101,15 @@ func startReal(t *testing.T, pwsh, stateFile string) *conversation {
 		exit <- cmd.ProcessState.ExitCode()
 		_ = outW.Close()
 	}()
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		if text, err := os.ReadFile(workers + ".errors"); err == nil && len(text) > 0 {
+			t.Logf("a worker wrote: %s", text)
+		}
+		if err := tests.KillWorkers(workers); err != nil {
+			t.Error(err)
+		}
+	})
 	return converse(t, stdin, outR, exit)
 }
 

@@ -133,6 +133,24 @@ func (s *script) behaves(calls map[string]hyperv.Call) {
 	s.on(func(state *hyperv.State) { state.Behaviour.Calls = calls })
 }
 
+// holds has the calls of a cmdlet wait until release is called.
+func (s *script) holds(cmdlet string) (release func()) {
+	s.Helper()
+	path := filepath.Join(s.dir, "hold")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		s.Fatal(err)
+	}
+	s.behaves(map[string]hyperv.Call{cmdlet: {Hold: path}})
+	return func() {
+		s.Helper()
+		for _, name := range []string{path, path + ".reached"} {
+			if err := os.Remove(name); err != nil {
+				s.Error(err)
+			}
+		}
+	}
+}
+
 // shows notes what the host holds: its virtual machines, and the files below its folders, with what the manifests say.
 func (s *script) shows() {
 	s.Helper()
@@ -148,6 +166,9 @@ func (s *script) shows() {
 		name := filepath.ToSlash(path[len(root):])
 		if err != nil || strings.Contains(name, "state.json") && !strings.Contains(name, "state.json.d") {
 			return err
+		}
+		if entry.IsDir() && entry.Name() == "ProgramData" {
+			return filepath.SkipDir // of the agent itself: its double keeps jobs in memory
 		}
 		if strings.HasSuffix(name, "hypervvm.json") {
 			var manifest any

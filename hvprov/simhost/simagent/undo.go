@@ -5,26 +5,42 @@ package simagent
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 // made is the account of what a job made.
 type made struct {
 	folder    string
+	making    bool // the virtual machine; found by the folder until its id is known
 	vm        string
+	files     []string
 	manifest  *manifest
 	clustered bool
 	stopped   bool // an update stopped the virtual machine, and is to start it again
+	removing  *removing
+	done      bool // all of it
+}
+
+// removing is what a delete still has to do once the virtual machine is gone.
+type removing struct {
+	manifest *manifest
+	drives   []hyperv.Drive
 }
 
 // undo takes back what the job had made, in reverse, and nothing else.
 func (r *run) undo() {
 	if r.operation == job.OperationUpdate {
-		if r.made.stopped {
+		if !r.made.stopped {
+			return
+		}
+		if vm, ok, err := r.find(r.vmID); err != nil || ok && vm.State == "Off" {
 			r.undoPart("started the virtual machine again", "virtual machine "+r.vmID, func() error {
-				if _, _, err := r.find(r.vmID); err != nil {
+				if err != nil {
 					return err
 				}
 				return r.store.StartVM(r.ctx, r.vmID)
@@ -33,21 +49,29 @@ func (r *run) undo() {
 		return
 	}
 	gone := true
+	if r.made.folder == "" {
+		return
+	}
+	if r.made.vm == "" && r.made.making {
+		r.made.vm = r.findInFolder(r.made.folder)
+	}
 	if r.made.vm != "" {
 		gone = r.undoVM()
 	}
-	switch {
-	case r.made.folder == "":
-		return
-	case !gone:
+	if !gone {
 		r.left = append(r.left, r.protect(fmt.Sprintf("folder %s: the virtual machine's files are in it", r.made.folder)))
 		return
 	}
-	if m := r.made.manifest; m != nil {
-		for _, file := range m.Files {
+	if !exists(r.made.folder) {
+		return
+	}
+	for _, file := range r.made.files {
+		if exists(file) {
 			r.undoPart("deleted "+file, file, func() error { return removeFile(file) })
 		}
-		_ = removeFile(filepath.Join(m.folder, manifestName)) // else the folder is not empty, which is told next
+	}
+	for _, name := range []string{manifestName, manifestName + ".new"} {
+		_ = removeFile(filepath.Join(r.made.folder, name)) // else the folder is not empty, which is told next
 	}
 	r.undoPart("removed folder "+r.made.folder, "folder "+r.made.folder, func() error {
 		gone, err := removeEmpty(r.made.folder)
@@ -59,6 +83,25 @@ func (r *run) undo() {
 		}
 		return err
 	})
+}
+
+// findInFolder gives the id of the virtual machine that lives in a folder, or nothing.
+func (r *run) findInFolder(folder string) string {
+	vms, err := r.store.ListVMs(r.ctx)
+	if err != nil {
+		return ""
+	}
+	for _, vm := range vms {
+		if strings.HasPrefix(filepath.Clean(vm.Path), folder+string(filepath.Separator)) {
+			return vm.ID
+		}
+	}
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // undoVM tells whether the virtual machine is gone.
@@ -74,7 +117,7 @@ func (r *run) undoVM() bool {
 				return err
 			}
 		}
-		if r.made.clustered {
+		if r.made.clustered && vm.Clustered {
 			if err := r.store.RemoveClusterGroup(r.ctx, vm.ID); err != nil {
 				return err
 			}

@@ -78,11 +78,8 @@ func (r *run) stop(p *updatePlan) error {
 	if err := r.enter("stop", "%s", message); err != nil {
 		return err
 	}
-	if err := r.store.StopVM(r.ctx, r.vmID, p.state != "running"); err != nil {
-		return err
-	}
 	r.made.stopped = p.start
-	return nil
+	return r.store.StopVM(r.ctx, r.vmID, p.state != "running")
 }
 
 // planUpdate finds the virtual machine, refuses what cannot be, and sets the job's steps.
