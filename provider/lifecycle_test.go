@@ -44,6 +44,9 @@ func nothingLeft(t *testing.T, server *simhost.Server) {
 		t.Errorf("machines are left: %v", names)
 	}
 	err := filepath.Walk(server.StateFile()+".d", func(name string, info os.FileInfo, err error) error {
+		if name == server.ProgramData() {
+			return filepath.SkipDir // what the agent keeps of jobs; where it has none, there is no such folder
+		}
 		if err == nil && !info.IsDir() && filepath.Base(filepath.Dir(name)) != "Images" {
 			t.Errorf("a file is left: %s", name)
 		}
