@@ -33,6 +33,16 @@ function New-AgentContext {
         })
 }
 
+function New-JobContext {
+    # Gives what a job needs to write into its folder. No session hears of it.
+    param([Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Agent)
+
+    $context = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
+    $context.Key = $Key
+    $context.Agent = $Agent
+    return $context
+}
+
 function Write-AgentLine {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Line)
 

@@ -63,9 +63,7 @@ function Complete-StoredJob {
     $events = Open-JobEvent -Key $Key
     try {
         $Job.Seq = $events.Count
-        $store = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
-        $store.Key = $Key
-        $store.Agent = $Context.Agent
+        $store = New-JobContext -Key $Key -Agent $Context.Agent
         $store.Events = $events.Stream
         if ($events.Ended) {
             $Job.State = 'ended'

@@ -160,10 +160,7 @@ function Submit-AgentJob {
     if ($null -eq $claim) {
         $after = [int](Get-AgentProperty -Value $Request -Name 'after')
     } else {
-        $store = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
-        $store.Key = $key
-        $store.Agent = $context.Agent
-        Save-JobState -Context $store -Job $job
+        Save-JobState -Context (New-JobContext -Key $key -Agent $context.Agent) -Job $job
     }
     Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ job = $jobId; known = ($null -eq $claim) })
     if ($null -ne $claim) {

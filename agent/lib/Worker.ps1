@@ -25,9 +25,7 @@ function Start-AgentWorker {
             $request = ConvertFrom-AgentJson -Text ([string]$reader.ReadLine())
             $job = ConvertTo-AgentJob -Request $request -JobId (Get-AgentText -Value $request -Name 'job')
             $events = Open-JobEvent -Key $Id
-            $context = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
-            $context.Key = $Id
-            $context.Agent = [System.IO.Path]::GetFileName($PSScriptRoot)
+            $context = New-JobContext -Key $Id -Agent ([System.IO.Path]::GetFileName($PSScriptRoot))
             $context.WorkerId = $PID
             $context.Events = $events.Stream
             Save-JobState -Context $context -Job $job
