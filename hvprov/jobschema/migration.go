@@ -135,10 +135,7 @@ func (s *Schema) fieldAt(path string) (*Field, bool) {
 		if !more {
 			return f, true
 		}
-		owner := f
-		if f.Items != nil {
-			owner = f.Items
-		}
+		owner := f.parts()
 		fields, index, path = owner.Fields, owner.index, rest
 	}
 }
@@ -148,10 +145,7 @@ func (s *Schema) eachField(do func(path string, f *Field)) {
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		do(f.ID, f)
-		owner := f
-		if f.Items != nil {
-			owner = f.Items
-		}
+		owner := f.parts()
 		for j := range owner.Fields {
 			do(f.ID+"."+owner.Fields[j].ID, &owner.Fields[j])
 		}

@@ -74,6 +74,14 @@ func (f *Field) HoldsSecret() bool {
 	return false
 }
 
+// parts gives what has the fields of an object or of a list's objects.
+func (f *Field) parts() *Field {
+	if f.Items != nil {
+		return f.Items
+	}
+	return f
+}
+
 // A secret x may be given as x_wo instead, whose value Terraform does not keep, with x_wo_version to tell that it has
 // changed. No field can have such an id.
 const (

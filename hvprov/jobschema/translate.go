@@ -126,14 +126,6 @@ func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index
 // always tells whether the field has a value wherever its object is.
 func (f *Field) always() bool { return f.Applicability == nil && (f.Required || f.Default != nil) }
 
-// parts gives what has the fields of an object or of a list's objects.
-func (f *Field) parts() *Field {
-	if f.Items != nil {
-		return f.Items
-	}
-	return f
-}
-
 // counterpart gives the id of the field that f stands for; empty when it stands for none.
 func (f *Field) counterpart(index map[string]int) string {
 	if f.StandsFor != "" {
@@ -281,10 +273,7 @@ func (t *Translation) Back(values map[string]any) map[string]any {
 	back := make(map[string]any, len(values))
 	for i := range t.from.Fields {
 		f := &t.from.Fields[i]
-		id := f.counterpart(t.to.index)
-		if id == "" {
-			id = f.ID
-		}
+		id := t.Target(f.ID)
 		v, ok := values[id]
 		if !ok {
 			continue
