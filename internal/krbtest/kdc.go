@@ -168,12 +168,6 @@ func (k *KDC) AddUser(name, password string, attributes ...string) {
 	k.kadmin(Realm, fmt.Sprintf("add_principal -pw %q %s %s", password, strings.Join(attributes, " "), name))
 }
 
-// SetPassword changes a user's password.
-func (k *KDC) SetPassword(name, password string) {
-	k.t.Helper()
-	k.kadmin(Realm, fmt.Sprintf("change_password -pw %q %s", password, name))
-}
-
 // AddService adds a service, such as HTTP/127.0.0.1, and gives the keytab with its keys. A service that is there already gets
 // new keys.
 func (k *KDC) AddService(name string) (keytab []byte) { return k.addService(Realm, name) }
