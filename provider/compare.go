@@ -16,11 +16,13 @@ import (
 type comparison struct {
 	state, plan, config tftypes.Value
 	imported            bool
+	unadopted           bool     // and no configuration was applied to it yet
 	writeOnly           []string // secrets whose value in the state's time was write-only
 }
 
 func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config tftypes.Value, private privateState) comparison {
 	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private), writeOnly: writeOnlyPaths(ctx, s, private)}
+	c.unadopted = c.imported && !isAdopted(ctx, private)
 	if !c.imported {
 		c.state = completed(s.Fields, state)
 	}
@@ -28,7 +30,7 @@ func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config
 }
 
 // differs tells whether a field has another value in the plan. Of an imported virtual machine, what the state has no value
-// of does not differ.
+// of does not differ; nor does, when a configuration is first applied to it, what that does not speak of.
 func (c comparison) differs(f *jobschema.Field) bool {
 	return c.partDiffers(f, nil, c.state, c.plan, c.config)
 }
@@ -39,6 +41,8 @@ func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state,
 	here := append(slices.Clone(owner), jobschema.Step{Field: f.ID})
 	switch {
 	case c.imported && owner == nil && before.IsNull() && !f.Secret():
+		return false
+	case c.unadopted && owner == nil && after.Type() != nil && after.IsNull() && !f.Secret():
 		return false
 	case f.Secret():
 		return c.secretDiffers(f, here, state, plan, config)

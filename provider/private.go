@@ -19,6 +19,7 @@ import (
 const (
 	importedKey  = "imported"   // the virtual machine was imported
 	freshKey     = "fresh"      // and was not read since
+	adoptedKey   = "adopted"    // and a configuration was applied to it since
 	schemaKey    = "schema"     // the job schema that the attributes are of
 	writeOnlyKey = "write_only" // paths of the secrets that were last given in their write-only form
 )
@@ -30,6 +31,12 @@ type privateState interface {
 
 func isImported(ctx context.Context, private privateState) bool {
 	mark, _ := private.GetKey(ctx, importedKey)
+	return len(mark) > 0
+}
+
+// isAdopted tells of an imported virtual machine whether a configuration was applied to it since.
+func isAdopted(ctx context.Context, private privateState) bool {
+	mark, _ := private.GetKey(ctx, adoptedKey)
 	return len(mark) > 0
 }
 
@@ -46,7 +53,8 @@ func keepPrivate(ctx context.Context, s *jobschema.Schema, config tftypes.Value,
 			hidden = append(hidden, secret.path().String())
 		}
 	}
-	return append(setKey(ctx, private, writeOnlyKey, hidden), keepSchema(ctx, s, private)...)
+	diags := append(setKey(ctx, private, writeOnlyKey, hidden), keepSchema(ctx, s, private)...)
+	return append(diags, private.SetKey(ctx, adoptedKey, []byte(`true`))...)
 }
 
 func keepSchema(ctx context.Context, s *jobschema.Schema, private privateSetter) diag.Diagnostics {

@@ -81,6 +81,8 @@ func (r *vmResource) refreshed(state tftypes.Value, vm *job.VM, all bool) (map[s
 		switch known := all || f.Default != nil || !before[f.ID].IsNull(); {
 		case !ok || !known:
 			continue
+		case all && len(vm.Recorded) > 0 && f.Default == nil && !f.Required && vm.Recorded[f.ID] == nil:
+			continue // it was made without, so its configuration did not speak of it
 		case !all && f.Default != nil && !applies(f, state):
 			continue // its default is planned all the same, and the host has none of it
 		case value == nil && isEmptyText(before[f.ID]):

@@ -30,7 +30,9 @@ func TestTheSchemaOfJobInputsIsSound(t *testing.T) {
 		t.Errorf("head is %q %d %q %q", s.ID, s.Version, s.Name, s.Description)
 	}
 	want := []string{
-		"vm_name", "image_name", "os_family", "gb_ram", "cpu_cores", "power_state", "switch_name", "vlan_id", "notes",
+		"vm_name", "image_name", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
+		"disk_type", "disk_size_gb", "data_disks", "power_state", "switch_name", "vlan_id", "mac_address", "network_adapters",
+		"secure_boot", "tpm", "checkpoint_type", "start_action", "stop_action", "media_name", "wait_for", "wait_seconds", "notes",
 		"guest_la_uid", "guest_la_pw",
 		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",
 		"guest_domain_jointarget", "guest_domain_joinuid", "guest_domain_joinpw", "guest_domain_joinou",
