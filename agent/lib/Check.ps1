@@ -17,7 +17,10 @@ function Get-JobFinding {
     if ($fields.Contains('vm_name')) { Find-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
         Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
-            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Warn:$Warn
+            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Fields $fields -Warn:$Warn
+    }
+    if ($Definition.Operation -eq 'update' -and $VMId -and ($fields.Contains('disk_size_gb') -or $fields.Contains('data_disks'))) {
+        Find-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn
     }
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
         Find-SwitchFinding -Machine $Machine -Name $fields['switch_name']
@@ -65,34 +68,25 @@ function Find-NameFinding {
 }
 
 function Find-ImageFinding {
-    # Target is the folder that the image would be copied to.
-    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
+    # Target is the folder that the machine's disks would be made in.
+    param(
+        [Parameter(Mandatory)] [string] $Folder,
+        [Parameter(Mandatory)] [string] $Name,
+        [Parameter(Mandatory)] [string] $Target,
+        [Parameter(Mandatory)] $Fields,
+        [switch] $Warn
+    )
 
     $images = @(Get-AgentImage -Folder $Folder)
     foreach ($image in $images) {
         if (Test-SameName -Left $image.BaseName -Right $Name) {
-            Find-SpaceFinding -Image $image -Target $Target -Warn:$Warn
+            Find-DiskFinding -Image $image -Target $Target -Fields $Fields -Warn:$Warn
             return
         }
     }
     $remedy = 'put a .vhdx file into that folder'
     if ($images.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', [string[]]@($images | ForEach-Object -Process { $_.BaseName })) }
     New-JobFinding -Field 'image_name' -Code 'image_missing' -Message "image '$Name' was not found in $Folder" -Remedy $remedy
-}
-
-function Find-SpaceFinding {
-    param([Parameter(Mandatory)] $Image, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
-
-    $free = Get-FreeSpace -Folder $Target
-    if ($null -eq $free) { return }
-    $severity = 'error'
-    if ($Image.Length -le $free) {
-        # A gibibyte should be left once the image is there.
-        if (-not $Warn -or $free - $Image.Length -ge 1GB) { return }
-        $severity = 'warning'
-    }
-    New-JobFinding -Field 'image_name' -Severity $severity -Code 'storage' -Remedy 'make room there, or have virtual machines made in a folder of another drive' `
-        -Message "image '$($Image.BaseName)' takes $(Format-AgentSize -Bytes $Image.Length), and $Target has $(Format-AgentSize -Bytes $free) free"
 }
 
 function Find-MemoryFinding {

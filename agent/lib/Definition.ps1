@@ -84,6 +84,14 @@ function Assert-JobField {
         'os_family' { if (@('windows', 'linux') -cnotcontains $Value) { $wants = 'one of: windows, linux' } }
         'power_state' { if (@('running', 'off') -cnotcontains $Value) { $wants = 'one of: running, off' } }
         'gb_ram' { if (-not (Test-Number -Value $Value) -or $Value -le 0) { $wants = 'a number above 0' } }
+        'disk_type' { if (@('copy', 'differencing') -cnotcontains $Value) { $wants = 'one of: copy, differencing' } }
+        'disk_size_gb' { if (-not (Test-DiskSize -Value $Value)) { $wants = 'a whole number from 1 to 65536' } }
+        'data_disks' {
+            if (-not (Test-DataDiskList -Value $Value)) {
+                $wants = 'a list of disks, each with a name that no other has, of letters, digits, hyphens and underscores, a size_gb from 1 to 65536, ' +
+                'and a type that is dynamic or fixed'
+            }
+        }
         'cpu_cores' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 1) { $wants = 'a whole number of 1 or more' } }
         'vlan_id' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 0 -or $Value -gt 4094) { $wants = 'a whole number from 0 to 4094' } }
         'vm_clustered' { if ($Value -isnot [bool]) { $wants = 'true or false' } }

@@ -1,21 +1,24 @@
 # What the host holds, in the shape that clients read.
 
 function Get-AgentInventory {
+    # Settings are what the host's owner has set.
+    param([AllowNull()] $Settings)
+
     $machine = Get-AgentHost
     $vms = @(Get-VM)
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($vm in $vms) { $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail)) }
-    return [ordered]@{ host = Get-HostCapacity -Machine $machine; vms = [object[]]$list.ToArray() }
+    return [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
 }
 
 function Get-VMDetail {
-    # Gives what virtual machines do not say of themselves, asked for all of them at once: the sizes of their disks by path, and
+    # Gives what virtual machines do not say of themselves, asked for all of them at once: what their disks are by path, and
     # their roles in the cluster by GUID; and their drives by GUID, which the module looks up whenever it is asked. What cannot be
     # had is not known.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
-    $detail = @{ Sizes = @{}; Roles = @{}; Drives = @{} }
+    $detail = @{ Disks = @{}; Roles = @{}; Drives = @{} }
     $paths = New-Object -TypeName System.Collections.ArrayList
     $clustered = $false
     foreach ($item in $VM) {
@@ -23,14 +26,10 @@ function Get-VMDetail {
         $drives = @($item.HardDrives)
         $detail.Drives[$item.Id.ToString()] = $drives
         foreach ($drive in $drives) {
-            if ([System.IO.File]::Exists($drive.Path)) { $null = $paths.Add([string]$drive.Path) }
+            $null = $paths.Add([string]$drive.Path)
         }
     }
-    if ($paths.Count -gt 0) {
-        try {
-            foreach ($disk in @(Get-VHD -Path $paths.ToArray() -ErrorAction SilentlyContinue)) { $detail.Sizes[[string]$disk.Path] = [long]$disk.Size }
-        } catch { $null = $_ }
-    }
+    $detail.Disks = Find-Disk -Path $paths.ToArray()
     if ($clustered) {
         try {
             $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
@@ -60,7 +59,7 @@ function ConvertTo-AgentVM {
     $drives = New-Object -TypeName System.Collections.ArrayList
     $disks = New-Object -TypeName System.Collections.ArrayList
     foreach ($item in $Detail.Drives[$id]) {
-        $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Sizes $Detail.Sizes))
+        $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Disks $Detail.Disks))
         $null = $disks.Add([string]$item.Path)
     }
     $manifest = Find-JobManifest -VM $VM
@@ -70,6 +69,7 @@ function ConvertTo-AgentVM {
         $jobId = $manifest.JobId
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
+    $own = Get-OwnDisk -Drives $drives.ToArray() -Manifest $manifest
     return [ordered]@{
         id                   = $id
         name                 = $VM.Name
@@ -93,6 +93,8 @@ function ConvertTo-AgentVM {
         disks                = [object[]]$disks.ToArray()
         adapters             = [object[]]$adapters.ToArray()
         drives               = [object[]]$drives.ToArray()
+        disk_size_gb         = $own.Size
+        data_disks           = $own.DataDisks
         heartbeat            = ConvertTo-AgentName -Value $VM.Heartbeat
         integration_services = Get-OptionalText -Value $VM -Name 'IntegrationServicesState'
         checkpoint_type      = ConvertTo-AgentName -Value $VM.CheckpointType
@@ -120,15 +122,6 @@ function ConvertTo-AgentAdapter {
         vlan_id      = Get-AdapterVlan -Adapters @($Adapter)
         ip_addresses = [object[]]$addresses.ToArray()
     }
-}
-
-function ConvertTo-AgentDrive {
-    param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] $Sizes)
-
-    $path = [string]$Drive.Path
-    $size = $null
-    if ($Sizes.ContainsKey($path)) { $size = ConvertTo-MemorySize -Bytes $Sizes[$path] }
-    return [ordered]@{ path = $path; size_gb = $size; controller = "$($Drive.ControllerType) $($Drive.ControllerNumber):$($Drive.ControllerLocation)" }
 }
 
 function ConvertTo-AgentName {

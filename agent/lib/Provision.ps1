@@ -5,13 +5,16 @@ function Invoke-ProvisionJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
-    $Job.Steps = @('preflight', 'vm', 'disk', 'firmware', 'network')
+    $Job.Steps = @('preflight', 'vm', 'disk')
+    if (@(Get-WantedDisk -Value $fields['data_disks']).Count -gt 0) { $Job.Steps += 'data_disks' }
+    $Job.Steps += 'firmware', 'network'
     if ($fields['vm_clustered'] -eq $true) { $Job.Steps += 'cluster' }
     if ($fields['power_state'] -ne 'off') { $Job.Steps += 'start' }
 
     $plan = Invoke-ProvisionPreflight -Context $Context -Job $Job
     $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
     $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
+    if ($Job.Steps -contains 'data_disks') { Invoke-ProvisionDataDisk -Context $Context -Job $Job -Plan $plan -VM $vm }
     Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'cluster') {
@@ -102,15 +105,11 @@ function Invoke-ProvisionDisk {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
-    Enter-JobStep -Context $Context -Job $Job -Name 'disk' `
-        -Message "copy image '$($Plan.Image.BaseName)' ($(Format-AgentSize -Bytes $Plan.Image.Length)) to $path"
+    Enter-JobStep -Context $Context -Job $Job -Name 'disk' -Message (Format-ImageDisk -Job $Job -Image $Plan.Image -Path $path)
     if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Code 'step_failed' -Message "file $path exists already") }
     $null = $Job.Made.Files.Add($path)
     Save-JobState -Context $Context -Job $Job
-    Copy-AgentImage -Context $Context -Job $Job -Source $Plan.Image.FullName -Target $path -Created {
-        $null = $Job.Made.Manifest.Files.Add($path)
-        Save-JobManifest -Manifest $Job.Made.Manifest
-    }
+    New-ImageDisk -Context $Context -Job $Job -Image $Plan.Image -Path $path
     return Add-VMHardDiskDrive -VM $VM -ControllerType SCSI -Path $path -Passthru
 }
 

@@ -132,7 +132,7 @@ function Invoke-AgentQuery {
     try {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context }
-            'inventory' { Get-AgentInventory }
+            'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
         }

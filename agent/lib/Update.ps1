@@ -36,6 +36,7 @@ function Invoke-UpdateJob {
         Start-VM -VM $vm
         $Job.Made.Stopped = $false
     }
+    Write-KeptDisk -Context $Context -Job $Job
 }
 
 function Get-UpdatePlan {
@@ -49,12 +50,14 @@ function Get-UpdatePlan {
     foreach ($name in $Job.Changed) {
         Assert-ChangeableField -Job $Job -Name $name
         if ($Job.Fields.Contains($name)) { $wanted[$name] = $Job.Fields[$name] }
+        elseif ($name -eq 'data_disks') { $wanted[$name] = [object[]]@() }
     }
     Assert-NoFinding -Findings @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'update'; Fields = $wanted } -VMId $Job.VMId)
 
     $cycle = @($Job.Changed | Where-Object -FilterScript {
             ($_ -eq 'gb_ram' -and [long]($wanted['gb_ram'] * 1GB) -ne $vm.MemoryStartup) -or
-            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount)
+            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount) -or
+            ($_ -eq 'disk_size_gb' -and (Test-DiskNeedsOff -VM $vm -SizeGb $wanted['disk_size_gb']))
         })
     $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
     if ($cycle.Count -gt 0 -and $state -ne 'off' -and -not $off) {
@@ -85,7 +88,7 @@ function Assert-ChangeableField {
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
     # What the agent does not know is recorded, and so it can be recorded anew.
-    if (@('image_name', 'os_family') -ccontains $Name) {
+    if (@('image_name', 'os_family', 'disk_type') -ccontains $Name) {
         throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {
@@ -127,6 +130,8 @@ function Set-JobField {
         }
         'switch_name' { Set-JobSwitch -VM $vm -Name $value }
         'vlan_id' { Set-JobVlan -VM $vm -Id ([int]$value) }
+        'disk_size_gb' { Set-JobDiskSize -Context $Context -Job $Job -Plan $Plan -Value $value }
+        'data_disks' { Set-JobDataDisk -Context $Context -Job $Job -Plan $Plan -Value $value }
         'vm_clustered' { Set-JobCluster -VM $vm -Clustered ($value -eq $true) }
         default { 'recorded' }
     }

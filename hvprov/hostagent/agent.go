@@ -103,7 +103,7 @@ func (a *Agent) Ping(ctx context.Context) error {
 // Inventory gives the host and all its virtual machines.
 func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error) {
 	var result protocol.InventoryResult
-	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory}, &result)
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Settings: &a.opts.Settings}, &result)
 	return result, err
 }
 

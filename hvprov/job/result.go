@@ -40,6 +40,10 @@ const (
 	CodeVMNotFound        = "vm_not_found"
 	CodeJobUnknown        = "job_unknown"
 	CodeImageMissing      = "image_missing"
+	CodeImageUnfit        = "image_unfit" // it is there, and cannot be what it is to be
+	CodeDiskSize          = "disk_size"   // smaller than what is there: a disk does not shrink
+	CodeDiskType          = "disk_type"   // another than a disk was made with
+	CodeDiskBusy          = "disk_busy"   // in use in a way that stands against the change
 	CodeSwitchMissing     = "switch_missing"
 	CodeSwitchAmbiguous   = "switch_ambiguous"
 	CodeStorage           = "storage"

@@ -23,6 +23,8 @@ type VM struct {
 	Disks            []string       `json:"disks"`        // paths
 	Adapters         []Adapter      `json:"adapters"`
 	Drives           []Drive        `json:"drives"`
+	DiskSizeGB       *float64       `json:"disk_size_gb"`         // of the disk made of the image, or the only one; nil when it is not known
+	DataDisks        []DataDisk     `json:"data_disks"`           // of those that a job of ours made, the attached ones, in the job's order; nil when they are not known
 	Heartbeat        string         `json:"heartbeat"`            // ok_applications_healthy, ok_applications_unknown, no_contact …; empty when it does not run
 	Integration      string         `json:"integration_services"` // in Hyper-V's words; newer hosts say nothing
 	CheckpointType   string         `json:"checkpoint_type"`      // disabled, standard, production or production_only
@@ -53,5 +55,15 @@ type Adapter struct {
 type Drive struct {
 	Path       string   `json:"path"`
 	SizeGB     *float64 `json:"size_gb"`    // as the guest sees it; nil when it is not known
+	FileGB     *float64 `json:"file_gb"`    // what its file takes; nil when it is not known
+	Type       string   `json:"type"`       // dynamic, fixed or differencing; empty when it is not known
+	Parent     string   `json:"parent"`     // path of what a differencing disk differs from
 	Controller string   `json:"controller"` // and the place there, as "SCSI 0:1"
+}
+
+// DataDisk is a disk of a virtual machine beside that of its image, which a job of ours made.
+type DataDisk struct {
+	Name   string  `json:"name"`
+	SizeGB float64 `json:"size_gb"` // as the guest sees it
+	Type   string  `json:"type"`    // dynamic or fixed
 }

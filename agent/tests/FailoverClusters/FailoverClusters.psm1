@@ -4,6 +4,7 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Volume.ps1'))
 
 function Get-Cluster {
     [CmdletBinding()]
@@ -75,7 +76,7 @@ function Get-ClusterSharedVolume {
         param($state)
         Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterSharedVolume'
         foreach ($volume in $state.host.shared_volumes) {
-            $partition = [pscustomobject]@{ Size = [long]$volume.size_bytes; FreeSpace = [long]$volume.free_bytes }
+            $partition = [pscustomobject]@{ Size = [long]$volume.size_bytes; FreeSpace = (Get-StandInFreeSpace -Volume $volume) }
             [pscustomobject]@{
                 PSTypeName       = 'Microsoft.FailoverClusters.PowerShell.ClusterSharedVolume'
                 Name             = 'Cluster Disk'

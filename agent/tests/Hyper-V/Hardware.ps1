@@ -121,8 +121,11 @@ function Add-VMHardDiskDrive {
                 if (-not [System.IO.File]::Exists($given['Path'])) {
                     throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' was not found.")
                 }
+                if (@($item.drives | Where-Object -FilterScript { $_.path -eq $given['Path'] }).Count -gt 0) {
+                    throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' is attached to virtual machine '$($item.name)' already.")
+                }
                 $location = 0
-                while (@($item.drives | Where-Object -FilterScript { $_.controller_location -eq $location }).Count -gt 0) { $location++ }
+                while (@($item.drives | Where-Object -FilterScript { $_.controller_type -eq $type -and $_.controller_location -eq $location }).Count -gt 0) { $location++ }
                 $drive = [pscustomobject]@{ controller_type = $type; controller_number = 0; controller_location = $location; path = $given['Path'] }
                 $item.drives = [object[]](@($item.drives) + $drive)
                 if ($show) { ConvertTo-StandInDrive -VM $item -Drive $drive }
@@ -144,28 +147,6 @@ function Get-VMHardDiskDrive {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMHardDiskDrive' -VM $given['VM'] -Name $given['VMName'])) {
                 foreach ($drive in $item.drives) { ConvertTo-StandInDrive -VM $item -Drive $drive }
-            }
-        }
-    }
-}
-
-function Get-VHD {
-    [CmdletBinding(DefaultParameterSetName = 'Path')]
-    param([Parameter(ParameterSetName = 'Path', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('FullName')] [string[]] $Path)
-
-    process {
-        $wanted = $Path
-        Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
-            foreach ($file in $wanted) {
-                if (-not [System.IO.File]::Exists($file)) {
-                    throw (New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found.")
-                }
-                # The images of a simulated host hold nothing: as large as their files.
-                $size = [uint64](New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length
-                [pscustomobject]@{
-                    PSTypeName = 'Microsoft.Vhd.PowerShell.VirtualHardDisk'
-                    Path = $file; VhdFormat = 'VHDX'; VhdType = 'Dynamic'; FileSize = $size; Size = $size
-                }
             }
         }
     }

@@ -7,7 +7,8 @@
     FunctionsToExport = @(
         'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VHD', 'Get-VM',
         'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMNetworkAdapter',
-        'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory',
+        'Get-VMNetworkAdapterVlan', 'Get-VMSnapshot', 'Get-VMSwitch', 'New-VHD', 'New-VM', 'Remove-VM',
+        'Remove-VMHardDiskDrive', 'Remove-VMSnapshot', 'Resize-VHD', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory',
         'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
     )
     CmdletsToExport   = @()

@@ -10,3 +10,6 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Volume.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoint.ps1'))

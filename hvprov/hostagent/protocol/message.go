@@ -41,7 +41,7 @@ type Request struct {
 	Secrets    []string        `json:"secrets,omitempty"`    // submit: the fields never to be shown or stored
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, update
-	Settings        *Settings `json:"settings,omitempty"`          // check, submit
+	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send events beyond this one
 }
 

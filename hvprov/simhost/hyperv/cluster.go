@@ -62,7 +62,10 @@ func (s *Store) GetClusterRoles(ctx context.Context) (roles []ClusterRole, err e
 // GetClusterSharedVolume gives the volumes that the host shares with the others of its cluster.
 func (s *Store) GetClusterSharedVolume(ctx context.Context) (volumes []SharedVolume, err error) {
 	err = s.call(ctx, "Get-ClusterSharedVolume", false, func(state *State) error {
-		volumes = state.Host.SharedVolumes
+		for _, volume := range state.Host.SharedVolumes {
+			volume.FreeBytes = volume.Free()
+			volumes = append(volumes, volume)
+		}
 		return state.clustered("Get-ClusterSharedVolume")
 	})
 	return volumes, err

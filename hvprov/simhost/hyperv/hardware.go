@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 )
 
 // SetVMProcessor gives a virtual machine, which is off, a number of processors.
@@ -31,20 +32,6 @@ func (s *Store) SetVMMemory(ctx context.Context, id string, startupBytes int64, 
 		}
 		return nil
 	})
-}
-
-// GetVHD gives the sizes in bytes of the virtual hard disks at paths, without those that cannot be read.
-func (s *Store) GetVHD(ctx context.Context, paths []string) (sizes map[string]int64, err error) {
-	err = s.call(ctx, "Get-VHD", false, func(*State) error {
-		sizes = map[string]int64{}
-		for _, path := range paths {
-			if info, err := os.Stat(path); err == nil && !info.IsDir() {
-				sizes[path] = info.Size() // the images of a simulated host hold nothing: as large as their files
-			}
-		}
-		return nil
-	})
-	return sizes, err
 }
 
 func (vm *VM) mustBeOff(cmdlet, what string) error {
@@ -74,12 +61,44 @@ func (s *Store) AddVMHardDiskDrive(ctx context.Context, id, path string) (drive 
 		if _, err := os.Stat(path); err != nil {
 			return failf("Add-VMHardDiskDrive", "Virtual hard disk '%s' was not found.", path)
 		}
+		if slices.ContainsFunc(vm.Drives, func(d Drive) bool { return strings.EqualFold(d.Path, path) }) {
+			return failf("Add-VMHardDiskDrive", "Virtual hard disk '%s' is attached to virtual machine '%s' already.", path, vm.Name)
+		}
 		drive = Drive{ControllerType: "SCSI", Path: path}
-		for slices.ContainsFunc(vm.Drives, func(d Drive) bool { return d.ControllerLocation == drive.ControllerLocation }) {
+		for slices.ContainsFunc(vm.Drives, func(d Drive) bool {
+			return d.ControllerType == drive.ControllerType && d.ControllerLocation == drive.ControllerLocation
+		}) {
 			drive.ControllerLocation++
 		}
 		vm.Drives = append(vm.Drives, drive)
 		return nil
 	})
 	return drive, err
+}
+
+// GetVMHardDiskDrive gives the drives of a virtual machine.
+func (s *Store) GetVMHardDiskDrive(ctx context.Context, id string) (drives []Drive, err error) {
+	err = s.call(ctx, "Get-VMHardDiskDrive", false, func(state *State) error {
+		vm, err := state.find("Get-VMHardDiskDrive", id)
+		if err == nil {
+			drives = vm.Drives
+		}
+		return err
+	})
+	return drives, err
+}
+
+// RemoveVMHardDiskDrive takes a virtual hard disk from a machine. The file stays.
+func (s *Store) RemoveVMHardDiskDrive(ctx context.Context, id, path string) error {
+	return s.change(ctx, "Remove-VMHardDiskDrive", id, func(_ *State, vm *VM) error {
+		at := slices.IndexFunc(vm.Drives, func(d Drive) bool { return strings.EqualFold(d.Path, path) })
+		if at < 0 {
+			return failf("Remove-VMHardDiskDrive", "Virtual machine '%s' has no drive of '%s'.", vm.Name, path)
+		}
+		if vm.Drives[at].ControllerType == "IDE" && vm.State != "Off" {
+			return failf("Remove-VMHardDiskDrive", "A drive of an IDE controller cannot be removed while virtual machine '%s' is %s.", vm.Name, vm.State)
+		}
+		vm.Drives = slices.Delete(vm.Drives, at, at+1)
+		return nil
+	})
 }

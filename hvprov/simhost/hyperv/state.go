@@ -32,7 +32,7 @@ type Host struct {
 type SharedVolume struct {
 	Path      string `json:"path"` // where it is mounted
 	SizeBytes int64  `json:"size_bytes"`
-	FreeBytes int64  `json:"free_bytes"`
+	FreeBytes int64  `json:"free_bytes"` // 0: what the files there leave of SizeBytes
 }
 
 // Switch is a virtual switch.
@@ -44,31 +44,32 @@ type Switch struct {
 
 // VM is a virtual machine. Its States are Hyper-V's own names: Off, Running, Paused, Saved.
 type VM struct {
-	ID                   string    `json:"id"`
-	Name                 string    `json:"name"`
-	State                string    `json:"state"`
-	Generation           int       `json:"generation"`
-	MemoryStartupBytes   int64     `json:"memory_startup_bytes"`
-	DynamicMemory        bool      `json:"dynamic_memory"`
-	MemoryMinimumBytes   int64     `json:"memory_minimum_bytes"`
-	MemoryMaximumBytes   int64     `json:"memory_maximum_bytes"`
-	MemoryAssignedBytes  int64     `json:"memory_assigned_bytes"` // while it runs; 0: as much as at its start
-	Heartbeat            string    `json:"heartbeat"`             // while it runs; empty: OkApplicationsUnknown
-	IntegrationServices  string    `json:"integration_services_state"`
-	ProcessorCount       int       `json:"processor_count"`
-	Notes                string    `json:"notes"`
-	Path                 string    `json:"path"`
-	CreationTime         time.Time `json:"creation_time"`
-	CheckpointType       string    `json:"checkpoint_type"`
-	AutomaticStartAction string    `json:"automatic_start_action"`
-	AutomaticStopAction  string    `json:"automatic_stop_action"`
-	SecureBoot           string    `json:"secure_boot"` // On or Off
-	SecureBootTemplate   string    `json:"secure_boot_template"`
-	FirstBoot            string    `json:"first_boot"` // path of the drive to start from; empty: the default order
-	Adapters             []Adapter `json:"adapters"`
-	Drives               []Drive   `json:"drives"`
-	Clustered            bool      `json:"clustered"`
-	ClusterRole          string    `json:"cluster_role"` // empty: the machine's own name
+	ID                   string       `json:"id"`
+	Name                 string       `json:"name"`
+	State                string       `json:"state"`
+	Generation           int          `json:"generation"`
+	MemoryStartupBytes   int64        `json:"memory_startup_bytes"`
+	DynamicMemory        bool         `json:"dynamic_memory"`
+	MemoryMinimumBytes   int64        `json:"memory_minimum_bytes"`
+	MemoryMaximumBytes   int64        `json:"memory_maximum_bytes"`
+	MemoryAssignedBytes  int64        `json:"memory_assigned_bytes"` // while it runs; 0: as much as at its start
+	Heartbeat            string       `json:"heartbeat"`             // while it runs; empty: OkApplicationsUnknown
+	IntegrationServices  string       `json:"integration_services_state"`
+	ProcessorCount       int          `json:"processor_count"`
+	Notes                string       `json:"notes"`
+	Path                 string       `json:"path"`
+	CreationTime         time.Time    `json:"creation_time"`
+	CheckpointType       string       `json:"checkpoint_type"`
+	AutomaticStartAction string       `json:"automatic_start_action"`
+	AutomaticStopAction  string       `json:"automatic_stop_action"`
+	SecureBoot           string       `json:"secure_boot"` // On or Off
+	SecureBootTemplate   string       `json:"secure_boot_template"`
+	FirstBoot            string       `json:"first_boot"` // path of the drive to start from; empty: the default order
+	Adapters             []Adapter    `json:"adapters"`
+	Drives               []Drive      `json:"drives"`
+	Checkpoints          []Checkpoint `json:"checkpoints,omitempty"`
+	Clustered            bool         `json:"clustered"`
+	ClusterRole          string       `json:"cluster_role"` // empty: the machine's own name
 }
 
 // Adapter is a virtual network adapter.

@@ -12,12 +12,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// capacity gives what a host has, and what it has left. The folders are the host's own.
-func (s *view) capacity(host hyperv.Host) job.Host {
+// capacity gives what a host has, and what it has left. The folders are those that its owner has set, or its own.
+func (s *view) capacity(host hyperv.Host, settings *protocol.Settings) job.Host {
 	shown := job.Host{
 		Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes,
 		MemoryAvailableBytes: s.memoryAvailable(), VirtualHardDiskPath: host.VirtualHardDiskPath,
-		VMPath: machineFolder(host, nil), ImagePath: imageFolder(host, nil), Images: []job.Image{},
+		VMPath: machineFolder(host, settings), ImagePath: imageFolder(host, settings), Images: []job.Image{},
 	}
 	shown.FreeBytes = s.freeSpace(shown.VMPath)
 	for _, name := range imageNames(shown.ImagePath) {

@@ -4,7 +4,6 @@ package simagent
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -57,8 +56,19 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 			}
 			add("image_name", job.CodeImageMissing, fmt.Sprintf("image '%s' was not found in %s", name, folder), remedy)
 		} else {
-			found = append(found, s.lacksSpace(machineFolder(host, settings), imagePath(folder, name), warn)...)
+			disks, err := s.diskFindings(imagePath(folder, name), machineFolder(host, settings), d.fields, warn)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, disks...)
 		}
+	}
+	if d.operation == job.OperationUpdate && vmID != "" && (d.fields.has("disk_size_gb") || d.fields.has("data_disks")) {
+		disks, err := s.diskUpdateFindings(vmID, d.fields, warn)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, disks...)
 	}
 	if name := d.fields.text("switch_name"); name != "" || (d.operation == job.OperationProvision && !slices.Contains(unknown, "switch_name")) {
 		switches, err := s.store.GetVMSwitch(s.ctx)
@@ -118,32 +128,6 @@ func (s *view) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding
 		}
 	}
 	return nil, nil
-}
-
-// spareSpace is how many bytes a drive should have left once an image is copied there.
-const spareSpace = 1 << 30
-
-// lacksSpace gives the finding about a drive that cannot hold a copy of an image, or with warn hardly can.
-func (s *view) lacksSpace(folder, image string, warn bool) []job.Finding {
-	free := s.freeSpace(folder)
-	info, err := os.Stat(image)
-	if free == nil || err != nil {
-		return nil
-	}
-	size := info.Size()
-	finding := job.Finding{
-		Field: "image_name", Severity: job.SeverityError, Code: job.CodeStorage,
-		Message: fmt.Sprintf("image '%s' takes %s, and %s has %s free", imageName(image), formatSize(float64(size)), folder, formatSize(float64(*free))),
-		Remedy:  "make room there, or have virtual machines made in a folder of another drive",
-	}
-	switch {
-	case size > *free:
-		return []job.Finding{finding}
-	case warn && *free-size < spareSpace:
-		finding.Severity = job.SeverityWarning
-		return []job.Finding{finding}
-	}
-	return nil
 }
 
 // lacksMemory gives the warning about a host that could not start the virtual machine now. One that runs already gives back

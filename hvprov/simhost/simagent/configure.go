@@ -40,6 +40,10 @@ func (r *run) set(p *updatePlan, name string) (text string, err error) {
 		}
 		was := formatVLAN(vlanOf(hyperv.VM{Adapters: []hyperv.Adapter{before}}))
 		return formatVLAN(id) + ", was " + was, r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, 0, id)
+	case "disk_size_gb":
+		return r.setDiskSize(p)
+	case "data_disks":
+		return r.setDataDisks(p)
 	case "vm_clustered":
 		wanted, before := r.fields.flag(name), p.vm.Clustered
 		switch {

@@ -179,6 +179,19 @@ func wanted(name string, value any) string {
 		if !isNumber || number <= 0 {
 			return "a number above 0"
 		}
+	case "disk_type":
+		if text != "copy" && text != "differencing" {
+			return "one of: copy, differencing"
+		}
+	case "disk_size_gb":
+		if !isDiskSize(value) {
+			return "a whole number from 1 to 65536"
+		}
+	case "data_disks":
+		if !isDiskList(value) {
+			return "a list of disks, each with a name that no other has, of letters, digits, hyphens and underscores, a size_gb from 1 to 65536, " +
+				"and a type that is dynamic or fixed"
+		}
 	case "cpu_cores":
 		if !isNumber || !whole(number) || number < 1 {
 			return "a whole number of 1 or more"

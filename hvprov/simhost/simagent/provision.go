@@ -23,7 +23,11 @@ type plan struct {
 
 // provision makes a virtual machine from an image.
 func (r *run) provision() error {
-	r.steps = []string{"preflight", "vm", "disk", "firmware", "network"}
+	r.steps = []string{"preflight", "vm", "disk"}
+	if len(wantedDisks(r.fields.values["data_disks"])) > 0 {
+		r.steps = append(r.steps, "data_disks")
+	}
+	r.steps = append(r.steps, "firmware", "network")
 	if r.fields.flag("vm_clustered") {
 		r.steps = append(r.steps, "cluster")
 	}
@@ -40,6 +44,11 @@ func (r *run) provision() error {
 	drive, err := r.makeDisk(p)
 	if err != nil {
 		return err
+	}
+	if r.has("data_disks") {
+		if err := r.makeDataDisks(p); err != nil {
+			return err
+		}
 	}
 	if err := r.setFirmware(drive); err != nil {
 		return err
@@ -188,19 +197,14 @@ func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
 	if err != nil {
 		return drive, err
 	}
-	image := strings.TrimSuffix(filepath.Base(p.image), filepath.Ext(p.image))
-	if err := r.enter("disk", "copy image '%s' (%s) to %s", image, formatSize(float64(info.Size())), path); err != nil {
+	if err := r.enter("disk", "%s", r.formatImageDisk(p.image, info.Size(), path)); err != nil {
 		return drive, err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return drive, fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
 	}
 	r.made.files = append(r.made.files, path)
-	err = r.copyImage(p.image, path, func() error {
-		r.made.manifest.Files = append(r.made.manifest.Files, path)
-		return r.made.manifest.save()
-	})
-	if err != nil {
+	if err := r.makeImageDisk(p.image, path); err != nil {
 		return drive, err
 	}
 	return r.store.AddVMHardDiskDrive(r.ctx, r.vmID, path)

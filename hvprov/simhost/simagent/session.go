@@ -70,7 +70,7 @@ func (s *session) request(req protocol.Request) {
 		s.query(req, func() (any, error) { return s.hello() })
 		s.work.Go(s.home.sweep)
 	case protocol.RequestInventory:
-		s.query(req, func() (any, error) { return s.inventory() })
+		s.query(req, func() (any, error) { return s.inventory(req.Settings) })
 	case protocol.RequestCheck:
 		s.query(req, func() (any, error) { return s.check(req) })
 	case protocol.RequestSubmit:

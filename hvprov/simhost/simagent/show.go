@@ -4,9 +4,7 @@ package simagent
 
 import (
 	"cmp"
-	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 
@@ -16,8 +14,8 @@ import (
 
 // details are what virtual machines do not say of themselves, asked for all of them at once.
 type details struct {
-	sizes map[string]int64  // of disks, in bytes, by path
-	roles map[string]string // of the cluster, by the machine's GUID
+	disks map[string]hyperv.Disk // by path
+	roles map[string]string      // of the cluster, by the machine's GUID
 }
 
 // details asks for them. What cannot be had is not known.
@@ -27,15 +25,10 @@ func (s *view) details(vms []hyperv.VM) details {
 	for _, vm := range vms {
 		clustered = clustered || vm.Clustered
 		for _, drive := range vm.Drives {
-			if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
-				paths = append(paths, drive.Path)
-			}
+			paths = append(paths, drive.Path)
 		}
 	}
-	d := details{roles: map[string]string{}}
-	if len(paths) > 0 {
-		d.sizes, _ = s.store.GetVHD(s.ctx, paths)
-	}
+	d := details{roles: map[string]string{}, disks: s.disks(paths)}
 	if clustered {
 		roles, _ := s.store.GetClusterRoles(s.ctx)
 		for _, role := range roles {
@@ -47,10 +40,10 @@ func (s *view) details(vms []hyperv.VM) details {
 
 // show gives one virtual machine, as a result has it.
 func show(vm hyperv.VM) job.VM {
-	d := details{sizes: map[string]int64{}, roles: map[string]string{vm.ID: cmp.Or(vm.ClusterRole, vm.Name)}}
+	d := details{disks: map[string]hyperv.Disk{}, roles: map[string]string{vm.ID: cmp.Or(vm.ClusterRole, vm.Name)}}
 	for _, drive := range vm.Drives {
-		if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
-			d.sizes[drive.Path] = info.Size()
+		if disk, err := hyperv.ReadDisk(drive.Path); err == nil {
+			d.disks[drive.Path] = disk
 		}
 	}
 	return d.show(vm)
@@ -82,18 +75,12 @@ func (d details) show(vm hyperv.VM) job.VM {
 		shown.Adapters = append(shown.Adapters, adapter)
 	}
 	for _, drive := range vm.Drives {
-		disk := job.Drive{
-			Path:       drive.Path,
-			Controller: fmt.Sprintf("%s %d:%d", drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation),
-		}
-		if size, known := d.sizes[drive.Path]; known {
-			gb := memoryGB(size)
-			disk.SizeGB = &gb
-		}
 		shown.Disks = append(shown.Disks, drive.Path)
-		shown.Drives = append(shown.Drives, disk)
+		shown.Drives = append(shown.Drives, d.showDrive(drive))
 	}
-	if m := findManifest(vm); m != nil {
+	m := findManifest(vm)
+	showOwnDisks(&shown, m)
+	if m != nil {
 		shown.JobID = m.JobID
 		if recorded, ok := m.Recorded.(map[string]any); ok {
 			shown.Recorded = recorded

@@ -20,6 +20,7 @@ type made struct {
 	vm        string
 	files     []string
 	manifest  *manifest
+	disks     []diskDeed // of an update
 	clustered bool
 	stopped   bool // an update stopped the virtual machine, and is to start it again
 	removing  *removing
@@ -35,6 +36,7 @@ type removing struct {
 // undo takes back what the job had made, in reverse, and nothing else.
 func (r *run) undo() {
 	if r.operation == job.OperationUpdate {
+		r.undoDisks()
 		if !r.made.stopped {
 			return
 		}

@@ -67,6 +67,7 @@ func (r *run) update() error {
 		}
 		r.made.stopped = false
 	}
+	r.tellKept()
 	return nil
 }
 
@@ -101,6 +102,9 @@ func (r *run) planUpdate() (*updatePlan, error) {
 		}
 	}
 	wanted := r.fields.only(r.changed)
+	if slices.Contains(r.changed, "data_disks") && !r.fields.has("data_disks") {
+		wanted.values["data_disks"] = []any{}
+	}
 	findings, err := r.findings(host, definition{job.OperationUpdate, wanted}, r.vmID, nil, nil)
 	if err == nil {
 		err = first(findings)
@@ -135,6 +139,15 @@ func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string
 			(name == "cpu_cores" && int(wanted.number(name)) != p.vm.ProcessorCount) {
 			cycle = append(cycle, name)
 		}
+		if name == "disk_size_gb" && wanted.has(name) {
+			needs, err := r.needsOff(p.vm, wanted.number(name))
+			if err != nil {
+				return nil, err
+			}
+			if needs {
+				cycle = append(cycle, name)
+			}
+		}
 	}
 	if len(cycle) == 0 || p.state == "off" || off {
 		return nil, nil
@@ -155,7 +168,7 @@ func (r *run) changeable(name string) error {
 		if !r.fields.has(name) {
 			return invalid(fmt.Sprintf("field '%s' has no value to go back to", name), name)
 		}
-	case "image_name", "os_family":
+	case "image_name", "os_family", "disk_type":
 		return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
 	} // what the agent does not know is recorded, and so it can be recorded anew
 	return nil
