@@ -28,13 +28,14 @@ import (
 
 // provisionCalls are the cmdlets of a provision that makes use of all there is, in their order.
 var provisionCalls = []string{
-	"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware",
+	"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Get-VHD", "Resize-VHD", "Add-VMHardDiskDrive",
+	"New-VHD", "Set-VMFirmware",
 	"Get-VMNetworkAdapter", "Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
 }
 
 // stepCalls are one of them for each step.
 var stepCalls = []string{
-	"Get-VMSwitch", "New-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Connect-VMNetworkAdapter", "Add-ClusterVirtualMachineRole", "Start-VM",
+	"Get-VMSwitch", "New-VM", "Add-VMHardDiskDrive", "New-VHD", "Set-VMFirmware", "Connect-VMNetworkAdapter", "Add-ClusterVirtualMachineRole", "Start-VM",
 }
 
 const (
@@ -118,7 +119,12 @@ func (s *stage) release() {
 func (s *stage) values() map[string]any {
 	v := values("web-01")
 	v["vlan_id"], v["vm_clustered"] = 7, true
+	v["disk_size_gb"], v["data_disks"] = 1, []any{dataDisk("data", 1), dataDisk("logs", 1)}
 	return v
+}
+
+func dataDisk(name string, size int) job.Fields {
+	return job.Fields{{ID: "name", Value: name}, {ID: "size_gb", Value: size}, {ID: "type", Value: "dynamic"}}
 }
 
 // start begins the job in a service of its own, and returns when it is held up.
@@ -153,7 +159,7 @@ func (s *stage) whole() {
 	s.Helper()
 	state, err := s.server.Store().Read()
 	s.must(err)
-	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 1 {
+	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 3 {
 		s.Errorf("the host holds %+v", state.VMs)
 	}
 	s.keepsForeign()

@@ -38,8 +38,12 @@ func (o observation) of(f *jobschema.Field) (value any, ok bool) {
 	if f.Observed == "" {
 		return nil, false
 	}
-	value, ok = o[f.Observed]
+	if value, ok = o[f.Observed]; value == nil {
+		return nil, false // the host could not tell
+	}
 	switch x := value.(type) {
+	case []any:
+		return parts(f, x), true
 	case string:
 		if x == "" {
 			return nil, ok
@@ -53,4 +57,23 @@ func (o observation) of(f *jobschema.Field) (value any, ok bool) {
 		}
 	}
 	return value, ok
+}
+
+// parts gives a list of objects that a host reported by the names that the field's own objects have.
+func parts(f *jobschema.Field, seen []any) []any {
+	items := make([]any, 0, len(seen))
+	for _, one := range seen {
+		properties, _ := one.(map[string]any)
+		item := map[string]any{}
+		for i := range f.Items.Fields {
+			part := &f.Items.Fields[i]
+			value := properties[part.ObservedPart()]
+			if size, ok := value.(float64); ok && part.Type == jobschema.TypeInteger {
+				value = math.Floor(size) // see of
+			}
+			item[part.ID] = value
+		}
+		items = append(items, item)
+	}
+	return items
 }

@@ -81,13 +81,15 @@ function Resize-JobDisk {
 }
 
 function Set-ManifestOrder {
-    # Puts the data disks of a manifest into the order in which they are wanted; those that are kept come last.
+    # Puts the data disks of a manifest into the order in which they are wanted, with the names' letters as they are; those that are
+    # kept come last.
     param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Wanted)
 
     $rest = [System.Collections.ArrayList]@($Manifest.DataDisks)
     $ordered = New-Object -TypeName System.Collections.ArrayList
     foreach ($disk in $Wanted) {
         foreach ($recorded in @($rest | Where-Object -FilterScript { Test-SameName -Left $_.name -Right $disk.Name })) {
+            $recorded.name = $disk.Name
             $null = $ordered.Add($recorded)
             $rest.Remove($recorded)
         }

@@ -133,7 +133,7 @@ function Remove-VM {
                     if ($item.clustered) { $why = 'it is a role of a cluster' }
                     throw (New-StandInError -Cmdlet 'Remove-VM' -Message "Virtual machine '$($item.name)' cannot be removed: $why.")
                 }
-                Merge-StandInDisk -VM $item
+                if (@(Get-StandInCheckpoint -VM $item).Count -gt 0) { Merge-StandInDisk -VM $item }
                 foreach ($ending in 'vmcx', 'vmgs') {
                     $file = [System.IO.Path]::Combine($item.path, 'Virtual Machines', $item.id.ToUpperInvariant() + ".$ending")
                     if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }

@@ -173,8 +173,10 @@ func (s *Store) RemoveVM(ctx context.Context, id string) error {
 		if vm.State != "Off" && vm.State != "Saved" {
 			return failf("Remove-VM", "Virtual machine '%s' cannot be removed: it is %s.", vm.Name, vm.State)
 		}
-		if err := vm.merge(); err != nil {
-			return err
+		if len(vm.Checkpoints) > 0 {
+			if err := vm.merge(); err != nil {
+				return err
+			}
 		}
 		for _, file := range vm.configuration() {
 			if err := os.Remove(file); err != nil && !os.IsNotExist(err) {

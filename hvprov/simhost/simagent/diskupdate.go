@@ -115,7 +115,8 @@ func (r *run) detachDataDisk(p *updatePlan, d diskPlan) error {
 	return r.store.RemoveVMHardDiskDrive(r.ctx, r.vmID, d.drive.Path)
 }
 
-// order puts the data disks into the order in which they are wanted; those that are kept come last.
+// order puts the data disks into the order in which they are wanted, with the names' letters as they are; those that are kept
+// come last.
 func (m *manifest) order(wanted []wantedDisk) {
 	place := func(d recordedDisk) int {
 		at := slices.IndexFunc(wanted, func(w wantedDisk) bool { return strings.EqualFold(w.name, d.Name) })
@@ -123,6 +124,11 @@ func (m *manifest) order(wanted []wantedDisk) {
 			return len(wanted)
 		}
 		return at
+	}
+	for i := range m.DataDisks {
+		if at := place(m.DataDisks[i]); at < len(wanted) {
+			m.DataDisks[i].Name = wanted[at].name
+		}
 	}
 	slices.SortStableFunc(m.DataDisks, func(a, b recordedDisk) int { return place(a) - place(b) })
 }
