@@ -12,7 +12,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-func disk(name string, size int, kind any) attrs { return attrs{"name": name, "size_gb": size, "type": kind} }
+func disk(name string, size int, kind any) attrs {
+	return attrs{"name": name, "size_gb": size, "type": kind}
+}
 
 func TestDisksAreMadeChangedSeenAndRemoved(t *testing.T) {
 	t.Parallel()
@@ -80,7 +82,9 @@ func TestWhatWasDoneToDisksOnTheHostShows(t *testing.T) {
 			}, "2 [map[name:data size_gb:1 type:dynamic]]",
 		},
 		"a file that cannot be read": {
-			func(_ *testing.T, vm *hyperv.VM) { vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx" },
+			func(_ *testing.T, vm *hyperv.VM) {
+				vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx"
+			},
 			"2 [map[name:data size_gb:1 type:dynamic]]",
 		},
 	} {

@@ -73,8 +73,21 @@ function New-DataDisk {
             $null = New-VHD -Path $Path -Dynamic -SizeBytes $Disk.Bytes
         }
     } catch {
+        # Somebody else's by now: there is nothing of the job's to take back.
+        if ($_.Exception.Message.Contains('(0x80070050)')) { Clear-DiskNote -Context $Context -Job $Job -Manifest $Manifest -Path $Path }
         throw (ConvertTo-DiskError -ErrorRecord $_ -Path $Path)
     }
+}
+
+function Clear-DiskNote {
+    # Strikes a file that is not the job's out of all that says it is.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [string] $Path)
+
+    Remove-ManifestDisk -Manifest $Manifest -Path $Path
+    Save-JobManifest -Manifest $Manifest
+    $Job.Made.Files = [System.Collections.ArrayList]@($Job.Made.Files | Where-Object -FilterScript { $_ -ne $Path })
+    $Job.Made.Disks = [System.Collections.ArrayList]@($Job.Made.Disks | Where-Object -FilterScript { $_.path -ne $Path })
+    Save-JobState -Context $Context -Job $Job
 }
 
 function Add-ManifestDisk {

@@ -3,6 +3,7 @@
 package simagent
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,7 +97,19 @@ func (r *run) makeDataDisk(m *manifest, d wantedDisk, path string) error {
 	if d.kind == "fixed" {
 		made.Type = hyperv.DiskFixed
 	}
-	return diskError(r.store.NewVHD(r.ctx, path, made), path)
+	err := r.store.NewVHD(r.ctx, path, made)
+	if err != nil && strings.Contains(err.Error(), "(0x80070050)") {
+		return errors.Join(err, r.disown(m, path)) // somebody else's by now: there is nothing of the job's to take back
+	}
+	return diskError(err, path)
+}
+
+// disown strikes a file that is not the job's out of all that says it is.
+func (r *run) disown(m *manifest, path string) error {
+	m.dropDisk(path)
+	r.made.files = slices.DeleteFunc(r.made.files, func(f string) bool { return strings.EqualFold(f, path) })
+	r.made.disks = slices.DeleteFunc(r.made.disks, func(d diskDeed) bool { return strings.EqualFold(d.path, path) })
+	return m.save()
 }
 
 // recordedDisk is a data disk in a manifest.

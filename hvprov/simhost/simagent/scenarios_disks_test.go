@@ -242,6 +242,22 @@ var disks = []scenario{
 		s.behaves(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}})
 		s.runs(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic")), "data_disks", "notes"))
 	}},
+	{"a file that comes in between is nobody's to delete", func(s *script) {
+		id := s.made(minimal)
+		path := filepath.Join(s.folder(id), "web-01.data.vhdx")
+		s.behaves(map[string]hyperv.Call{"New-VHD": {Fail: "The system failed to create it: The file exists. (0x80070050).", Hold: filepath.Join(s.dir, "hold"), Times: 1}})
+		if err := os.WriteFile(filepath.Join(s.dir, "hold"), nil, 0o644); err != nil {
+			s.Fatal(err)
+		}
+		job := s.submits(change(id, minimal+dataDisks(dataDisk("data", 1, "dynamic")), "data_disks"))
+		s.follow(s.T, job, "its beginning to make it", isLog)
+		s.disk(path, hyperv.Disk{Type: hyperv.DiskDynamic, SizeBytes: 1 << 30, FileBytes: 1 << 10})
+		if err := os.Remove(filepath.Join(s.dir, "hold")); err != nil {
+			s.Error(err)
+		}
+		s.finishes(job)
+		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // it may not have come to that
+	}},
 	{"a machine with checkpoints is removed with them", func(s *script) {
 		id := s.made(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
 		s.checkpoint(id, "first")
@@ -274,6 +290,8 @@ var disks = []scenario{
 		s.runs(remove(id))
 	}},
 }
+
+func isLog(e job.Event) bool { return e.Kind == job.KindLog }
 
 // volume mounts a volume of the cluster's, and gives its folder and what sets its free bytes. The folder is to be removed in
 // the end: its size differs from one run to another.
