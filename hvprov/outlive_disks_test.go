@@ -30,7 +30,7 @@ func TestAnUpdateOfDisksThatDiesIsTakenBack(t *testing.T) {
 				for _, after := range []bool{false, true} {
 					t.Run(fmt.Sprintf("in %s, acted %t", cmdlet, after), func(t *testing.T) {
 						t.Parallel()
-						s := setStage(t, opts, "", false)
+						s := setStage(t, opts, "none", false)
 						before := s.provisioned()
 						onHost(t, s.server, func(state *hyperv.State) {
 							state.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: s.hold, After: after}}

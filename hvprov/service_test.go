@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -323,5 +324,27 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 	}
 	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != job.CodeMemory || findings[0].Field != "gb_ram" {
 		t.Errorf("the findings are %+v", findings)
+	}
+}
+
+func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	images, machines := t.TempDir(), t.TempDir()
+	if err := hyperv.WriteImage(filepath.Join(images, "gold.vhdx"), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	service := newService(t, server, func(o *hvprov.Options) {
+		h := o.Hosts["hv01"]
+		h.ImagePath, h.VMPath = images, machines
+		o.Hosts["hv01"] = h
+	})
+	snapshot, err := service.Inventory(t.Context(), "hv01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := snapshot.Info
+	if info.ImagePath != images || info.VMPath != machines || len(info.Images) != 1 || info.Images[0].Name != "gold" {
+		t.Errorf("the host is %+v", info)
 	}
 }

@@ -244,6 +244,15 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 	if tr.Target("nobody") != "nobody" || tr.Origin("cpu_cores") != "cpu_cores" {
 		t.Error("an id that stands for none is not its own")
 	}
+	disks := translation(t, load(t, shop), storage(t))
+	for to, from := range map[string]string{
+		"disks[2].size_gb": "volumes[2].gib", "disks[0].mounts[1]": "volumes[0].paths[1]", "login.user": "account.uid", "disks[1].block": "volumes[1].block",
+		"other[1].size_gb": "other[1].size_gb", "no path": "no path",
+	} {
+		if got := disks.Origin(to); got != from {
+			t.Errorf("the origin of %s is %s, want %s", to, got, from)
+		}
+	}
 	got := tr.Back(m{"vm_name": "w", "gb_ram": int64(2), "cpu_cores": int64(1), "owner": "o", "costs": m{"centre": int64(4)}, "id": "x"})
 	if want := (m{"host_name": "w", "memory": int64(2), "owner": "o", "costs": m{"centre": int64(4)}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
