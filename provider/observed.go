@@ -32,14 +32,16 @@ func observe(vm *job.VM) (observation, error) {
 	return seen, nil
 }
 
-// of gives what was seen of a field: ok is false where hosts cannot tell. Nothing, an empty text and the number that
-// stands for nothing are nil.
+// of gives what was seen of a field: ok is false where hosts cannot tell, as with a boolean that is null. Nothing, an empty
+// text and the number that stands for nothing are nil.
 func (o observation) of(f *jobschema.Field) (value any, ok bool) {
 	if f.Observed == "" {
 		return nil, false
 	}
 	value, ok = o[f.Observed]
 	switch x := value.(type) {
+	case nil:
+		return nil, ok && f.Type != jobschema.TypeBoolean
 	case string:
 		if x == "" {
 			return nil, ok

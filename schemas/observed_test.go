@@ -33,7 +33,8 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := json.Marshal(job.VM{})
+	some, yes := 1.0, true // what there may be none of
+	raw, err := json.Marshal(job.VM{MemoryMinimumGB: &some, MemoryMaximumGB: &some, SecureBoot: &yes, TPM: &yes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 			}
 		}
 	}
-	if checked < 13 {
+	if checked < 17 {
 		t.Errorf("%d properties were found", checked)
 	}
 }

@@ -12,6 +12,10 @@ type VM struct {
 	MemoryGB         float64        `json:"memory_gb"`          // startup memory
 	MemoryAssignedGB float64        `json:"memory_assigned_gb"` // what it has now; 0 when it does not run
 	DynamicMemory    DynamicMemory  `json:"dynamic_memory"`
+	MemoryMinimumGB  *float64       `json:"memory_minimum_gb"` // exact; nil when the memory is not dynamic
+	MemoryMaximumGB  *float64       `json:"memory_maximum_gb"` // as the minimum
+	SecureBoot       *bool          `json:"secure_boot"`       // false for generation 1; nil when the host cannot tell
+	TPM              *bool          `json:"tpm"`               // as SecureBoot
 	ProcessorCount   int            `json:"processor_count"`
 	Notes            string         `json:"notes"`
 	SwitchName       string         `json:"switch_name"` // of the first adapter; empty when it is not connected

@@ -213,7 +213,8 @@ var observable = func() map[string][]Type {
 		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text,
 		"checkpoint_type": text, "start_action": text, "stop_action": text,
 		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole,
-		"clustered": {TypeBoolean},
+		"memory_minimum_gb": whole, "memory_maximum_gb": whole,
+		"clustered": {TypeBoolean}, "secure_boot": {TypeBoolean}, "tpm": {TypeBoolean},
 	}
 }()
 
