@@ -28,6 +28,8 @@ function Get-JobFinding {
     } elseif ($Warn -and $fields.Contains('gb_ram') -and $fields['power_state'] -ne 'off' -and $Unknown -notcontains 'power_state') {
         Find-MemoryFinding -Machine $Machine -Bytes ([long]($fields['gb_ram'] * 1GB)) -VMId $VMId
     }
+    if ($Warn) { Find-MaximumFinding -Machine $Machine -Maximum $fields['gb_ram_max'] }
+    Find-FirmwareFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
         New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy "ask for $($Machine.LogicalProcessorCount) or less" `
             -Message "host $($Machine.Name) has $($Machine.LogicalProcessorCount) logical processors"

@@ -47,6 +47,7 @@ function ConvertTo-JobDefinition {
         Assert-JobField -Name $property.Name -Value $property.Value
         $fields[$property.Name] = $property.Value
     }
+    if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         foreach ($name in 'vm_name', 'image_name', 'gb_ram', 'cpu_cores') {
             if (-not $fields.Contains($name)) {
@@ -90,6 +91,7 @@ function Assert-JobField {
         'switch_name' { if ($Value -isnot [string]) { $wants = 'text' } }
         'notes' { if ($Value -isnot [string]) { $wants = 'text' } }
     }
+    if (-not $wants) { $wants = (Get-MemoryWant -Name $Name -Value $Value) + (Get-FirmwareWant -Name $Name -Value $Value) + (Get-ActionWant -Name $Name -Value $Value) }
     if ($wants) {
         throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' must be $wants" -Field $Name)
     }

@@ -11,11 +11,11 @@ function Get-AgentInventory {
 
 function Get-VMDetail {
     # Gives what virtual machines do not say of themselves, asked for all of them at once: the sizes of their disks by path, and
-    # their roles in the cluster by GUID; and their drives by GUID, which the module looks up whenever it is asked. What cannot be
+    # their roles in the cluster by GUID, as secure boot and TPM; and their drives by GUID, which the module looks up whenever it is asked. What cannot be
     # had is not known.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
-    $detail = @{ Sizes = @{}; Roles = @{}; Drives = @{} }
+    $detail = @{ Sizes = @{}; Roles = @{}; Drives = @{}; Security = (Get-VMSecurityDetail -VM $VM) }
     $paths = New-Object -TypeName System.Collections.ArrayList
     $clustered = $false
     foreach ($item in $VM) {
@@ -82,6 +82,10 @@ function ConvertTo-AgentVM {
             minimum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMinimum
             maximum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMaximum
         }
+        memory_minimum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMinimum } else { $null }
+        memory_maximum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMaximum } else { $null }
+        secure_boot          = $Detail.Security.SecureBoot[$id]
+        tpm                  = $Detail.Security.TPM[$id]
         processor_count      = [int]$VM.ProcessorCount
         notes                = [string]$VM.Notes
         switch_name          = $first['switch_name']

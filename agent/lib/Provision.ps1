@@ -5,14 +5,16 @@ function Invoke-ProvisionJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
-    $Job.Steps = @('preflight', 'vm', 'disk', 'firmware', 'network')
+    $Job.Steps = @('preflight', 'vm', 'disk')
+    if ((Get-JobGeneration -Fields $fields) -eq 2) { $Job.Steps += 'firmware' }
+    $Job.Steps += 'network'
     if ($fields['vm_clustered'] -eq $true) { $Job.Steps += 'cluster' }
     if ($fields['power_state'] -ne 'off') { $Job.Steps += 'start' }
 
     $plan = Invoke-ProvisionPreflight -Context $Context -Job $Job
     $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
     $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
-    Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
+    if ($Job.Steps -contains 'firmware') { Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive }
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'cluster') {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
@@ -70,10 +72,11 @@ function Invoke-ProvisionVM {
     $fields = $Job.Fields
     $name = $fields['vm_name']
     $folder = $Plan.Folder
-    $memory = [long]($fields['gb_ram'] * 1GB)
+    $generation = Get-JobGeneration -Fields $fields
+    $kind = if ($generation -eq 2) { '' } else { " of generation $generation" }
     Enter-JobStep -Context $Context -Job $Job -Name 'vm' `
-        -Message ("create virtual machine '$name' in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
-            "memory: $(Format-AgentNumber -Value $fields['gb_ram']) GiB, checkpoints: off")
+        -Message ("create virtual machine '$name'$kind in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
+            "$(Format-JobMemory -Fields $fields), $(Format-JobCheckpoint -Fields $fields)")
     $lock = Lock-HostName
     try {
         Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
@@ -82,7 +85,7 @@ function Invoke-ProvisionVM {
         $Job.Made.Making = $true
         Save-JobState -Context $Context -Job $Job
         $null = [System.IO.Directory]::CreateDirectory($folder)
-        $vm = New-VM -Name $name -MemoryStartupBytes $memory -Generation 2 -NoVHD -Path $folder
+        $vm = New-VM -Name $name -MemoryStartupBytes ([long]($fields['gb_ram'] * 1GB)) -Generation $generation -NoVHD -Path $folder
         $Job.VMId = $vm.Id.ToString()
         $Job.Made.VM = $Job.VMId
         Save-JobState -Context $Context -Job $Job
@@ -93,8 +96,8 @@ function Invoke-ProvisionVM {
     $Job.Made.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
     Save-JobManifest -Manifest $Job.Made.Manifest
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
-    Set-VMMemory -VM $vm -DynamicMemoryEnabled $false -StartupBytes $memory
-    Set-VM -VM $vm -Notes ([string]$fields['notes']) -CheckpointType Disabled -AutomaticStartAction StartIfRunning -AutomaticStopAction ShutDown
+    Initialize-JobMemory -VM $vm -Fields $fields
+    Initialize-JobAction -VM $vm -Fields $fields
     return $vm
 }
 
@@ -111,24 +114,11 @@ function Invoke-ProvisionDisk {
         $null = $Job.Made.Manifest.Files.Add($path)
         Save-JobManifest -Manifest $Job.Made.Manifest
     }
+    # The BIOS of generation 1 starts from IDE only.
+    if ((Get-JobGeneration -Fields $Job.Fields) -eq 1) {
+        return Add-VMHardDiskDrive -VM $VM -ControllerType IDE -ControllerNumber 0 -ControllerLocation 0 -Path $path -Passthru
+    }
     return Add-VMHardDiskDrive -VM $VM -ControllerType SCSI -Path $path -Passthru
-}
-
-function Invoke-ProvisionFirmware {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
-
-    $template = ''
-    switch ($Job.Fields['os_family']) {
-        'windows' { $template = 'MicrosoftWindows' }
-        'linux' { $template = 'MicrosoftUEFICertificateAuthority' }
-    }
-    if ($template) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message "start from the disk, secure boot with template $template"
-        Set-VMFirmware -VM $VM -EnableSecureBoot On -SecureBootTemplate $template -FirstBootDevice $Drive
-    } else {
-        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message 'start from the disk, secure boot with the template of the host'
-        Set-VMFirmware -VM $VM -EnableSecureBoot On -FirstBootDevice $Drive
-    }
 }
 
 function Invoke-ProvisionNetwork {

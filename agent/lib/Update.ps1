@@ -52,8 +52,9 @@ function Get-UpdatePlan {
     }
     Assert-NoFinding -Findings @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'update'; Fields = $wanted } -VMId $Job.VMId)
 
+    $hardware = Get-HardwarePlan -VM $vm -Job $Job -State $state
     $cycle = @($Job.Changed | Where-Object -FilterScript {
-            ($_ -eq 'gb_ram' -and [long]($wanted['gb_ram'] * 1GB) -ne $vm.MemoryStartup) -or
+            $hardware.Cycle -ccontains $_ -or
             ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount)
         })
     $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
@@ -70,7 +71,7 @@ function Get-UpdatePlan {
     }
 
     $plan = @{
-        Machine = $machine; VM = $vm; State = $state; Cycle = $cycle; Manifest = (Find-JobManifest -VM $vm)
+        Machine = $machine; VM = $vm; State = $state; Cycle = $cycle; Hardware = $hardware; Manifest = (Find-JobManifest -VM $vm)
         Stop    = $off -or $cycle.Count -gt 0
         Start   = $cycle.Count -gt 0 -or ($wanted['power_state'] -eq 'running' -and $state -ne 'running')
     }
@@ -85,7 +86,7 @@ function Assert-ChangeableField {
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
     # What the agent does not know is recorded, and so it can be recorded anew.
-    if (@('image_name', 'os_family') -ccontains $Name) {
+    if (@('image_name', 'os_family', 'generation') -ccontains $Name) {
         throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {
@@ -111,11 +112,6 @@ function Set-JobField {
             }
             "'$value', was '$before'"
         }
-        'gb_ram' {
-            $before = ConvertTo-MemorySize -Bytes $vm.MemoryStartup
-            if ([long]($value * 1GB) -ne $vm.MemoryStartup) { Set-VMMemory -VM $vm -StartupBytes ([long]($value * 1GB)) }
-            "$(Format-AgentNumber -Value $value) GiB, was $(Format-AgentNumber -Value $before) GiB"
-        }
         'cpu_cores' {
             $before = $vm.ProcessorCount
             if ($value -ne $before) { Set-VMProcessor -VM $vm -Count $value }
@@ -128,7 +124,10 @@ function Set-JobField {
         'switch_name' { Set-JobSwitch -VM $vm -Name $value }
         'vlan_id' { Set-JobVlan -VM $vm -Id ([int]$value) }
         'vm_clustered' { Set-JobCluster -VM $vm -Clustered ($value -eq $true) }
-        default { 'recorded' }
+        default {
+            $hardware = Set-JobHardware -VM $vm -Job $Job -Plan $Plan.Hardware -Name $Name
+            if ($hardware) { $hardware } else { 'recorded' }
+        }
     }
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "${Name}: $text"
 }

@@ -45,6 +45,7 @@ const (
 	CodeStorage           = "storage"
 	CodeMemory            = "memory"
 	CodeCPU               = "cpu"
+	CodeFirmware          = "firmware" // secure boot or a virtual TPM, where there can be none
 	CodeCluster           = "cluster"
 	CodeHostNotReady      = "host_not_ready"
 	CodePowerCycleRefused = "power_cycle_refused"

@@ -5,10 +5,10 @@
     PowerShellVersion = '5.1'
     RootModule        = 'Hyper-V.psm1'
     FunctionsToExport = @(
-        'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VHD', 'Get-VM',
-        'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMNetworkAdapter',
-        'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory',
-        'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
+        'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disable-VMTPM', 'Disconnect-VMNetworkAdapter', 'Enable-VMTPM', 'Get-VHD', 'Get-VM',
+        'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMKeyProtector', 'Get-VMNetworkAdapter',
+        'Get-VMNetworkAdapterVlan', 'Get-VMSecurity', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware',
+        'Set-VMKeyProtector', 'Set-VMMemory', 'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
     )
     CmdletsToExport   = @()
     VariablesToExport = @()

@@ -59,6 +59,7 @@ function New-VM {
             creation_time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
             checkpoint_type = 'Production'; automatic_start_action = 'StartIfRunning'; automatic_stop_action = 'Save'
             secure_boot = $secure; secure_boot_template = $template; first_boot = ''
+            key_protector = $false; tpm = $false
             adapters = [object[]]@([pscustomobject]@{
                     name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6'); dynamic_mac = $true
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
@@ -87,6 +88,7 @@ function Set-VM {
         Invoke-StandIn -Cmdlet 'Set-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($given.ContainsKey('AutomaticStopAction')) { Assert-StandInOff -VM $item -Cmdlet 'Set-VM' -What 'automatic stop action' }
                 if ($given.ContainsKey('Notes')) { $item.notes = [string]$given['Notes'] }
                 if ($given.ContainsKey('CheckpointType')) { $item.checkpoint_type = $given['CheckpointType'] }
                 if ($given.ContainsKey('AutomaticStartAction')) { $item.automatic_start_action = $given['AutomaticStartAction'] }
@@ -166,11 +168,13 @@ function Start-StandInVM {
     if ($VM.state -eq 'Running') { return }
     $why = ''
     if ($VM.state -eq 'Paused') { $why = 'it is Paused' }
-    $used = [long]$VM.memory_startup_bytes
-    foreach ($other in $State.vms) { if ($other.state -eq 'Running') { $used += [long]$other.memory_startup_bytes } }
-    if ($used -gt $State.host.memory_bytes) { $why = 'not enough memory in the system' }
+    $id = 'OperationFailed'
+    if ($VM.memory_startup_bytes -gt (Get-StandInAvailable -State $State)) {
+        $id = 'OutOfMemory'
+        $why = "not enough memory in the system to start it with $([long]($VM.memory_startup_bytes / 1MB)) megabytes (0x800705AA)"
+    }
     foreach ($drive in $VM.drives) { if (-not [System.IO.File]::Exists($drive.path)) { $why = "attachment '$($drive.path)' was not found" } }
-    if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
+    if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Id $id -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
     $VM.state = 'Running'
     Update-StandInAddress -VM $VM
 }

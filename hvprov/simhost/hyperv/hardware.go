@@ -19,20 +19,6 @@ func (s *Store) SetVMProcessor(ctx context.Context, id string, count int) error 
 	})
 }
 
-// SetVMMemory gives a virtual machine, which is off, its memory in bytes. A nil dynamic leaves that as it is.
-func (s *Store) SetVMMemory(ctx context.Context, id string, startupBytes int64, dynamic *bool) error {
-	return s.change(ctx, "Set-VMMemory", id, func(_ *State, vm *VM) error {
-		if err := vm.mustBeOff("Set-VMMemory", "memory"); err != nil {
-			return err
-		}
-		vm.MemoryStartupBytes = startupBytes
-		if dynamic != nil {
-			vm.DynamicMemory = *dynamic
-		}
-		return nil
-	})
-}
-
 // GetVHD gives the sizes in bytes of the virtual hard disks at paths, without those that cannot be read.
 func (s *Store) GetVHD(ctx context.Context, paths []string) (sizes map[string]int64, err error) {
 	err = s.call(ctx, "Get-VHD", false, func(*State) error {
@@ -54,20 +40,6 @@ func (vm *VM) mustBeOff(cmdlet, what string) error {
 	return failf(cmdlet, "The %s of virtual machine '%s' cannot be changed while it is %s.", what, vm.Name, vm.State)
 }
 
-// SetVMFirmware turns secure boot on and has the machine start from the drive at firstBoot. An empty template stays as it is.
-func (s *Store) SetVMFirmware(ctx context.Context, id, template, firstBoot string) error {
-	return s.change(ctx, "Set-VMFirmware", id, func(_ *State, vm *VM) error {
-		if vm.Generation != 2 {
-			return failf("Set-VMFirmware", "Virtual machine '%s' is not of generation 2.", vm.Name)
-		}
-		vm.SecureBoot, vm.FirstBoot = "On", firstBoot
-		if template != "" {
-			vm.SecureBootTemplate = template
-		}
-		return nil
-	})
-}
-
 // AddVMHardDiskDrive attaches the virtual hard disk at path to the first free place of the SCSI controller.
 func (s *Store) AddVMHardDiskDrive(ctx context.Context, id, path string) (drive Drive, err error) {
 	err = s.change(ctx, "Add-VMHardDiskDrive", id, func(_ *State, vm *VM) error {
@@ -75,11 +47,37 @@ func (s *Store) AddVMHardDiskDrive(ctx context.Context, id, path string) (drive 
 			return failf("Add-VMHardDiskDrive", "Virtual hard disk '%s' was not found.", path)
 		}
 		drive = Drive{ControllerType: "SCSI", Path: path}
-		for slices.ContainsFunc(vm.Drives, func(d Drive) bool { return d.ControllerLocation == drive.ControllerLocation }) {
+		for vm.holds(drive) {
 			drive.ControllerLocation++
 		}
 		vm.Drives = append(vm.Drives, drive)
 		return nil
 	})
 	return drive, err
+}
+
+// AddFirstIDEDrive attaches the virtual hard disk at path to the place that a machine of generation 1 starts from, IDE 0:0.
+func (s *Store) AddFirstIDEDrive(ctx context.Context, id, path string) (drive Drive, err error) {
+	err = s.change(ctx, "Add-VMHardDiskDrive", id, func(_ *State, vm *VM) error {
+		if _, err := os.Stat(path); err != nil {
+			return failf("Add-VMHardDiskDrive", "Virtual hard disk '%s' was not found.", path)
+		}
+		if vm.Generation != 1 {
+			return failf("Add-VMHardDiskDrive", "Virtual machine '%s' has no IDE controller.", vm.Name)
+		}
+		drive = Drive{ControllerType: "IDE", Path: path}
+		if vm.holds(drive) {
+			return failf("Add-VMHardDiskDrive", "Virtual machine '%s' has a drive at IDE 0:0 already.", vm.Name)
+		}
+		vm.Drives = append(vm.Drives, drive)
+		return nil
+	})
+	return drive, err
+}
+
+// holds tells whether there is a drive in the place of another.
+func (vm *VM) holds(place Drive) bool {
+	return slices.ContainsFunc(vm.Drives, func(d Drive) bool {
+		return d.ControllerType == place.ControllerType && d.ControllerNumber == place.ControllerNumber && d.ControllerLocation == place.ControllerLocation
+	})
 }

@@ -18,14 +18,8 @@ func (s *Store) StartVM(ctx context.Context, id string) error {
 		if vm.State == "Paused" {
 			why = "it is Paused"
 		}
-		used := vm.MemoryStartupBytes
-		for _, other := range state.VMs {
-			if other.State == "Running" {
-				used += other.MemoryStartupBytes
-			}
-		}
-		if used > state.Host.MemoryBytes {
-			why = "not enough memory in the system"
+		if vm.MemoryStartupBytes > state.memoryAvailable() {
+			why = fmt.Sprintf("not enough memory in the system to start it with %d megabytes (0x800705AA)", vm.MemoryStartupBytes>>20)
 		}
 		for _, drive := range vm.Drives {
 			if _, err := os.Stat(drive.Path); err != nil {

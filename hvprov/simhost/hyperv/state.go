@@ -18,7 +18,7 @@ type State struct {
 type Host struct {
 	Name                 string         `json:"name"`
 	OSVersion            string         `json:"os_version"`
-	HyperVVersion        string         `json:"hyperv_version"`
+	HyperVVersion        string         `json:"hyperv_version"` // of the module; before 2.0 it has no commands about security
 	LogicalProcessors    int            `json:"logical_processors"`
 	MemoryBytes          int64          `json:"memory_bytes"`
 	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: what the machines that run leave
@@ -64,7 +64,9 @@ type VM struct {
 	AutomaticStopAction  string    `json:"automatic_stop_action"`
 	SecureBoot           string    `json:"secure_boot"` // On or Off
 	SecureBootTemplate   string    `json:"secure_boot_template"`
-	FirstBoot            string    `json:"first_boot"` // path of the drive to start from; empty: the default order
+	FirstBoot            string    `json:"first_boot"`    // path of the drive to start from; empty: the default order
+	KeyProtector         bool      `json:"key_protector"` // it has one of its own
+	TPM                  bool      `json:"tpm"`
 	Adapters             []Adapter `json:"adapters"`
 	Drives               []Drive   `json:"drives"`
 	Clustered            bool      `json:"clustered"`
@@ -84,7 +86,7 @@ type Adapter struct {
 
 // Drive is a virtual hard disk in its place.
 type Drive struct {
-	ControllerType     string `json:"controller_type"` // SCSI
+	ControllerType     string `json:"controller_type"` // SCSI, or IDE with generation 1
 	ControllerNumber   int    `json:"controller_number"`
 	ControllerLocation int    `json:"controller_location"`
 	Path               string `json:"path"`
@@ -95,6 +97,7 @@ type Behaviour struct {
 	Calls              map[string]Call `json:"calls"`                 // by the cmdlet's name
 	CopyBytesPerSecond int64           `json:"copy_bytes_per_second"` // 0: as fast as it goes; only the simulator's own agent obeys it
 	RecordCalls        bool            `json:"record_calls"`          // keep the names of the cmdlets that are called, for [Store.Calls]
+	Lost               string          `json:"lost"`                  // not empty: every call fails with this text, as when the host's service has gone
 }
 
 // Call is what happens to each call of one cmdlet before it acts.
@@ -102,6 +105,7 @@ type Call struct {
 	Hold    string `json:"hold,omitempty"`  // path of a file: the call waits for as long as it is there, beside one with the ending .reached
 	After   bool   `json:"after,omitempty"` // it acts first, and waits then
 	DelayMS int    `json:"delay_ms"`
-	Fail    string `json:"fail"`  // the error's text; empty: it does not fail
-	Times   int    `json:"times"` // for how many calls this holds; 0: for all
+	Fail    string `json:"fail"`           // the error's text; empty: it does not fail
+	Times   int    `json:"times"`          // for how many calls this holds; 0: for all
+	Lose    bool   `json:"lose,omitempty"` // the host is lost with this call: see [Behaviour.Lost], which gets the text of Fail
 }

@@ -91,6 +91,14 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 		}
 		found = append(found, lacks...)
 	}
+	if warn {
+		found = append(found, aboveHost(host, d.fields)...)
+	}
+	lacks, err := s.lacksFirmware(host, d.fields, vmID, unknown)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, lacks...)
 	if d.fields.number("cpu_cores") > float64(host.LogicalProcessors) {
 		add("cpu_cores", job.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
 			fmt.Sprintf("ask for %d or less", host.LogicalProcessors))

@@ -15,12 +15,6 @@ func (r *run) set(p *updatePlan, name string) (text string, err error) {
 	switch name {
 	case "vm_name":
 		return r.rename(p)
-	case "gb_ram":
-		wanted, before := r.fields.number(name), memoryGB(p.vm.MemoryStartupBytes)
-		if memoryBytes(wanted) != p.vm.MemoryStartupBytes {
-			err = r.store.SetVMMemory(r.ctx, r.vmID, memoryBytes(wanted), nil)
-		}
-		return fmt.Sprintf("%s GiB, was %s GiB", formatNumber(wanted), formatNumber(before)), err
 	case "cpu_cores":
 		wanted, before := int(r.fields.number(name)), p.vm.ProcessorCount
 		if wanted != before {
@@ -49,6 +43,9 @@ func (r *run) set(p *updatePlan, name string) (text string, err error) {
 			err = r.store.RemoveClusterGroup(r.ctx, r.vmID)
 		}
 		return fmt.Sprintf("%t, was %t", wanted, before), err
+	}
+	if text, ok, err := r.setHardware(p, name); ok {
+		return text, err
 	}
 	return "recorded", nil
 }

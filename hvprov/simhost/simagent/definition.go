@@ -100,6 +100,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.fields, err = readFields(top.Fields); err != nil {
 		return d, err
 	}
+	if d.operation != job.OperationDelete {
+		if err := d.fields.memoryOrder(partial); err != nil {
+			return d, err
+		}
+	}
 	if d.operation == job.OperationProvision && !partial {
 		for _, name := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
 			if !d.fields.has(name) {
@@ -196,5 +201,5 @@ func wanted(name string, value any) string {
 			return "text"
 		}
 	}
-	return ""
+	return wantedOfMemory(name, value) + wantedOfFirmware(name, value) + wantedOfActions(name, value)
 }

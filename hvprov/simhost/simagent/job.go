@@ -13,6 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 // stage is where a job is in its life.
@@ -276,7 +277,7 @@ func (r *run) complete(err error) {
 	result := &job.Result{Outcome: job.Succeeded, Undone: r.undone}
 	if r.vmID != "" {
 		if vm, ok, findErr := r.find(r.vmID); ok && findErr == nil {
-			shown := show(vm)
+			shown := r.details([]hyperv.VM{vm}).show(vm)
 			result.VM = &shown
 		}
 	}

@@ -23,7 +23,11 @@ type plan struct {
 
 // provision makes a virtual machine from an image.
 func (r *run) provision() error {
-	r.steps = []string{"preflight", "vm", "disk", "firmware", "network"}
+	r.steps = []string{"preflight", "vm", "disk"}
+	if r.fields.generation() == 2 {
+		r.steps = append(r.steps, "firmware")
+	}
+	r.steps = append(r.steps, "network")
 	if r.fields.flag("vm_clustered") {
 		r.steps = append(r.steps, "cluster")
 	}
@@ -41,8 +45,10 @@ func (r *run) provision() error {
 	if err != nil {
 		return err
 	}
-	if err := r.setFirmware(drive); err != nil {
-		return err
+	if r.has("firmware") {
+		if err := r.setFirmware(drive); err != nil {
+			return err
+		}
 	}
 	if err := r.connect(p); err != nil {
 		return err
@@ -122,13 +128,15 @@ func (r *run) warnOfGuest(names []string) {
 }
 
 func (r *run) makeVM(p plan) error {
-	name, memory := r.fields.text("vm_name"), memoryBytes(r.fields.number("gb_ram"))
-	cores := r.fields.number("cpu_cores")
-	if err := r.enter("vm", "create virtual machine '%s' in %s: processors: %s, memory: %s GiB, checkpoints: off",
-		name, p.folder, formatNumber(cores), formatNumber(r.fields.number("gb_ram"))); err != nil {
+	name, cores, kind := r.fields.text("vm_name"), r.fields.number("cpu_cores"), ""
+	if generation := r.fields.generation(); generation != 2 {
+		kind = fmt.Sprintf(" of generation %d", generation)
+	}
+	if err := r.enter("vm", "create virtual machine '%s'%s in %s: processors: %s, %s, %s",
+		name, kind, p.folder, formatNumber(cores), r.fields.formatMemory(), r.fields.formatCheckpoint()); err != nil {
 		return err
 	}
-	vm, err := r.registerVM(p, name, memory)
+	vm, err := r.registerVM(p, name)
 	if err != nil {
 		return err
 	}
@@ -142,21 +150,14 @@ func (r *run) makeVM(p plan) error {
 	if err := r.store.SetVMProcessor(r.ctx, vm.ID, int(cores)); err != nil {
 		return err
 	}
-	fixed := false
-	if err := r.store.SetVMMemory(r.ctx, vm.ID, memory, &fixed); err != nil {
+	if err := r.store.SetVMMemory(r.ctx, vm.ID, r.fields.memorySettings()); err != nil {
 		return err
 	}
-	notes := r.fields.text("notes")
-	if err := r.store.SetVM(r.ctx, vm.ID, hyperv.VMSettings{
-		Notes: &notes, CheckpointType: "Disabled", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "ShutDown",
-	}); err != nil {
-		return err
-	}
-	return nil
+	return r.store.SetVM(r.ctx, vm.ID, r.fields.vmSettings())
 }
 
 // registerVM looks for the name and takes it, one job at a time: Hyper-V itself allows a name twice.
-func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err error) {
+func (r *run) registerVM(p plan, name string) (vm hyperv.VM, err error) {
 	unlock, err := r.store.LockNames()
 	if err != nil {
 		return vm, err
@@ -174,7 +175,7 @@ func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err e
 	if err := os.MkdirAll(p.folder, 0o755); err != nil {
 		return vm, err
 	}
-	if vm, err = r.store.NewVM(r.ctx, name, memory, p.folder); err != nil {
+	if vm, err = r.store.NewVMOfGeneration(r.ctx, r.fields.generation(), name, memoryBytes(r.fields.number("gb_ram")), p.folder); err != nil {
 		return vm, err
 	}
 	r.hasVM(vm.ID)
@@ -203,19 +204,10 @@ func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
 	if err != nil {
 		return drive, err
 	}
+	if r.fields.generation() == 1 { // whose BIOS starts from IDE only
+		return r.store.AddFirstIDEDrive(r.ctx, r.vmID, path)
+	}
 	return r.store.AddVMHardDiskDrive(r.ctx, r.vmID, path)
-}
-
-func (r *run) setFirmware(drive hyperv.Drive) error {
-	template := map[string]string{"windows": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}[r.fields.text("os_family")]
-	message := "start from the disk, secure boot with template " + template
-	if template == "" {
-		message = "start from the disk, secure boot with the template of the host"
-	}
-	if err := r.enter("firmware", "%s", message); err != nil {
-		return err
-	}
-	return r.store.SetVMFirmware(r.ctx, r.vmID, template, drive.Path)
 }
 
 func (r *run) connect(p plan) error {

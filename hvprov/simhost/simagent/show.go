@@ -3,7 +3,6 @@
 package simagent
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -18,6 +17,8 @@ import (
 type details struct {
 	sizes map[string]int64  // of disks, in bytes, by path
 	roles map[string]string // of the cluster, by the machine's GUID
+
+	secureBoot, tpm map[string]bool // by the machine's GUID
 }
 
 // details asks for them. What cannot be had is not known.
@@ -33,6 +34,7 @@ func (s *view) details(vms []hyperv.VM) details {
 		}
 	}
 	d := details{roles: map[string]string{}}
+	d.secureBoot, d.tpm = s.security(vms)
 	if len(paths) > 0 {
 		d.sizes, _ = s.store.GetVHD(s.ctx, paths)
 	}
@@ -43,17 +45,6 @@ func (s *view) details(vms []hyperv.VM) details {
 		}
 	}
 	return d
-}
-
-// show gives one virtual machine, as a result has it.
-func show(vm hyperv.VM) job.VM {
-	d := details{sizes: map[string]int64{}, roles: map[string]string{vm.ID: cmp.Or(vm.ClusterRole, vm.Name)}}
-	for _, drive := range vm.Drives {
-		if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
-			d.sizes[drive.Path] = info.Size()
-		}
-	}
-	return d.show(vm)
 }
 
 // show gives a virtual machine in the shape that clients read.
@@ -72,6 +63,16 @@ func (d details) show(vm hyperv.VM) job.VM {
 	}
 	if vm.Clustered {
 		shown.ClusterRole = d.roles[vm.ID]
+	}
+	if vm.DynamicMemory {
+		least, most := exactGB(vm.MemoryMinimumBytes), exactGB(vm.MemoryMaximumBytes)
+		shown.MemoryMinimumGB, shown.MemoryMaximumGB = &least, &most
+	}
+	if on, known := d.secureBoot[vm.ID]; known {
+		shown.SecureBoot = &on
+	}
+	if has, known := d.tpm[vm.ID]; known {
+		shown.TPM = &has
 	}
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)

@@ -17,6 +17,7 @@ type updatePlan struct {
 	vm        hyperv.VM
 	state     string // power state
 	cycle     []string
+	hardware  hardwarePlan
 	configure []string
 	manifest  *manifest
 	stop      bool
@@ -109,6 +110,9 @@ func (r *run) planUpdate() (*updatePlan, error) {
 		return nil, err
 	}
 	p := &updatePlan{host: host, vm: vm, state: powerState(vm.State), manifest: findManifest(vm)}
+	if p.hardware, err = r.planHardware(host, vm, p.state); err != nil {
+		return nil, err
+	}
 	off := wanted.text("power_state") == "off" && p.state != "off"
 	if p.cycle, err = r.powerCycle(p, wanted, off); err != nil {
 		return nil, err
@@ -131,7 +135,7 @@ func (r *run) planUpdate() (*updatePlan, error) {
 // powerCycle gives the fields for whose sake the machine has to be stopped and started, if that is allowed.
 func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string, err error) {
 	for _, name := range r.changed {
-		if (name == "gb_ram" && memoryBytes(wanted.number(name)) != p.vm.MemoryStartupBytes) ||
+		if slices.Contains(p.hardware.cycle, name) ||
 			(name == "cpu_cores" && int(wanted.number(name)) != p.vm.ProcessorCount) {
 			cycle = append(cycle, name)
 		}
@@ -155,7 +159,7 @@ func (r *run) changeable(name string) error {
 		if !r.fields.has(name) {
 			return invalid(fmt.Sprintf("field '%s' has no value to go back to", name), name)
 		}
-	case "image_name", "os_family":
+	case "image_name", "os_family", "generation":
 		return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
 	} // what the agent does not know is recorded, and so it can be recorded anew
 	return nil
