@@ -29,7 +29,7 @@ import (
 // provisionCalls are the cmdlets of a provision that makes use of all there is, in their order.
 var provisionCalls = []string{
 	"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware",
-	"Get-VMNetworkAdapter", "Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
+	"Get-VMKeyProtector", "Set-VMKeyProtector", "Enable-VMTPM", "Get-VMNetworkAdapter", "Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
 }
 
 // stepCalls are one of them for each step.
@@ -118,6 +118,7 @@ func (s *stage) release() {
 func (s *stage) values() map[string]any {
 	v := values("web-01")
 	v["vlan_id"], v["vm_clustered"] = 7, true
+	v["tpm"], v["gb_ram_min"], v["gb_ram_max"] = true, 1.0, 8.0
 	return v
 }
 
@@ -155,6 +156,8 @@ func (s *stage) whole() {
 	s.must(err)
 	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 1 {
 		s.Errorf("the host holds %+v", state.VMs)
+	} else if vm := state.VMs[0]; !vm.TPM || !vm.DynamicMemory || vm.SecureBoot != "On" {
+		s.Errorf("the machine is not whole: %+v", vm)
 	}
 	s.keepsForeign()
 }
