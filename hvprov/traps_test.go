@@ -224,6 +224,21 @@ func TestTrapAnErrorThatEchoesThePasswordShowsIt(t *testing.T) {
 		if strings.Contains(text, secret) || !strings.Contains(text, "******") {
 			c.Errorf("the secret shows, or what struck it out does not:\n%s", text)
 		}
+		// The client strikes it out as well: the agent alone is to do so already.
+		def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
+		for id, v := range map[string]any{"vm_name": "web-02", "image_name": "ubuntu-24.04", "gb_ram": 2, "cpu_cores": 2, "guest_la_pw": secret} {
+			def.Fields = append(def.Fields, job.Field{ID: id, Value: v})
+		}
+		run, err := newAgent(c.T, c.server).Submit(c.Context(), hostagent.Submission{Job: outliveJob, Definition: def, Secrets: []string{"guest_la_pw"}})
+		c.must(err)
+		for ended := false; !ended; {
+			e, err := run.Next(c.Context())
+			c.must(err)
+			if raw := fmt.Sprintf("%+v", e); strings.Contains(raw, secret) || e.Result != nil && strings.Contains(fmt.Sprintf("%+v %+v", *e.Result, e.Error), secret) {
+				c.Errorf("the agent says the secret: %s", raw)
+			}
+			ended = e.Kind == job.KindResult
+		}
 		c.behaves(nil) // which has the secret itself
 		(&stage{T: c.T, server: c.server}).keepsSecrets()
 	})

@@ -112,7 +112,9 @@ func TestHardwareThatCannotBeIsToldInThePlan(t *testing.T) {
 	if vm := theVM(t, server); vm.Generation != 1 || vm.Drives[0].ControllerType != "IDE" {
 		t.Errorf("the host has %+v", vm)
 	}
-	if p := h.plan(made, first.but(attrs{"generation": 2, "secure_boot": false})); len(p.replace) != 1 || p.replace[0] != "generation" {
+	p = h.plan(made, first.but(attrs{"generation": 2, "tpm": true}))
+	h.mustSucceed("another generation", p.diags)
+	if len(p.replace) != 1 || p.replace[0] != "generation" {
 		t.Errorf("replaced because of %v", p.replace)
 	}
 }

@@ -31,7 +31,8 @@ function Find-FirmwareFinding {
     $fields = $Definition.Fields
     if ($fields['secure_boot'] -ne $true -and $fields['tpm'] -ne $true) { return }
     $generation = Get-JobGeneration -Fields $fields
-    if ($VMId) {
+    # A machine that takes another's place has a generation of its own.
+    if ($VMId -and $Definition.Operation -eq 'update') {
         $vm = Find-HostVM -Id $VMId
         if ($null -ne $vm) { $generation = [int]$vm.Generation }
     }

@@ -94,7 +94,7 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 	if warn {
 		found = append(found, aboveHost(host, d.fields)...)
 	}
-	lacks, err := s.lacksFirmware(host, d.fields, vmID, unknown)
+	lacks, err := s.lacksFirmware(host, d, vmID, unknown)
 	if err != nil {
 		return nil, err
 	}

@@ -33,12 +33,13 @@ func (f fields) generation() int {
 }
 
 // lacksFirmware tells what this host, or this generation, does not have.
-func (s *view) lacksFirmware(host hyperv.Host, f fields, vmID string, unknown []string) (found []job.Finding, err error) {
+func (s *view) lacksFirmware(host hyperv.Host, d definition, vmID string, unknown []string) (found []job.Finding, err error) {
+	f := d.fields
 	if !f.flag("secure_boot") && !f.flag("tpm") {
 		return nil, nil
 	}
 	generation := f.generation()
-	if vmID != "" {
+	if vmID != "" && d.operation == job.OperationUpdate { // one that takes another's place has a generation of its own
 		vm, ok, err := s.find(vmID)
 		if err != nil {
 			return nil, err

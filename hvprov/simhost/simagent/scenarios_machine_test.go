@@ -32,6 +32,9 @@ var hardware = []scenario{
 		s.asks(protocol.Request{Request: "inventory"})
 		s.say("and gets neither later, nor another generation")
 		s.asks(protocol.Request{Request: "check", Definition: definition("update", `"tpm":true`), VMID: result.VM.ID})
+		req = check(minimal + `,"tpm":true`)
+		req.VMID = result.VM.ID // whose place it takes
+		s.asks(req)
 		s.runs(change(result.VM.ID, minimal+`,"generation":1,"tpm":true`, "tpm"))
 		s.runs(change(result.VM.ID, minimal+`,"generation":1`, "secure_boot", "tpm"))
 		s.runs(change(result.VM.ID, minimal, "generation"))
