@@ -40,7 +40,9 @@ func onEachSide(t *testing.T, test func(*trap)) {
 	for side, opts := range sides(t) {
 		t.Run(side, func(t *testing.T) {
 			t.Parallel()
-			server := startHost(t, opts)
+			own := opts
+			own.StateFile = filepath.Join(t.TempDir(), "state.json") // in a folder that only the host's own things are in
+			server := startHost(t, own)
 			test(&trap{T: t, opts: opts, server: server, service: oneOfSeveral(t, server, nil)})
 		})
 	}
