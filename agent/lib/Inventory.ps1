@@ -32,12 +32,7 @@ function Get-VMDetail {
         } catch { $null = $_ }
     }
     if ($clustered) {
-        try {
-            $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
-            foreach ($parameter in @($resources | Get-ClusterParameter -Name 'VmID')) {
-                $detail.Roles[([string]$parameter.Value).Trim('{', '}')] = [string]$parameter.ClusterObject.OwnerGroup.Name
-            }
-        } catch { $null = $_ }
+        try { $detail.Roles = Get-ClusterRole } catch { $null = $_ }
     }
     return $detail
 }
@@ -50,20 +45,26 @@ function ConvertTo-AgentVM {
     $id = $VM.Id.ToString()
     $adapters = New-Object -TypeName System.Collections.ArrayList
     $addresses = New-Object -TypeName System.Collections.ArrayList
-    foreach ($item in @($VM.NetworkAdapters)) {
+    $manifest = Find-JobManifest -VM $VM
+    $items = @($VM.NetworkAdapters)
+    foreach ($item in $items) {
         $adapter = ConvertTo-AgentAdapter -Adapter $item
         $null = $adapters.Add($adapter)
         $addresses.AddRange($adapter['ip_addresses'])
     }
+    $firstItem = Find-FirstAdapter -Adapters $items -Ours @(Get-RecordedAdapter -Manifest $manifest)
     $first = @{ switch_name = ''; vlan_id = 0; mac_address = '' }
-    if ($adapters.Count -gt 0) { $first = $adapters[0] }
+    $static = ''
+    if ($null -ne $firstItem) {
+        $first = $adapters[[System.Array]::IndexOf($items, $firstItem)]
+        $static = Get-StaticMac -Adapter $firstItem
+    }
     $drives = New-Object -TypeName System.Collections.ArrayList
     $disks = New-Object -TypeName System.Collections.ArrayList
     foreach ($item in $Detail.Drives[$id]) {
         $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Sizes $Detail.Sizes))
         $null = $disks.Add([string]$item.Path)
     }
-    $manifest = Find-JobManifest -VM $VM
     $jobId = ''
     $recorded = @{}
     if ($null -ne $manifest) {
@@ -90,6 +91,8 @@ function ConvertTo-AgentVM {
         cluster_role         = [string]$Detail.Roles[$id]
         ip_addresses         = [object[]]$addresses.ToArray()
         mac_address          = $first['mac_address']
+        static_mac_address   = $static
+        network_adapters     = ConvertTo-AdapterList -Adapters $items -First $firstItem -Manifest $manifest
         disks                = [object[]]$disks.ToArray()
         adapters             = [object[]]$adapters.ToArray()
         drives               = [object[]]$drives.ToArray()

@@ -5,25 +5,33 @@ function Invoke-ProvisionJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
-    $Job.Steps = @('preflight', 'vm', 'disk', 'firmware', 'network')
-    if ($fields['vm_clustered'] -eq $true) { $Job.Steps += 'cluster' }
-    if ($fields['power_state'] -ne 'off') { $Job.Steps += 'start' }
-
+    $Job.Steps = @(Get-ProvisionStep -Fields $fields)
     $plan = Invoke-ProvisionPreflight -Context $Context -Job $Job
     $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
     $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
     Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
-    if ($Job.Steps -contains 'cluster') {
-        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
-        $Job.Made.Clustered = $true
-        Save-JobState -Context $Context -Job $Job
-        $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
-    }
+    if ($Job.Steps -contains 'media') { Invoke-ProvisionMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
     if ($Job.Steps -contains 'start') {
         Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
         Start-VM -VM $vm
     }
+    if ($Job.Steps -contains 'wait') { Invoke-ProvisionWait -Context $Context -Job $Job }
+    if ($Job.Steps -contains 'eject') { Invoke-ProvisionEject -Context $Context -Job $Job -Plan $plan -VM $vm }
+    if ($Job.Steps -contains 'cluster') { Invoke-ProvisionCluster -Context $Context -Job $Job -VM $vm }
+}
+
+function Get-ProvisionStep {
+    # Gives the steps of the definition. The role in the cluster is last: what is not whole is nothing to fail over.
+    param([Parameter(Mandatory)] $Fields)
+
+    $waits = [bool](Get-JobWait -Fields $Fields)
+    'preflight', 'vm', 'disk', 'firmware', 'network'
+    if ($Fields.Contains('media_name')) { 'media' }
+    if ($Fields['power_state'] -ne 'off') { 'start' }
+    if ($waits) { 'wait' }
+    if ($waits -and $Fields.Contains('media_name')) { 'eject' }
+    if ($Fields['vm_clustered'] -eq $true) { 'cluster' }
 }
 
 function Invoke-ProvisionPreflight {
@@ -39,9 +47,11 @@ function Invoke-ProvisionPreflight {
     if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
         throw (New-AgentError -Code 'step_failed' -Message "folder $folder exists already" -Remedy 'a job of this id ran before: use a new id')
     }
-    $image = @(Get-AgentImage -Folder (Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path') |
-            Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
-    return @{ Machine = $machine; Folder = $folder; Image = $image; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
+    $library = Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path'
+    $image = @(Get-AgentImage -Folder $library | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
+    $media = ''
+    if ($Job.Fields.Contains('media_name')) { $media = Find-AgentMedia -Folder $library -Name $Job.Fields['media_name'] }
+    return @{ Machine = $machine; Folder = $folder; Image = $image; Media = $media; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
 }
 
 function Assert-NoFinding {
@@ -129,22 +139,4 @@ function Invoke-ProvisionFirmware {
         Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message 'start from the disk, secure boot with the template of the host'
         Set-VMFirmware -VM $VM -EnableSecureBoot On -FirstBootDevice $Drive
     }
-}
-
-function Invoke-ProvisionNetwork {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
-
-    $vlan = [int]$Job.Fields['vlan_id']
-    $virtualSwitch = $Plan.Switch
-    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $vlan)"
-    $adapter = @(Get-VMNetworkAdapter -VM $VM)[0]
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
-    if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $vlan }
-}
-
-function Format-Vlan {
-    param([Parameter(Mandatory)] [int] $Id)
-
-    if ($Id -gt 0) { return "VLAN $Id" }
-    return 'untagged'
 }

@@ -5,6 +5,7 @@ function Undo-Job {
 
     $made = $Job.Made
     if ($Job.Operation -eq 'update') {
+        Undo-JobAdapter -Context $Context -Job $Job
         $vm = $null
         if ($made.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
         if ($null -ne $vm -and [string]$vm.State -eq 'Off') {

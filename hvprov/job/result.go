@@ -42,6 +42,10 @@ const (
 	CodeImageMissing      = "image_missing"
 	CodeSwitchMissing     = "switch_missing"
 	CodeSwitchAmbiguous   = "switch_ambiguous"
+	CodeMACTaken          = "mac_taken"
+	CodeAdapterName       = "adapter_name" // a network adapter cannot have that name, or is not the job's to have
+	CodeMediaMissing      = "media_missing"
+	CodeWait              = "wait" // what is waited for cannot come
 	CodeStorage           = "storage"
 	CodeMemory            = "memory"
 	CodeCPU               = "cpu"

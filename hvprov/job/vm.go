@@ -5,31 +5,36 @@ package job
 // VM is a virtual machine as its host reports it. The JSON names are what the schema's `observed` refers to. Sizes are in
 // GiB. Names that Hyper-V has for values are given in lower case, with underscores: StartIfRunning is start_if_running.
 type VM struct {
-	ID               string         `json:"id"` // GUID, lower case
-	Name             string         `json:"name"`
-	PowerState       string         `json:"power_state"` // running, off, paused, saved, starting, stopping or other
-	Generation       int            `json:"generation"`
-	MemoryGB         float64        `json:"memory_gb"`          // startup memory
-	MemoryAssignedGB float64        `json:"memory_assigned_gb"` // what it has now; 0 when it does not run
-	DynamicMemory    DynamicMemory  `json:"dynamic_memory"`
-	ProcessorCount   int            `json:"processor_count"`
-	Notes            string         `json:"notes"`
-	SwitchName       string         `json:"switch_name"` // of the first adapter; empty when it is not connected
-	VLANID           int            `json:"vlan_id"`     // of the first adapter; 0 is untagged
-	Clustered        bool           `json:"clustered"`
-	ClusterRole      string         `json:"cluster_role"` // empty when it has none, or it is not known
-	IPAddresses      []string       `json:"ip_addresses"` // as the guest reports them, without link-local ones
-	MACAddress       string         `json:"mac_address"`  // of the first adapter
-	Disks            []string       `json:"disks"`        // paths
-	Adapters         []Adapter      `json:"adapters"`
-	Drives           []Drive        `json:"drives"`
-	Heartbeat        string         `json:"heartbeat"`            // ok_applications_healthy, ok_applications_unknown, no_contact …; empty when it does not run
-	Integration      string         `json:"integration_services"` // in Hyper-V's words; newer hosts say nothing
-	CheckpointType   string         `json:"checkpoint_type"`      // disabled, standard, production or production_only
-	StartAction      string         `json:"start_action"`         // nothing, start_if_running or start
-	StopAction       string         `json:"stop_action"`          // turn_off, save or shut_down
-	JobID            string         `json:"job_id"`               // the job that made it; empty when none of ours did
-	Recorded         map[string]any `json:"recorded"`             // fields of that job's definition, without secrets
+	ID               string        `json:"id"` // GUID, lower case
+	Name             string        `json:"name"`
+	PowerState       string        `json:"power_state"` // running, off, paused, saved, starting, stopping or other
+	Generation       int           `json:"generation"`
+	MemoryGB         float64       `json:"memory_gb"`          // startup memory
+	MemoryAssignedGB float64       `json:"memory_assigned_gb"` // what it has now; 0 when it does not run
+	DynamicMemory    DynamicMemory `json:"dynamic_memory"`
+	ProcessorCount   int           `json:"processor_count"`
+	Notes            string        `json:"notes"`
+	SwitchName       string        `json:"switch_name"` // of the first adapter; empty when it is not connected
+	VLANID           int           `json:"vlan_id"`     // of the first adapter; 0 is untagged
+	Clustered        bool          `json:"clustered"`
+	ClusterRole      string        `json:"cluster_role"` // empty when it has none, or it is not known
+	IPAddresses      []string      `json:"ip_addresses"` // as the guest reports them, without link-local ones
+	MACAddress       string        `json:"mac_address"`  // of the first adapter
+	// StaticMACAddress is that address, as 00-15-5D-00-10-20, where it is the adapter's own; empty when the host chose it.
+	StaticMACAddress string `json:"static_mac_address"`
+	// NetworkAdapters are the further adapters that a job of ours gave it and that are there, in the order of its definition.
+	// Nil when no job of ours made it.
+	NetworkAdapters []NetworkAdapter `json:"network_adapters"`
+	Disks           []string         `json:"disks"` // paths
+	Adapters        []Adapter        `json:"adapters"`
+	Drives          []Drive          `json:"drives"`
+	Heartbeat       string           `json:"heartbeat"`            // ok_applications_healthy, ok_applications_unknown, no_contact …; empty when it does not run
+	Integration     string           `json:"integration_services"` // in Hyper-V's words; newer hosts say nothing
+	CheckpointType  string           `json:"checkpoint_type"`      // disabled, standard, production or production_only
+	StartAction     string           `json:"start_action"`         // nothing, start_if_running or start
+	StopAction      string           `json:"stop_action"`          // turn_off, save or shut_down
+	JobID           string           `json:"job_id"`               // the job that made it; empty when none of ours did
+	Recorded        map[string]any   `json:"recorded"`             // fields of that job's definition, without secrets
 }
 
 // DynamicMemory is within which bounds a virtual machine's memory changes. They hold only where it is enabled.
@@ -47,6 +52,14 @@ type Adapter struct {
 	DynamicMAC  bool     `json:"dynamic_mac"`  // the host chooses the address
 	VLANID      int      `json:"vlan_id"`      // 0 is untagged
 	IPAddresses []string `json:"ip_addresses"` // as the guest reports them, without link-local ones
+}
+
+// NetworkAdapter is a further adapter as a definition has it. What is nil is as in a definition without it.
+type NetworkAdapter struct {
+	Name       string  `json:"name"`
+	SwitchName *string `json:"switch_name"` // nil when it is not connected
+	VLANID     *int    `json:"vlan_id"`     // nil when it is untagged
+	MACAddress *string `json:"mac_address"` // as 00-15-5D-00-10-20; nil when the host chooses it
 }
 
 // Drive is a hard disk of a virtual machine.

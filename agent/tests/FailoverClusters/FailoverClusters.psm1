@@ -24,6 +24,31 @@ function Assert-StandInCluster {
     }
 }
 
+function Get-StandInGroup {
+    # Gives the names of all groups.
+    param([Parameter(Mandatory)] $State)
+
+    'Cluster Group'
+    $State.host.cluster_groups
+    foreach ($vm in $State.vms) {
+        if (-not $vm.clustered) { continue }
+        if ($vm.cluster_role) { $vm.cluster_role } else { $vm.name }
+    }
+}
+
+function Get-ClusterGroup {
+    [CmdletBinding()]
+    param()
+
+    Invoke-StandIn -Cmdlet 'Get-ClusterGroup' -Action {
+        param($state)
+        Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterGroup'
+        foreach ($name in @(Get-StandInGroup -State $state)) {
+            [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $name; OwnerNode = $state.host.name; State = 'Online' }
+        }
+    }
+}
+
 function Get-ClusterResource {
     [CmdletBinding()]
     param()
@@ -96,6 +121,9 @@ function Add-ClusterVirtualMachineRole {
             param($state)
             Assert-StandInCluster -State $state -Cmdlet 'Add-ClusterVirtualMachineRole'
             $vm = Find-StandInVM -State $state -Cmdlet 'Add-ClusterVirtualMachineRole' -Id $id
+            if (@(Get-StandInGroup -State $state) -contains $vm.name) {
+                throw (New-StandInError -Cmdlet 'Add-ClusterVirtualMachineRole' -Message "A group with the name '$($vm.name)' exists already in the cluster.")
+            }
             $vm.clustered = $true
             $vm.cluster_role = $vm.name
             [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $vm.name; OwnerNode = $state.host.name; State = 'Offline' }

@@ -121,8 +121,7 @@ function Add-VMHardDiskDrive {
                 if (-not [System.IO.File]::Exists($given['Path'])) {
                     throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' was not found.")
                 }
-                $location = 0
-                while (@($item.drives | Where-Object -FilterScript { $_.controller_location -eq $location }).Count -gt 0) { $location++ }
+                $location = Get-StandInLocation -VM $item -Type $type -Number 0
                 $drive = [pscustomobject]@{ controller_type = $type; controller_number = 0; controller_location = $location; path = $given['Path'] }
                 $item.drives = [object[]](@($item.drives) + $drive)
                 if ($show) { ConvertTo-StandInDrive -VM $item -Drive $drive }

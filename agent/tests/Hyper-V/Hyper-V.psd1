@@ -5,10 +5,10 @@
     PowerShellVersion = '5.1'
     RootModule        = 'Hyper-V.psm1'
     FunctionsToExport = @(
-        'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VHD', 'Get-VM',
-        'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMNetworkAdapter',
-        'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory',
-        'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
+        'Add-VMDvdDrive', 'Add-VMHardDiskDrive', 'Add-VMNetworkAdapter', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VHD', 'Get-VM',
+        'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMNetworkAdapter',
+        'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Remove-VMDvdDrive', 'Remove-VMNetworkAdapter', 'Rename-VM', 'Set-VM', 'Set-VMBios', 'Set-VMDvdDrive', 'Set-VMFirmware', 'Set-VMMemory',
+        'Set-VMNetworkAdapter', 'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
     )
     CmdletsToExport   = @()
     VariablesToExport = @()

@@ -10,3 +10,5 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Media.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Guest.ps1'))

@@ -15,6 +15,7 @@ function Get-VM {
             param($state)
             if ($wanted) {
                 $chosen = @(Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted)
+                Add-StandInLook -State $state -VM $chosen[0]
             } else {
                 $chosen = @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)
             }
@@ -44,8 +45,11 @@ function New-VM {
         $machines = [System.IO.Path]::Combine($folder, 'Virtual Machines')
         $null = [System.IO.Directory]::CreateDirectory($machines)
         foreach ($ending in 'vmcx', 'vmgs') { [System.IO.File]::WriteAllText([System.IO.Path]::Combine($machines, $id.ToUpperInvariant() + ".$ending"), '') }
-        $number = [int]$state.next_mac
-        $state.next_mac = $number + 1
+        $mac = New-StandInMac -State $state
+        $dvds = @()
+        if ($values.Generation -eq 1) {
+            $dvds = @([pscustomobject]@{ controller_type = 'IDE'; controller_number = 1; controller_location = 0; path = '' })
+        }
         $template = ''
         $secure = 'Off'
         if ($values.Generation -eq 2) {
@@ -60,10 +64,10 @@ function New-VM {
             checkpoint_type = 'Production'; automatic_start_action = 'StartIfRunning'; automatic_stop_action = 'Save'
             secure_boot = $secure; secure_boot_template = $template; first_boot = ''
             adapters = [object[]]@([pscustomobject]@{
-                    name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6'); dynamic_mac = $true
+                    id = [guid]::NewGuid().ToString(); name = 'Network Adapter'; switch_name = ''; mac_address = $mac; dynamic_mac = $true
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
                 })
-            drives = [object[]]@(); clustered = $false; cluster_role = ''
+            drives = [object[]]@(); dvd_drives = [object[]]$dvds; startup_order = [object[]]@(); looks = 0; clustered = $false; cluster_role = ''
         }
         $state.vms = [object[]](@($state.vms) + $vm)
         ConvertTo-StandInVM -State $state -VM $vm
@@ -170,9 +174,13 @@ function Start-StandInVM {
     foreach ($other in $State.vms) { if ($other.state -eq 'Running') { $used += [long]$other.memory_startup_bytes } }
     if ($used -gt $State.host.memory_bytes) { $why = 'not enough memory in the system' }
     foreach ($drive in $VM.drives) { if (-not [System.IO.File]::Exists($drive.path)) { $why = "attachment '$($drive.path)' was not found" } }
+    foreach ($dvd in $VM.dvd_drives) {
+        if ($dvd.path -and -not [System.IO.File]::Exists($dvd.path)) { $why = "attachment '$($dvd.path)' was not found" }
+    }
     if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
     $VM.state = 'Running'
-    Update-StandInAddress -VM $VM
+    $VM.looks = 0
+    Update-StandInGuest -State $State -VM $VM
 }
 
 function Stop-VM {
@@ -197,7 +205,7 @@ function Stop-VM {
                 }
                 $item.state = 'Off'
                 if ($given.ContainsKey('Save')) { $item.state = 'Saved' }
-                Update-StandInAddress -VM $item
+                Update-StandInGuest -State $state -VM $item
             }
         }
     }

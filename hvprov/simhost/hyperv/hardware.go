@@ -5,7 +5,6 @@ package hyperv
 import (
 	"context"
 	"os"
-	"slices"
 )
 
 // SetVMProcessor gives a virtual machine, which is off, a number of processors.
@@ -75,11 +74,22 @@ func (s *Store) AddVMHardDiskDrive(ctx context.Context, id, path string) (drive 
 			return failf("Add-VMHardDiskDrive", "Virtual hard disk '%s' was not found.", path)
 		}
 		drive = Drive{ControllerType: "SCSI", Path: path}
-		for slices.ContainsFunc(vm.Drives, func(d Drive) bool { return d.ControllerLocation == drive.ControllerLocation }) {
+		for vm.occupied(DVD{drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation, ""}) {
 			drive.ControllerLocation++
 		}
 		vm.Drives = append(vm.Drives, drive)
 		return nil
 	})
 	return drive, err
+}
+
+// SetVMFirstBoot has a machine of generation 2 start from the drive at path.
+func (s *Store) SetVMFirstBoot(ctx context.Context, id, path string) error {
+	return s.change(ctx, "Set-VMFirmware", id, func(_ *State, vm *VM) error {
+		if vm.Generation != 2 {
+			return failf("Set-VMFirmware", "Virtual machine '%s' is not of generation 2.", vm.Name)
+		}
+		vm.FirstBoot = path
+		return nil
+	})
 }

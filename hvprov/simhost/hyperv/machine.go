@@ -73,11 +73,23 @@ func (s *Store) GetVMSwitch(ctx context.Context) (switches []Switch, err error) 
 	return switches, err
 }
 
-// GetVM gives the virtual machine with that GUID.
+// GetVM gives the virtual machine with that GUID. It is a look at its guest, as [Guest] counts them.
 func (s *Store) GetVM(ctx context.Context, id string) (vm VM, err error) {
-	err = s.call(ctx, "Get-VM", false, func(state *State) error {
+	var guest Guest
+	if err = s.call(ctx, "Get-VM", false, func(state *State) error {
 		found, err := state.find("Get-VM", id)
 		if err == nil {
+			vm, guest = *found, state.Behaviour.Guest
+		}
+		return err
+	}); err != nil || guest == (Guest{}) || vm.State != "Running" {
+		return vm, err
+	}
+	err = s.Update(func(state *State) error {
+		found, err := state.find("Get-VM", id)
+		if err == nil {
+			found.Looks++
+			found.wake(guest)
 			vm = *found
 		}
 		return err
@@ -106,7 +118,9 @@ func (s *Store) NewVM(ctx context.Context, name string, memoryBytes int64, path 
 			Path: filepath.Join(path, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
 			SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
-			Adapters: []Adapter{{Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), DynamicMAC: true, VLANMode: "Untagged"}},
+			Adapters: []Adapter{{
+				ID: newID(), Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), DynamicMAC: true, VLANMode: "Untagged",
+			}},
 		}
 		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
 			return err

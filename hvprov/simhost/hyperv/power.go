@@ -35,15 +35,20 @@ func (s *Store) StartVM(ctx context.Context, id string) error {
 		if why != "" {
 			return failf("Start-VM", "Virtual machine '%s' could not be started: %s.", vm.Name, why)
 		}
-		vm.State = "Running"
-		vm.readdress()
+		for _, dvd := range vm.DVDs {
+			if dvd.Path != "" && !exists(dvd.Path) {
+				return failf("Start-VM", "Virtual machine '%s' could not be started: attachment '%s' was not found.", vm.Name, dvd.Path)
+			}
+		}
+		vm.State, vm.Looks = "Running", 0
+		vm.wake(state.Behaviour.Guest)
 		return nil
 	})
 }
 
 // StopVM shuts a virtual machine down, or with turnOff takes its power.
 func (s *Store) StopVM(ctx context.Context, id string, turnOff bool) error {
-	return s.change(ctx, "Stop-VM", id, func(_ *State, vm *VM) error {
+	return s.change(ctx, "Stop-VM", id, func(state *State, vm *VM) error {
 		if vm.State == "Off" {
 			return nil
 		}
@@ -51,7 +56,7 @@ func (s *Store) StopVM(ctx context.Context, id string, turnOff bool) error {
 			return failf("Stop-VM", "Virtual machine '%s' could not be shut down: it is %s.", vm.Name, vm.State)
 		}
 		vm.State = "Off"
-		vm.readdress()
+		vm.wake(state.Behaviour.Guest)
 		return nil
 	})
 }

@@ -25,6 +25,7 @@ type Host struct {
 	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
 	VirtualMachinePath   string         `json:"virtual_machine_path"`
 	Cluster              string         `json:"cluster"` // empty: not a member of one
+	ClusterGroups        []string       `json:"cluster_groups"` // names of groups of the cluster that are no roles of this host's machines
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
 }
 
@@ -67,12 +68,16 @@ type VM struct {
 	FirstBoot            string    `json:"first_boot"` // path of the drive to start from; empty: the default order
 	Adapters             []Adapter `json:"adapters"`
 	Drives               []Drive   `json:"drives"`
+	DVDs                 []DVD     `json:"dvd_drives"`
+	StartupOrder         []string  `json:"startup_order"` // of the BIOS of a machine of generation 1
+	Looks                int       `json:"looks"`         // how often the guest was looked at since it started; counted while [Behaviour] asks something of it
 	Clustered            bool      `json:"clustered"`
 	ClusterRole          string    `json:"cluster_role"` // empty: the machine's own name
 }
 
 // Adapter is a virtual network adapter.
 type Adapter struct {
+	ID          string   `json:"id"` // GUID; given when the state is written, where there is none
 	Name        string   `json:"name"`
 	SwitchName  string   `json:"switch_name"` // empty: not connected
 	MACAddress  string   `json:"mac_address"` // 12 hex digits
@@ -90,11 +95,28 @@ type Drive struct {
 	Path               string `json:"path"`
 }
 
+// DVD is a DVD drive in its place.
+type DVD struct {
+	ControllerType     string `json:"controller_type"` // SCSI, or IDE for machines of generation 1
+	ControllerNumber   int    `json:"controller_number"`
+	ControllerLocation int    `json:"controller_location"`
+	Path               string `json:"path"` // of the ISO file; empty: nothing is in it
+}
+
 // Behaviour is what a test asks of the host beyond the ordinary.
 type Behaviour struct {
 	Calls              map[string]Call `json:"calls"`                 // by the cmdlet's name
 	CopyBytesPerSecond int64           `json:"copy_bytes_per_second"` // 0: as fast as it goes; only the simulator's own agent obeys it
 	RecordCalls        bool            `json:"record_calls"`          // keep the names of the cmdlets that are called, for [Store.Calls]
+	Guest              Guest           `json:"guest"`
+}
+
+// Guest is how the operating systems in the machines come up: in looks, each of which is one call of Get-VM for one machine
+// that runs. The zero value is there at once.
+type Guest struct {
+	HeartbeatAfter int    `json:"heartbeat_after"` // how many looks see no contact first; below 0: all
+	AddressAfter   int    `json:"address_after"`   // how many looks see link-local addresses only; below 0: all
+	Address        string `json:"address"`         // what its adapters then have; empty: an address of each one's own
 }
 
 // Call is what happens to each call of one cmdlet before it acts.

@@ -122,6 +122,9 @@ func (s *State) fill() {
 	if s.Host.SharedVolumes == nil {
 		s.Host.SharedVolumes = []SharedVolume{}
 	}
+	if s.Host.ClusterGroups == nil {
+		s.Host.ClusterGroups = []string{}
+	}
 	if s.Switches == nil {
 		s.Switches = []Switch{}
 	}
@@ -139,7 +142,16 @@ func (s *State) fill() {
 		if vm.Drives == nil {
 			vm.Drives = []Drive{}
 		}
+		if vm.DVDs == nil {
+			vm.DVDs = []DVD{}
+		}
+		if vm.StartupOrder == nil {
+			vm.StartupOrder = []string{}
+		}
 		for j := range vm.Adapters {
+			if vm.Adapters[j].ID == "" {
+				vm.Adapters[j].ID = newID()
+			}
 			if vm.Adapters[j].IPAddresses == nil {
 				vm.Adapters[j].IPAddresses = []string{}
 			}

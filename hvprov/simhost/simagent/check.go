@@ -27,6 +27,13 @@ func (s *view) check(req protocol.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !req.AllowPowerCycle {
+		off, err := s.needsOff(d, strings.ToLower(req.VMID))
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, off...)
+	}
 	return protocol.CheckResult{Findings: append([]job.Finding{}, findings...)}, nil
 }
 
@@ -60,27 +67,21 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 			found = append(found, s.lacksSpace(machineFolder(host, settings), imagePath(folder, name), warn)...)
 		}
 	}
+	if d.operation == job.OperationProvision && d.fields.has("media_name") {
+		found = append(found, missingMedia(imageFolder(host, settings), d.fields.text("media_name"))...)
+	}
 	if name := d.fields.text("switch_name"); name != "" || (d.operation == job.OperationProvision && !slices.Contains(unknown, "switch_name")) {
-		switches, err := s.store.GetVMSwitch(s.ctx)
+		missing, err := s.wrongSwitch(host, "switch_name", name)
 		if err != nil {
 			return nil, err
 		}
-		names := make([]string, len(switches))
-		for i := range switches {
-			names[i] = switches[i].Name
-		}
-		sortNames(names)
-		known := strings.Join(names, ", ")
-		switch {
-		case len(names) == 0:
-			add("switch_name", job.CodeSwitchMissing, fmt.Sprintf("host %s has no virtual switch", host.Name), "create one with New-VMSwitch")
-		case name != "" && !containsFold(names, name):
-			add("switch_name", job.CodeSwitchMissing, fmt.Sprintf("virtual switch '%s' does not exist on host %s", name, host.Name), "use one of: "+known)
-		case name == "" && len(names) > 1:
-			add("switch_name", job.CodeSwitchAmbiguous,
-				fmt.Sprintf("host %s has %d virtual switches and none was named", host.Name, len(names)), "set switch_name to one of: "+known)
-		}
+		found = append(found, missing...)
 	}
+	wrong, err := s.wrongAdapters(host, d.fields, vmID)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, wrong...)
 	if d.fields.number("gb_ram")*(1<<30) > float64(host.MemoryBytes) {
 		size := host.MemoryBytes >> 30
 		add("gb_ram", job.CodeMemory, fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, size), fmt.Sprintf("ask for %d GiB or less", size))
@@ -95,9 +96,19 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 		add("cpu_cores", job.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
 			fmt.Sprintf("ask for %d or less", host.LogicalProcessors))
 	}
-	if d.fields.flag("vm_clustered") && s.clusterName() == "" {
-		add("vm_clustered", job.CodeCluster, fmt.Sprintf("host %s is not a member of a failover cluster", host.Name),
-			"set vm_clustered to false, or use a clustered host")
+	if d.operation == job.OperationProvision && !slices.Contains(unknown, "power_state") {
+		found = append(found, cannotWait(d.fields)...)
+	}
+	if d.fields.flag("vm_clustered") {
+		role := ""
+		if d.operation == job.OperationProvision {
+			role = d.fields.text("vm_name")
+		}
+		wrong, err := s.wrongCluster(host.Name, role)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, wrong...)
 	}
 	return found, nil
 }

@@ -142,8 +142,12 @@ func readFields(raw json.RawMessage) (fields, error) {
 			continue
 		}
 		id := fmt.Sprint(name)
-		if wants := wanted(id, value); wants != "" {
-			return f, invalid(fmt.Sprintf("field '%s' must be %s", id, wants), id)
+		at, wants := id, wanted(id, value)
+		if id == "network_adapters" {
+			at, wants = wantedAdapters(value)
+		}
+		if wants != "" {
+			return f, invalid(fmt.Sprintf("field '%s' must be %s", at, wants), at)
 		}
 		f.names = append(f.names, id)
 		f.values[id] = value
@@ -163,7 +167,7 @@ func wanted(name string, value any) string {
 	text, isText := value.(string)
 	number, isNumber := value.(float64)
 	switch name {
-	case "vm_name", "image_name":
+	case "vm_name", "image_name", "media_name":
 		if !isText || text == "" || len([]rune(text)) > 100 || badName.MatchString(text) || reservedName.MatchString(text) {
 			return "a name of 1 to 100 characters that can name a file"
 		}
@@ -186,6 +190,18 @@ func wanted(name string, value any) string {
 	case "vlan_id":
 		if !isNumber || !whole(number) || number < 0 || number > 4094 {
 			return "a whole number from 0 to 4094"
+		}
+	case "mac_address":
+		if !macPattern.MatchString(text) {
+			return macWanted
+		}
+	case "wait_for":
+		if text != "nothing" && text != "heartbeat" && text != "address" {
+			return "one of: nothing, heartbeat, address"
+		}
+	case "wait_seconds":
+		if !isNumber || !whole(number) || number < 1 || number > 7200 {
+			return "a whole number from 1 to 7200"
 		}
 	case "vm_clustered":
 		if _, isFlag := value.(bool); !isFlag {

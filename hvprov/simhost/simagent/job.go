@@ -47,14 +47,15 @@ type run struct {
 	mending   sync.Mutex
 
 	// What follows belongs to the goroutine that does the job, and then to who undoes it.
-	vmID      string
-	steps     []string
-	step      string
-	message   string
-	committed bool // too late to cancel
-	made      made
-	undone    []string
-	left      []string
+	vmID       string
+	generation int // of the virtual machine that is made
+	steps      []string
+	step       string
+	message    string
+	committed  bool // too late to cancel
+	made       made
+	undone     []string
+	left       []string
 
 	gate    sync.Mutex // guards what follows
 	stage   stage

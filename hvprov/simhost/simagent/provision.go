@@ -18,18 +18,13 @@ type plan struct {
 	host       hyperv.Host
 	folder     string
 	image      string // path
+	media      string // path of the ISO file; empty: none is asked for
 	switchName string
 }
 
 // provision makes a virtual machine from an image.
 func (r *run) provision() error {
-	r.steps = []string{"preflight", "vm", "disk", "firmware", "network"}
-	if r.fields.flag("vm_clustered") {
-		r.steps = append(r.steps, "cluster")
-	}
-	if r.fields.text("power_state") != "off" {
-		r.steps = append(r.steps, "start")
-	}
+	r.steps = r.provisionSteps()
 	p, err := r.preflight()
 	if err != nil {
 		return err
@@ -47,22 +42,52 @@ func (r *run) provision() error {
 	if err := r.connect(p); err != nil {
 		return err
 	}
-	if r.has("cluster") {
-		if err := r.enter("cluster", "add the virtual machine to cluster '%s'", r.clusterName()); err != nil {
+	for _, last := range []struct {
+		step string
+		do   func() error
+	}{
+		{"media", func() error { return r.attachMedia(p, drive) }},
+		{"start", r.start},
+		{"wait", r.wait},
+		{"eject", func() error { return r.ejectMedia(p) }},
+		{"cluster", r.joinCluster},
+	} {
+		if !r.has(last.step) {
+			continue
+		}
+		if err := last.do(); err != nil {
 			return err
 		}
-		r.made.clustered = true
-		if err := r.store.AddClusterVirtualMachineRole(r.ctx, r.vmID); err != nil {
-			return err
-		}
-	}
-	if r.has("start") {
-		if err := r.enter("start", "start the virtual machine"); err != nil {
-			return err
-		}
-		return r.store.StartVM(r.ctx, r.vmID)
 	}
 	return nil
+}
+
+// provisionSteps gives the steps of the definition. The role in the cluster is last: what is not whole is nothing to fail over.
+func (r *run) provisionSteps() []string {
+	steps := []string{"preflight", "vm", "disk", "firmware", "network"}
+	media, waits := r.fields.has("media_name"), r.fields.waitsFor() != ""
+	for _, optional := range []struct {
+		step string
+		is   bool
+	}{
+		{"media", media},
+		{"start", r.fields.text("power_state") != "off"},
+		{"wait", waits},
+		{"eject", media && waits},
+		{"cluster", r.fields.flag("vm_clustered")},
+	} {
+		if optional.is {
+			steps = append(steps, optional.step)
+		}
+	}
+	return steps
+}
+
+func (r *run) start() error {
+	if err := r.enter("start", "start the virtual machine"); err != nil {
+		return err
+	}
+	return r.store.StartVM(r.ctx, r.vmID)
 }
 
 func (r *run) preflight() (p plan, err error) {
@@ -85,6 +110,9 @@ func (r *run) preflight() (p plan, err error) {
 		return p, fail(job.CodeStepFailed, fmt.Sprintf("folder %s exists already", p.folder), "", "a job of this id ran before: use a new id")
 	}
 	p.image = imagePath(imageFolder(p.host, r.settings), r.fields.text("image_name"))
+	if name := r.fields.text("media_name"); name != "" {
+		p.media = filePath(imageFolder(p.host, r.settings), name, mediaEnding)
+	}
 	p.switchName, err = r.findSwitch(r.fields.text("switch_name"))
 	return p, err
 }
@@ -178,7 +206,7 @@ func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err e
 		return vm, err
 	}
 	r.hasVM(vm.ID)
-	r.made.vm = vm.ID
+	r.made.vm, r.generation = vm.ID, vm.Generation
 	return vm, nil
 }
 
@@ -219,18 +247,34 @@ func (r *run) setFirmware(drive hyperv.Drive) error {
 }
 
 func (r *run) connect(p plan) error {
-	vlan := int(r.fields.number("vlan_id"))
-	if err := r.enter("network", "connect to switch '%s', %s", p.switchName, formatVLAN(vlan)); err != nil {
+	vlan, mac := int(r.fields.number("vlan_id")), r.fields.text("mac_address")
+	message := fmt.Sprintf("connect to switch '%s', %s", p.switchName, formatVLAN(vlan))
+	if mac != "" {
+		message += ", " + sayMAC(mac)
+	}
+	if err := r.enter("network", "%s", message); err != nil {
 		return err
 	}
-	if _, err := r.store.GetVMNetworkAdapter(r.ctx, r.vmID); err != nil {
+	adapters, err := r.store.GetVMNetworkAdapter(r.ctx, r.vmID)
+	if err != nil {
 		return err
 	}
-	if err := r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, 0, p.switchName); err != nil {
+	if len(adapters) == 0 {
+		return fail(job.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", r.fields.text("vm_name")), "", "")
+	}
+	first := adapters[0]
+	if mac != "" {
+		if err := r.store.SetVMNetworkAdapter(r.ctx, r.vmID, first.ID, digits(mac)); err != nil {
+			return err
+		}
+	}
+	if err := r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, first.ID, p.switchName); err != nil {
 		return err
 	}
-	if vlan == 0 {
-		return nil
+	if vlan != 0 {
+		if err := r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, first.ID, vlan); err != nil {
+			return err
+		}
 	}
-	return r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, 0, vlan)
+	return r.addAdapters(first.Name)
 }

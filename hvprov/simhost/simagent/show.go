@@ -73,10 +73,15 @@ func (d details) show(vm hyperv.VM) job.VM {
 	if vm.Clustered {
 		shown.ClusterRole = d.roles[vm.ID]
 	}
+	m := findManifest(vm)
+	ours, _ := m.ours()
+	shown.NetworkAdapters = showAdapters(vm, m)
+	first := firstAdapter(vm.Adapters, ours)
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)
-		if i == 0 {
+		if i == first {
 			shown.SwitchName, shown.VLANID, shown.MACAddress = adapter.SwitchName, adapter.VLANID, adapter.MACAddress
+			shown.StaticMACAddress = staticMAC(a)
 		}
 		shown.IPAddresses = append(shown.IPAddresses, adapter.IPAddresses...)
 		shown.Adapters = append(shown.Adapters, adapter)
@@ -93,7 +98,7 @@ func (d details) show(vm hyperv.VM) job.VM {
 		shown.Disks = append(shown.Disks, drive.Path)
 		shown.Drives = append(shown.Drives, disk)
 	}
-	if m := findManifest(vm); m != nil {
+	if m != nil {
 		shown.JobID = m.JobID
 		if recorded, ok := m.Recorded.(map[string]any); ok {
 			shown.Recorded = recorded
@@ -104,13 +109,10 @@ func (d details) show(vm hyperv.VM) job.VM {
 
 func showAdapter(a hyperv.Adapter) job.Adapter {
 	adapter := job.Adapter{
-		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, IPAddresses: []string{},
+		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, VLANID: vlanOf(a), IPAddresses: []string{},
 	}
-	if a.MACAddress == "000000000000" { // given at the first start
+	if a.MACAddress == noMAC { // given at the first start
 		adapter.MACAddress = ""
-	}
-	if a.VLANMode == "Access" {
-		adapter.VLANID = a.VLANID
 	}
 	for _, address := range a.IPAddresses {
 		if address != "" && !strings.HasPrefix(strings.ToLower(address), "fe80:") && !strings.HasPrefix(address, "169.254.") {
@@ -143,10 +145,10 @@ func memoryGB(bytes int64) float64 { return math.Round(float64(bytes)/(1<<30)*10
 
 func memoryBytes(gb float64) int64 { return int64(math.RoundToEven(gb * (1 << 30))) }
 
-// vlanOf gives the VLAN of the first adapter, 0 when it has none.
-func vlanOf(vm hyperv.VM) int {
-	if len(vm.Adapters) == 0 || vm.Adapters[0].VLANMode != "Access" {
+// vlanOf gives the VLAN of an adapter, 0 when it has none.
+func vlanOf(a hyperv.Adapter) int {
+	if a.VLANMode != "Access" {
 		return 0
 	}
-	return vm.Adapters[0].VLANID
+	return a.VLANID
 }

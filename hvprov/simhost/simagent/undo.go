@@ -21,7 +21,8 @@ type made struct {
 	files     []string
 	manifest  *manifest
 	clustered bool
-	stopped   bool // an update stopped the virtual machine, and is to start it again
+	adapters  []string // names of the network adapters that an update added
+	stopped   bool     // an update stopped the virtual machine, and is to start it again
 	removing  *removing
 	done      bool // all of it
 }
@@ -35,6 +36,7 @@ type removing struct {
 // undo takes back what the job had made, in reverse, and nothing else.
 func (r *run) undo() {
 	if r.operation == job.OperationUpdate {
+		r.undoAdapters()
 		if !r.made.stopped {
 			return
 		}
