@@ -191,7 +191,9 @@ func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) (
 		return nil, err
 	}
 	fields := s.agents.Partial(s.schema.Partial(sub.Values))
-	findings, err := h.agent.Check(ctx, s.definition(sub.Operation, fields), s.targets(unknown), sub.VMID)
+	findings, err := h.agent.Check(ctx, hostagent.Submission{
+		Definition: s.definition(sub.Operation, fields), VMID: sub.VMID, Changed: s.targets(sub.Changed), AllowPowerCycle: sub.AllowPowerCycle,
+	}, s.targets(unknown))
 	for i := range findings {
 		findings[i].Field = s.agents.Origin(findings[i].Field)
 	}

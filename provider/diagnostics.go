@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -48,6 +49,19 @@ func attributePath(p jobschema.Path) path.Path {
 	return at
 }
 
+// fieldPath gives the path of the attribute that a host names, for example network_adapters[1].switch_name.
+func fieldPath(field string) path.Path {
+	at := path.Empty()
+	for _, part := range strings.Split(field, ".") {
+		name, index, listed := strings.Cut(strings.TrimSuffix(part, "]"), "[")
+		at = at.AtName(name)
+		if n, err := strconv.Atoi(index); listed && err == nil {
+			at = at.AtListIndex(n)
+		}
+	}
+	return at
+}
+
 // addFindings tells what a dry run on the host found, each on its attribute.
 func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding) {
 	for _, f := range findings {
@@ -57,11 +71,11 @@ func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding
 		}
 		switch {
 		case f.Severity == job.SeverityWarning && f.Field != "":
-			diags.AddAttributeWarning(path.Root(f.Field), summary, detail)
+			diags.AddAttributeWarning(fieldPath(f.Field), summary, detail)
 		case f.Severity == job.SeverityWarning:
 			diags.AddWarning(summary, detail)
 		case f.Field != "":
-			diags.AddAttributeError(path.Root(f.Field), summary, detail)
+			diags.AddAttributeError(fieldPath(f.Field), summary, detail)
 		default:
 			diags.AddError(summary, detail)
 		}
@@ -129,7 +143,7 @@ func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 		fmt.Fprintf(&b, " All its lines: %s", e.LogFile)
 	}
 	if field := e.Failure.Field; field != "" {
-		diags.AddAttributeError(path.Root(field), summary, b.String())
+		diags.AddAttributeError(fieldPath(field), summary, b.String())
 		return
 	}
 	diags.AddError(summary, b.String())

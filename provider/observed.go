@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 
@@ -32,6 +33,25 @@ func observe(vm *job.VM) (observation, error) {
 	return seen, nil
 }
 
+// observedItems gives the items of an observed list by the ids that a field has for their parts.
+func observedItems(f *jobschema.Field, list []any) []any {
+	seen := make([]any, len(list))
+	for i, item := range list {
+		seen[i] = item
+		parts, ok := item.(map[string]any)
+		if !ok || f.Items == nil {
+			continue
+		}
+		named := map[string]any{}
+		for j := range f.Items.Fields {
+			part := &f.Items.Fields[j]
+			named[part.ID] = parts[cmp.Or(part.StandsFor, part.ID)]
+		}
+		seen[i] = named
+	}
+	return seen
+}
+
 // of gives what was seen of a field: ok is false where hosts cannot tell. Nothing, an empty text and the number that
 // stands for nothing are nil.
 func (o observation) of(f *jobschema.Field) (value any, ok bool) {
@@ -40,6 +60,10 @@ func (o observation) of(f *jobschema.Field) (value any, ok bool) {
 	}
 	value, ok = o[f.Observed]
 	switch x := value.(type) {
+	case nil:
+		return nil, ok && f.Type != jobschema.TypeList // a list that a host has nothing of is one that nobody keeps
+	case []any:
+		return observedItems(f, x), ok
 	case string:
 		if x == "" {
 			return nil, ok

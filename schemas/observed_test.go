@@ -33,7 +33,7 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := json.Marshal(job.VM{})
+	raw, err := json.Marshal(job.VM{NetworkAdapters: []job.NetworkAdapter{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +55,8 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 				kind = "number"
 			case bool:
 				kind = "boolean"
+			case []any:
+				kind = "list, items: {type: object, fields: [{id: name, type: string}]}"
 			case nil:
 				t.Errorf("no host reports %s", property)
 			}

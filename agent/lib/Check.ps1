@@ -129,6 +129,8 @@ function Get-AgentCheck {
     $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
             -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
-    if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) { $findings += @(Find-CycleFinding -Definition $definition -VMId $vmId) }
+    if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) {
+        $findings += @(Find-CycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed'))
+    }
     return [ordered]@{ findings = [object[]]$findings }
 }

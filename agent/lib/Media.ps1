@@ -43,7 +43,7 @@ function Invoke-ProvisionMedia {
         Set-VMFirmware -VM $VM -FirstBootDevice $Drive
     }
     if ($Job.Steps -notcontains 'eject') {
-        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message 'the DVD stays in the virtual machine, since nothing is waited for'
+        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message 'the DVD stays in the virtual machine, since nothing is waited for: take it out once it has done its work'
     }
 }
 

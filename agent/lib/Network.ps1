@@ -10,7 +10,7 @@ function Invoke-ProvisionNetwork {
     $mac = [string]$Job.Fields['mac_address']
     $virtualSwitch = $Plan.Switch
     $message = "connect to switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $vlan)"
-    if ($mac) { $message += ", $(Format-AdapterMac -Mac $mac)" }
+    if ($mac) { $message += ", MAC address $(Format-AdapterMac -Mac $mac)" }
     Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message $message
     $adapters = @(Get-VMNetworkAdapter -VM $VM)
     if ($adapters.Count -eq 0) {
@@ -39,7 +39,7 @@ function Add-JobAdapter {
     Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
     if ($Spec.Vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $Spec.Vlan }
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' `
-        -Message "network adapter '$($Spec.Name)': added, switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $Spec.Vlan), $(Format-AdapterMac -Mac $Spec.Mac)"
+        -Message "network adapter '$($Spec.Name)': added, switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $Spec.Vlan), MAC address $(Format-AdapterMac -Mac $Spec.Mac)"
 }
 
 function Get-AdapterSpec {
@@ -109,8 +109,8 @@ function Get-StaticMac {
 function Format-AdapterMac {
     param([AllowEmptyString()] [string] $Mac)
 
-    if ($Mac) { return "MAC address $Mac" }
-    return 'MAC address chosen by the host'
+    if ($Mac) { return $Mac }
+    return 'chosen by the host'
 }
 
 function Format-Vlan {

@@ -120,14 +120,16 @@ function Find-AdapterCycle {
 }
 
 function Find-CycleFinding {
-    # Gives the findings about an update of a machine that runs, and that would have to be off.
-    param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId)
+    # Gives the findings about an update of a machine that runs, and that would have to be off. No changed field stands for all that
+    # the definition has.
+    param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId, [AllowEmptyCollection()] [string[]] $Changed = @())
 
     $fields = $Definition.Fields
     if ($Definition.Operation -ne 'update' -or -not $VMId -or $fields['power_state'] -eq 'off') { return }
     $vm = Find-HostVM -Id $VMId
     if ($null -eq $vm -or [string]$vm.State -eq 'Off') { return }
-    foreach ($name in @(Find-AdapterCycle -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed @($fields.Keys))) {
+    if ($Changed.Count -eq 0) { $Changed = @($fields.Keys) }
+    foreach ($name in @(Find-AdapterCycle -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed $Changed)) {
         New-JobFinding -Field $name -Code 'power_cycle_refused' -Remedy 'allow the power cycle, or turn it off first' `
             -Message "changing $name needs virtual machine '$($vm.Name)' to be off, and it is $(ConvertTo-PowerState -State $vm.State)"
     }

@@ -120,7 +120,7 @@ function Edit-JobAdapter {
     $mac = Get-StaticMac -Adapter $Adapter
     if ($mac -ne $Spec.Mac) {
         Set-AdapterMac -Adapter $Adapter -Mac $Spec.Mac
-        "$(Format-AdapterMac -Mac $Spec.Mac), was $(Format-AdapterMac -Mac $mac)"
+        "MAC address $(Format-AdapterMac -Mac $Spec.Mac), was $(Format-AdapterMac -Mac $mac)"
     }
 }
 

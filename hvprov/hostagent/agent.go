@@ -107,16 +107,17 @@ func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error)
 	return result, err
 }
 
-// Check runs a definition dry on the host. The definition may lack fields that are in unknown. vmID names the virtual
-// machine that the definition is about, if there is one already.
-func (a *Agent) Check(ctx context.Context, def job.Definition, unknown []string, vmID string) ([]job.Finding, error) {
-	raw, err := def.Encode()
+// Check runs a submission dry on the host; its job's id and its secrets do not count. The definition may lack fields that are in
+// unknown.
+func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
+	raw, err := sub.Definition.Encode()
 	if err != nil {
 		return nil, err
 	}
 	var result protocol.CheckResult
 	err = a.do(ctx, protocol.Request{
-		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: vmID, Settings: &a.opts.Settings,
+		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: sub.VMID, Changed: sub.Changed,
+		AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
 	}, &result)
 	return result.Findings, err
 }

@@ -210,10 +210,10 @@ var observable = func() map[string][]Type {
 	text := []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}
 	whole := []Type{TypeInteger, TypeNumber}
 	return map[string][]Type{
-		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text,
+		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text, "static_mac_address": text,
 		"checkpoint_type": text, "start_action": text, "stop_action": text,
 		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole,
-		"clustered": {TypeBoolean},
+		"clustered": {TypeBoolean}, "network_adapters": {TypeList},
 	}
 }()
 

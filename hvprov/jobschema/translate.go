@@ -259,12 +259,22 @@ func (t *Translation) Target(id string) string {
 	return id
 }
 
-// Origin gives the id that a field of the second schema has in the first; its own where none stands for it.
+// Origin gives the id that a field of the second schema has in the first; its own where none stands for it. It takes the path of a
+// part of a field as well, such as network_adapters[1].switch_name.
 func (t *Translation) Origin(id string) string {
-	if w, ok := t.words[id]; ok {
-		return w.id
+	steps, known := strings.Split(id, "."), t.words
+	for i, step := range steps {
+		name, index, listed := strings.Cut(step, "[")
+		w, ok := known[name]
+		if !ok {
+			break
+		}
+		steps[i], known = w.id, w.parts
+		if listed {
+			steps[i] += "[" + index
+		}
 	}
-	return id
+	return strings.Join(steps, ".")
 }
 
 // Back gives values that are known by the second schema's ids by those of the first. What the first has no field for is

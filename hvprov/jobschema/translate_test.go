@@ -249,6 +249,14 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	nested := translation(t, load(t, shop), storage(t))
+	for path, want := range map[string]string{
+		"disks[1].size_gb": "volumes[1].gib", "disks[0]": "volumes[0]", "disks[2].mounts[0]": "volumes[2].paths[0]", "login.user": "account.uid",
+		"disks[0].nobody": "volumes[0].nobody", "nobody[0].size_gb": "nobody[0].size_gb", "": "",
+	} {
+		if got := nested.Origin(path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
 	values := m{
 		"name": "n", "memory": int64(4), "tags": []any{"web"}, "login": m{"user": "u", "shell": "sh"},
 		"disks": []any{m{"size_gb": int64(1), "label": "a", "kind": nil, "mounts": []any{"/srv"}}, nil},

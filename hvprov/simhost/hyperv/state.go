@@ -24,7 +24,7 @@ type Host struct {
 	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: what the machines that run leave
 	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
 	VirtualMachinePath   string         `json:"virtual_machine_path"`
-	Cluster              string         `json:"cluster"` // empty: not a member of one
+	Cluster              string         `json:"cluster"`        // empty: not a member of one
 	ClusterGroups        []string       `json:"cluster_groups"` // names of groups of the cluster that are no roles of this host's machines
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
 }

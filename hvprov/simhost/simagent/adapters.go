@@ -3,6 +3,7 @@
 package simagent
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -107,12 +108,9 @@ func staticMAC(a hyperv.Adapter) string {
 }
 
 // sayMAC names an address in a sentence.
-func sayMAC(mac string) string {
-	if mac == "" {
-		return "MAC address chosen by the host"
-	}
-	return "MAC address " + mac
-}
+func sayMAC(mac string) string { return "MAC address " + orChosen(mac) }
+
+func orChosen(mac string) string { return cmp.Or(mac, "chosen by the host") }
 
 func (a adapterSpec) String() string {
 	return fmt.Sprintf("switch '%s', %s, %s", a.switchName, formatVLAN(a.vlan), sayMAC(a.mac))

@@ -144,8 +144,9 @@ func (s *view) wrongSwitch(host hyperv.Host, field, name string) ([]job.Finding,
 	return nil, nil
 }
 
-// needsOff gives the finding about an update of a machine that runs, and that would have to be off.
-func (s *view) needsOff(d definition, vmID string) ([]job.Finding, error) {
+// needsOff gives the findings about an update of a machine that runs, and that would have to be off. No changed field stands for all
+// that the definition has.
+func (s *view) needsOff(d definition, vmID string, changed []string) ([]job.Finding, error) {
 	if d.operation != job.OperationUpdate || vmID == "" || d.fields.text("power_state") == "off" {
 		return nil, nil
 	}
@@ -154,7 +155,10 @@ func (s *view) needsOff(d definition, vmID string) ([]job.Finding, error) {
 		return nil, err
 	}
 	var found []job.Finding
-	for _, name := range adaptersNeedOff(vm, findManifest(vm), d.fields, d.fields.has) {
+	if len(changed) == 0 {
+		changed = d.fields.names
+	}
+	for _, name := range adaptersNeedOff(vm, findManifest(vm), d.fields, changed) {
 		found = append(found, finding(name, job.CodePowerCycleRefused,
 			fmt.Sprintf("changing %s needs virtual machine '%s' to be off, and it is %s", name, vm.Name, powerState(vm.State)),
 			"allow the power cycle, or turn it off first"))

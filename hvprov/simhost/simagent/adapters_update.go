@@ -4,6 +4,7 @@ package simagent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -19,7 +20,7 @@ func (r *run) setMAC(p *updatePlan, mac string) (string, error) {
 	if before != mac {
 		err = r.store.SetVMNetworkAdapter(r.ctx, r.vmID, adapter.ID, digits(mac))
 	}
-	return fmt.Sprintf("%s, was %s", sayMAC(mac), sayMAC(before)), err
+	return fmt.Sprintf("%s, was %s", orChosen(mac), orChosen(before)), err
 }
 
 // setAdapters makes the further adapters what is asked for: first those that are new, and last those that are to go.
@@ -96,20 +97,20 @@ func (r *run) changeAdapter(a hyperv.Adapter, spec adapterSpec) (texts []string,
 		if err := r.store.SetVMNetworkAdapter(r.ctx, r.vmID, a.ID, digits(spec.mac)); err != nil {
 			return nil, err
 		}
-		texts = append(texts, sayMAC(spec.mac)+", was "+sayMAC(before))
+		texts = append(texts, sayMAC(spec.mac)+", was "+orChosen(before))
 	}
 	return texts, nil
 }
 
 // adaptersNeedOff gives the fields whose change needs the machine to be off: those of MAC addresses, and of adapters that are added or
 // removed where the machine does not take that while it runs.
-func adaptersNeedOff(vm hyperv.VM, m *manifest, wanted fields, changed func(string) bool) (names []string) {
+func adaptersNeedOff(vm hyperv.VM, m *manifest, wanted fields, changed []string) (names []string) {
 	ours, _ := m.ours()
 	first := firstAdapter(vm.Adapters, ours)
-	if changed("mac_address") && first >= 0 && staticMAC(vm.Adapters[first]) != wanted.text("mac_address") {
+	if slices.Contains(changed, "mac_address") && first >= 0 && staticMAC(vm.Adapters[first]) != wanted.text("mac_address") {
 		names = append(names, "mac_address")
 	}
-	if !changed("network_adapters") {
+	if !slices.Contains(changed, "network_adapters") {
 		return names
 	}
 	hot := vm.Generation == 2 && vm.State == "Running"

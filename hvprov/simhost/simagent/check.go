@@ -28,7 +28,7 @@ func (s *view) check(req protocol.Request) (any, error) {
 		return nil, err
 	}
 	if !req.AllowPowerCycle {
-		off, err := s.needsOff(d, strings.ToLower(req.VMID))
+		off, err := s.needsOff(d, strings.ToLower(req.VMID), req.Changed)
 		if err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func (r *run) attachMedia(p plan, drive hyperv.Drive) error {
 		err = r.store.SetVMFirstBoot(r.ctx, r.vmID, drive.Path)
 	}
 	if err == nil && !r.has("eject") {
-		r.say(job.Event{Kind: job.KindWarning, Message: "the DVD stays in the virtual machine, since nothing is waited for"})
+		r.say(job.Event{Kind: job.KindWarning, Message: "the DVD stays in the virtual machine, since nothing is waited for: take it out once it has done its work"})
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func seedVM(n int, name string) hyperv.VM {
 
 func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
 
-var scenarios = slices.Concat(conversations, changes, removals, interruptions)
+var scenarios = slices.Concat(conversations, changes, removals, interruptions, networks, waits)
 
 // conversations are about requests, and about making virtual machines.
 var conversations = []scenario{

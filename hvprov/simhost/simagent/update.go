@@ -136,7 +136,7 @@ func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string
 			cycle = append(cycle, name)
 		}
 	}
-	cycle = append(cycle, adaptersNeedOff(p.vm, p.manifest, wanted, func(name string) bool { return slices.Contains(r.changed, name) })...)
+	cycle = append(cycle, adaptersNeedOff(p.vm, p.manifest, wanted, r.changed)...)
 	if len(cycle) == 0 || p.state == "off" || off {
 		return nil, nil
 	}
