@@ -53,6 +53,15 @@ function Invoke-ProvisionEject {
     Enter-JobStep -Context $Context -Job $Job -Name 'eject' -Message "take out ISO file $($Plan.Media)"
     foreach ($dvd in @(Get-VMDvdDrive -VM $VM)) {
         if (-not (Test-SameName -Left $dvd.Path -Right $Plan.Media)) { continue }
-        if ($VM.Generation -eq 1) { Set-VMDvdDrive -VMDvdDrive $dvd -Path $null } else { Remove-VMDvdDrive -VMDvdDrive $dvd }
+        if ($VM.Generation -eq 1) {
+            Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
+            continue
+        }
+        try { Remove-VMDvdDrive -VMDvdDrive $dvd } catch {
+            # No reason to undo a machine that is up, as long as the file is out.
+            $why = (ConvertTo-AgentFailure -ErrorRecord $_)['message']
+            Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
+            Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message "the DVD drive stays in the virtual machine, with nothing in it: $why"
+        }
     }
 }

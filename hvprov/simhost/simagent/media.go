@@ -64,6 +64,23 @@ func (r *run) attachMedia(p plan, drive hyperv.Drive) error {
 	return err
 }
 
+// takeOut empties a DVD drive, and removes it from a machine of generation 2. One that cannot be removed is no reason to undo a machine
+// that is up.
+func (r *run) takeOut(dvd hyperv.DVD) error {
+	if r.generation == 1 {
+		return r.store.SetVMDvdDrive(r.ctx, r.vmID, dvd, "")
+	}
+	stays := r.store.RemoveVMDvdDrive(r.ctx, r.vmID, dvd)
+	if stays == nil {
+		return nil
+	}
+	err := r.store.SetVMDvdDrive(r.ctx, r.vmID, dvd, "")
+	if err == nil {
+		r.say(job.Event{Kind: job.KindWarning, Message: "the DVD drive stays in the virtual machine, with nothing in it: " + stays.Error()})
+	}
+	return err
+}
+
 // ejectMedia takes the ISO file out again.
 func (r *run) ejectMedia(p plan) error {
 	if err := r.enter("eject", "take out ISO file %s", p.media); err != nil {
@@ -77,12 +94,7 @@ func (r *run) ejectMedia(p plan) error {
 		if !strings.EqualFold(dvd.Path, p.media) {
 			continue
 		}
-		if r.generation == 1 {
-			err = r.store.SetVMDvdDrive(r.ctx, r.vmID, dvd, "")
-		} else {
-			err = r.store.RemoveVMDvdDrive(r.ctx, r.vmID, dvd)
-		}
-		if err != nil {
+		if err := r.takeOut(dvd); err != nil {
 			return err
 		}
 	}

@@ -181,7 +181,7 @@ var networks = []scenario{
 		s.iso("seed")
 		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 		for _, cmdlet := range []string{
-			"Get-ClusterGroup", "Set-VMNetworkAdapter", "Add-VMNetworkAdapter", "Get-VMDvdDrive", "Add-VMDvdDrive", "Start-VM", "Remove-VMDvdDrive",
+			"Get-ClusterGroup", "Set-VMNetworkAdapter", "Add-VMNetworkAdapter", "Get-VMDvdDrive", "Add-VMDvdDrive", "Start-VM",
 			"Add-ClusterVirtualMachineRole", "Get-ClusterResource", "Get-ClusterParameter",
 		} {
 			s.say(cmdlet)

@@ -59,6 +59,14 @@ var waits = []scenario{
 		s.runs(provision(minimal + `,"media_name":"seed"`))
 		s.keeps(seed)
 	}},
+	{"a DVD drive that cannot be removed is emptied", func(s *script) {
+		s.iso("seed")
+		s.behaves(map[string]hyperv.Call{"Remove-VMDvdDrive": {Fail: "not supported", Times: 1}})
+		s.runs(provision(minimal + `,"media_name":"seed","wait_for":"heartbeat"`))
+		s.say("and where it cannot be emptied either, the machine is undone")
+		s.behaves(map[string]hyperv.Call{"Remove-VMDvdDrive": {Fail: "not supported", Times: 1}, "Set-VMDvdDrive": {Fail: "locked", Times: 1}})
+		s.runs(provision(strings.Replace(minimal, "web-01", "web-02", 1) + `,"media_name":"seed","wait_for":"heartbeat"`))
+	}},
 	{"an ISO file that is not there is told beforehand", func(s *script) {
 		s.asks(check(`"media_name":"seed"`))
 		s.iso("One")
