@@ -64,7 +64,7 @@ func (s *stage) startAndKill() {
 	s.Helper()
 	self, err := os.Executable()
 	s.must(err)
-	cmd := exec.Command(self) //nolint:noctx // it is killed below
+	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), clientVariable+"=1")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

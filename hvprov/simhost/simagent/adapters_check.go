@@ -14,9 +14,9 @@ func finding(field, code, message, remedy string) job.Finding {
 	return job.Finding{Field: field, Severity: job.SeverityError, Code: code, Message: message, Remedy: remedy}
 }
 
-// at gives the path of a part of a list's item.
-func at(list string, index int, part string) string {
-	return fmt.Sprintf("%s[%d].%s", list, index, part)
+// adapterPart gives the path of a part of a further adapter.
+func adapterPart(index int, part string) string {
+	return fmt.Sprintf("network_adapters[%d].%s", index, part)
 }
 
 // wrongAdapters gives the findings about the further adapters and all MAC addresses.
@@ -31,7 +31,7 @@ func (s *view) wrongAdapters(host hyperv.Host, f fields, vmID string) (found []j
 	}
 	found = append(found, names...)
 	for i, spec := range specs {
-		missing, err := s.wrongSwitch(host, at("network_adapters", i, "switch_name"), spec.switchName)
+		missing, err := s.wrongSwitch(host, adapterPart(i, "switch_name"), spec.switchName)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (s *view) wrongAdapters(host hyperv.Host, f fields, vmID string) (found []j
 func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding, err error) {
 	for i, spec := range specs {
 		if strings.EqualFold(spec.name, firstAdapterName) {
-			found = append(found, finding(at("network_adapters", i, "name"), job.CodeAdapterName,
+			found = append(found, finding(adapterPart(i, "name"), job.CodeAdapterName,
 				"the first network adapter has the name '"+firstAdapterName+"'", "choose another name"))
 		}
 	}
@@ -66,7 +66,7 @@ func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding
 		if strings.EqualFold(spec.name, firstAdapterName) || findSpec(ours, spec.name) >= 0 || findAdapter(vm.Adapters, -1, spec.name) == nil {
 			continue
 		}
-		found = append(found, finding(at("network_adapters", i, "name"), job.CodeAdapterName,
+		found = append(found, finding(adapterPart(i, "name"), job.CodeAdapterName,
 			fmt.Sprintf("virtual machine '%s' has a network adapter '%s' that no job made", vm.Name, spec.name),
 			"choose another name, or remove that adapter"))
 	}
@@ -77,7 +77,7 @@ func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding
 func (s *view) takenMACs(f fields, specs []adapterSpec, vmID string) (found []job.Finding, err error) {
 	paths, macs := []string{"mac_address"}, []string{f.text("mac_address")}
 	for i, spec := range specs {
-		paths, macs = append(paths, at("network_adapters", i, "mac_address")), append(macs, spec.mac)
+		paths, macs = append(paths, adapterPart(i, "mac_address")), append(macs, spec.mac)
 	}
 	if strings.Join(macs, "") == "" {
 		return nil, nil

@@ -5,6 +5,7 @@ package simagent
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,31 +22,32 @@ func wantedAdapters(value any) (at, wants string) {
 	if !ok {
 		return "network_adapters", "a list"
 	}
+	names := make([]string, 0, len(list))
 	for i, item := range list {
 		here := fmt.Sprintf("network_adapters[%d]", i)
 		part, ok := item.(map[string]any)
 		if !ok {
 			return here, "an object"
 		}
-		if name, _ := part["name"].(string); name == "" || len([]rune(name)) > 64 || controlCode.MatchString(name) {
+		name, _ := part["name"].(string)
+		if name == "" || len([]rune(name)) > 64 || controlCode.MatchString(name) {
 			return here + ".name", "a name of 1 to 64 characters"
 		}
-		if name, _ := part["switch_name"].(string); name == "" {
+		if text, _ := part["switch_name"].(string); text == "" {
 			return here + ".switch_name", "text"
 		}
-		for _, name := range []string{"vlan_id", "mac_address"} {
-			if part[name] == nil {
+		for _, id := range []string{"vlan_id", "mac_address"} {
+			if part[id] == nil {
 				continue
 			}
-			if wants := wanted(name, part[name]); wants != "" {
-				return here + "." + name, wants
+			if wants := wanted(id, part[id]); wants != "" {
+				return here + "." + id, wants
 			}
 		}
-		for j := range i {
-			if strings.EqualFold(list[j].(map[string]any)["name"].(string), part["name"].(string)) {
-				return here + ".name", fmt.Sprintf("another name than network_adapters[%d].name", j)
-			}
+		if j := slices.IndexFunc(names, func(other string) bool { return strings.EqualFold(other, name) }); j >= 0 {
+			return here + ".name", fmt.Sprintf("another name than network_adapters[%d].name", j)
 		}
+		names = append(names, name)
 	}
 	return "", ""
 }
