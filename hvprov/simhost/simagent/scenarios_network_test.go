@@ -176,7 +176,7 @@ var networks = []scenario{
 		s.behaves(map[string]hyperv.Call{"Remove-VMNetworkAdapter": {Fail: "no removal"}})
 		s.runs(req)
 	}},
-	{"each step of adapters, media and cluster that fails is undone", func(s *script) {
+	{"each later step that fails is undone", func(s *script) {
 		s.switched()
 		s.iso("seed")
 		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
