@@ -28,7 +28,9 @@ func TestAdaptersAreMadeReadChangedAndRemoved(t *testing.T) {
 }
 
 func adaptersAreMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) { s.Switches = append(s.Switches, hyperv.Switch{ID: "c0000000-0000-4000-8000-000000000001", Name: "Storage"}) })
+	onHost(t, server, func(s *hyperv.State) {
+		s.Switches = append(s.Switches, hyperv.Switch{ID: "c0000000-0000-4000-8000-000000000001", Name: "Storage"})
+	})
 	h := connected(t, server)
 	config := networked("web-01")
 	made := h.make(h.none(), config)
