@@ -49,10 +49,14 @@ func (r *Redactor) find(s string, from int, final bool) (found []span, hold int)
 		if ways == 0 {
 			continue
 		}
-		for w := asText; w <= asHex; w <<= 1 {
+		for w := asText; w < asHex; w <<= 1 {
 			if ways&w != 0 {
 				f.walk(w, i, i, 0, 0)
 			}
+		}
+		// Digits are all over a log, and few of them begin a secret.
+		if ways&asHex != 0 && (i+1 == len(s) || isHexDigit(s[i+1]) && r.text.root[hexByte(s[i:])] != 0) {
+			f.walk(asHex, i, i, 0, 0)
 		}
 	}
 	if len(r.base64.nodes) > 0 {
@@ -104,32 +108,44 @@ func (f *finder) walk(w way, start, at int, n int32, depth int) {
 		if depth >= shortest && w != asWord && f.seen(visit{w, at, n}) {
 			return
 		}
-		nextAt, next := at, int32(0)
+		next := int32(0)
 		if w != asHex {
-			if next = t.step(n, f.s[at]); next != 0 {
-				nextAt = at + 1
+			next = t.step(n, f.s[at])
+		}
+		if !special(w, f.s[at]) {
+			if next == 0 {
+				return
 			}
+			n, at = next, at+1
+			continue
 		}
-		var rd reading
-		rd.read(w, f.s, at, depth == 0)
-		if rd.cut {
-			f.live(f.left(w, start, 1))
-		}
-		for _, a := range rd.all[:rd.n] {
-			to := t.path(n, string(a.is[:a.size]))
-			switch {
-			case to == 0:
-			case next == 0:
-				next, nextAt = to, at+a.width
-			default:
-				f.walk(w, start, at+a.width, to, depth+1)
-			}
-		}
-		if next == 0 {
+		if n, at = f.branch(w, start, at, n, next, depth); n == 0 {
 			return
 		}
-		n, at = next, nextAt
 	}
+}
+
+// branch follows every other reading of the text at a place, but for one: that it returns, for walk to go on with. Node plain is
+// where the text as it stands leads to, if it leads on.
+func (f *finder) branch(w way, start, at int, n, plain int32, depth int) (next int32, nextAt int) {
+	next, nextAt = plain, at+1
+	var rd reading
+	rd.read(w, f.s, at, depth == 0)
+	if rd.cut {
+		f.live(f.left(w, start, 1))
+	}
+	t := f.trie(w)
+	for _, a := range rd.all[:rd.n] {
+		to := t.path(n, a.is[:a.size])
+		switch {
+		case to == 0:
+		case next == 0:
+			next, nextAt = to, at+a.width
+		default:
+			f.walk(w, start, at+a.width, to, depth+1)
+		}
+	}
+	return next, nextAt
 }
 
 func (f *finder) seen(v visit) bool {

@@ -34,6 +34,10 @@ func (rd *reading) add(is string, width int) {
 	rd.n++
 }
 
+func (rd *reading) addByte(b byte, width int) {
+	rd.add(string([]byte{b}), width)
+}
+
 func (rd *reading) addRune(r rune, width int) {
 	rd.add(string(r), width)
 }
@@ -59,13 +63,19 @@ var readings = [256]bool{
 // quotes begins what PowerShell takes for quotes as well, which are U+2018 to U+201E.
 const quotes = "\xe2\x80"
 
+// special tells whether read may have something for a byte.
+func special(w way, c byte) bool {
+	return w == asHex || readings[c] || w == asBase64 && (c == '-' || c == '\n')
+}
+
+// read reads the text from at on, where first tells that a secret would begin there.
 func (rd *reading) read(w way, s string, at int, first bool) {
-	switch {
-	case w == asHex:
+	switch w {
+	case asHex:
 		rd.readHex(s, at, first)
-	case w == asBase64:
+	case asBase64:
 		rd.readBase64(s, at)
-	case readings[s[at]]:
+	default:
 		rd.readText(s, at, first)
 	}
 }
@@ -230,9 +240,9 @@ func (rd *reading) readPercent(s string) {
 		rd.cut = rd.cut || n < 4 && at+1+n == len(s)
 		return
 	}
-	r, n := hexDigits(s[at:], 2)
+	_, n := hexDigits(s[at:], 2)
 	if n == 2 {
-		rd.add(string([]byte{byte(r)}), at+2) // #nosec G115 -- two digits are a byte
+		rd.addByte(hexByte(s[at:]), at+2)
 	}
 	rd.cut = rd.cut || n < 2 && at+n == len(s) || at+2 == len(s)
 }
@@ -246,9 +256,9 @@ func (rd *reading) readQuotedPrintable(s string, at int, first bool) {
 	case strings.HasPrefix(rest, "\n"):
 		rd.addNext(s, at, 2, first)
 	default:
-		r, n := hexDigits(rest, 2)
+		_, n := hexDigits(rest, 2)
 		if n == 2 {
-			rd.add(string([]byte{byte(r)}), 3) // #nosec G115 -- two digits are a byte
+			rd.addByte(hexByte(rest), 3)
 		}
 		rd.cut = rd.cut || n < 2 && n == len(rest) || rest == "\r"
 	}

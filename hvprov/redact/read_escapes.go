@@ -45,9 +45,9 @@ func (rd *reading) readBackslash(s string) {
 		}
 		rd.cut = rd.cut || n < 8 && n == len(rest)
 	case c == 'x':
-		r, n := hexDigits(rest, 2)
+		_, n := hexDigits(rest, 2)
 		if n == 2 {
-			rd.add(string([]byte{byte(r)}), run+3) // #nosec G115 -- two digits are a byte
+			rd.addByte(hexByte(rest), run+3)
 		}
 		rd.cut = rd.cut || n < 2 && n == len(rest)
 	case c >= '0' && c <= '3':
@@ -94,7 +94,7 @@ func (rd *reading) readOctal(digits string, run int) {
 		}
 		value = value<<3 | int(digits[i]-'0')
 	}
-	rd.add(string([]byte{byte(value)}), run+3) // #nosec G115 -- the first digit is 3 or less
+	rd.addByte(byte(value), run+3) // #nosec G115 -- the first digit is 3 or less
 }
 
 // psEscapes are what letters behind a backtick stand for (about_Special_Characters).
@@ -139,9 +139,9 @@ func (rd *reading) readHex(s string, at int, first bool) {
 	if !first && at+1 < len(s) && s[at] == '0' && s[at+1]|0x20 == 'x' {
 		at += 2
 	}
-	r, n := hexDigits(s[at:], 2)
+	_, n := hexDigits(s[at:], 2)
 	if n == 2 {
-		rd.add(string([]byte{byte(r)}), at+2-from) // #nosec G115 -- two digits are a byte
+		rd.addByte(hexByte(s[at:]), at+2-from)
 	}
 	rd.cut = rd.cut || n < 2 && at+n == len(s)
 }
@@ -157,6 +157,12 @@ func hexDigits(s string, most int) (value rune, n int) {
 		n++
 	}
 	return value, n
+}
+
+// hexByte reads the first two digits of s.
+func hexByte(s string) byte {
+	value, _ := hexDigits(s, 2)
+	return byte(value) // #nosec G115 -- two digits are a byte
 }
 
 func isHexDigit(c byte) bool {

@@ -58,9 +58,9 @@ func (t *trie) step(at int32, b byte) int32 {
 }
 
 // path is step for several bytes.
-func (t *trie) path(at int32, s string) int32 {
-	for i := range len(s) {
-		if at = t.step(at, s[i]); at == 0 {
+func (t *trie) path(at int32, b []byte) int32 {
+	for i := range b {
+		if at = t.step(at, b[i]); at == 0 {
 			return 0
 		}
 	}
