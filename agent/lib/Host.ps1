@@ -49,6 +49,7 @@ function Get-AgentHello {
         schemas    = [object[]]@([ordered]@{ id = $script:AgentSchemaId; versions = [object[]]$script:AgentSchemaVersions })
         image_path = Get-AgentFolder -Machine $machine -Settings $null -Name 'image_path'
         vm_path    = Get-AgentFolder -Machine $machine -Settings $null -Name 'vm_path'
+        installed  = Test-AgentInstalled -Context $Context
     }
 }
 

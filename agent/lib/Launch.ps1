@@ -11,6 +11,35 @@ function Get-AgentHash {
     return [System.BitConverter]::ToString($hash.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant()
 }
 
+function Get-AgentName {
+    # Gives what this agent is called on the host: its version, and the beginning of the SHA-256 of its text.
+    param([Parameter(Mandatory)] [string] $Hash)
+
+    return $script:AgentVersion + '-' + $Hash.Substring(0, 16)
+}
+
+function Test-AgentInstalled {
+    # Tells whether this agent has its folder on the host.
+    param([Parameter(Mandatory)] $Context)
+
+    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle)
+    return [System.IO.Directory]::Exists([System.IO.Path]::Combine((Get-AgentDataFolder -Name 'agent'), (Get-AgentName -Hash (Get-AgentHash -Bytes $bytes))))
+}
+
+function Get-AgentInstallation {
+    # Puts this agent on the host where it is missing, for a client that wants to know that before it submits a job.
+    param([Parameter(Mandatory)] $Context)
+
+    [System.Threading.Monitor]::Enter($Context.Gate)
+    try {
+        $was = Test-AgentInstalled -Context $Context
+        $null = Install-Agent -Context $Context
+        return [ordered]@{ version = $Context.Agent; was = $was }
+    } finally {
+        [System.Threading.Monitor]::Exit($Context.Gate)
+    }
+}
+
 function Install-Agent {
     # Gives the folder of this agent on the host. It is put there whole where it is missing; one that is there is only compared.
     param([Parameter(Mandatory)] $Context)
@@ -19,7 +48,7 @@ function Install-Agent {
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle)
     $hash = Get-AgentHash -Bytes $bytes
     $root = Get-AgentDataFolder -Name 'agent'
-    $Context.Agent = $script:AgentVersion + '-' + $hash.Substring(0, 16)
+    $Context.Agent = Get-AgentName -Hash $hash
     $folder = [System.IO.Path]::Combine($root, $Context.Agent)
     if (-not [System.IO.Directory]::Exists($folder)) {
         $new = [System.IO.Path]::Combine($root, 'new-' + [guid]::NewGuid().ToString('N'))

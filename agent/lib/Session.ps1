@@ -80,6 +80,7 @@ function Invoke-AgentRequest {
                 $null = (Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request).Handle.AsyncWaitHandle.WaitOne()
                 $null = Start-AgentWork -Context $context -Function 'Invoke-AgentSweep' -Argument @{}
             }
+            'install' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'inventory' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'check' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'jobs' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
@@ -132,6 +133,7 @@ function Invoke-AgentQuery {
     try {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context }
+            'install' { Get-AgentInstallation -Context $Context }
             'inventory' { Get-AgentInventory }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }

@@ -44,6 +44,8 @@ type Options struct {
 	// Hyper-V's module for the first time may be silent for half a minute. 0: three, so that it takes two minutes with
 	// an operation timeout of 20 s.
 	SilentPolls int
+	// OnState is told each change of [Agent.State], in order. It must not call the agent, nor block. Nil: nobody is told.
+	OnState func(State, error)
 }
 
 // Agent is the agent on one host. Its methods may be called from many goroutines.
@@ -59,6 +61,8 @@ type Agent struct {
 	failed   error     // why the last start failed
 	failedAt time.Time // and when
 	ended    sync.WaitGroup
+
+	state state
 }
 
 // ErrClosed is returned for requests to an [Agent] that was closed.
@@ -194,6 +198,7 @@ func (a *Agent) session() (*session, error) {
 		return nil, err
 	}
 	a.current = s
+	a.state.set(a.opts.OnState, StateChecking, nil)
 	return s, nil
 }
 
@@ -205,10 +210,16 @@ func (a *Agent) forget(s *session, err error, started bool) {
 	if a.current == s {
 		a.current = nil
 	}
-	if !started && !errors.Is(err, ErrClosed) {
-		a.failed, a.failedAt = err, time.Now()
-	} else {
+	switch {
+	case errors.Is(err, ErrClosed):
 		a.failed = nil
+		a.state.set(a.opts.OnState, StateUnknown, nil)
+	case started:
+		a.failed = nil
+		a.state.set(a.opts.OnState, StateUnknown, err)
+	default:
+		a.failed, a.failedAt = err, time.Now()
+		a.state.set(a.opts.OnState, StateFailed, err)
 	}
 }
 

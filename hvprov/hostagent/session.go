@@ -49,6 +49,9 @@ type session struct {
 	greeted bool
 	err     error // why it ended
 	output  output
+
+	installation *installation // nil: nobody has asked for it
+	lacksAgent   bool          // the host has not what jobs run
 }
 
 // line is one request on its way.
@@ -89,7 +92,7 @@ func newSession(a *Agent) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pending["hello"] = pending{text: greeting, then: func(got answer) { s.hello <- got }}
+	s.pending["hello"] = pending{text: greeting, then: s.greet}
 	s.queue = []line{{text: a.bundle}, {id: "hello", text: greeting}}
 
 	s.start = sync.OnceFunc(func() { a.ended.Go(func() { s.run(protocol.CommandLine(script)) }) })

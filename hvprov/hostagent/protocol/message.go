@@ -11,6 +11,7 @@ import (
 // The requests that a session takes.
 const (
 	RequestHello     = "hello"
+	RequestInstall   = "install"
 	RequestPing      = "ping"
 	RequestInventory = "inventory"
 	RequestCheck     = "check"
@@ -77,6 +78,13 @@ type HelloResult struct {
 	Schemas    []SchemaSupport `json:"schemas"`
 	ImagePath  string          `json:"image_path"`
 	VMPath     string          `json:"vm_path"`
+	Installed  bool            `json:"installed"` // what jobs run is on the host already
+}
+
+// InstallResult answers install: what jobs run is on the host now, and was checked there by its SHA-256.
+type InstallResult struct {
+	Version string `json:"version"` // the agent's, with the first 16 digits of the SHA-256 of its text
+	Was     bool   `json:"was"`     // it was there before
 }
 
 // SchemaSupport names the versions of one schema that an agent understands.

@@ -4,8 +4,11 @@ package simagent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"sync"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -26,6 +29,7 @@ type Host struct {
 	jobs    map[string]*run // by their ids in lower case
 	order   []*run          // as they came
 	running int
+	agent   bool          // what jobs run is there
 	freed   chan struct{} // closed, and replaced, when a job has left its place or the queue
 }
 
@@ -65,6 +69,22 @@ func (h *Host) Reboot() {
 	}
 }
 
+// install has what jobs run be there. There is nothing to put there: it is this program.
+func (h *Host) install() protocol.InstallResult {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	was := h.agent
+	h.agent = true
+	sum := sha256.Sum256(agent.Bundle())
+	return protocol.InstallResult{Version: agent.Version + "-" + hex.EncodeToString(sum[:8]), Was: was}
+}
+
+func (h *Host) isInstalled() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.agent
+}
+
 func (h *Host) find(id string) *run {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,6 +119,7 @@ func (h *Host) enter(r *run) (leave func(), err error) {
 	told := false
 	for {
 		h.mu.Lock()
+		h.agent = true // a worker brings it
 		before := 0
 		for _, other := range h.order {
 			if other == r {

@@ -43,7 +43,7 @@ func (s *view) clusterName() string {
 	return s.cluster
 }
 
-func (s *view) hello() (any, error) {
+func (s *view) hello(installed bool) (any, error) {
 	host, err := s.host()
 	if err != nil {
 		return nil, err
@@ -54,6 +54,7 @@ func (s *view) hello() (any, error) {
 		Host: host.Name, Cluster: s.clusterName(),
 		Schemas:   []protocol.SchemaSupport{{ID: schemaID, Versions: []int{schemaVersion}}},
 		ImagePath: imageFolder(host, nil), VMPath: machineFolder(host, nil),
+		Installed: installed,
 	}, nil
 }
 

@@ -67,8 +67,10 @@ func (s *session) request(req protocol.Request) {
 	case protocol.RequestPing:
 		s.answer(req.ID, struct{}{}, nil)
 	case protocol.RequestHello:
-		s.query(req, func() (any, error) { return s.hello() })
+		s.query(req, func() (any, error) { return s.hello(s.home.isInstalled()) })
 		s.work.Go(s.home.sweep)
+	case protocol.RequestInstall:
+		s.query(req, func() (any, error) { return s.home.install(), nil })
 	case protocol.RequestInventory:
 		s.query(req, func() (any, error) { return s.inventory() })
 	case protocol.RequestCheck:

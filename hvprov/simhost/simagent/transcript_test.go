@@ -34,6 +34,7 @@ var (
 	anyTime = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`)
 	anyRate = regexp.MustCompile(`[0-9.]+ [KMGT]?i?B/s`)
 	anyFree = regexp.MustCompile(`"free_bytes":(\d+|null)`)
+	anyHash = regexp.MustCompile(`"version":"([0-9.]+)-[0-9a-f]{16}"`)
 	anyHost = regexp.MustCompile(`"(powershell|os)":"[0-9][^"]*"`)
 )
 
@@ -50,6 +51,7 @@ func (s *script) note(format string, args ...any) {
 		return s.ids[key]
 	})
 	line = anyTime.ReplaceAllString(line, `"<time>"`)
+	line = anyHash.ReplaceAllString(line, `"version":"$1-<hash>"`)
 	line = anyRate.ReplaceAllString(line, "<speed>")
 	line = anyFree.ReplaceAllString(line, `"free_bytes":<free>`)
 	line = anyHost.ReplaceAllString(line, `"$1":"<version>"`)
