@@ -142,7 +142,7 @@ func TestJobInputsReachTheUser(t *testing.T) {
 			Config: `
 data "hypervvm_job_inputs" "all" {}
 output "required" {
-  value = join(" ", [for f in data.hypervvm_job_inputs.all.fields : f.path if f.required])
+  value = join(" ", [for f in data.hypervvm_job_inputs.all.fields : f.path if f.required && !strcontains(f.path, ".")])
 }
 output "version" {
   value = jsondecode(data.hypervvm_job_inputs.all.json).version
