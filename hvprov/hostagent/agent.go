@@ -46,6 +46,9 @@ type Options struct {
 	SilentPolls int
 	// OnState is told each change of [Agent.State], in order. It must not call the agent, nor block. Nil: nobody is told.
 	OnState func(State, error)
+	// OnRequest is told of each request as it is made, by name, and gives what is to be told of its end; a submission and an
+	// attachment end when the agent has taken them on. Nil: nobody is told.
+	OnRequest func(ctx context.Context, request string) (context.Context, func(error))
 }
 
 // Agent is the agent on one host. Its methods may be called from many goroutines.
@@ -63,6 +66,7 @@ type Agent struct {
 	ended    sync.WaitGroup
 
 	state state
+	stats stats
 }
 
 // ErrClosed is returned for requests to an [Agent] that was closed.
@@ -81,6 +85,9 @@ func New(opts Options) *Agent {
 	}
 	if opts.SilentPolls <= 0 {
 		opts.SilentPolls = 3
+	}
+	if opts.OnRequest == nil {
+		opts.OnRequest = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
 	}
 	sum := sha256.Sum256(opts.Bundle)
 	return &Agent{
@@ -160,10 +167,12 @@ func (a *Agent) Close(ctx context.Context) error {
 }
 
 // do sends a request, waits for its answer, and reads its result into result.
-func (a *Agent) do(ctx context.Context, req protocol.Request, result any) error {
+func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx, end := a.begin(ctx, req.Request)
+	defer func() { end(err) }()
 	s, err := a.session()
 	if err != nil {
 		return err
@@ -198,6 +207,7 @@ func (a *Agent) session() (*session, error) {
 		return nil, err
 	}
 	a.current = s
+	a.stats.sessions.Add(1)
 	a.state.set(a.opts.OnState, StateChecking, nil)
 	return s, nil
 }

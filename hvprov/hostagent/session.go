@@ -406,7 +406,9 @@ func (s *session) persist(err error, op func() error) error {
 			return err
 		case <-time.After(pause):
 		}
-		err = op()
+		if err = op(); err == nil {
+			s.agent.stats.reconnects.Add(1)
+		}
 	}
 	return err
 }
