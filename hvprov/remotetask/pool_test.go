@@ -176,16 +176,36 @@ func TestBadInputIsRefused(t *testing.T) {
 		task remotetask.Task
 		want string
 	}{
-		{"a negative bound", t.Context(), remotetask.Options{Name: "fast", PerHost: -1}, remotetask.Task{},
-			`pool "fast": PerHost is negative: leave it 0 for its default`},
-		{"a minimum above the maximum", t.Context(), remotetask.Options{Name: "fast", Min: 3, Max: 2}, remotetask.Task{},
-			`pool "fast": Min is 3 and Max is 2: Min cannot be larger`},
-		{"a task without work", t.Context(), remotetask.Options{Name: "fast"}, remotetask.Task{Category: "check", Host: "hv01"},
-			`check task in pool fast on host hv01: it has no Run: set the function that does the work`},
-		{"a negative limit", t.Context(), remotetask.Options{Name: "fast"}, remotetask.Task{Run: nothing, Limit: -1},
-			`other task in pool fast: its limit is -1ns: leave it 0 for no limit`},
-		{"a context that has ended", ended, remotetask.Options{Name: "fast"}, remotetask.Task{Run: nothing},
-			`other task in pool fast: cancelled before it started: context canceled`},
+		{
+			"a negative bound", t.Context(),
+			remotetask.Options{Name: "fast", PerHost: -1},
+			remotetask.Task{},
+			`pool "fast": PerHost is negative: leave it 0 for its default`,
+		},
+		{
+			"a minimum above the maximum", t.Context(),
+			remotetask.Options{Name: "fast", Min: 3, Max: 2},
+			remotetask.Task{},
+			`pool "fast": Min is 3 and Max is 2: Min cannot be larger`,
+		},
+		{
+			"a task without work", t.Context(),
+			remotetask.Options{Name: "fast"},
+			remotetask.Task{Category: "check", Host: "hv01"},
+			`check task in pool fast on host hv01: it has no Run: set the function that does the work`,
+		},
+		{
+			"a negative limit", t.Context(),
+			remotetask.Options{Name: "fast"},
+			remotetask.Task{Run: nothing, Limit: -1},
+			`other task in pool fast: its limit is -1ns: leave it 0 for no limit`,
+		},
+		{
+			"a context that has ended", ended,
+			remotetask.Options{Name: "fast"},
+			remotetask.Task{Run: nothing},
+			`other task in pool fast: cancelled before it started: context canceled`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

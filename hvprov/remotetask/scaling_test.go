@@ -63,7 +63,7 @@ func TestAPoolGrowsForATaskThatHasWaitedForTooLong(t *testing.T) {
 		if m := p.Metrics(); m.OldestWait != 5*time.Second-1 || m.Queued != 1 {
 			t.Errorf("got %+v", m)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		workers(t, p, "after", 5, 5)
 	})
 }
