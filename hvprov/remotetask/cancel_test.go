@@ -125,6 +125,39 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestATaskWhoseContextHasEndedDoesNotStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, remotetask.Options{Max: 1})
+		for range 500 { // each time the watch on the context and the worker are both after the task
+			ctx, cancel := context.WithCancel(t.Context())
+			start(t, p, remotetask.Task{Run: func(context.Context) error { cancel(); return nil }})
+			h, err := p.Go(ctx, remotetask.Task{Run: nothing})
+			var cancelled *remotetask.CancelledError
+			if err == nil {
+				err = h.Wait(t.Context())
+			}
+			if !errors.As(err, &cancelled) || cancelled.Started {
+				t.Fatalf("got %v", err)
+			}
+		}
+	})
+}
+
+func TestTheContextOfATaskEndsWithIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, remotetask.Options{})
+		for _, limit := range []time.Duration{0, time.Hour} {
+			var seen context.Context
+			if err := p.Do(t.Context(), remotetask.Task{Limit: limit, Run: func(ctx context.Context) error { seen = ctx; return nil }}); err != nil {
+				t.Error(err)
+			}
+			if !errors.Is(seen.Err(), context.Canceled) {
+				t.Errorf("with limit %v it goes on: %v", limit, seen.Err())
+			}
+		}
+	})
+}
+
 func TestAWaiterThatGoesLeavesTheTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, remotetask.Options{})
@@ -145,7 +178,12 @@ func TestAStuckTaskLosesItsWorkerAndKeepsItsHostsPlace(t *testing.T) {
 		p := newPool(t, remotetask.Options{Max: 1, PerHost: 1, Grace: 5 * time.Second})
 		release := make(chan struct{})
 		began := time.Now()
-		err := p.Do(t.Context(), remotetask.Task{Category: "check", Host: "hv01", Limit: time.Second, Run: until(release)})
+		first := start(t, p, remotetask.Task{Category: "check", Host: "hv01", Limit: time.Second, Run: until(release)})
+		other := start(t, p, remotetask.Task{Host: "hv02", Run: nothing})
+		err := first.Wait(t.Context())
+		if err := other.Wait(t.Context()); err != nil || time.Since(began) != 6*time.Second {
+			t.Errorf("the other host, after %v: %v", time.Since(began), err)
+		}
 		if time.Since(began) != 6*time.Second || !errors.Is(err, remotetask.ErrStuck) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: got %v", time.Since(began), err)
 		}
@@ -153,9 +191,6 @@ func TestAStuckTaskLosesItsWorkerAndKeepsItsHostsPlace(t *testing.T) {
 			t.Errorf("got %+v", m)
 		}
 		same := start(t, p, remotetask.Task{Host: "hv01", Run: nothing})
-		if err := p.Do(t.Context(), remotetask.Task{Host: "hv02", Run: nothing}); err != nil {
-			t.Errorf("the other host: %v", err)
-		}
 		synctest.Wait()
 		select {
 		case <-same.Done():

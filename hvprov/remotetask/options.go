@@ -37,7 +37,7 @@ type Options struct {
 	// Load samples the machine's load while tasks wait, each Interval at most. Nil: the machine's own, where it is known:
 	// on Linux, from /proc.
 	Load func() Load
-	// MaxLoad is the load from which on the pool does not grow. From half way between that and 1 on, it shrinks. A 0 in
+	// MaxLoad is the load from which on the pool does not grow. From half way between that and 1 on, it shrinks while tasks wait. A 0 in
 	// it is 0.9; a value above 1 leaves that part out of account.
 	MaxLoad Load
 

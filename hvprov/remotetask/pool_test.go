@@ -122,6 +122,25 @@ func TestAHostAtItsBoundKeepsNoWorkerFromOthers(t *testing.T) {
 	})
 }
 
+func TestAnOldTaskOfABlockedHostIsNoReasonToGrow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, remotetask.Options{Min: 2, Max: 8, PerHost: 1, TargetAge: time.Minute})
+		release := make(chan struct{})
+		for range 2 {
+			start(t, p, remotetask.Task{Host: "hv01", Run: until(release)})
+		}
+		time.Sleep(time.Hour)
+		for range 2 {
+			start(t, p, remotetask.Task{Host: fmt.Sprint("hv", time.Now().UnixNano()), Run: lasting(30 * time.Second)})
+			time.Sleep(time.Second)
+		}
+		if m := p.Metrics(); m.Runnable != 1 || m.Queued != 2 || m.Workers != 2 {
+			t.Errorf("got %+v", m)
+		}
+		close(release)
+	})
+}
+
 func TestAFullQueueRefuses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, remotetask.Options{Max: 1, MaxQueued: 2})

@@ -63,10 +63,12 @@ func runRandomTasks(t *testing.T, random *rand.Rand) {
 	maxWorkers := 1 + random.IntN(12)
 	perHost := 1 + random.IntN(4)
 	seen := &census{byHost: map[string]int{}, max: maxWorkers, perHost: perHost}
-	load := random.Float64() * 0.95
+	var allowed atomic.Int32
+	load := func() remotetask.Load { return remotetask.Load{CPU: 0.7 + 0.25*float64(allowed.Load()%3)/2} }
 	p := newPool(t, remotetask.Options{
-		Min: 1 + random.IntN(maxWorkers), Max: maxWorkers, PerHost: perHost, Idle: time.Second, Grace: time.Minute,
-		Priority: []string{"cancel"}, Load: func() remotetask.Load { return remotetask.Load{CPU: load} },
+		Allowed: func() int { return int(allowed.Load()) },
+		Min:     1 + random.IntN(maxWorkers), Max: maxWorkers, PerHost: perHost, Idle: time.Second, Grace: time.Minute,
+		Priority: []string{"cancel"}, Load: load,
 	})
 	type taken struct {
 		handle *remotetask.Handle
@@ -80,6 +82,9 @@ func runRandomTasks(t *testing.T, random *rand.Rand) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(5))*time.Second)
 			defer cancel()
 			go func() { closing <- p.Close(ctx) }()
+		}
+		if i%20 == 0 {
+			allowed.Store(int32(random.IntN(15)))
 		}
 		task, starts := randomTask(t, random, seen)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -97,6 +102,9 @@ func runRandomTasks(t *testing.T, random *rand.Rand) {
 			t.Error(err)
 		}
 		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := <-closing; errors.Is(err, remotetask.ErrStuck) {
 		t.Error(err) // all of them return when they are cancelled

@@ -18,7 +18,7 @@ func (p *Pool) dispatch(now time.Time) {
 
 // next gives a task to start, for which there is a worker from now on. Nil: none may.
 func (p *Pool) next(now time.Time) *Handle {
-	if p.closed || p.busy >= p.size {
+	if p.busy >= p.size {
 		return nil
 	}
 	h := p.queue.first()
@@ -49,13 +49,11 @@ func (p *Pool) work(h *Handle) {
 
 // run runs a task and gives the next one for this worker.
 func (p *Pool) run(h *Handle) (next *Handle) {
-	ctx := h.ctx
+	ctx, unlimit := h.ctx, func() {}
 	if h.task.Limit > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, h.task.Limit, h.limit)
-		defer cancel()
 		unhook := context.AfterFunc(limited, func() { p.interrupt(h, context.Cause(limited)) })
-		defer unhook()
-		ctx = limited
+		ctx, unlimit = limited, func() { unhook(); cancel() }
 	}
 	var err error
 	returned := false
@@ -69,7 +67,9 @@ func (p *Pool) run(h *Handle) (next *Handle) {
 			}
 			panicError = &PanicError{Origin: h.origin, Value: value, Stack: debug.Stack()}
 		}
-		next = p.finish(h, context.Cause(ctx), err, panicError)
+		cause := context.Cause(ctx)
+		unlimit()
+		next = p.finish(h, cause, err, panicError)
 		if exits && next != nil {
 			go p.work(next) // this goroutine ends here
 		}

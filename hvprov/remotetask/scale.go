@@ -17,21 +17,21 @@ type situation struct {
 
 	min, ceiling int // the ceiling goes before the minimum
 	targetAge    time.Duration
-	load, most   Load // as sampled, and from which on the pool does not grow
+	load, most   Load // as sampled, where tasks wait, and from which on the pool does not grow
 }
 
 // scale decides how many workers there may be.
 //
 // It doubles them, where so many tasks wait, once as many wait as there are workers or one has waited for too long. It
 // lets go of those that have had no work for a while. A machine that is short of processor or memory gets no more
-// workers; one that is very short loses them one by one, busy ones when their task ends.
+// workers; while tasks wait, one that is very short loses them one by one, busy ones when their task ends.
 func scale(s situation) int {
 	size := s.size
 	switch {
-	case s.load.exceeds(s.most.halfToFull()):
-		size--
 	case s.backlog == 0:
 		size -= s.expired
+	case s.load.exceeds(s.most.halfToFull()):
+		size--
 	case s.busy >= size && !s.load.exceeds(s.most) && (s.backlog >= size || s.oldest >= s.targetAge):
 		size += min(s.backlog, max(1, size))
 	}
@@ -136,8 +136,6 @@ func (p *Pool) situation(now time.Time) situation {
 	}
 	if s.backlog > 0 {
 		s.oldest = now.Sub(p.queue.oldest(true))
-	} else {
-		s.load = Load{} // an old one: it is not sampled while no task waits
 	}
 	for _, since := range p.idle {
 		if now.Sub(since) >= p.opts.Idle {

@@ -50,6 +50,31 @@ func TestScale(t *testing.T) {
 	}
 }
 
+func TestTasksThatWaitForTheirHostNeedNoTimer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, err := NewPool(Options{Max: 8, PerHost: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := p.Go(t.Context(), Task{Host: "hv01", Run: func(context.Context) error { time.Sleep(time.Hour); return nil }}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.mu.Lock()
+		set := !p.due.IsZero()
+		p.mu.Unlock()
+		if set {
+			t.Error("a timer is set")
+		}
+		time.Sleep(4 * time.Hour)
+		if m := p.Metrics(); m.Finished != 3 {
+			t.Errorf("got %+v", m)
+		}
+	})
+}
+
 // A pool never sets a timer for nothing: none while no task waits and no worker is too many.
 func TestAnIdlePoolHasNoTimer(t *testing.T) {
 	t.Parallel()
@@ -68,9 +93,15 @@ func TestAnIdlePoolHasNoTimer(t *testing.T) {
 			}
 		}
 		release := make(chan struct{})
+		checked := func() {
+			t.Helper()
+			if err := p.Check(); err != nil {
+				t.Error(err)
+			}
+		}
 		timer("a new pool", false)
 		run := func() {
-			if _, err := p.Go(t.Context(), Task{Run: func(context.Context) error { <-release; return nil }}); err != nil {
+			if _, err := p.Go(t.Context(), Task{Host: "hv01", Run: func(context.Context) error { <-release; return nil }}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,7 +114,12 @@ func TestAnIdlePoolHasNoTimer(t *testing.T) {
 		time.Sleep(time.Second)
 		close(release)
 		timer("workers idle", true)
+		checked()
 		time.Sleep(time.Minute)
+		checked()
+		if len(p.queue.lines) != 0 {
+			t.Error("the pool remembers hosts for which it has nothing")
+		}
 		timer("back at the minimum", false)
 		if m := p.Metrics(); m.Workers != 1 || m.Finished != 20 {
 			t.Errorf("got %+v", m)
