@@ -45,7 +45,7 @@ func prepare(tx *bbolt.Tx) error {
 	return err
 }
 
-// checkWhole looks whether a file that exists is as long as it says. A file that was cut short, by a full disk or a bad copy,
+// checkWhole looks whether a file that exists is as long as it says. One that was cut short, by a full disk or a bad copy,
 // would else end the process: its pages are read as memory, where what is missing is a fault that nothing can catch. Opened
 // to be read, only the first two pages are looked at, and bbolt checks that those are there.
 func checkWhole(path string, wait time.Duration) error {
@@ -64,10 +64,21 @@ func checkWhole(path string, wait time.Duration) error {
 	return db.View(func(tx *bbolt.Tx) error {
 		info, err := os.Stat(path) // now that nobody else writes
 		if err == nil && info.Size() < tx.Size() {
-			err = fmt.Errorf("%w: it has %d of %d bytes: bring back a whole copy, or move it away", ErrForeign, info.Size(), tx.Size())
+			err = damaged(fmt.Errorf("it has %d of %d bytes", info.Size(), tx.Size()))
 		}
 		return err
 	})
+}
+
+// caught turns a panic, which is bbolt's way with pages that are not as they should be, into an error.
+func caught(err *error) {
+	if value := recover(); value != nil {
+		*err = damaged(fmt.Errorf("%v", value))
+	}
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("%w: it is damaged: %w: bring back a whole copy, or move it away", ErrForeign, err)
 }
 
 // bolt opens a file and says what its errors mean here.

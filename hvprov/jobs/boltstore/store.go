@@ -18,7 +18,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 )
 
-// What [errors.Is] finds in the errors of [Open].
+// What [errors.Is] finds in the errors of this package.
 var (
 	// ErrInUse is of a file that a process, this one or another, has open.
 	ErrInUse = errors.New("it is in use, and only one store at a time can have it open")
@@ -69,11 +69,7 @@ func Open(opts Options) (*Store, error) {
 }
 
 func (s *Store) open(wait time.Duration) (err error) {
-	defer func() {
-		if value := recover(); value != nil { // bbolt's way with pages that are not as they should be
-			err = fmt.Errorf("%w: %v", ErrForeign, value)
-		}
-	}()
+	defer caught(&err)
 	if err := checkWhole(s.path, wait); err != nil {
 		return err
 	}
@@ -150,11 +146,16 @@ func (s *Store) read(ctx context.Context, look func(*bbolt.Bucket) error) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.db.View(func(tx *bbolt.Tx) error { return look(tx.Bucket(recordsBucket)) })
+	err := s.view(look)
 	if err == nil || errors.Is(err, jobs.ErrNotFound) || ctx.Err() != nil {
 		return err
 	}
 	return s.failed("read", err)
+}
+
+func (s *Store) view(look func(*bbolt.Bucket) error) (err error) {
+	defer caught(&err)
+	return s.db.View(func(tx *bbolt.Tx) error { return look(tx.Bucket(recordsBucket)) })
 }
 
 func record(id string, text []byte) (jobs.Record, error) {

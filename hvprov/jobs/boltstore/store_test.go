@@ -4,6 +4,7 @@ package boltstore_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,9 +97,13 @@ func TestAFileThatCannotBeUsed(t *testing.T) {
 				}
 			}
 			c.make(t, path)
+			_, first := boltstore.Open(boltstore.Options{Path: path, Wait: time.Millisecond})
 			_, err := boltstore.Open(boltstore.Options{Path: path, Wait: time.Millisecond})
 			if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v", err)
+			}
+			if first == nil || err == nil || first.Error() != err.Error() { // as if the first time had left it open
+				t.Errorf("once %v, then %v", first, err)
 			}
 		})
 	}
@@ -110,20 +115,7 @@ func TestAFileThatCannotBeUsed(t *testing.T) {
 // A file cut short, as a full disk or a bad copy leaves it, is an error and no crash, at whatever length.
 func TestAFileThatWasCutShort(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	s := open(t, path)
-	for i := range 50 {
-		if err := s.Put(t.Context(), sample(i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := filled(t)
 	refused := 0
 	for size := 1; size < len(whole); size += 1021 {
 		cut := filepath.Join(t.TempDir(), "cut.db")
@@ -141,6 +133,53 @@ func TestAFileThatWasCutShort(t *testing.T) {
 	if refused < 8 {
 		t.Errorf("only %d files were refused", refused)
 	}
+}
+
+// A page that is not what it should be is an error when it is met, and no crash.
+func TestAFileWithABrokenPage(t *testing.T) {
+	t.Parallel()
+	whole := filled(t)
+	found := 0
+	for page := 2 * os.Getpagesize(); page < len(whole); page += os.Getpagesize() {
+		broken := bytes.Clone(whole)
+		broken[page+8], broken[page+9] = 0xff, 0xff // the kind of the page
+		path := filepath.Join(t.TempDir(), "broken.db")
+		write(t, path, broken)
+		s, err := boltstore.Open(boltstore.Options{Path: path})
+		if err == nil {
+			_, err = s.List(t.Context())
+			_ = s.Close()
+		}
+		if err != nil {
+			found++
+			if !errors.Is(err, boltstore.ErrForeign) || !strings.Contains(err.Error(), "damaged") {
+				t.Errorf("got %v", err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page was missed")
+	}
+}
+
+// filled gives a file of 50 records.
+func filled(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := open(t, path)
+	for i := range 50 {
+		if err := s.Put(t.Context(), sample(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole
 }
 
 func TestADamagedRecordIsNamed(t *testing.T) {
