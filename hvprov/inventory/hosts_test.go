@@ -57,7 +57,7 @@ func TestAHostThatIsRemovedGoesWithAllThatIsKnownOfIt(t *testing.T) {
 		}
 
 		setHosts(t, s, "hv01", "hv02")
-		late.say(job.VM{ID: "a"})
+		late.say(job.VM{ID: "b", Name: "late"})
 		release()
 		synctest.Wait()
 		if v := peek(t, s, "hv01"); v.Snapshot != nil || v.State != inventory.Unasked || len(v.VMs) > 0 {

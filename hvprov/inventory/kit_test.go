@@ -18,7 +18,7 @@ func newStore(t *testing.T, opts inventory.Options, hosts ...string) *inventory.
 	s := inventory.New(opts)
 	setHosts(t, s, hosts...)
 	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil { //nolint:usetesting // the test's own has ended
+		if err := s.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})

@@ -51,7 +51,7 @@ func (s *Store) arrange(now time.Time) {
 func (s *Store) align(now time.Time) {
 	r := &s.rounds
 	every := s.opts.RefreshEvery
-	r.began = r.zero.Add(now.Sub(r.zero) / every * every)
+	r.began = now.Add(-(now.Sub(r.zero) % every))
 	for r.next = 0; r.next < len(r.order) && s.turn().Before(now); r.next++ {
 	}
 	if r.next == len(r.order) {
