@@ -11,8 +11,6 @@ package hostagent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,8 +47,7 @@ type Options struct {
 // Agent is the agent on one host. Its methods may be called from many goroutines.
 type Agent struct {
 	opts   Options
-	bundle []byte // as it travels
-	sha256 string
+	bundle parcel
 
 	mu       sync.Mutex
 	current  *session
@@ -78,12 +75,9 @@ func New(opts Options) *Agent {
 	if opts.SilentPolls <= 0 {
 		opts.SilentPolls = 3
 	}
-	sum := sha256.Sum256(opts.Bundle)
-	return &Agent{
-		opts:   opts,
-		bundle: protocol.Compress(opts.Bundle),
-		sha256: hex.EncodeToString(sum[:]),
-	}
+	bundle := pack(opts.Bundle)
+	opts.Bundle = nil // it is not needed any more
+	return &Agent{opts: opts, bundle: bundle}
 }
 
 // Hello gives what the agent said of itself and its host when the session began.

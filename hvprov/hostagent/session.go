@@ -79,7 +79,7 @@ func newSession(a *Agent) (*session, error) {
 		runs:        map[string]*Run{},
 	}
 	s.output = newOutput(s.token, s.frame, s.stray)
-	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.sha256})
+	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.bundle.sha256})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func newSession(a *Agent) (*session, error) {
 		return nil, err
 	}
 	s.pending["hello"] = pending{text: greeting, then: func(got answer) { s.hello <- got }}
-	s.queue = []line{{text: a.bundle}, {id: "hello", text: greeting}}
+	s.queue = []line{{text: a.bundle.line}, {id: "hello", text: greeting}}
 
 	s.start = sync.OnceFunc(func() { a.ended.Go(func() { s.run(protocol.CommandLine(script)) }) })
 	return s, nil
@@ -275,7 +275,7 @@ func (s *session) acts() bool {
 func (s *session) startOver() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = []line{{text: s.agent.bundle}}
+	s.queue = []line{{text: s.agent.bundle.line}}
 	for _, id := range slices.SortedFunc(maps.Keys(s.pending), byAge) {
 		s.queue = append(s.queue, line{id, s.pending[id].text})
 	}
