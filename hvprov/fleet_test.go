@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+)
+
+// fleetVariable has the test's program serve simulated hosts instead, so that what a test measures in its own process is the
+// library alone.
+const fleetVariable = "HYPERVVM_TEST_FLEET"
+
+func TestMain(m *testing.M) {
+	if settings, serves := os.LookupEnv(fleetVariable); serves {
+		if err := serveFleet(settings, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	m.Run()
+}
+
+// fleetSettings are what a fleet in another process is to be like.
+type fleetSettings struct {
+	Hosts, VMs int
+	Health     []simhost.Health // of the i-th host: the i-th of these, over and over; none: all are healthy
+	Each       struct {         // the part of simhost.Options that can travel
+		Seed     uint64
+		CutOneIn int
+	}
+}
+
+// fleetInfo is how it is reached.
+type fleetInfo struct {
+	Username, Password string
+	CACert             []byte
+	Ports              []int
+}
+
+// serveFleet serves until its input ends.
+func serveFleet(settings string, in io.Reader, out io.Writer) error {
+	var s fleetSettings
+	if err := json.Unmarshal([]byte(settings), &s); err != nil {
+		return err
+	}
+	fleet, err := simhost.StartFleet(simhost.FleetOptions{
+		Hosts: s.Hosts, VMs: s.VMs, Each: simhost.Options{Seed: s.Each.Seed, CutOneIn: s.Each.CutOneIn},
+		Health: func(i int) simhost.Health {
+			if len(s.Health) == 0 {
+				return simhost.Healthy
+			}
+			return s.Health[i%len(s.Health)]
+		},
+	})
+	if err != nil {
+		return err
+	}
+	var info fleetInfo
+	for _, host := range fleet.Hosts() {
+		info.Username, info.Password, info.CACert = host.Username(), host.Password(), host.CACertPEM()
+		info.Ports = append(info.Ports, host.Port())
+	}
+	if err := json.NewEncoder(out).Encode(info); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, in)
+	return fleet.Close()
+}
+
+// startFleet starts hosts in a process of their own, which ends with the test, and gives how a service reaches them.
+func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
+	t.Helper()
+	text, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.Background(), program) // it ends with its input
+	cmd.Env = append(os.Environ(), fleetVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the simulated hosts: %v", err)
+		}
+	})
+	var info fleetInfo
+	if err := json.NewDecoder(out).Decode(&info); err != nil {
+		t.Fatal(err)
+	}
+	hosts := map[string]hvprov.Host{}
+	for i, port := range info.Ports {
+		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: winrm.Config{
+			Address: "127.0.0.1", Port: port, TLS: true, CACert: info.CACert, Username: info.Username, Password: info.Password,
+		}}
+	}
+	return hosts
+}
