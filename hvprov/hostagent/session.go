@@ -233,7 +233,7 @@ func (s *session) takeQueue() []byte {
 
 // open starts the process and gives it the agent's text with the first requests. What a lost connection leaves in doubt
 // here is done over with another process, since the agent's text has to be the first line: unless one of the requests is a
-// job, which may have begun, and would end with its process half-way.
+// job, which may have begun. Whoever submitted it is told that the session was lost.
 func (s *session) open(commandLine string) (Process, error) {
 	for attempt := 1; ; attempt++ {
 		process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
@@ -246,8 +246,11 @@ func (s *session) open(commandLine string) (Process, error) {
 				return process, nil
 			}
 			again = !s.acts()
-			if !isPassing(err) { // nobody else listens to the process yet
+			switch {
+			case !isPassing(err): // nobody else listens to the process yet
 				err = s.lastWords(process, err)
+			case !again:
+				err = lostError{err}
 			}
 			s.closeProcess(process)
 		}
@@ -423,8 +426,9 @@ func (s *session) end(err error) {
 		return
 	}
 	// An agent that ends without a word had never begun; of a connection that is lost, nobody knows.
-	begun := s.greeted || s.process != nil && !errors.Is(err, ErrProcessEnded)
-	if begun && !errors.Is(err, ErrClosed) {
+	lost := errors.Is(err, ErrSessionLost)
+	begun := lost || s.greeted || s.process != nil && !errors.Is(err, ErrProcessEnded)
+	if begun && !lost && !errors.Is(err, ErrClosed) {
 		err = lostError{err}
 	}
 	s.err = err
