@@ -23,7 +23,7 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 	const vms, each = 5, 4
 	health := []simhost.Health{simhost.Healthy, simhost.Flapping, simhost.Refusing}
 	settings := fleetSettings{Hosts: 6, VMs: vms, Health: health}
-	settings.Each.Seed, settings.Each.CutOneIn = 7, 8
+	settings.Each.Seed, settings.Each.CutOneIn = 7, 12
 	service, err := hvprov.New(hvprov.Options{Hosts: startFleet(t, settings), InventoryMaxAge: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
