@@ -170,3 +170,25 @@ func TestARefreshLeavesAHostAloneThatHasJustAnswered(t *testing.T) {
 		}
 	})
 }
+
+func TestTurnsAreKeptHoweverOftenTheHostsAreSet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		s := newStore(t, inventory.Options{
+			RefreshEvery: time.Minute, MaxAge: time.Second,
+			Fetch: func(context.Context, string) (*inventory.Snapshot, error) {
+				asked.Add(1)
+				return &inventory.Snapshot{}, nil
+			},
+		}, "hv01", "hv02")
+		for range 600 { // ten minutes
+			time.Sleep(time.Second)
+			setHosts(t, s, "hv01", "hv02")
+		}
+		synctest.Wait()
+		if n := asked.Load(); n < 20 || n > 21 {
+			t.Errorf("in ten minutes, two hosts were asked %d times", n)
+		}
+	})
+}

@@ -30,6 +30,7 @@ func (s *Store) arrange(now time.Time) {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
+	s.take(now) // a turn that the timer is late for is not lost
 	r.order = r.order[:0]
 	sums := map[*entry][sha256.Size]byte{}
 	for key, e := range s.hosts {
@@ -79,26 +80,31 @@ func (s *Store) wind(now time.Time) {
 	}
 }
 
-// refresh has the hosts asked whose turn it is. It waits for none of them; one that is being asked still, or has answered a
-// reader a moment ago, is left alone.
+// refresh is what the timer does.
 func (s *Store) refresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &s.rounds
 	now := time.Now()
+	s.take(now)
+	if len(s.rounds.order) > 0 && !s.turn().After(now) { // the clock leapt by more than a round
+		s.align(now)
+	}
+	s.wind(now)
+}
+
+// take has the hosts asked whose turn has come. It waits for none of them; one that is being asked still, or has answered a
+// reader a moment ago, is left alone. s.mu is held.
+func (s *Store) take(now time.Time) {
+	r := &s.rounds
 	for range len(r.order) {
 		if s.turn().After(now) {
-			break
+			return
 		}
-		if e := r.order[r.next]; s.fresh(e) == nil {
+		if e := r.order[r.next]; !e.gone && s.fresh(e) == nil {
 			s.join(context.Background(), e)
 		}
 		if r.next++; r.next == len(r.order) {
 			r.next, r.began = 0, r.began.Add(s.opts.RefreshEvery)
 		}
 	}
-	if len(r.order) > 0 && !s.turn().After(now) { // the clock leapt by more than a round
-		s.align(now)
-	}
-	s.wind(now)
 }
