@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
@@ -38,6 +41,7 @@ type fleetSettings struct {
 	Each       struct {         // the part of simhost.Options that can travel
 		Seed     uint64
 		CutOneIn int
+		SlowBy   time.Duration
 	}
 }
 
@@ -55,7 +59,7 @@ func serveFleet(settings string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	fleet, err := simhost.StartFleet(simhost.FleetOptions{
-		Hosts: s.Hosts, VMs: s.VMs, Each: simhost.Options{Seed: s.Each.Seed, CutOneIn: s.Each.CutOneIn},
+		Hosts: s.Hosts, VMs: s.VMs, Each: simhost.Options{Seed: s.Each.Seed, CutOneIn: s.Each.CutOneIn, SlowBy: s.Each.SlowBy},
 		Health: func(i int) simhost.Health {
 			if len(s.Health) == 0 {
 				return simhost.Healthy
@@ -120,4 +124,16 @@ func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 		}}
 	}
 	return hosts
+}
+
+// connectWithin says how long a connection to some hosts, or to all, may take.
+func connectWithin(hosts map[string]hvprov.Host, limit time.Duration, names ...string) {
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(hosts))
+	}
+	for _, name := range names {
+		host := hosts[name]
+		host.WinRM.ConnectTimeout = limit
+		hosts[name] = host
+	}
 }

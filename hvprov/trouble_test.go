@@ -16,15 +16,23 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// Jobs on hosts that are well, that lose connections, and that nobody answers on: each ends once, as its own host would have it,
-// and leaves one machine or none.
+// Jobs on hosts that are well, that are slow, that lose connections, and that nobody answers on: each ends once, as its own host
+// would have it, and leaves one machine or none.
 func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 	t.Parallel()
 	const vms, each = 5, 4
-	health := []simhost.Health{simhost.Healthy, simhost.Flapping, simhost.Refusing}
-	settings := fleetSettings{Hosts: 6, VMs: vms, Health: health}
-	settings.Each.Seed, settings.Each.CutOneIn = 7, 12
-	service, err := hvprov.New(hvprov.Options{Hosts: startFleet(t, settings), InventoryMaxAge: time.Nanosecond})
+	health := []simhost.Health{simhost.Healthy, simhost.Flapping, simhost.Refusing, simhost.Slow, simhost.Silent}
+	dead := map[int]bool{2: true, 4: true}
+	settings := fleetSettings{Hosts: 10, VMs: vms, Health: health}
+	settings.Each.Seed, settings.Each.CutOneIn, settings.Each.SlowBy = 7, 12, 50*time.Millisecond
+	hosts := startFleet(t, settings)
+	connectWithin(hosts, 5*time.Minute) // the machine may be busy with other things
+	for i := range settings.Hosts {
+		if name := simhost.FleetName(i); dead[i%len(health)] {
+			connectWithin(hosts, 100*time.Millisecond, name)
+		}
+	}
+	service, err := hvprov.New(hvprov.Options{Hosts: hosts, InventoryMaxAge: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,22 +48,20 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 					return
 				}
 				result, err := j.Wait(t.Context())
-				switch health[i%len(health)] {
-				case simhost.Refusing:
+				switch {
+				case dead[i%len(health)]:
 					if !errors.Is(err, hvprov.ErrHostUnreachable) {
-						t.Errorf("job %d on %s, which refuses connections: %v", n, host, err)
+						t.Errorf("job %d on %s, where nobody answers: %v", n, host, err)
 					}
-				default:
-					if err != nil || result.VM == nil {
-						t.Errorf("job %d on %s: %+v, %v", n, host, result, err)
-					}
+				case err != nil || result.VM == nil:
+					t.Errorf("job %d on %s: %+v, %v", n, host, result, err)
 				}
 			})
 		}
 	}
 	running.Wait()
 	for i, host := range service.Hosts() {
-		if health[i%len(health)] == simhost.Refusing {
+		if dead[i%len(health)] {
 			continue
 		}
 		snapshot, err := service.Inventory(t.Context(), host)
