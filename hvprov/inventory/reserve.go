@@ -3,6 +3,8 @@
 package inventory
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +44,9 @@ func (s *Store) Reserve(r Reservation) (release func(), err error) {
 		return nil, err
 	}
 	r.Host, r.Name = e.name, strings.TrimSpace(r.Name)
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	wanted := &reserved{Reservation: r, name: fold(r.Name), holder: 1}
 	for _, other := range e.reserved {
 		if strings.EqualFold(other.JobID, r.JobID) {
@@ -69,6 +74,21 @@ func (s *Store) Reserve(r Reservation) (release func(), err error) {
 	return s.release(e, wanted), nil
 }
 
+// check refuses what names no job, or nothing that could be taken.
+func (r *Reservation) check() error {
+	switch {
+	case r.JobID == "":
+		return errors.New("a reservation has no job: give the job's id")
+	case !r.Operation.Valid():
+		return fmt.Errorf("reservation of job %s: operation %q is not one of provision, update and delete", r.JobID, r.Operation)
+	case r.Operation == job.OperationProvision && r.Name == "":
+		return fmt.Errorf("reservation of job %s: it is to make a virtual machine without a name", r.JobID)
+	case r.Operation != job.OperationProvision && r.VMID == "":
+		return fmt.Errorf("reservation of job %s: %s of no virtual machine: give its GUID", r.JobID, r.Operation)
+	}
+	return nil
+}
+
 // claims tells whether a job needs its name for itself: it makes a machine, or gives one another name. The name that a machine
 // has already may be that of others too: Hyper-V allows it.
 func (r *reserved) claims(e *entry) bool {
@@ -84,7 +104,7 @@ func (r *reserved) claims(e *entry) bool {
 
 // about tells whether a virtual machine is the one that the job is about: it names it, or has made it.
 func (r *reserved) about(vm *job.VM) bool {
-	return r.VMID != "" && strings.EqualFold(vm.ID, r.VMID) || r.JobID != "" && strings.EqualFold(vm.JobID, r.JobID) && r.VMID == ""
+	return r.VMID != "" && strings.EqualFold(vm.ID, r.VMID) || r.VMID == "" && strings.EqualFold(vm.JobID, r.JobID)
 }
 
 // release gives a function that gives a reservation back, once.

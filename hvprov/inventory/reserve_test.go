@@ -158,6 +158,25 @@ func TestReservations(t *testing.T) {
 	}
 }
 
+func TestAReservationThatCannotBeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, inventory.Options{Fetch: holding()}, "hv01")
+	for name, r := range map[string]inventory.Reservation{
+		"no job":                  {Name: "web", Operation: job.OperationProvision},
+		"no operation":            {Name: "web", JobID: "1"},
+		"a new machine, no name":  {Name: " ", Operation: job.OperationProvision, JobID: "1"},
+		"a removal of no machine": {Name: "web", Operation: job.OperationDelete, JobID: "1"},
+	} {
+		r.Host = "hv01"
+		if _, err := s.Reserve(r); err == nil {
+			t.Errorf("%s: it was taken", name)
+		}
+	}
+	if vms := peek(t, s, "hv01").VMs; len(vms) > 0 {
+		t.Errorf("shown are %+v", vms)
+	}
+}
+
 func TestAJobHoldsItsNameUntilItHasReleasedItAsOftenAsItReservedIt(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, inventory.Options{Fetch: holding()}, "hv01")
