@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
@@ -179,6 +181,65 @@ func TestWhatIsNoDefinitionIsRefusedByHand(t *testing.T) {
 	}
 }
 
+// TestNoSecretIsKeptWhileAJobRunsByHand holds a job up in each of its steps and looks for the secret there.
+func TestNoSecretIsKeptWhileAJobRunsByHand(t *testing.T) {
+	t.Parallel()
+	h := byHand(t)
+	steps := []string{"Get-VMSwitch", "New-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Connect-VMNetworkAdapter", "Start-VM"}
+	hold := func(cmdlet string) string { return filepath.Join(h.dir, "hold-"+cmdlet) }
+	h.must(h.store.Update(func(s *hyperv.State) error {
+		s.Behaviour.Calls = map[string]hyperv.Call{}
+		for _, cmdlet := range steps {
+			s.Behaviour.Calls[cmdlet] = hyperv.Call{Hold: hold(cmdlet)}
+		}
+		return nil
+	}))
+	for _, cmdlet := range steps {
+		h.must(os.WriteFile(hold(cmdlet), nil, 0o600))
+	}
+	done := make(chan struct{})
+	var output string
+	var code int
+	go func() {
+		defer close(done)
+		output, code = h.script(pretty)
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for _, cmdlet := range steps {
+		for {
+			if _, err := os.Stat(hold(cmdlet) + ".reached"); err == nil {
+				break
+			}
+			select {
+			case <-tick.C:
+			case <-done:
+				t.Fatalf("the job ended before %s: %s", cmdlet, output)
+			}
+		}
+		h.keeps("")
+		h.keepsOfProcesses()
+		h.must(os.Remove(hold(cmdlet)))
+	}
+	<-done
+	h.holds(output, code, 0, "succeeded: virtual machine 'by-hand' is running")
+	h.keeps(output)
+	h.keepsOfProcesses()
+}
+
+// keepsOfProcesses looks for the secret in the command lines and variables of all processes.
+func (h *hand) keepsOfProcesses() {
+	h.Helper()
+	for _, name := range []string{"cmdline", "environ"} {
+		paths, _ := filepath.Glob("/proc/[0-9]*/" + name)
+		for _, path := range paths {
+			if text, err := os.ReadFile(path); err == nil && bytes.Contains(text, []byte(secret)) {
+				h.Errorf("a process has the secret in its %s: %q", name, text)
+			}
+		}
+	}
+}
+
 // holds checks an exit code, and what is written.
 func (h *hand) holds(output string, code, want int, texts ...string) {
 	h.Helper()
@@ -202,10 +263,16 @@ func (h *hand) keeps(output string) {
 		h.Errorf("the output shows the secret:\n%s", output)
 	}
 	h.must(filepath.WalkDir(h.dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it has just gone
+		}
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if bytes.Contains(text, []byte(secret)) {
 			h.Errorf("%s holds the secret", path)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
@@ -23,7 +24,9 @@ var (
 	ErrQuota           = winrm.ErrQuota
 	ErrConnectionLost  = winrm.ErrConnectionLost
 	ErrVMNotFound      = errors.New("virtual machine not found")
-	ErrNameTaken       = errors.New("name is taken")
+	ErrNameTaken       = inventory.ErrNameTaken // by a virtual machine, or a job that is under way
+	ErrVMBusy          = inventory.ErrVMBusy    // another job is about the virtual machine
+	ErrTimeLimit       = errors.New("it ran for longer than it may")
 	ErrJobFailed       = errors.New("job failed")
 	ErrJobUnknown      = errors.New("how the job ended is not known")
 	ErrJobCancelled    = errors.New("job was cancelled")
@@ -66,6 +69,19 @@ func (e *HostError) Error() string { return fmt.Sprintf("host %s: %v: %v", e.Hos
 
 // Unwrap gives the class and the cause.
 func (e *HostError) Unwrap() []error { return []error{e.Class, e.Err} }
+
+// NameTakenError is a name that a submission cannot have. It is [ErrNameTaken].
+type NameTakenError struct {
+	inventory.NameTakenError
+	Field string // of the schema
+}
+
+func (e *NameTakenError) Error() string {
+	if e.JobID == "" {
+		return fmt.Sprintf("a virtual machine named '%s' already exists on host %s (id %s): choose another name", e.Name, e.Host, e.VMID)
+	}
+	return e.NameTakenError.Error()
+}
 
 // VMNotFoundError is a virtual machine that is not on its host. It is [ErrVMNotFound].
 type VMNotFoundError struct {
@@ -135,7 +151,10 @@ func hostError(host string, err error) error {
 		return err
 	}
 	var refused *hostagent.AgentError
+	var told *HostError
 	switch {
+	case errors.As(err, &told):
+		return err
 	case errors.As(err, &refused):
 		if refused.Code == job.CodeHostNotReady {
 			return &HostError{Host: host, Class: ErrHostNotReady, Err: err}

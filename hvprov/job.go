@@ -10,9 +10,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify/joblog"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
 )
 
 // lastLines is how many lines of a job its error repeats.
@@ -25,18 +27,50 @@ type Job struct {
 	service  *Service
 	sub      Submission
 	def      job.Definition
+	attach   bool   // its definition is not known here any more: it is followed, and never handed over
+	resumed  bool   // it was running before: its host may have it
+	vmName   string // where the definition does not tell it
 	redactor *redact.Redactor
-	log      *jobLog
+	forget   func()         // the secrets, where logs are concerned
+	release  func()         // the name
+	log      *joblog.Writer // nil: no file
+	logTold  sync.Once
+	timing   timing
 
-	cancelled context.Context // ends when the job is to be cancelled
-	cancel    context.CancelFunc
+	cancelled context.Context // ends when the job is to be cancelled, with why as its cause
+	cancel    context.CancelCauseFunc
+	queued    context.Context // ends when it is cancelled before it has begun
+	unqueue   context.CancelFunc
+	life      context.Context // ends when the service no longer follows it
+	detach    context.CancelFunc
+	placed    chan struct{}      // closed when handle is set, or never will be
+	handle    *remotetask.Handle // nil: the pool did not take it
+	told      chan struct{}      // closed when its host was told to cancel it, or could not be
 	done      chan struct{}
+	telling   sync.Once
+	finished  sync.Once
 
 	mu     sync.Mutex
+	begun  bool
 	vmID   string
+	step   string
+	seq    int64
 	lines  []string
 	result *job.Result
 	err    error
+}
+
+// makeJob gives a job that has not begun.
+func (s *Service) makeJob(h *host, sub Submission, def job.Definition, secrets []string) *Job {
+	j := &Job{
+		id: sub.JobID, host: h, service: s, sub: sub, def: def,
+		redactor: redact.New(secrets...), forget: s.secrets.Add(secrets...), release: func() {},
+		placed: make(chan struct{}), told: make(chan struct{}), done: make(chan struct{}),
+	}
+	j.cancelled, j.cancel = context.WithCancelCause(context.Background())
+	j.queued, j.unqueue = context.WithCancel(context.Background())
+	j.life, j.detach = context.WithCancel(context.WithValue(context.Background(), jobKey{}, j.id))
+	return j
 }
 
 // String names the job, and shows nothing of what was submitted.
@@ -58,8 +92,31 @@ func (j *Job) VMID() string {
 	return j.vmID
 }
 
-// Cancel asks the host to stop the job and to undo what it made. [Job.Wait] tells how it ended.
-func (j *Job) Cancel() { j.cancel() }
+// Done is closed when the job has ended, or is not followed any more since the service was closed.
+func (j *Job) Done() <-chan struct{} { return j.done }
+
+// Cancel asks for the job to be stopped, and what it made to be undone. [Job.Wait] tells how it ended.
+func (j *Job) Cancel() { j.cancelFor(context.Canceled) }
+
+func (j *Job) cancelFor(why error) {
+	if j.cancelled.Err() == nil {
+		// Who comes after a restart has to know it too.
+		_ = j.service.ledger.Update(context.Background(), j.id, true, func(r *jobs.Record) { r.Cancel = !r.State.Ended() })
+	}
+	j.cancel(why)
+	if !j.resumed { // else the host has to be told, once it is the job's turn
+		j.dequeue()
+	}
+}
+
+// dequeue takes a job that has not begun out of the queue.
+func (j *Job) dequeue() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.begun {
+		j.unqueue()
+	}
+}
 
 // Wait waits for the job's end. When ctx ends first the job is cancelled and waited for all the same, up to CancelGrace,
 // while it undoes what it made. A job that did not succeed is a *[JobError], whose Result says what is left.
@@ -79,184 +136,60 @@ func (j *Job) Wait(ctx context.Context) (*job.Result, error) {
 	return j.result, j.err
 }
 
-// run takes the job through its life.
-func (j *Job) run() {
-	defer close(j.done)
-	defer j.cancel()
-	defer func() {
-		j.service.mu.Lock()
-		delete(j.service.jobs, j.id)
-		j.service.mu.Unlock()
-		j.host.inventory.Invalidate()
-	}()
-	j.log = openJobLog(j.service.opts.JobLogDir, j, j.service.opts.Logger)
-	defer j.log.close()
-
-	result, err := j.onHost()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.result, j.err = result, err
-	if err != nil {
-		j.log.line(err.Error())
-	}
-}
-
-// onHost runs the job on its host, once there is a place, and passes on what it says.
-func (j *Job) onHost() (*job.Result, error) {
-	select {
-	case j.host.slots <- struct{}{}:
-		defer func() { <-j.host.slots }()
-	case <-j.cancelled.Done():
-		return nil, j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
-	}
-	// Reads that begin before the job ends must not be served from before it began.
-	j.host.inventory.Invalidate()
-
-	run, err := j.submit()
-	if errors.Is(err, hostagent.ErrSessionLost) {
-		run, err = j.again(err, j.resubmit)
-	}
-	if err != nil {
-		return nil, j.refusal(err)
-	}
-	told := make(chan struct{})
-	unwatch := context.AfterFunc(j.cancelled, func() { defer close(told); j.tellHost() })
-	defer func() {
-		if !unwatch() {
-			<-told
+// finish has the job be at its end, once, whoever calls it first.
+func (j *Job) finish(result *job.Result, err error) {
+	j.finished.Do(func() {
+		s := j.service
+		if err != nil {
+			j.note(err.Error())
 		}
-	}()
-	for last := int64(0); ; {
-		e, err := run.Next(context.Background())
-		switch {
-		case err == nil:
-			j.take(e)
-			last = e.Seq
-			if e.Kind == job.KindResult {
-				return j.settle(e)
-			}
-		case errors.Is(err, io.EOF):
-			return nil, j.failure(ErrJobUnknown, nil, errors.New("it ended without a result"))
-		default:
-			run, err = j.again(err, func() (*hostagent.Run, error) {
-				return j.host.agent.Attach(context.Background(), j.id, last)
-			})
-			if err != nil {
-				return nil, j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
-			}
-			if j.cancelled.Err() != nil {
-				j.tellHost() // that may have been lost with the session
-			}
+		j.closeLog()
+		if !errors.Is(err, errDetached) {
+			j.settle(result, err)
 		}
-	}
-}
-
-func (j *Job) submit() (*hostagent.Run, error) {
-	return j.host.agent.Submit(j.cancelled, hostagent.Submission{
-		Job: j.id, Definition: j.def, VMID: j.sub.VMID, Changed: j.service.targets(j.sub.Changed),
-		Secrets: j.service.targets(j.service.schema.SecretIDs()), AllowPowerCycle: j.sub.AllowPowerCycle,
+		j.mu.Lock()
+		j.result, j.err = result, err
+		j.mu.Unlock()
+		s.inventory.Invalidate(j.host.name)
+		j.release()
+		j.forget()
+		j.cancel(nil)
+		j.unqueue()
+		j.detach()
+		s.remove(j)
+		close(j.done)
 	})
 }
 
-// refusal says of an error of submit what it means for the job.
-func (j *Job) refusal(err error) error {
-	var refused *hostagent.AgentError
-	switch {
-	case errors.As(err, &refused) && refused.Code == job.CodeJobUnknown && j.cancelled.Err() != nil:
-		return j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
-	case errors.As(err, &refused):
-		f := j.failure(ErrJobFailed, nil, nil)
-		f.Failure = refused.Failure
-		f.Failure.Field = j.service.agents.Origin(f.Failure.Field)
-		return f
-	case errors.Is(err, context.Canceled) && j.cancelled.Err() != nil:
-		return j.failure(ErrJobCancelled, nil, errors.New("it had not begun"))
+// settle writes down how the job ended.
+func (j *Job) settle(result *job.Result, err error) {
+	state, text := jobs.Succeeded, ""
+	if err != nil {
+		state, text = stateOf(err), err.Error()
 	}
-	return j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
-}
-
-// tellHost carries a cancellation to the host. The job's end is then told by its result.
-func (j *Job) tellHost() {
-	ctx, stop := context.WithTimeout(context.Background(), j.service.opts.CancelGrace)
-	defer stop()
-	if err := j.host.agent.Cancel(ctx, j.id); err != nil {
-		j.service.opts.Logger.Warn("the host could not be told to cancel a job", "host", j.host.name, "job", j.id, "error", err)
-	}
-}
-
-// take passes an event on.
-func (j *Job) take(e job.Event) {
-	e = j.translate(j.redact(e))
 	j.mu.Lock()
-	if e.VMID != "" {
-		j.vmID = e.VMID
-	}
-	j.lines = append(j.lines, e.String())
-	if len(j.lines) > lastLines {
-		j.lines = j.lines[1:]
-	}
+	vmID, step, seq := j.vmID, j.step, j.seq
 	j.mu.Unlock()
-	j.log.event(e)
-	if j.sub.OnEvent != nil {
-		j.sub.OnEvent(e)
+	_, moveErr := j.service.ledger.Move(context.Background(), j.id, state, func(r *jobs.Record) {
+		r.Result, r.Error, r.Step, r.Seq = result, text, step, seq
+		if vmID != "" {
+			r.VMID = vmID
+		}
+	})
+	if moveErr != nil {
+		j.service.opts.Logger.Error("the end of a job cannot be kept", "job", j.id, "state", state, "error", moveErr)
 	}
 }
 
-func (j *Job) redact(e job.Event) job.Event {
-	e.Message = j.redactor.String(e.Message)
-	if e.Result == nil {
-		return e
-	}
-	r := *e.Result
-	if r.Error != nil {
-		f := *r.Error
-		f.Message, f.Remedy = j.redactor.String(f.Message), j.redactor.String(f.Remedy)
-		r.Error = &f
-	}
-	r.Undone, r.Left = j.redactAll(r.Undone), j.redactAll(r.Left)
-	e.Result = &r
-	return e
-}
-
-// translate tells a result in the words of the submission's schema. The event has a result of its own.
-func (j *Job) translate(e job.Event) job.Event {
-	if e.Result == nil {
-		return e
-	}
-	t, r := j.service.agents, e.Result
-	if r.Error != nil {
-		r.Error.Field = t.Origin(r.Error.Field)
-	}
-	if r.VM != nil {
-		vm := *r.VM
-		vm.Recorded = t.Back(vm.Recorded)
-		r.VM = &vm
-	}
-	return e
-}
-
-func (j *Job) redactAll(lines []string) []string {
-	clean := make([]string, len(lines))
-	for i, line := range lines {
-		clean[i] = j.redactor.String(line)
-	}
-	return clean
-}
-
-// settle turns the result of a job into what Wait returns.
-func (j *Job) settle(e job.Event) (*job.Result, error) {
-	r := j.translate(j.redact(e)).Result
+// stateOf gives the state that a job with an error has come to.
+func stateOf(err error) jobs.State {
 	switch {
-	case r == nil:
-		return nil, j.failure(ErrJobUnknown, nil, errors.New("its result is empty"))
-	case r.Outcome == job.Succeeded:
-		return r, nil
-	case r.Outcome == job.Cancelled:
-		return r, j.failure(ErrJobCancelled, r, nil)
-	case r.Outcome == job.Failed:
-		return r, j.failure(ErrJobFailed, r, nil)
+	case errors.Is(err, ErrJobCancelled):
+		return jobs.Cancelled
+	case errors.Is(err, ErrJobUnknown):
+		return jobs.Unknown
 	}
-	return r, j.failure(ErrJobUnknown, r, errors.New("its result says "+string(r.Outcome)))
+	return jobs.Failed
 }
 
 func (j *Job) failure(class error, r *job.Result, cause error) *JobError {
@@ -267,7 +200,7 @@ func (j *Job) failure(class error, r *job.Result, cause error) *JobError {
 		e.Failure = *r.Error
 	}
 	if j.log != nil {
-		e.LogFile = j.log.path
+		e.LogFile = j.log.Path()
 	}
 	return e
 }

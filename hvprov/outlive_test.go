@@ -5,6 +5,7 @@ package hvprov_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,14 +29,21 @@ import (
 
 // provisionCalls are the cmdlets of a provision that makes use of all there is, in their order.
 var provisionCalls = []string{
-	"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware",
-	"Get-VMNetworkAdapter", "Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
+	"Get-ClusterGroup", "Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Get-VHD", "Resize-VHD", "Add-VMHardDiskDrive",
+	"New-VHD", "Set-VMFirmware", "Get-VMKeyProtector", "Set-VMKeyProtector", "Enable-VMTPM",
+	"Get-VMNetworkAdapter", "Set-VMNetworkAdapter", "Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-VMNetworkAdapter",
+	"Get-VMDvdDrive", "Add-VMDvdDrive", "Start-VM", theWait, "Remove-VMDvdDrive",
+	"Add-ClusterVirtualMachineRole", "Get-ClusterResource", "Get-ClusterParameter",
 }
 
 // stepCalls are one of them for each step.
 var stepCalls = []string{
-	"Get-VMSwitch", "New-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Connect-VMNetworkAdapter", "Add-ClusterVirtualMachineRole", "Start-VM",
+	"Get-VMSwitch", "New-VM", "Add-VMHardDiskDrive", "New-VHD", "Set-VMFirmware", "Connect-VMNetworkAdapter", "Add-VMDvdDrive", "Start-VM", theWait,
+	"Remove-VMDvdDrive", "Add-ClusterVirtualMachineRole",
 }
+
+// theWait is no cmdlet, but the step in which a guest is waited for that does not come.
+const theWait = "the wait"
 
 const (
 	outliveJob = "a0000000-0000-4000-8000-000000000001"
@@ -58,6 +66,7 @@ func sides(t *testing.T) map[string]simhost.Options {
 type stage struct {
 	*testing.T
 	server  *simhost.Server
+	service *hvprov.Service // a client's, once there is one
 	hold    string
 	foreign []string // files that are not the job's
 }
@@ -71,10 +80,15 @@ func setStage(t *testing.T, opts simhost.Options, cmdlet string, after bool) *st
 	s.must(os.WriteFile(s.hold, nil, 0o600))
 	onHost(t, s.server, func(state *hyperv.State) {
 		state.Host.Cluster = "CL01"
+		if cmdlet == theWait {
+			state.Behaviour.Guest.HeartbeatAfter = -1
+			return
+		}
 		state.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: s.hold, After: after}}
 	})
 	s.plant(filepath.Join(s.disks(), "web-01.vhdx"))
 	s.plant(filepath.Join(s.disks(), "hypervvm", "web-01.vhdx"))
+	s.plant(filepath.Join(s.disks(), "Images", "seed.iso"))
 	return s
 }
 
@@ -95,38 +109,65 @@ func (s *stage) plant(path string) {
 	s.foreign = append(s.foreign, path)
 }
 
-// reached waits until the job is held up, and plants a file in its folder if it has one.
+// reached waits until the job is held up, plants a file in its folder if it has one, and looks for secrets.
 func (s *stage) reached() {
 	s.Helper()
 	ctx, stop := context.WithTimeout(s.Context(), patience)
 	defer stop()
-	until(ctx, s.T, "the job comes to the call that holds it up", func() bool {
-		_, err := os.Stat(s.hold + ".reached")
-		return err == nil
+	until(ctx, s.T, "the job comes to the moment that holds it up", func() bool {
+		if _, err := os.Stat(s.hold + ".reached"); err == nil {
+			return true
+		}
+		state, err := s.server.Store().Read()
+		return err == nil && state.Behaviour.Guest.HeartbeatAfter < 0 && len(state.VMs) > 0 && state.VMs[0].Looks > 0
 	})
 	folder := filepath.Join(s.disks(), "hypervvm", outliveJob)
 	if _, err := os.Stat(folder); err == nil {
 		s.plant(filepath.Join(folder, "notes.txt"))
 	}
+	s.keepsSecrets()
 }
 
 func (s *stage) release() {
 	s.Helper()
 	s.must(os.Remove(s.hold))
+	onHost(s.T, s.server, func(state *hyperv.State) {
+		if state.Behaviour.Guest.HeartbeatAfter < 0 {
+			state.Behaviour.Guest.HeartbeatAfter = 1 // at the next look
+		}
+	})
 }
 
 func (s *stage) values() map[string]any {
 	v := values("web-01")
-	v["vlan_id"], v["vm_clustered"] = 7, true
+	maps.Copy(v, map[string]any{
+		"vlan_id": 7, "vm_clustered": true, "mac_address": "00-15-5D-00-10-20", "tpm": true, "gb_ram_min": 1.0, "gb_ram_max": 8.0,
+		"network_adapters": []any{map[string]any{"name": "storage", "switch_name": "External", "vlan_id": 8}},
+		"media_name":       "seed", "wait_for": "heartbeat", "wait_seconds": 300,
+		"disk_size_gb": 1, "data_disks": []any{dataDisk("data", 1), dataDisk("logs", 1)},
+	})
 	return v
+}
+
+func dataDisk(name string, size int) map[string]any {
+	return map[string]any{"name": name, "size_gb": size, "type": "dynamic"}
+}
+
+// tells looks for the secret in an event.
+func (s *stage) tells(e job.Event) {
+	s.Helper()
+	text, err := json.Marshal(e)
+	if err != nil || bytes.Contains(text, []byte(secret)) {
+		s.Errorf("an event holds the secret: %s, %v", text, err)
+	}
 }
 
 // start begins the job in a service of its own, and returns when it is held up.
 func (s *stage) start() *hvprov.Job {
 	s.Helper()
-	service := oneOfSeveral(s.T, s.server, nil)
-	j, err := service.Submit(s.Context(), hvprov.Submission{
-		Host: "hv01", Operation: job.OperationProvision, Values: s.values(), JobID: outliveJob,
+	s.service = oneOfSeveral(s.T, s.server, nil)
+	j, err := s.service.Submit(s.Context(), hvprov.Submission{
+		Host: "hv01", Operation: job.OperationProvision, Values: s.values(), JobID: outliveJob, OnEvent: s.tells,
 	})
 	s.must(err)
 	s.reached()
@@ -139,7 +180,9 @@ func (s *stage) startAndGo() {
 	client := newAgent(s.T, s.server)
 	def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
 	for _, name := range slices.Sorted(maps.Keys(s.values())) {
-		def.Fields = append(def.Fields, job.Field{ID: name, Value: s.values()[name]})
+		if value := s.values()[name]; name != "network_adapters" {
+			def.Fields = append(def.Fields, job.Field{ID: name, Value: value})
+		}
 	}
 	def.Fields = append(def.Fields, job.Field{ID: "gb_ram", Value: 2}, job.Field{ID: "cpu_cores", Value: 2})
 	_, err := client.Submit(s.Context(), hostagent.Submission{Job: outliveJob, Definition: def, Secrets: []string{"guest_la_pw"}})
@@ -153,8 +196,11 @@ func (s *stage) whole() {
 	s.Helper()
 	state, err := s.server.Store().Read()
 	s.must(err)
-	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 1 {
+	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 3 ||
+		len(state.VMs[0].Adapters) != 2 || len(state.VMs[0].DVDs) != 0 {
 		s.Errorf("the host holds %+v", state.VMs)
+	} else if vm := state.VMs[0]; !vm.TPM || !vm.DynamicMemory || vm.SecureBoot != "On" {
+		s.Errorf("the machine is not whole: %+v", vm)
 	}
 	s.keepsForeign()
 }
@@ -188,16 +234,20 @@ func (s *stage) keepsForeign() {
 // again submits the same machine under another id.
 func (s *stage) again(wantTaken bool) {
 	s.Helper()
-	service := oneOfSeveral(s.T, s.server, nil)
-	j, err := service.Submit(s.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: s.values()})
-	s.must(err)
-	if _, err := j.Wait(s.Context()); wantTaken != errors.Is(err, hvprov.ErrNameTaken) || !wantTaken && err != nil {
+	if s.service == nil {
+		s.service = oneOfSeveral(s.T, s.server, nil)
+	}
+	j, err := s.service.Submit(s.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: s.values(), OnEvent: s.tells})
+	if err == nil {
+		_, err = j.Wait(s.Context())
+	}
+	if wantTaken != errors.Is(err, hvprov.ErrNameTaken) || !wantTaken && err != nil {
 		s.Errorf("a second job of the same name: %v", err)
 	}
 	s.whole()
 }
 
-// keepsSecrets looks for the secret in all that the host keeps, and in the command lines of all processes.
+// keepsSecrets looks for the secret in all that the host keeps, and in the command lines and variables of all processes.
 func (s *stage) keepsSecrets() {
 	s.Helper()
 	root := filepath.Dir(s.server.StateFile())
@@ -213,10 +263,12 @@ func (s *stage) keepsSecrets() {
 		}
 		return nil
 	}))
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, path := range lines {
-		if line, err := os.ReadFile(path); err == nil && bytes.Contains(line, []byte(secret)) {
-			s.Errorf("a command line holds the secret: %q", line)
+	for _, name := range []string{"cmdline", "environ"} {
+		paths, _ := filepath.Glob("/proc/[0-9]*/" + name)
+		for _, path := range paths {
+			if text, err := os.ReadFile(path); err == nil && bytes.Contains(text, []byte(secret)) {
+				s.Errorf("a process has the secret in its %s: %q", name, text)
+			}
 		}
 	}
 }
@@ -225,7 +277,6 @@ func (s *stage) keepsSecrets() {
 var ways = map[string]func(s *stage){
 	"the worker is killed": func(s *stage) {
 		j := s.start()
-		s.keepsSecrets()
 		s.must(s.server.KillWorker(j.ID()))
 		s.release()
 		_, err := j.Wait(s.Context())
@@ -256,8 +307,8 @@ var ways = map[string]func(s *stage){
 		s.whole()
 		s.again(true)
 	},
-	"the client goes": func(s *stage) {
-		s.startAndGo()
+	"the client is killed": func(s *stage) {
+		s.startAndKill()
 		s.release()
 		second := newAgent(s.T, s.server)
 		run, err := second.Attach(s.Context(), outliveJob, 0)
@@ -268,6 +319,7 @@ var ways = map[string]func(s *stage){
 			if e.Seq != seq {
 				s.Errorf("event %d, want %d", e.Seq, seq)
 			}
+			s.tells(e)
 			if e.Kind == job.KindResult {
 				if e.Outcome != job.Succeeded {
 					s.Errorf("the job %s: %+v", e.Outcome, e.Error)
@@ -312,12 +364,14 @@ func TestAJobOutlivesAllButItsWorker(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
 			walked := 0
-			t.Cleanup(func() { t.Logf("%d moments of a provision walked through", walked) })
+			t.Cleanup(func() {
+				t.Logf("%d moments of a provision walked through, in each of %d steps", walked, len(stepCalls))
+			})
 			for way, happen := range ways {
 				for _, cmdlet := range provisionCalls {
 					for _, after := range []bool{false, true} {
-						if side == "real" && way != "the worker is killed" && (after || !slices.Contains(stepCalls, cmdlet)) {
-							continue // a session that ends is nothing to the worker: one moment of each step will do
+						if side == "real" && (after && way != "the worker is killed" || !slices.Contains(stepCalls, cmdlet)) || after && cmdlet == theWait {
+							continue // the real one takes its time: each step, and its end for the worker, to whom it makes a difference
 						}
 						t.Run(fmt.Sprintf("%s in %s, acted %t", way, cmdlet, after), func(t *testing.T) {
 							t.Parallel()

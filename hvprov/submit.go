@@ -3,12 +3,21 @@
 package hvprov
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
 )
 
 // Submission is what is asked for.
@@ -25,22 +34,87 @@ type Submission struct {
 	Changed         []string // update: the fields to touch, all others are left as they are
 	AllowPowerCycle bool     // update: the machine may be stopped and started where a change needs it
 
-	// JobID is the job's GUID. Empty: one is made.
+	// Limit is for how long the job may run; then its host is told to stop and undo it, and it has failed with
+	// [ErrTimeLimit]. The time in the queue does not count. 0: Options.JobLimit.
+	Limit time.Duration
+	// JobID is the job's GUID. Empty: one is made. One that is known is the same job, which does not run twice: Submit gives
+	// it, unless something else is asked for.
 	JobID string
 	// OnEvent is told each event of the job, in order and once, secrets removed. It is called from one goroutine, which
-	// waits for it.
+	// waits for it: who may be slow subscribes instead.
 	OnEvent func(job.Event)
 }
 
-// Submit checks a submission against the schema and starts its job. One that was made for another schema or version is a
-// *jobschema.VersionMismatchError; what the schema refuses is a *jobschema.ValidationError; a host that is not configured is [ErrHostUnknown]. Everything that only the host can tell
-// comes from [Job.Wait].
+// Submit takes a submission on as a job. What stands in its way is told by the first of these:
+//
+//   - another schema or version: *jobschema.VersionMismatchError
+//   - what the schema refuses: *jobschema.ValidationError
+//   - a host that is not configured: [ErrHostUnknown]
+//   - a host that does not answer, or refuses the credentials: [ErrHostUnreachable], [ErrAuthentication]
+//   - an agent that cannot be had ready there: [ErrHostNotReady]
+//   - a name that another job or a virtual machine has, in any letter case: [ErrNameTaken]; a virtual machine that another job
+//     is about: [ErrVMBusy]
+//
+// The name is the job's until its end. Everything else that only the host can tell comes from [Job.Wait].
 //
 // The job does not end with ctx, which is for the submission alone: it is [Job.Wait]'s context that cancels it.
 func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	j, err := s.newJob(sub)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.isOpen(); err != nil {
+		return nil, err
+	}
+	if known, err := s.submittedBefore(ctx, j); known != nil || err != nil {
+		j.forget()
+		return known, err
+	}
+	if err := s.ready(ctx, j.host); err != nil {
+		return nil, hostError(j.host.name, err)
+	}
+	if err := j.reserve(); err != nil {
+		return nil, err
+	}
+	if err := j.record(ctx); err != nil {
+		j.release()
+		return nil, err
+	}
+	if err := s.enqueue(j); err != nil {
+		if s.isOpen() != nil {
+			err = ErrClosed
+		}
+		return nil, err
+	}
+	return j, nil
+}
+
+// submittedBefore gives the job that was submitted under the same id. Something else under a known id is an error.
+func (s *Service) submittedBefore(ctx context.Context, j *Job) (*Job, error) {
+	r, err := s.ledger.Get(j.id)
+	if errors.Is(err, jobs.ErrNotFound) {
+		return nil, nil
+	}
+	kept, _ := s.withoutSecrets(j.sub.Values)
+	if err != nil || !strings.EqualFold(r.Host, j.host.name) || r.Operation != j.sub.Operation || r.VMName != j.name() ||
+		j.sub.VMID != "" && !strings.EqualFold(r.VMID, j.sub.VMID) || !sameJSON(r.Values, kept) {
+		return nil, fmt.Errorf("job %s: %w, and is about something else: give this one another id", j.id, jobs.ErrExists)
+	}
+	return s.Attach(ctx, r.Host, r.ID)
+}
+
+// sameJSON tells whether values are the same to a store.
+func sameJSON(a, b map[string]any) bool {
+	left, errLeft := json.Marshal(a)
+	right, errRight := json.Marshal(b)
+	return len(a) == 0 && len(b) == 0 || errLeft == nil && errRight == nil && bytes.Equal(left, right)
+}
+
+// newJob checks what is asked for, without asking a host.
+func (s *Service) newJob(sub Submission) (*Job, error) {
 	if !sub.Operation.Valid() {
 		return nil, fmt.Errorf("operation %q is not one of provision, update and delete", sub.Operation)
 	}
@@ -56,30 +130,149 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sub.JobID == "" {
+	switch {
+	case sub.JobID == "":
 		sub.JobID = newJobID()
+	case !guid.MatchString(sub.JobID):
+		return nil, fmt.Errorf("job id %q is not a GUID, such as 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11: leave it empty to have one made", sub.JobID)
 	}
-	j := &Job{
-		id:       sub.JobID,
-		host:     h,
-		service:  s,
-		sub:      sub,
-		def:      s.definition(sub.Operation, fields),
-		redactor: redact.New(secrets...),
-		done:     make(chan struct{}),
+	if sub.Limit == 0 {
+		sub.Limit = s.opts.JobLimit
 	}
-	j.cancelled, j.cancel = context.WithCancel(context.Background())
+	return s.makeJob(h, sub, s.definition(sub.Operation, fields), secrets), nil
+}
+
+// ready returns when a host's agent is ready for jobs. A host of which nothing is known yet is asked what it holds at the
+// same time, so that both share a round trip.
+func (s *Service) ready(ctx context.Context, h *host) error {
+	var asked chan struct{}
+	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil {
+		asked = make(chan struct{})
+		go func() {
+			defer close(asked)
+			// That it cannot be had is no reason: the job's own look at the host has the last word.
+			_, _ = s.inventory.Get(ctx, h.name)
+		}()
+	}
+	err := s.question("ready")(ctx, h.name, h.agent.Ready)
+	if asked != nil {
+		<-asked
+	}
+	return err
+}
+
+// reserve takes the name, and the virtual machine, that the job is about.
+func (j *Job) reserve() error {
+	release, err := j.service.inventory.Reserve(inventory.Reservation{
+		Host: j.host.name, Name: j.name(), VMID: j.sub.VMID, Operation: j.sub.Operation, JobID: j.id,
+	})
+	var taken *inventory.NameTakenError
+	switch {
+	case errors.As(err, &taken):
+		return &NameTakenError{NameTakenError: *taken, Field: j.service.agents.Origin("vm_name")}
+	case err != nil:
+		return err
+	}
+	j.release = release
+	return nil
+}
+
+// name gives what the virtual machine is to be called, as far as it is said.
+func (j *Job) name() string {
+	value, _ := j.def.Fields.Get("vm_name")
+	if name, ok := value.(string); ok {
+		return name
+	}
+	return j.vmName
+}
+
+// record has the job be known, here and in the store.
+func (j *Job) record(ctx context.Context) error {
+	s := j.service
+	kept, secretless := s.withoutSecrets(j.sub.Values)
+	r := jobs.Record{
+		ID: j.id, Host: j.host.name, Operation: j.sub.Operation, VMName: j.name(), VMID: j.sub.VMID, Schema: s.schema.Ref(),
+		Client: s.opts.Client, Values: kept, Changed: j.sub.Changed, AllowPowerCycle: j.sub.AllowPowerCycle,
+		Limit: j.sub.Limit, Secretless: secretless,
+	}
+	if !secretless && s.sealer != nil {
+		text, err := json.Marshal(j.sub.Values)
+		if err != nil {
+			return fmt.Errorf("the values of job %s: %w", j.id, err)
+		}
+		r.Sealed = s.sealer.Seal(j.id, text)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	if s.jobs[j.id] != nil {
-		return nil, fmt.Errorf("job %s runs already", j.id)
+	if _, err := s.ledger.Add(ctx, r); err != nil {
+		return err
 	}
-	s.jobs[j.id] = j
-	s.group.Go(j.run)
-	return j, nil
+	s.jobs[jobKeyOf(j.id)] = j
+	s.group.Go(j.watch)
+	return nil
+}
+
+// withoutSecrets gives values without the fields that are secret or hold a secret, and whether that is all of them.
+func (s *Service) withoutSecrets(values map[string]any) (kept map[string]any, whole bool) {
+	kept = maps.Clone(values)
+	maps.DeleteFunc(kept, func(id string, _ any) bool {
+		f, ok := s.schema.Field(id)
+		return !ok || f.HoldsSecret()
+	})
+	return kept, len(kept) == len(values)
+}
+
+// enqueue gives the job to the pool, where it waits for a place on its host.
+func (s *Service) enqueue(j *Job) error {
+	defer close(j.placed)
+	r, err := s.ledger.Get(j.id)
+	if err == nil && r.State == jobs.Pending {
+		_, err = s.ledger.Move(context.Background(), j.id, jobs.Queued, nil)
+	}
+	if err == nil {
+		j.handle, err = s.pools.Job.Go(j.queued, remotetask.Task{Category: string(j.sub.Operation), Host: j.host.name, Run: j.run})
+	}
+	if err != nil {
+		j.dropped(err)
+	}
+	return err
+}
+
+// watch sees to it that a job comes to an end which its run does not bring it to: it was dropped from the queue, or panicked.
+func (j *Job) watch() {
+	<-j.placed
+	if j.handle == nil {
+		return
+	}
+	<-j.handle.Done()
+	err := j.handle.Err()
+	var dropped *remotetask.CancelledError
+	var panicked *remotetask.PanicError
+	switch {
+	case errors.As(err, &dropped) && !dropped.Started:
+		j.dropped(err)
+	case errors.As(err, &panicked):
+		j.service.opts.Logger.Error("a job's code panicked", "job", j.id, "panic", panicked.Value, "stack", string(panicked.Stack))
+		j.finish(nil, j.failure(ErrJobUnknown, nil, err))
+	}
+}
+
+// dropped ends a job whose turn never came, for a reason.
+func (j *Job) dropped(why error) {
+	closed := j.service.isOpen() != nil
+	switch {
+	case closed && j.resumed:
+		j.finish(nil, j.failure(ErrJobUnknown, nil, errDetached))
+	case closed:
+		j.finish(nil, j.failure(ErrJobCancelled, nil, fmt.Errorf("%w: %w", errNotBegun, ErrClosed)))
+	case j.cancelled.Err() != nil || errors.Is(why, context.Canceled):
+		j.finish(nil, j.stopped(nil, errNotBegun))
+	default:
+		j.finish(nil, j.failure(ErrJobFailed, nil, why))
+	}
 }
 
 // fields gives a submission's values as agents know them, and the secrets among them.
@@ -108,6 +301,17 @@ func (s *Service) targets(ids []string) []string {
 	}
 	return targets
 }
+
+func (s *Service) isOpen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 
 // newJobID gives a random GUID (RFC 9562, version 4).
 func newJobID() string {

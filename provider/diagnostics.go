@@ -48,6 +48,15 @@ func attributePath(p jobschema.Path) path.Path {
 	return at
 }
 
+// fieldPath gives the path of the attribute that a host blames, by its id or by a path such as data_disks[1].size_gb.
+func fieldPath(field string) path.Path {
+	p, err := jobschema.ParsePath(field)
+	if err != nil {
+		return path.Root(field)
+	}
+	return attributePath(p)
+}
+
 // addFindings tells what a dry run on the host found, each on its attribute.
 func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding) {
 	for _, f := range findings {
@@ -57,11 +66,11 @@ func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding
 		}
 		switch {
 		case f.Severity == job.SeverityWarning && f.Field != "":
-			diags.AddAttributeWarning(path.Root(f.Field), summary, detail)
+			diags.AddAttributeWarning(fieldPath(f.Field), summary, detail)
 		case f.Severity == job.SeverityWarning:
 			diags.AddWarning(summary, detail)
 		case f.Field != "":
-			diags.AddAttributeError(path.Root(f.Field), summary, detail)
+			diags.AddAttributeError(fieldPath(f.Field), summary, detail)
 		default:
 			diags.AddError(summary, detail)
 		}
@@ -75,8 +84,11 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 		failed  *hvprov.JobError
 		unknown *hvprov.HostUnknownError
 		host    *hvprov.HostError
+		taken   *hvprov.NameTakenError
 	)
 	switch {
+	case errors.As(err, &taken):
+		diags.AddAttributeError(path.Root(taken.Field), summary, sentence(err))
 	case errors.As(err, &invalid):
 		addFaults(diags, invalid.Faults)
 	case errors.As(err, &failed):
@@ -129,7 +141,7 @@ func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 		fmt.Fprintf(&b, " All its lines: %s", e.LogFile)
 	}
 	if field := e.Failure.Field; field != "" {
-		diags.AddAttributeError(path.Root(field), summary, b.String())
+		diags.AddAttributeError(fieldPath(field), summary, b.String())
 		return
 	}
 	diags.AddError(summary, b.String())

@@ -52,7 +52,10 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 			return
 		}
 		r.planPowerCycle(ctx, req, resp, changed)
-		sub.Operation, sub.VMID = job.OperationUpdate, id.ValueString()
+		var allow types.Bool
+		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
+		sub.Operation, sub.VMID, sub.Changed = job.OperationUpdate, id.ValueString(), changed
+		sub.AllowPowerCycle = allow.ValueBool() || allow.IsUnknown()
 	}
 	if !resp.Diagnostics.HasError() {
 		r.planCheck(ctx, sub, resp)

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
@@ -66,12 +67,16 @@ func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	}}
 }
 
-// Close ends the sessions with the hosts, and the simulators. The plugin calls it when Terraform has no more to ask.
+// Close cancels jobs that run all the same, ends the sessions with the hosts, and the simulators. The plugin calls it when
+// Terraform has no more to ask.
 func (p *Provider) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
 	for _, service := range p.services {
+		for _, j := range service.Jobs(jobs.Filter{States: []jobs.State{jobs.Pending, jobs.Queued, jobs.Running}}) {
+			errs = append(errs, service.Cancel(ctx, j.ID)) // nobody is left to take it over
+		}
 		errs = append(errs, service.Close(ctx))
 	}
 	for _, simulator := range p.simulators {

@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -40,6 +41,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 
 	hostName := r.conn.resolve(host.ValueString())
 	var vm *job.VM
+	var left []string
 	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
 	if changed := compared.changed(r.schema); len(changed) == 0 {
 		vm, err = r.conn.service.Read(ctx, hostName, id.ValueString())
@@ -50,13 +52,16 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 			VMID: id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
 		})
 		if result != nil {
-			vm = result.VM
+			vm, left = result.VM, result.Left
 		}
 	}
 	switch {
 	case err == nil && vm == nil:
 		err = errors.New("the host did not say what the virtual machine is now")
 	case err == nil:
+		if len(left) > 0 {
+			resp.Diagnostics.AddWarning("Something of virtual machine "+r.about(req.State.Raw)+" is kept on host "+hostName, strings.Join(left, "\n")+"\n")
+		}
 		if resp.State.Raw, err = r.newState(req.Plan.Raw, host.ValueString(), jobID.ValueString(), vm); err == nil {
 			resp.Diagnostics.Append(keepPrivate(ctx, r.schema, req.Config.Raw, resp.Private)...)
 			return

@@ -33,7 +33,11 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := json.Marshal(job.VM{})
+	some, yes := 1.0, true // what there may be none of
+	raw, err := json.Marshal(job.VM{
+		MemoryMinimumGB: &some, MemoryMaximumGB: &some, SecureBoot: &yes, TPM: &yes, DiskSizeGB: &some, DataDisks: []job.DataDisk{{}},
+		NetworkAdapters: []job.NetworkAdapter{{}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,16 +53,18 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 	for _, def := range schema.Defs {
 		for _, property := range def.Properties.Observed.Enum {
 			checked++
-			kind := "string"
+			kind, more := "string", ""
 			switch reported[property].(type) {
 			case float64:
 				kind = "number"
 			case bool:
 				kind = "boolean"
+			case []any:
+				kind, more = "list", ", items: {type: object, fields: [{id: name, type: string}, {id: size_gb, type: integer}, {id: type, type: string}]}"
 			case nil:
 				t.Errorf("no host reports %s", property)
 			}
-			yaml := fmt.Sprintf("id: vm-provisioning\nversion: 1\nname: n\nfields:\n  - {id: one, label: One, description: One., type: %s, observed: %s}\n", kind, property)
+			yaml := fmt.Sprintf("id: vm-provisioning\nversion: 1\nname: n\nfields:\n  - {id: one, label: One, description: One., type: %s, observed: %s%s}\n", kind, property, more)
 			if _, err := jobschema.Load("one.yaml", []byte(yaml)); err != nil {
 				t.Errorf("%s: %v", property, err)
 			}
@@ -67,7 +73,7 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 			}
 		}
 	}
-	if checked < 13 {
+	if checked < 17 {
 		t.Errorf("%d properties were found", checked)
 	}
 }

@@ -255,6 +255,7 @@ parameter_sets:
         optional: [dns]
     rules:
       - {kind: ipv4_subnet, address: address, prefix: bits, gateway: gateway}
+      - {kind: ascending, low: bits, high: memory}
 migrations:
   - from: 1
     renamed: {gb_ram: memory, disks.gb: size}
@@ -407,6 +408,8 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		{"a variant that requires nothing", "        required: [address, bits, gateway]\n", "", "/parameter_sets/1/variants/0"},
 		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", "/parameter_sets/1/rules/0/kind"},
 		{"a rule without a role", "prefix: bits, ", "", "/parameter_sets/1/rules/0"},
+		{"an ascending rule without an end", ", high: memory}", "}", "/parameter_sets/1/rules/1"},
+		{"an ascending rule with a role of another kind", "low: bits, high", "low: bits, prefix: bits, high", "/parameter_sets/1/rules/1/prefix"},
 		{"a rule with an unknown key", "prefix: bits, ", "prefix: bits, mask: bits, ", "/parameter_sets/1/rules/0"},
 
 		{"migrations of the first version", "version: 3", "version: 1", "/migrations"},

@@ -1,12 +1,13 @@
 # What the host has, and what it has left.
 
 function Get-HostCapacity {
-    # The folders are the host's own.
-    param([Parameter(Mandatory)] $Machine)
+    # The folders are those that the host's owner has set, or the host's own.
+    param([Parameter(Mandatory)] $Machine, [AllowNull()] $Settings)
 
-    $vmPath = Get-AgentFolder -Machine $Machine -Settings $null -Name 'vm_path'
-    $imagePath = Get-AgentFolder -Machine $Machine -Settings $null -Name 'image_path'
+    $vmPath = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path'
+    $imagePath = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path'
     $images = @(Get-AgentImage -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
+    $media = @(Get-AgentMedia -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
     return [ordered]@{
         name                   = $Machine.Name
         logical_processors     = $Machine.LogicalProcessorCount
@@ -17,6 +18,7 @@ function Get-HostCapacity {
         free_bytes             = Get-FreeSpace -Folder $vmPath
         image_path             = $imagePath
         images                 = [object[]]$images
+        media                  = [object[]]$media
     }
 }
 

@@ -17,24 +17,35 @@ function Get-JobFinding {
     if ($fields.Contains('vm_name')) { Find-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
         Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
-            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Warn:$Warn
+            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Fields $fields -Warn:$Warn
+    }
+    if ($Definition.Operation -eq 'update' -and $VMId -and ($fields.Contains('disk_size_gb') -or $fields.Contains('data_disks'))) {
+        Find-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn
+    }
+    if ($Definition.Operation -eq 'provision' -and $fields.Contains('media_name')) {
+        Find-MediaFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['media_name']
     }
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
         Find-SwitchFinding -Machine $Machine -Name $fields['switch_name']
     }
+    Find-AdapterFinding -Machine $Machine -Fields $fields -VMId $VMId
     if ($fields.Contains('gb_ram') -and $fields['gb_ram'] * 1GB -gt $Machine.MemoryCapacity) {
         $size = Format-AgentNumber -Value ([System.Math]::Floor($Machine.MemoryCapacity / 1GB))
         New-JobFinding -Field 'gb_ram' -Code 'memory' -Message "host $($Machine.Name) has $size GiB of memory in all" -Remedy "ask for $size GiB or less"
     } elseif ($Warn -and $fields.Contains('gb_ram') -and $fields['power_state'] -ne 'off' -and $Unknown -notcontains 'power_state') {
         Find-MemoryFinding -Machine $Machine -Bytes ([long]($fields['gb_ram'] * 1GB)) -VMId $VMId
     }
+    if ($Warn) { Find-MaximumFinding -Machine $Machine -Maximum $fields['gb_ram_max'] }
+    Find-FirmwareFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
         New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy "ask for $($Machine.LogicalProcessorCount) or less" `
             -Message "host $($Machine.Name) has $($Machine.LogicalProcessorCount) logical processors"
     }
-    if ($fields['vm_clustered'] -eq $true -and -not (Get-AgentCluster -Context $Context)) {
-        New-JobFinding -Field 'vm_clustered' -Code 'cluster' -Message "host $($Machine.Name) is not a member of a failover cluster" `
-            -Remedy 'set vm_clustered to false, or use a clustered host'
+    if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Find-WaitFinding -Fields $fields }
+    if ($fields['vm_clustered'] -eq $true) {
+        $role = ''
+        if ($Definition.Operation -eq 'provision') { $role = [string]$fields['vm_name'] }
+        Find-ClusterFinding -Context $Context -Machine $Machine -Name $role
     }
 }
 
@@ -65,34 +76,25 @@ function Find-NameFinding {
 }
 
 function Find-ImageFinding {
-    # Target is the folder that the image would be copied to.
-    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
+    # Target is the folder that the machine's disks would be made in.
+    param(
+        [Parameter(Mandatory)] [string] $Folder,
+        [Parameter(Mandatory)] [string] $Name,
+        [Parameter(Mandatory)] [string] $Target,
+        [Parameter(Mandatory)] $Fields,
+        [switch] $Warn
+    )
 
     $images = @(Get-AgentImage -Folder $Folder)
     foreach ($image in $images) {
         if (Test-SameName -Left $image.BaseName -Right $Name) {
-            Find-SpaceFinding -Image $image -Target $Target -Warn:$Warn
+            Find-DiskFinding -Image $image -Target $Target -Fields $Fields -Warn:$Warn
             return
         }
     }
     $remedy = 'put a .vhdx file into that folder'
     if ($images.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', [string[]]@($images | ForEach-Object -Process { $_.BaseName })) }
     New-JobFinding -Field 'image_name' -Code 'image_missing' -Message "image '$Name' was not found in $Folder" -Remedy $remedy
-}
-
-function Find-SpaceFinding {
-    param([Parameter(Mandatory)] $Image, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
-
-    $free = Get-FreeSpace -Folder $Target
-    if ($null -eq $free) { return }
-    $severity = 'error'
-    if ($Image.Length -le $free) {
-        # A gibibyte should be left once the image is there.
-        if (-not $Warn -or $free - $Image.Length -ge 1GB) { return }
-        $severity = 'warning'
-    }
-    New-JobFinding -Field 'image_name' -Severity $severity -Code 'storage' -Remedy 'make room there, or have virtual machines made in a folder of another drive' `
-        -Message "image '$($Image.BaseName)' takes $(Format-AgentSize -Bytes $Image.Length), and $Target has $(Format-AgentSize -Bytes $free) free"
 }
 
 function Find-MemoryFinding {
@@ -114,32 +116,17 @@ function Find-MemoryFinding {
             "of $(Format-AgentSize -Bytes $Machine.MemoryCapacity)")
 }
 
-function Find-SwitchFinding {
-    param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name)
-
-    $names = [string[]]@(Get-VMSwitch | ForEach-Object -Process { $_.Name })
-    [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
-    $known = [string]::Join(', ', $names)
-    if ($names.Count -eq 0) {
-        New-JobFinding -Field 'switch_name' -Code 'switch_missing' -Message "host $($Machine.Name) has no virtual switch" -Remedy 'create one with New-VMSwitch'
-    } elseif ($Name) {
-        foreach ($candidate in $names) { if (Test-SameName -Left $candidate -Right $Name) { return } }
-        New-JobFinding -Field 'switch_name' -Code 'switch_missing' -Remedy "use one of: $known" `
-            -Message "virtual switch '$Name' does not exist on host $($Machine.Name)"
-    } elseif ($names.Count -gt 1) {
-        New-JobFinding -Field 'switch_name' -Code 'switch_ambiguous' -Remedy "set switch_name to one of: $known" `
-            -Message "host $($Machine.Name) has $($names.Count) virtual switches and none was named"
-    }
-}
-
 function Get-AgentCheck {
     # Answers the request of that name.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition') -Partial
-    $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition `
-            -VMId (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant() `
+    $vmId = (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant()
+    $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
             -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
+    if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) {
+        $findings += @(Find-CycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed'))
+    }
     return [ordered]@{ findings = [object[]]$findings }
 }

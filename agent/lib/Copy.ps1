@@ -55,7 +55,7 @@ function Write-CopyProgress {
 
     $percent = 100
     if ($Copied -lt $Length) { $percent = [int][System.Math]::Floor($Copied * 100 / $Length) }
-    $rate = Format-AgentSize -Bytes ($Copied / [System.Math]::Max($Elapsed.TotalSeconds, 0.001))
-    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -More @{ percent = $percent } `
-        -Message "$(Format-AgentSize -Bytes $Copied) of $(Format-AgentSize -Bytes $Length), $rate/s"
+    $rate = $Copied / [System.Math]::Max($Elapsed.TotalSeconds, 0.001)
+    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -More ([ordered]@{ percent = $percent; bytes_per_second = [long]$rate }) `
+        -Message "$(Format-AgentSize -Bytes $Copied) of $(Format-AgentSize -Bytes $Length), $(Format-AgentSize -Bytes $rate)/s"
 }

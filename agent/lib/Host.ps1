@@ -67,8 +67,15 @@ function Get-AgentImage {
     # Gives the images in a folder, in the order of their names. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder)
 
+    Get-FolderFile -Folder $Folder -Extension '.vhdx'
+}
+
+function Get-FolderFile {
+    # Gives the files in a folder that have an extension, in the order of their names. Call it within @( ).
+    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Extension)
+
     if (-not [System.IO.Directory]::Exists($Folder)) { return }
-    $files = @(Get-ChildItem -LiteralPath $Folder -File | Where-Object -FilterScript { $_.Extension -eq '.vhdx' })
+    $files = @(Get-ChildItem -LiteralPath $Folder -File | Where-Object -FilterScript { $_.Extension -eq $Extension })
     $names = [string[]]@($files | ForEach-Object -Process { $_.BaseName })
     [System.Array]::Sort($names, $files, [System.StringComparer]::OrdinalIgnoreCase)
     $files

@@ -1,21 +1,24 @@
 # What the host holds, in the shape that clients read.
 
 function Get-AgentInventory {
+    # Settings are what the host's owner has set.
+    param([AllowNull()] $Settings)
+
     $machine = Get-AgentHost
     $vms = @(Get-VM)
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($vm in $vms) { $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail)) }
-    return [ordered]@{ host = Get-HostCapacity -Machine $machine; vms = [object[]]$list.ToArray() }
+    return [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
 }
 
 function Get-VMDetail {
-    # Gives what virtual machines do not say of themselves, asked for all of them at once: the sizes of their disks by path, and
-    # their roles in the cluster by GUID; and their drives by GUID, which the module looks up whenever it is asked. What cannot be
-    # had is not known.
+    # Gives what virtual machines do not say of themselves, asked for all of them at once: what their disks are by path, and their
+    # roles in the cluster, secure boot and TPM by GUID; and their drives by GUID, which the module looks up whenever it is asked.
+    # What cannot be had is not known.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
-    $detail = @{ Sizes = @{}; Roles = @{}; Drives = @{} }
+    $detail = @{ Disks = @{}; Roles = @{}; Drives = @{}; Security = (Get-VMSecurityDetail -VM $VM) }
     $paths = New-Object -TypeName System.Collections.ArrayList
     $clustered = $false
     foreach ($item in $VM) {
@@ -23,21 +26,12 @@ function Get-VMDetail {
         $drives = @($item.HardDrives)
         $detail.Drives[$item.Id.ToString()] = $drives
         foreach ($drive in $drives) {
-            if ([System.IO.File]::Exists($drive.Path)) { $null = $paths.Add([string]$drive.Path) }
+            $null = $paths.Add([string]$drive.Path)
         }
     }
-    if ($paths.Count -gt 0) {
-        try {
-            foreach ($disk in @(Get-VHD -Path $paths.ToArray() -ErrorAction SilentlyContinue)) { $detail.Sizes[[string]$disk.Path] = [long]$disk.Size }
-        } catch { $null = $_ }
-    }
+    $detail.Disks = Find-Disk -Path $paths.ToArray()
     if ($clustered) {
-        try {
-            $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
-            foreach ($parameter in @($resources | Get-ClusterParameter -Name 'VmID')) {
-                $detail.Roles[([string]$parameter.Value).Trim('{', '}')] = [string]$parameter.ClusterObject.OwnerGroup.Name
-            }
-        } catch { $null = $_ }
+        try { $detail.Roles = Get-ClusterRole } catch { $null = $_ }
     }
     return $detail
 }
@@ -50,26 +44,33 @@ function ConvertTo-AgentVM {
     $id = $VM.Id.ToString()
     $adapters = New-Object -TypeName System.Collections.ArrayList
     $addresses = New-Object -TypeName System.Collections.ArrayList
-    foreach ($item in @($VM.NetworkAdapters)) {
+    $manifest = Find-JobManifest -VM $VM
+    $items = @($VM.NetworkAdapters)
+    foreach ($item in $items) {
         $adapter = ConvertTo-AgentAdapter -Adapter $item
         $null = $adapters.Add($adapter)
         $addresses.AddRange($adapter['ip_addresses'])
     }
+    $firstItem = Find-FirstAdapter -Adapters $items -Ours @(Get-RecordedAdapter -Manifest $manifest)
     $first = @{ switch_name = ''; vlan_id = 0; mac_address = '' }
-    if ($adapters.Count -gt 0) { $first = $adapters[0] }
+    $static = ''
+    if ($null -ne $firstItem) {
+        $first = $adapters[[System.Array]::IndexOf($items, $firstItem)]
+        $static = Get-StaticMac -Adapter $firstItem
+    }
     $drives = New-Object -TypeName System.Collections.ArrayList
     $disks = New-Object -TypeName System.Collections.ArrayList
     foreach ($item in $Detail.Drives[$id]) {
-        $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Sizes $Detail.Sizes))
+        $null = $drives.Add((ConvertTo-AgentDrive -Drive $item -Disks $Detail.Disks))
         $null = $disks.Add([string]$item.Path)
     }
-    $manifest = Find-JobManifest -VM $VM
     $jobId = ''
     $recorded = @{}
     if ($null -ne $manifest) {
         $jobId = $manifest.JobId
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
+    $own = Get-OwnDisk -Drives $drives.ToArray() -Manifest $manifest
     return [ordered]@{
         id                   = $id
         name                 = $VM.Name
@@ -82,6 +83,10 @@ function ConvertTo-AgentVM {
             minimum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMinimum
             maximum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMaximum
         }
+        memory_minimum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMinimum } else { $null }
+        memory_maximum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMaximum } else { $null }
+        secure_boot          = $Detail.Security.SecureBoot[$id]
+        tpm                  = $Detail.Security.TPM[$id]
         processor_count      = [int]$VM.ProcessorCount
         notes                = [string]$VM.Notes
         switch_name          = $first['switch_name']
@@ -90,9 +95,13 @@ function ConvertTo-AgentVM {
         cluster_role         = [string]$Detail.Roles[$id]
         ip_addresses         = [object[]]$addresses.ToArray()
         mac_address          = $first['mac_address']
+        static_mac_address   = $static
+        network_adapters     = ConvertTo-AdapterList -Adapters $items -First $firstItem -Manifest $manifest
         disks                = [object[]]$disks.ToArray()
         adapters             = [object[]]$adapters.ToArray()
         drives               = [object[]]$drives.ToArray()
+        disk_size_gb         = $own.Size
+        data_disks           = $own.DataDisks
         heartbeat            = ConvertTo-AgentName -Value $VM.Heartbeat
         integration_services = Get-OptionalText -Value $VM -Name 'IntegrationServicesState'
         checkpoint_type      = ConvertTo-AgentName -Value $VM.CheckpointType
@@ -120,15 +129,6 @@ function ConvertTo-AgentAdapter {
         vlan_id      = Get-AdapterVlan -Adapters @($Adapter)
         ip_addresses = [object[]]$addresses.ToArray()
     }
-}
-
-function ConvertTo-AgentDrive {
-    param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] $Sizes)
-
-    $path = [string]$Drive.Path
-    $size = $null
-    if ($Sizes.ContainsKey($path)) { $size = ConvertTo-MemorySize -Bytes $Sizes[$path] }
-    return [ordered]@{ path = $path; size_gb = $size; controller = "$($Drive.ControllerType) $($Drive.ControllerNumber):$($Drive.ControllerLocation)" }
 }
 
 function ConvertTo-AgentName {

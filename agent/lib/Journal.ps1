@@ -5,6 +5,7 @@ function New-JobJournal {
     # worker that dies leaves nothing that nobody knows of.
     return @{
         Folder = ''; Making = $false; VM = ''; Files = (New-Object -TypeName System.Collections.ArrayList); Manifest = $null
+        Disks = (New-Object -TypeName System.Collections.ArrayList); Adapters = (New-Object -TypeName System.Collections.ArrayList)
         Clustered = $false; Stopped = $false; Removing = $null; Done = $false
     }
 }
@@ -20,6 +21,7 @@ function Save-JobState {
                 vm_id = $Job.VMId; name = [string]$Job.Fields['vm_name']; step = $Job.Step; steps = [object[]]@($Job.Steps); message = $Job.Message
                 made = [ordered]@{
                     folder = $made.Folder; making = $made.Making; vm = $made.VM; files = [object[]]$made.Files.ToArray()
+                    disks = [object[]]$made.Disks.ToArray(); adapters = [object[]]$made.Adapters.ToArray()
                     clustered = $made.Clustered; stopped = $made.Stopped; removing = $made.Removing; done = $made.Done
                 }
             }))
@@ -48,6 +50,8 @@ function ConvertFrom-JobState {
     $job.Made.Making = $made.making
     $job.Made.VM = $made.vm
     foreach ($file in @($made.files)) { $null = $job.Made.Files.Add($file) }
+    foreach ($disk in @($made.disks)) { $null = $job.Made.Disks.Add($disk) }
+    foreach ($name in @(Get-AgentTextList -Value $made -Name 'adapters')) { $null = $job.Made.Adapters.Add($name) }
     $job.Made.Clustered = $made.clustered
     $job.Made.Stopped = $made.stopped
     $job.Made.Removing = $made.removing

@@ -8,7 +8,7 @@ function New-JobManifest {
 
     return @{
         Folder = $Folder; JobId = $Job.Id; VMId = $VMId; Recorded = (Get-JobRecord -Job $Job)
-        Files  = New-Object -TypeName System.Collections.ArrayList
+        Files  = New-Object -TypeName System.Collections.ArrayList; Disk = ''; DataDisks = New-Object -TypeName System.Collections.ArrayList
     }
 }
 
@@ -29,7 +29,8 @@ function Save-JobManifest {
 
     $text = ConvertTo-AgentJson -Value ([ordered]@{
             format = 1; job_id = $Manifest.JobId; vm_id = $Manifest.VMId
-            files  = [object[]]$Manifest.Files.ToArray(); recorded = $Manifest.Recorded
+            files  = [object[]]$Manifest.Files.ToArray(); disk = $Manifest.Disk; data_disks = [object[]]$Manifest.DataDisks.ToArray()
+            recorded = $Manifest.Recorded
         })
     $path = [System.IO.Path]::Combine($Manifest.Folder, $script:AgentManifestName)
     $new = $path + '.new'
@@ -59,9 +60,14 @@ function Find-JobManifest {
             if ((Get-AgentText -Value $value -Name 'vm_id') -ne $VM.Id.ToString()) { continue }
             $files = New-Object -TypeName System.Collections.ArrayList
             foreach ($file in @(Get-AgentTextList -Value $value -Name 'files')) { $null = $files.Add($file) }
+            $disks = New-Object -TypeName System.Collections.ArrayList
+            $recorded = Get-AgentProperty -Value $value -Name 'data_disks'
+            foreach ($disk in @($recorded)) {
+                if ($null -ne $disk) { $null = $disks.Add([ordered]@{ name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type }) }
+            }
             return @{
                 Folder = $folder; JobId = (Get-AgentText -Value $value -Name 'job_id'); VMId = $VM.Id.ToString()
-                Files  = $files; Recorded = (Get-AgentProperty -Value $value -Name 'recorded')
+                Files  = $files; Disk = (Get-AgentText -Value $value -Name 'disk'); DataDisks = $disks; Recorded = (Get-AgentProperty -Value $value -Name 'recorded')
             }
         } catch {
             $null = $_ # Not one of ours, or being replaced: as good as none.

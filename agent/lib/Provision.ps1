@@ -5,25 +5,37 @@ function Invoke-ProvisionJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
-    $Job.Steps = @('preflight', 'vm', 'disk', 'firmware', 'network')
-    if ($fields['vm_clustered'] -eq $true) { $Job.Steps += 'cluster' }
-    if ($fields['power_state'] -ne 'off') { $Job.Steps += 'start' }
-
+    $Job.Steps = @(Get-ProvisionStep -Fields $fields)
     $plan = Invoke-ProvisionPreflight -Context $Context -Job $Job
     $vm = Invoke-ProvisionVM -Context $Context -Job $Job -Plan $plan
     $drive = Invoke-ProvisionDisk -Context $Context -Job $Job -Plan $plan -VM $vm
-    Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive
+    if ($Job.Steps -contains 'data_disks') { Invoke-ProvisionDataDisk -Context $Context -Job $Job -Plan $plan -VM $vm }
+    if ($Job.Steps -contains 'firmware') { Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive }
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
-    if ($Job.Steps -contains 'cluster') {
-        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
-        $Job.Made.Clustered = $true
-        Save-JobState -Context $Context -Job $Job
-        $null = Add-ClusterVirtualMachineRole -VMId $vm.Id
-    }
+    if ($Job.Steps -contains 'media') { Invoke-ProvisionMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
     if ($Job.Steps -contains 'start') {
         Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
         Start-VM -VM $vm
     }
+    if ($Job.Steps -contains 'wait') { Invoke-ProvisionWait -Context $Context -Job $Job }
+    if ($Job.Steps -contains 'eject') { Invoke-ProvisionEject -Context $Context -Job $Job -Plan $plan -VM $vm }
+    if ($Job.Steps -contains 'cluster') { Invoke-ProvisionCluster -Context $Context -Job $Job -VM $vm }
+}
+
+function Get-ProvisionStep {
+    # Gives the steps of the definition. The role in the cluster is last: what is not whole is nothing to fail over.
+    param([Parameter(Mandatory)] $Fields)
+
+    $waits = [bool](Get-JobWait -Fields $Fields)
+    'preflight', 'vm', 'disk'
+    if (@(Get-WantedDisk -Value $Fields['data_disks']).Count -gt 0) { 'data_disks' }
+    if ((Get-JobGeneration -Fields $Fields) -eq 2) { 'firmware' }
+    'network'
+    if ($Fields.Contains('media_name')) { 'media' }
+    if ($Fields['power_state'] -ne 'off') { 'start' }
+    if ($waits) { 'wait' }
+    if ($waits -and $Fields.Contains('media_name')) { 'eject' }
+    if ($Fields['vm_clustered'] -eq $true) { 'cluster' }
 }
 
 function Invoke-ProvisionPreflight {
@@ -39,9 +51,11 @@ function Invoke-ProvisionPreflight {
     if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
         throw (New-AgentError -Code 'step_failed' -Message "folder $folder exists already" -Remedy 'a job of this id ran before: use a new id')
     }
-    $image = @(Get-AgentImage -Folder (Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path') |
-            Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
-    return @{ Machine = $machine; Folder = $folder; Image = $image; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
+    $library = Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path'
+    $image = @(Get-AgentImage -Folder $library | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
+    $media = ''
+    if ($Job.Fields.Contains('media_name')) { $media = Find-AgentMedia -Folder $library -Name $Job.Fields['media_name'] }
+    return @{ Machine = $machine; Folder = $folder; Image = $image; Media = $media; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
 }
 
 function Assert-NoFinding {
@@ -70,10 +84,11 @@ function Invoke-ProvisionVM {
     $fields = $Job.Fields
     $name = $fields['vm_name']
     $folder = $Plan.Folder
-    $memory = [long]($fields['gb_ram'] * 1GB)
+    $generation = Get-JobGeneration -Fields $fields
+    $kind = if ($generation -eq 2) { '' } else { " of generation $generation" }
     Enter-JobStep -Context $Context -Job $Job -Name 'vm' `
-        -Message ("create virtual machine '$name' in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
-            "memory: $(Format-AgentNumber -Value $fields['gb_ram']) GiB, checkpoints: off")
+        -Message ("create virtual machine '$name'$kind in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
+            "$(Format-JobMemory -Fields $fields), $(Format-JobCheckpoint -Fields $fields)")
     $lock = Lock-HostName
     try {
         Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
@@ -82,7 +97,7 @@ function Invoke-ProvisionVM {
         $Job.Made.Making = $true
         Save-JobState -Context $Context -Job $Job
         $null = [System.IO.Directory]::CreateDirectory($folder)
-        $vm = New-VM -Name $name -MemoryStartupBytes $memory -Generation 2 -NoVHD -Path $folder
+        $vm = New-VM -Name $name -MemoryStartupBytes ([long]($fields['gb_ram'] * 1GB)) -Generation $generation -NoVHD -Path $folder
         $Job.VMId = $vm.Id.ToString()
         $Job.Made.VM = $Job.VMId
         Save-JobState -Context $Context -Job $Job
@@ -93,8 +108,8 @@ function Invoke-ProvisionVM {
     $Job.Made.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
     Save-JobManifest -Manifest $Job.Made.Manifest
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
-    Set-VMMemory -VM $vm -DynamicMemoryEnabled $false -StartupBytes $memory
-    Set-VM -VM $vm -Notes ([string]$fields['notes']) -CheckpointType Disabled -AutomaticStartAction StartIfRunning -AutomaticStopAction ShutDown
+    Initialize-JobMemory -VM $vm -Fields $fields
+    Initialize-JobAction -VM $vm -Fields $fields
     return $vm
 }
 
@@ -102,49 +117,14 @@ function Invoke-ProvisionDisk {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
-    Enter-JobStep -Context $Context -Job $Job -Name 'disk' `
-        -Message "copy image '$($Plan.Image.BaseName)' ($(Format-AgentSize -Bytes $Plan.Image.Length)) to $path"
+    Enter-JobStep -Context $Context -Job $Job -Name 'disk' -Message (Format-ImageDisk -Job $Job -Image $Plan.Image -Path $path)
     if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Code 'step_failed' -Message "file $path exists already") }
     $null = $Job.Made.Files.Add($path)
     Save-JobState -Context $Context -Job $Job
-    Copy-AgentImage -Context $Context -Job $Job -Source $Plan.Image.FullName -Target $path -Created {
-        $null = $Job.Made.Manifest.Files.Add($path)
-        Save-JobManifest -Manifest $Job.Made.Manifest
+    New-ImageDisk -Context $Context -Job $Job -Image $Plan.Image -Path $path
+    # The BIOS of generation 1 starts from IDE only.
+    if ((Get-JobGeneration -Fields $Job.Fields) -eq 1) {
+        return Add-VMHardDiskDrive -VM $VM -ControllerType IDE -ControllerNumber 0 -ControllerLocation 0 -Path $path -Passthru
     }
     return Add-VMHardDiskDrive -VM $VM -ControllerType SCSI -Path $path -Passthru
-}
-
-function Invoke-ProvisionFirmware {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
-
-    $template = ''
-    switch ($Job.Fields['os_family']) {
-        'windows' { $template = 'MicrosoftWindows' }
-        'linux' { $template = 'MicrosoftUEFICertificateAuthority' }
-    }
-    if ($template) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message "start from the disk, secure boot with template $template"
-        Set-VMFirmware -VM $VM -EnableSecureBoot On -SecureBootTemplate $template -FirstBootDevice $Drive
-    } else {
-        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message 'start from the disk, secure boot with the template of the host'
-        Set-VMFirmware -VM $VM -EnableSecureBoot On -FirstBootDevice $Drive
-    }
-}
-
-function Invoke-ProvisionNetwork {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
-
-    $vlan = [int]$Job.Fields['vlan_id']
-    $virtualSwitch = $Plan.Switch
-    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message "connect to switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $vlan)"
-    $adapter = @(Get-VMNetworkAdapter -VM $VM)[0]
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
-    if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $vlan }
-}
-
-function Format-Vlan {
-    param([Parameter(Mandatory)] [int] $Id)
-
-    if ($Id -gt 0) { return "VLAN $Id" }
-    return 'untagged'
 }

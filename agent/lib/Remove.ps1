@@ -6,6 +6,7 @@ function Invoke-DeleteJob {
     $Job.Steps = @('preflight')
     $machine = $null
     $vm = $null
+    $checkpoints = @()
     $manifest = $null
     $problem = $null
     try {
@@ -15,6 +16,8 @@ function Invoke-DeleteJob {
             $manifest = Find-JobManifest -VM $vm
             if ([string]$vm.State -ne 'Off') { $Job.Steps += 'stop' }
             if ($vm.IsClustered) { $Job.Steps += 'cluster' }
+            $checkpoints = @(Get-VMCheckpoint -VM $vm)
+            if ($checkpoints.Count -gt 0) { $Job.Steps += 'checkpoints' }
             $Job.Steps += 'unregister', 'files'
         }
     } catch { $problem = $_ }
@@ -26,7 +29,6 @@ function Invoke-DeleteJob {
         return
     }
     $Job.Message = "virtual machine '$($vm.Name)' was removed"
-    $disks = @($vm.HardDrives | ForEach-Object -Process { [string]$_.Path })
 
     if ($Job.Steps -contains 'stop') {
         Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'turn off the virtual machine'
@@ -36,6 +38,8 @@ function Invoke-DeleteJob {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message 'remove the role from the cluster'
         $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force
     }
+    if ($checkpoints.Count -gt 0) { Remove-VMCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints }
+    $disks = @(Get-VMHardDiskDrive -VM $vm | ForEach-Object -Process { [string]$_.Path })
     Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -Message "remove virtual machine '$($vm.Name)' from host $($machine.Name)"
     $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks }
     if ($null -ne $manifest) {
@@ -56,7 +60,7 @@ function Remove-JobFile {
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
         [AllowNull()] $Manifest,
-        [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Disks
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disks
     )
 
     $own = @()
@@ -66,13 +70,10 @@ function Remove-JobFile {
         $own = @($Manifest.Files)
         Enter-JobStep -Context $Context -Job $Job -Name 'files' -Message "delete the files of job $($Manifest.JobId)"
     }
-    $users = @{} # a hashtable's keys know no case here, as file names
-    if ($own.Count -gt 0) {
-        foreach ($other in @(Get-VM)) { foreach ($drive in @($other.HardDrives)) { $users[[string]$drive.Path] = $other.Name } }
-    }
+    $use = Get-DiskUse -Disk $Disks -Own $own
     foreach ($file in $own) {
         $why = ''
-        if ($users.ContainsKey($file)) { $why = "virtual machine '$($users[$file])' uses it" }
+        if ($use.ContainsKey($file)) { $why = $use[$file] }
         elseif (-not (Test-WithinFolder -Folder $Manifest.Folder -Path $file)) { $why = "it is not in folder $($Manifest.Folder)" }
         else {
             try {

@@ -134,7 +134,7 @@ function Invoke-AgentQuery {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context }
             'install' { Get-AgentInstallation -Context $Context }
-            'inventory' { Get-AgentInventory }
+            'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
         }

@@ -5,6 +5,8 @@ function Undo-Job {
 
     $made = $Job.Made
     if ($Job.Operation -eq 'update') {
+        try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeft -Context $Context -Job $Job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message'] }
+        try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeft -Context $Context -Job $Job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message'] }
         $vm = $null
         if ($made.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
         if ($null -ne $vm -and [string]$vm.State -eq 'Off') {

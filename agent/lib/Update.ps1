@@ -36,6 +36,7 @@ function Invoke-UpdateJob {
         Start-VM -VM $vm
         $Job.Made.Stopped = $false
     }
+    Write-KeptDisk -Context $Context -Job $Job
 }
 
 function Get-UpdatePlan {
@@ -49,13 +50,17 @@ function Get-UpdatePlan {
     foreach ($name in $Job.Changed) {
         Assert-ChangeableField -Job $Job -Name $name
         if ($Job.Fields.Contains($name)) { $wanted[$name] = $Job.Fields[$name] }
+        elseif ($name -eq 'data_disks') { $wanted[$name] = [object[]]@() }
     }
     Assert-NoFinding -Findings @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'update'; Fields = $wanted } -VMId $Job.VMId)
 
+    $manifest = Find-JobManifest -VM $vm
+    $hardware = Get-HardwarePlan -VM $vm -Job $Job -State $state
     $cycle = @($Job.Changed | Where-Object -FilterScript {
-            ($_ -eq 'gb_ram' -and [long]($wanted['gb_ram'] * 1GB) -ne $vm.MemoryStartup) -or
-            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount)
-        })
+            $hardware.Cycle -ccontains $_ -or
+            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount) -or
+            ($_ -eq 'disk_size_gb' -and (Test-DiskNeedsOff -VM $vm -SizeGb $wanted['disk_size_gb']))
+        }) + @(Find-AdapterCycle -VM $vm -Manifest $manifest -Fields $wanted -Changed $Job.Changed)
     $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
     if ($cycle.Count -gt 0 -and $state -ne 'off' -and -not $off) {
         $message = "changing $([string]::Join(', ', $cycle)) needs virtual machine '$($vm.Name)' to be off, and it is $state"
@@ -70,7 +75,7 @@ function Get-UpdatePlan {
     }
 
     $plan = @{
-        Machine = $machine; VM = $vm; State = $state; Cycle = $cycle; Manifest = (Find-JobManifest -VM $vm)
+        Machine = $machine; VM = $vm; State = $state; Cycle = $cycle; Hardware = $hardware; Manifest = $manifest
         Stop    = $off -or $cycle.Count -gt 0
         Start   = $cycle.Count -gt 0 -or ($wanted['power_state'] -eq 'running' -and $state -ne 'running')
     }
@@ -85,7 +90,7 @@ function Assert-ChangeableField {
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
     # What the agent does not know is recorded, and so it can be recorded anew.
-    if (@('image_name', 'os_family') -ccontains $Name) {
+    if (@('image_name', 'os_family', 'generation', 'disk_type') -ccontains $Name) {
         throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {
@@ -111,11 +116,6 @@ function Set-JobField {
             }
             "'$value', was '$before'"
         }
-        'gb_ram' {
-            $before = ConvertTo-MemorySize -Bytes $vm.MemoryStartup
-            if ([long]($value * 1GB) -ne $vm.MemoryStartup) { Set-VMMemory -VM $vm -StartupBytes ([long]($value * 1GB)) }
-            "$(Format-AgentNumber -Value $value) GiB, was $(Format-AgentNumber -Value $before) GiB"
-        }
         'cpu_cores' {
             $before = $vm.ProcessorCount
             if ($value -ne $before) { Set-VMProcessor -VM $vm -Count $value }
@@ -125,60 +125,17 @@ function Set-JobField {
             Set-VM -VM $vm -Notes ([string]$value)
             'changed'
         }
-        'switch_name' { Set-JobSwitch -VM $vm -Name $value }
-        'vlan_id' { Set-JobVlan -VM $vm -Id ([int]$value) }
-        'vm_clustered' { Set-JobCluster -VM $vm -Clustered ($value -eq $true) }
-        default { 'recorded' }
+        'switch_name' { Set-JobSwitch -Plan $Plan -Name $value }
+        'vlan_id' { Set-JobVlan -Plan $Plan -Id ([int]$value) }
+        'mac_address' { Set-JobMac -Plan $Plan -Mac ([string]$value) }
+        'network_adapters' { Set-JobAdapter -Context $Context -Job $Job -Plan $Plan }
+        'disk_size_gb' { Set-JobDiskSize -Context $Context -Job $Job -Plan $Plan -Value $value }
+        'data_disks' { Set-JobDataDisk -Context $Context -Job $Job -Plan $Plan -Value $value }
+        'vm_clustered' { Set-JobCluster -Context $Context -VM $vm -Clustered ($value -eq $true) }
+        default {
+            $hardware = Set-JobHardware -VM $vm -Job $Job -Plan $Plan.Hardware -Name $Name
+            if ($hardware) { $hardware } else { 'recorded' }
+        }
     }
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "${Name}: $text"
-}
-
-function Get-FirstAdapter {
-    param([Parameter(Mandatory)] $VM)
-
-    $adapters = @(Get-VMNetworkAdapter -VM $VM)
-    if ($adapters.Count -eq 0) {
-        throw (New-AgentError -Code 'step_failed' -Message "virtual machine '$($VM.Name)' has no network adapter")
-    }
-    return $adapters[0]
-}
-
-function Set-JobSwitch {
-    param([Parameter(Mandatory)] $VM, [AllowNull()] [AllowEmptyString()] [string] $Name)
-
-    $adapter = Get-FirstAdapter -VM $VM
-    $before = 'not connected'
-    if ($adapter.SwitchName) { $before = "'$($adapter.SwitchName)'" }
-    if (-not $Name) {
-        Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
-        return "not connected, was $before"
-    }
-    $virtualSwitch = Find-HostSwitch -Name $Name
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
-    return "'$($virtualSwitch.Name)', was $before"
-}
-
-function Set-JobVlan {
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Id)
-
-    $adapter = Get-FirstAdapter -VM $VM
-    $before = Format-Vlan -Id (Get-AdapterVlan -Adapters @($adapter))
-    if ($Id -gt 0) {
-        Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $Id
-    } else {
-        Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Untagged
-    }
-    return "$(Format-Vlan -Id $Id), was $before"
-}
-
-function Set-JobCluster {
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [bool] $Clustered)
-
-    $before = ([string]$VM.IsClustered).ToLowerInvariant()
-    if ($Clustered -and -not $VM.IsClustered) {
-        $null = Add-ClusterVirtualMachineRole -VMId $VM.Id
-    } elseif ($VM.IsClustered -and -not $Clustered) {
-        $null = Remove-ClusterGroup -VMId $VM.Id -RemoveResources -Force
-    }
-    return "$(([string]$Clustered).ToLowerInvariant()), was $before"
 }

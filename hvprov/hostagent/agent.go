@@ -11,8 +11,6 @@ package hostagent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,13 +44,15 @@ type Options struct {
 	SilentPolls int
 	// OnState is told each change of [Agent.State], in order. It must not call the agent, nor block. Nil: nobody is told.
 	OnState func(State, error)
+	// OnRequest is told of each request as it is made, by name, and gives what is to be told of its end; a submission and an
+	// attachment end when the agent has taken them on. Nil: nobody is told.
+	OnRequest func(ctx context.Context, request string) (context.Context, func(error))
 }
 
 // Agent is the agent on one host. Its methods may be called from many goroutines.
 type Agent struct {
 	opts   Options
-	bundle []byte // as it travels
-	sha256 string
+	bundle parcel
 
 	mu       sync.Mutex
 	current  *session
@@ -63,6 +63,7 @@ type Agent struct {
 	ended    sync.WaitGroup
 
 	state state
+	stats stats
 }
 
 // ErrClosed is returned for requests to an [Agent] that was closed.
@@ -82,12 +83,12 @@ func New(opts Options) *Agent {
 	if opts.SilentPolls <= 0 {
 		opts.SilentPolls = 3
 	}
-	sum := sha256.Sum256(opts.Bundle)
-	return &Agent{
-		opts:   opts,
-		bundle: protocol.Compress(opts.Bundle),
-		sha256: hex.EncodeToString(sum[:]),
+	if opts.OnRequest == nil {
+		opts.OnRequest = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
 	}
+	bundle := pack(opts.Bundle)
+	opts.Bundle = nil // it is not needed any more
+	return &Agent{opts: opts, bundle: bundle}
 }
 
 // Hello gives what the agent said of itself and its host when the session began.
@@ -107,20 +108,21 @@ func (a *Agent) Ping(ctx context.Context) error {
 // Inventory gives the host and all its virtual machines.
 func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error) {
 	var result protocol.InventoryResult
-	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory}, &result)
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Settings: &a.opts.Settings}, &result)
 	return result, err
 }
 
-// Check runs a definition dry on the host. The definition may lack fields that are in unknown. vmID names the virtual
-// machine that the definition is about, if there is one already.
-func (a *Agent) Check(ctx context.Context, def job.Definition, unknown []string, vmID string) ([]job.Finding, error) {
-	raw, err := def.Encode()
+// Check runs a submission dry on the host; its job's id and its secrets do not count. The definition may lack fields that are in
+// unknown.
+func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
+	raw, err := sub.Definition.Encode()
 	if err != nil {
 		return nil, err
 	}
 	var result protocol.CheckResult
 	err = a.do(ctx, protocol.Request{
-		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: vmID, Settings: &a.opts.Settings,
+		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: sub.VMID, Changed: sub.Changed,
+		AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
 	}, &result)
 	return result.Findings, err
 }
@@ -160,10 +162,12 @@ func (a *Agent) Close(ctx context.Context) error {
 }
 
 // do sends a request, waits for its answer, and reads its result into result.
-func (a *Agent) do(ctx context.Context, req protocol.Request, result any) error {
+func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx, end := a.begin(ctx, req.Request)
+	defer func() { end(err) }()
 	s, err := a.session()
 	if err != nil {
 		return err
@@ -198,6 +202,7 @@ func (a *Agent) session() (*session, error) {
 		return nil, err
 	}
 	a.current = s
+	a.stats.sessions.Add(1)
 	a.state.set(a.opts.OnState, StateChecking, nil)
 	return s, nil
 }

@@ -140,11 +140,14 @@ func TestAJobThatMayHaveBegunIsNotGivenToAnotherProcess(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{failFirst: 1}
 	a := newAgent(t, host, nil)
-	if _, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition}); !errors.Is(err, winrm.ErrConnectionLost) {
+	if _, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition}); !errors.Is(err, winrm.ErrConnectionLost) || !errors.Is(err, hostagent.ErrSessionLost) {
 		t.Errorf("got %v", err)
 	}
 	if connects, _ := host.counts(); connects != 1 {
 		t.Errorf("%d processes were started", connects)
+	}
+	if err := a.Ping(t.Context()); err != nil { // at once, in another session
+		t.Errorf("afterwards, got %v", err)
 	}
 }
 

@@ -67,7 +67,9 @@ func (a *Agent) Attach(ctx context.Context, jobID string, after int64) (*Run, er
 }
 
 // run sends a request that makes a job's events come, and follows them.
-func (a *Agent) run(ctx context.Context, after int64, req protocol.Request) (*Run, error) {
+func (a *Agent) run(ctx context.Context, after int64, req protocol.Request) (_ *Run, err error) {
+	ctx, end := a.begin(ctx, req.Request)
+	defer func() { end(err) }()
 	s, err := a.session()
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func newSession(a *Agent) (*session, error) {
 		runs:        map[string]*Run{},
 	}
 	s.output = newOutput(s.token, s.frame, s.stray)
-	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.sha256})
+	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.bundle.sha256})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func newSession(a *Agent) (*session, error) {
 		return nil, err
 	}
 	s.pending["hello"] = pending{text: greeting, then: s.greet}
-	s.queue = []line{{text: a.bundle}, {id: "hello", text: greeting}}
+	s.queue = []line{{text: a.bundle.line}, {id: "hello", text: greeting}}
 
 	s.start = sync.OnceFunc(func() { a.ended.Go(func() { s.run(protocol.CommandLine(script)) }) })
 	return s, nil
@@ -236,7 +236,7 @@ func (s *session) takeQueue() []byte {
 
 // open starts the process and gives it the agent's text with the first requests. What a lost connection leaves in doubt
 // here is done over with another process, since the agent's text has to be the first line: unless one of the requests is a
-// job, which may have begun, and would end with its process half-way.
+// job, which may have begun. Whoever submitted it is told that the session was lost.
 func (s *session) open(commandLine string) (Process, error) {
 	for attempt := 1; ; attempt++ {
 		process, err := s.agent.opts.Connect(s.ctx, commandLine, s.recover)
@@ -249,8 +249,11 @@ func (s *session) open(commandLine string) (Process, error) {
 				return process, nil
 			}
 			again = !s.acts()
-			if !isPassing(err) { // nobody else listens to the process yet
+			switch {
+			case !isPassing(err): // nobody else listens to the process yet
 				err = s.lastWords(process, err)
+			case !again:
+				err = lostError{err}
 			}
 			s.closeProcess(process)
 		}
@@ -278,7 +281,7 @@ func (s *session) acts() bool {
 func (s *session) startOver() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = []line{{text: s.agent.bundle}}
+	s.queue = []line{{text: s.agent.bundle.line}}
 	for _, id := range slices.SortedFunc(maps.Keys(s.pending), byAge) {
 		s.queue = append(s.queue, line{id, s.pending[id].text})
 	}
@@ -406,7 +409,9 @@ func (s *session) persist(err error, op func() error) error {
 			return err
 		case <-time.After(pause):
 		}
-		err = op()
+		if err = op(); err == nil {
+			s.agent.stats.reconnects.Add(1)
+		}
 	}
 	return err
 }
@@ -426,8 +431,9 @@ func (s *session) end(err error) {
 		return
 	}
 	// An agent that ends without a word had never begun; of a connection that is lost, nobody knows.
-	begun := s.greeted || s.process != nil && !errors.Is(err, ErrProcessEnded)
-	if begun && !errors.Is(err, ErrClosed) {
+	lost := errors.Is(err, ErrSessionLost)
+	begun := lost || s.greeted || s.process != nil && !errors.Is(err, ErrProcessEnded)
+	if begun && !lost && !errors.Is(err, ErrClosed) {
 		err = lostError{err}
 	}
 	s.err = err

@@ -56,7 +56,9 @@ func (a *Agent) State() (State, error) {
 // Ready returns when the agent answers and what jobs run is on the host, which it puts there where it is missing: into a
 // folder of its version, by one rename, checked by its SHA-256. It is asked for once a session, however many wait for it. A
 // job needs a host that is ready.
-func (a *Agent) Ready(ctx context.Context) error {
+func (a *Agent) Ready(ctx context.Context) (err error) {
+	ctx, end := a.begin(ctx, protocol.RequestInstall)
+	defer func() { end(err) }()
 	s, err := a.session()
 	if err != nil {
 		return err

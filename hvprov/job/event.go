@@ -33,8 +33,9 @@ type Event struct {
 	Number int `json:"number,omitempty"` // KindStep: which step this is, from 1
 	Of     int `json:"of,omitempty"`     // KindStep: how many there are
 
-	Percent int    `json:"percent,omitempty"` // KindProgress: 0 to 100
-	VMID    string `json:"vm_id,omitempty"`   // KindVM
+	Percent        int    `json:"percent,omitempty"`          // KindProgress: 0 to 100
+	BytesPerSecond int64  `json:"bytes_per_second,omitempty"` // KindProgress: how fast it went so far
+	VMID           string `json:"vm_id,omitempty"`            // KindVM
 
 	*Result // KindResult
 }

@@ -14,9 +14,10 @@ type Host struct {
 	FreeBytes            *int64  `json:"free_bytes"` // of the drive that VMPath is on
 	ImagePath            string  `json:"image_path"` // folder of the images
 	Images               []Image `json:"images"`
+	Media                []Image `json:"media"` // the ISO files beside the images
 }
 
-// Image is a disk image in a host's library.
+// Image is a disk image, or an ISO file, in a host's library.
 type Image struct {
 	Name      string `json:"name"` // without its ending
 	SizeBytes int64  `json:"size_bytes"`

@@ -246,6 +246,9 @@ func (l *Ledger) List(f Filter) []Record {
 	return chosen
 }
 
+// Close closes the store. Nothing is changed after it.
+func (l *Ledger) Close() error { return l.opts.Store.Close() }
+
 // Counts gives how many jobs are in each state.
 func (l *Ledger) Counts() map[State]int {
 	l.mu.Lock()

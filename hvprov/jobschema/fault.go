@@ -34,6 +34,7 @@ const (
 	FaultApplicability = "applicability"
 	FaultParameterSet  = "parameter_set"
 	FaultIPv4Subnet    = "ipv4_subnet"
+	FaultAscending     = "ascending" // numbers that are not in the order that they must have
 	FaultMinItems      = "min_items"
 	FaultMaxItems      = "max_items"
 	FaultUniqueBy      = "unique_by"

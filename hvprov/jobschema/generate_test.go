@@ -61,8 +61,11 @@ func (g generator) schema() string {
 			free = append(free, id)
 		}
 	}
+	fmt.Fprintf(&b, "  - {id: low, type: %s}\n  - {id: size, type: integer%s}\n  - {id: high, type: %s}\n",
+		g.pick("integer", "number"), g.pick("", ", default: 4"), g.pick("integer", "number"))
 	b.WriteString("  - {id: addr, type: ipv4}\n  - {id: bits, type: integer}\n  - {id: gw, type: ipv4" + g.pick("", ", applicability: {os: [a]}") + "}\n")
 	b.WriteString("parameter_sets:\n  - {id: net, members: [addr, bits, gw], mode: all-or-none, rules: [{kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}]}\n")
+	fmt.Fprintf(&b, "  - {id: row, members: [low, high], mode: all-or-none, rules: [{kind: ascending, low: low, %shigh: high}]}\n", g.pick("", "middle: size, "))
 	if len(free) > 2 {
 		g.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
 		fmt.Fprintf(&b, "  - {id: one, variants: [{id: a, required: [%s], optional: [%s]}, {id: b, required: [%s, %s]}]}\n", free[0], free[1], free[1], free[2])
@@ -115,6 +118,9 @@ func (g generator) submission(s *jobschema.Schema) m {
 	}
 	if g.oneIn(3) {
 		maps.Copy(values, m{"addr": "10.0.0.1", "bits": json.Number(g.pick("24", "24", "30", "31", "32")), "gw": g.pick("10.0.0.2", "10.0.0.3", "10.0.1.4")})
+	}
+	if g.oneIn(3) {
+		maps.Copy(values, m{"low": 1 + g.IntN(4), "high": 3 + g.IntN(4)})
 	}
 	for i := range s.Fields {
 		f := &s.Fields[i]

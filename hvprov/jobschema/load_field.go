@@ -3,6 +3,7 @@
 package jobschema
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -210,12 +211,50 @@ var observable = func() map[string][]Type {
 	text := []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}
 	whole := []Type{TypeInteger, TypeNumber}
 	return map[string][]Type{
-		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text,
+		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text, "static_mac_address": text,
 		"checkpoint_type": text, "start_action": text, "stop_action": text,
-		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole,
-		"clustered": {TypeBoolean},
+		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole, "disk_size_gb": whole,
+		"memory_minimum_gb": whole, "memory_maximum_gb": whole,
+		"clustered": {TypeBoolean}, "secure_boot": {TypeBoolean}, "tpm": {TypeBoolean},
+		"data_disks": {TypeList}, "network_adapters": {TypeList},
 	}
 }()
+
+// observableParts are the properties of the items of those that are lists, and the types of the parts of an object that can
+// hold them.
+var observableParts = map[string]map[string][]Type{
+	"data_disks": {
+		"name": observable["name"], "size_gb": observable["memory_gb"], "type": observable["power_state"],
+	},
+}
+
+// observedParts holds the items of a list that is observed to what hosts report of them: what an item has beyond that would
+// be seen as missing there.
+func (l *loader) observedParts(field mapping, f *Field) {
+	parts, ok := observableParts[f.Observed]
+	if !ok || f.Items == nil {
+		return
+	}
+	at := field.at("observed")
+	if f.Items.Type != TypeObject {
+		l.fault(at, "the property %s is a list of objects, and a list of another kind cannot show it", f.Observed)
+		return
+	}
+	for i := range f.Items.Fields {
+		part := &f.Items.Fields[i]
+		fits, known := parts[part.ObservedPart()]
+		switch {
+		case !known:
+			l.fault(at, "the items of the property %s have no %q: use %s", f.Observed, part.ObservedPart(), wordList(slices.Sorted(maps.Keys(parts)), "and"))
+		case part.Type.known() && !slices.Contains(fits, part.Type):
+			l.fault(at, "%s of the items of the property %s does not fit a field of type %s", part.ObservedPart(), f.Observed, part.Type)
+		}
+	}
+}
+
+// ObservedPart gives the property of an item that shows the value of this field, a part of the objects of a list that is
+// observed: that of its own id, or of the id that it stands for.
+func (f *Field) ObservedPart() string { return cmp.Or(f.StandsFor, f.ID) }
 
 func (l *loader) observed(field mapping, index int) {
 	f := &l.schema.Fields[index]
@@ -231,6 +270,7 @@ func (l *loader) observed(field mapping, index int) {
 	if f.Type.known() && !slices.Contains(fits, f.Type) {
 		l.fault(at, "the property %s does not fit a field of type %s", f.Observed, f.Type)
 	}
+	l.observedParts(field, f)
 	for i := range index {
 		if other := &l.schema.Fields[i]; other.Observed == f.Observed {
 			l.fault(at, "the property %s is that of field %s already", f.Observed, other.ID)

@@ -133,9 +133,21 @@ func (l *loader) rule(at place, p *ParameterSet) {
 	p.Rules = append(p.Rules, r)
 }
 
-// role reads which field of the set has a role in a rule.
+func typeTexts(types []Type) []string {
+	texts := make([]string, len(types))
+	for i, t := range types {
+		texts[i] = string(t)
+	}
+	return texts
+}
+
+// role reads which field has a role in a rule.
 func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
-	m.require(r.name)
+	if !r.optional {
+		m.require(r.name)
+	} else if !m.has(r.name) {
+		return
+	}
 	id := m.text(r.name)
 	if id == "" {
 		return
@@ -147,8 +159,8 @@ func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
 		l.fault(m.at(r.name), "there is no field %q%s", id, l.top.suggest(id))
 	case !l.schema.Fields[i].Type.known(): // told already
 	case !slices.Contains(r.types, l.schema.Fields[i].Type):
-		l.fault(m.at(r.name), "field %s is of type %s, and must be of type %s", id, l.schema.Fields[i].Type, r.types[0])
-	case !slices.Contains(p.fieldIDs(), id):
+		l.fault(m.at(r.name), "field %s is of type %s, and must be of type %s", id, l.schema.Fields[i].Type, wordList(typeTexts(r.types), "or"))
+	case !r.anywhere && !slices.Contains(p.fieldIDs(), id):
 		l.fault(m.at(r.name), "field %s is not in the parameter set", id)
 	}
 }

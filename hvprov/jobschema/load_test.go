@@ -115,6 +115,9 @@ parameter_sets:
       - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}
 `
 
+// ascendingOld is the rule that others take the place of.
+const ascendingOld = "rules:\n      - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}"
+
 func TestLoadTakesASoundSchema(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load("small.yaml", []byte(small))
@@ -205,12 +208,16 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 		{"a variant with a mode", "    variants:", "    mode: all-or-none\n    variants:", `37: parameter_sets[1].mode: |only members`},
 		{"a variant that requires nothing", "        required: [addr, bits, gw]\n", "        optional: [addr, bits, gw]\n", `38: parameter_sets[1].variants[0]: |"required" is missing`},
 		{"a variant with a field twice", "[addr, bits, gw]", "[addr, bits, gw]\n        optional: [gw]", `40: parameter_sets[1].variants[0].optional: |required already`},
-		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ipv4_subnet`},
+		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ascending or ipv4_subnet`},
 		{"a rule with an unknown key", "prefix: bits", "prefix: bits, mask: bits", `41: parameter_sets[1].rules[0].mask: |unknown key`},
 		{"a rule without a role", "prefix: bits, ", "", `41: parameter_sets[1].rules[0]: |"prefix" is missing`},
 		{"a rule about an unknown field", "gateway: gw", "gateway: gateway", `41: parameter_sets[1].rules[0].gateway: |no field "gateway"`},
 		{"a rule about a field of another type", "gateway: gw", "gateway: bits", `41: parameter_sets[1].rules[0].gateway: |must be of type ipv4`},
 		{"a rule about a field outside of the set", "required: [addr, bits, gw]", "required: [addr, bits]", `41: parameter_sets[1].rules[0].gateway: |not in the parameter set`},
+		{"an ascending rule without an end", ascendingOld, "rules:\n      - {kind: ascending, low: bits}", `41: parameter_sets[1].rules[0]: |"high" is missing`},
+		{"an ascending rule about an unknown field", ascendingOld, "rules:\n      - {kind: ascending, low: bits, middle: siz, high: size}", `41: parameter_sets[1].rules[0].middle: |did you mean size?`},
+		{"an ascending rule about text", ascendingOld, "rules:\n      - {kind: ascending, low: bits, high: gw}", `41: parameter_sets[1].rules[0].high: |must be of type integer or number`},
+		{"an ascending rule with another kind's role", ascendingOld, "rules:\n      - {kind: ascending, low: bits, high: size, prefix: bits}", `41: parameter_sets[1].rules[0].prefix: |unknown key`},
 		{"a hint that is a number", "type: secret", "type: secret\n    hint: 120", `24: fields[4].hint: |put 120 in quotes`},
 		{"a second document", "id: lab", "---\nid: lab\n---\nid: lab", `3: |second document`},
 		{"a tab as indentation", "version: 1\n", "version: 1\n\tname: x\n", `|not YAML`},

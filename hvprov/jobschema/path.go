@@ -2,7 +2,11 @@
 
 package jobschema
 
-import "strconv"
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
 
 // Path is the way to a value: from a field of the schema down into lists and objects.
 type Path []Step
@@ -41,6 +45,32 @@ func (p Path) Root() string {
 		return ""
 	}
 	return p[0].Field
+}
+
+var pathStep = regexp.MustCompile(`^(?:([a-z][a-z0-9_]*)|\[([0-9]{1,9})\])`)
+
+// ParsePath reads what [Path.String] gives.
+func ParsePath(text string) (Path, error) {
+	var p Path
+	for rest := text; rest != ""; {
+		if len(p) > 0 && rest[0] == '.' {
+			rest = rest[1:]
+		}
+		m := pathStep.FindStringSubmatch(rest)
+		if m == nil || m[1] == "" && len(p) == 0 {
+			return nil, fmt.Errorf("%q is no path to a field, such as data_disks[1].size_gb", text)
+		}
+		step := Step{Field: m[1]}
+		if m[1] == "" {
+			step.Index, _ = strconv.Atoi(m[2]) // digits, and few enough
+		}
+		p = append(p, step)
+		rest = rest[len(m[0]):]
+	}
+	if p.String() != text {
+		return nil, fmt.Errorf("%q is no path to a field, such as data_disks[1].size_gb", text)
+	}
+	return p, nil
 }
 
 // target is a field in the place that a value has: at the root, below an object, or as an item of a list.

@@ -192,6 +192,10 @@ type RuleKind string
 // subnet that address and prefix make, and neither is its network or broadcast address.
 const RuleIPv4Subnet RuleKind = "ipv4_subnet"
 
+// RuleAscending is about the roles low, middle and high, whose values are numbers: none is less than the one before. There may
+// be no middle. The fields need not be of the set.
+const RuleAscending RuleKind = "ascending"
+
 // Field finds a field by its id.
 func (s *Schema) Field(id string) (*Field, bool) {
 	i, ok := s.index[id]

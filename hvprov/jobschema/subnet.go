@@ -8,40 +8,6 @@ import (
 	"net/netip"
 )
 
-// ruleKind is what the package knows of a kind of rule: the roles, with the type of the field that fills each, and the
-// check, which is given the values by role.
-type ruleKind struct {
-	roles []role
-	check func(c *level, r *Rule, values map[string]any)
-}
-
-type role struct {
-	name  string
-	types []Type
-}
-
-var ruleKinds = map[RuleKind]ruleKind{
-	RuleIPv4Subnet: {
-		roles: []role{{"address", []Type{TypeIPv4}}, {"prefix", []Type{TypeInteger}}, {"gateway", []Type{TypeIPv4}}},
-		check: ipv4Subnet,
-	},
-}
-
-// rule looks at a rule if all of its fields have a value.
-func (c *level) rule(r *Rule) {
-	values := map[string]any{}
-	for name, id := range r.Fields {
-		v, ok := c.values[id]
-		if !ok {
-			return
-		}
-		values[name] = v
-	}
-	if kind, ok := ruleKinds[r.Kind]; ok {
-		kind.check(c, r, values)
-	}
-}
-
 // ipv4Subnet is the check of [RuleIPv4Subnet]. A subnet of 31 bits has neither network nor broadcast address (RFC 3021),
 // and one of 32 bits has no room for a gateway.
 func ipv4Subnet(c *level, r *Rule, values map[string]any) {

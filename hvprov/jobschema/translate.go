@@ -259,12 +259,25 @@ func (t *Translation) Target(id string) string {
 	return id
 }
 
-// Origin gives the id that a field of the second schema has in the first; its own where none stands for it.
+// Origin gives the id that a field of the second schema has in the first; its own where none stands for it. A path to a part
+// of it, such as data_disks[1].size_gb, is given as a path.
 func (t *Translation) Origin(id string) string {
-	if w, ok := t.words[id]; ok {
-		return w.id
+	p, err := ParsePath(id)
+	if err != nil {
+		return id
 	}
-	return id
+	words := t.words
+	for i, step := range p {
+		if step.Field == "" {
+			continue
+		}
+		w, ok := words[step.Field]
+		if ok && w.id != "" {
+			p[i].Field = w.id
+		}
+		words = w.parts
+	}
+	return p.String()
 }
 
 // Back gives values that are known by the second schema's ids by those of the first. What the first has no field for is

@@ -98,8 +98,10 @@ func TestFieldsAreTranslatedInTheOrderOfTheOtherSchema(t *testing.T) {
 		{ID: "vm_name", Value: "web-01"},
 		{ID: "image_name", Value: "ubuntu-24.04"},
 		{ID: "os_family", Value: "linux"}, // inferred from the template
-		{ID: "gb_ram", Value: int64(8)},   // web's default
+		{ID: "generation", Value: int64(2)},
+		{ID: "gb_ram", Value: int64(8)}, // web's default
 		{ID: "cpu_cores", Value: int64(2)},
+		{ID: "disk_type", Value: "copy"},
 		{ID: "power_state", Value: "running"},
 		{ID: "notes", Value: "n"},
 		{ID: "guest_la_uid", Value: "ops"},
@@ -244,11 +246,28 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 	if tr.Target("nobody") != "nobody" || tr.Origin("cpu_cores") != "cpu_cores" {
 		t.Error("an id that stands for none is not its own")
 	}
+	disks := translation(t, load(t, shop), storage(t))
+	for to, from := range map[string]string{
+		"disks[2].size_gb": "volumes[2].gib", "disks[0].mounts[1]": "volumes[0].paths[1]", "login.user": "account.uid", "disks[1].block": "volumes[1].block",
+		"other[1].size_gb": "other[1].size_gb", "no path": "no path",
+	} {
+		if got := disks.Origin(to); got != from {
+			t.Errorf("the origin of %s is %s, want %s", to, got, from)
+		}
+	}
 	got := tr.Back(m{"vm_name": "w", "gb_ram": int64(2), "cpu_cores": int64(1), "owner": "o", "costs": m{"centre": int64(4)}, "id": "x"})
 	if want := (m{"host_name": "w", "memory": int64(2), "owner": "o", "costs": m{"centre": int64(4)}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	nested := translation(t, load(t, shop), storage(t))
+	for path, want := range map[string]string{
+		"disks[1].size_gb": "volumes[1].gib", "disks[0]": "volumes[0]", "disks[2].mounts[0]": "volumes[2].paths[0]", "login.user": "account.uid",
+		"disks[0].nobody": "volumes[0].nobody", "nobody[0].size_gb": "nobody[0].size_gb", "": "",
+	} {
+		if got := nested.Origin(path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
 	values := m{
 		"name": "n", "memory": int64(4), "tags": []any{"web"}, "login": m{"user": "u", "shell": "sh"},
 		"disks": []any{m{"size_gb": int64(1), "label": "a", "kind": nil, "mounts": []any{"/srv"}}, nil},

@@ -266,6 +266,12 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 	}
 	v.hold(!given || fit, "no variant of %s fits", p.ID)
 	for _, rule := range p.Rules {
+		if rule.Kind == jobschema.RuleAscending {
+			if given {
+				v.ascends(rule, fields)
+			}
+			continue
+		}
 		a, b, c := rule.Fields["address"], rule.Fields["prefix"], rule.Fields["gateway"]
 		if there(a) && there(b) && there(c) {
 			address, _ := fields.Get(a)
@@ -274,6 +280,24 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 			v.subnet(number(address), prefix.(int64), number(gateway))
 		}
 	}
+}
+
+// ascends holds the numbers of a rule to their order, if all are there.
+func (v verifier) ascends(rule jobschema.Rule, fields job.Fields) {
+	var row []*big.Rat
+	for _, role := range []string{"low", "middle", "high"} {
+		id, named := rule.Fields[role]
+		if !named {
+			continue
+		}
+		value, there := fields.Get(id)
+		if !there {
+			return
+		}
+		n, _ := new(big.Rat).SetString(fmt.Sprint(value))
+		row = append(row, n)
+	}
+	v.hold(slices.IsSortedFunc(row, func(a, b *big.Rat) int { return a.Cmp(b) }), "%v do not ascend", row)
 }
 
 func (v verifier) meaningless(id string, fields job.Fields) bool {

@@ -11,60 +11,96 @@ import (
 	"unicode/utf8"
 )
 
-// needles gives the forms in which a secret may appear.
-func needles(secret string) []needle {
+// add takes in a secret with what reading the text does not undo: other line breaks, other encodings of characters, and base64.
+func (r *Redactor) add(secret string) {
 	word := utf8.RuneCountInString(secret) < shortest
-	var all []needle
-	for _, text := range textForms(secret) {
-		all = append(all, needle{text: text, word: word})
-	}
-	for _, raw := range [][]byte{[]byte(secret), utf16LE(secret)} {
+	for _, text := range variants(secret) {
 		if word {
-			// Within other base64 so few characters would be found by chance.
-			all = append(all, needle{text: base64.StdEncoding.EncodeToString(raw), word: true})
+			r.words.add(text, 0, 0)
 			continue
 		}
-		all = append(all, base64Forms(raw)...)
+		r.text.add(text, 0, 0)
+		r.text.add(string(utf16Bytes(text, binary.LittleEndian)), 0, 0)
+		r.text.add(string(utf16Bytes(text, binary.BigEndian)), 0, 0)
+	}
+	for _, text := range written(secret) {
+		for _, raw := range [][]byte{[]byte(text), utf16Bytes(text, binary.LittleEndian)} {
+			if word {
+				// Within other base64 so few characters would be found by chance.
+				r.words.add(base64.StdEncoding.EncodeToString(raw), 0, 0)
+				r.words.add(base64.URLEncoding.EncodeToString(raw), 0, 0)
+				continue
+			}
+			for _, form := range base64Forms(raw) {
+				r.base64.add(form.text, form.before, form.after)
+			}
+		}
+	}
+}
+
+// index notes at which bytes it is worth while to look closer.
+func (r *Redactor) index() {
+	for c := range r.lead {
+		if len(r.text.nodes) > 0 {
+			if r.text.root[c] != 0 || readings[c] {
+				r.lead[c] |= asText
+			}
+			if isHexDigit(byte(c)) { // #nosec G115 -- there are 256
+				r.lead[c] |= asHex
+			}
+		}
+		if len(r.words.nodes) > 0 && (r.words.root[c] != 0 || readings[c]) {
+			r.lead[c] |= asWord
+		}
+		if len(r.base64.nodes) > 0 && (r.base64.root[c] != 0 || c == '-' || c == '_' || c == '\\' || c == '&' || c == '%') {
+			r.lead[c] |= asBase64
+		}
+	}
+}
+
+var (
+	bareBreaks  = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	broadBreaks = strings.NewReplacer("\r\n", "\r\n", "\r", "\r\n", "\n", "\r\n")
+)
+
+// variants are a secret with each kind of line break, and as it is when what is no UTF-8 in it was replaced.
+func variants(secret string) []string {
+	all := []string{secret}
+	if strings.ContainsAny(secret, "\r\n") {
+		all = append(all, bareBreaks.Replace(secret), broadBreaks.Replace(secret))
+	}
+	if !utf8.ValidString(secret) {
+		all = append(all, string([]rune(secret)))
 	}
 	return all
 }
 
-// textForms are the secret itself, and what writers of JSON, XML and PowerShell make of it.
-func textForms(secret string) []string {
-	plain := jsonEscape(secret, func(rune) bool { return false })
-	html := jsonEscape(secret, func(r rune) bool { return strings.ContainsRune("<>&", r) })
-	return []string{
-		secret,
-		plain,
-		html,
-		strings.ReplaceAll(plain, "/", `\/`),
-		// Windows PowerShell's ConvertTo-Json.
-		jsonEscape(secret, func(r rune) bool { return strings.ContainsRune("<>&'", r) }),
-		jsonEscape(secret, func(r rune) bool { return r > unicodeASCII }),
-		// JSON as text within JSON.
-		jsonEscape(plain, func(rune) bool { return false }),
-		jsonEscape(html, func(rune) bool { return false }),
-		xmlText.Replace(secret),
-		xmlNames.Replace(secret),
-		xmlNumbers.Replace(secret),
-		xmlNumbers.Replace(xmlBreaks.Replace(secret)),
-		clixml(xmlText.Replace(secret)),
-		clixml(xmlNames.Replace(secret)),
-		strings.ReplaceAll(secret, `'`, `''`),
-		psQuotes.Replace(secret),
+// written are the forms of a secret that are looked for within base64: as it is, and as it stands in JSON, XML and PowerShell.
+func written(secret string) []string {
+	var all []string
+	for _, text := range variants(secret) {
+		all = append(all, text,
+			jsonEscape(text, func(rune) bool { return false }),
+			jsonEscape(text, func(r rune) bool { return strings.ContainsRune("<>&", r) }),
+			jsonEscape(text, func(r rune) bool { return strings.ContainsRune("<>&'", r) }), // Windows PowerShell
+			jsonEscape(text, func(r rune) bool { return r > unicodeASCII }),
+			xmlText.Replace(text),
+			xmlNames.Replace(text),
+			psQuotes.Replace(text),
+			psDouble.Replace(text),
+		)
 	}
+	return all
 }
 
 const unicodeASCII = 0x7e // the last character of ASCII that can be printed
 
 var (
-	xmlText    = strings.NewReplacer(`&`, `&amp;`, `<`, `&lt;`, `>`, `&gt;`)
-	xmlNames   = strings.NewReplacer(`&`, `&amp;`, `<`, `&lt;`, `>`, `&gt;`, `"`, `&quot;`, `'`, `&apos;`)
-	xmlNumbers = strings.NewReplacer(`&`, `&amp;`, `<`, `&lt;`, `>`, `&gt;`, `"`, `&#34;`, `'`, `&#39;`,
-		"\t", `&#x9;`, "\n", `&#xA;`, "\r", `&#xD;`)
-	xmlBreaks = strings.NewReplacer("\r\n", "\n")
+	xmlText  = strings.NewReplacer(`&`, `&amp;`, `<`, `&lt;`, `>`, `&gt;`)
+	xmlNames = strings.NewReplacer(`&`, `&amp;`, `<`, `&lt;`, `>`, `&gt;`, `"`, `&quot;`, `'`, `&apos;`)
 	// PowerShell takes typographic quotes for quotes as well.
 	psQuotes = strings.NewReplacer(`'`, `''`, `‘`, `‘‘`, `’`, `’’`, `‚`, `‚‚`, `‛`, `‛‛`)
+	psDouble = strings.NewReplacer("`", "``", `"`, "`\"", `$`, "`$")
 )
 
 // jsonEscape escapes what JSON asks for, and what more says, as \u with four hexadecimal digits.
@@ -96,36 +132,10 @@ func jsonEscape(s string, more func(rune) bool) string {
 	return b.String()
 }
 
-// clixml writes control characters, and an underscore that would look like one, as MS-PSRP 2.2.5.3.2 has it.
-func clixml(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if r < ' ' || r == 0x7f || r == '_' && (strings.HasPrefix(s[i:], "_x") || strings.HasPrefix(s[i:], "_X")) {
-			fmt.Fprintf(&b, "_x%04X_", r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// base64Forms gives the base64 of raw, wherever in a longer text raw begins: at the first, second or third byte of a group
-// of three. It is without the characters at its ends that also depend on the neighbours.
-func base64Forms(raw []byte) []needle {
-	var forms []needle
-	for offset := range 3 {
-		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, offset), raw...))
-		from, to := offset*8, (offset+len(raw))*8 // the secret's bits
-		first, last := (from+5)/6, to/6           // the characters that hold no other
-		forms = append(forms, needle{text: encoded[first:last], before: first - from/6, after: (to+5)/6 - last})
-	}
-	return forms
-}
-
-func utf16LE(s string) []byte {
+func utf16Bytes(s string, order binary.AppendByteOrder) []byte {
 	var b []byte
 	for _, unit := range utf16.Encode([]rune(s)) {
-		b = binary.LittleEndian.AppendUint16(b, unit)
+		b = order.AppendUint16(b, unit)
 	}
 	return b
 }

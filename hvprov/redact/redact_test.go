@@ -189,6 +189,8 @@ func Example() {
 	// Output: {"guest_la_pw":"******"} New-User -Password '******' ******
 }
 
+func fromUTF16(units []uint16) string { return string(utf16.Decode(units)) }
+
 func utf16LE(s string) []byte {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(s)) {

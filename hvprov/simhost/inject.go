@@ -18,13 +18,15 @@ func (x *exchange) inject(m *message) bool {
 	nth := s.actions[m.action]
 	s.mu.Unlock()
 	x.entry.ShellID, x.entry.CommandID = strings.ToUpper(m.selectors["ShellId"]), m.commandID()
-	if s.opts.Faults == nil {
-		return true
+	if s.opts.Faults != nil {
+		x.fault = s.opts.Faults(Request{
+			Action: m.action, Nth: nth, Connection: x.conn.number, User: x.user,
+			MessageID: m.id, ShellID: x.entry.ShellID, CommandID: x.entry.CommandID,
+		})
 	}
-	x.fault = s.opts.Faults(Request{
-		Action: m.action, Nth: nth, Connection: x.conn.number, User: x.user,
-		MessageID: m.id, ShellID: x.entry.ShellID, CommandID: x.entry.CommandID,
-	})
+	if x.fault == FaultNone {
+		x.fault = s.health.cut()
+	}
 	x.entry.Fault = x.fault
 	switch x.fault {
 	case FaultDropBefore:

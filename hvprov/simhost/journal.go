@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// keptEntries bounds the log of a server that runs for long; the oldest entries go first.
+// keptEntries bounds the log of a server that runs for long, unless its options say otherwise; the oldest entries go first.
 const keptEntries = 1 << 16
 
 // LogEntry is one HTTP request that a server answered, or did not.
@@ -30,6 +30,8 @@ type LogEntry struct {
 }
 
 type journal struct {
+	limit int
+
 	mu      sync.Mutex
 	entries []LogEntry
 }
@@ -37,8 +39,8 @@ type journal struct {
 func (j *journal) add(e LogEntry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.entries) >= keptEntries {
-		j.entries = append(j.entries[:0], j.entries[keptEntries/4:]...)
+	if len(j.entries) >= j.limit {
+		j.entries = append(j.entries[:0], j.entries[j.limit/4+1:]...)
 	}
 	j.entries = append(j.entries, e)
 }

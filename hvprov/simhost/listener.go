@@ -5,6 +5,7 @@ package simhost
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -17,16 +18,35 @@ import (
 // What net/http has to say about broken connections is of no interest: tests break them on purpose.
 var discardLog = log.New(io.Discard, "", 0)
 
-// listener counts and limits the connections that it accepts.
+// listener counts and limits the connections that it accepts. It can be shut, so that connections are refused, and opened
+// again at the same address.
 type listener struct {
-	net.Listener
-	server *Server
+	server  *Server
+	address net.Addr
+
+	mu      sync.Mutex
+	tcp     net.Listener // nil while it is shut
+	closed  bool
+	changed *sync.Cond
+}
+
+func newListener(s *Server, tcp net.Listener) *listener {
+	l := &listener{server: s, address: tcp.Addr(), tcp: tcp}
+	l.changed = sync.NewCond(&l.mu)
+	return l
 }
 
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		raw, err := l.Listener.Accept()
+		tcp := l.await()
+		if tcp == nil {
+			return nil, net.ErrClosed
+		}
+		raw, err := tcp.Accept()
 		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				continue // await tells whether for good
+			}
 			return nil, err
 		}
 		if c := l.server.admit(raw); c != nil {
@@ -34,6 +54,55 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		_ = raw.Close()
 	}
+}
+
+// await gives what listens, once something does, or nil when the listener is closed.
+func (l *listener) await() net.Listener {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.tcp == nil && !l.closed {
+		l.changed.Wait()
+	}
+	if l.closed {
+		return nil
+	}
+	return l.tcp
+}
+
+// shut has connections refused. open takes them again.
+func (l *listener) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tcp != nil {
+		_ = l.tcp.Close()
+		l.tcp = nil
+	}
+}
+
+func (l *listener) open() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tcp != nil || l.closed {
+		return nil
+	}
+	tcp, err := net.Listen("tcp", l.address.String()) //nolint:noctx // it is there at once
+	if err != nil {
+		return err
+	}
+	l.tcp = tcp
+	l.changed.Broadcast()
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return l.address }
+
+func (l *listener) Close() error {
+	l.shut()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.changed.Broadcast()
+	return nil
 }
 
 func (s *Server) admit(raw net.Conn) *connection {
@@ -45,7 +114,7 @@ func (s *Server) admit(raw net.Conn) *connection {
 		return nil
 	}
 	s.connCount++
-	c := &connection{Conn: raw, server: s, number: s.connCount}
+	c := &connection{Conn: raw, server: s, number: s.connCount, gone: make(chan struct{})}
 	s.conns[c] = true
 	return c
 }
@@ -57,6 +126,7 @@ type connection struct {
 	server *Server
 	number int
 	closed sync.Once
+	gone   chan struct{} // closed with it
 
 	challenge *ntlm.Challenge // sent, and not yet answered
 	user      string          // authenticated by NTLM
@@ -66,10 +136,16 @@ type connection struct {
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.server.count(func(k *counts) { k.bytesIn += int64(n) })
+	if n > 0 && !c.server.health.heed(c.gone, c.server.base.Done()) {
+		return 0, net.ErrClosed
+	}
 	return n, err
 }
 
 func (c *connection) Write(p []byte) (int, error) {
+	if !c.server.health.heed(c.gone, c.server.base.Done()) {
+		return 0, net.ErrClosed
+	}
 	n, err := c.Conn.Write(p)
 	c.server.count(func(k *counts) { k.bytesOut += int64(n) })
 	return n, err
@@ -80,6 +156,7 @@ func (c *connection) Close() error {
 		c.server.mu.Lock()
 		delete(c.server.conns, c)
 		c.server.mu.Unlock()
+		close(c.gone)
 	})
 	return c.Conn.Close()
 }

@@ -49,8 +49,20 @@ type Options struct {
 	ReplayReceive bool
 	// Faults, if not nil, is asked about each authenticated request, and says what goes wrong with it.
 	Faults func(Request) Fault
+	// Health is how the host does at first; [Server.SetHealth] changes it.
+	Health Health
+	// SlowBy is how much longer each request takes on a [Slow] host. Zero: 2 s.
+	SlowBy time.Duration
+	// CutOneIn is how many requests a [Flapping] host cuts one of, on average. Zero: 10.
+	CutOneIn int
+	// Seed is where the generator begins that says which.
+	Seed uint64
+	// LogEntries is how many requests [Server.Log] keeps. Zero: 65,536.
+	LogEntries int
 	// Clock times long polls and idle shells. Nil: the system's.
 	Clock Clock
+
+	certificate *certificate // nil: the server makes one
 }
 
 // Auth is the service's configuration of authentication. The zero value is Windows' default: NTLM only, and on plain
@@ -138,8 +150,8 @@ func (o *Options) complete() error {
 	if ip := net.ParseIP(name); ip == nil || !ip.IsLoopback() {
 		return fmt.Errorf("address %q: a simulated host serves only a loopback IP address, such as 127.0.0.1", o.Addr)
 	}
-	if o.PipeSize < 0 || o.SplitOutput < 0 || o.Latency < 0 {
-		return errors.New("pipe size, split and latency cannot be negative")
+	if o.PipeSize < 0 || o.SplitOutput < 0 || o.Latency < 0 || o.SlowBy < 0 || o.CutOneIn < 0 || o.LogEntries < 0 {
+		return errors.New("pipe size, split, latency, slowness, cuts and log entries cannot be negative")
 	}
 	if o.Username == "" {
 		o.Username = "Administrator"
@@ -149,6 +161,15 @@ func (o *Options) complete() error {
 	}
 	if o.PipeSize == 0 {
 		o.PipeSize = 4096
+	}
+	if o.SlowBy == 0 {
+		o.SlowBy = 2 * time.Second
+	}
+	if o.CutOneIn == 0 {
+		o.CutOneIn = 10
+	}
+	if o.LogEntries == 0 {
+		o.LogEntries = keptEntries
 	}
 	if o.Clock == nil {
 		o.Clock = systemClock{}

@@ -33,7 +33,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer x.log()
 	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
 	switch {
-	case !pause(r.Context(), s.opts.Latency/2):
+	case !pause(r.Context(), s.lag()/2):
 	case r.URL.Path != "/wsman":
 		x.refuse(http.StatusNotFound, "not a path of WinRM")
 	case r.Method != http.MethodPost:
@@ -109,7 +109,7 @@ func (x *exchange) send(status int, body []byte) {
 	if x.entry.Sealed {
 		kind, body = sealedType, seal(x.conn.session, body)
 	}
-	if !pause(x.r.Context(), x.server.opts.Latency/2) {
+	if !pause(x.r.Context(), x.server.lag()/2) {
 		return
 	}
 	x.w.Header().Set("Content-Type", kind)
@@ -126,7 +126,7 @@ func (x *exchange) send(status int, body []byte) {
 // refuse answers with a status alone.
 func (x *exchange) refuse(status int, note string) {
 	x.entry.Note = note
-	if !pause(x.r.Context(), x.server.opts.Latency/2) {
+	if !pause(x.r.Context(), x.server.lag()/2) {
 		return
 	}
 	x.entry.Status = status

@@ -36,7 +36,8 @@ type Server struct {
 	opts     Options
 	clock    Clock
 	host     *http.Server
-	listener net.Listener
+	listener *listener
+	health   *condition
 	caPEM    []byte
 	certHash []byte // of the certificate, for channel bindings
 
@@ -77,6 +78,7 @@ func Start(opts Options) (*Server, error) {
 		opts: opts, clock: opts.Clock, shells: map[string]*shell{}, hostName: "SIMHOST",
 		actions: map[string]int{}, conns: map[*connection]bool{}, accounts: opts.credentials(),
 	}
+	s.health, s.log.limit = newCondition(opts), opts.LogEntries
 	s.base, s.stop = context.WithCancel(context.Background())
 	if err := s.start(); err != nil {
 		s.stop()
@@ -109,12 +111,19 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	s.listener = &listener{Listener: tcp, server: s}
-	serving := s.listener
+	s.listener = newListener(s, tcp)
+	if s.opts.Health == Refusing {
+		s.listener.shut()
+	}
+	var serving net.Listener = s.listener
 	if !s.opts.PlainHTTP {
-		cert, err := newCertificate(time.Now())
-		if err != nil {
-			return errors.Join(err, tcp.Close())
+		cert := s.opts.certificate
+		if cert == nil {
+			made, err := newCertificate(time.Now())
+			if err != nil {
+				return errors.Join(err, tcp.Close())
+			}
+			cert = &made
 		}
 		s.caPEM, s.certHash = cert.pem, cert.hash
 		config := &tls.Config{

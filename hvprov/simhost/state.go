@@ -19,9 +19,7 @@ func (s *Server) openState() error {
 	if s.store, err = hyperv.Open(s.opts.StateFile); err != nil {
 		return err
 	}
-	if s.agents, err = simagent.NewHost(s.opts.StateFile); err != nil {
-		return err
-	}
+	s.agents = simagent.HostOf(s.store)
 	state, err := s.store.Read()
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@
     PowerShellVersion = '5.1'
     RootModule        = 'FailoverClusters.psm1'
     FunctionsToExport = @(
-        'Add-ClusterVirtualMachineRole', 'Get-Cluster', 'Get-ClusterParameter', 'Get-ClusterResource', 'Get-ClusterSharedVolume',
+        'Add-ClusterVirtualMachineRole', 'Get-Cluster', 'Get-ClusterGroup', 'Get-ClusterParameter', 'Get-ClusterResource', 'Get-ClusterSharedVolume',
         'Remove-ClusterGroup'
     )
     CmdletsToExport   = @()

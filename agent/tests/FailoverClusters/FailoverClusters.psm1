@@ -4,6 +4,7 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Volume.ps1'))
 
 function Get-Cluster {
     [CmdletBinding()]
@@ -21,6 +22,31 @@ function Assert-StandInCluster {
 
     if (-not $State.host.cluster) {
         throw (New-StandInError -Cmdlet $Cmdlet -Message "The cluster service is not running on node $($State.host.name).")
+    }
+}
+
+function Get-StandInGroup {
+    # Gives the names of all groups.
+    param([Parameter(Mandatory)] $State)
+
+    'Cluster Group'
+    $State.host.cluster_groups
+    foreach ($vm in $State.vms) {
+        if (-not $vm.clustered) { continue }
+        if ($vm.cluster_role) { $vm.cluster_role } else { $vm.name }
+    }
+}
+
+function Get-ClusterGroup {
+    [CmdletBinding()]
+    param()
+
+    Invoke-StandIn -Cmdlet 'Get-ClusterGroup' -Action {
+        param($state)
+        Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterGroup'
+        foreach ($name in @(Get-StandInGroup -State $state)) {
+            [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $name; OwnerNode = $state.host.name; State = 'Online' }
+        }
     }
 }
 
@@ -75,7 +101,7 @@ function Get-ClusterSharedVolume {
         param($state)
         Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterSharedVolume'
         foreach ($volume in $state.host.shared_volumes) {
-            $partition = [pscustomobject]@{ Size = [long]$volume.size_bytes; FreeSpace = [long]$volume.free_bytes }
+            $partition = [pscustomobject]@{ Size = [long]$volume.size_bytes; FreeSpace = (Get-StandInFreeSpace -Volume $volume) }
             [pscustomobject]@{
                 PSTypeName       = 'Microsoft.FailoverClusters.PowerShell.ClusterSharedVolume'
                 Name             = 'Cluster Disk'
@@ -96,6 +122,9 @@ function Add-ClusterVirtualMachineRole {
             param($state)
             Assert-StandInCluster -State $state -Cmdlet 'Add-ClusterVirtualMachineRole'
             $vm = Find-StandInVM -State $state -Cmdlet 'Add-ClusterVirtualMachineRole' -Id $id
+            if (@(Get-StandInGroup -State $state) -contains $vm.name) {
+                throw (New-StandInError -Cmdlet 'Add-ClusterVirtualMachineRole' -Message "A group with the name '$($vm.name)' exists already in the cluster.")
+            }
             $vm.clustered = $true
             $vm.cluster_role = $vm.name
             [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $vm.name; OwnerNode = $state.host.name; State = 'Offline' }

@@ -24,12 +24,7 @@ function Get-VMHostNumaNode {
 
     Invoke-StandIn -Cmdlet 'Get-VMHostNumaNode' -Action {
         param($state)
-        $available = [long]$state.host.memory_available_bytes
-        if ($available -eq 0) {
-            $available = [long]$state.host.memory_bytes
-            foreach ($vm in $state.vms) { $available -= Get-StandInMemory -VM $vm }
-            $available = [System.Math]::Max($available, [long]0)
-        }
+        $available = Get-StandInAvailable -State $state
         # The real cmdlet counts in MiB.
         [pscustomobject]@{
             PSTypeName      = 'Microsoft.HyperV.PowerShell.VMHostNumaNode'
@@ -39,6 +34,16 @@ function Get-VMHostNumaNode {
             ComputerName    = $state.host.name
         }
     }
+}
+
+function Get-StandInAvailable {
+    # Gives the bytes of memory that virtual machines can still get.
+    param([Parameter(Mandatory)] $State)
+
+    if ($State.host.memory_available_bytes -gt 0) { return [long]$State.host.memory_available_bytes }
+    $available = [long]$State.host.memory_bytes
+    foreach ($vm in $State.vms) { $available -= Get-StandInMemory -VM $vm }
+    return [System.Math]::Max($available, [long]0)
 }
 
 function Get-VMSwitch {

@@ -1,33 +1,10 @@
-# Memory, processors, firmware and drives.
+# Processors and drives.
 
 function Assert-StandInOff {
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What)
 
     if ($VM.state -ne 'Off') {
         throw (New-StandInError -Cmdlet $Cmdlet -Message "The $What of virtual machine '$($VM.name)' cannot be changed while it is $($VM.state).")
-    }
-}
-
-function Set-VMMemory {
-    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
-    param(
-        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
-        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
-        [bool] $DynamicMemoryEnabled,
-        [long] $StartupBytes
-    )
-
-    process {
-        if (-not $PSCmdlet.ShouldProcess('memory')) { return }
-        $given = $PSBoundParameters
-        Invoke-StandIn -Cmdlet 'Set-VMMemory' -Change -Action {
-            param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VMMemory' -VM $given['VM'] -Name $given['VMName'])) {
-                Assert-StandInOff -VM $item -Cmdlet 'Set-VMMemory' -What 'memory'
-                if ($given.ContainsKey('DynamicMemoryEnabled')) { $item.dynamic_memory = $given['DynamicMemoryEnabled'] }
-                if ($given.ContainsKey('StartupBytes')) { $item.memory_startup_bytes = $given['StartupBytes'] }
-            }
-        }
     }
 }
 
@@ -52,60 +29,14 @@ function Set-VMProcessor {
     }
 }
 
-function Get-VMFirmware {
-    [CmdletBinding(DefaultParameterSetName = 'VMName')]
-    param(
-        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
-        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
-    )
-
-    process {
-        $given = $PSBoundParameters
-        Invoke-StandIn -Cmdlet 'Get-VMFirmware' -Action {
-            param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMFirmware' -VM $given['VM'] -Name $given['VMName'])) {
-                [pscustomobject]@{
-                    PSTypeName = 'Microsoft.HyperV.PowerShell.VMFirmware'
-                    VMName = $item.name; SecureBoot = $item.secure_boot; SecureBootTemplate = $item.secure_boot_template
-                }
-            }
-        }
-    }
-}
-
-function Set-VMFirmware {
-    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
-    param(
-        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
-        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
-        [ValidateSet('On', 'Off')] [string] $EnableSecureBoot,
-        [string] $SecureBootTemplate,
-        [object] $FirstBootDevice
-    )
-
-    process {
-        if (-not $PSCmdlet.ShouldProcess('firmware')) { return }
-        $given = $PSBoundParameters
-        Invoke-StandIn -Cmdlet 'Set-VMFirmware' -Change -Action {
-            param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VMFirmware' -VM $given['VM'] -Name $given['VMName'])) {
-                if ($item.generation -ne 2) {
-                    throw (New-StandInError -Cmdlet 'Set-VMFirmware' -Message "Virtual machine '$($item.name)' is not of generation 2.")
-                }
-                if ($given.ContainsKey('EnableSecureBoot')) { $item.secure_boot = $given['EnableSecureBoot'] }
-                if ($given.ContainsKey('SecureBootTemplate')) { $item.secure_boot_template = $given['SecureBootTemplate'] }
-                if ($given.ContainsKey('FirstBootDevice')) { $item.first_boot = [string]$given['FirstBootDevice'].Path }
-            }
-        }
-    }
-}
-
 function Add-VMHardDiskDrive {
     [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
     param(
         [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
         [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
         [Parameter(Position = 1)] [ValidateSet('IDE', 'SCSI')] [string] $ControllerType = 'SCSI',
+        [Parameter(Position = 2)] [int] $ControllerNumber = 0,
+        [Parameter(Position = 3)] [int] $ControllerLocation,
         [Parameter(Position = 4)] [string] $Path,
         [switch] $Passthru
     )
@@ -114,6 +45,7 @@ function Add-VMHardDiskDrive {
         if (-not $PSCmdlet.ShouldProcess($Path)) { return }
         $given = $PSBoundParameters
         $type = $ControllerType
+        $number = $ControllerNumber
         $show = $Passthru
         Invoke-StandIn -Cmdlet 'Add-VMHardDiskDrive' -Change -Action {
             param($state)
@@ -121,9 +53,20 @@ function Add-VMHardDiskDrive {
                 if (-not [System.IO.File]::Exists($given['Path'])) {
                     throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' was not found.")
                 }
-                $location = 0
-                while (@($item.drives | Where-Object -FilterScript { $_.controller_location -eq $location }).Count -gt 0) { $location++ }
-                $drive = [pscustomobject]@{ controller_type = $type; controller_number = 0; controller_location = $location; path = $given['Path'] }
+                if (@($item.drives | Where-Object -FilterScript { $_.path -eq $given['Path'] }).Count -gt 0) {
+                    throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' is attached to virtual machine '$($item.name)' already.")
+                }
+                if ($type -eq 'IDE' -and $item.generation -ne 1) {
+                    throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual machine '$($item.name)' has no IDE controller.")
+                }
+                $location = Get-StandInLocation -VM $item -Type $type -Number $number
+                if ($given.ContainsKey('ControllerLocation')) {
+                    $location = $given['ControllerLocation']
+                    if (Test-StandInLocation -VM $item -Type $type -Number $number -Location $location) {
+                        throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual machine '$($item.name)' has a drive at $type ${number}:$location already.")
+                    }
+                }
+                $drive = [pscustomobject]@{ controller_type = $type; controller_number = $number; controller_location = $location; path = $given['Path'] }
                 $item.drives = [object[]](@($item.drives) + $drive)
                 if ($show) { ConvertTo-StandInDrive -VM $item -Drive $drive }
             }
@@ -144,28 +87,6 @@ function Get-VMHardDiskDrive {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMHardDiskDrive' -VM $given['VM'] -Name $given['VMName'])) {
                 foreach ($drive in $item.drives) { ConvertTo-StandInDrive -VM $item -Drive $drive }
-            }
-        }
-    }
-}
-
-function Get-VHD {
-    [CmdletBinding(DefaultParameterSetName = 'Path')]
-    param([Parameter(ParameterSetName = 'Path', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('FullName')] [string[]] $Path)
-
-    process {
-        $wanted = $Path
-        Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
-            foreach ($file in $wanted) {
-                if (-not [System.IO.File]::Exists($file)) {
-                    throw (New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found.")
-                }
-                # The images of a simulated host hold nothing: as large as their files.
-                $size = [uint64](New-Object -TypeName System.IO.FileInfo -ArgumentList $file).Length
-                [pscustomobject]@{
-                    PSTypeName = 'Microsoft.Vhd.PowerShell.VirtualHardDisk'
-                    Path = $file; VhdFormat = 'VHDX'; VhdType = 'Dynamic'; FileSize = $size; Size = $size
-                }
             }
         }
     }

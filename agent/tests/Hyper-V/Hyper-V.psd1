@@ -5,9 +5,11 @@
     PowerShellVersion = '5.1'
     RootModule        = 'Hyper-V.psm1'
     FunctionsToExport = @(
-        'Add-VMHardDiskDrive', 'Connect-VMNetworkAdapter', 'Disconnect-VMNetworkAdapter', 'Get-VHD', 'Get-VM',
-        'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode', 'Get-VMNetworkAdapter',
-        'Get-VMNetworkAdapterVlan', 'Get-VMSwitch', 'New-VM', 'Remove-VM', 'Rename-VM', 'Set-VM', 'Set-VMFirmware', 'Set-VMMemory',
+        'Add-VMDvdDrive', 'Add-VMHardDiskDrive', 'Add-VMNetworkAdapter', 'Connect-VMNetworkAdapter', 'Disable-VMTPM', 'Disconnect-VMNetworkAdapter',
+        'Enable-VMTPM', 'Get-VHD', 'Get-VM', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
+        'Get-VMKeyProtector', 'Get-VMNetworkAdapter', 'Get-VMNetworkAdapterVlan', 'Get-VMSecurity', 'Get-VMSnapshot', 'Get-VMSwitch', 'New-VHD',
+        'New-VM', 'Remove-VM', 'Remove-VMDvdDrive', 'Remove-VMHardDiskDrive', 'Remove-VMNetworkAdapter', 'Remove-VMSnapshot', 'Rename-VM',
+        'Resize-VHD', 'Set-VM', 'Set-VMBios', 'Set-VMDvdDrive', 'Set-VMFirmware', 'Set-VMKeyProtector', 'Set-VMMemory', 'Set-VMNetworkAdapter',
         'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
     )
     CmdletsToExport   = @()

@@ -15,6 +15,7 @@ function Get-VM {
             param($state)
             if ($wanted) {
                 $chosen = @(Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted)
+                Add-StandInLook -State $state -VM $chosen[0]
             } else {
                 $chosen = @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)
             }
@@ -44,8 +45,11 @@ function New-VM {
         $machines = [System.IO.Path]::Combine($folder, 'Virtual Machines')
         $null = [System.IO.Directory]::CreateDirectory($machines)
         foreach ($ending in 'vmcx', 'vmgs') { [System.IO.File]::WriteAllText([System.IO.Path]::Combine($machines, $id.ToUpperInvariant() + ".$ending"), '') }
-        $number = [int]$state.next_mac
-        $state.next_mac = $number + 1
+        $mac = New-StandInMac -State $state
+        $dvds = @()
+        if ($values.Generation -eq 1) {
+            $dvds = @([pscustomobject]@{ controller_type = 'IDE'; controller_number = 1; controller_location = 0; path = '' })
+        }
         $template = ''
         $secure = 'Off'
         if ($values.Generation -eq 2) {
@@ -59,11 +63,12 @@ function New-VM {
             creation_time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
             checkpoint_type = 'Production'; automatic_start_action = 'StartIfRunning'; automatic_stop_action = 'Save'
             secure_boot = $secure; secure_boot_template = $template; first_boot = ''
+            key_protector = $false; tpm = $false
             adapters = [object[]]@([pscustomobject]@{
-                    name = 'Network Adapter'; switch_name = ''; mac_address = '00155D' + $number.ToString('X6'); dynamic_mac = $true
+                    id = [guid]::NewGuid().ToString(); name = 'Network Adapter'; switch_name = ''; mac_address = $mac; dynamic_mac = $true
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
                 })
-            drives = [object[]]@(); clustered = $false; cluster_role = ''
+            drives = [object[]]@(); dvd_drives = [object[]]$dvds; startup_order = [object[]]@(); looks = 0; clustered = $false; cluster_role = ''
         }
         $state.vms = [object[]](@($state.vms) + $vm)
         ConvertTo-StandInVM -State $state -VM $vm
@@ -87,6 +92,7 @@ function Set-VM {
         Invoke-StandIn -Cmdlet 'Set-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($given.ContainsKey('AutomaticStopAction')) { Assert-StandInOff -VM $item -Cmdlet 'Set-VM' -What 'automatic stop action' }
                 if ($given.ContainsKey('Notes')) { $item.notes = [string]$given['Notes'] }
                 if ($given.ContainsKey('CheckpointType')) { $item.checkpoint_type = $given['CheckpointType'] }
                 if ($given.ContainsKey('AutomaticStartAction')) { $item.automatic_start_action = $given['AutomaticStartAction'] }
@@ -133,6 +139,7 @@ function Remove-VM {
                     if ($item.clustered) { $why = 'it is a role of a cluster' }
                     throw (New-StandInError -Cmdlet 'Remove-VM' -Message "Virtual machine '$($item.name)' cannot be removed: $why.")
                 }
+                if (@(Get-StandInCheckpoint -VM $item).Count -gt 0) { Merge-StandInDisk -VM $item }
                 foreach ($ending in 'vmcx', 'vmgs') {
                     $file = [System.IO.Path]::Combine($item.path, 'Virtual Machines', $item.id.ToUpperInvariant() + ".$ending")
                     if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
@@ -166,13 +173,19 @@ function Start-StandInVM {
     if ($VM.state -eq 'Running') { return }
     $why = ''
     if ($VM.state -eq 'Paused') { $why = 'it is Paused' }
-    $used = [long]$VM.memory_startup_bytes
-    foreach ($other in $State.vms) { if ($other.state -eq 'Running') { $used += [long]$other.memory_startup_bytes } }
-    if ($used -gt $State.host.memory_bytes) { $why = 'not enough memory in the system' }
+    $id = 'OperationFailed'
+    if ($VM.memory_startup_bytes -gt (Get-StandInAvailable -State $State)) {
+        $id = 'OutOfMemory'
+        $why = "not enough memory in the system to start it with $([long]($VM.memory_startup_bytes / 1MB)) megabytes (0x800705AA)"
+    }
     foreach ($drive in $VM.drives) { if (-not [System.IO.File]::Exists($drive.path)) { $why = "attachment '$($drive.path)' was not found" } }
-    if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
+    foreach ($dvd in $VM.dvd_drives) {
+        if ($dvd.path -and -not [System.IO.File]::Exists($dvd.path)) { $why = "attachment '$($dvd.path)' was not found" }
+    }
+    if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Id $id -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
     $VM.state = 'Running'
-    Update-StandInAddress -VM $VM
+    $VM.looks = 0
+    Update-StandInGuest -State $State -VM $VM
 }
 
 function Stop-VM {
@@ -197,7 +210,7 @@ function Stop-VM {
                 }
                 $item.state = 'Off'
                 if ($given.ContainsKey('Save')) { $item.state = 'Saved' }
-                Update-StandInAddress -VM $item
+                Update-StandInGuest -State $state -VM $item
             }
         }
     }

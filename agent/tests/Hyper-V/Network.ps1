@@ -1,18 +1,4 @@
-# Network adapters. One is known by its virtual machine and its place there, which its Id tells.
-
-function Update-StandInAddress {
-    # Gives the adapters the addresses that a guest reports: one each while it runs and is connected, else none.
-    param([Parameter(Mandatory)] $VM)
-
-    foreach ($adapter in $VM.adapters) {
-        $addresses = @()
-        if ($VM.state -eq 'Running' -and $adapter.switch_name) {
-            $number = [System.Convert]::ToInt32($adapter.mac_address.Substring(6), 16)
-            $addresses = @('192.0.2.' + (10 + $number % 200))
-        }
-        $adapter.ip_addresses = [object[]]$addresses
-    }
-}
+# Network adapters. One is known by its virtual machine and an id of its own, which together make its Id.
 
 function Get-VMNetworkAdapter {
     [CmdletBinding(DefaultParameterSetName = 'VMName')]
@@ -28,24 +14,138 @@ function Get-VMNetworkAdapter {
         Invoke-StandIn -Cmdlet 'Get-VMNetworkAdapter' -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMNetworkAdapter' -VM $given['VM'] -Name $given['VMName'])) {
-                for ($index = 0; $index -lt $item.adapters.Count; $index++) {
-                    if ($item.adapters[$index].name -like $pattern) { ConvertTo-StandInAdapter -VM $item -Index $index }
+                foreach ($adapter in $item.adapters) {
+                    if ($adapter.name -like $pattern) { ConvertTo-StandInAdapter -VM $item -Adapter $adapter }
                 }
             }
         }
     }
 }
 
+function Find-StandInAdapter {
+    # Gives the state of the adapter that an object stands for.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] $Object)
+
+    $id = $Object.Id.Split('\')[1]
+    foreach ($adapter in $VM.adapters) { if ($adapter.id -eq $id) { return $adapter } }
+    throw (New-StandInError -Cmdlet $Cmdlet -Id 'ObjectNotFound' -Category ObjectNotFound -Message "Virtual machine '$($VM.name)' has no such network adapter.")
+}
+
+function Assert-StandInTakesAdapter {
+    # Adapters can be added and removed while a machine is off; while it runs, generation 2 alone takes that.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What)
+
+    if ($VM.state -eq 'Off' -or ($VM.state -eq 'Running' -and $VM.generation -eq 2)) { return }
+    throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidState' -Category InvalidOperation `
+            -Message "A network adapter cannot be $What virtual machine '$($VM.name)' while it is $($VM.state).")
+}
+
+function New-StandInMac {
+    # Gives an address of the host's choice.
+    param([Parameter(Mandatory)] $State)
+
+    $number = [int]$State.next_mac
+    $State.next_mac = $number + 1
+    return '00155D' + $number.ToString('X6')
+}
+
+function ConvertTo-StandInMac {
+    # Gives an address as the host keeps it, or an error.
+    param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Address)
+
+    $digits = $Address.Replace('-', '').ToUpperInvariant()
+    if ($digits -notmatch '^[0-9A-F][02468ACE][0-9A-F]{10}\z') {
+        throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument -Message "'$Address' is no MAC address.")
+    }
+    return $digits
+}
+
+function Add-VMNetworkAdapter {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
+        [Alias('VMNetworkAdapterName')] [string] $Name = 'Network Adapter',
+        [string] $StaticMacAddress,
+        [switch] $Passthru
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess($Name)) { return }
+        $given = $PSBoundParameters
+        $called = $Name
+        $show = $Passthru
+        Invoke-StandIn -Cmdlet 'Add-VMNetworkAdapter' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Add-VMNetworkAdapter' -VM $given['VM'] -Name $given['VMName'])) {
+                Assert-StandInTakesAdapter -VM $item -Cmdlet 'Add-VMNetworkAdapter' -What 'added to'
+                $dynamic = -not $given.ContainsKey('StaticMacAddress')
+                if ($dynamic) { $mac = New-StandInMac -State $state } else { $mac = ConvertTo-StandInMac -Cmdlet 'Add-VMNetworkAdapter' -Address $given['StaticMacAddress'] }
+                $adapter = [pscustomobject]@{
+                    id = [guid]::NewGuid().ToString(); name = $called; switch_name = ''; mac_address = $mac; dynamic_mac = $dynamic
+                    vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
+                }
+                $item.adapters = [object[]](@($item.adapters) + $adapter)
+                if ($show) { ConvertTo-StandInAdapter -VM $item -Adapter $adapter }
+            }
+        }
+    }
+}
+
+function Remove-VMNetworkAdapter {
+    [CmdletBinding(DefaultParameterSetName = 'ResourceObject', SupportsShouldProcess)]
+    param([Parameter(ParameterSetName = 'ResourceObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VMNetworkAdapter)
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('network adapter')) { return }
+        $objects = $VMNetworkAdapter
+        Invoke-StandIn -Cmdlet 'Remove-VMNetworkAdapter' -Change -Action {
+            param($state)
+            foreach ($object in $objects) {
+                $vm = Find-StandInVM -State $state -Cmdlet 'Remove-VMNetworkAdapter' -Id $object.VMId.ToString()
+                Assert-StandInTakesAdapter -VM $vm -Cmdlet 'Remove-VMNetworkAdapter' -What 'removed from'
+                $adapter = Find-StandInAdapter -VM $vm -Cmdlet 'Remove-VMNetworkAdapter' -Object $object
+                $vm.adapters = [object[]]@($vm.adapters | Where-Object -FilterScript { $_.id -ne $adapter.id })
+            }
+        }
+    }
+}
+
+function Set-VMNetworkAdapter {
+    [CmdletBinding(DefaultParameterSetName = 'ResourceObject', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'ResourceObject', Mandatory, Position = 0, ValueFromPipeline)] [object] $VMNetworkAdapter,
+        [switch] $DynamicMacAddress,
+        [string] $StaticMacAddress
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('network adapter')) { return }
+        $address = $StaticMacAddress
+        $dynamic = $DynamicMacAddress
+        Edit-StandInAdapter -Cmdlet 'Set-VMNetworkAdapter' -Adapters $VMNetworkAdapter -Edit {
+            param($adapter, $state, $vm)
+            Assert-StandInOff -VM $vm -Cmdlet 'Set-VMNetworkAdapter' -What 'MAC address'
+            $adapter.dynamic_mac = [bool]$dynamic
+            if ($dynamic) {
+                $adapter.mac_address = New-StandInMac -State $state
+            } else {
+                $adapter.mac_address = ConvertTo-StandInMac -Cmdlet 'Set-VMNetworkAdapter' -Address $address
+            }
+        }
+    }
+}
+
 function Edit-StandInAdapter {
-    # Changes the adapters that objects stand for: Edit gets the adapter's state.
+    # Changes the adapters that objects stand for: Edit gets the adapter's state, the host's and the machine's.
     param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [object[]] $Adapters, [Parameter(Mandatory)] [scriptblock] $Edit)
 
     Invoke-StandIn -Cmdlet $Cmdlet -Change -Action {
         param($state)
         foreach ($object in $Adapters) {
             $vm = Find-StandInVM -State $state -Cmdlet $Cmdlet -Id $object.VMId.ToString()
-            & $Edit $vm.adapters[[int]$object.Id.Split('\')[1]]
-            Update-StandInAddress -VM $vm
+            & $Edit (Find-StandInAdapter -VM $vm -Cmdlet $Cmdlet -Object $object) $state $vm
+            Update-StandInGuest -State $state -VM $vm
         }
     }
 }
@@ -93,7 +193,7 @@ function Get-VMNetworkAdapterVlan {
             param($state)
             foreach ($object in $objects) {
                 $vm = Find-StandInVM -State $state -Cmdlet 'Get-VMNetworkAdapterVlan' -Id $object.VMId.ToString()
-                ConvertTo-StandInVlan -VM $vm -Index ([int]$object.Id.Split('\')[1])
+                ConvertTo-StandInVlan -VM $vm -Adapter (Find-StandInAdapter -VM $vm -Cmdlet 'Get-VMNetworkAdapterVlan' -Object $object)
             }
         }
     }

@@ -11,7 +11,7 @@ function ConvertTo-StandInVM {
         if ($VM.heartbeat) { $heartbeat = $VM.heartbeat }
     }
     $adapters = New-Object -TypeName System.Collections.ArrayList
-    for ($index = 0; $index -lt $VM.adapters.Count; $index++) { $null = $adapters.Add((ConvertTo-StandInAdapter -VM $VM -Index $index)) }
+    foreach ($adapter in $VM.adapters) { $null = $adapters.Add((ConvertTo-StandInAdapter -VM $VM -Adapter $adapter)) }
     $drives = New-Object -TypeName System.Collections.ArrayList
     foreach ($drive in $VM.drives) { $null = $drives.Add((ConvertTo-StandInDrive -VM $VM -Drive $drive)) }
     return [pscustomobject]@{
@@ -54,12 +54,11 @@ function Get-StandInMemory {
 }
 
 function ConvertTo-StandInAdapter {
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Index)
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
-    $adapter = $VM.adapters[$Index]
     return [pscustomobject]@{
         PSTypeName               = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
-        Id                       = "Microsoft:$($VM.id.ToUpperInvariant())\$Index"
+        Id                       = "Microsoft:$($VM.id.ToUpperInvariant())\$($adapter.id)"
         Name                     = $adapter.name
         VMId                     = [guid]$VM.id
         VMName                   = $VM.name
@@ -68,14 +67,13 @@ function ConvertTo-StandInAdapter {
         MacAddress               = $adapter.mac_address
         DynamicMacAddressEnabled = [bool]$adapter.dynamic_mac
         IPAddresses              = [string[]]$adapter.ip_addresses
-        VlanSetting              = ConvertTo-StandInVlan -VM $VM -Index $Index
+        VlanSetting              = ConvertTo-StandInVlan -VM $VM -Adapter $adapter
     }
 }
 
 function ConvertTo-StandInVlan {
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $Index)
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
-    $adapter = $VM.adapters[$Index]
     return [pscustomobject]@{
         PSTypeName    = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting'
         OperationMode = $adapter.vlan_mode

@@ -43,6 +43,12 @@ function Invoke-StandIn {
         $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path))
         if ($state.behaviour.record_calls) { [System.IO.File]::AppendAllText("$path.calls", "$Cmdlet`n") }
         $property = $state.behaviour.calls.PSObject.Properties[$Cmdlet]
+        if ($null -ne $property -and $null -ne $property.Value.PSObject.Properties['lose'] -and -not $state.behaviour.lost) {
+            $state.behaviour.lost = 'The RPC server is unavailable.'
+            if ($property.Value.fail) { $state.behaviour.lost = $property.Value.fail }
+            Save-StandIn -Path $path -State $state
+        }
+        if ($state.behaviour.lost) { throw (New-StandInError -Cmdlet $Cmdlet -Message $state.behaviour.lost) }
         if ($null -eq $property) {
             & $Action $state
             if ($Change) { Save-StandIn -Path $path -State $state }

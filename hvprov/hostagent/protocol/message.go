@@ -38,11 +38,11 @@ type Request struct {
 	Definition json.RawMessage `json:"definition,omitempty"` // check, submit
 	VMID       string          `json:"vm_id,omitempty"`      // check, submit: the VM that it is about, once there is one
 	Unknown    []string        `json:"unknown,omitempty"`    // check: fields whose values come later
-	Changed    []string        `json:"changed,omitempty"`    // submit, update: the fields to touch
+	Changed    []string        `json:"changed,omitempty"`    // submit, check, update: the fields to touch
 	Secrets    []string        `json:"secrets,omitempty"`    // submit: the fields never to be shown or stored
 
-	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, update
-	Settings        *Settings `json:"settings,omitempty"`          // check, submit
+	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check, update
+	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send events beyond this one
 }
 

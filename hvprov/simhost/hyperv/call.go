@@ -3,6 +3,7 @@
 package hyperv
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -102,6 +103,15 @@ func (s *Store) begin(cmdlet string, change bool, action func(*State) error) (as
 		}
 	}
 	asked, ok := state.Behaviour.Calls[cmdlet]
+	if asked.Lose && state.Behaviour.Lost == "" {
+		state.Behaviour.Lost = cmp.Or(asked.Fail, "The RPC server is unavailable.")
+		if err := s.save(state); err != nil {
+			return Call{}, true, err
+		}
+	}
+	if state.Behaviour.Lost != "" {
+		return Call{}, true, &CmdletError{Cmdlet: cmdlet, Message: state.Behaviour.Lost}
+	}
 	if !ok {
 		if err = action(state); err == nil && change {
 			err = s.save(state)

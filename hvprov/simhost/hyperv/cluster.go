@@ -5,6 +5,8 @@ package hyperv
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 )
 
 // GetCluster gives the name of the host's cluster. A host that is in none has an error instead.
@@ -21,6 +23,9 @@ func (s *Store) AddClusterVirtualMachineRole(ctx context.Context, id string) err
 	return s.change(ctx, "Add-ClusterVirtualMachineRole", id, func(state *State, vm *VM) error {
 		if err := state.clustered("Add-ClusterVirtualMachineRole"); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(state.clusterGroups(), func(name string) bool { return strings.EqualFold(name, vm.Name) }) {
+			return failf("Add-ClusterVirtualMachineRole", "A group with the name '%s' exists already in the cluster.", vm.Name)
 		}
 		vm.Clustered, vm.ClusterRole = true, vm.Name
 		return nil
@@ -62,7 +67,10 @@ func (s *Store) GetClusterRoles(ctx context.Context) (roles []ClusterRole, err e
 // GetClusterSharedVolume gives the volumes that the host shares with the others of its cluster.
 func (s *Store) GetClusterSharedVolume(ctx context.Context) (volumes []SharedVolume, err error) {
 	err = s.call(ctx, "Get-ClusterSharedVolume", false, func(state *State) error {
-		volumes = state.Host.SharedVolumes
+		for _, volume := range state.Host.SharedVolumes {
+			volume.FreeBytes = volume.Free()
+			volumes = append(volumes, volume)
+		}
 		return state.clustered("Get-ClusterSharedVolume")
 	})
 	return volumes, err
@@ -73,4 +81,23 @@ func (s *State) clustered(cmdlet string) error {
 		return nil
 	}
 	return failf(cmdlet, "The cluster service is not running on node %s.", s.Host.Name)
+}
+
+// GetClusterGroup gives the names of all groups of the host's cluster.
+func (s *Store) GetClusterGroup(ctx context.Context) (names []string, err error) {
+	err = s.call(ctx, "Get-ClusterGroup", false, func(state *State) error {
+		names = state.clusterGroups()
+		return state.clustered("Get-ClusterGroup")
+	})
+	return names, err
+}
+
+func (s *State) clusterGroups() []string {
+	names := append([]string{"Cluster Group"}, s.Host.ClusterGroups...)
+	for _, vm := range s.VMs {
+		if vm.Clustered {
+			names = append(names, cmp.Or(vm.ClusterRole, vm.Name))
+		}
+	}
+	return names
 }

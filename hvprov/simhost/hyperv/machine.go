@@ -73,11 +73,23 @@ func (s *Store) GetVMSwitch(ctx context.Context) (switches []Switch, err error) 
 	return switches, err
 }
 
-// GetVM gives the virtual machine with that GUID.
+// GetVM gives the virtual machine with that GUID. It is a look at its guest, as [Guest] counts them.
 func (s *Store) GetVM(ctx context.Context, id string) (vm VM, err error) {
-	err = s.call(ctx, "Get-VM", false, func(state *State) error {
+	var guest Guest
+	if err = s.call(ctx, "Get-VM", false, func(state *State) error {
 		found, err := state.find("Get-VM", id)
 		if err == nil {
+			vm, guest = *found, state.Behaviour.Guest
+		}
+		return err
+	}); err != nil || guest == (Guest{}) || vm.State != "Running" {
+		return vm, err
+	}
+	err = s.Update(func(state *State) error {
+		found, err := state.find("Get-VM", id)
+		if err == nil {
+			found.Looks++
+			found.wake(guest)
 			vm = *found
 		}
 		return err
@@ -96,17 +108,29 @@ func (s *Store) ListVMs(ctx context.Context) (vms []VM, err error) {
 
 // NewVM makes a virtual machine of generation 2 without a disk, in a folder of its name below path.
 func (s *Store) NewVM(ctx context.Context, name string, memoryBytes int64, path string) (vm VM, err error) {
+	return s.NewVMOfGeneration(ctx, 2, name, memoryBytes, path)
+}
+
+// NewVMOfGeneration makes a virtual machine of generation 1 or 2, as [Store.NewVM] does.
+func (s *Store) NewVMOfGeneration(ctx context.Context, generation int, name string, memoryBytes int64, path string) (vm VM, err error) {
 	err = s.call(ctx, "New-VM", true, func(state *State) error {
 		if path == "" {
 			path = state.Host.VirtualMachinePath
 		}
 		vm = VM{
-			ID: newID(), Name: name, State: "Off", Generation: 2, MemoryStartupBytes: memoryBytes, ProcessorCount: 1,
+			ID: newID(), Name: name, State: "Off", Generation: generation, MemoryStartupBytes: memoryBytes, ProcessorCount: 1,
 			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40,
 			Path: filepath.Join(path, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
-			SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
-			Adapters: []Adapter{{Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), DynamicMAC: true, VLANMode: "Untagged"}},
+			SecureBoot: "Off",
+			Adapters: []Adapter{{
+				ID: newID(), Name: "Network Adapter", MACAddress: macAddress(state.NextMAC), DynamicMAC: true, VLANMode: "Untagged",
+			}},
+		}
+		if generation == 2 {
+			vm.SecureBoot, vm.SecureBootTemplate = "On", "MicrosoftWindows"
+		} else {
+			vm.DVDs = []DVD{{ControllerType: "IDE", ControllerNumber: 1}}
 		}
 		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
 			return err
@@ -129,7 +153,8 @@ func (vm *VM) configuration() []string {
 	return []string{base + ".vmcx", base + ".vmgs"}
 }
 
-// VMSettings are the settings of [Store.SetVM]. Nil and empty ones stay as they are.
+// VMSettings are the settings of [Store.SetVM]. Nil and empty ones stay as they are. The action at the host's stop can only be
+// changed while the machine is off.
 type VMSettings struct {
 	Notes                *string
 	CheckpointType       string
@@ -140,6 +165,11 @@ type VMSettings struct {
 // SetVM changes settings of a virtual machine.
 func (s *Store) SetVM(ctx context.Context, id string, settings VMSettings) error {
 	return s.change(ctx, "Set-VM", id, func(_ *State, vm *VM) error {
+		if settings.AutomaticStopAction != "" {
+			if err := vm.mustBeOff("Set-VM", "automatic stop action"); err != nil {
+				return err
+			}
+		}
 		if settings.Notes != nil {
 			vm.Notes = *settings.Notes
 		}
@@ -172,6 +202,11 @@ func (s *Store) RemoveVM(ctx context.Context, id string) error {
 		}
 		if vm.State != "Off" && vm.State != "Saved" {
 			return failf("Remove-VM", "Virtual machine '%s' cannot be removed: it is %s.", vm.Name, vm.State)
+		}
+		if len(vm.Checkpoints) > 0 {
+			if err := vm.merge(); err != nil {
+				return err
+			}
 		}
 		for _, file := range vm.configuration() {
 			if err := os.Remove(file); err != nil && !os.IsNotExist(err) {

@@ -5,26 +5,11 @@ package hyperv
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 )
 
 // macAddress gives the address of the n-th adapter that a host ever made, from the range that is Microsoft's.
 func macAddress(n int) string { return fmt.Sprintf("00155D%06X", n) }
-
-// readdress gives the adapters the addresses that a guest reports: one each while it runs and is connected, else none.
-func (vm *VM) readdress() {
-	for i := range vm.Adapters {
-		a := &vm.Adapters[i]
-		a.IPAddresses = []string{}
-		if vm.State != "Running" || a.SwitchName == "" || len(a.MACAddress) < 6 {
-			continue
-		}
-		number, err := strconv.ParseInt(a.MACAddress[6:], 16, 64)
-		if err == nil {
-			a.IPAddresses = []string{fmt.Sprintf("192.0.2.%d", 10+number%200)}
-		}
-	}
-}
 
 // GetVMNetworkAdapter gives the adapters of a virtual machine.
 func (s *Store) GetVMNetworkAdapter(ctx context.Context, id string) (adapters []Adapter, err error) {
@@ -38,19 +23,80 @@ func (s *Store) GetVMNetworkAdapter(ctx context.Context, id string) (adapters []
 	return adapters, err
 }
 
-// ConnectVMNetworkAdapter connects the index-th adapter of a virtual machine to a switch.
-func (s *Store) ConnectVMNetworkAdapter(ctx context.Context, id string, index int, switchName string) error {
-	return s.adapter(ctx, "Connect-VMNetworkAdapter", id, index, func(a *Adapter) { a.SwitchName = switchName })
+// AddVMNetworkAdapter gives a virtual machine another adapter, which is connected to nothing yet. mac is 12 hexadecimal digits;
+// empty: the host chooses. A machine of generation 1 must be off, and none may be saved.
+func (s *Store) AddVMNetworkAdapter(ctx context.Context, id, name, mac string) (adapter Adapter, err error) {
+	err = s.change(ctx, "Add-VMNetworkAdapter", id, func(state *State, vm *VM) error {
+		if err := vm.mustTakeAdapters("Add-VMNetworkAdapter", "added to"); err != nil {
+			return err
+		}
+		adapter = Adapter{ID: newID(), Name: name, MACAddress: mac, VLANMode: "Untagged", IPAddresses: []string{}}
+		if mac == "" {
+			adapter.MACAddress, adapter.DynamicMAC = macAddress(state.NextMAC), true
+			state.NextMAC++
+		}
+		vm.Adapters = append(vm.Adapters, adapter)
+		return nil
+	})
+	return adapter, err
 }
 
-// DisconnectVMNetworkAdapter takes the index-th adapter of a virtual machine from its switch.
-func (s *Store) DisconnectVMNetworkAdapter(ctx context.Context, id string, index int) error {
-	return s.adapter(ctx, "Disconnect-VMNetworkAdapter", id, index, func(a *Adapter) { a.SwitchName = "" })
+// RemoveVMNetworkAdapter takes an adapter from a virtual machine, within the same bounds.
+func (s *Store) RemoveVMNetworkAdapter(ctx context.Context, id, adapterID string) error {
+	return s.change(ctx, "Remove-VMNetworkAdapter", id, func(_ *State, vm *VM) error {
+		if err := vm.mustTakeAdapters("Remove-VMNetworkAdapter", "removed from"); err != nil {
+			return err
+		}
+		before := len(vm.Adapters)
+		vm.Adapters = slices.DeleteFunc(vm.Adapters, func(a Adapter) bool { return a.ID == adapterID })
+		if len(vm.Adapters) == before {
+			return failf("Remove-VMNetworkAdapter", "Virtual machine '%s' has no such network adapter.", vm.Name)
+		}
+		return nil
+	})
 }
 
-// SetVMNetworkAdapterVlan puts the index-th adapter of a virtual machine into a VLAN, or with 0 into none.
-func (s *Store) SetVMNetworkAdapterVlan(ctx context.Context, id string, index, vlanID int) error {
-	return s.adapter(ctx, "Set-VMNetworkAdapterVlan", id, index, func(a *Adapter) {
+// mustTakeAdapters tells whether adapters can be added and removed now: while a machine runs, generation 2 alone takes that.
+func (vm *VM) mustTakeAdapters(cmdlet, what string) error {
+	if vm.State == "Off" || vm.State == "Running" && vm.Generation == 2 {
+		return nil
+	}
+	return failf(cmdlet, "A network adapter cannot be %s virtual machine '%s' while it is %s.", what, vm.Name, vm.State)
+}
+
+// SetVMNetworkAdapter gives an adapter of a virtual machine, which is off, an address of its own, of 12 hexadecimal digits, or
+// with an empty one has the host choose.
+func (s *Store) SetVMNetworkAdapter(ctx context.Context, id, adapterID, mac string) error {
+	return s.change(ctx, "Set-VMNetworkAdapter", id, func(state *State, vm *VM) error {
+		if err := vm.mustBeOff("Set-VMNetworkAdapter", "MAC address"); err != nil {
+			return err
+		}
+		a, err := vm.adapter("Set-VMNetworkAdapter", adapterID)
+		if err != nil {
+			return err
+		}
+		a.MACAddress, a.DynamicMAC = mac, false
+		if mac == "" {
+			a.MACAddress, a.DynamicMAC = macAddress(state.NextMAC), true
+			state.NextMAC++
+		}
+		return nil
+	})
+}
+
+// ConnectVMNetworkAdapter connects an adapter of a virtual machine to a switch.
+func (s *Store) ConnectVMNetworkAdapter(ctx context.Context, id, adapterID, switchName string) error {
+	return s.adapter(ctx, "Connect-VMNetworkAdapter", id, adapterID, func(a *Adapter) { a.SwitchName = switchName })
+}
+
+// DisconnectVMNetworkAdapter takes an adapter of a virtual machine from its switch.
+func (s *Store) DisconnectVMNetworkAdapter(ctx context.Context, id, adapterID string) error {
+	return s.adapter(ctx, "Disconnect-VMNetworkAdapter", id, adapterID, func(a *Adapter) { a.SwitchName = "" })
+}
+
+// SetVMNetworkAdapterVlan puts an adapter of a virtual machine into a VLAN, or with 0 into none.
+func (s *Store) SetVMNetworkAdapterVlan(ctx context.Context, id, adapterID string, vlanID int) error {
+	return s.adapter(ctx, "Set-VMNetworkAdapterVlan", id, adapterID, func(a *Adapter) {
 		a.VLANMode, a.VLANID = "Untagged", 0
 		if vlanID > 0 {
 			a.VLANMode, a.VLANID = "Access", vlanID
@@ -58,13 +104,23 @@ func (s *Store) SetVMNetworkAdapterVlan(ctx context.Context, id string, index, v
 	})
 }
 
-func (s *Store) adapter(ctx context.Context, cmdlet, id string, index int, change func(*Adapter)) error {
-	return s.change(ctx, cmdlet, id, func(_ *State, vm *VM) error {
-		if index >= len(vm.Adapters) {
-			return failf(cmdlet, "Virtual machine '%s' has no such network adapter.", vm.Name)
+func (s *Store) adapter(ctx context.Context, cmdlet, id, adapterID string, change func(*Adapter)) error {
+	return s.change(ctx, cmdlet, id, func(state *State, vm *VM) error {
+		a, err := vm.adapter(cmdlet, adapterID)
+		if err != nil {
+			return err
 		}
-		change(&vm.Adapters[index])
-		vm.readdress()
+		change(a)
+		vm.wake(state.Behaviour.Guest)
 		return nil
 	})
+}
+
+func (vm *VM) adapter(cmdlet, adapterID string) (*Adapter, error) {
+	for i := range vm.Adapters {
+		if vm.Adapters[i].ID == adapterID {
+			return &vm.Adapters[i], nil
+		}
+	}
+	return nil, failf(cmdlet, "Virtual machine '%s' has no such network adapter.", vm.Name)
 }

@@ -18,14 +18,8 @@ func (s *Store) StartVM(ctx context.Context, id string) error {
 		if vm.State == "Paused" {
 			why = "it is Paused"
 		}
-		used := vm.MemoryStartupBytes
-		for _, other := range state.VMs {
-			if other.State == "Running" {
-				used += other.MemoryStartupBytes
-			}
-		}
-		if used > state.Host.MemoryBytes {
-			why = "not enough memory in the system"
+		if vm.MemoryStartupBytes > state.memoryAvailable() {
+			why = fmt.Sprintf("not enough memory in the system to start it with %d megabytes (0x800705AA)", vm.MemoryStartupBytes>>20)
 		}
 		for _, drive := range vm.Drives {
 			if _, err := os.Stat(drive.Path); err != nil {
@@ -35,15 +29,20 @@ func (s *Store) StartVM(ctx context.Context, id string) error {
 		if why != "" {
 			return failf("Start-VM", "Virtual machine '%s' could not be started: %s.", vm.Name, why)
 		}
-		vm.State = "Running"
-		vm.readdress()
+		for _, dvd := range vm.DVDs {
+			if dvd.Path != "" && !exists(dvd.Path) {
+				return failf("Start-VM", "Virtual machine '%s' could not be started: attachment '%s' was not found.", vm.Name, dvd.Path)
+			}
+		}
+		vm.State, vm.Looks = "Running", 0
+		vm.wake(state.Behaviour.Guest)
 		return nil
 	})
 }
 
 // StopVM shuts a virtual machine down, or with turnOff takes its power.
 func (s *Store) StopVM(ctx context.Context, id string, turnOff bool) error {
-	return s.change(ctx, "Stop-VM", id, func(_ *State, vm *VM) error {
+	return s.change(ctx, "Stop-VM", id, func(state *State, vm *VM) error {
 		if vm.State == "Off" {
 			return nil
 		}
@@ -51,7 +50,7 @@ func (s *Store) StopVM(ctx context.Context, id string, turnOff bool) error {
 			return failf("Stop-VM", "Virtual machine '%s' could not be shut down: it is %s.", vm.Name, vm.State)
 		}
 		vm.State = "Off"
-		vm.readdress()
+		vm.wake(state.Behaviour.Guest)
 		return nil
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -21,13 +22,21 @@ const Format = 1
 type Store struct {
 	path string
 
+	// What the file held last, and what that means: to read a file and compare it is much faster than to parse it. The file's
+	// lock is held as well, but is not one that other goroutines see.
+	mu    sync.Mutex
+	text  []byte
+	state *State
+
 	// Wait is how a call waits for the delay that [Behaviour] asks of it: for d, or until ctx ends, whose error it then
 	// returns. It may be replaced before the store is used.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
 // Open gives the store at path, and makes it when it is not there: a host with one switch and two images.
-func Open(path string) (*Store, error) {
+func Open(path string) (*Store, error) { return open(path, Seed{}) }
+
+func open(path string, seed Seed) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", path, err)
@@ -44,7 +53,7 @@ func Open(path string) (*Store, error) {
 	if _, err := s.load(); !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
-	state, err := seed(absolute + ".d")
+	state, err := seed.make(absolute + ".d")
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", absolute, err)
 	}
@@ -88,6 +97,11 @@ func (s *Store) load() (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != nil && bytes.Equal(text, s.text) {
+		return s.state.clone(), nil
+	}
 	state := new(State)
 	if err := json.Unmarshal(text, state); err != nil {
 		return nil, fmt.Errorf("state file %s: %w", s.path, err)
@@ -95,7 +109,8 @@ func (s *Store) load() (*State, error) {
 	if state.Format != Format {
 		return nil, fmt.Errorf("state file %s has format %d, not %d", s.path, state.Format, Format)
 	}
-	return state, nil
+	s.text, s.state = text, state
+	return state.clone(), nil
 }
 
 // save writes beside the file and renames, so that a reader without the lock meets a whole file too.
@@ -114,6 +129,9 @@ func (s *Store) save(state *State) error {
 	if err := os.Rename(s.path+".new", s.path); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text, s.state = b.Bytes(), state.clone()
 	return nil
 }
 
@@ -121,6 +139,9 @@ func (s *Store) save(state *State) error {
 func (s *State) fill() {
 	if s.Host.SharedVolumes == nil {
 		s.Host.SharedVolumes = []SharedVolume{}
+	}
+	if s.Host.ClusterGroups == nil {
+		s.Host.ClusterGroups = []string{}
 	}
 	if s.Switches == nil {
 		s.Switches = []Switch{}
@@ -139,7 +160,16 @@ func (s *State) fill() {
 		if vm.Drives == nil {
 			vm.Drives = []Drive{}
 		}
+		if vm.DVDs == nil {
+			vm.DVDs = []DVD{}
+		}
+		if vm.StartupOrder == nil {
+			vm.StartupOrder = []string{}
+		}
 		for j := range vm.Adapters {
+			if vm.Adapters[j].ID == "" {
+				vm.Adapters[j].ID = newID()
+			}
 			if vm.Adapters[j].IPAddresses == nil {
 				vm.Adapters[j].IPAddresses = []string{}
 			}

@@ -187,10 +187,10 @@ func TestAMachinesLife(t *testing.T) {
 	}
 	_, err = store.AddVMHardDiskDrive(ctx, vm.ID, filepath.Join(t.TempDir(), "none.vhdx"))
 	fails("attach what is not there", "was not found", err)
-	works("connect", store.ConnectVMNetworkAdapter(ctx, vm.ID, 0, "External"))
+	works("connect", store.ConnectVMNetworkAdapter(ctx, vm.ID, vm.Adapters[0].ID, "External"))
 	works("start", store.StartVM(ctx, vm.ID))
 	fails("processors of a running machine", "while it is Running", store.SetVMProcessor(ctx, vm.ID, 2))
-	fails("memory of a running machine", "while it is Running", store.SetVMMemory(ctx, vm.ID, 1<<30, nil))
+	fails("memory of a running machine", "while it is Running", store.SetVMMemory(ctx, vm.ID, hyperv.MemorySettings{StartupBytes: 1 << 30}))
 	fails("remove a running machine", "it is Running", store.RemoveVM(ctx, vm.ID))
 	running, err := store.GetVM(ctx, vm.ID)
 	works("get", err)

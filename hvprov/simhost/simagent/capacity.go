@@ -12,19 +12,15 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// capacity gives what a host has, and what it has left. The folders are the host's own.
-func (s *view) capacity(host hyperv.Host) job.Host {
+// capacity gives what a host has, and what it has left. The folders are those that its owner has set, or its own.
+func (s *view) capacity(host hyperv.Host, settings *protocol.Settings) job.Host {
 	shown := job.Host{
 		Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes,
 		MemoryAvailableBytes: s.memoryAvailable(), VirtualHardDiskPath: host.VirtualHardDiskPath,
-		VMPath: machineFolder(host, nil), ImagePath: imageFolder(host, nil), Images: []job.Image{},
+		VMPath: machineFolder(host, settings), ImagePath: imageFolder(host, settings), Images: []job.Image{},
 	}
 	shown.FreeBytes = s.freeSpace(shown.VMPath)
-	for _, name := range imageNames(shown.ImagePath) {
-		if info, err := os.Stat(imagePath(shown.ImagePath, name)); err == nil {
-			shown.Images = append(shown.Images, job.Image{Name: name, SizeBytes: info.Size()})
-		}
-	}
+	shown.Images, shown.Media = files(shown.ImagePath, imageEnding), files(shown.ImagePath, mediaEnding)
 	return shown
 }
 
@@ -95,12 +91,17 @@ func machineFolder(host hyperv.Host, settings *protocol.Settings) string {
 	return host.VirtualHardDiskPath
 }
 
+const imageEnding = ".vhdx"
+
 // imageNames gives the images in a folder, sorted, without their ending.
-func imageNames(folder string) []string {
+func imageNames(folder string) []string { return fileNames(folder, imageEnding) }
+
+// fileNames gives the files in a folder that have an ending, sorted, without it.
+func fileNames(folder, ending string) []string {
 	entries, _ := os.ReadDir(folder) // a folder that is not there has no image
 	var names []string
 	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); !entry.IsDir() && strings.EqualFold(ext, ".vhdx") {
+		if ext := filepath.Ext(entry.Name()); !entry.IsDir() && strings.EqualFold(ext, ending) {
 			names = append(names, strings.TrimSuffix(entry.Name(), ext))
 		}
 	}
@@ -109,14 +110,17 @@ func imageNames(folder string) []string {
 }
 
 // imagePath gives the file of an image.
-func imagePath(folder, name string) string {
+func imagePath(folder, name string) string { return filePath(folder, name, imageEnding) }
+
+// filePath gives the file of a name in a folder, whatever the letter case.
+func filePath(folder, name, ending string) string {
 	entries, _ := os.ReadDir(folder)
 	for _, entry := range entries {
-		if strings.EqualFold(entry.Name(), name+".vhdx") {
+		if strings.EqualFold(entry.Name(), name+ending) {
 			return filepath.Join(folder, entry.Name())
 		}
 	}
-	return filepath.Join(folder, name+".vhdx")
+	return filepath.Join(folder, name+ending)
 }
 
 // imageName gives the name of the image in a file.

@@ -4,7 +4,6 @@ package simagent
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -26,6 +25,13 @@ func (s *view) check(req protocol.Request) (any, error) {
 	findings, err := s.look(host, d, strings.ToLower(req.VMID), req.Unknown, req.Settings, true)
 	if err != nil {
 		return nil, err
+	}
+	if !req.AllowPowerCycle {
+		off, err := s.needsOff(d, strings.ToLower(req.VMID), req.Changed)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, off...)
 	}
 	return protocol.CheckResult{Findings: append([]job.Finding{}, findings...)}, nil
 }
@@ -57,30 +63,35 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 			}
 			add("image_name", job.CodeImageMissing, fmt.Sprintf("image '%s' was not found in %s", name, folder), remedy)
 		} else {
-			found = append(found, s.lacksSpace(machineFolder(host, settings), imagePath(folder, name), warn)...)
+			disks, err := s.diskFindings(imagePath(folder, name), machineFolder(host, settings), d.fields, warn)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, disks...)
 		}
 	}
-	if name := d.fields.text("switch_name"); name != "" || (d.operation == job.OperationProvision && !slices.Contains(unknown, "switch_name")) {
-		switches, err := s.store.GetVMSwitch(s.ctx)
+	if d.operation == job.OperationUpdate && vmID != "" && (d.fields.has("disk_size_gb") || d.fields.has("data_disks")) {
+		disks, err := s.diskUpdateFindings(vmID, d.fields, warn)
 		if err != nil {
 			return nil, err
 		}
-		names := make([]string, len(switches))
-		for i := range switches {
-			names[i] = switches[i].Name
-		}
-		sortNames(names)
-		known := strings.Join(names, ", ")
-		switch {
-		case len(names) == 0:
-			add("switch_name", job.CodeSwitchMissing, fmt.Sprintf("host %s has no virtual switch", host.Name), "create one with New-VMSwitch")
-		case name != "" && !containsFold(names, name):
-			add("switch_name", job.CodeSwitchMissing, fmt.Sprintf("virtual switch '%s' does not exist on host %s", name, host.Name), "use one of: "+known)
-		case name == "" && len(names) > 1:
-			add("switch_name", job.CodeSwitchAmbiguous,
-				fmt.Sprintf("host %s has %d virtual switches and none was named", host.Name, len(names)), "set switch_name to one of: "+known)
-		}
+		found = append(found, disks...)
 	}
+	if d.operation == job.OperationProvision && d.fields.has("media_name") {
+		found = append(found, missingMedia(imageFolder(host, settings), d.fields.text("media_name"))...)
+	}
+	if name := d.fields.text("switch_name"); name != "" || (d.operation == job.OperationProvision && !slices.Contains(unknown, "switch_name")) {
+		missing, err := s.wrongSwitch(host, "switch_name", name)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, missing...)
+	}
+	wrong, err := s.wrongAdapters(host, d.fields, vmID)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, wrong...)
 	if d.fields.number("gb_ram")*(1<<30) > float64(host.MemoryBytes) {
 		size := host.MemoryBytes >> 30
 		add("gb_ram", job.CodeMemory, fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, size), fmt.Sprintf("ask for %d GiB or less", size))
@@ -91,13 +102,31 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 		}
 		found = append(found, lacks...)
 	}
+	if warn {
+		found = append(found, aboveHost(host, d.fields)...)
+	}
+	lacks, err := s.lacksFirmware(host, d, vmID, unknown)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, lacks...)
 	if d.fields.number("cpu_cores") > float64(host.LogicalProcessors) {
 		add("cpu_cores", job.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
 			fmt.Sprintf("ask for %d or less", host.LogicalProcessors))
 	}
-	if d.fields.flag("vm_clustered") && s.clusterName() == "" {
-		add("vm_clustered", job.CodeCluster, fmt.Sprintf("host %s is not a member of a failover cluster", host.Name),
-			"set vm_clustered to false, or use a clustered host")
+	if d.operation == job.OperationProvision && !slices.Contains(unknown, "power_state") {
+		found = append(found, cannotWait(d.fields)...)
+	}
+	if d.fields.flag("vm_clustered") {
+		role := ""
+		if d.operation == job.OperationProvision {
+			role = d.fields.text("vm_name")
+		}
+		wrong, err := s.wrongCluster(host.Name, role)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, wrong...)
 	}
 	return found, nil
 }
@@ -118,32 +147,6 @@ func (s *view) nameTaken(host hyperv.Host, name, exceptID string) ([]job.Finding
 		}
 	}
 	return nil, nil
-}
-
-// spareSpace is how many bytes a drive should have left once an image is copied there.
-const spareSpace = 1 << 30
-
-// lacksSpace gives the finding about a drive that cannot hold a copy of an image, or with warn hardly can.
-func (s *view) lacksSpace(folder, image string, warn bool) []job.Finding {
-	free := s.freeSpace(folder)
-	info, err := os.Stat(image)
-	if free == nil || err != nil {
-		return nil
-	}
-	size := info.Size()
-	finding := job.Finding{
-		Field: "image_name", Severity: job.SeverityError, Code: job.CodeStorage,
-		Message: fmt.Sprintf("image '%s' takes %s, and %s has %s free", imageName(image), formatSize(float64(size)), folder, formatSize(float64(*free))),
-		Remedy:  "make room there, or have virtual machines made in a folder of another drive",
-	}
-	switch {
-	case size > *free:
-		return []job.Finding{finding}
-	case warn && *free-size < spareSpace:
-		finding.Severity = job.SeverityWarning
-		return []job.Finding{finding}
-	}
-	return nil
 }
 
 // lacksMemory gives the warning about a host that could not start the virtual machine now. One that runs already gives back

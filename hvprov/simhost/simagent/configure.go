@@ -15,12 +15,6 @@ func (r *run) set(p *updatePlan, name string) (text string, err error) {
 	switch name {
 	case "vm_name":
 		return r.rename(p)
-	case "gb_ram":
-		wanted, before := r.fields.number(name), memoryGB(p.vm.MemoryStartupBytes)
-		if memoryBytes(wanted) != p.vm.MemoryStartupBytes {
-			err = r.store.SetVMMemory(r.ctx, r.vmID, memoryBytes(wanted), nil)
-		}
-		return fmt.Sprintf("%s GiB, was %s GiB", formatNumber(wanted), formatNumber(before)), err
 	case "cpu_cores":
 		wanted, before := int(r.fields.number(name)), p.vm.ProcessorCount
 		if wanted != before {
@@ -34,21 +28,31 @@ func (r *run) set(p *updatePlan, name string) (text string, err error) {
 		return r.setSwitch(p, r.fields.text(name))
 	case "vlan_id":
 		id := int(r.fields.number(name))
-		before, err := r.adapter(p)
+		adapter, err := r.adapter(p)
 		if err != nil {
 			return "", err
 		}
-		was := formatVLAN(vlanOf(hyperv.VM{Adapters: []hyperv.Adapter{before}}))
-		return formatVLAN(id) + ", was " + was, r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, 0, id)
+		return formatVLAN(id) + ", was " + formatVLAN(vlanOf(adapter)), r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, adapter.ID, id)
+	case "mac_address":
+		return r.setMAC(p, r.fields.text(name))
+	case "network_adapters":
+		return r.setAdapters(p)
+	case "disk_size_gb":
+		return r.setDiskSize(p)
+	case "data_disks":
+		return r.setDataDisks(p)
 	case "vm_clustered":
 		wanted, before := r.fields.flag(name), p.vm.Clustered
 		switch {
 		case wanted && !before:
-			err = r.store.AddClusterVirtualMachineRole(r.ctx, r.vmID)
+			err = r.addRole(r.clusterName())
 		case before && !wanted:
 			err = r.store.RemoveClusterGroup(r.ctx, r.vmID)
 		}
 		return fmt.Sprintf("%t, was %t", wanted, before), err
+	}
+	if text, ok, err := r.setHardware(p, name); ok {
+		return text, err
 	}
 	return "recorded", nil
 }
@@ -76,10 +80,12 @@ func (r *run) adapter(p *updatePlan) (hyperv.Adapter, error) {
 	if err != nil {
 		return hyperv.Adapter{}, err
 	}
-	if len(adapters) == 0 {
+	ours, _ := p.manifest.ours()
+	first := firstAdapter(adapters, ours)
+	if first < 0 {
 		return hyperv.Adapter{}, fail(job.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", p.vm.Name), "", "")
 	}
-	return adapters[0], nil
+	return adapters[first], nil
 }
 
 func (r *run) setSwitch(p *updatePlan, name string) (string, error) {
@@ -92,11 +98,11 @@ func (r *run) setSwitch(p *updatePlan, name string) (string, error) {
 		before = "'" + adapter.SwitchName + "'"
 	}
 	if name == "" {
-		return "not connected, was " + before, r.store.DisconnectVMNetworkAdapter(r.ctx, r.vmID, 0)
+		return "not connected, was " + before, r.store.DisconnectVMNetworkAdapter(r.ctx, r.vmID, adapter.ID)
 	}
 	found, err := r.findSwitch(name)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("'%s', was %s", found, before), r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, 0, found)
+	return fmt.Sprintf("'%s', was %s", found, before), r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, adapter.ID, found)
 }

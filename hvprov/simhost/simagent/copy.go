@@ -94,9 +94,9 @@ func (r *run) progress(copied, length int64, elapsed time.Duration) {
 	if copied < length {
 		percent = int(copied * 100 / length)
 	}
-	rate := formatSize(float64(copied) / max(elapsed.Seconds(), 0.001))
+	rate := float64(copied) / max(elapsed.Seconds(), 0.001)
 	r.say(job.Event{
-		Kind: job.KindProgress, Percent: percent,
-		Message: fmt.Sprintf("%s of %s, %s/s", formatSize(float64(copied)), formatSize(float64(length)), rate),
+		Kind: job.KindProgress, Percent: percent, BytesPerSecond: int64(rate),
+		Message: fmt.Sprintf("%s of %s, %s/s", formatSize(float64(copied)), formatSize(float64(length)), formatSize(rate)),
 	})
 }

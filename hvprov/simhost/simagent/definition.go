@@ -100,6 +100,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.fields, err = readFields(top.Fields); err != nil {
 		return d, err
 	}
+	if d.operation != job.OperationDelete {
+		if err := d.fields.memoryOrder(partial); err != nil {
+			return d, err
+		}
+	}
 	if d.operation == job.OperationProvision && !partial {
 		for _, name := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
 			if !d.fields.has(name) {
@@ -142,8 +147,12 @@ func readFields(raw json.RawMessage) (fields, error) {
 			continue
 		}
 		id := fmt.Sprint(name)
-		if wants := wanted(id, value); wants != "" {
-			return f, invalid(fmt.Sprintf("field '%s' must be %s", id, wants), id)
+		at, wants := id, wanted(id, value)
+		if id == "network_adapters" {
+			at, wants = wantedAdapters(value)
+		}
+		if wants != "" {
+			return f, invalid(fmt.Sprintf("field '%s' must be %s", at, wants), at)
 		}
 		f.names = append(f.names, id)
 		f.values[id] = value
@@ -163,7 +172,7 @@ func wanted(name string, value any) string {
 	text, isText := value.(string)
 	number, isNumber := value.(float64)
 	switch name {
-	case "vm_name", "image_name":
+	case "vm_name", "image_name", "media_name":
 		if !isText || text == "" || len([]rune(text)) > 100 || badName.MatchString(text) || reservedName.MatchString(text) {
 			return "a name of 1 to 100 characters that can name a file"
 		}
@@ -179,6 +188,19 @@ func wanted(name string, value any) string {
 		if !isNumber || number <= 0 {
 			return "a number above 0"
 		}
+	case "disk_type":
+		if text != "copy" && text != "differencing" {
+			return "one of: copy, differencing"
+		}
+	case "disk_size_gb":
+		if !isDiskSize(value) {
+			return "a whole number from 1 to 65536"
+		}
+	case "data_disks":
+		if !isDiskList(value) {
+			return "a list of disks, each with a name that no other has, of letters, digits, hyphens and underscores, a size_gb from 1 to 65536, " +
+				"and a type that is dynamic or fixed"
+		}
 	case "cpu_cores":
 		if !isNumber || !whole(number) || number < 1 {
 			return "a whole number of 1 or more"
@@ -186,6 +208,18 @@ func wanted(name string, value any) string {
 	case "vlan_id":
 		if !isNumber || !whole(number) || number < 0 || number > 4094 {
 			return "a whole number from 0 to 4094"
+		}
+	case "mac_address":
+		if !macPattern.MatchString(text) {
+			return macWanted
+		}
+	case "wait_for":
+		if text != "nothing" && text != "heartbeat" && text != "address" {
+			return "one of: nothing, heartbeat, address"
+		}
+	case "wait_seconds":
+		if !isNumber || !whole(number) || number < 1 || number > 7200 {
+			return "a whole number from 1 to 7200"
 		}
 	case "vm_clustered":
 		if _, isFlag := value.(bool); !isFlag {
@@ -196,5 +230,5 @@ func wanted(name string, value any) string {
 			return "text"
 		}
 	}
-	return ""
+	return wantedOfMemory(name, value) + wantedOfFirmware(name, value) + wantedOfActions(name, value)
 }

@@ -39,9 +39,14 @@ func NewHost(stateFile string) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	return HostOf(store), nil
+}
+
+// HostOf gives the host of a store that is open. It knows no job.
+func HostOf(store *hyperv.Store) *Host {
 	h := &Host{store: store, jobs: map[string]*run{}, freed: make(chan struct{})}
 	h.ctx, h.stop = context.WithCancel(context.Background())
-	return h, nil
+	return h
 }
 
 // Close ends all jobs where they are, and returns when they are gone.

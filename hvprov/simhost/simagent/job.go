@@ -13,6 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 // stage is where a job is in its life.
@@ -47,14 +48,15 @@ type run struct {
 	mending   sync.Mutex
 
 	// What follows belongs to the goroutine that does the job, and then to who undoes it.
-	vmID      string
-	steps     []string
-	step      string
-	message   string
-	committed bool // too late to cancel
-	made      made
-	undone    []string
-	left      []string
+	vmID       string
+	generation int // of the virtual machine that is made
+	steps      []string
+	step       string
+	message    string
+	committed  bool // too late to cancel
+	made       made
+	undone     []string
+	left       []string
 
 	gate    sync.Mutex // guards what follows
 	stage   stage
@@ -276,7 +278,7 @@ func (r *run) complete(err error) {
 	result := &job.Result{Outcome: job.Succeeded, Undone: r.undone}
 	if r.vmID != "" {
 		if vm, ok, findErr := r.find(r.vmID); ok && findErr == nil {
-			shown := show(vm)
+			shown := r.details([]hyperv.VM{vm}).show(vm)
 			result.VM = &shown
 		}
 	}

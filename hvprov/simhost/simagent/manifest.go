@@ -16,17 +16,22 @@ const manifestName = "hypervvm.json"
 
 // manifest tells what a job made, and what it was asked for, beside the files that it made. It holds no secret.
 type manifest struct {
-	Format   int      `json:"format"`
-	JobID    string   `json:"job_id"`
-	VMID     string   `json:"vm_id"`
-	Files    []string `json:"files"`
-	Recorded any      `json:"recorded"`
+	Format    int            `json:"format"`
+	JobID     string         `json:"job_id"`
+	VMID      string         `json:"vm_id"`
+	Files     []string       `json:"files"`
+	Disk      string         `json:"disk"`       // that of the image
+	DataDisks []recordedDisk `json:"data_disks"` // attached, or kept
+	Recorded  any            `json:"recorded"`
 
 	folder string
 }
 
 // save writes the manifest beside its place and then renames it, so that there is always a whole one.
 func (m *manifest) save() error {
+	if m.DataDisks == nil {
+		m.DataDisks = []recordedDisk{}
+	}
 	payload, err := json.Marshal(m)
 	if err != nil {
 		return err

@@ -18,18 +18,13 @@ type plan struct {
 	host       hyperv.Host
 	folder     string
 	image      string // path
+	media      string // path of the ISO file; empty: none is asked for
 	switchName string
 }
 
 // provision makes a virtual machine from an image.
 func (r *run) provision() error {
-	r.steps = []string{"preflight", "vm", "disk", "firmware", "network"}
-	if r.fields.flag("vm_clustered") {
-		r.steps = append(r.steps, "cluster")
-	}
-	if r.fields.text("power_state") != "off" {
-		r.steps = append(r.steps, "start")
-	}
+	r.steps = r.provisionSteps()
 	p, err := r.preflight()
 	if err != nil {
 		return err
@@ -41,28 +36,68 @@ func (r *run) provision() error {
 	if err != nil {
 		return err
 	}
-	if err := r.setFirmware(drive); err != nil {
-		return err
+	if r.has("data_disks") {
+		if err := r.makeDataDisks(p); err != nil {
+			return err
+		}
+	}
+	if r.has("firmware") {
+		if err := r.setFirmware(drive); err != nil {
+			return err
+		}
 	}
 	if err := r.connect(p); err != nil {
 		return err
 	}
-	if r.has("cluster") {
-		if err := r.enter("cluster", "add the virtual machine to cluster '%s'", r.clusterName()); err != nil {
+	for _, last := range []struct {
+		step string
+		do   func() error
+	}{
+		{"media", func() error { return r.attachMedia(p, drive) }},
+		{"start", r.start},
+		{"wait", r.wait},
+		{"eject", func() error { return r.ejectMedia(p) }},
+		{"cluster", r.joinCluster},
+	} {
+		if !r.has(last.step) {
+			continue
+		}
+		if err := last.do(); err != nil {
 			return err
 		}
-		r.made.clustered = true
-		if err := r.store.AddClusterVirtualMachineRole(r.ctx, r.vmID); err != nil {
-			return err
-		}
-	}
-	if r.has("start") {
-		if err := r.enter("start", "start the virtual machine"); err != nil {
-			return err
-		}
-		return r.store.StartVM(r.ctx, r.vmID)
 	}
 	return nil
+}
+
+// provisionSteps gives the steps of the definition. The role in the cluster is last: what is not whole is nothing to fail over.
+func (r *run) provisionSteps() []string {
+	steps := []string{"preflight", "vm", "disk"}
+	media, waits := r.fields.has("media_name"), r.fields.waitsFor() != ""
+	for _, optional := range []struct {
+		step string
+		is   bool
+	}{
+		{"data_disks", len(wantedDisks(r.fields.values["data_disks"])) > 0},
+		{"firmware", r.fields.generation() == 2},
+		{"network", true},
+		{"media", media},
+		{"start", r.fields.text("power_state") != "off"},
+		{"wait", waits},
+		{"eject", media && waits},
+		{"cluster", r.fields.flag("vm_clustered")},
+	} {
+		if optional.is {
+			steps = append(steps, optional.step)
+		}
+	}
+	return steps
+}
+
+func (r *run) start() error {
+	if err := r.enter("start", "start the virtual machine"); err != nil {
+		return err
+	}
+	return r.store.StartVM(r.ctx, r.vmID)
 }
 
 func (r *run) preflight() (p plan, err error) {
@@ -85,6 +120,9 @@ func (r *run) preflight() (p plan, err error) {
 		return p, fail(job.CodeStepFailed, fmt.Sprintf("folder %s exists already", p.folder), "", "a job of this id ran before: use a new id")
 	}
 	p.image = imagePath(imageFolder(p.host, r.settings), r.fields.text("image_name"))
+	if name := r.fields.text("media_name"); name != "" {
+		p.media = filePath(imageFolder(p.host, r.settings), name, mediaEnding)
+	}
 	p.switchName, err = r.findSwitch(r.fields.text("switch_name"))
 	return p, err
 }
@@ -122,13 +160,15 @@ func (r *run) warnOfGuest(names []string) {
 }
 
 func (r *run) makeVM(p plan) error {
-	name, memory := r.fields.text("vm_name"), memoryBytes(r.fields.number("gb_ram"))
-	cores := r.fields.number("cpu_cores")
-	if err := r.enter("vm", "create virtual machine '%s' in %s: processors: %s, memory: %s GiB, checkpoints: off",
-		name, p.folder, formatNumber(cores), formatNumber(r.fields.number("gb_ram"))); err != nil {
+	name, cores, kind := r.fields.text("vm_name"), r.fields.number("cpu_cores"), ""
+	if generation := r.fields.generation(); generation != 2 {
+		kind = fmt.Sprintf(" of generation %d", generation)
+	}
+	if err := r.enter("vm", "create virtual machine '%s'%s in %s: processors: %s, %s, %s",
+		name, kind, p.folder, formatNumber(cores), r.fields.formatMemory(), r.fields.formatCheckpoint()); err != nil {
 		return err
 	}
-	vm, err := r.registerVM(p, name, memory)
+	vm, err := r.registerVM(p, name)
 	if err != nil {
 		return err
 	}
@@ -142,21 +182,14 @@ func (r *run) makeVM(p plan) error {
 	if err := r.store.SetVMProcessor(r.ctx, vm.ID, int(cores)); err != nil {
 		return err
 	}
-	fixed := false
-	if err := r.store.SetVMMemory(r.ctx, vm.ID, memory, &fixed); err != nil {
+	if err := r.store.SetVMMemory(r.ctx, vm.ID, r.fields.memorySettings()); err != nil {
 		return err
 	}
-	notes := r.fields.text("notes")
-	if err := r.store.SetVM(r.ctx, vm.ID, hyperv.VMSettings{
-		Notes: &notes, CheckpointType: "Disabled", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "ShutDown",
-	}); err != nil {
-		return err
-	}
-	return nil
+	return r.store.SetVM(r.ctx, vm.ID, r.fields.vmSettings())
 }
 
 // registerVM looks for the name and takes it, one job at a time: Hyper-V itself allows a name twice.
-func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err error) {
+func (r *run) registerVM(p plan, name string) (vm hyperv.VM, err error) {
 	unlock, err := r.store.LockNames()
 	if err != nil {
 		return vm, err
@@ -174,11 +207,11 @@ func (r *run) registerVM(p plan, name string, memory int64) (vm hyperv.VM, err e
 	if err := os.MkdirAll(p.folder, 0o755); err != nil {
 		return vm, err
 	}
-	if vm, err = r.store.NewVM(r.ctx, name, memory, p.folder); err != nil {
+	if vm, err = r.store.NewVMOfGeneration(r.ctx, r.fields.generation(), name, memoryBytes(r.fields.number("gb_ram")), p.folder); err != nil {
 		return vm, err
 	}
 	r.hasVM(vm.ID)
-	r.made.vm = vm.ID
+	r.made.vm, r.generation = vm.ID, vm.Generation
 	return vm, nil
 }
 
@@ -188,49 +221,51 @@ func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
 	if err != nil {
 		return drive, err
 	}
-	image := strings.TrimSuffix(filepath.Base(p.image), filepath.Ext(p.image))
-	if err := r.enter("disk", "copy image '%s' (%s) to %s", image, formatSize(float64(info.Size())), path); err != nil {
+	if err := r.enter("disk", "%s", r.formatImageDisk(p.image, info.Size(), path)); err != nil {
 		return drive, err
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return drive, fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
 	}
 	r.made.files = append(r.made.files, path)
-	err = r.copyImage(p.image, path, func() error {
-		r.made.manifest.Files = append(r.made.manifest.Files, path)
-		return r.made.manifest.save()
-	})
-	if err != nil {
+	if err := r.makeImageDisk(p.image, path); err != nil {
 		return drive, err
+	}
+	if r.fields.generation() == 1 { // whose BIOS starts from IDE only
+		return r.store.AddFirstIDEDrive(r.ctx, r.vmID, path)
 	}
 	return r.store.AddVMHardDiskDrive(r.ctx, r.vmID, path)
 }
 
-func (r *run) setFirmware(drive hyperv.Drive) error {
-	template := map[string]string{"windows": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}[r.fields.text("os_family")]
-	message := "start from the disk, secure boot with template " + template
-	if template == "" {
-		message = "start from the disk, secure boot with the template of the host"
-	}
-	if err := r.enter("firmware", "%s", message); err != nil {
-		return err
-	}
-	return r.store.SetVMFirmware(r.ctx, r.vmID, template, drive.Path)
-}
-
 func (r *run) connect(p plan) error {
-	vlan := int(r.fields.number("vlan_id"))
-	if err := r.enter("network", "connect to switch '%s', %s", p.switchName, formatVLAN(vlan)); err != nil {
+	vlan, mac := int(r.fields.number("vlan_id")), r.fields.text("mac_address")
+	message := fmt.Sprintf("connect to switch '%s', %s", p.switchName, formatVLAN(vlan))
+	if mac != "" {
+		message += ", " + sayMAC(mac)
+	}
+	if err := r.enter("network", "%s", message); err != nil {
 		return err
 	}
-	if _, err := r.store.GetVMNetworkAdapter(r.ctx, r.vmID); err != nil {
+	adapters, err := r.store.GetVMNetworkAdapter(r.ctx, r.vmID)
+	if err != nil {
 		return err
 	}
-	if err := r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, 0, p.switchName); err != nil {
+	if len(adapters) == 0 {
+		return fail(job.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", r.fields.text("vm_name")), "", "")
+	}
+	first := adapters[0]
+	if mac != "" {
+		if err := r.store.SetVMNetworkAdapter(r.ctx, r.vmID, first.ID, digits(mac)); err != nil {
+			return err
+		}
+	}
+	if err := r.store.ConnectVMNetworkAdapter(r.ctx, r.vmID, first.ID, p.switchName); err != nil {
 		return err
 	}
-	if vlan == 0 {
-		return nil
+	if vlan != 0 {
+		if err := r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, first.ID, vlan); err != nil {
+			return err
+		}
 	}
-	return r.store.SetVMNetworkAdapterVlan(r.ctx, r.vmID, 0, vlan)
+	return r.addAdapters(first.Name)
 }

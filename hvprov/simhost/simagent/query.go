@@ -58,7 +58,7 @@ func (s *view) hello(installed bool) (any, error) {
 	}, nil
 }
 
-func (s *view) inventory() (any, error) {
+func (s *view) inventory(settings *protocol.Settings) (any, error) {
 	host, err := s.host()
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (s *view) inventory() (any, error) {
 		return nil, err
 	}
 	more := s.details(vms)
-	result := protocol.InventoryResult{Host: s.capacity(host), VMs: make([]job.VM, len(vms))}
+	result := protocol.InventoryResult{Host: s.capacity(host, settings), VMs: make([]job.VM, len(vms))}
 	for i, vm := range vms {
 		result.VMs[i] = more.show(vm)
 	}

@@ -15,7 +15,7 @@ import (
 // remove takes a virtual machine from the host: it is unregistered first; then go only the files that its manifest lists.
 func (r *run) remove() error {
 	r.steps = []string{"preflight"}
-	host, vm, found, problem := r.planRemove()
+	host, vm, checkpoints, found, problem := r.planRemove()
 	if err := r.enter("preflight", "find virtual machine %s", r.vmID); err != nil {
 		return err
 	}
@@ -45,24 +45,33 @@ func (r *run) remove() error {
 			return err
 		}
 	}
+	if len(checkpoints) > 0 {
+		if err := r.removeCheckpoints(checkpoints); err != nil {
+			return err
+		}
+	}
+	drives, err := r.store.GetVMHardDiskDrive(r.ctx, r.vmID)
+	if err != nil {
+		return err
+	}
 	if err := r.enter("unregister", "remove virtual machine '%s' from host %s", vm.Name, host.Name); err != nil {
 		return err
 	}
-	r.made.removing = &removing{m, vm.Drives}
+	r.made.removing = &removing{m, drives}
 	if err := r.store.RemoveVM(r.ctx, r.vmID); err != nil {
 		return err
 	}
 	r.committed = true // too late to cancel: the files would have no owner
-	return r.removeFiles(m, vm.Drives)
+	return r.removeFiles(m, drives)
 }
 
 // planRemove finds the virtual machine and sets the job's steps.
-func (r *run) planRemove() (host hyperv.Host, vm hyperv.VM, found bool, err error) {
+func (r *run) planRemove() (host hyperv.Host, vm hyperv.VM, checkpoints []hyperv.Checkpoint, found bool, err error) {
 	if host, err = r.host(); err != nil {
-		return host, vm, false, err
+		return host, vm, nil, false, err
 	}
 	if vm, found, err = r.find(r.vmID); err != nil || !found {
-		return host, vm, false, err
+		return host, vm, nil, false, err
 	}
 	if vm.State != "Off" {
 		r.steps = append(r.steps, "stop")
@@ -70,8 +79,14 @@ func (r *run) planRemove() (host hyperv.Host, vm hyperv.VM, found bool, err erro
 	if vm.Clustered {
 		r.steps = append(r.steps, "cluster")
 	}
+	if checkpoints, err = r.checkpoints(vm); err != nil {
+		return host, vm, nil, false, err
+	}
+	if len(checkpoints) > 0 {
+		r.steps = append(r.steps, "checkpoints")
+	}
 	r.steps = append(r.steps, "unregister", "files")
-	return host, vm, true, nil
+	return host, vm, checkpoints, true, nil
 }
 
 func (r *run) removeFiles(m *manifest, drives []hyperv.Drive) error {
@@ -83,15 +98,12 @@ func (r *run) removeFiles(m *manifest, drives []hyperv.Drive) error {
 	if err := r.enter("files", "%s", message); err != nil {
 		return err
 	}
-	var others []hyperv.VM
-	if len(own) > 0 {
-		var err error
-		if others, err = r.store.ListVMs(r.ctx); err != nil {
-			return err
-		}
+	use, err := r.diskUse(drives, own)
+	if err != nil {
+		return err
 	}
 	for _, file := range own {
-		if err := r.removeOwn(file, m.folder, others); err != nil {
+		if err := r.removeOwn(file, m.folder, use); err != nil {
 			r.leave(file + ": " + err.Error())
 			continue
 		}
@@ -109,13 +121,9 @@ func (r *run) removeFiles(m *manifest, drives []hyperv.Drive) error {
 }
 
 // removeOwn deletes a file that the job made, unless it has another use by now, or is not where the job's files are.
-func (r *run) removeOwn(file, folder string, others []hyperv.VM) error {
-	for _, vm := range others {
-		for _, drive := range vm.Drives {
-			if strings.EqualFold(drive.Path, file) {
-				return fmt.Errorf("virtual machine '%s' uses it", vm.Name)
-			}
-		}
+func (r *run) removeOwn(file, folder string, use map[string]string) error {
+	if why := use[strings.ToLower(file)]; why != "" {
+		return errors.New(why)
 	}
 	prefix := filepath.Clean(folder) + string(filepath.Separator)
 	if clean := filepath.Clean(file); len(clean) <= len(prefix) || !strings.EqualFold(clean[:len(prefix)], prefix) {

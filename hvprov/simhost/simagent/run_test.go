@@ -213,6 +213,7 @@ func TestAnInventoryOfManyIsOnePass(t *testing.T) {
 			}
 			want := map[string]int{
 				"Get-VMHost": 1, "Get-VM": 1, "Get-VHD": 1, "Get-VMHostNumaNode": 1, "Get-ClusterResource": 1, "Get-ClusterParameter": 1,
+				"Get-VMFirmware": 1, "Get-VMSecurity": 1,
 			}
 			if !maps.Equal(calls, want) {
 				t.Errorf("the host's cmdlets were called %v, want %v", calls, want)

@@ -50,7 +50,7 @@ func seedVM(n int, name string) hyperv.VM {
 
 func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
 
-var scenarios = slices.Concat(conversations, changes, removals, interruptions)
+var scenarios = slices.Concat(conversations, changes, disks, removals, interruptions, hardware, networks, waits)
 
 // conversations are about requests, and about making virtual machines.
 var conversations = []scenario{
@@ -216,10 +216,10 @@ var conversations = []scenario{
 		s.say("a host that cannot tell")
 		s.behaves(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
 		weigh("provision", `"gb_ram":8`, "")
-		s.say("a warning stops no job")
+		s.say("a warning stops no job before its start")
 		s.behaves(nil)
-		if result := s.runs(provision(minimal)); result.Outcome != job.Succeeded {
-			s.Errorf("%s", result.Outcome)
+		if result := s.runs(provision(minimal)); result.Outcome != job.Failed || result.Error.Step != "start" {
+			s.Errorf("%s: %+v", result.Outcome, result.Error)
 		}
 	}},
 	{"a check weighs space", func(s *script) {

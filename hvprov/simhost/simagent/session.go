@@ -72,7 +72,7 @@ func (s *session) request(req protocol.Request) {
 	case protocol.RequestInstall:
 		s.query(req, func() (any, error) { return s.home.install(), nil })
 	case protocol.RequestInventory:
-		s.query(req, func() (any, error) { return s.inventory() })
+		s.query(req, func() (any, error) { return s.inventory(req.Settings) })
 	case protocol.RequestCheck:
 		s.query(req, func() (any, error) { return s.check(req) })
 	case protocol.RequestSubmit:

@@ -3,10 +3,7 @@
 package simagent
 
 import (
-	"cmp"
-	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 
@@ -16,8 +13,10 @@ import (
 
 // details are what virtual machines do not say of themselves, asked for all of them at once.
 type details struct {
-	sizes map[string]int64  // of disks, in bytes, by path
-	roles map[string]string // of the cluster, by the machine's GUID
+	disks map[string]hyperv.Disk // by path
+	roles map[string]string      // of the cluster, by the machine's GUID
+
+	secureBoot, tpm map[string]bool // by the machine's GUID
 }
 
 // details asks for them. What cannot be had is not known.
@@ -27,15 +26,11 @@ func (s *view) details(vms []hyperv.VM) details {
 	for _, vm := range vms {
 		clustered = clustered || vm.Clustered
 		for _, drive := range vm.Drives {
-			if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
-				paths = append(paths, drive.Path)
-			}
+			paths = append(paths, drive.Path)
 		}
 	}
-	d := details{roles: map[string]string{}}
-	if len(paths) > 0 {
-		d.sizes, _ = s.store.GetVHD(s.ctx, paths)
-	}
+	d := details{roles: map[string]string{}, disks: s.disks(paths)}
+	d.secureBoot, d.tpm = s.security(vms)
 	if clustered {
 		roles, _ := s.store.GetClusterRoles(s.ctx)
 		for _, role := range roles {
@@ -43,17 +38,6 @@ func (s *view) details(vms []hyperv.VM) details {
 		}
 	}
 	return d
-}
-
-// show gives one virtual machine, as a result has it.
-func show(vm hyperv.VM) job.VM {
-	d := details{sizes: map[string]int64{}, roles: map[string]string{vm.ID: cmp.Or(vm.ClusterRole, vm.Name)}}
-	for _, drive := range vm.Drives {
-		if info, err := os.Stat(drive.Path); err == nil && !info.IsDir() {
-			d.sizes[drive.Path] = info.Size()
-		}
-	}
-	return d.show(vm)
 }
 
 // show gives a virtual machine in the shape that clients read.
@@ -73,27 +57,35 @@ func (d details) show(vm hyperv.VM) job.VM {
 	if vm.Clustered {
 		shown.ClusterRole = d.roles[vm.ID]
 	}
+	if vm.DynamicMemory {
+		least, most := exactGB(vm.MemoryMinimumBytes), exactGB(vm.MemoryMaximumBytes)
+		shown.MemoryMinimumGB, shown.MemoryMaximumGB = &least, &most
+	}
+	if on, known := d.secureBoot[vm.ID]; known {
+		shown.SecureBoot = &on
+	}
+	if has, known := d.tpm[vm.ID]; known {
+		shown.TPM = &has
+	}
+	m := findManifest(vm)
+	ours, _ := m.ours()
+	shown.NetworkAdapters = showAdapters(vm, m)
+	first := firstAdapter(vm.Adapters, ours)
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)
-		if i == 0 {
+		if i == first {
 			shown.SwitchName, shown.VLANID, shown.MACAddress = adapter.SwitchName, adapter.VLANID, adapter.MACAddress
+			shown.StaticMACAddress = staticMAC(a)
 		}
 		shown.IPAddresses = append(shown.IPAddresses, adapter.IPAddresses...)
 		shown.Adapters = append(shown.Adapters, adapter)
 	}
 	for _, drive := range vm.Drives {
-		disk := job.Drive{
-			Path:       drive.Path,
-			Controller: fmt.Sprintf("%s %d:%d", drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation),
-		}
-		if size, known := d.sizes[drive.Path]; known {
-			gb := memoryGB(size)
-			disk.SizeGB = &gb
-		}
 		shown.Disks = append(shown.Disks, drive.Path)
-		shown.Drives = append(shown.Drives, disk)
+		shown.Drives = append(shown.Drives, d.showDrive(drive))
 	}
-	if m := findManifest(vm); m != nil {
+	showOwnDisks(&shown, m)
+	if m != nil {
 		shown.JobID = m.JobID
 		if recorded, ok := m.Recorded.(map[string]any); ok {
 			shown.Recorded = recorded
@@ -104,13 +96,10 @@ func (d details) show(vm hyperv.VM) job.VM {
 
 func showAdapter(a hyperv.Adapter) job.Adapter {
 	adapter := job.Adapter{
-		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, IPAddresses: []string{},
+		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, VLANID: vlanOf(a), IPAddresses: []string{},
 	}
-	if a.MACAddress == "000000000000" { // given at the first start
+	if a.MACAddress == noMAC { // given at the first start
 		adapter.MACAddress = ""
-	}
-	if a.VLANMode == "Access" {
-		adapter.VLANID = a.VLANID
 	}
 	for _, address := range a.IPAddresses {
 		if address != "" && !strings.HasPrefix(strings.ToLower(address), "fe80:") && !strings.HasPrefix(address, "169.254.") {
@@ -143,10 +132,10 @@ func memoryGB(bytes int64) float64 { return math.Round(float64(bytes)/(1<<30)*10
 
 func memoryBytes(gb float64) int64 { return int64(math.RoundToEven(gb * (1 << 30))) }
 
-// vlanOf gives the VLAN of the first adapter, 0 when it has none.
-func vlanOf(vm hyperv.VM) int {
-	if len(vm.Adapters) == 0 || vm.Adapters[0].VLANMode != "Access" {
+// vlanOf gives the VLAN of an adapter, 0 when it has none.
+func vlanOf(a hyperv.Adapter) int {
+	if a.VLANMode != "Access" {
 		return 0
 	}
-	return vm.Adapters[0].VLANID
+	return a.VLANID
 }

@@ -20,8 +20,10 @@ type made struct {
 	vm        string
 	files     []string
 	manifest  *manifest
+	disks     []diskDeed // of an update
 	clustered bool
-	stopped   bool // an update stopped the virtual machine, and is to start it again
+	adapters  []string // names of the network adapters that an update added
+	stopped   bool     // an update stopped the virtual machine, and is to start it again
 	removing  *removing
 	done      bool // all of it
 }
@@ -35,6 +37,8 @@ type removing struct {
 // undo takes back what the job had made, in reverse, and nothing else.
 func (r *run) undo() {
 	if r.operation == job.OperationUpdate {
+		r.undoAdapters()
+		r.undoDisks()
 		if !r.made.stopped {
 			return
 		}

@@ -17,6 +17,7 @@ type updatePlan struct {
 	vm        hyperv.VM
 	state     string // power state
 	cycle     []string
+	hardware  hardwarePlan
 	configure []string
 	manifest  *manifest
 	stop      bool
@@ -67,6 +68,7 @@ func (r *run) update() error {
 		}
 		r.made.stopped = false
 	}
+	r.tellKept()
 	return nil
 }
 
@@ -101,6 +103,9 @@ func (r *run) planUpdate() (*updatePlan, error) {
 		}
 	}
 	wanted := r.fields.only(r.changed)
+	if slices.Contains(r.changed, "data_disks") && !r.fields.has("data_disks") {
+		wanted.values["data_disks"] = []any{}
+	}
 	findings, err := r.findings(host, definition{job.OperationUpdate, wanted}, r.vmID, nil, nil)
 	if err == nil {
 		err = first(findings)
@@ -109,6 +114,9 @@ func (r *run) planUpdate() (*updatePlan, error) {
 		return nil, err
 	}
 	p := &updatePlan{host: host, vm: vm, state: powerState(vm.State), manifest: findManifest(vm)}
+	if p.hardware, err = r.planHardware(host, vm, p.state); err != nil {
+		return nil, err
+	}
 	off := wanted.text("power_state") == "off" && p.state != "off"
 	if p.cycle, err = r.powerCycle(p, wanted, off); err != nil {
 		return nil, err
@@ -131,11 +139,21 @@ func (r *run) planUpdate() (*updatePlan, error) {
 // powerCycle gives the fields for whose sake the machine has to be stopped and started, if that is allowed.
 func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string, err error) {
 	for _, name := range r.changed {
-		if (name == "gb_ram" && memoryBytes(wanted.number(name)) != p.vm.MemoryStartupBytes) ||
+		if slices.Contains(p.hardware.cycle, name) ||
 			(name == "cpu_cores" && int(wanted.number(name)) != p.vm.ProcessorCount) {
 			cycle = append(cycle, name)
 		}
+		if name == "disk_size_gb" && wanted.has(name) {
+			needs, err := r.diskNeedsOff(p.vm, wanted.number(name))
+			if err != nil {
+				return nil, err
+			}
+			if needs {
+				cycle = append(cycle, name)
+			}
+		}
 	}
+	cycle = append(cycle, adaptersNeedOff(p.vm, p.manifest, wanted, r.changed)...)
 	if len(cycle) == 0 || p.state == "off" || off {
 		return nil, nil
 	}
@@ -155,7 +173,7 @@ func (r *run) changeable(name string) error {
 		if !r.fields.has(name) {
 			return invalid(fmt.Sprintf("field '%s' has no value to go back to", name), name)
 		}
-	case "image_name", "os_family":
+	case "image_name", "os_family", "generation", "disk_type":
 		return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
 	} // what the agent does not know is recorded, and so it can be recorded anew
 	return nil

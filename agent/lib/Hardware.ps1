@@ -1,0 +1,24 @@
+# What an update does to memory, firmware and actions together.
+
+function Get-HardwarePlan {
+    # Gives what the changed fields come to, and in Cycle which of them need the virtual machine to be off.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $State)
+
+    $memory = Get-MemoryPlan -VM $VM -Job $Job -State $State
+    $firmware = Get-FirmwarePlan -VM $VM -Job $Job
+    $cycle = @($memory.Cycle) + @($firmware.Cycle)
+    # Hyper-V takes the other actions while the machine runs.
+    if ($Job.Changed -ccontains 'stop_action' -and (Test-ActionDiffers -VM $VM -Fields $Job.Fields -Name 'stop_action')) { $cycle += 'stop_action' }
+    return @{ Memory = $memory; Firmware = $firmware; Cycle = $cycle }
+}
+
+function Set-JobHardware {
+    # Changes one field. Tells what became of it, or nothing when the field is none of these.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
+
+    switch -CaseSensitive ($Name) {
+        { @('gb_ram', 'gb_ram_min', 'gb_ram_max') -ccontains $_ } { return Set-JobMemory -VM $VM -Plan $Plan.Memory -Name $Name }
+        { @('secure_boot', 'tpm') -ccontains $_ } { return Set-JobSecurity -VM $VM -Job $Job -Plan $Plan.Firmware -Name $Name }
+        { @('checkpoint_type', 'start_action', 'stop_action') -ccontains $_ } { return Set-JobAction -VM $VM -Fields $Job.Fields -Name $Name }
+    }
+}

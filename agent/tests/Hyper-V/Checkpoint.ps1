@@ -1,0 +1,64 @@
+# Checkpoints of virtual machines. What is written since is in differencing disks, which are the machine's drives meanwhile.
+
+function Get-StandInCheckpoint {
+    # Gives the checkpoints that a state holds of a virtual machine. Call it within @( ).
+    param([Parameter(Mandatory)] $VM)
+
+    $property = $VM.PSObject.Properties['checkpoints']
+    if ($null -ne $property) { $property.Value }
+}
+
+function Get-VMSnapshot {
+    [CmdletBinding(DefaultParameterSetName = 'VMName')]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMSnapshot' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMSnapshot' -VM $given['VM'] -Name $given['VMName'])) {
+                foreach ($checkpoint in @(Get-StandInCheckpoint -VM $item)) {
+                    [pscustomobject]@{
+                        PSTypeName = 'Microsoft.HyperV.PowerShell.VMSnapshot'
+                        Id = [guid]$checkpoint.id; Name = $checkpoint.name; VMId = [guid]$item.id; VMName = $item.name; SnapshotType = 'Standard'
+                    }
+                }
+            }
+        }
+    }
+}
+
+function Remove-VMSnapshot {
+    [CmdletBinding(DefaultParameterSetName = 'SnapshotObject', SupportsShouldProcess)]
+    param([Parameter(ParameterSetName = 'SnapshotObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VMSnapshot)
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('checkpoint')) { return }
+        $given = $VMSnapshot
+        Invoke-StandIn -Cmdlet 'Remove-VMSnapshot' -Change -Action {
+            param($state)
+            foreach ($item in $given) {
+                $vm = Find-StandInVM -State $state -Cmdlet 'Remove-VMSnapshot' -Id $item.VMId.ToString()
+                $vm.checkpoints = [object[]]@(Get-StandInCheckpoint -VM $vm | Where-Object -FilterScript { $_.id -ne $item.Id.ToString() })
+                if ($vm.checkpoints.Count -eq 0) { Merge-StandInDisk -VM $vm }
+            }
+        }
+    }
+}
+
+function Merge-StandInDisk {
+    # Puts what the disks of checkpoints hold into those below. The real one takes its time, and does so while the machine runs as well.
+    param([Parameter(Mandatory)] $VM)
+
+    foreach ($drive in $VM.drives) {
+        while ($drive.path -like '*.avhdx' -and [System.IO.File]::Exists($drive.path)) {
+            $parent = (Read-StandInDisk -Path $drive.path).Parent
+            if (-not $parent) { break }
+            [System.IO.File]::Delete($drive.path)
+            $drive.path = $parent
+        }
+    }
+}

@@ -1,0 +1,163 @@
+# Firmware, key protectors and TPMs: of generation 2 only.
+
+function Assert-StandInGeneration {
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet)
+
+    if ($VM.generation -ne 2) { throw (New-StandInError -Cmdlet $Cmdlet -Message "Virtual machine '$($VM.name)' is not of generation 2.") }
+}
+
+function Get-VMFirmware {
+    [CmdletBinding(DefaultParameterSetName = 'VMName')]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMFirmware' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMFirmware' -VM $given['VM'] -Name $given['VMName'])) {
+                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMFirmware'
+                [pscustomobject]@{
+                    PSTypeName = 'Microsoft.HyperV.PowerShell.VMFirmware'
+                    VMName = $item.name; VMId = [guid]$item.id; SecureBoot = $item.secure_boot; SecureBootTemplate = $item.secure_boot_template
+                }
+            }
+        }
+    }
+}
+
+function Set-VMFirmware {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
+        [ValidateSet('On', 'Off')] [string] $EnableSecureBoot,
+        [string] $SecureBootTemplate,
+        [object] $FirstBootDevice
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('firmware')) { return }
+        $given = $PSBoundParameters
+        Edit-StandInSecurity -Cmdlet 'Set-VMFirmware' -What 'firmware' -Given $given -Edit {
+            param($item)
+            if ($given.ContainsKey('EnableSecureBoot')) { $item.secure_boot = $given['EnableSecureBoot'] }
+            if ($given.ContainsKey('SecureBootTemplate')) { $item.secure_boot_template = $given['SecureBootTemplate'] }
+            if ($given.ContainsKey('FirstBootDevice')) { $item.first_boot = [string]$given['FirstBootDevice'].Path }
+        }
+    }
+}
+
+function Edit-StandInSecurity {
+    # Changes virtual machines of generation 2 that are off.
+    param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What, [Parameter(Mandatory)] $Given, [Parameter(Mandatory)] [scriptblock] $Edit)
+
+    Invoke-StandIn -Cmdlet $Cmdlet -Change -Action {
+        param($state)
+        foreach ($item in @(Select-StandInVM -State $state -Cmdlet $Cmdlet -VM $Given['VM'] -Name $Given['VMName'])) {
+            Assert-StandInGeneration -VM $item -Cmdlet $Cmdlet
+            Assert-StandInOff -VM $item -Cmdlet $Cmdlet -What $What
+            & $Edit $item
+        }
+    }
+}
+
+function Get-VMSecurity {
+    [CmdletBinding(DefaultParameterSetName = 'VMName')]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMSecurity' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMSecurity' -VM $given['VM'] -Name $given['VMName'])) {
+                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMSecurity'
+                [pscustomobject]@{
+                    PSTypeName = 'Microsoft.HyperV.PowerShell.VMSecurity'
+                    VMName = $item.name; VMId = [guid]$item.id; TpmEnabled = [bool]$item.tpm; Shielded = $false
+                }
+            }
+        }
+    }
+}
+
+function Get-VMKeyProtector {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('key protector')) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMKeyProtector' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMKeyProtector' -VM $given['VM'] -Name $given['VMName'])) {
+                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMKeyProtector'
+                # Four bytes are how the real one shows that there is none.
+                $bytes = [byte[]]@(0, 0, 0, 4)
+                if ($item.key_protector) { $bytes = [byte[]]@(0, 0, 0, 4, 60, 63, 120, 109, 108) }
+                $bytes
+            }
+        }
+    }
+}
+
+function Set-VMKeyProtector {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
+        [switch] $NewLocalKeyProtector
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('key protector')) { return }
+        if (-not $NewLocalKeyProtector) { throw (New-StandInError -Cmdlet 'Set-VMKeyProtector' -Message 'Give a key protector.') }
+        Edit-StandInSecurity -Cmdlet 'Set-VMKeyProtector' -What 'key protector' -Given $PSBoundParameters -Edit {
+            param($item)
+            $item.key_protector = $true
+        }
+    }
+}
+
+function Enable-VMTPM {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('TPM')) { return }
+        Edit-StandInSecurity -Cmdlet 'Enable-VMTPM' -What 'TPM' -Given $PSBoundParameters -Edit {
+            param($item)
+            if (-not $item.key_protector) {
+                throw (New-StandInError -Cmdlet 'Enable-VMTPM' -Message "The security settings of virtual machine '$($item.name)' cannot be changed without a valid key protector.")
+            }
+            $item.tpm = $true
+        }
+    }
+}
+
+function Disable-VMTPM {
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('TPM')) { return }
+        Edit-StandInSecurity -Cmdlet 'Disable-VMTPM' -What 'TPM' -Given $PSBoundParameters -Edit {
+            param($item)
+            $item.tpm = $false
+        }
+    }
+}

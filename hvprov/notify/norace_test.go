@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build !race
+
+package notify_test
+
+const manyEvents = 1_000_000

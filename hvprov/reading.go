@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// Read gives a virtual machine by its GUID, at most InventoryMaxAge old. One that is not there is [ErrVMNotFound]. Reads that
+// come together share one request.
+func (s *Service) Read(ctx context.Context, hostName, id string) (*job.VM, error) {
+	snapshot, err := s.Inventory(ctx, hostName)
+	if err != nil {
+		return nil, err
+	}
+	if vm, ok := snapshot.ByID(id); ok {
+		return vm, nil
+	}
+	return nil, &VMNotFoundError{Host: hostName, VM: id}
+}
+
+// Find gives a virtual machine by its name or GUID. One that is not there, or a name that several share, is an error.
+func (s *Service) Find(ctx context.Context, hostName, nameOrID string) (*job.VM, error) {
+	snapshot, err := s.Inventory(ctx, hostName)
+	if err != nil {
+		return nil, err
+	}
+	if vm, ok := snapshot.ByID(nameOrID); ok {
+		return vm, nil
+	}
+	found := snapshot.ByName(nameOrID)
+	switch len(found) {
+	case 0:
+		return nil, &VMNotFoundError{Host: hostName, VM: nameOrID}
+	case 1:
+		return &found[0], nil
+	}
+	ids := make([]string, len(found))
+	for i, vm := range found {
+		ids[i] = vm.ID
+	}
+	return nil, fmt.Errorf("host %s has %d virtual machines named %q: name one by its GUID: %s",
+		hostName, len(found), nameOrID, strings.Join(ids, ", "))
+}
+
+// Inventory gives all that a host holds, at most InventoryMaxAge old.
+func (s *Service) Inventory(ctx context.Context, hostName string) (*inventory.Snapshot, error) {
+	h, err := s.host(hostName)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := s.inventory.Get(ctx, h.name)
+	if errors.Is(err, inventory.ErrClosed) {
+		err = ErrClosed
+	}
+	return snapshot, hostError(h.name, err)
+}
+
+// View gives a host as it was last seen, with the machines that jobs are making, changing and removing just now. It asks
+// nobody, and so it does not fail for a host that is gone: its State says so.
+func (s *Service) View(hostName string) (inventory.View, error) {
+	h, err := s.host(hostName)
+	if err != nil {
+		return inventory.View{}, err
+	}
+	return s.inventory.Peek(h.name)
+}
+
+// Views gives all hosts as [Service.View] does one, by name.
+func (s *Service) Views() []inventory.View { return s.inventory.All() }

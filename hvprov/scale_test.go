@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov_test
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+)
+
+// All that 200 hosts hold, 10,000 virtual machines, over TLS and NTLM, from a standing start. It is not parallel: what it
+// measures is its own.
+func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // see above
+	if testing.Short() {
+		t.Skip("it starts 200 hosts")
+	}
+	const hosts, vms = 200, 50
+	fleet := startFleet(t, fleetSettings{Hosts: hosts, VMs: vms})
+	connectWithin(fleet, 5*time.Minute) // all begin at once, and the machine may be busy with other things
+	service, err := hvprov.New(hvprov.Options{Hosts: fleet, InventoryMaxAge: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := memory(t)
+	begin := time.Now()
+	var mu sync.Mutex
+	ids := map[string]bool{}
+	var reads sync.WaitGroup
+	for _, name := range service.Hosts() {
+		reads.Go(func() {
+			snapshot, err := service.Inventory(t.Context(), name)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range snapshot.VMs {
+				ids[snapshot.VMs[i].ID] = true
+			}
+		})
+	}
+	reads.Wait()
+	took := time.Since(begin)
+	peak := memory(t)
+	if len(ids) != hosts*vms {
+		t.Errorf("%d virtual machines, want %d", len(ids), hosts*vms)
+	}
+	var requests int64
+	for _, name := range service.Hosts() {
+		stats, err := service.Stats(name)
+		if err != nil {
+			t.Error(err)
+		}
+		requests += stats.Requests
+	}
+	t.Logf("%d virtual machines on %d hosts in %v, with %d HTTP requests; memory of this process: %s at most, %s before",
+		len(ids), hosts, took.Round(time.Millisecond), requests, peak, before)
+	if peak.total > 512<<20 {
+		t.Errorf("it took %s of memory", peak)
+	}
+	if took > 5*time.Minute {
+		t.Errorf("it took %v", took) // on any machine that is good for something, it takes seconds
+	}
+	begin = time.Now()
+	if err := service.Close(context.Background()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	t.Logf("closed in %v", time.Since(begin).Round(time.Millisecond))
+}
+
+// usage is the memory of this process, in bytes.
+type usage struct {
+	total    uint64 // what Go's runtime has ever had of the system
+	live     uint64 // what is still used of the heap
+	resident uint64 // the most that was ever in use, where the system tells; else 0
+}
+
+func (u usage) String() string {
+	text := strconv.FormatUint(u.total>>20, 10) + " MiB had of the system, " + strconv.FormatUint(u.live>>20, 10) + " MiB live"
+	if u.resident > 0 {
+		text += ", " + strconv.FormatUint(u.resident>>20, 10) + " MiB resident"
+	}
+	return text
+}
+
+func memory(t *testing.T) usage {
+	t.Helper()
+	var u usage
+	if text, err := os.ReadFile("/proc/self/status"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+				kib, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				u.resident = kib << 10
+			}
+		}
+	}
+	debug.FreeOSMemory()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	u.total, u.live = stats.Sys, stats.HeapAlloc
+	return u
+}

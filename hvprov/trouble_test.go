@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+)
+
+// Jobs on hosts that are well, that are slow, that lose connections, and that nobody answers on: each ends once, as its own host
+// would have it, and leaves one machine or none.
+func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
+	t.Parallel()
+	const vms, each = 5, 4
+	health := []simhost.Health{simhost.Healthy, simhost.Flapping, simhost.Refusing, simhost.Slow, simhost.Silent}
+	dead := map[int]bool{2: true, 4: true}
+	settings := fleetSettings{Hosts: 10, VMs: vms, Health: health}
+	settings.Each.Seed, settings.Each.CutOneIn, settings.Each.SlowBy = 7, 12, 50*time.Millisecond
+	hosts := startFleet(t, settings)
+	connectWithin(hosts, 5*time.Minute) // the machine may be busy with other things
+	for i := range settings.Hosts {
+		if name := simhost.FleetName(i); dead[i%len(health)] {
+			connectWithin(hosts, 100*time.Millisecond, name)
+		}
+	}
+	service, err := hvprov.New(hvprov.Options{Hosts: hosts, InventoryMaxAge: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	for i, host := range service.Hosts() {
+		for n := range each {
+			running.Go(func() {
+				j, err := service.Submit(t.Context(), hvprov.Submission{
+					Host: host, Operation: job.OperationProvision, Values: values(fmt.Sprintf("new-%d", n)),
+				})
+				var result *job.Result
+				if err == nil {
+					result, err = j.Wait(t.Context())
+				}
+				switch {
+				case dead[i%len(health)]:
+					if !errors.Is(err, hvprov.ErrHostUnreachable) {
+						t.Errorf("job %d on %s, where nobody answers: %v", n, host, err)
+					}
+				case err != nil || result.VM == nil:
+					t.Errorf("job %d on %s: %+v, %v", n, host, result, err)
+				}
+			})
+		}
+	}
+	running.Wait()
+	for i, host := range service.Hosts() {
+		if dead[i%len(health)] {
+			continue
+		}
+		snapshot, err := service.Inventory(t.Context(), host)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		made := 0
+		for _, vm := range snapshot.VMs {
+			if strings.HasPrefix(vm.Name, "new-") {
+				made++
+			}
+		}
+		if made != each || len(snapshot.VMs) != vms+each {
+			t.Errorf("%s has %d machines, of which %d are new", host, len(snapshot.VMs), made)
+		}
+	}
+	if err := service.Close(context.Background()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}

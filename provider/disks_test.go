@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+func disk(name string, size int, kind any) attrs {
+	return attrs{"name": name, "size_gb": size, "type": kind}
+}
+
+func TestDisksAreMadeChangedSeenAndRemoved(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, disksAreMadeChangedSeenAndRemoved)
+}
+
+func disksAreMadeChangedSeenAndRemoved(t *testing.T, server *simhost.Server) {
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{
+		"disk_type": "differencing", "disk_size_gb": 2,
+		"data_disks": []any{disk("data", 1, nil), disk("logs", 1, "fixed")},
+	})
+	made := h.make(h.none(), config)
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	h.mustBeEmpty(read, config)
+
+	grown := config.but(attrs{"disk_size_gb": 3, "data_disks": []any{disk("logs", 2, "fixed"), disk("more", 1, nil)}})
+	p := h.plan(read, grown)
+	h.mustSucceed("plan", p.diags)
+	changed, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	if got := render(diags); !strings.Contains(got, "web-01.data.vhdx: data disk 'data' is detached, and its file is kept") {
+		t.Errorf("what is kept is not told of: %s", got)
+	}
+	if h.get(changed, "id") != h.get(made, "id") {
+		t.Error("the change made another machine")
+	}
+	read, diags = h.read(changed)
+	h.mustSucceed("read", diags)
+	h.mustBeEmpty(read, grown)
+
+	h.mustFail(h.plan(read, grown.but(attrs{"disk_size_gb": 1})).diags, "disk_size_gb", "does not shrink", "Set disk_size_gb to 3 or more.")
+	h.mustFail(h.plan(read, grown.but(attrs{"data_disks": []any{disk("logs", 2, "dynamic")}})).diags, "data_disks.0.type", "Set type to fixed")
+	h.mustFail(h.plan(read, grown.but(attrs{"data_disks": []any{disk("more", 1, nil), disk("logs", 1, "fixed")}})).diags, "data_disks.1.size_gb", "does not shrink")
+	h.make(read, nil)
+	nothingLeft(t, server)
+}
+
+func TestWhatWasDoneToDisksOnTheHostShows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(t *testing.T, vm *hyperv.VM)
+		want   string // the disk and the data disks, as they are read
+	}{
+		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[name:data size_gb:1 type:dynamic]]"},
+		"one detached": {
+			func(_ *testing.T, vm *hyperv.VM) { vm.Drives = vm.Drives[:1] }, "2 []",
+		},
+		"both grown": {
+			func(t *testing.T, vm *hyperv.VM) {
+				t.Helper()
+				grow(t, vm.Drives[0].Path, 5<<30+1<<29)
+				grow(t, vm.Drives[1].Path, 4<<30)
+			}, "5 [map[name:data size_gb:4 type:dynamic]]",
+		},
+		"one of somebody's": {
+			func(t *testing.T, vm *hyperv.VM) {
+				t.Helper()
+				path := filepath.Join(t.TempDir(), "other.vhdx")
+				if err := hyperv.WriteImage(path, 1<<20); err != nil {
+					t.Fatal(err)
+				}
+				vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: 2, Path: path})
+			}, "2 [map[name:data size_gb:1 type:dynamic]]",
+		},
+		"a file that cannot be read": {
+			func(_ *testing.T, vm *hyperv.VM) {
+				vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx"
+			},
+			"2 [map[name:data size_gb:1 type:dynamic]]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startHost(t, nil)
+			h := connected(t, server)
+			config := linux("web-01").but(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
+			made := h.make(h.none(), config)
+			onHost(t, server, func(s *hyperv.State) { c.change(t, &s.VMs[0]) })
+			h = connected(t, server)
+			read, diags := h.read(made)
+			h.mustSucceed("read", diags)
+			if got := fmt.Sprint(h.get(read, "disk_size_gb"), " ", h.get(read, "data_disks")); got != c.want {
+				t.Errorf("read as %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func grow(t *testing.T, path string, size int64) {
+	t.Helper()
+	d, err := hyperv.ReadDisk(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SizeBytes = size
+	if err := hyperv.WriteDisk(path, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADiskThatCameAwayIsAttachedAgain(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{"data_disks": []any{disk("data", 1, nil)}})
+	made := h.make(h.none(), config)
+	onHost(t, server, func(s *hyperv.State) { s.VMs[0].Drives = s.VMs[0].Drives[:1] })
+	h = connected(t, server)
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	again := h.make(read, config)
+	h.mustBeEmpty(again, config)
+	state, err := server.Store().Read()
+	if err != nil || len(state.VMs[0].Drives) != 2 {
+		t.Errorf("the host has %+v, %v", state.VMs[0].Drives, err)
+	}
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// theVM gives the only machine that a host holds.
+func theVM(t *testing.T, server *simhost.Server) hyperv.VM {
+	t.Helper()
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(state.VMs) != 1 {
+		t.Fatalf("the host holds %+v", state.VMs)
+	}
+	return state.VMs[0]
+}
+
+func TestAMachinesHardwareIsMadeChangedAndSeen(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, aMachinesHardwareIsMadeChangedAndSeen)
+}
+
+func aMachinesHardwareIsMadeChangedAndSeen(t *testing.T, server *simhost.Server) {
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{
+		"generation": 2, "gb_ram_min": 1.5, "gb_ram_max": 8, "secure_boot": false, "tpm": true,
+		"checkpoint_type": "production", "start_action": "nothing", "stop_action": "turn_off",
+	})
+	made := h.make(h.none(), config)
+	vm := theVM(t, server)
+	if !vm.DynamicMemory || vm.MemoryMinimumBytes != 3<<29 || vm.MemoryMaximumBytes != 8<<30 || vm.SecureBoot != "Off" || !vm.TPM ||
+		vm.CheckpointType != "Production" || vm.AutomaticStartAction != "Nothing" || vm.AutomaticStopAction != "TurnOff" {
+		t.Errorf("the host has %+v", vm)
+	}
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	h.mustBeEmpty(read, config)
+
+	wider := config.but(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
+	h.mustFail(h.plan(read, wider).diags, "gb_ram_max", "allow_power_cycle = true")
+	wider["allow_power_cycle"] = true
+	changed := h.make(read, wider)
+	if vm = theVM(t, server); vm.MemoryMaximumBytes != 16<<30 || vm.CheckpointType != "Standard" || vm.AutomaticStartAction != "StartIfRunning" {
+		t.Errorf("the host has %+v", vm)
+	}
+	h.mustBeEmpty(changed, wider)
+
+	onHost(t, server, func(s *hyperv.State) {
+		vm := &s.VMs[0]
+		vm.DynamicMemory, vm.SecureBoot, vm.TPM, vm.AutomaticStopAction = false, "On", false, "Save"
+	})
+	h = connected(t, server)
+	drifted, diags := h.read(changed)
+	h.mustSucceed("read", diags)
+	for name, want := range map[string]any{"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "stop_action": "save"} {
+		if got := h.get(drifted, name); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s is read as %v, want %v", name, got, want)
+		}
+	}
+	mended := h.make(drifted, wider)
+	if vm = theVM(t, server); !vm.DynamicMemory || vm.SecureBoot != "Off" || !vm.TPM || vm.AutomaticStopAction != "TurnOff" || vm.State != "Running" {
+		t.Errorf("the host has %+v", vm)
+	}
+	h.mustBeEmpty(mended, wider)
+
+	plain := linux("web-01").but(attrs{"allow_power_cycle": true})
+	back := h.make(mended, plain)
+	if vm = theVM(t, server); vm.DynamicMemory || vm.SecureBoot != "On" || vm.TPM || vm.CheckpointType != "Disabled" || vm.AutomaticStopAction != "ShutDown" {
+		t.Errorf("the host has %+v", vm)
+	}
+	h.mustBeEmpty(back, plain)
+	h.make(back, nil)
+	nothingLeft(t, server)
+}
+
+func TestWhatAHostCannotTellOfSecurityStays(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := linux("web-01").but(attrs{"secure_boot": true, "tpm": true})
+	made := h.make(h.none(), config)
+	onHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}}
+	})
+	h = connected(t, server)
+	read, diags := h.read(made)
+	h.mustSucceed("read", diags)
+	h.mustBeEmpty(read, config)
+}
+
+func TestHardwareThatCannotBeIsToldInThePlan(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	first := linux("web-01").but(attrs{"generation": 1})
+	p := h.plan(h.none(), first.but(attrs{"tpm": true, "secure_boot": true}))
+	h.mustFail(p.diags, "tpm", "generation 1 has no virtual TPM")
+	h.mustFail(p.diags, "secure_boot", "generation 1 has no secure boot")
+	h.mustFail(h.validate(linux("web-01").but(attrs{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 16})), "gb_ram_min", "more than")
+	h.mustFail(h.plan(h.none(), linux("web-02").but(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "", "multiple of 2 MiB")
+	h.mustWarn(h.plan(h.none(), linux("web-03").but(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "never gets its maximum")
+	h = connected(t, server)
+	made := h.make(h.none(), first.but(attrs{"secure_boot": false}))
+	if vm := theVM(t, server); vm.Generation != 1 || vm.Drives[0].ControllerType != "IDE" {
+		t.Errorf("the host has %+v", vm)
+	}
+	p = h.plan(made, first.but(attrs{"generation": 2, "tpm": true}))
+	h.mustSucceed("another generation", p.diags)
+	if len(p.replace) != 1 || p.replace[0] != "generation" {
+		t.Errorf("replaced because of %v", p.replace)
+	}
+}
