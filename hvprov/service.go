@@ -231,6 +231,10 @@ func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
 	return s.bus.Subscribe(filter)
 }
 
+// Bus gives the bus of the service's events, for sinks such as notify/webhook. What others publish on it reaches its
+// subscribers too.
+func (s *Service) Bus() *notify.Bus { return s.bus }
+
 func (s *Service) host(name string) (*host, error) {
 	if h, ok := s.hosts[strings.ToLower(name)]; ok {
 		return h, nil
