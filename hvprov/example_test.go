@@ -9,6 +9,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
@@ -62,4 +63,54 @@ func Example() {
 	// 5 network
 	// 6 start
 	// web-01 is running
+}
+
+// Who wants to know what jobs say subscribes: to one, or to all. Nobody waits for a subscriber.
+func ExampleService_Subscribe() {
+	ctx := context.Background()
+	host, err := simhost.Start(simhost.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = host.Close() }()
+	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{
+		"hv01": {WinRM: winrm.Config{
+			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
+			Username: host.Username(), Password: host.Password(),
+		}},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = service.Close(ctx) }()
+
+	submitted, err := service.Submit(ctx, hvprov.Submission{
+		Host:      "hv01",
+		Operation: job.OperationDelete,
+		VMID:      "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	events := service.Subscribe(notify.Filter{Job: submitted.ID(), Replay: true})
+	defer events.Close()
+	for e, err := range events.All(ctx) { // until the job has ended
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch e.Kind {
+		case notify.KindJobState:
+			fmt.Println("the job is", e.State)
+		case notify.KindJobEvent:
+			fmt.Println(e.Event)
+		}
+	}
+	// Output:
+	// the job is pending
+	// the job is queued
+	// the job is running
+	// [1/1] preflight: find virtual machine 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11
+	// preflight: virtual machine 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11 is not on host SIMHOST: nothing to do
+	// succeeded: virtual machine 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11 is not on host SIMHOST: nothing to do
+	// the job is succeeded
 }

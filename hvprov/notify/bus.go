@@ -65,7 +65,7 @@ func New(opts Options) *Bus {
 func (b *Bus) ID() string { return b.id }
 
 // Publish gives an event to those who have subscribed to it, and returns it as they get it: with its Seq, with its Time unless it
-// has one, and with texts cut that are longer than 64 KiB. It never waits for a subscriber. A closed bus gives nothing to nobody,
+// has one, and with texts cut that are longer than 64 KiB. It never waits for a subscriber. A closed bus gives nothing to anybody,
 // and returns an event whose Seq is 0.
 func (b *Bus) Publish(e Event) Event {
 	e.Last = e.last()

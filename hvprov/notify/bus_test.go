@@ -185,9 +185,9 @@ func TestWhatIsToldIsNotThePublishers(t *testing.T) {
 		Outcome: job.Failed, Error: &job.Failure{Message: "before"}, Left: []string{"before"}, VM: &job.VM{Notes: "before"},
 	}
 	b.Publish(e)
-	e.Event.Message, e.Event.Left[0], e.Event.Result.Error.Message, e.Event.VM.Notes = "after", "after", "after", "after"
+	e.Event.Message, e.Event.Left[0], e.Event.Error.Message, e.Event.VM.Notes = "after", "after", "after", "after"
 	got := waiting(t, s)[0].Event
-	if got.Message != "before" || got.Left[0] != "before" || got.Result.Error.Message != "before" || got.VM.Notes != "before" {
+	if got.Message != "before" || got.Left[0] != "before" || got.Error.Message != "before" || got.VM.Notes != "before" {
 		t.Errorf("got %+v, %+v", got, got.Result)
 	}
 }

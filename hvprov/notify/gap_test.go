@@ -101,6 +101,15 @@ func TestJobsThatNeverEndAreForgotten(t *testing.T) {
 	wantShort(t, "the last", waiting(t, b.Subscribe(notify.Filter{Job: "job 999", Replay: true})), "gap(996)996 1000")
 }
 
+func TestAJobThatEndedIsKnownForAWhileAfterItsEventsAreGone(t *testing.T) {
+	t.Parallel()
+	b := notify.New(notify.Options{Keep: 4})
+	b.Publish(state("a", "ended"))
+	publish(b, "b", 10)
+	wantShort(t, "it", rest(t, b.Subscribe(notify.Filter{Job: "a"})), "")
+	wantShort(t, "with what was", rest(t, b.Subscribe(notify.Filter{Job: "a", Replay: true})), "gap(1)1")
+}
+
 func TestWithoutAnythingKeptAReplayIsAGap(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{Keep: -1})

@@ -6,7 +6,7 @@ package notify
 type history struct {
 	queue
 	dropped int64                 // the Seq of the last event that is not kept
-	jobs    map[string]*jobRecord // of those that have events kept, or have not ended
+	jobs    map[string]*jobRecord // of those that have events kept, and some others
 	partial bool                  // the record of a job that had not ended was given up
 }
 
@@ -25,7 +25,7 @@ func (h *history) add(it *item, most, bytes int) {
 	if e.Job != "" {
 		r := h.jobs[e.Job]
 		if r == nil {
-			if len(h.jobs) > 2*most+1 {
+			if len(h.jobs) > 2*most+64 {
 				h.forget()
 			}
 			r = &jobRecord{known: !h.partial}
@@ -38,26 +38,20 @@ func (h *history) add(it *item, most, bytes int) {
 	for h.len() > 0 && (h.len() > most || h.bytes > bytes) {
 		gone := &h.pop().event
 		h.dropped = gone.Seq
-		r := h.jobs[gone.Job]
-		if r == nil {
-			continue
-		}
-		r.kept--
-		r.missing++
-		r.dropped = gone.Seq
-		if r.kept == 0 && r.ended {
-			delete(h.jobs, gone.Job)
+		if r := h.jobs[gone.Job]; r != nil {
+			r.kept--
+			r.missing++
+			r.dropped = gone.Seq
 		}
 	}
 }
 
-// forget gives up the records of jobs that have not ended and of which nothing is kept: there are more of them than can be, so
-// their publisher does not tell the ends.
+// forget gives up the records of jobs of which nothing is kept.
 func (h *history) forget() {
 	for id, r := range h.jobs {
 		if r.kept == 0 {
 			delete(h.jobs, id)
-			h.partial = true
+			h.partial = h.partial || !r.ended // it may go on, and would look like a new one
 		}
 	}
 }

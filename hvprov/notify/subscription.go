@@ -38,9 +38,9 @@ func (f *Filter) matches(e *Event) bool {
 		(f.Kinds == nil || slices.Contains(f.Kinds, e.Kind))
 }
 
-// Subscription gives events in order and each once. One to a job ends by itself behind the job's last event. A job that ended so
-// long ago that none of its events is kept is, to a bus, like one that has not begun: whoever subscribes to a job that may have
-// ended looks, after that, whether it has.
+// Subscription gives events in order and each once. One to a job ends by itself behind the job's last event. A job that ended
+// very long ago, thousands of jobs before, is to a bus like one that has not begun: whoever subscribes to a job that may have ended
+// looks, after that, whether it has.
 //
 // Its methods may be called from many goroutines; an event goes to one of them.
 type Subscription struct {

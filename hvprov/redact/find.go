@@ -27,8 +27,11 @@ type finder struct {
 	final   bool // the text has an end; else more may follow
 	found   []span
 	hold    int            // where the first of what more text might make a secret begins
-	visited map[visit]bool // on deep paths, so that text of nothing but escapes takes no forever
+	visited map[visit]bool // where paths branch, so that text of nothing but escapes takes no forever
 }
+
+// mostVisited bounds the memory for what was visited, but for what one place needs.
+const mostVisited = 1 << 14
 
 type visit struct {
 	way  way
@@ -48,6 +51,9 @@ func (r *Redactor) find(s string, from int, final bool) (found []span, hold int)
 		ways := r.lead[s[i]]
 		if ways == 0 {
 			continue
+		}
+		if len(f.visited) > mostVisited {
+			clear(f.visited) // it only saves time
 		}
 		for w := asText; w < asHex; w <<= 1 {
 			if ways&w != 0 {
@@ -104,10 +110,6 @@ func (f *finder) walk(w way, start, at int, n int32, depth int) {
 			f.live(f.left(w, start, 1))
 			return
 		}
-		// A word is a few characters, and where its beginning is makes a difference.
-		if depth >= shortest && w != asWord && f.seen(visit{w, at, n}) {
-			return
-		}
 		next := int32(0)
 		if w != asHex {
 			next = t.step(n, f.s[at])
@@ -128,6 +130,10 @@ func (f *finder) walk(w way, start, at int, n int32, depth int) {
 // branch follows every other reading of the text at a place, but for one: that it returns, for walk to go on with. Node plain is
 // where the text as it stands leads to, if it leads on.
 func (f *finder) branch(w way, start, at int, n, plain int32, depth int) (next int32, nextAt int) {
+	// Digits are read in one way only. A word is a few characters, and where its beginning is makes a difference.
+	if depth > 0 && w != asHex && w != asWord && f.seen(visit{w, at, n}) {
+		return 0, at
+	}
 	next, nextAt = plain, at+1
 	var rd reading
 	rd.read(w, f.s, at, depth == 0)

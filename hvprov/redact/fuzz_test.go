@@ -165,12 +165,6 @@ var decoders = map[string]func(string) string{
 	"URL":        unURL,
 	"form":       func(s string) string { return unURL(strings.ReplaceAll(s, "+", " ")) },
 	"quotes":     func(s string) string { return strings.ReplaceAll(s, "''", "'") },
-	"hex": func(s string) string {
-		return hexRun.ReplaceAllStringFunc(s, func(run string) string {
-			b, _ := hex.DecodeString(strings.NewReplacer("0x", "", "-", "", ":", "", ",", "", " ", "").Replace(run))
-			return string(b)
-		})
-	},
 }
 
 func unJSON(s string) string {
@@ -195,6 +189,19 @@ func unBase64(s string) (texts []string) {
 				part = part[:len(part)-1]
 			}
 			raw, _ := base64.RawStdEncoding.DecodeString(part)
+			texts = append(texts, string(raw), strings.ReplaceAll(string(raw), "\x00", ""))
+		}
+	}
+	return texts
+}
+
+// unHex decodes what looks like hexadecimal digits, from either of the places where a byte may begin.
+func unHex(s string) (texts []string) {
+	for _, run := range hexRun.FindAllString(s, -1) {
+		run = strings.NewReplacer("0x", "", "-", "", ":", "", ",", "", " ", "").Replace(run)
+		for at := range 2 {
+			part := run[at:]
+			raw, _ := hex.DecodeString(part[:len(part)/2*2])
 			texts = append(texts, string(raw), strings.ReplaceAll(string(raw), "\x00", ""))
 		}
 	}
@@ -236,9 +243,9 @@ func FuzzRedact(f *testing.F) {
 				t.Fatalf("%s of %q: decoded as %s, it is in %q", way.name, secret, name, out)
 			}
 		}
-		for _, decoded := range unBase64(out) {
+		for _, decoded := range append(unBase64(out), unHex(out)...) {
 			if strings.Contains(decoded, secret) {
-				t.Fatalf("%s of %q: decoded as base64, it is in %q", way.name, secret, out)
+				t.Fatalf("%s of %q: decoded as bytes, it is in %q", way.name, secret, out)
 			}
 		}
 		if got := r.String("~ " + way.write(secret) + " ~"); way.exact && plain(secret) && got != "~ "+redact.Mask+" ~" {

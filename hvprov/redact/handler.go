@@ -121,6 +121,9 @@ func (r *Redactor) value(v slog.Value) slog.Value {
 
 // any gives a value as it is when no handler could write a secret of it, and else its text.
 func (r *Redactor) any(v any) (clean slog.Value) {
+	if r == nil || len(r.text.nodes)+len(r.words.nodes) == 0 {
+		return slog.AnyValue(v)
+	}
 	defer func() {
 		if recover() != nil { // a method of a nil pointer, say
 			clean = slog.StringValue(fmt.Sprintf("a %T that cannot be shown", v))

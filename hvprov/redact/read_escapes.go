@@ -36,6 +36,13 @@ func (rd *reading) readBackslash(s string) {
 		rd.add(is, run+1)
 	}
 	switch {
+	case c == '&': // JSON in XML
+		var in reading
+		in.readEntity(s[run:])
+		for _, a := range in.all[:in.n] {
+			rd.add(string(a.is[:a.size]), run+a.width)
+		}
+		rd.cut = rd.cut || in.cut
 	case c == 'u':
 		rd.readUnits(s, run)
 	case c == 'U':

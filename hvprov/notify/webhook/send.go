@@ -41,6 +41,7 @@ func (s *Sender) run(ctx context.Context) {
 		} else {
 			lost++
 			s.stats.Lost++
+			s.cut = ctx.Err() != nil
 		}
 		s.mu.Unlock()
 		if err != nil {
@@ -66,7 +67,7 @@ func (s *Sender) send(ctx context.Context, m Message) error {
 	d := delivery{sender: s, id: m.ID}
 	c := retryablehttp.Client{
 		HTTPClient: s.client, // and no logger, which would show the URL
-		RetryMax:   max(s.opts.Retries, 0), RetryWaitMin: s.opts.WaitMin, RetryWaitMax: s.opts.WaitMax,
+		RetryMax:   max(s.opts.Retries, 0), RetryWaitMin: s.opts.FirstWait, RetryWaitMax: s.opts.LongestWait,
 		CheckRetry: d.again, Backoff: d.backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		// A try that comes minutes after the first must not look like a replay.
 		PrepareRetry: func(r *http.Request) error {
@@ -103,10 +104,6 @@ type delivery struct {
 func (d *delivery) again(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	d.tries++
 	d.err = nil
-	if ctx.Err() != nil {
-		d.err = ctx.Err()
-		return false, nil
-	}
 	again := false
 	switch {
 	case err != nil:

@@ -20,10 +20,10 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultTimeout = 10 * time.Second
-	DefaultRetries = 10
-	DefaultWaitMin = time.Second
-	DefaultWaitMax = 5 * time.Minute
+	DefaultTimeout     = 10 * time.Second
+	DefaultRetries     = 10
+	DefaultFirstWait   = time.Second
+	DefaultLongestWait = 5 * time.Minute
 )
 
 // longestRetryAfter is for how long a receiver can ask to be left alone.
@@ -47,9 +47,9 @@ type Options struct {
 	// Retries is how often an event is tried again; 0: DefaultRetries; negative: never. Then it is given up, and the next one
 	// that arrives says so: see Message.Lost.
 	Retries int
-	// WaitMin is the time before the second try. It doubles from try to try, up to WaitMax, unless the receiver says how long to
-	// wait (Retry-After), which is heeded up to an hour. 0: DefaultWaitMin, DefaultWaitMax.
-	WaitMin, WaitMax time.Duration
+	// FirstWait is the time before the second try. It doubles from try to try, up to LongestWait, unless the receiver says how
+	// long to wait (Retry-After), which is heeded up to an hour. 0: DefaultFirstWait, DefaultLongestWait.
+	FirstWait, LongestWait time.Duration
 
 	Logger *slog.Logger     // nil: nothing is logged
 	Now    func() time.Time // nil: time.Now
@@ -80,6 +80,7 @@ type Sender struct {
 
 	mu    sync.Mutex
 	stats Stats
+	cut   bool // an event was given up because of the end
 }
 
 // Stats are what became of events so far.
@@ -105,11 +106,11 @@ func Start(bus *notify.Bus, opts Options) (*Sender, error) {
 	if opts.Retries == 0 {
 		opts.Retries = DefaultRetries
 	}
-	if opts.WaitMin <= 0 {
-		opts.WaitMin = DefaultWaitMin
+	if opts.FirstWait <= 0 {
+		opts.FirstWait = DefaultFirstWait
 	}
-	if opts.WaitMax <= 0 {
-		opts.WaitMax = DefaultWaitMax
+	if opts.LongestWait <= 0 {
+		opts.LongestWait = DefaultLongestWait
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -162,8 +163,8 @@ func (s *Sender) Stats() Stats {
 	return s.stats
 }
 
-// Close takes no new events and sends those that wait. When ctx ends first they are given up, and the error tells how many.
-// It is to be called once.
+// Close takes no new events and sends those that wait. When ctx ends first they are given up, and the error tells how
+// many. More than once does no harm.
 func (s *Sender) Close(ctx context.Context) error {
 	s.sub.Finish()
 	select {
@@ -174,6 +175,12 @@ func (s *Sender) Close(ctx context.Context) error {
 	}
 	s.stop()
 	left := s.sub.Waiting()
+	s.mu.Lock()
+	if s.cut {
+		left++
+		s.cut = false
+	}
+	s.mu.Unlock()
 	s.sub.Close()
 	if s.opts.Client == nil {
 		s.client.CloseIdleConnections()
