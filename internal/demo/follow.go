@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify/joblog"
 )
 
 // followEvery is how often the log files are looked at: often enough for lines to scroll by as they come.
@@ -81,14 +83,13 @@ func (f *follower) look() {
 // show shows a line: its time, and what was said.
 func (f *follower) show(name, line string) {
 	f.shown.lines++
-	stamp, text, _ := strings.Cut(line, " ")
-	at, err := time.Parse(time.RFC3339, stamp)
+	said, err := joblog.Parse(line)
 	if err != nil {
 		f.printer.job(name, line)
 		return
 	}
-	f.shown.delay = max(f.shown.delay, time.Since(at))
-	f.printer.job(name, at.Format("15:04:05.000")+" "+text)
+	f.shown.delay = max(f.shown.delay, time.Since(said.Time))
+	f.printer.job(name, said.Time.Format("15:04:05.000")+" "+said.Text)
 }
 
 func tail(path string, from int64) ([]byte, error) {
