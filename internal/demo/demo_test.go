@@ -149,7 +149,7 @@ func TestFollowerShowsWholeLinesOnceAndInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	for _, piece := range []string{"2026-11-24T03:00:00.123Z one\n2026-11-24T03:00:01.000Z t", "wo\n", "no time\nunfini"} {
+	for _, piece := range []string{"2026-11-24T03:00:00.123Z 1 log one\n2026-11-24T03:00:01.000Z 2 log t", "wo\n", "no time\nunfini"} {
 		if _, err := file.WriteString(piece); err != nil {
 			t.Fatal(err)
 		}
