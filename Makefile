@@ -25,6 +25,10 @@ BINARY  := terraform-provider-hypervvm$(shell go env GOEXE)
 demo: ## run the quickstart on a simulated host: validate, plan, apply, plan, destroy (EXAMPLE=custom-schema: that one; PWSH=1 or PWSH=path: with the real agent)
 	@go run ./internal/demo $(if $(EXAMPLE),-example='$(EXAMPLE)') $(if $(PWSH),-pwsh='$(if $(filter 1,$(PWSH)),auto,$(PWSH))') $(DEMO_FLAGS)
 
+.PHONY: embed
+embed: ## run the example of a Go program: three jobs on a simulated host, with progress bars
+	@go run ./examples/embed
+
 .PHONY: simhost
 simhost: ## serve a simulated Hyper-V host that the provider reaches like any other
 	@go run ./hvprov/simhost/cmd/simhost $(SIMHOST_FLAGS)
