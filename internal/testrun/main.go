@@ -67,11 +67,11 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	default:
 		return false, err
 	}
-	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
+	if pwsh := powerShell(); pwsh != "" {
 		say(out, "agent's scripts: run by %s", pwsh)
 		env = append(env, "HYPERVVM_PWSH="+pwsh)
 	} else {
-		say(out, "agent's scripts: not run, HYPERVVM_PWSH names no PowerShell")
+		say(out, "agent's scripts: not run, HYPERVVM_PWSH names no PowerShell and there is no pwsh on the PATH")
 	}
 
 	cmd := exec.CommandContext(ctx, "go", append(test, packages...)...)
@@ -95,6 +95,18 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	}
 	r.finish(waitErr)
 	return r.failed == 0, nil
+}
+
+// powerShell gives what HYPERVVM_PWSH names, or the pwsh on the PATH. Set and empty, the variable asks for none.
+func powerShell() string {
+	if name, set := os.LookupEnv("HYPERVVM_PWSH"); set {
+		return name
+	}
+	path, err := exec.LookPath("pwsh")
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 // raceProblem says why the race detector cannot run here; it is empty when it can, or was demanded. It finds out by
