@@ -13,9 +13,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 )
 
-// Close takes no more jobs, and cancels those that wait. Those that run are waited for until ctx ends; then they go on on
+// Close takes no more jobs, and cancels those that wait. Those that run are waited for until ctx ends; then they continue on
 // their hosts, and a service with the same store follows them further: for this one their end is unknown. At last the
-// sessions with the hosts end. The error tells which jobs go on.
+// sessions with the hosts end. The error tells which jobs continue.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -33,7 +33,7 @@ func (s *Service) Close(ctx context.Context) error {
 			<-j.done
 		}
 		if r, err := s.ledger.Get(j.id); err == nil && r.State == jobs.Running {
-			errs = append(errs, fmt.Errorf("%v goes on: %w", j, ErrClosed))
+			errs = append(errs, fmt.Errorf("%v continues there: %w", j, ErrClosed))
 		}
 	}
 	errs = append(errs, s.pools.Job.Close(ctx), s.inventory.Close(ctx))

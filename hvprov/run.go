@@ -13,8 +13,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 )
 
-// errDetached is of a job that the service no longer follows, and that goes on on its host.
-var errDetached = errors.New("the service was closed; the job goes on on its host")
+// errDetached is of a job that the service no longer follows, and that continues on its host.
+var errDetached = errors.New("the service was closed; the job continues on its host")
 
 // errNotBegun is of a job that was stopped before its host had it.
 var errNotBegun = errors.New("it had not begun")

@@ -106,8 +106,8 @@ func (t *timing) event(ctx context.Context, j *Job, e job.Event) {
 		return
 	}
 	var err error
-	if e.Result != nil && e.Result.Error != nil {
-		err = &JobError{Host: j.host.name, Job: j.id, Class: ErrJobFailed, Failure: *e.Result.Error}
+	if e.Result != nil && e.Error != nil {
+		err = &JobError{Host: j.host.name, Job: j.id, Class: ErrJobFailed, Failure: *e.Error}
 	}
 	t.endStep(j, err, e.Time)
 	if e.Kind == job.KindStep {
