@@ -174,15 +174,32 @@ func (s *stage) start() *hvprov.Job {
 	return j
 }
 
+// asFields gives a value as a definition has it: objects are fields.
+func asFields(value any) any {
+	switch v := value.(type) {
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = asFields(item)
+		}
+		return items
+	case map[string]any:
+		var f job.Fields
+		for _, id := range slices.Sorted(maps.Keys(v)) {
+			f = append(f, job.Field{ID: id, Value: asFields(v[id])})
+		}
+		return f
+	}
+	return value
+}
+
 // startAndGo begins the job, and leaves once it is held up.
 func (s *stage) startAndGo() {
 	s.Helper()
 	client := newAgent(s.T, s.server)
 	def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
 	for _, name := range slices.Sorted(maps.Keys(s.values())) {
-		if value := s.values()[name]; name != "network_adapters" {
-			def.Fields = append(def.Fields, job.Field{ID: name, Value: value})
-		}
+		def.Fields = append(def.Fields, job.Field{ID: name, Value: asFields(s.values()[name])})
 	}
 	def.Fields = append(def.Fields, job.Field{ID: "gb_ram", Value: 2}, job.Field{ID: "cpu_cores", Value: 2})
 	_, err := client.Submit(s.Context(), hostagent.Submission{Job: outliveJob, Definition: def, Secrets: []string{"guest_la_pw"}})

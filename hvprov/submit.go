@@ -52,10 +52,10 @@ type Submission struct {
 //   - a host that is not configured: [ErrHostUnknown]
 //   - a host that does not answer, or refuses the credentials: [ErrHostUnreachable], [ErrAuthentication]
 //   - an agent that cannot be had ready there: [ErrHostNotReady]
-//   - a name that another job or a virtual machine has, in any letter case: [ErrNameTaken]; a virtual machine that another job
-//     is about: [ErrVMBusy]
+//   - a name that another job has, or a virtual machine as far as the host was asked lately, in any letter case: [ErrNameTaken];
+//     a virtual machine that another job is about: [ErrVMBusy]
 //
-// The name is the job's until its end. Everything else that only the host can tell comes from [Job.Wait].
+// The name is the job's until its end. Everything that only the host can tell comes from [Job.Wait]: it looks at names again.
 //
 // The job does not end with ctx, which is for the submission alone: it is [Job.Wait]'s context that cancels it.
 func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
@@ -142,23 +142,9 @@ func (s *Service) newJob(sub Submission) (*Job, error) {
 	return s.makeJob(h, sub, s.definition(sub.Operation, fields), secrets), nil
 }
 
-// ready returns when a host's agent is ready for jobs. A host of which nothing is known yet is asked what it holds at the
-// same time, so that both share a round trip.
+// ready returns when a host's agent is ready for jobs.
 func (s *Service) ready(ctx context.Context, h *host) error {
-	var asked chan struct{}
-	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil {
-		asked = make(chan struct{})
-		go func() {
-			defer close(asked)
-			// That it cannot be had is no reason: the job's own look at the host has the last word.
-			_, _ = s.inventory.Get(ctx, h.name)
-		}()
-	}
-	err := s.question("ready")(ctx, h.name, h.agent.Ready)
-	if asked != nil {
-		<-asked
-	}
-	return err
+	return s.question("ready")(ctx, h.name, h.agent.Ready)
 }
 
 // reserve takes the name, and the virtual machine, that the job is about.

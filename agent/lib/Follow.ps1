@@ -37,19 +37,19 @@ function Invoke-AgentFollower {
             $null = $Context.Wake.WaitOne(1000)
             continue
         }
-        $news = $false
         foreach ($watch in $watches) {
             try {
                 $said = Send-JobEvent -Context $Context -Watch $watch
                 if ($said -eq 'result') { Clear-AgentWatch -Context $Context -Watch $watch }
-                if ($said -ne 'nothing') { $news = $true } else { Test-JobWatch -Context $Context -Watch $watch }
+                if ($said -eq 'nothing') { Test-JobWatch -Context $Context -Watch $watch }
             } catch {
                 # One job's trouble is not another's; what it is shows in the log.
                 [System.Console]::Error.WriteLine("job $($watch.Key): $($_.Exception.Message)")
                 Clear-AgentWatch -Context $Context -Watch $watch
             }
         }
-        if (-not $news) { $null = $Context.Wake.WaitOne(40) }
+        # What is said meanwhile goes out together: each piece of output is a request of the client's.
+        $null = $Context.Wake.WaitOne(100)
     }
 }
 
@@ -86,11 +86,13 @@ function Send-JobEvent {
     $Watch.Position += $end + 1
     $Watch.Quiet = 0
     $said = 'events'
+    $frames = New-Object -TypeName System.Collections.ArrayList
     foreach ($line in [System.Text.Encoding]::UTF8.GetString($bytes, 0, $end).Split([char]10)) {
         $Watch.Line++
-        if ($Watch.Line -gt $Watch.After) { Write-AgentLine -Context $Context -Line (ConvertTo-AgentFrame -Context $Context -Text $line) }
+        if ($Watch.Line -gt $Watch.After) { $null = $frames.Add((ConvertTo-AgentFrame -Context $Context -Text $line)) }
         if (Test-JobResult -Line $line) { $said = 'result' }
     }
+    if ($frames.Count -gt 0) { Write-AgentLine -Context $Context -Line ([string]::Join("`n", $frames.ToArray())) }
     return $said
 }
 
@@ -99,7 +101,7 @@ function Test-JobWatch {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Watch)
 
     $Watch.Quiet++
-    if ($Watch.Quiet % 20 -ne 1) { return }
+    if ($Watch.Quiet % 8 -ne 1) { return }
     if ($null -ne $Watch.Repair -and -not $Watch.Repair.Handle.IsCompleted) { return }
     if (Test-JobDead -Key $Watch.Key) { $Watch.Repair = Start-AgentWork -Context $Context -Function 'Repair-AgentJob' -Argument $Watch.Key }
 }

@@ -35,9 +35,12 @@ function Get-AgentCluster {
 }
 
 function Get-AgentHello {
-    param([Parameter(Mandatory)] $Context)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $machine = Get-AgentHost
+    if ((Get-AgentProperty -Value $Request -Name 'install') -eq $true) {
+        try { $null = Get-AgentInstallation -Context $Context } catch { $null = $_ } # install tells why
+    }
     $version = [System.Environment]::OSVersion.Version
     return [ordered]@{
         agent      = $script:AgentVersion

@@ -132,7 +132,7 @@ function Invoke-AgentQuery {
     $id = Get-AgentText -Value $Argument -Name 'id'
     try {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
-            'hello' { Get-AgentHello -Context $Context }
+            'hello' { Get-AgentHello -Context $Context -Request $Argument }
             'install' { Get-AgentInstallation -Context $Context }
             'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') }
             'jobs' { Get-AgentJobList }

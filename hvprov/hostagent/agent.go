@@ -186,7 +186,10 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 }
 
 // session gives the session that stands, or starts one.
-func (a *Agent) session() (*session, error) {
+func (a *Agent) session() (*session, error) { return a.open(false) }
+
+// open gives the session that stands, or starts one, which is for a job or only for questions.
+func (a *Agent) open(forJob bool) (*session, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -197,7 +200,7 @@ func (a *Agent) session() (*session, error) {
 	case a.failed != nil && (isAuth(a.failed) || time.Since(a.failedAt) < a.opts.RetryAfter):
 		return nil, a.failed
 	}
-	s, err := newSession(a)
+	s, err := newSession(a, forJob)
 	if err != nil {
 		return nil, err
 	}

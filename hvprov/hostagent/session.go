@@ -51,7 +51,6 @@ type session struct {
 	output  output
 
 	installation *installation // nil: nobody has asked for it
-	lacksAgent   bool          // the host has not what jobs run
 }
 
 // line is one request on its way.
@@ -72,7 +71,7 @@ type answer struct {
 	err    error
 }
 
-func newSession(a *Agent) (*session, error) {
+func newSession(a *Agent, forJob bool) (*session, error) {
 	s := &session{
 		agent:       a,
 		token:       rand.Text(),
@@ -88,7 +87,7 @@ func newSession(a *Agent) (*session, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.hello = make(chan answer, 1)
-	greeting, err := protocol.Encode(protocol.Request{ID: "hello", Request: protocol.RequestHello, Client: a.opts.Client})
+	greeting, err := protocol.Encode(protocol.Request{ID: "hello", Request: protocol.RequestHello, Client: a.opts.Client, Install: forJob})
 	if err != nil {
 		return nil, err
 	}

@@ -54,19 +54,20 @@ func (a *Agent) State() (State, error) {
 }
 
 // Ready returns when the agent answers and what jobs run is on the host, which it puts there where it is missing: into a
-// folder of its version, by one rename, checked by its SHA-256. It is asked for once a session, however many wait for it. A
-// job needs a host that is ready.
+// folder of its version, by one rename, checked by its SHA-256. A session that begins with it does so before its first
+// answer, so that it takes no round trip. A job needs a host that is ready.
 func (a *Agent) Ready(ctx context.Context) (err error) {
 	ctx, end := a.begin(ctx, protocol.RequestInstall)
 	defer func() { end(err) }()
-	s, err := a.session()
+	s, err := a.open(true)
 	if err != nil {
 		return err
 	}
-	i := s.install()
-	if _, err := s.greeting(ctx); err != nil {
+	hello, err := s.greeting(ctx)
+	if err != nil || hello.Installed {
 		return err
 	}
+	i := s.install()
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", protocol.RequestInstall, context.Cause(ctx))
@@ -81,11 +82,10 @@ type installation struct {
 	err  error
 }
 
-// install asks for it, beside hello and without waiting for that, so that it takes no round trip more; unless it was asked
-// for before, and did not fail.
+// install asks for it, once for all who wait, unless it failed before.
 func (s *session) install() *installation {
 	s.mu.Lock()
-	i, lacks := s.installation, s.lacksAgent
+	i := s.installation
 	if i != nil {
 		s.mu.Unlock()
 		return i
@@ -93,9 +93,7 @@ func (s *session) install() *installation {
 	i = &installation{done: make(chan struct{})}
 	s.installation = i
 	s.mu.Unlock()
-	if lacks {
-		s.agent.report(s, StateUpdating, nil)
-	}
+	s.agent.report(s, StateUpdating, nil)
 	if _, err := s.post(protocol.Request{Request: protocol.RequestInstall}, func(got answer) { s.endInstall(i, got) }); err != nil {
 		s.endInstall(i, answer{err: err})
 	}
@@ -121,20 +119,11 @@ func (s *session) endInstall(i *installation, got answer) {
 	close(i.done)
 }
 
-// greet takes the agent's first answer, which says how far it is.
+// greet takes the agent's first answer.
 func (s *session) greet(got answer) {
-	var result protocol.HelloResult
 	now := StateReady
-	switch {
-	case got.err != nil:
+	if got.err != nil {
 		now = StateFailed
-	case json.Unmarshal(got.result, &result) == nil && !result.Installed:
-		s.mu.Lock()
-		s.lacksAgent = true
-		if s.installation != nil {
-			now = StateUpdating
-		}
-		s.mu.Unlock()
 	}
 	s.agent.report(s, now, got.err)
 	s.hello <- got

@@ -86,7 +86,7 @@ func TestAHostIsMadeReadyOnceHoweverManyWaitForIt(t *testing.T) {
 	if in.asked != 1 {
 		t.Errorf("it was asked for %d times", in.asked)
 	}
-	told.expect(t, "checking", "updating", "ready")
+	told.expect(t, "checking", "ready", "updating", "ready")
 	if now, err := a.State(); now != hostagent.StateReady || err != nil {
 		t.Errorf("in the end it is %s, %v", now, err)
 	}
@@ -120,7 +120,7 @@ func TestAHostThatCannotBeMadeReadyIsTriedAgain(t *testing.T) {
 	if err := a.Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
-	told.expect(t, "checking", "updating", "failed: the disk is full", "updating", "ready")
+	told.expect(t, "checking", "ready", "updating", "failed: the disk is full", "updating", "ready")
 }
 
 func TestAHostThatIsGoneSaysWhy(t *testing.T) {
@@ -141,5 +141,5 @@ func TestAHostThatIsGoneSaysWhy(t *testing.T) {
 	processes[0].out <- result{err: winrm.ErrShellLost}
 	for a.Ping(t.Context()) != nil { // the first may still travel in the session that ends
 	}
-	told.expect(t, "checking", "failed: ", "checking", "updating", "ready", "unknown: ", "checking", "ready")
+	told.expect(t, "checking", "failed: ", "checking", "ready", "updating", "ready", "unknown: ", "checking", "ready")
 }

@@ -32,7 +32,8 @@ type Request struct {
 	ID      string `json:"id"`
 	Request string `json:"request"`
 
-	Client string `json:"client,omitempty"` // hello: who asks, for the host's logs
+	Client  string `json:"client,omitempty"`  // hello: who asks, for the host's logs
+	Install bool   `json:"install,omitempty"` // hello: put on the host what jobs run, before the answer; one that cannot be is told by install
 
 	Job        string          `json:"job,omitempty"`        // submit, attach, cancel
 	Definition json.RawMessage `json:"definition,omitempty"` // check, submit

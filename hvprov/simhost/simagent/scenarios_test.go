@@ -61,7 +61,7 @@ var conversations = []scenario{
 		s.say("what jobs run is put on the host once")
 		s.asks(protocol.Request{Request: "install"})
 		s.asks(protocol.Request{Request: "install"})
-		s.asks(protocol.Request{Request: "hello"})
+		s.asks(protocol.Request{Request: "hello", Install: true})
 		s.asks(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
 		s.asks(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
 		s.asks(protocol.Request{Request: "cancel", Job: seedID(1)})

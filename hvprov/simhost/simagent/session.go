@@ -67,7 +67,12 @@ func (s *session) request(req protocol.Request) {
 	case protocol.RequestPing:
 		s.answer(req.ID, struct{}{}, nil)
 	case protocol.RequestHello:
-		s.query(req, func() (any, error) { return s.hello(s.home.isInstalled()) })
+		s.query(req, func() (any, error) {
+			if req.Install {
+				s.home.install()
+			}
+			return s.hello(s.home.isInstalled())
+		})
 		s.work.Go(s.home.sweep)
 	case protocol.RequestInstall:
 		s.query(req, func() (any, error) { return s.home.install(), nil })
