@@ -38,6 +38,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	flags := flag.NewFlagSet("testrun", flag.ExitOnError)
 	race := flags.String("race", "auto", "run the race detector: auto (where this machine can), on, off")
+	full := flags.Bool("full", false, "leave nothing out: some tests else try a part of what there is where PowerShell or the race detector makes it slow")
 	cache := flags.String("cache", ".cache", "the project's cache, where OpenTofu may be")
 	_ = flags.Parse(args) // ExitOnError
 	packages := flags.Args()
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 	}
 
 	// count=1: some tests run programs that they build, and Go's cache of results does not know of those.
-	test := []string{"test", "-json", "-count=1", "-timeout=15m"}
+	test := []string{"test", "-json", "-count=1", "-timeout=30m"}
 	switch why := raceProblem(ctx, *race); {
 	case *race == "off":
 		say(out, "race detector: off")
@@ -72,6 +73,12 @@ func run(ctx context.Context, args []string, out io.Writer) (bool, error) {
 		env = append(env, "HYPERVVM_PWSH="+pwsh)
 	} else {
 		say(out, "agent's scripts: not run, HYPERVVM_PWSH names no PowerShell and there is no pwsh on the PATH")
+	}
+
+	if *full {
+		env = append(env, "HYPERVVM_TEST_FULL=1")
+	} else {
+		say(out, "the long way through all matrices: left out, where PowerShell or the race detector makes it slow; FULL=1 takes it")
 	}
 
 	cmd := exec.CommandContext(ctx, "go", append(test, packages...)...)
