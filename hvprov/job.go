@@ -151,14 +151,19 @@ func (j *Job) finish(result *job.Result, err error) {
 		j.result, j.err = result, err
 		j.mu.Unlock()
 		s.inventory.Invalidate(j.host.name)
-		j.release()
-		j.forget()
-		j.cancel(nil)
-		j.unqueue()
-		j.detach()
+		j.abandon()
 		s.remove(j)
 		close(j.done)
 	})
+}
+
+// abandon lets go of what a job holds.
+func (j *Job) abandon() {
+	j.release()
+	j.forget()
+	j.cancel(nil)
+	j.unqueue()
+	j.detach()
 }
 
 // settle writes down how the job ended.

@@ -39,8 +39,7 @@ func (s *Service) reopen(r jobs.Record) (*Job, error) {
 	if other := s.jobs[jobKeyOf(r.ID)]; other != nil || s.closed {
 		closed := s.closed
 		s.mu.Unlock()
-		j.release()
-		j.forget()
+		j.abandon()
 		if closed {
 			return nil, ErrClosed
 		}
@@ -191,10 +190,7 @@ func (s *Service) endedJob(h *host, r jobs.Record) *Job {
 	j := s.makeJob(h, Submission{Host: r.Host, Operation: r.Operation, JobID: r.ID}, job.Definition{}, nil)
 	j.vmID, j.step, j.seq = r.VMID, r.Step, r.Seq
 	j.finished.Do(func() {
-		j.forget()
-		j.cancel(nil)
-		j.unqueue()
-		j.detach()
+		j.abandon()
 		close(j.done)
 	})
 	j.result = r.Result

@@ -44,18 +44,19 @@ func (j *Job) onHost(ctx context.Context) (*job.Result, error) {
 	if j.cancelled.Err() != nil && !j.resumed {
 		return nil, j.stopped(nil, errNotBegun)
 	}
-	if err := j.begin(); err != nil {
+	since, err := j.begin()
+	if err != nil {
 		return nil, j.failure(ErrJobFailed, nil, err)
 	}
 	if j.sub.Limit > 0 {
-		limit := time.AfterFunc(j.sub.Limit, func() { j.cancelFor(ErrTimeLimit) })
+		limit := time.AfterFunc(time.Until(since.Add(j.sub.Limit)), func() { j.cancelFor(ErrTimeLimit) })
 		defer limit.Stop()
 	}
 	// Reads that begin before the job ends must not be served from before it began.
 	s.inventory.Invalidate(j.host.name)
 
 	run, err := j.takeUp(ctx)
-	if errors.Is(err, hostagent.ErrSessionLost) {
+	if err != nil && (j.resumed || errors.Is(err, hostagent.ErrSessionLost)) { // the host may have it
 		run, err = j.again(err, func() (*hostagent.Run, error) { return j.takeUpAgain(ctx) })
 	}
 	if err != nil {
@@ -71,15 +72,15 @@ func (j *Job) onHost(ctx context.Context) (*job.Result, error) {
 	return j.follow(ctx, run)
 }
 
-// begin has the job be running, and its log open.
-func (j *Job) begin() error {
+// begin has the job be running, and its log open. It gives since when it runs.
+func (j *Job) begin() (since time.Time, err error) {
 	s := j.service
 	r, err := s.ledger.Get(j.id)
 	if err == nil && r.State != jobs.Running {
-		_, err = s.ledger.Move(context.Background(), j.id, jobs.Running, nil)
+		r, err = s.ledger.Move(context.Background(), j.id, jobs.Running, nil)
 	}
 	j.openLog()
-	return err
+	return r.Started, err
 }
 
 // follow takes the job's events to its result.
@@ -160,7 +161,10 @@ func (j *Job) refusal(err error) error {
 	case j.cancelled.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(j.cancelled))):
 		return j.stopped(nil, errNotBegun)
 	}
-	return j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
+	if j.resumed || errors.Is(err, hostagent.ErrSessionLost) {
+		return j.failure(ErrJobUnknown, nil, hostError(j.host.name, err))
+	}
+	return j.failure(ErrJobFailed, nil, hostError(j.host.name, err)) // the host has not got it
 }
 
 // tellHost carries a cancellation to the host. The job's end is then told by its result.

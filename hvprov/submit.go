@@ -66,22 +66,10 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.isOpen(); err != nil {
-		return nil, err
-	}
-	if known, err := s.submittedBefore(ctx, j); known != nil || err != nil {
-		j.forget()
+	known, err := s.admit(ctx, j)
+	if known != nil || err != nil {
+		j.abandon()
 		return known, err
-	}
-	if err := s.ready(ctx, j.host); err != nil {
-		return nil, hostError(j.host.name, err)
-	}
-	if err := j.reserve(); err != nil {
-		return nil, err
-	}
-	if err := j.record(ctx); err != nil {
-		j.release()
-		return nil, err
 	}
 	if err := s.enqueue(j); err != nil {
 		if s.isOpen() != nil {
@@ -90,6 +78,27 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// admit takes a job through the gates that are left, and has it be known. It gives the job that has the same id already.
+func (s *Service) admit(ctx context.Context, j *Job) (known *Job, err error) {
+	if err := s.isOpen(); err != nil {
+		return nil, err
+	}
+	if known, err := s.submittedBefore(ctx, j); known != nil || err != nil {
+		return known, err
+	}
+	if err := s.ready(ctx, j.host); err != nil {
+		return nil, hostError(j.host.name, err)
+	}
+	if err := j.reserve(); err != nil {
+		return nil, err
+	}
+	err = j.record(ctx)
+	if errors.Is(err, jobs.ErrExists) { // somebody was faster
+		return s.submittedBefore(ctx, j)
+	}
+	return nil, err
 }
 
 // submittedBefore gives the job that was submitted under the same id. Something else under a known id is an error.

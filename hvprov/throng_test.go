@@ -186,7 +186,8 @@ func (g *throng) job(b *batch, i int, name string, falls bool) {
 		return
 	}
 	b.accepted.Add(1)
-	if _, err := j.Wait(context.Background()); err != nil && (health == simhost.Healthy || !errors.Is(err, hvprov.ErrJobUnknown)) {
+	_, err = j.Wait(context.Background())
+	if err != nil && (health == simhost.Healthy || !errors.Is(err, hvprov.ErrJobUnknown) && !errors.Is(err, hvprov.ErrHostUnreachable)) {
 		g.Errorf("%s on a %v host: %v", name, health, err)
 	}
 }
