@@ -44,11 +44,13 @@ func ParseHealth(name string) (Health, error) {
 
 // SetHealth changes how the host does. It fails only when a host that was [Refusing] cannot have its port back.
 func (s *Server) SetHealth(h Health) error {
-	s.health.set(h)
 	if h != Refusing {
+		s.health.set(h)
 		return s.listener.open()
 	}
 	s.listener.shut()
+	s.dropConnections() // before what a silent host has not looked at yet is let through
+	s.health.set(h)
 	s.dropConnections()
 	return nil
 }
