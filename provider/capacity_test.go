@@ -14,7 +14,7 @@ import (
 
 func TestAHostThatIsShortOfMemoryNowIsWarnedOf(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aHostThatIsShortOfMemoryNowIsWarnedOf)
+	eachAgentIfFull(t, aHostThatIsShortOfMemoryNowIsWarnedOf)
 }
 
 func aHostThatIsShortOfMemoryNowIsWarnedOf(t *testing.T, server *simhost.Server) {

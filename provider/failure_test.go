@@ -62,7 +62,7 @@ func TestAWrongPasswordIsToldDuringPlanAndTriedOnce(t *testing.T) {
 
 func TestATakenNameIsToldDuringPlan(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aTakenNameIsToldDuringPlan)
+	eachAgentIfFull(t, aTakenNameIsToldDuringPlan)
 }
 
 func aTakenNameIsToldDuringPlan(t *testing.T, server *simhost.Server) {
@@ -139,7 +139,7 @@ func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
 
 func TestWhatTheHostLacksIsToldDuringPlan(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, whatTheHostLacksIsToldDuringPlan)
+	eachAgentIfFull(t, whatTheHostLacksIsToldDuringPlan)
 }
 
 func whatTheHostLacksIsToldDuringPlan(t *testing.T, server *simhost.Server) {

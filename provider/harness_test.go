@@ -134,6 +134,21 @@ func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 	})
 }
 
+// eachAgentIfFull is eachAgent for what the agents do the same way by tests of their own: the real one takes part only where
+// nothing is to be left out.
+func eachAgentIfFull(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
+	t.Helper()
+	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
+		eachAgent(t, test)
+		return
+	}
+	t.Log("the real agent is left out: HYPERVVM_TEST_FULL=1 has it take part")
+	t.Run("simulated agent", func(t *testing.T) {
+		t.Parallel()
+		test(t, startHost(t, nil))
+	})
+}
+
 // settings points a provider at a simulated host.
 func settings(server *simhost.Server) attrs {
 	return attrs{

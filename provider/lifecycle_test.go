@@ -105,7 +105,7 @@ func aMachineIsMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
 
 func TestAReplacedMachineIsAnother(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aReplacedMachineIsAnother)
+	eachAgentIfFull(t, aReplacedMachineIsAnother)
 }
 
 func aReplacedMachineIsAnother(t *testing.T, server *simhost.Server) {
@@ -179,7 +179,7 @@ func TestWhatWasChangedOnTheHostShows(t *testing.T) {
 
 func TestAChangeThatStopsAMachineNeedsLeave(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aChangeThatStopsAMachineNeedsLeave)
+	eachAgentIfFull(t, aChangeThatStopsAMachineNeedsLeave)
 }
 
 func aChangeThatStopsAMachineNeedsLeave(t *testing.T, server *simhost.Server) {

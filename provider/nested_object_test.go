@@ -27,7 +27,7 @@ var backupText = labText("1", `
 
 func TestAnObjectIsMadeReadChangedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, anObjectIsMadeReadChangedAndImported)
+	eachAgentIfFull(t, anObjectIsMadeReadChangedAndImported)
 }
 
 func anObjectIsMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {

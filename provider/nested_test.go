@@ -45,7 +45,7 @@ func full(name string) attrs {
 
 func TestListsAreMadeReadChangedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, listsAreMadeReadChangedAndImported)
+	eachAgentIfFull(t, listsAreMadeReadChangedAndImported)
 }
 
 func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {

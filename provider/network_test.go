@@ -76,7 +76,7 @@ func adaptersAreMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) 
 
 func TestWhatIsWrongWithAnAdapterIsToldAtItsPlace(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, whatIsWrongWithAnAdapterIsToldAtItsPlace)
+	eachAgentIfFull(t, whatIsWrongWithAnAdapterIsToldAtItsPlace)
 }
 
 func whatIsWrongWithAnAdapterIsToldAtItsPlace(t *testing.T, server *simhost.Server) {

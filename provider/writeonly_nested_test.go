@@ -100,7 +100,7 @@ func TestAWriteOnlySecretGivenForTheFirstTime(t *testing.T) {
 
 func TestSecretsWithinAListAreKeptNowhere(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, secretsWithinAListAreKeptNowhere)
+	eachAgentIfFull(t, secretsWithinAListAreKeptNowhere)
 }
 
 func secretsWithinAListAreKeptNowhere(t *testing.T, server *simhost.Server) {
