@@ -416,7 +416,7 @@ func TestTwoClientsThatWantOneName(t *testing.T) {
 		t.Run(side, func(t *testing.T) {
 			t.Parallel()
 			rounds := 50
-			if side == "real" {
+			if side == "real" && !full {
 				rounds = 10
 			}
 			server := startHost(t, opts)
