@@ -151,7 +151,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	if !errors.As(err, &invalid) || invalid.Faults[0].Path.String() != "gb_ram" {
 		t.Errorf("invalid: %v", err)
 	}
-	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) {
+	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) || errors.Is(err, hvprov.ErrJobFailed) {
 		t.Errorf("name taken: %v", err)
 	}
 	_, err = provision(t, service, "web-01", nil)

@@ -34,6 +34,10 @@ type Submission struct {
 	Changed         []string // update: the fields to touch, all others are left as they are
 	AllowPowerCycle bool     // update: the machine may be stopped and started where a change needs it
 
+	// Checked says that [Service.Check] found nothing in its way a moment ago, maybe in another process. Then a host of which
+	// nothing is known yet is not asked what it holds before the job, which looks for itself.
+	Checked bool
+
 	// Limit is for how long the job may run; then its host is told to stop and undo it, and it has failed with
 	// [ErrTimeLimit]. The time in the queue does not count. 0: Options.JobLimit.
 	Limit time.Duration
@@ -52,8 +56,8 @@ type Submission struct {
 //   - a host that is not configured: [ErrHostUnknown]
 //   - a host that does not answer, or refuses the credentials: [ErrHostUnreachable], [ErrAuthentication]
 //   - an agent that cannot be had ready there: [ErrHostNotReady]
-//   - a name that another job has, or a virtual machine as far as the host was asked lately, in any letter case: [ErrNameTaken];
-//     a virtual machine that another job is about: [ErrVMBusy]
+//   - a name that another job has, or a virtual machine by what the host last told, in any letter case: [ErrNameTaken]; a
+//     virtual machine that another job is about: [ErrVMBusy]
 //
 // The name is the job's until its end. Everything that only the host can tell comes from [Job.Wait]: it looks at names again.
 //
@@ -88,7 +92,7 @@ func (s *Service) admit(ctx context.Context, j *Job) (known *Job, err error) {
 	if known, err := s.submittedBefore(ctx, j); known != nil || err != nil {
 		return known, err
 	}
-	if err := s.ready(ctx, j.host); err != nil {
+	if err := s.ready(ctx, j); err != nil {
 		return nil, hostError(j.host.name, err)
 	}
 	if err := j.reserve(); err != nil {
@@ -151,9 +155,23 @@ func (s *Service) newJob(sub Submission) (*Job, error) {
 	return s.makeJob(h, sub, s.definition(sub.Operation, fields), secrets), nil
 }
 
-// ready returns when a host's agent is ready for jobs.
-func (s *Service) ready(ctx context.Context, h *host) error {
-	return s.question("ready")(ctx, h.name, h.agent.Ready)
+// ready returns when the agent of a job's host is ready. A host of which nothing is known yet is asked what it holds at the same
+// time, for the names, so that both share a round trip.
+func (s *Service) ready(ctx context.Context, j *Job) error {
+	h := j.host
+	h.agent.Prepare()
+	asked := make(chan struct{})
+	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil && !j.sub.Checked && j.sub.Operation != job.OperationDelete {
+		go func() {
+			defer close(asked)
+			_, _ = s.inventory.Get(ctx, h.name) // one that cannot be had is no reason: the job's own look has the last word
+		}()
+	} else {
+		close(asked)
+	}
+	err := s.question("ready")(ctx, h.name, h.agent.Ready)
+	<-asked
+	return err
 }
 
 // reserve takes the name, and the virtual machine, that the job is about.

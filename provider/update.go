@@ -48,7 +48,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 	} else {
 		var result *job.Result
 		_, result, err = r.runJob(ctx, limit, hvprov.Submission{
-			Host: hostName, Operation: job.OperationUpdate, Values: values,
+			Host: hostName, Operation: job.OperationUpdate, Values: values, Checked: true,
 			VMID: id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
 		})
 		if result != nil {

@@ -53,6 +53,10 @@ func (a *Agent) State() (State, error) {
 	return a.state.now, a.state.cause
 }
 
+// Prepare says that a job is about to come, without waiting for anything: a session that is begun for it readies the host with its
+// first answer, whatever is asked for first.
+func (a *Agent) Prepare() { _, _ = a.open(true) } // why one cannot be begun, Ready tells
+
 // Ready returns when the agent answers and what jobs run is on the host, which it puts there where it is missing: into a
 // folder of its version, by one rename, checked by its SHA-256. A session that begins with it does so before its first
 // answer, so that it takes no round trip. A job needs a host that is ready.

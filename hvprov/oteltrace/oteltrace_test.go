@@ -75,7 +75,7 @@ func TestJobsStepsAndRequestsAreSpans(t *testing.T) {
 		t.Fatalf("the job's span is %+v", whole)
 	}
 	for name, within := range map[string]bool{
-		"request install": false, "request submit": true, "step preflight": true, "step disk": true, "step start": true,
+		"request install": false, "request inventory": false, "request submit": true, "step preflight": true, "step disk": true, "step start": true,
 	} {
 		s := spans[name]
 		if s == nil {
