@@ -57,6 +57,12 @@ func (s *Service) Close(ctx context.Context) error {
 	return errors.Join(append(errs, results...)...)
 }
 
+// track has a job be one of those that have not ended. The service's lock is held.
+func (s *Service) track(j *Job) {
+	s.jobs[jobKeyOf(j.id)] = j
+	s.group.Go(j.watch)
+}
+
 // remove has a job be none of those that have not ended.
 func (s *Service) remove(j *Job) {
 	s.mu.Lock()

@@ -45,8 +45,7 @@ func (s *Service) reopen(r jobs.Record) (*Job, error) {
 		}
 		return other, nil // somebody else was faster
 	}
-	s.jobs[jobKeyOf(r.ID)] = j
-	s.group.Go(j.watch)
+	s.track(j)
 	s.mu.Unlock()
 	if r.Cancel {
 		j.cancel(context.Canceled)

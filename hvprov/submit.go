@@ -223,8 +223,7 @@ func (j *Job) record(ctx context.Context) error {
 	if _, err := s.ledger.Add(ctx, r); err != nil {
 		return err
 	}
-	s.jobs[jobKeyOf(j.id)] = j
-	s.group.Go(j.watch)
+	s.track(j)
 	return nil
 }
 
