@@ -7,15 +7,12 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // fleetSettings are what a fleet in another process is to be like.
@@ -27,13 +24,6 @@ type fleetSettings struct {
 		CutOneIn int
 		SlowBy   time.Duration
 	}
-}
-
-// fleetInfo is how it is reached.
-type fleetInfo struct {
-	Username, Password string
-	CACert             []byte
-	Ports              []int
 }
 
 // serveFleet serves until its input ends.
@@ -54,12 +44,11 @@ func serveFleet(settings string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var info fleetInfo
+	var hosts []reached
 	for _, host := range fleet.Hosts() {
-		info.Username, info.Password, info.CACert = host.Username(), host.Password(), host.CACertPEM()
-		info.Ports = append(info.Ports, host.Port())
+		hosts = append(hosts, reach(host))
 	}
-	if err := json.NewEncoder(out).Encode(info); err != nil {
+	if err := json.NewEncoder(out).Encode(hosts); err != nil {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, in)
@@ -73,13 +62,7 @@ func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(context.Background(), program) // it ends with its input
-	cmd.Env = append(os.Environ(), roleVariable+"=fleet", roleVariable+"_SETTINGS="+string(text))
-	cmd.Stderr = os.Stderr
+	cmd := inRole(context.Background(), t, "fleet", string(text)) // it ends with its input
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -97,15 +80,13 @@ func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 			t.Errorf("the simulated hosts: %v", err)
 		}
 	})
-	var info fleetInfo
+	var info []reached
 	if err := json.NewDecoder(out).Decode(&info); err != nil {
 		t.Fatal(err)
 	}
 	hosts := map[string]hvprov.Host{}
-	for i, port := range info.Ports {
-		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: winrm.Config{
-			Address: "127.0.0.1", Port: port, TLS: true, CACert: info.CACert, Username: info.Username, Password: info.Password,
-		}}
+	for i, r := range info {
+		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: r.config()}
 	}
 	return hosts
 }

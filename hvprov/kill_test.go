@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,8 +19,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs/boltstore"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 const (
@@ -37,28 +34,10 @@ type victim struct {
 	Logs  string
 }
 
-// reached is how a simulated host is reached, for another process.
-type reached struct {
-	Address            string
-	Port               int
-	CACert             []byte
-	Username, Password string
-}
-
-func reach(server *simhost.Server) reached {
-	return reached{server.Address(), server.Port(), server.CACertPEM(), server.Username(), server.Password()}
-}
-
-func (r reached) host() hvprov.Host {
-	return hvprov.Host{WinRM: winrm.Config{
-		Address: r.Address, Port: r.Port, TLS: true, CACert: r.CACert, Username: r.Username, Password: r.Password,
-	}}
-}
-
 func (v victim) service() (*hvprov.Service, error) {
 	hosts := map[string]hvprov.Host{}
 	for name, r := range v.Hosts {
-		hosts[name] = r.host()
+		hosts[name] = hvprov.Host{WinRM: r.config()}
 	}
 	store, err := boltstore.Open(boltstore.Options{Path: v.Store})
 	if err != nil {
@@ -165,17 +144,11 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 // killInTheMiddle runs a service in another process until all its jobs are submitted, and as many run as may.
 func killInTheMiddle(t *testing.T, v victim) {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	settings, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append(os.Environ(), roleVariable+"=victim", roleVariable+"_SETTINGS="+string(settings))
-	cmd.Stderr = os.Stderr
+	cmd := inRole(t.Context(), t, "victim", string(settings))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,14 @@
 package hvprov_test
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // roleVariable has the test's program do something else, in a process of its own, and what follows the colon says how.
@@ -27,4 +32,35 @@ func TestMain(m *testing.M) {
 		return
 	}
 	m.Run()
+}
+
+// inRole gives this program as another process that has a role. ctx ends it.
+func inRole(ctx context.Context, t *testing.T, role, settings string) *exec.Cmd {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, roleVariable+"_SETTINGS="+settings)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// reached is how a simulated host is reached, in a form that another process can be given: a winrm.Config has none.
+type reached struct {
+	Address            string
+	Port               int
+	CACert             []byte
+	Username, Password string
+}
+
+func reach(server *simhost.Server) reached {
+	return reached{server.Address(), server.Port(), server.CACertPEM(), server.Username(), server.Password()}
+}
+
+func (r reached) config() winrm.Config {
+	return winrm.Config{
+		Address: r.Address, Port: r.Port, TLS: true, CACert: r.CACert, Username: r.Username, Password: r.Password,
+	}
 }

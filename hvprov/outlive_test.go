@@ -358,10 +358,7 @@ var ways = map[string]func(s *stage){
 
 func newAgent(t *testing.T, server *simhost.Server) *hostagent.Agent {
 	t.Helper()
-	client, err := winrm.NewClient(winrm.Config{
-		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
-		Username: server.Username(), Password: server.Password(),
-	})
+	client, err := winrm.NewClient(reach(server).config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,10 +63,7 @@ func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Option
 // oneOfSeveral is newService for a host that others use at the same time.
 func oneOfSeveral(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
 	t.Helper()
-	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
-		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
-		Username: server.Username(), Password: server.Password(),
-	}}}}
+	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: reach(server).config()}}}
 	if change != nil {
 		change(&opts)
 	}

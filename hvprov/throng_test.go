@@ -17,7 +17,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 const throngJobs = 10 // for each host
@@ -73,10 +72,9 @@ func TestTwoThousandJobsOverTwoHundredHosts(t *testing.T) {
 		onHost(t, server, func(s *hyperv.State) {
 			s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {DelayMS: int(startDelay().Milliseconds())}}
 		})
-		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: winrm.Config{
-			Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(), Username: server.Username(),
-			Password: server.Password(), ConnectTimeout: 3 * time.Second, OperationTimeout: 5 * time.Second,
-		}}
+		conf := reach(server).config()
+		conf.ConnectTimeout, conf.OperationTimeout = 3*time.Second, 5*time.Second
+		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: conf}
 	}
 	service, err := hvprov.New(hvprov.Options{Hosts: hosts})
 	if err != nil {
