@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
 const secret = "Sw0rdfish-and-Tr0ut"
@@ -55,7 +55,7 @@ func byHand(t *testing.T) *hand {
 		h.must(os.WriteFile(path, text, 0o644))
 	}
 	h.entry = filepath.Join(h.dir, "agent", "Invoke-ProvisioningJob.ps1")
-	h.must(tests.WriteStandIn(filepath.Join(h.dir, "modules")))
+	h.must(standin.WriteStandIn(filepath.Join(h.dir, "modules")))
 	var err error
 	h.store, err = hyperv.Open(filepath.Join(h.dir, "state.json"))
 	h.must(err)
@@ -73,7 +73,7 @@ func (h *hand) must(err error) {
 func (h *hand) run(stdin string, args ...string) (output string, code int) {
 	h.Helper()
 	cmd := exec.Command(h.pwsh, append([]string{"-NoProfile", "-NonInteractive"}, args...)...)
-	cmd.Env = append(os.Environ(), tests.StateVariable+"="+h.store.Path(), "HOME="+h.dir,
+	cmd.Env = append(os.Environ(), standin.StateVariable+"="+h.store.Path(), "HOME="+h.dir,
 		"PSModulePath="+filepath.Join(h.dir, "modules")+string(os.PathListSeparator)+filepath.Join(filepath.Dir(h.pwsh), "Modules"))
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.Dir = h.dir

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // Close takes no more jobs, and cancels those that wait. Those that run are waited for until ctx ends; then they continue on
@@ -32,7 +32,7 @@ func (s *Service) Close(ctx context.Context) error {
 			j.detach()
 			<-j.done
 		}
-		if r, err := s.ledger.Get(j.id); err == nil && r.State == jobs.Running {
+		if r, err := s.ledger.Get(j.id); err == nil && r.State == jobstore.Running {
 			errs = append(errs, fmt.Errorf("%v continues there: %w", j, ErrClosed))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -61,7 +61,7 @@ func (h *held) submit(s *hvprov.Service, name, step string) (*hvprov.Job, <-chan
 	return j, there
 }
 
-func (h *held) state(s *hvprov.Service, j *hvprov.Job) jobs.State {
+func (h *held) state(s *hvprov.Service, j *hvprov.Job) jobstore.State {
 	h.Helper()
 	r, err := s.Job(j.ID())
 	if err != nil {
@@ -77,7 +77,7 @@ func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
 	runs, there := h.submit(service, "web-01", "disk")
 	<-there
 	waits, _ := h.submit(service, "web-02", "disk")
-	if got := h.state(service, waits); got != jobs.Queued {
+	if got := h.state(service, waits); got != jobstore.Queued {
 		t.Errorf("the second is %s", got)
 	}
 	closed := make(chan error)
@@ -106,14 +106,14 @@ func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
 }
 
 // lasting is a store that a second service can be given after the first has closed it.
-type lasting struct{ jobs.Store }
+type lasting struct{ jobstore.Store }
 
 func (lasting) Close() error { return nil }
 
 func TestWhatRunsOutlivesTheServiceAndIsFollowedByTheNext(t *testing.T) {
 	t.Parallel()
 	h := hold(t, "Add-VMHardDiskDrive")
-	store := lasting{&jobs.Memory{}}
+	store := lasting{&jobstore.Memory{}}
 	first := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
 	j, there := h.submit(first, "web-01", "disk")
 	<-there
@@ -140,7 +140,7 @@ func TestWhatRunsOutlivesTheServiceAndIsFollowedByTheNext(t *testing.T) {
 	if err != nil || result.VM == nil || result.VM.Name != "web-01" {
 		t.Errorf("got %+v, %v", result, err)
 	}
-	if got := h.state(second, again); got != jobs.Succeeded {
+	if got := h.state(second, again); got != jobstore.Succeeded {
 		t.Errorf("it is %s", got)
 	}
 	ended, err := second.Attach(t.Context(), "hv01", j.ID())
@@ -190,7 +190,7 @@ func TestAJobThatTakesTooLongIsStoppedAndUndone(t *testing.T) {
 	if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrTimeLimit) || !errors.Is(err, hvprov.ErrJobFailed) {
 		t.Errorf("got %v", err)
 	}
-	if got := h.state(service, j); got != jobs.Failed {
+	if got := h.state(service, j); got != jobstore.Failed {
 		t.Errorf("it is %s", got)
 	}
 	state, err := h.server.Store().Read()
@@ -220,7 +220,7 @@ func TestTheSameIDIsTheSameJob(t *testing.T) {
 		t.Errorf("%d machines, %v", len(state.VMs), err)
 	}
 	sub.Values = values("web-02")
-	if _, err := service.Submit(t.Context(), sub); !errors.Is(err, jobs.ErrExists) {
+	if _, err := service.Submit(t.Context(), sub); !errors.Is(err, jobstore.ErrExists) {
 		t.Errorf("something else under the same id: %v", err)
 	}
 	sub.JobID = "one"

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/histogram"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
 )
 
 // StepMetrics is how long one step of an operation took, by the hosts' clocks; or a whole job, from its place on its host to
@@ -18,7 +18,7 @@ import (
 type StepMetrics struct {
 	Operation job.Operation
 	Step      string // empty: the whole job
-	Durations remotetask.Histogram
+	Durations taskpool.Histogram
 }
 
 // stepKey names what [steps] measures.

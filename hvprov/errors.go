@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // What [errors.Is] finds in the errors of this package. Submissions that the schema refuses are
@@ -21,8 +21,8 @@ var (
 	ErrHostUnreachable = errors.New("host is not reachable")
 	ErrHostNotReady    = errors.New("host is not ready")
 	ErrAuthentication  = errors.New("host refused the credentials")
-	ErrQuota           = winrm.ErrQuota
-	ErrConnectionLost  = winrm.ErrConnectionLost
+	ErrQuota           = transport.ErrQuota
+	ErrConnectionLost  = transport.ErrConnectionLost
 	ErrVMNotFound      = errors.New("virtual machine not found")
 	ErrNameTaken       = inventory.ErrNameTaken // by a virtual machine, or a job that is under way
 	ErrVMBusy          = inventory.ErrVMBusy    // another job is about the virtual machine
@@ -162,13 +162,13 @@ func hostError(host string, err error) error {
 		return fmt.Errorf("host %s: %w", host, err)
 	case errors.Is(err, hostagent.ErrClosed):
 		return ErrClosed
-	case errors.Is(err, winrm.ErrAuth):
+	case errors.Is(err, transport.ErrAuth):
 		return &HostError{Host: host, Class: ErrAuthentication, Err: err}
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, winrm.ErrConnectionLost), errors.Is(err, winrm.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return &HostError{Host: host, Class: ErrHostUnreachable, Err: err}
-	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, winrm.ErrShellLost):
+	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
 		return &HostError{Host: host, Class: ErrHostNotReady, Err: err}
 	}
 	return fmt.Errorf("host %s: %w", host, err)

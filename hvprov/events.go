@@ -5,14 +5,14 @@ package hvprov
 import (
 	"errors"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
 // moved tells that a job has come to another state.
-func (s *Service) moved(r jobs.Record) {
+func (s *Service) moved(r jobstore.Record) {
 	s.bus.Publish(notify.Event{Kind: notify.KindJobState, Host: r.Host, Job: r.ID, State: string(r.State), Err: r.Error, Last: r.State.Ended()})
 }
 

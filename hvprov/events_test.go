@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
@@ -93,7 +93,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 		t.Errorf("%s: %v", view.State, states)
 	}
 	m := service.Metrics()
-	if m.Jobs[jobs.Running] != 1 || m.Jobs[jobs.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Busy != 1 {
+	if m.Jobs[jobstore.Running] != 1 || m.Jobs[jobstore.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Busy != 1 {
 		t.Errorf("the metrics are %+v", m)
 	}
 	h.letGo()
@@ -107,7 +107,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 		t.Errorf("%+v, %v", snapshot, err)
 	}
 	m = service.Metrics()
-	if m.Jobs[jobs.Succeeded] != 2 || m.Hosts[0].VMs != 2 || m.Hosts[0].Traffic.Requests == 0 || m.Hosts[0].Requests.Sessions != 1 {
+	if m.Jobs[jobstore.Succeeded] != 2 || m.Hosts[0].VMs != 2 || m.Hosts[0].Traffic.Requests == 0 || m.Hosts[0].Requests.Sessions != 1 {
 		t.Errorf("the metrics are %+v", m)
 	}
 	steps := map[string]uint64{}

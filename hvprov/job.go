@@ -10,11 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/joblog"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify/joblog"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // lastLines is how many lines of a job its error repeats.
@@ -43,9 +43,9 @@ type Job struct {
 	unqueue   context.CancelFunc
 	life      context.Context // ends when the service no longer follows it
 	detach    context.CancelFunc
-	placed    chan struct{}      // closed when handle is set, or never will be
-	handle    *remotetask.Handle // nil: the pool did not take it
-	told      chan struct{}      // closed when its host was told to cancel it, or could not be
+	placed    chan struct{}    // closed when handle is set, or never will be
+	handle    *taskpool.Handle // nil: the pool did not take it
+	told      chan struct{}    // closed when its host was told to cancel it, or could not be
 	done      chan struct{}
 	telling   sync.Once
 	finished  sync.Once
@@ -101,7 +101,7 @@ func (j *Job) Cancel() { j.cancelFor(context.Canceled) }
 func (j *Job) cancelFor(why error) {
 	if j.cancelled.Err() == nil {
 		// Who comes after a restart has to know it too.
-		_ = j.service.ledger.Update(context.Background(), j.id, true, func(r *jobs.Record) { r.Cancel = !r.State.Ended() })
+		_ = j.service.ledger.Update(context.Background(), j.id, true, func(r *jobstore.Record) { r.Cancel = !r.State.Ended() })
 	}
 	j.cancel(why)
 	if !j.resumed { // else the host has to be told, once it is the job's turn
@@ -168,14 +168,14 @@ func (j *Job) abandon() {
 
 // settle writes down how the job ended.
 func (j *Job) settle(result *job.Result, err error) {
-	state, text := jobs.Succeeded, ""
+	state, text := jobstore.Succeeded, ""
 	if err != nil {
 		state, text = stateOf(err), err.Error()
 	}
 	j.mu.Lock()
 	vmID, step, seq := j.vmID, j.step, j.seq
 	j.mu.Unlock()
-	_, moveErr := j.service.ledger.Move(context.Background(), j.id, state, func(r *jobs.Record) {
+	_, moveErr := j.service.ledger.Move(context.Background(), j.id, state, func(r *jobstore.Record) {
 		r.Result, r.Error, r.Step, r.Seq = result, text, step, seq
 		if vmID != "" {
 			r.VMID = vmID
@@ -187,14 +187,14 @@ func (j *Job) settle(result *job.Result, err error) {
 }
 
 // stateOf gives the state that a job with an error has come to.
-func stateOf(err error) jobs.State {
+func stateOf(err error) jobstore.State {
 	switch {
 	case errors.Is(err, ErrJobCancelled):
-		return jobs.Cancelled
+		return jobstore.Cancelled
 	case errors.Is(err, ErrJobUnknown):
-		return jobs.Unknown
+		return jobstore.Unknown
 	}
-	return jobs.Failed
+	return jobstore.Failed
 }
 
 func (j *Job) failure(class error, r *job.Result, cause error) *JobError {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/joblog"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify/joblog"
 )
 
 // openLog opens the job's file. One that cannot be written is told, and does not harm the job.

@@ -16,9 +16,9 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/boltstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs/boltstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 const (
@@ -86,7 +86,7 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 		key  []byte
 		lost int // jobs whose secrets are gone
 	}{
-		"with a key for the secrets of what waits": {bytes.Repeat([]byte{7}, jobs.KeySize), 0},
+		"with a key for the secrets of what waits": {bytes.Repeat([]byte{7}, jobstore.KeySize), 0},
 		"without": {nil, killedJobs - killedHosts*4},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records := service.Jobs(jobs.Filter{})
+			records := service.Jobs(jobstore.Filter{})
 			if len(records) != killedJobs {
 				t.Errorf("%d jobs are known", len(records))
 			}
@@ -170,7 +170,7 @@ func killInTheMiddle(t *testing.T, v victim) {
 }
 
 // onceEach looks whether each job that succeeded has made one machine, and no other has made one.
-func onceEach(t *testing.T, servers map[string]*held, records []jobs.Record, want int) {
+func onceEach(t *testing.T, servers map[string]*held, records []jobstore.Record, want int) {
 	t.Helper()
 	made := map[string]int{}
 	for _, h := range servers {

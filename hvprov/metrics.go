@@ -5,19 +5,19 @@ package hvprov
 import (
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // Metrics is what a service does, and has done since it was made, at one moment. hvprov/prommetrics gives it to Prometheus.
 type Metrics struct {
-	Jobs  map[jobs.State]int // of those that are remembered; every state is there
-	Steps []StepMetrics      // how long steps and whole jobs took
-	Hosts []HostMetrics      // by name
-	Pools map[string]remotetask.Metrics
+	Jobs  map[jobstore.State]int // of those that are remembered; every state is there
+	Steps []StepMetrics          // how long steps and whole jobs took
+	Hosts []HostMetrics          // by name
+	Pools map[string]taskpool.Metrics
 }
 
 // HostMetrics is the part of one host.
@@ -35,16 +35,16 @@ type HostMetrics struct {
 	Failures    int           // requests for a snapshot that failed, one after the other, up to now
 
 	Requests hostagent.Stats // to the agent
-	Traffic  winrm.Stats     // of the connection
+	Traffic  transport.Stats // of the connection
 }
 
 // Metrics gives what the service does and has done. It asks no host.
 func (s *Service) Metrics() Metrics {
 	m := Metrics{Jobs: s.ledger.Counts(), Steps: s.steps.metrics(), Pools: s.pools.Metrics()}
-	counts := map[string]map[jobs.State]int{}
-	for _, r := range s.ledger.List(jobs.Filter{States: []jobs.State{jobs.Pending, jobs.Queued, jobs.Running, jobs.Unknown}}) {
+	counts := map[string]map[jobstore.State]int{}
+	for _, r := range s.ledger.List(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running, jobstore.Unknown}}) {
 		if counts[r.Host] == nil {
-			counts[r.Host] = map[jobs.State]int{}
+			counts[r.Host] = map[jobstore.State]int{}
 		}
 		counts[r.Host][r.State]++
 	}
@@ -56,7 +56,7 @@ func (s *Service) Metrics() Metrics {
 		state, _ := h.agent.State()
 		n := counts[name]
 		host := HostMetrics{
-			Host: name, Agent: state, Queued: n[jobs.Pending] + n[jobs.Queued], Running: n[jobs.Running], Unknown: n[jobs.Unknown],
+			Host: name, Agent: state, Queued: n[jobstore.Pending] + n[jobstore.Queued], Running: n[jobstore.Running], Unknown: n[jobstore.Unknown],
 			Requests: h.agent.Stats(), Traffic: h.client.Stats(),
 		}
 		if view, err := s.inventory.Peek(name); err == nil {

@@ -20,11 +20,11 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // provisionCalls are the cmdlets of a provision that makes use of all there is, in their order.
@@ -358,11 +358,11 @@ var ways = map[string]func(s *stage){
 
 func newAgent(t *testing.T, server *simhost.Server) *hostagent.Agent {
 	t.Helper()
-	client, err := winrm.NewClient(reach(server).config())
+	client, err := wsman.NewClient(reach(server).config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := hostagent.New(hostagent.Options{Connect: hostagent.WinRM(client), Bundle: agent.Bundle()})
+	a := hostagent.New(hostagent.Options{Connect: client.Start, Bundle: agent.Bundle()})
 	t.Cleanup(func() {
 		if err := a.Close(context.Background()); err != nil {
 			t.Error(err)

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
 // again follows a job further whose session was lost, and which goes on meanwhile. It tries until the host is reached, the
@@ -17,7 +17,7 @@ func (j *Job) again(err error, follow func() (*hostagent.Run, error)) (*hostagen
 	deadline := time.Now().Add(j.service.opts.Reattach)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		var refused *hostagent.AgentError
-		if errors.As(err, &refused) || errors.Is(err, hostagent.ErrClosed) || errors.Is(err, winrm.ErrAuth) || errors.Is(err, context.Canceled) {
+		if errors.As(err, &refused) || errors.Is(err, hostagent.ErrClosed) || errors.Is(err, transport.ErrAuth) || errors.Is(err, context.Canceled) {
 			return nil, err
 		}
 		left := time.Until(deadline)

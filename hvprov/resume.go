@@ -11,15 +11,15 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // ErrJobNotFound is returned for a job that neither the service nor its host knows.
-var ErrJobNotFound = jobs.ErrNotFound
+var ErrJobNotFound = jobstore.ErrNotFound
 
 // resume goes on with the jobs that had not ended when the service before this one did.
 func (s *Service) resume() {
-	for _, r := range s.ledger.List(jobs.Filter{States: []jobs.State{jobs.Pending, jobs.Queued, jobs.Running}}) {
+	for _, r := range s.ledger.List(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
 		if _, err := s.reopen(r); err != nil {
 			s.opts.Logger.Warn("a job of before cannot be gone on with", "job", r.ID, "host", r.Host, "error", err)
 		}
@@ -27,7 +27,7 @@ func (s *Service) resume() {
 }
 
 // reopen gives the job of a record that has not ended, or whose end is unknown, to the queue.
-func (s *Service) reopen(r jobs.Record) (*Job, error) {
+func (s *Service) reopen(r jobstore.Record) (*Job, error) {
 	j, err := s.revive(r)
 	if err != nil {
 		return nil, s.giveUp(r, err)
@@ -61,7 +61,7 @@ var errSecretsGone = errors.New("the service ended before the job had reached it
 	"and give the service a StoreKey so that it keeps them the next time")
 
 // revive makes the job of a record anew: from what the record has, or as one that is only followed.
-func (s *Service) revive(r jobs.Record) (*Job, error) {
+func (s *Service) revive(r jobstore.Record) (*Job, error) {
 	h, err := s.host(r.Host)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (s *Service) revive(r jobs.Record) (*Job, error) {
 	if r.Operation != job.OperationProvision {
 		sub.VMID = r.VMID
 	}
-	was := r.State == jobs.Running || r.State == jobs.Unknown
+	was := r.State == jobstore.Running || r.State == jobstore.Unknown
 	if !r.Known {
 		sub.Values, err = s.submitted(r)
 		if err == nil {
@@ -94,7 +94,7 @@ func (s *Service) revive(r jobs.Record) (*Job, error) {
 }
 
 // submitted gives the values of a job whose host may not have them.
-func (s *Service) submitted(r jobs.Record) (map[string]any, error) {
+func (s *Service) submitted(r jobstore.Record) (map[string]any, error) {
 	switch {
 	case r.Secretless:
 		return r.Values, nil
@@ -112,15 +112,15 @@ func (s *Service) submitted(r jobs.Record) (map[string]any, error) {
 }
 
 // giveUp ends a job that cannot be gone on with. One that may run on its host is unknown, for another service to follow.
-func (s *Service) giveUp(r jobs.Record, why error) error {
-	state := jobs.Failed
+func (s *Service) giveUp(r jobstore.Record, why error) error {
+	state := jobstore.Failed
 	switch r.State {
-	case jobs.Running:
-		state = jobs.Unknown
-	case jobs.Unknown:
+	case jobstore.Running:
+		state = jobstore.Unknown
+	case jobstore.Unknown:
 		return why
 	}
-	_, err := s.ledger.Move(context.Background(), r.ID, state, func(r *jobs.Record) { r.Error = why.Error() })
+	_, err := s.ledger.Move(context.Background(), r.ID, state, func(r *jobstore.Record) { r.Error = why.Error() })
 	return errors.Join(why, err)
 }
 
@@ -143,7 +143,7 @@ func (s *Service) Attach(ctx context.Context, hostName, jobID string) (*Job, err
 	}
 	r, err := s.ledger.Get(jobID)
 	switch {
-	case err == nil && r.State == jobs.Unknown:
+	case err == nil && r.State == jobstore.Unknown:
 		return s.reopen(r)
 	case err == nil && r.State.Ended():
 		return s.endedJob(h, r), nil
@@ -156,7 +156,7 @@ func (s *Service) Attach(ctx context.Context, hostName, jobID string) (*Job, err
 // attachForeign follows a job that another client submitted.
 func (s *Service) attachForeign(ctx context.Context, h *host, jobID string) (*Job, error) {
 	var known bool
-	r := jobs.Record{ID: jobID, Host: h.name, Schema: s.agents.Ref(), Known: true}
+	r := jobstore.Record{ID: jobID, Host: h.name, Schema: s.agents.Ref(), Known: true}
 	err := s.question("jobs")(ctx, h.name, func(ctx context.Context) error {
 		list, err := h.agent.Jobs(ctx)
 		for _, info := range list {
@@ -172,20 +172,20 @@ func (s *Service) attachForeign(ctx context.Context, h *host, jobID string) (*Jo
 	if !known {
 		return nil, fmt.Errorf("host %s: job %s: %w", h.name, jobID, ErrJobNotFound)
 	}
-	if _, err := s.ledger.Add(ctx, r); err != nil && !errors.Is(err, jobs.ErrExists) {
+	if _, err := s.ledger.Add(ctx, r); err != nil && !errors.Is(err, jobstore.ErrExists) {
 		return nil, err
 	}
-	for _, state := range []jobs.State{jobs.Queued, jobs.Running} {
-		if _, err := s.ledger.Move(ctx, r.ID, state, nil); err != nil && !errors.Is(err, jobs.ErrTransition) {
+	for _, state := range []jobstore.State{jobstore.Queued, jobstore.Running} {
+		if _, err := s.ledger.Move(ctx, r.ID, state, nil); err != nil && !errors.Is(err, jobstore.ErrTransition) {
 			return nil, err
 		}
 	}
-	r.State = jobs.Running
+	r.State = jobstore.Running
 	return s.reopen(r)
 }
 
 // endedJob gives a job that has ended.
-func (s *Service) endedJob(h *host, r jobs.Record) *Job {
+func (s *Service) endedJob(h *host, r jobstore.Record) *Job {
 	j := s.makeJob(h, Submission{Host: r.Host, Operation: r.Operation, JobID: r.ID}, job.Definition{}, nil)
 	j.vmID, j.step, j.seq = r.VMID, r.Step, r.Seq
 	j.finished.Do(func() {
@@ -193,9 +193,9 @@ func (s *Service) endedJob(h *host, r jobs.Record) *Job {
 		close(j.done)
 	})
 	j.result = r.Result
-	if r.State != jobs.Succeeded {
+	if r.State != jobstore.Succeeded {
 		class := ErrJobFailed
-		if r.State == jobs.Cancelled {
+		if r.State == jobstore.Cancelled {
 			class = ErrJobCancelled
 		}
 		var cause error
@@ -209,7 +209,7 @@ func (s *Service) endedJob(h *host, r jobs.Record) *Job {
 
 // settleUnknown asks a host that is back for the jobs whose end is unknown.
 func (s *Service) settleUnknown(hostName string) {
-	for _, r := range s.ledger.List(jobs.Filter{Host: hostName, States: []jobs.State{jobs.Unknown}}) {
+	for _, r := range s.ledger.List(jobstore.Filter{Host: hostName, States: []jobstore.State{jobstore.Unknown}}) {
 		if _, err := s.reopen(r); err != nil && !errors.Is(err, ErrClosed) {
 			s.opts.Logger.Warn("the end of a job is still unknown", "job", r.ID, "host", r.Host, "error", err)
 		}

@@ -8,9 +8,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // errDetached is of a job that the service no longer follows, and that continues on its host.
@@ -76,8 +76,8 @@ func (j *Job) onHost(ctx context.Context) (*job.Result, error) {
 func (j *Job) begin() (since time.Time, err error) {
 	s := j.service
 	r, err := s.ledger.Get(j.id)
-	if err == nil && r.State != jobs.Running {
-		r, err = s.ledger.Move(context.Background(), j.id, jobs.Running, nil)
+	if err == nil && r.State != jobstore.Running {
+		r, err = s.ledger.Move(context.Background(), j.id, jobstore.Running, nil)
 	}
 	j.openLog()
 	return r.Started, err

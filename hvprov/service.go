@@ -18,16 +18,17 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
@@ -44,10 +45,10 @@ type Service struct {
 	schema    *jobschema.Schema      // of submissions
 	agents    *jobschema.Translation // from schema to the one that agents know
 	hosts     map[string]*host       // by lower-case name
-	pools     *remotetask.Pools
+	pools     *taskpool.Pools
 	inventory *inventory.Store
-	ledger    *jobs.Ledger
-	sealer    *jobs.Sealer // nil: no key
+	ledger    *jobstore.Ledger
+	sealer    *jobstore.Sealer // nil: no key
 	bus       *notify.Bus
 	secrets   *redact.Set // of the jobs that run
 	steps     steps
@@ -62,7 +63,7 @@ type Service struct {
 type host struct {
 	name   string
 	agent  *hostagent.Agent
-	client *winrm.Client
+	client *wsman.Client
 }
 
 // New gives a service. It makes no connection: that is done when a host is first asked for something, or at once where the
@@ -87,11 +88,11 @@ func New(opts Options) (*Service, error) {
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(opts.Logger.Handler(), s.secrets))
 	if len(opts.StoreKey) > 0 {
-		if s.sealer, err = jobs.NewSealer(opts.StoreKey); err != nil {
+		if s.sealer, err = jobstore.NewSealer(opts.StoreKey); err != nil {
 			return nil, fmt.Errorf("the store's key: %w", err)
 		}
 	}
-	s.pools, err = remotetask.NewPools(remotetask.PoolsOptions{
+	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
 		Jobs: func() int { return len(s.hosts) * opts.JobsPerHost }, JobsPerHost: opts.JobsPerHost,
 		Questions: func() int { return len(s.hosts) * questionsPerHost }, FastPerHost: questionsPerHost,
 		Logger: s.opts.Logger,
@@ -109,7 +110,7 @@ func New(opts Options) (*Service, error) {
 		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
 		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
 	})
-	s.ledger, err = jobs.Open(context.Background(), jobs.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
+	s.ledger, err = jobstore.Open(context.Background(), jobstore.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +126,12 @@ func (s *Service) addHost(name string, conf Host, bundle []byte) error {
 	if _, taken := s.hosts[key]; taken {
 		return fmt.Errorf("two hosts are called %q: names of hosts are compared without letter case", name)
 	}
-	client, err := winrm.NewClient(conf.WinRM)
+	client, err := wsman.NewClient(conf.WinRM)
 	if err != nil {
 		return &HostConfigError{Host: name, Err: err}
 	}
 	s.hosts[key] = &host{name: name, client: client, agent: hostagent.New(hostagent.Options{
-		Connect:   hostagent.WinRM(client),
+		Connect:   client.Start,
 		Bundle:    bundle,
 		Client:    s.opts.Client,
 		Settings:  protocol.Settings{ImagePath: conf.ImagePath, VMPath: conf.VMPath},
@@ -160,7 +161,7 @@ func (s *Service) fetch(ctx context.Context, name string) (*inventory.Snapshot, 
 // question gives what runs a question of one kind to a host in the pool that is for those.
 func (s *Service) question(category string) func(context.Context, string, func(context.Context) error) error {
 	return func(ctx context.Context, hostName string, ask func(context.Context) error) error {
-		return s.pools.Fast.Do(ctx, remotetask.Task{Category: category, Host: hostName, Limit: questionLimit, Run: ask})
+		return s.pools.Fast.Do(ctx, taskpool.Task{Category: category, Host: hostName, Limit: questionLimit, Run: ask})
 	}
 }
 
@@ -191,10 +192,10 @@ func (s *Service) Hello(ctx context.Context, hostName string) (result protocol.H
 }
 
 // Stats gives what the connection to a host has cost so far.
-func (s *Service) Stats(hostName string) (winrm.Stats, error) {
+func (s *Service) Stats(hostName string) (transport.Stats, error) {
 	h, err := s.host(hostName)
 	if err != nil {
-		return winrm.Stats{}, err
+		return transport.Stats{}, err
 	}
 	return h.client.Stats(), nil
 }

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // Submission is what is asked for.
@@ -99,7 +99,7 @@ func (s *Service) admit(ctx context.Context, j *Job) (known *Job, err error) {
 		return nil, err
 	}
 	err = j.record(ctx)
-	if errors.Is(err, jobs.ErrExists) { // somebody was faster
+	if errors.Is(err, jobstore.ErrExists) { // somebody was faster
 		return s.submittedBefore(ctx, j)
 	}
 	return nil, err
@@ -108,13 +108,13 @@ func (s *Service) admit(ctx context.Context, j *Job) (known *Job, err error) {
 // submittedBefore gives the job that was submitted under the same id. Something else under a known id is an error.
 func (s *Service) submittedBefore(ctx context.Context, j *Job) (*Job, error) {
 	r, err := s.ledger.Get(j.id)
-	if errors.Is(err, jobs.ErrNotFound) {
+	if errors.Is(err, jobstore.ErrNotFound) {
 		return nil, nil
 	}
 	kept, _ := s.withoutSecrets(j.sub.Values)
 	if err != nil || !strings.EqualFold(r.Host, j.host.name) || r.Operation != j.sub.Operation || r.VMName != j.name() ||
 		j.sub.VMID != "" && !strings.EqualFold(r.VMID, j.sub.VMID) || !sameJSON(r.Values, kept) {
-		return nil, fmt.Errorf("job %s: %w, and is about something else: give this one another id", j.id, jobs.ErrExists)
+		return nil, fmt.Errorf("job %s: %w, and is about something else: give this one another id", j.id, jobstore.ErrExists)
 	}
 	return s.Attach(ctx, r.Host, r.ID)
 }
@@ -203,7 +203,7 @@ func (j *Job) name() string {
 func (j *Job) record(ctx context.Context) error {
 	s := j.service
 	kept, secretless := s.withoutSecrets(j.sub.Values)
-	r := jobs.Record{
+	r := jobstore.Record{
 		ID: j.id, Host: j.host.name, Operation: j.sub.Operation, VMName: j.name(), VMID: j.sub.VMID, Schema: s.schema.Ref(),
 		Client: s.opts.Client, Values: kept, Changed: j.sub.Changed, AllowPowerCycle: j.sub.AllowPowerCycle,
 		Limit: j.sub.Limit, Secretless: secretless,
@@ -241,11 +241,11 @@ func (s *Service) withoutSecrets(values map[string]any) (kept map[string]any, wh
 func (s *Service) enqueue(j *Job) error {
 	defer close(j.placed)
 	r, err := s.ledger.Get(j.id)
-	if err == nil && r.State == jobs.Pending {
-		_, err = s.ledger.Move(context.Background(), j.id, jobs.Queued, nil)
+	if err == nil && r.State == jobstore.Pending {
+		_, err = s.ledger.Move(context.Background(), j.id, jobstore.Queued, nil)
 	}
 	if err == nil {
-		j.handle, err = s.pools.Job.Go(j.queued, remotetask.Task{Category: string(j.sub.Operation), Host: j.host.name, Run: j.run})
+		j.handle, err = s.pools.Job.Go(j.queued, taskpool.Task{Category: string(j.sub.Operation), Host: j.host.name, Run: j.run})
 	}
 	if err != nil {
 		j.dropped(err)
@@ -261,8 +261,8 @@ func (j *Job) watch() {
 	}
 	<-j.handle.Done()
 	err := j.handle.Err()
-	var dropped *remotetask.CancelledError
-	var panicked *remotetask.PanicError
+	var dropped *taskpool.CancelledError
+	var panicked *taskpool.PanicError
 	switch {
 	case errors.As(err, &dropped) && !dropped.Started:
 		j.dropped(err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
@@ -41,7 +41,7 @@ func (j *Job) take(ctx context.Context, e job.Event) {
 
 // noteProgress has the record say that the host has the job, and which virtual machine it is about.
 func (j *Job) noteProgress(e job.Event) {
-	err := j.service.ledger.Update(context.Background(), j.id, true, func(r *jobs.Record) {
+	err := j.service.ledger.Update(context.Background(), j.id, true, func(r *jobstore.Record) {
 		r.Known, r.Sealed, r.Seq = true, nil, e.Seq
 		if e.VMID != "" {
 			r.VMID = e.VMID

@@ -14,7 +14,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -197,7 +197,7 @@ func (g *throng) job(b *batch, i int, name string, falls bool) {
 // settled waits until no job's end is unknown: their hosts are back.
 func (g *throng) settled() {
 	g.Helper()
-	for _, r := range g.service.Jobs(jobs.Filter{States: []jobs.State{jobs.Unknown}}) {
+	for _, r := range g.service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Unknown}}) {
 		j, err := g.service.Attach(context.Background(), r.Host, r.ID)
 		if err != nil {
 			g.Fatal(err)
@@ -223,8 +223,8 @@ func (g *throng) agree() {
 			}
 			there[vm.Name] = true
 		}
-		for _, r := range g.service.Jobs(jobs.Filter{Host: simhost.FleetName(i)}) {
-			if !r.State.Ended() || (r.State == jobs.Succeeded) != there[r.VMName] {
+		for _, r := range g.service.Jobs(jobstore.Filter{Host: simhost.FleetName(i)}) {
+			if !r.State.Ended() || (r.State == jobstore.Succeeded) != there[r.VMName] {
 				g.Errorf("%s on host %d is %s, and there: %t", r.VMName, i, r.State, there[r.VMName])
 			}
 			delete(there, r.VMName)

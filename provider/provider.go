@@ -14,8 +14,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
@@ -74,7 +74,7 @@ func (p *Provider) Close(ctx context.Context) error {
 	defer p.mu.Unlock()
 	var errs []error
 	for _, service := range p.services {
-		for _, j := range service.Jobs(jobs.Filter{States: []jobs.State{jobs.Pending, jobs.Queued, jobs.Running}}) {
+		for _, j := range service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
 			errs = append(errs, service.Cancel(ctx, j.ID)) // nobody is left to take it over
 		}
 		errs = append(errs, service.Close(ctx))

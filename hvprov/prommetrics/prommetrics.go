@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // Source is what metrics are asked of, as a *[hvprov.Service] is.
@@ -80,7 +80,7 @@ func (s sink) counter(d *prometheus.Desc, value float64, labels ...string) {
 	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 }
 
-func (s sink) histogram(d *prometheus.Desc, h remotetask.Histogram, labels ...string) {
+func (s sink) histogram(d *prometheus.Desc, h taskpool.Histogram, labels ...string) {
 	buckets := make(map[float64]uint64, len(h.Buckets))
 	for _, b := range h.Buckets {
 		buckets[b.UpTo.Seconds()] = b.Count
@@ -120,9 +120,9 @@ func (s sink) host(h hvprov.HostMetrics) {
 	if h.Agent != "" {
 		s.gauge(hostAgent, 1, h.Host, string(h.Agent))
 	}
-	s.gauge(hostJobs, float64(h.Queued), h.Host, string(jobs.Queued))
-	s.gauge(hostJobs, float64(h.Running), h.Host, string(jobs.Running))
-	s.gauge(hostJobs, float64(h.Unknown), h.Host, string(jobs.Unknown))
+	s.gauge(hostJobs, float64(h.Queued), h.Host, string(jobstore.Queued))
+	s.gauge(hostJobs, float64(h.Running), h.Host, string(jobstore.Running))
+	s.gauge(hostJobs, float64(h.Unknown), h.Host, string(jobstore.Unknown))
 	s.gauge(hostVMs, float64(h.VMs), h.Host)
 	if h.SnapshotAge > 0 {
 		s.gauge(snapshotAge, h.SnapshotAge.Seconds(), h.Host)
@@ -137,7 +137,7 @@ func (s sink) host(h hvprov.HostMetrics) {
 	s.counter(receivedBytes, float64(h.Traffic.BytesReceived), h.Host)
 }
 
-func (s sink) pool(name string, p remotetask.Metrics) {
+func (s sink) pool(name string, p taskpool.Metrics) {
 	s.gauge(poolWorkers, float64(p.Workers), name)
 	s.gauge(poolMax, float64(p.MaxWorkers), name)
 	s.gauge(poolBusy, float64(p.Busy), name)

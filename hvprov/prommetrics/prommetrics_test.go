@@ -12,23 +12,23 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobs"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/prommetrics"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/remotetask"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 type source hvprov.Metrics
 
 func (s source) Metrics() hvprov.Metrics { return hvprov.Metrics(s) }
 
-func histogram() remotetask.Histogram {
-	return remotetask.Histogram{
+func histogram() taskpool.Histogram {
+	return taskpool.Histogram{
 		Count: 3, Sum: 90 * time.Second, Max: time.Minute,
-		Buckets: []remotetask.Bucket{{UpTo: time.Second, Count: 1}, {UpTo: time.Minute, Count: 3}},
+		Buckets: []taskpool.Bucket{{UpTo: time.Second, Count: 1}, {UpTo: time.Minute, Count: 3}},
 	}
 }
 
@@ -36,7 +36,7 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(prommetrics.New(source{
-		Jobs: map[jobs.State]int{jobs.Running: 2, jobs.Failed: 0},
+		Jobs: map[jobstore.State]int{jobstore.Running: 2, jobstore.Failed: 0},
 		Steps: []hvprov.StepMetrics{
 			{Operation: job.OperationProvision, Durations: histogram()},
 			{Operation: job.OperationProvision, Step: "disk", Durations: histogram()},
@@ -45,15 +45,15 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 			{
 				Host: "hv01", State: inventory.Connected, Agent: hostagent.StateReady, Queued: 3, Running: 4, VMs: 50,
 				SnapshotAge: 7 * time.Second, Requests: hostagent.Stats{Requests: 9, Failed: 1, Sessions: 2, Reconnects: 5},
-				Traffic: winrm.Stats{Requests: 20, Connections: 3, BytesSent: 1000, BytesReceived: 2000},
+				Traffic: transport.Stats{Requests: 20, Connections: 3, BytesSent: 1000, BytesReceived: 2000},
 			},
 			{Host: "hv02", State: inventory.Disconnected},
 			{Host: "hv03", State: inventory.Unasked},
 		},
-		Pools: map[string]remotetask.Metrics{"job": {
+		Pools: map[string]taskpool.Metrics{"job": {
 			Workers: 8, MaxWorkers: 12, Busy: 4, Queued: 3, Stuck: 1, OldestWait: 2 * time.Second, ScaledUp: 6,
-			Categories: map[string]remotetask.CategoryMetrics{"provision": {
-				Counts: remotetask.Counts{Finished: 11, TimedOut: 1}, Wait: histogram(), Run: histogram(),
+			Categories: map[string]taskpool.CategoryMetrics{"provision": {
+				Counts: taskpool.Counts{Finished: 11, TimedOut: 1}, Wait: histogram(), Run: histogram(),
 			}},
 		}},
 	}))

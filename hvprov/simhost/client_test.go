@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
@@ -41,7 +42,7 @@ func TestThisProjectsClient(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = server.Close() }()
-			client, err := winrm.NewClient(winrm.Config{
+			client, err := wsman.NewClient(winrm.Config{
 				Address: server.Address(), Port: server.Port(), TLS: !c.opts.PlainHTTP, CACert: server.CACertPEM(),
 				Auth: c.auth, Username: server.Username(), Password: server.Password(),
 			})
@@ -61,8 +62,8 @@ func TestThisProjectsClient(t *testing.T) {
 	}
 }
 
-func runUpper(ctx context.Context, client *winrm.Client) (text string, code int32, err error) {
-	shell, err := client.CreateShell(ctx, winrm.ShellOptions{})
+func runUpper(ctx context.Context, client *wsman.Client) (text string, code int32, err error) {
+	shell, err := client.CreateShell(ctx, wsman.ShellOptions{})
 	if err != nil {
 		return "", 0, err
 	}

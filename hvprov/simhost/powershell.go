@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
 // execPowerShell gives a program that is a real PowerShell with these arguments, and that finds the stand-ins for
@@ -45,7 +45,7 @@ func (s *Server) standIn() (string, error) {
 	if err := os.MkdirAll(s.ProgramData(), 0o700); err != nil {
 		return "", err
 	}
-	if err := tests.WriteStandIn(modules); err != nil {
+	if err := standin.WriteStandIn(modules); err != nil {
 		return "", err
 	}
 	s.modules = modules
@@ -55,7 +55,7 @@ func (s *Server) standIn() (string, error) {
 // environment gives what a process on the host sees: nothing of this process's but what the system needs.
 func (s *Server) environment(modules string) []string {
 	home := filepath.Join(s.dir, "home")
-	env := append(tests.Environment(s.opts.PowerShell, modules, s.opts.StateFile, s.ProgramData(), s.workers()),
+	env := append(standin.Environment(s.opts.PowerShell, modules, s.opts.StateFile, s.ProgramData(), s.workers()),
 		"HOME="+home, "USERPROFILE="+home, "TMPDIR="+home, "TEMP="+home, "TMP="+home,
 		"COMPUTERNAME="+s.hostName, "USERNAME="+s.opts.Username,
 		"POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_UPDATECHECK=Off", "DOTNET_CLI_TELEMETRY_OPTOUT=1",

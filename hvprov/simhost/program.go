@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
 // program gives what a command line runs. direct says that cmd.exe has no part in it.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
 // The agent's session is answered the same way by the simulator and by the agent itself.

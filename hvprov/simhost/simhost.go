@@ -25,10 +25,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/agent/tests"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/krb5"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/simagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
 // Server is a running simulated host. Its methods may be called from any goroutine.
@@ -47,7 +47,7 @@ type Server struct {
 	hostName string
 	dir      string // the server's own temporary folder
 	store    *hyperv.Store
-	agents   *simagent.Host // where no PowerShell runs the agent
+	agents   *fakeagent.Host // where no PowerShell runs the agent
 
 	base  context.Context // ends with the server
 	stop  context.CancelFunc
@@ -198,7 +198,7 @@ func (s *Server) Reboot() {
 	s.dropConnections()
 	s.dropShells()
 	s.agents.Reboot()
-	_ = tests.KillWorkers(s.workers()) // one that does not end is waited for in vain: nothing can be done about it
+	_ = standin.KillWorkers(s.workers()) // one that does not end is waited for in vain: nothing can be done about it
 }
 
 // DropShells ends every shell with its processes, as their deletion or a quota does. Jobs go on.
@@ -228,7 +228,7 @@ func (s *Server) KillWorker(job string) error {
 	if state.PID == 0 {
 		return fmt.Errorf("simulated host: job %s has no worker", job)
 	}
-	return tests.KillWorker(state.PID)
+	return standin.KillWorker(state.PID)
 }
 
 // ProgramData gives the folder that the processes of the host keep their data in. It stays with the state file.
@@ -250,7 +250,7 @@ func (s *Server) Close() error {
 		s.dropShells()
 		s.tasks.wait()
 		s.agents.Close()
-		s.closeErr = errors.Join(err, tests.KillWorkers(s.workers()), s.removeFiles())
+		s.closeErr = errors.Join(err, standin.KillWorkers(s.workers()), s.removeFiles())
 	})
 	return s.closeErr
 }

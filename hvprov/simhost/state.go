@@ -6,9 +6,9 @@ import (
 	"context"
 	"io"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/hostagent/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/simagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
 )
 
 // Store gives access to the virtual machines of the host, and to how its cmdlets behave.
@@ -19,7 +19,7 @@ func (s *Server) openState() error {
 	if s.store, err = hyperv.Open(s.opts.StateFile); err != nil {
 		return err
 	}
-	s.agents = simagent.HostOf(s.store)
+	s.agents = fakeagent.HostOf(s.store)
 	state, err := s.store.Read()
 	if err != nil {
 		return err

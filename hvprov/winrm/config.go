@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
+// Package winrm holds the settings of a connection to a Windows host over WinRM.
 package winrm
 
 import (
@@ -103,34 +104,22 @@ type Kerberos struct {
 	SPN string
 }
 
-// host is the address and port as they stand in URLs and messages.
-func (c Config) host() string {
+// HostPort returns the address and port as they appear in URLs and messages.
+func (c Config) HostPort() string {
 	return net.JoinHostPort(strings.Trim(c.Address, "[]"), strconv.Itoa(c.Port))
 }
 
-// url is where requests go.
-func (c Config) url() string {
+// URL returns the address that requests are sent to.
+func (c Config) URL() string {
 	if c.TLS {
-		return "https://" + c.host() + "/wsman"
+		return "https://" + c.HostPort() + "/wsman"
 	}
-	return "http://" + c.host() + "/wsman"
-}
-
-// account splits Username into domain and user as NTLM wants them. A user@domain name travels whole, without a domain, and
-// the domain "." of local accounts is left out.
-func (c Config) account() (domain, user string) {
-	if d, u, ok := strings.Cut(c.Username, `\`); ok {
-		if d == "." {
-			d = ""
-		}
-		return d, u
-	}
-	return "", c.Username
+	return "http://" + c.HostPort() + "/wsman"
 }
 
 // String describes the connection without its secrets.
 func (c Config) String() string {
-	text := fmt.Sprintf("%s (auth %s, user %s", c.url(), c.Auth, c.Username)
+	text := fmt.Sprintf("%s (auth %s, user %s", c.URL(), c.Auth, c.Username)
 	if c.Proxy != "" {
 		text += ", by proxy " + proxyName(c.Proxy)
 	}
@@ -138,14 +127,14 @@ func (c Config) String() string {
 }
 
 // GoString describes the connection without its secrets, for %#v.
-func (c Config) GoString() string { return "winrm.Config{" + c.String() + "}" }
+func (c Config) GoString() string { return "wsman.Config{" + c.String() + "}" }
 
 // Format writes String for every verb, so that no verb reaches the secrets.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
 // LogValue describes the connection without its secrets, for log/slog.
 func (c Config) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("url", c.url()), slog.String("auth", string(c.Auth)),
+	return slog.GroupValue(slog.String("url", c.URL()), slog.String("auth", string(c.Auth)),
 		slog.String("user", c.Username), slog.String("proxy", proxyName(c.Proxy)))
 }
 

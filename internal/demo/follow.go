@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify/joblog"
 )
 
 // followEvery is how often the log files are looked at: often enough for lines to scroll by as they come.
@@ -83,13 +81,14 @@ func (f *follower) look() {
 // show shows a line: its time, and what was said.
 func (f *follower) show(name, line string) {
 	f.shown.lines++
-	said, err := joblog.Parse(line)
-	if err != nil {
+	fields := strings.SplitN(line, " ", 4) // time, sequence number, kind, text
+	at, err := time.Parse(time.RFC3339Nano, fields[0])
+	if err != nil || len(fields) < 4 {
 		f.printer.job(name, line)
 		return
 	}
-	f.shown.delay = max(f.shown.delay, time.Since(said.Time))
-	f.printer.job(name, said.Time.Format("15:04:05.000")+" "+said.Text)
+	f.shown.delay = max(f.shown.delay, time.Since(at))
+	f.printer.job(name, at.Local().Format("15:04:05.000")+" "+fields[3])
 }
 
 func tail(path string, from int64) ([]byte, error) {

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/redact"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 )
 
 // shown is a URL as errors and logs have it: userinfo and query may hold credentials.

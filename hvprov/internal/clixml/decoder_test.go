@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package clixml_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/clixml"
+)
+
+// decode gives the pieces to a decoder one after the other.
+func decode(pieces ...[]byte) []clixml.Record { return decodeWith(func(*clixml.Decoder) {}, pieces...) }
+
+func decodeWith(setUp func(*clixml.Decoder), pieces ...[]byte) []clixml.Record {
+	var records []clixml.Record
+	d := clixml.NewDecoder(func(r clixml.Record) { records = append(records, r) })
+	setUp(d)
+	for _, p := range pieces {
+		if n, err := d.Write(p); n != len(p) || err != nil {
+			panic(fmt.Sprint("Write gave ", n, err))
+		}
+	}
+	d.Close()
+	return records
+}
+
+func bytewise(input []byte) [][]byte {
+	pieces := make([][]byte, len(input))
+	for i := range input {
+		pieces[i] = input[i : i+1]
+	}
+	return pieces
+}
+
+// eachSplit calls check with the records of the input whole, byte by byte, and cut in two at every place.
+func eachSplit(t *testing.T, input []byte, check func(how string, records []clixml.Record)) {
+	t.Helper()
+	check("whole", decode(input))
+	check("byte by byte", decode(bytewise(input)...))
+	for i := range input {
+		check(fmt.Sprintf("cut at %d", i), decode(input[:i], input[i:]))
+	}
+}
+
+func load(t testing.TB, name string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type vector struct {
+	Name   string   `json:"name"`
+	Bytes  string   `json:"bytes_base64"`
+	Expect []string `json:"expect"`
+}
+
+func (v vector) input(t testing.TB) []byte {
+	t.Helper()
+	return fromBase64(t, v.Bytes)
+}
+
+// show writes a record as the vectors do.
+func show(r clixml.Record) string {
+	s := fmt.Sprintf("%s %q", r.Stream, r.Text)
+	if p := r.Progress; p != nil {
+		s = fmt.Sprintf("%s {activity=%q status=%q op=%q id=%d parent=%d pct=%d sec=%d type=%s}",
+			r.Stream, p.Activity, p.Status, p.Operation, p.ID, p.ParentID, p.Percent, p.Seconds, p.Type)
+	}
+	if r.Truncated {
+		s += " TRUNC"
+	}
+	return s
+}
+
+// otherwise has what people get of those vectors that show what is written, which AsWritten gives.
+var otherwise = map[string][]string{
+	"hard-wrapped error, one S per line": { // the lines of one error are one record
+		`error "Get-VM : A parameter cannot be found that matches parameter name \r\n'Nam'.\r\nAt line:1 char:8\r\n \r\n"`,
+	},
+	"escape: NUL, ESC, DEL, C1": {`error "\x00\x7f\u0085"`}, // colours are dropped
+}
+
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	var vectors []vector
+	load(t, "clixml_vectors.json", &vectors)
+	if len(vectors) == 0 {
+		t.Fatal("there are no vectors")
+	}
+	for _, v := range vectors {
+		t.Run(v.Name, func(t *testing.T) {
+			input := v.input(t)
+			if want, ok := otherwise[v.Name]; ok {
+				checkEachSplit(t, string(input), want)
+			} else {
+				checkEachSplit(t, string(input), v.Expect)
+			}
+			asWritten := func(d *clixml.Decoder) { d.AsWritten = true }
+			pieces := [][][]byte{{input}, bytewise(input)}
+			for i := range input {
+				pieces = append(pieces, [][]byte{input[:i], input[i:]})
+			}
+			for _, p := range pieces {
+				var got []string
+				for _, r := range decodeWith(asWritten, p...) {
+					got = append(got, show(r))
+				}
+				if !slices.Equal(got, v.Expect) {
+					t.Fatalf("as written, in %d pieces:\n got %q\nwant %q", len(p), got, v.Expect)
+				}
+			}
+		})
+	}
+}
+
+// checkEachSplit compares the records with those wanted, as show writes them.
+func checkEachSplit(t *testing.T, input string, want []string) {
+	t.Helper()
+	eachSplit(t, []byte(input), func(how string, records []clixml.Record) {
+		var got []string
+		for _, r := range records {
+			got = append(got, show(r))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s:\n got %q\nwant %q", how, got, want)
+		}
+	})
+}
+
+type recording struct {
+	Name    string         `json:"name"`
+	Stderr  string         `json:"stderr_base64"`
+	Stdout  string         `json:"stdout_base64"`
+	Decoded map[string]any `json:"decoded"`
+}
+
+// recordings are what PowerShell 7 wrote.
+func recordings(t testing.TB) []recording {
+	t.Helper()
+	var file struct{ Cases []recording }
+	load(t, "clixml_recorded.json", &file)
+	if len(file.Cases) == 0 {
+		t.Fatal("there are no recordings")
+	}
+	return file.Cases
+}
+
+func fromBase64(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestRecordingsOfPowerShell(t *testing.T) {
+	t.Parallel()
+	for _, c := range recordings(t) {
+		if c.Name == "nested_encoded" { // what made the summary stopped at the end of the first of two documents
+			c.Decoded["error"] = c.Decoded["error"].(string) + "\x1b[31;1mWrite-Error: \x1b[31;1mouter\x1b[0m\n"
+		}
+		if text, ok := c.Decoded["error"].(string); ok { // and it kept the colours
+			c.Decoded["error"] = colour.ReplaceAllString(text, "")
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			whole := decode(fromBase64(t, c.Stderr))
+			if got := summary(whole); !reflect.DeepEqual(got, c.Decoded) {
+				t.Errorf("got %s\nwant %s", asJSON(got), asJSON(c.Decoded))
+			}
+			want := []string{}
+			if text, _ := c.Decoded["error"].(string); text != "" {
+				want = append(want, text)
+			}
+			if c.Name == "nested_encoded" {
+				want = []string{"Write-Error: inner\n", strings.Split(want[0], "inner\n")[1], "Write-Error: outer\n"}
+				want[1] = strings.TrimSuffix(want[1], want[2])
+			}
+			if got := errorTexts(whole); !slices.Equal(got, want) {
+				t.Errorf("the errors are %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// errorTexts are the errors that came as lines.
+func errorTexts(records []clixml.Record) []string {
+	texts := []string{}
+	for _, r := range records {
+		if r.Stream == "error" && r.Error == nil {
+			texts = append(texts, r.Text)
+		}
+	}
+	return texts
+}
+
+func TestRecordingsAreTheSameHoweverTheyAreCut(t *testing.T) {
+	t.Parallel()
+	for _, c := range recordings(t) {
+		for stream, input := range map[string][]byte{"stderr": fromBase64(t, c.Stderr), "stdout": fromBase64(t, c.Stdout)} {
+			t.Run(c.Name+" "+stream, func(t *testing.T) {
+				t.Parallel()
+				whole := decode(input)
+				if single := decode(bytewise(input)...); !slices.EqualFunc(single, whole, same) {
+					t.Errorf("byte by byte:\n got %+v\nwant %+v", single, whole)
+				}
+				step := 1
+				if testing.Short() || raceDetector { // which is slow, and looks for other things
+					step += len(input) / 500
+				}
+				for i := 1; i < len(input); i += step {
+					if cut := decode(input[:i], input[i:]); !slices.EqualFunc(cut, whole, same) {
+						t.Fatalf("cut at %d:\n got %+v\nwant %+v", i, cut, whole)
+					}
+				}
+			})
+		}
+	}
+}
+
+// same is reflect.DeepEqual, but soon done where there are no fields.
+func same(a, b clixml.Record) bool {
+	if a.Error != nil || a.Info != nil || a.Progress == nil || b.Progress == nil {
+		return reflect.DeepEqual(a, b)
+	}
+	progress := *a.Progress == *b.Progress
+	a.Progress, b.Progress = nil, nil
+	return progress && a == b
+}
+
+// summary writes records as the recordings do: error strings joined, other strings by stream, objects apart, progress by field.
+func summary(records []clixml.Record) map[string]any {
+	s := map[string]any{}
+	list := func(name string, value any) {
+		values, _ := s[name].([]any)
+		s[name] = append(values, value)
+	}
+	errors := ""
+	for _, r := range records {
+		switch p := r.Progress; {
+		case r.Stream == "text":
+		case p != nil:
+			list("progress", map[string]any{
+				"activity": p.Activity, "id": float64(p.ID), "parent": float64(p.ParentID), "percent": float64(p.Percent),
+				"type": p.Type, "seconds": float64(p.Seconds), "status": p.Status,
+			})
+		case r.Error != nil || r.Info != nil:
+			list("objects", map[string]any{"stream": r.Stream, "text": r.Text})
+		case r.Stream == "error":
+			errors += r.Text
+		default:
+			list(r.Stream, r.Text)
+		}
+		if r.Stream != "text" {
+			s["error"] = ""
+		}
+	}
+	if _, have := s["error"]; have {
+		s["error"] = errors
+	}
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
+
+func asJSON(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b[:min(len(b), 2000)])
+}
+
+func TestEscapesAsPowerShellReadsThem(t *testing.T) {
+	t.Parallel()
+	var file struct{ Read, Written map[string]string }
+	load(t, "clixml_escapes.json", &file)
+	if len(file.Read) == 0 || len(file.Written) == 0 {
+		t.Fatal("there are no escapes")
+	}
+	check := func(escaped, want string) {
+		checkEachSplit(t, "<Objs><S>"+escaped+"</S></Objs>", []string{fmt.Sprintf("output %q", want)})
+	}
+	for escaped, points := range file.Read {
+		var units []uint16
+		for p := range strings.FieldsSeq(points) {
+			var u uint16
+			if _, err := fmt.Sscanf(p, "%X", &u); err != nil {
+				t.Fatal(err)
+			}
+			units = append(units, u)
+		}
+		check(escaped, fromUTF16(units))
+	}
+	for plain, escaped := range file.Written {
+		check(escaped, plain)
+	}
+}

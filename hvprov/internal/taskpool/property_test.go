@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package taskpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+)
+
+// census counts what runs, and fails the test when it is too much.
+type census struct {
+	mu      sync.Mutex
+	all     int
+	most    int
+	byHost  map[string]int
+	max     int
+	perHost int
+}
+
+func (c *census) enter(t *testing.T, host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	host = strings.ToLower(host)
+	c.all++
+	c.byHost[host]++
+	c.most = max(c.most, c.all)
+	if c.all > c.max {
+		t.Errorf("%d tasks run at once, and %d may", c.all, c.max)
+	}
+	if host != "" && c.byHost[host] > c.perHost {
+		t.Errorf("%d tasks run at once on %s, and %d may", c.byHost[host], host, c.perHost)
+	}
+}
+
+func (c *census) leave(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all--
+	c.byHost[strings.ToLower(host)]--
+}
+
+// Random tasks of all kinds, and a Close in their midst: the bounds hold at each moment, each task starts at most once and
+// ends just once, in the way that its count says.
+func TestWhateverTheTasksTheBoundsHoldAndNothingIsLost(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) { runRandomTasks(t, rand.New(rand.NewPCG(seed, 1))) })
+		})
+	}
+}
+
+func runRandomTasks(t *testing.T, random *rand.Rand) {
+	maxWorkers := 1 + random.IntN(12)
+	perHost := 1 + random.IntN(4)
+	seen := &census{byHost: map[string]int{}, max: maxWorkers, perHost: perHost}
+	var allowed atomic.Int32
+	load := func() taskpool.Load { return taskpool.Load{CPU: 0.7 + 0.25*float64(allowed.Load()%3)/2} }
+	p := newPool(t, taskpool.Options{
+		Allowed: func() int { return int(allowed.Load()) },
+		Min:     1 + random.IntN(maxWorkers), Max: maxWorkers, PerHost: perHost, Idle: time.Second, Grace: time.Minute,
+		Priority: []string{"cancel"}, Load: load,
+	})
+	type taken struct {
+		handle *taskpool.Handle
+		starts *atomic.Int32
+	}
+	var all []taken
+	refused := 0
+	closing := make(chan error, 1)
+	for i := range 300 {
+		if i == 250 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(5))*time.Second)
+			defer cancel()
+			go func() { closing <- p.Close(ctx) }()
+		}
+		if i%20 == 0 {
+			allowed.Store(int32(random.IntN(15)))
+		}
+		task, starts := randomTask(t, random, seen)
+		ctx, cancel := context.WithCancel(t.Context())
+		if random.IntN(5) == 0 {
+			time.AfterFunc(time.Duration(random.IntN(3000))*time.Millisecond, cancel)
+		}
+		defer cancel()
+		h, err := p.Go(ctx, task)
+		switch {
+		case err == nil:
+			all = append(all, taken{h, starts})
+		case errors.Is(err, taskpool.ErrClosed):
+			refused++
+		default:
+			t.Error(err)
+		}
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-closing; errors.Is(err, taskpool.ErrStuck) {
+		t.Error(err) // all of them return when they are cancelled
+	}
+	for _, one := range all {
+		select {
+		case <-one.handle.Done():
+		default:
+			t.Error("a task had not ended when Close returned")
+		}
+		var cancelled *taskpool.CancelledError
+		starts := one.starts.Load()
+		dropped := errors.As(one.handle.Err(), &cancelled) && !cancelled.Started
+		if starts > 1 || (starts == 0) != dropped {
+			t.Errorf("a task started %d times: %v", starts, one.handle.Err())
+		}
+	}
+	m := p.Metrics()
+	if m.Finished+m.Failed+m.Cancelled+m.TimedOut+m.Panicked != m.Submitted || m.Submitted != uint64(len(all)) || m.Refused != uint64(refused) {
+		t.Errorf("%d taken and %d refused: %+v", len(all), refused, m.Counts)
+	}
+	if m.Busy+m.Queued+m.Runnable+m.Stuck != 0 || seen.all != 0 {
+		t.Errorf("something is left: %+v, %d", m, seen.all)
+	}
+}
+
+// randomTask gives a task that ends well, fails, panics, ends its goroutine, is cancelled or runs into its limit.
+func randomTask(t *testing.T, random *rand.Rand, seen *census) (taskpool.Task, *atomic.Int32) {
+	host := []string{"", "hv01", "HV01", "hv02", "hv03"}[random.IntN(5)]
+	kind := random.IntN(12)
+	lasts := time.Duration(random.IntN(2000)) * time.Millisecond
+	starts := new(atomic.Int32)
+	task := taskpool.Task{Host: host, Category: []string{"check", "cancel", "inventory"}[random.IntN(3)]}
+	if random.IntN(4) == 0 {
+		task.Limit = time.Duration(1+random.IntN(2000)) * time.Millisecond
+	}
+	task.Run = func(ctx context.Context) error {
+		starts.Add(1)
+		seen.enter(t, host)
+		defer seen.leave(host)
+		err := lasting(lasts)(ctx)
+		switch kind {
+		case 0:
+			return errors.New("failed")
+		case 1:
+			panic("panicked")
+		case 2:
+			runtime.Goexit()
+		case 3:
+			time.Sleep(lasts) // takes its time after it was cancelled
+		}
+		return err
+	}
+	return task, starts
+}
+
+func TestTenThousandTasksFromManyGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine() // not parallel: it looks at all goroutines
+	const senders, each = 20, 500
+	seen := &census{byHost: map[string]int{}, max: 32, perHost: 3}
+	p := newPool(t, taskpool.Options{Min: 2, Max: 32, PerHost: 3, Interval: time.Millisecond})
+	var ran atomic.Int64
+	var all sync.WaitGroup
+	for s := range senders {
+		all.Go(func() {
+			var handles []*taskpool.Handle
+			for i := range each {
+				host := fmt.Sprintf("hv%02d", (s+i)%25)
+				handles = append(handles, start(t, p, taskpool.Task{Host: host, Run: func(context.Context) error {
+					seen.enter(t, host)
+					defer seen.leave(host)
+					runtime.Gosched()
+					ran.Add(1)
+					return nil
+				}}))
+			}
+			for _, h := range handles {
+				if err := h.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if m := p.Metrics(); ran.Load() != senders*each || m.Finished != senders*each || m.Started != senders*each {
+		t.Errorf("%d ran: %+v", ran.Load(), m.Counts)
+	}
+	awaitGoroutines(t, before)
+}
+
+// awaitGoroutines fails the test if there come to be no fewer goroutines than are more than before.
+func awaitGoroutines(t *testing.T, before int) {
+	t.Helper()
+	// A goroutine that has done its work may take a moment to end.
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}

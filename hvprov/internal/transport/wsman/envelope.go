@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package wsman
+
+import (
+	"crypto/rand"
+	"encoding/xml"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	masterzen "github.com/masterzen/winrm"
+	"github.com/masterzen/winrm/soap"
+)
+
+// Names of the actions, as errors give them.
+const (
+	actionCreate  = "Create"
+	actionCommand = "Command"
+	actionSend    = "Send"
+	actionReceive = "Receive"
+	actionSignal  = "Signal"
+	actionDelete  = "Delete"
+)
+
+const (
+	resourceCmd      = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/cmd"
+	uriCreate        = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Create"
+	uriCommand       = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/Command"
+	addressAnonymous = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
+)
+
+// createEnvelope asks for a shell. It differs from masterzen's in the idle limit and in the choice of profile.
+func createEnvelope(url string, params *masterzen.Parameters, options ShellOptions) string {
+	message := soap.NewMessage()
+	header(message, url, params).
+		Action(uriCreate).
+		ResourceURI(resourceCmd).
+		AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", upper(options.NoProfile))).
+		AddOption(soap.NewHeaderOption("WINRS_CODEPAGE", "65001")).
+		Build()
+	shell := message.CreateBodyElement("Shell", soap.DOM_NS_WIN_SHELL)
+	message.CreateElement(shell, "InputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdin")
+	message.CreateElement(shell, "OutputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdout stderr")
+	message.CreateElement(shell, "IdleTimeOut", soap.DOM_NS_WIN_SHELL).SetContent(xmlDuration(options.IdleTimeout))
+	return message.String()
+}
+
+// commandEnvelope asks for a command under an identifier of the client's own, with standard input as a pipe: in console mode
+// a program that reads its input never sees the end of it.
+func commandEnvelope(url string, params *masterzen.Parameters, shellID, commandID, commandLine string) string {
+	message := soap.NewMessage()
+	header(message, url, params).
+		Action(uriCommand).
+		ResourceURI(resourceCmd).
+		ShellId(escape(shellID)).
+		AddOption(soap.NewHeaderOption("WINRS_CONSOLEMODE_STDIN", "FALSE")).
+		AddOption(soap.NewHeaderOption("WINRS_SKIP_CMD_SHELL", "FALSE")).
+		Build()
+	line := message.CreateBodyElement("CommandLine", soap.DOM_NS_WIN_SHELL)
+	line.SetAttr("CommandId", commandID)
+	message.CreateElement(line, "Command", soap.DOM_NS_WIN_SHELL).SetContent(escape(commandLine))
+	return message.String()
+}
+
+func header(message *soap.SoapMessage, url string, params *masterzen.Parameters) *soap.SoapHeader {
+	return message.Header().
+		To(url).
+		ReplyTo(addressAnonymous).
+		MaxEnvelopeSize(params.EnvelopeSize).
+		Id("uuid:" + newID()).
+		Locale(params.Locale).
+		Timeout(params.Timeout)
+}
+
+// newID is a random GUID (RFC 9562, version 4) in the upper case that Windows writes.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, as crypto/rand documents
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// xmlDuration writes a duration as xs:duration in seconds.
+func xmlDuration(d time.Duration) string {
+	return "PT" + strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "S"
+}
+
+// escape makes text safe as XML content; the builders write it as it is.
+func escape(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a strings.Builder takes everything
+	return b.String()
+}
+
+func upper(b bool) string { return strings.ToUpper(strconv.FormatBool(b)) }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package wsman_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+)
+
+const password = "correct horse battery staple"
+
+// programs are commands of the simulated host.
+var programs = map[string]simhost.Program{
+	"cat": func(_ context.Context, _ string, stdin io.Reader, stdout, _ io.Writer) int {
+		_, _ = io.Copy(stdout, stdin)
+		return 7
+	},
+	"count": func(_ context.Context, _ string, stdin io.Reader, stdout, _ io.Writer) int {
+		n, _ := io.Copy(io.Discard, stdin)
+		_, _ = fmt.Fprintf(stdout, "%d", n)
+		return 0
+	},
+	"silent": func(ctx context.Context, _ string, _ io.Reader, _, _ io.Writer) int {
+		<-ctx.Done()
+		return 1
+	},
+	"complain": func(_ context.Context, _ string, _ io.Reader, _, stderr io.Writer) int {
+		_, _ = io.WriteString(stderr, "bad")
+		return -1073741510
+	},
+}
+
+// startHost starts a simulated host; options that are not set are those that every test wants.
+func startHost(t *testing.T, options simhost.Options) *simhost.Server {
+	t.Helper()
+	options.Programs = programs
+	options.Username, options.Password = "Operator", password
+	server, err := simhost.Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// configFor is what a client needs to reach the host with good credentials.
+func configFor(server *simhost.Server, auth winrm.Auth) winrm.Config {
+	return winrm.Config{
+		Address: server.Address(), Port: server.Port(), TLS: server.CACertPEM() != nil, CACert: server.CACertPEM(),
+		Auth: auth, Username: `LAB\Operator`, Password: password,
+	}
+}
+
+func newClient(t *testing.T, config winrm.Config) *wsman.Client {
+	t.Helper()
+	client, err := wsman.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wsman.WithoutPauses(client)
+	t.Cleanup(client.Close)
+	return client
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func createShell(t *testing.T, client *wsman.Client) *wsman.Shell {
+	t.Helper()
+	shell, err := client.CreateShell(within(t), wsman.ShellOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shell
+}
+
+func startCommand(t *testing.T, shell *wsman.Shell, line string) *wsman.Command {
+	t.Helper()
+	command, err := shell.Start(within(t), line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return command
+}
+
+// drain receives until the command has ended.
+func drain(ctx context.Context, command *wsman.Command) (all transport.Output, receives int, err error) {
+	for !all.Done {
+		output, err := command.Receive(ctx)
+		if err != nil {
+			return all, receives, err
+		}
+		receives++
+		all.Stdout = append(all.Stdout, output.Stdout...)
+		all.Stderr = append(all.Stderr, output.Stderr...)
+		all.Done, all.ExitCode = output.Done, output.ExitCode
+	}
+	return all, receives, nil
+}
+
+// wire keeps what passed over the connections of a client, and can end them.
+type wire struct {
+	mu    sync.Mutex
+	sent  bytes.Buffer
+	came  bytes.Buffer
+	conns []net.Conn
+	// replies, if set, stand in for the host's answers from the n-th write of a connection on (0 is the first).
+	replies map[int]string
+}
+
+type wireConn struct {
+	net.Conn
+	wire   *wire
+	writes int
+	fake   io.Reader
+}
+
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = append(w.conns, conn)
+	return &wireConn{Conn: conn, wire: w}, nil
+}
+
+func (c *wireConn) Write(p []byte) (int, error) {
+	c.wire.mu.Lock()
+	c.wire.sent.Write(p)
+	reply, fake := c.wire.replies[c.writes]
+	c.wire.mu.Unlock()
+	c.writes++
+	if fake {
+		c.fake = bytes.NewReader([]byte(reply))
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *wireConn) Read(p []byte) (int, error) {
+	if c.fake != nil {
+		return c.fake.Read(p)
+	}
+	n, err := c.Conn.Read(p)
+	c.wire.mu.Lock()
+	c.wire.came.Write(p[:n])
+	c.wire.mu.Unlock()
+	return n, err
+}
+
+// contains tells whether a text passed in clear, in either direction.
+func (w *wire) contains(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Contains(w.sent.Bytes(), []byte(text)) || bytes.Contains(w.came.Bytes(), []byte(text))
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package fakeagent_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
+)
+
+func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ stdin, want string }{
+		"none at all":    {"", "the agent did not arrive"},
+		"another text":   {string(protocol.Compress([]byte("else"))) + "\n", "the agent arrived damaged"},
+		"no compression": {"function x {}\n", "frame is neither JSON nor base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			host, err := fakeagent.NewHost(filepath.Join(t.TempDir(), "state.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer host.Close()
+			code := host.Run(t.Context(), info(), strings.NewReader(c.stdin), &stdout, &stderr)
+			if code != 1 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("exit code %d, output %q, errors %q", code, &stdout, &stderr)
+			}
+		})
+	}
+}
+
+// TestAJobOutlivesItsSession ends the process of a session in the middle of a copy, and follows the job in another.
+func TestAJobOutlivesItsSession(t *testing.T) {
+	t.Parallel()
+	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := fakeagent.NewHost(store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	stdinR, stdinW := io.Pipe()
+	stdoutR, stdoutW := io.Pipe()
+	exit := make(chan int, 1)
+	go func() {
+		exit <- host.Run(ctx, info(), stdinR, stdoutW, os.Stderr)
+		_ = stdoutW.Close()
+	}()
+	c := converse(t, stdinW, stdoutR, exit)
+	req := provision(minimal)
+	req.Request, req.Job = "submit", seedID(1)
+	c.ask(t, req)
+	c.follow(t, seedID(1), "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	kill()
+	select {
+	case code := <-exit:
+		if code == 0 {
+			t.Error("the process ended with exit code 0")
+		}
+	case <-time.After(patience):
+		t.Fatal("the process did not end")
+	}
+	other := startOn(t, host)
+	other.ask(t, protocol.Request{Request: "attach", Job: seedID(1)})
+	other.follow(t, seedID(1), "its copy", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	if !host.Kill(seedID(1)) {
+		t.Error("the job does not run")
+	}
+	other.follow(t, seedID(1), "its end", func(e job.Event) bool {
+		return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == job.CodeWorkerDied
+	})
+	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
+		t.Errorf("the host holds %+v, %v", state.VMs, err)
+	}
+}
+
+// TestASlowCopyTellsOfItsProgressAndCanBeCancelled runs at a speed at which the copy would take half an hour.
+func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c := startSimulated(t, store.Path())
+	req := provision(minimal)
+	req.Request, req.Job = "submit", seedID(1)
+	c.ask(t, req)
+	c.follow(t, seedID(1), "progress", func(e job.Event) bool {
+		return e.Kind == job.KindProgress && e.Percent < 100 && strings.HasSuffix(e.Message, "B/s")
+	})
+	c.ask(t, protocol.Request{Request: "cancel", Job: seedID(1)})
+	c.follow(t, seedID(1), "the result", func(e job.Event) bool { return e.Kind == job.KindResult && e.Outcome == job.Cancelled })
+	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
+		t.Errorf("the host holds %+v, %v", state, err)
+	}
+}
+
+// TestOneNameIsTakenOnce has jobs of several sessions take one name at once.
+func TestOneNameIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	starts := map[string]func(*testing.T, string) *conversation{"simulated": startSimulated}
+	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
+		starts["real"] = func(t *testing.T, stateFile string) *conversation { return startReal(t, pwsh, stateFile) }
+	} else {
+		t.Log("the agent itself is left out: HYPERVVM_PWSH names no PowerShell to run it with")
+	}
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sessions := []*conversation{start(t, store.Path()), start(t, store.Path())}
+			var all sync.WaitGroup
+			outcomes := make(chan job.Event, 6)
+			for n := range 6 {
+				c, id := sessions[n%2], seedID(n)
+				req := provision(strings.Replace(minimal, "web-01", []string{"web-01", "WEB-01"}[n%2], 1))
+				req.Request, req.Job = "submit", id
+				c.ask(t, req)
+				all.Go(func() {
+					c.follow(t, id, "the result", func(e job.Event) bool { return e.Kind == job.KindResult })
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					outcomes <- c.events[id][len(c.events[id])-1]
+				})
+			}
+			all.Wait()
+			close(outcomes)
+			made := 0
+			for e := range outcomes {
+				switch {
+				case e.Outcome == job.Succeeded:
+					made++
+				case e.Error == nil || e.Error.Code != job.CodeNameTaken:
+					t.Errorf("a job ended with %s: %+v", e, e.Error)
+				}
+			}
+			state, err := store.Read()
+			if err != nil || made != 1 || len(state.VMs) != 1 {
+				t.Errorf("%d jobs succeeded, %d machines, %v", made, len(state.VMs), err)
+			}
+			folders, err := os.ReadDir(filepath.Join(state.Host.VirtualHardDiskPath, "hypervvm"))
+			if err != nil || len(folders) != 1 {
+				t.Errorf("%d folders of jobs, %v", len(folders), err)
+			}
+		})
+	}
+}
+
+// TestAnInventoryOfManyIsOnePass asks for 200 machines, each with two disks, two adapters, a role in the cluster and a
+// manifest of its own, and counts the cmdlets.
+func TestAnInventoryOfManyIsOnePass(t *testing.T) {
+	t.Parallel()
+	starts := map[string]func(*testing.T, string) *conversation{"simulated": startSimulated}
+	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
+		starts["real"] = func(t *testing.T, stateFile string) *conversation { return startReal(t, pwsh, stateFile) }
+	} else {
+		t.Log("the agent itself is left out: HYPERVVM_PWSH names no PowerShell to run it with")
+	}
+	for name, start := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := manyMachines(t, 200)
+			c := start(t, store.Path())
+			c.ask(t, protocol.Request{Request: "hello"})
+			record(t, store)
+			begin := time.Now()
+			m := c.ask(t, protocol.Request{Request: "inventory"})
+			t.Logf("200 machines in %v", time.Since(begin).Round(time.Millisecond))
+			var result protocol.InventoryResult
+			if err := protocol.Decode(m.Result, &result); err != nil {
+				t.Fatal(err)
+			}
+			if len(result.VMs) != 200 {
+				t.Fatalf("%d machines", len(result.VMs))
+			}
+			for n, vm := range result.VMs {
+				if vm.JobID != fmt.Sprintf("job-%d", n) || vm.ClusterRole != vm.Name || len(vm.Adapters) != 2 || len(vm.Drives) != 2 ||
+					vm.Drives[0].SizeGB == nil || *vm.Drives[0].SizeGB != 0.002 || vm.Drives[1].SizeGB != nil {
+					t.Errorf("machine %d is %+v", n, vm)
+				}
+			}
+			calls, err := store.Calls()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]int{
+				"Get-VMHost": 1, "Get-VM": 1, "Get-VHD": 1, "Get-VMHostNumaNode": 1, "Get-ClusterResource": 1, "Get-ClusterParameter": 1,
+				"Get-VMFirmware": 1, "Get-VMSecurity": 1,
+			}
+			if !maps.Equal(calls, want) {
+				t.Errorf("the host's cmdlets were called %v, want %v", calls, want)
+			}
+		})
+	}
+}
+
+// manyMachines makes a host that holds n machines.
+func manyMachines(t *testing.T, n int) *hyperv.Store {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := hyperv.Open(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Update(func(s *hyperv.State) error {
+		s.Host.Cluster = "CL01"
+		for n := range n {
+			vm := seedVM(n, fmt.Sprintf("vm-%03d", n))
+			folder := filepath.Join(dir, vm.Name)
+			vm.Path, vm.Clustered = filepath.Join(folder, vm.Name), true
+			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage"})
+			vm.Drives = []hyperv.Drive{
+				{ControllerType: "SCSI", Path: filepath.Join(folder, "disk.vhdx")},
+				{ControllerType: "SCSI", ControllerLocation: 1, Path: filepath.Join(folder, "gone.vhdx")},
+			}
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+			if err := hyperv.WriteImage(vm.Drives[0].Path, 2<<20); err != nil {
+				return err
+			}
+			manifest := fmt.Sprintf(`{"format":1,"job_id":"job-%d","vm_id":%q,"files":[],"recorded":{"gb_ram":2}}`, n, vm.ID)
+			if err := os.WriteFile(filepath.Join(folder, "hypervvm.json"), []byte(manifest), 0o644); err != nil {
+				return err
+			}
+			s.VMs = append(s.VMs, vm)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// record has the host keep the names of the cmdlets that are called from now on.
+func record(t *testing.T, store *hyperv.Store) {
+	t.Helper()
+	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.RecordCalls = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package fakeagent_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+const secret = "Sw0rdfish-and-Tr0ut"
+
+// minimal is the least that a provision needs.
+const minimal = `"vm_name":"web-01","image_name":"ubuntu-24.04","os_family":"linux","gb_ram":2,"cpu_cores":2`
+
+func definition(operation, fields string) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":1},"operation":%q,"fields":{%s}}`, operation, fields))
+}
+
+func provision(fields string) protocol.Request {
+	return protocol.Request{Definition: definition("provision", fields)}
+}
+
+func check(fields string) protocol.Request {
+	return protocol.Request{Request: "check", Definition: definition("provision", fields)}
+}
+
+func change(id, fields string, changed ...string) protocol.Request {
+	return protocol.Request{Definition: definition("update", fields), VMID: id, Changed: changed}
+}
+
+func remove(id string) protocol.Request {
+	return protocol.Request{Definition: definition("delete", ""), VMID: id}
+}
+
+// seedVM gives a virtual machine that was on the host before.
+func seedVM(n int, name string) hyperv.VM {
+	return hyperv.VM{
+		ID: seedID(n), Name: name, State: "Running", Generation: 2, MemoryStartupBytes: 2 << 30, ProcessorCount: 2,
+		Adapters: []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External", MACAddress: fmt.Sprintf("00155DFF%04X", n), VLANMode: "Untagged"}},
+	}
+}
+
+func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
+
+var scenarios = slices.Concat(conversations, changes, disks, removals, interruptions, hardware, networks, waits)
+
+// conversations are about requests, and about making virtual machines.
+var conversations = []scenario{
+	{"a session begins", func(s *script) {
+		s.asks(protocol.Request{Request: "hello", Client: "test 1.0"})
+		s.asks(protocol.Request{Request: "ping"})
+		s.asks(protocol.Request{Request: "dance"})
+		s.say("what jobs run is put on the host once")
+		s.asks(protocol.Request{Request: "install"})
+		s.asks(protocol.Request{Request: "install"})
+		s.asks(protocol.Request{Request: "hello", Install: true})
+		s.asks(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
+		s.asks(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
+		s.asks(protocol.Request{Request: "cancel", Job: seedID(1)})
+		s.asks(protocol.Request{Request: "attach", Job: seedID(1)})
+		for _, line := range []string{`{"id":`, `[]`, `[7]`, `***`} {
+			s.send(s.T, line)
+			m := s.answer(s.T, "")
+			s.note("%s -> %s", line, text(s.T, m))
+			s.mu.Lock()
+			delete(s.answers, "")
+			s.mu.Unlock()
+		}
+		s.asks(protocol.Request{Request: "ping", Client: strings.Repeat("long enough to be compressed ", 100)})
+	}},
+	{"a host in a cluster says so", func(s *script) {
+		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.asks(protocol.Request{Request: "hello"})
+	}},
+	{"a host that is not ready says why", func(s *script) {
+		s.behaves(map[string]hyperv.Call{"Get-VMHost": {Fail: "The Virtual Machine Management service is not running."}})
+		s.asks(protocol.Request{Request: "hello"})
+		s.asks(protocol.Request{Request: "inventory"})
+		s.asks(check(minimal))
+		s.runs(provision(minimal))
+		s.runs(change(seedID(1), "", "notes"))
+		s.runs(remove(seedID(1)))
+	}},
+	{"an inventory of none and of one", func(s *script) {
+		s.asks(protocol.Request{Request: "inventory"})
+		vm := seedVM(1, "only")
+		vm.Adapters[0].IPAddresses = []string{"fe80::1", "192.0.2.7", "169.254.3.4", "2001:db8::7"}
+		vm.MemoryStartupBytes = 3 << 29
+		vm.Notes = "Gr\u00fc\u00dfe, <b> & \"quotes\"\n2026-11-24T03:00:00Z"
+		vm.Adapters[0].VLANMode, vm.Adapters[0].VLANID = "Access", 120
+		s.on(func(state *hyperv.State) { state.VMs = []hyperv.VM{vm} })
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
+	{"an inventory of many", func(s *script) {
+		s.on(func(state *hyperv.State) {
+			for i, power := range []string{"Off", "Running", "Paused", "Saved", "Starting", "Stopping", "FastSaved", "Resuming", "RunningCritical"} {
+				vm := seedVM(i, fmt.Sprintf("many-%02d", i))
+				vm.State = power
+				state.VMs = append(state.VMs, vm)
+			}
+			state.VMs[3].Adapters = nil
+			state.VMs[4].Adapters[0].MACAddress = "000000000000"
+			state.VMs[5].Adapters = append(state.VMs[5].Adapters, hyperv.Adapter{Name: "second", IPAddresses: []string{"198.51.100.5"}})
+			state.VMs[6].Clustered = true
+			state.VMs[7].Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: "one.vhdx"}, {ControllerType: "SCSI", ControllerLocation: 1, Path: "two.vhdx"}}
+		})
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
+	{"an inventory tells settings and sizes", func(s *script) {
+		disk := filepath.Join(s.dir, "disk.vhdx")
+		if err := hyperv.WriteImage(disk, 1<<29); err != nil {
+			s.Fatal(err)
+		}
+		s.on(func(state *hyperv.State) {
+			state.Host.Cluster = "CL01"
+			vm := seedVM(1, "web")
+			vm.DynamicMemory, vm.MemoryMinimumBytes, vm.MemoryMaximumBytes, vm.MemoryAssignedBytes = true, 1<<30, 8<<30, 3<<30+1<<29
+			vm.Heartbeat, vm.IntegrationServices = "NoContact", "Update required"
+			vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "ProductionOnly", "StartIfRunning", "ShutDown"
+			vm.Clustered, vm.ClusterRole = true, "Web server"
+			vm.Adapters[0].DynamicMAC = true
+			vm.Adapters[0].IPAddresses = []string{"192.0.2.7", "fe80::1"}
+			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage", MACAddress: "00155DFF0002", VLANMode: "Access", VLANID: 30})
+			vm.Drives = []hyperv.Drive{
+				{ControllerType: "SCSI", ControllerLocation: 3, Path: disk},
+				{ControllerType: "IDE", ControllerNumber: 1, Path: filepath.Join(s.dir, "gone.vhdx")},
+			}
+			off := seedVM(2, "off")
+			off.State, off.Heartbeat = "Off", "OkApplicationsHealthy"
+			state.VMs = []hyperv.VM{vm, off}
+		})
+		s.asks(protocol.Request{Request: "inventory"})
+		s.say("what cannot be had is not known")
+		s.behaves(map[string]hyperv.Call{
+			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
+		})
+		s.asks(protocol.Request{Request: "inventory"})
+		s.behaves(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
+	{"a check finds what is in the way", func(s *script) {
+		s.on(func(state *hyperv.State) {
+			state.VMs = []hyperv.VM{seedVM(1, "WEB-01"), seedVM(2, "web-[0]*")}
+			state.Host.MemoryBytes = 8<<30 + 1<<29
+		})
+		s.say("a name that is taken, in other letters")
+		s.asks(check(minimal))
+		s.say("a name that is the machine's own")
+		req := check(minimal)
+		req.VMID = seedID(1)
+		s.asks(req)
+		s.say("brackets are no pattern")
+		s.asks(check(strings.Replace(minimal, "web-01", "web-[0]", 1)))
+		s.say("image, switch, memory, processors, cluster")
+		s.asks(check(`"image_name":"windows","switch_name":"Exter*","gb_ram":9,"cpu_cores":17,"vm_clustered":true`))
+		s.say("nothing known yet")
+		s.asks(check(``))
+		s.say("another case of image and switch")
+		s.asks(check(`"image_name":"UBUNTU-24.04","switch_name":"EXTERNAL","gb_ram":8.5,"cpu_cores":16`))
+	}},
+	{"a check counts switches and images", func(s *script) {
+		s.on(func(state *hyperv.State) {
+			state.Switches = []hyperv.Switch{{ID: seedID(9), Name: "storage"}, {ID: seedID(8), Name: "External"}}
+		})
+		s.asks(check(`"gb_ram":1`))
+		s.say("a switch that will be named later")
+		req := check(`"gb_ram":1`)
+		req.Unknown = []string{"switch_name"}
+		s.asks(req)
+		s.say("an update names none")
+		s.asks(protocol.Request{Request: "check", Definition: definition("update", `"gb_ram":1`), VMID: seedID(1)})
+		s.say("no switch at all, and no image")
+		s.on(func(state *hyperv.State) { state.Switches = nil })
+		req = check(`"image_name":"ubuntu-24.04"`)
+		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "nowhere")}
+		s.asks(req)
+		s.asks(check(`"switch_name":"External"`))
+	}},
+	{"a check weighs memory", func(s *script) {
+		busy := seedVM(1, "busy")
+		busy.MemoryStartupBytes = 12 << 30
+		off := seedVM(2, "idle")
+		off.State = "Off"
+		s.on(func(state *hyperv.State) {
+			state.Host.MemoryBytes = 16 << 30
+			state.VMs = []hyperv.VM{busy, off}
+		})
+		weigh := func(operation, fields, vmID string, unknown ...string) {
+			s.note("%s {%s} %s", operation, fields, vmID)
+			s.asks(protocol.Request{Request: "check", Definition: definition(operation, fields), VMID: vmID, Unknown: unknown})
+		}
+		weigh("provision", `"gb_ram":4`, "")
+		weigh("provision", `"gb_ram":4.5`, "")
+		weigh("provision", `"gb_ram":16.5`, "")
+		s.say("one that stays off needs none yet")
+		weigh("provision", `"gb_ram":8,"power_state":"off"`, "")
+		weigh("provision", `"gb_ram":8`, "", "power_state")
+		s.say("one that runs gives back what it has")
+		weigh("update", `"gb_ram":16`, busy.ID)
+		weigh("update", `"gb_ram":12`, busy.ID)
+		weigh("update", `"gb_ram":5`, off.ID)
+		weigh("update", `"gb_ram":5`, seedID(3))
+		s.say("less than the machines leave")
+		s.on(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 3 << 29 })
+		weigh("provision", `"gb_ram":2`, "")
+		weigh("update", `"gb_ram":14`, busy.ID)
+		weigh("update", `"gb_ram":12`, busy.ID)
+		s.say("a host that cannot tell")
+		s.behaves(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
+		weigh("provision", `"gb_ram":8`, "")
+		s.say("a warning stops no job before its start")
+		s.behaves(nil)
+		if result := s.runs(provision(minimal)); result.Outcome != job.Failed || result.Error.Step != "start" {
+			s.Errorf("%s: %+v", result.Outcome, result.Error)
+		}
+	}},
+	{"a check weighs space", func(s *script) {
+		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
+		if err := os.Mkdir(disk, 0o755); err != nil {
+			s.Fatal(err)
+		}
+		if err := os.Symlink(disk, volume); err != nil {
+			s.Skipf("no volume can be mounted here: %v", err)
+		}
+		free := func(bytes int64) {
+			s.on(func(state *hyperv.State) {
+				state.Host.SharedVolumes = []hyperv.SharedVolume{
+					{Path: filepath.Join(s.dir, "Vol"), SizeBytes: 1 << 40, FreeBytes: 1},
+					{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes},
+				}
+			})
+		}
+		s.on(func(state *hyperv.State) {
+			state.Host.Cluster = "CL01"
+			state.Host.VirtualHardDiskPath = filepath.Join(strings.ToUpper(volume[:1])+volume[1:], "not", "there", "yet")
+		})
+		req := check(minimal)
+		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "state.json.d", "disks", "Images")}
+		for _, bytes := range []int64{2<<20 - 1, 2 << 20, 1<<30 + 2<<20 - 1, 1<<30 + 2<<20} {
+			free(bytes)
+			s.note("%d bytes", bytes)
+			s.asks(req)
+		}
+		s.say("a job goes on with little, and stops with too little")
+		free(2<<20 - 1)
+		job := provision(minimal)
+		job.Settings = req.Settings
+		s.runs(job)
+		s.say("an image that is not there takes none")
+		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
+		missing.Settings = req.Settings
+		s.asks(missing)
+		s.say("a volume that the cluster does not know")
+		s.on(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
+		s.asks(req)
+		s.on(func(state *hyperv.State) { state.Host.Cluster = "" })
+		s.asks(req)
+		if err := os.Remove(volume); err != nil { // its size differs from one run to another
+			s.Error(err)
+		}
+	}},
+	{"a definition that cannot be is refused", func(s *script) {
+		refused := func(definition string) {
+			s.asks(protocol.Request{Request: "check", Definition: json.RawMessage(definition)})
+		}
+		refused(`null`)
+		refused(`[]`)
+		refused(`{}`)
+		refused(`{"schema":{"id":"vm-provisioning","version":2},"operation":"provision","fields":{}}`)
+		refused(`{"schema":{"id":"other","version":1},"operation":"provision","fields":{}}`)
+		refused(`{"schema":{"id":"vm-provisioning","version":"1"},"operation":"provision","fields":{}}`)
+		refused(`{"schema":{"id":"vm-provisioning","version":1},"operation":"Provision","fields":{}}`)
+		refused(`{"schema":{"id":"vm-provisioning","version":1},"operation":"provision","fields":[]}`)
+		for _, field := range []string{
+			`"vm_name":""`, `"vm_name":"..\\web"`, `"vm_name":"a/b"`, `"vm_name":"web."`, `"vm_name":" web"`, `"vm_name":"web*"`,
+			`"vm_name":7`, `"vm_name":"COM1"`, `"vm_name":"nul.txt"`, `"vm_name":"` + strings.Repeat("x", 101) + `"`, `"vm_name":"a\u0001b"`,
+			`"image_name":"../x"`, `"os_family":"beos"`, `"gb_ram":"4"`, `"gb_ram":0`, `"gb_ram":true`, `"cpu_cores":1.5`, `"cpu_cores":0`,
+			`"vlan_id":4095`, `"vlan_id":-1`, `"vm_clustered":"false"`, `"notes":[]`, `"switch_name":{}`, `"power_state":"paused"`,
+		} {
+			s.note("%s", field)
+			s.asks(check(field))
+		}
+		s.say("absent and null are the same")
+		for _, field := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
+			s.submits(provision(strings.Replace(minimal, `"`+field+`":`, `"`+field+`":null,"`+field+`_x":`, 1)))
+		}
+	}},
+	{"a linux machine is made from an image", func(s *script) {
+		req := provision(minimal + `,"switch_name":"external","vlan_id":120,"notes":"made <here>","guest_la_uid":"admin","guest_la_pw":"` + secret +
+			`","cnf_ansible_ssh_user":"ansible"`)
+		req.Secrets = []string{"guest_la_pw"}
+		s.runs(req)
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
+	{"a windows machine is made and stays off", func(s *script) {
+		folder := filepath.Join(s.dir, "machines")
+		images := filepath.Join(s.dir, "library")
+		if err := os.MkdirAll(images, 0o755); err != nil {
+			s.Fatal(err)
+		}
+		if err := hyperv.WriteImage(filepath.Join(images, "Server [2022].VHDX"), 3<<20+1); err != nil {
+			s.Fatal(err)
+		}
+		req := provision(`"vm_name":"dc-01","image_name":"server [2022]","os_family":"windows","gb_ram":1.5,"cpu_cores":1,"power_state":"off"`)
+		req.Settings = &protocol.Settings{ImagePath: images, VMPath: folder}
+		s.runs(req)
+	}},
+	{"a machine without a family joins the cluster", func(s *script) {
+		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.runs(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
+		state, err := s.store.Read()
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.runs(remove(state.VMs[0].ID))
+	}},
+	{"each step that fails is undone", func(s *script) {
+		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		fields := minimal + `,"vlan_id":7,"vm_clustered":true,"guest_la_pw":"` + secret + `"`
+		for _, cmdlet := range []string{
+			"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Get-VMNetworkAdapter",
+			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
+		} {
+			s.say(cmdlet)
+			s.behaves(map[string]hyperv.Call{cmdlet: {Fail: "refused, and " + secret + " is in the message", Times: 1}})
+			req := provision(fields)
+			req.Secrets = []string{"guest_la_pw"}
+			if result := s.runs(req); result.Outcome != job.Failed {
+				s.Errorf("%s: %s", cmdlet, result.Outcome)
+			}
+		}
+	}},
+	{"what cannot be undone is said", func(s *script) {
+		s.behaves(map[string]hyperv.Call{
+			"Start-VM":  {Fail: "no power", Times: 1},
+			"Remove-VM": {Fail: "locked by a backup", Times: 1},
+		})
+		s.runs(provision(minimal))
+		s.say("and the machine is still known")
+		s.asks(protocol.Request{Request: "inventory"})
+	}},
+	{"a name that is taken stops a job", func(s *script) {
+		s.on(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "Web-01")} })
+		s.runs(provision(minimal))
+	}},
+	{"a job that is known does not run again", func(s *script) {
+		req := provision(minimal)
+		id := s.submits(req)
+		s.finishes(id)
+		s.forget(id)
+		s.say("again, from the beginning")
+		req.Request, req.Job = "submit", strings.ToUpper(id)
+		s.asks(req)
+		s.finishes(id)
+		s.forget(id)
+		s.say("again, from beyond the last event")
+		req.Job, req.After = id, 1000
+		s.asks(req)
+		s.asks(protocol.Request{Request: "ping"})
+		s.mu.Lock()
+		s.note("%d events", len(s.events[id]))
+		s.mu.Unlock()
+	}},
+}

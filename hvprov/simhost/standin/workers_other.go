@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build !unix
+
+package standin
+
+import "os"
+
+// KillWorker ends one process that the stand-in started.
+func KillWorker(id int) error {
+	process, err := os.FindProcess(id)
+	if err != nil {
+		return nil //nolint:nilerr // it is gone
+	}
+	if err := process.Kill(); err == nil {
+		_, _ = process.Wait()
+	}
+	return nil
+}
