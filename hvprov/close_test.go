@@ -100,7 +100,7 @@ func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
 	if !errors.Is(err, hvprov.ErrClosed) {
 		t.Errorf("after close: %v", err)
 	}
-	if _, err := service.Inventory(t.Context(), "hv01"); !errors.Is(err, hvprov.ErrClosed) {
+	if _, err := service.HostInventory(t.Context(), "hv01"); !errors.Is(err, hvprov.ErrClosed) {
 		t.Errorf("after close: %v", err)
 	}
 }

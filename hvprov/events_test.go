@@ -81,7 +81,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 	runs, there := h.submit(service, "web-01", "disk")
 	<-there
 	waits, _ := h.submit(service, "web-02", "disk")
-	view, err := service.View("HV01")
+	view, err := service.HostView("HV01")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	snapshot, err := service.Inventory(t.Context(), "hv01")
+	snapshot, err := service.HostInventory(t.Context(), "hv01")
 	if err != nil || len(snapshot.VMs) != 2 {
 		t.Errorf("%+v, %v", snapshot, err)
 	}

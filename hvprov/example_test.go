@@ -23,7 +23,7 @@ func Example() {
 	}
 	defer func() { _ = host.Close() }()
 
-	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: map[string]hvprov.Host{
 		"hv01": {WinRM: winrm.Config{
 			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
 			Username: host.Username(), Password: host.Password(),
@@ -73,7 +73,7 @@ func ExampleService_Subscribe() {
 		log.Fatal(err)
 	}
 	defer func() { _ = host.Close() }()
-	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: map[string]hvprov.Host{
 		"hv01": {WinRM: winrm.Config{
 			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
 			Username: host.Username(), Password: host.Password(),

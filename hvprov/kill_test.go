@@ -43,7 +43,7 @@ func (v victim) service() (*hvprov.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hvprov.New(hvprov.Options{Hosts: hosts, Store: store, StoreKey: v.Key, JobLogDir: v.Logs})
+	return hvprov.New(context.Background(), hvprov.Options{Hosts: hosts, Store: store, StoreKey: v.Key, JobLogDir: v.Logs})
 }
 
 // runVictim submits jobs, says how far each is, and never ends.

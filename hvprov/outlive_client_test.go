@@ -23,7 +23,7 @@ func beClient() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
 		return err
 	}
-	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: task.Host.config()}}})
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: task.Host.config()}}})
 	if err != nil {
 		return err
 	}

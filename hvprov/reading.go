@@ -12,10 +12,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Read gives a virtual machine by its GUID, at most InventoryMaxAge old. One that is not there is [ErrVMNotFound]. Reads that
+// VM returns a virtual machine by its GUID, at most InventoryMaxAge old. One that is not there is [ErrVMNotFound]. Reads that
 // come together share one request.
-func (s *Service) Read(ctx context.Context, hostName, id string) (*job.VM, error) {
-	snapshot, err := s.Inventory(ctx, hostName)
+func (s *Service) VM(ctx context.Context, hostName, id string) (*job.VM, error) {
+	snapshot, err := s.HostInventory(ctx, hostName)
 	if err != nil {
 		return nil, err
 	}
@@ -25,9 +25,9 @@ func (s *Service) Read(ctx context.Context, hostName, id string) (*job.VM, error
 	return nil, &VMNotFoundError{Host: hostName, VM: id}
 }
 
-// Find gives a virtual machine by its name or GUID. One that is not there, or a name that several share, is an error.
-func (s *Service) Find(ctx context.Context, hostName, nameOrID string) (*job.VM, error) {
-	snapshot, err := s.Inventory(ctx, hostName)
+// LookupVM returns a virtual machine by its name or GUID. One that is not there, or a name that several share, is an error.
+func (s *Service) LookupVM(ctx context.Context, hostName, nameOrID string) (*job.VM, error) {
+	snapshot, err := s.HostInventory(ctx, hostName)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,8 @@ func (s *Service) Find(ctx context.Context, hostName, nameOrID string) (*job.VM,
 		hostName, len(found), nameOrID, strings.Join(ids, ", "))
 }
 
-// Inventory gives all that a host holds, at most InventoryMaxAge old.
-func (s *Service) Inventory(ctx context.Context, hostName string) (*inventory.Snapshot, error) {
+// HostInventory returns the inventory of a host, at most InventoryMaxAge old.
+func (s *Service) HostInventory(ctx context.Context, hostName string) (*inventory.Snapshot, error) {
 	h, err := s.host(hostName)
 	if err != nil {
 		return nil, err
@@ -62,9 +62,9 @@ func (s *Service) Inventory(ctx context.Context, hostName string) (*inventory.Sn
 	return snapshot, hostError(h.name, err)
 }
 
-// View gives a host as it was last seen, with the machines that jobs are making, changing and removing just now. It asks
+// HostView returns a host as it was last seen, with the machines that jobs are making, changing and removing just now. It asks
 // nobody, and so it does not fail for a host that is gone: its State says so.
-func (s *Service) View(hostName string) (inventory.View, error) {
+func (s *Service) HostView(hostName string) (inventory.View, error) {
 	h, err := s.host(hostName)
 	if err != nil {
 		return inventory.View{}, err
@@ -72,5 +72,5 @@ func (s *Service) View(hostName string) (inventory.View, error) {
 	return s.inventory.Peek(h.name)
 }
 
-// Views gives all hosts as [Service.View] does one, by name.
-func (s *Service) Views() []inventory.View { return s.inventory.All() }
+// HostViews returns all hosts as [Service.HostView] does one, by name.
+func (s *Service) HostViews() []inventory.View { return s.inventory.All() }

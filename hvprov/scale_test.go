@@ -29,7 +29,7 @@ func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // 
 	}
 	fleet := startFleet(t, fleetSettings{Hosts: hosts, VMs: vms})
 	connectWithin(fleet, 5*time.Minute) // all begin at once, and the machine may be busy with other things
-	service, err := hvprov.New(hvprov.Options{Hosts: fleet, InventoryMaxAge: time.Hour})
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: fleet, InventoryMaxAge: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // 
 	var reads sync.WaitGroup
 	for _, name := range service.Hosts() {
 		reads.Go(func() {
-			snapshot, err := service.Inventory(t.Context(), name)
+			snapshot, err := service.HostInventory(t.Context(), name)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				return
@@ -60,7 +60,7 @@ func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // 
 	}
 	var requests int64
 	for _, name := range service.Hosts() {
-		stats, err := service.Stats(name)
+		stats, err := service.TransportStats(name)
 		if err != nil {
 			t.Error(err)
 		}

@@ -22,7 +22,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -68,7 +67,7 @@ type host struct {
 
 // New gives a service. It makes no connection: that is done when a host is first asked for something, or at once where the
 // store has jobs that have not ended, which it goes on with.
-func New(opts Options) (*Service, error) {
+func New(ctx context.Context, opts Options) (*Service, error) {
 	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
 	if err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func New(opts Options) (*Service, error) {
 		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
 		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
 	})
-	s.ledger, err = jobstore.Open(context.Background(), jobstore.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
+	s.ledger, err = jobstore.Open(ctx, jobstore.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
 	if err != nil {
 		return nil, err
 	}
@@ -178,31 +177,36 @@ func (s *Service) Hosts() []string {
 	return names
 }
 
-// Hello connects to a host and gives what its agent says of it.
-func (s *Service) Hello(ctx context.Context, hostName string) (result protocol.HelloResult, err error) {
+// HostInfo connects to a host and returns what its agent reports about it.
+func (s *Service) HostInfo(ctx context.Context, hostName string) (HostInfo, error) {
 	h, err := s.host(hostName)
 	if err != nil {
-		return result, err
+		return HostInfo{}, err
 	}
+	var hello protocol.HelloResult
 	err = s.question("hello")(ctx, h.name, func(ctx context.Context) (err error) {
-		result, err = h.agent.Hello(ctx)
+		hello, err = h.agent.Hello(ctx)
 		return err
 	})
-	return result, hostError(h.name, err)
+	if err != nil {
+		return HostInfo{}, hostError(h.name, err)
+	}
+	return newHostInfo(hello), nil
 }
 
-// Stats gives what the connection to a host has cost so far.
-func (s *Service) Stats(hostName string) (transport.Stats, error) {
+// TransportStats returns what the connection to a host has cost so far.
+func (s *Service) TransportStats(hostName string) (TransportStats, error) {
 	h, err := s.host(hostName)
 	if err != nil {
-		return transport.Stats{}, err
+		return TransportStats{}, err
 	}
-	return h.client.Stats(), nil
+	return TransportStats(h.client.Stats()), nil
 }
 
-// Check runs a submission dry on its host. The submission may lack fields, of which those in unknown will be set later.
+// Check runs a submission dry on its host. The submission may lack fields, of which those in Unknown will be set later.
 // What stands in the way is among the findings, not the error: that tells why the host could not be asked.
-func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) (findings []job.Finding, err error) {
+func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.Finding, err error) {
+	sub := req.Submission
 	h, err := s.host(sub.Host)
 	if err != nil {
 		return nil, err
@@ -211,7 +215,7 @@ func (s *Service) Check(ctx context.Context, sub Submission, unknown []string) (
 	err = s.question("check")(ctx, h.name, func(ctx context.Context) (err error) {
 		findings, err = h.agent.Check(ctx, hostagent.Submission{
 			Definition: s.definition(sub.Operation, fields), VMID: sub.VMID, Changed: s.targets(sub.Changed), AllowPowerCycle: sub.AllowPowerCycle,
-		}, s.targets(unknown))
+		}, s.targets(req.Unknown))
 		return err
 	})
 	if err != nil {

@@ -67,7 +67,7 @@ func oneOfSeveral(t *testing.T, server *simhost.Server, change func(*hvprov.Opti
 	if change != nil {
 		change(&opts)
 	}
-	service, err := hvprov.New(opts)
+	service, err := hvprov.New(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	if text := err.Error() + strings.Join(failed.Lines, "\n"); strings.Contains(text, secret) {
 		t.Errorf("the secret shows: %s", text)
 	}
-	if _, err = service.Read(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
+	if _, err = service.VM(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
 		t.Errorf("read: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestAHostThatRefusesOrIsAwayIsToldApart(t *testing.T) {
 				c.change(&h.WinRM)
 				o.Hosts["hv01"] = h
 			})
-			_, err := service.Hello(t.Context(), "hv01")
+			_, err := service.HostInfo(t.Context(), "hv01")
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -249,7 +249,7 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old", State: "Running", Heartbeat: "NoContact"})
 	})
 	service := newService(t, server, nil)
-	snapshot, err := service.Inventory(t.Context(), "hv01")
+	snapshot, err := service.HostInventory(t.Context(), "hv01")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 	}
 	sub := hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-01")}
 	sub.Values["gb_ram"] = 4
-	findings, err := service.Check(t.Context(), sub, nil)
+	findings, err := service.Check(t.Context(), hvprov.CheckRequest{Submission: sub})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
 		h.ImagePath, h.VMPath = images, machines
 		o.Hosts["hv01"] = h
 	})
-	snapshot, err := service.Inventory(t.Context(), "hv01")
+	snapshot, err := service.HostInventory(t.Context(), "hv01")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,9 @@ type Submission struct {
 	Changed         []string // update: the fields to touch, all others are left as they are
 	AllowPowerCycle bool     // update: the machine may be stopped and started where a change needs it
 
-	// Checked says that [Service.Check] found nothing in its way a moment ago, maybe in another process. Then a host of which
+	// SkipInventoryCheck says that [Service.Check] found nothing in its way a moment ago, maybe in another process. Then a host of which
 	// nothing is known yet is not asked what it holds before the job, which looks for itself.
-	Checked bool
+	SkipInventoryCheck bool
 
 	// Limit is for how long the job may run; then its host is told to stop and undo it, and it has failed with
 	// [ErrTimeLimit]. The time in the queue does not count. 0: Options.JobLimit.
@@ -44,6 +44,8 @@ type Submission struct {
 	// JobID is the job's GUID. Empty: one is made. One that is known is the same job, which does not run twice: Submit gives
 	// it, unless something else is asked for.
 	JobID string
+	// Requester is who asks for the job, for example an account of a web page. It is kept in the record of the job. It has no effect on the job.
+	Requester string
 	// OnEvent is told each event of the job, in order and once, secrets removed. It is called from one goroutine, which
 	// waits for it: who may be slow subscribes instead.
 	OnEvent func(job.Event)
@@ -161,7 +163,7 @@ func (s *Service) ready(ctx context.Context, j *Job) error {
 	h := j.host
 	h.agent.Prepare()
 	asked := make(chan struct{})
-	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil && !j.sub.Checked && j.sub.Operation != job.OperationDelete {
+	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil && !j.sub.SkipInventoryCheck && j.sub.Operation != job.OperationDelete {
 		go func() {
 			defer close(asked)
 			_, _ = s.inventory.Get(ctx, h.name) // one that cannot be had is no reason: the job's own look has the last word

@@ -76,7 +76,7 @@ func TestTwoThousandJobsOverTwoHundredHosts(t *testing.T) {
 		conf.ConnectTimeout, conf.OperationTimeout = 3*time.Second, 5*time.Second
 		hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: conf}
 	}
-	service, err := hvprov.New(hvprov.Options{Hosts: hosts})
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}

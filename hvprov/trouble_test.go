@@ -32,7 +32,7 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 			connectWithin(hosts, 100*time.Millisecond, name)
 		}
 	}
-	service, err := hvprov.New(hvprov.Options{Hosts: hosts, InventoryMaxAge: time.Nanosecond})
+	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: hosts, InventoryMaxAge: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 		if dead[i%len(health)] {
 			continue
 		}
-		snapshot, err := service.Inventory(t.Context(), host)
+		snapshot, err := service.HostInventory(t.Context(), host)
 		if err != nil {
 			t.Error(err)
 			continue

@@ -42,7 +42,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	service, err := hvprov.New(hvprov.Options{
+	service, err := hvprov.New(ctx, hvprov.Options{
 		Schema:    p.schema,
 		Hosts:     hosts,
 		JobLogDir: stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, &resp.Diagnostics),

@@ -40,7 +40,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 
 	ref, result, err := r.runJob(ctx, limit, hvprov.Submission{
 		Host: r.conn.resolve(host.ValueString()), Operation: job.OperationProvision, Values: values,
-		Checked: true, // during plan
+		SkipInventoryCheck: true, // during plan
 	})
 	vm := remains(ref, result, err)
 	if vm == nil {

@@ -140,7 +140,7 @@ func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	about := summary("plan", r.about(resp.Plan.Raw))
-	findings, err := r.conn.service.Check(ctx, sub, unknownFields(sub.Values))
+	findings, err := r.conn.service.Check(ctx, hvprov.CheckRequest{Submission: sub, Unknown: unknownFields(sub.Values)})
 	if err != nil {
 		addError(&resp.Diagnostics, about, err)
 		return

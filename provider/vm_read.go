@@ -37,7 +37,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	defer cancel()
 
 	r.conn.names.manage(id.ValueString())
-	vm, err := r.conn.service.Read(ctx, r.conn.resolve(host.ValueString()), id.ValueString())
+	vm, err := r.conn.service.VM(ctx, r.conn.resolve(host.ValueString()), id.ValueString())
 	switch {
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		resp.State.RemoveResource(ctx)
@@ -144,7 +144,7 @@ func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	vm, err := r.conn.service.Find(ctx, host, name)
+	vm, err := r.conn.service.LookupVM(ctx, host, name)
 	if err != nil {
 		addError(&resp.Diagnostics, about, err)
 		return

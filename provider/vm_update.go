@@ -44,11 +44,11 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 	var left []string
 	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
 	if changed := compared.changed(r.schema); len(changed) == 0 {
-		vm, err = r.conn.service.Read(ctx, hostName, id.ValueString())
+		vm, err = r.conn.service.VM(ctx, hostName, id.ValueString())
 	} else {
 		var result *job.Result
 		_, result, err = r.runJob(ctx, limit, hvprov.Submission{
-			Host: hostName, Operation: job.OperationUpdate, Values: values, Checked: true,
+			Host: hostName, Operation: job.OperationUpdate, Values: values, SkipInventoryCheck: true,
 			VMID: id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
 		})
 		if result != nil {

@@ -43,7 +43,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 
-	service, err := hvprov.New(hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
+	service, err := hvprov.New(ctx, hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
 		Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
 		Username: host.Username(), Password: host.Password(),
 	}}}})

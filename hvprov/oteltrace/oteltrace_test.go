@@ -38,7 +38,7 @@ func TestJobsStepsAndRequestsAreSpans(t *testing.T) {
 	}
 	recorder := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	service, err := hvprov.New(hvprov.Options{
+	service, err := hvprov.New(context.Background(), hvprov.Options{
 		Tracer: oteltrace.New(provider),
 		Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
 			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(), Username: host.Username(), Password: host.Password(),
