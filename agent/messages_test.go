@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/agent"
+)
+
+// knownCodes are the codes of errors and findings that clients know.
+var knownCodes = []string{
+	"adapter_name", "bad_request", "cancelled", "cluster", "cpu", "disk_busy", "disk_size", "disk_type", "firmware", "host_not_ready",
+	"image_missing", "image_unfit", "internal", "invalid_definition", "job_unknown", "mac_taken", "media_missing", "memory", "name_taken",
+	"power_cycle_refused", "schema_mismatch", "step_failed", "storage", "switch_ambiguous", "switch_missing", "unknown_request", "vm_not_found",
+	"wait", "worker_died",
+}
+
+func TestMessagesAreSortedAndFormatted(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("messages.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	encoder := json.NewEncoder(&want)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	var all map[string]struct {
+		Code    string `json:"code,omitempty"`
+		Message string `json:"message"`
+		Remedy  string `json:"remedy,omitempty"`
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	if err := encoder.Encode(all); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(text, want.Bytes()) {
+		t.Error("messages.json must be sorted by id and indented by two spaces")
+	}
+}
+
+func TestMessagesArePlainEnglish(t *testing.T) {
+	t.Parallel()
+	id := regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+	stray := regexp.MustCompile(`[{}]`)
+	named := regexp.MustCompile(`\{[a-z_]+\}`)
+	dialect := regexp.MustCompile(`(?i)\b(gives?|tells?|whoever|nobody|says|anew|it is none|is no [a-z]+ of|lets go|as it has|of its own)\b`)
+	for name, m := range agent.Messages() {
+		if !id.MatchString(name) {
+			t.Errorf("%s: an id is lower-case words joined by underscores", name)
+		}
+		if m.Message == "" || strings.HasSuffix(m.Message, ".") {
+			t.Errorf("%s: the message must not be empty, nor end with a full stop", name)
+		}
+		if m.Code != "" && !slices.Contains(knownCodes, m.Code) {
+			t.Errorf("%s: unknown code %q", name, m.Code)
+		}
+		if m.Remedy != "" && m.Code == "" {
+			t.Errorf("%s: only errors and findings have a remedy", name)
+		}
+		for _, text := range []string{m.Message, m.Remedy} {
+			if stray.MatchString(named.ReplaceAllString(text, "")) {
+				t.Errorf("%s: a brace that belongs to no placeholder: %s", name, text)
+			}
+			if word := dialect.FindString(text); word != "" {
+				t.Errorf("%s: %q is not plain English: %s", name, word, text)
+			}
+		}
+	}
+}
+
+func TestAMessageTakesItsValues(t *testing.T) {
+	t.Parallel()
+	m := agent.Message{Code: "memory", Message: "host {host} has {size} GiB", Remedy: "request {size} GiB or less"}
+	got, err := m.Format(map[string]any{"host": "{size}", "size": 64})
+	want := agent.Message{Code: "memory", Message: "host {size} has 64 GiB", Remedy: "request 64 GiB or less"}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if _, err := m.Format(map[string]any{"host": "hv01"}); err == nil {
+		t.Error("a missing value was accepted")
+	}
+}
