@@ -95,21 +95,21 @@ func siblings(s *jobschema.Schema, fields []jobschema.Field, required func(*jobs
 // addTwins adds the write-only form of a secret, and the number that tells that it has changed.
 func addTwins(attributes map[string]schema.Attribute, c common) {
 	id := c.field.ID
-	attributes[id+jobschema.WriteOnlySuffix] = schema.StringAttribute{
+	attributes[id+writeOnlySuffix] = schema.StringAttribute{
 		MarkdownDescription: fmt.Sprintf("The value of `%s`, given so that Terraform keeps it nowhere: neither in the plan nor in the state. "+
 			"It needs Terraform or OpenTofu 1.11 or later, and may come from an ephemeral value. Not beside `%[1]s`.", id),
 		Optional: true, Sensitive: true, WriteOnly: true, DeprecationMessage: c.deprecated,
 	}
 	version := c
 	version.sensitive = false
-	version.description = fmt.Sprintf("Any number; another one says that `%s%s` has another value. Without it a new value is not noticed.", id, jobschema.WriteOnlySuffix)
-	attributes[id+jobschema.WriteOnlyVersionSuffix] = integerAttribute(version)
+	version.description = fmt.Sprintf("Any number; another one says that `%s%s` has another value. Without it a new value is not noticed.", id, writeOnlySuffix)
+	attributes[id+writeOnlyVersionSuffix] = integerAttribute(version)
 }
 
 func secretDescription(f *jobschema.Field) string {
 	text := f.Docs()
 	if f.Required {
-		text += fmt.Sprintf(" Required, here or as `%s%s`.", f.ID, jobschema.WriteOnlySuffix)
+		text += fmt.Sprintf(" Required, here or as `%s%s`.", f.ID, writeOnlySuffix)
 	}
 	return text + " Terraform keeps it in its state as plain text."
 }

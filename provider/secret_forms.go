@@ -12,6 +12,10 @@ import (
 )
 
 // A secret x is given as x, or as x_wo, which Terraform keeps nowhere, with x_wo_version to tell that it has changed.
+const (
+	writeOnlySuffix        = "_wo"
+	writeOnlyVersionSuffix = "_wo_version"
+)
 
 // secretForms are the forms of one secret in a raw value.
 type secretForms struct {
@@ -45,8 +49,8 @@ func secretsAt(fields []jobschema.Field, raw tftypes.Value, owner jobschema.Path
 		case f.Secret():
 			found = append(found, secretForms{
 				field: f, owner: owner, open: attribute(raw, f.ID),
-				hidden:  attribute(raw, f.ID+jobschema.WriteOnlySuffix),
-				version: attribute(raw, f.ID+jobschema.WriteOnlyVersionSuffix),
+				hidden:  attribute(raw, f.ID+writeOnlySuffix),
+				version: attribute(raw, f.ID+writeOnlyVersionSuffix),
 			})
 		case f.Type == jobschema.TypeObject:
 			found = append(found, secretsAt(f.Fields, attribute(raw, f.ID), here)...)
@@ -64,16 +68,16 @@ func secretsAt(fields []jobschema.Field, raw tftypes.Value, owner jobschema.Path
 func twinFaults(fields []jobschema.Field, config tftypes.Value) (faults []jobschema.Fault) {
 	for _, s := range secrets(fields, config) {
 		id := s.field.ID
-		hidden, version := id+jobschema.WriteOnlySuffix, id+jobschema.WriteOnlyVersionSuffix
+		hidden, version := id+writeOnlySuffix, id+writeOnlyVersionSuffix
 		switch {
 		case given(s.hidden) && given(s.open):
 			faults = append(faults, jobschema.Fault{
-				Path: s.at(jobschema.WriteOnlySuffix), Rule: "conflict",
+				Path: s.at(writeOnlySuffix), Rule: "conflict",
 				Message: hidden + " is set, and " + id + " is as well", Remedy: "keep one of them",
 			})
 		case given(s.version) && !has(s.hidden):
 			faults = append(faults, jobschema.Fault{
-				Path: s.at(jobschema.WriteOnlyVersionSuffix), Rule: "conflict",
+				Path: s.at(writeOnlyVersionSuffix), Rule: "conflict",
 				Message: version + " is the version of " + hidden + ", which is not set", Remedy: "set " + hidden + ", or remove it",
 			})
 		}
@@ -90,7 +94,7 @@ func asGiven(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
 		}
 		last := len(f.Path) - 1
 		id := f.Path[last].Field
-		hidden := id + jobschema.WriteOnlySuffix
+		hidden := id + writeOnlySuffix
 		if id == "" || !has(attribute(valueAt(config, f.Path[:last]), hidden)) {
 			continue
 		}

@@ -66,7 +66,7 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 	for i := range fields {
 		f := &fields[i]
 		v := attributes[f.ID]
-		if twin := configured[f.ID+jobschema.WriteOnlySuffix]; f.Secret() && has(twin) {
+		if twin := configured[f.ID+writeOnlySuffix]; f.Secret() && has(twin) {
 			v = twin
 		}
 		if !has(v) || f.Default != nil && f.Applicability != nil && !has(configured[f.ID]) {

@@ -73,14 +73,14 @@ func (c comparison) objectDiffers(fields []jobschema.Field, here jobschema.Path,
 func (c comparison) secretDiffers(f *jobschema.Field, here jobschema.Path, state, plan, config tftypes.Value) bool {
 	before, after := attribute(state, f.ID), attribute(plan, f.ID)
 	wasHidden := slices.Contains(c.writeOnly, here.String())
-	isHidden := has(attribute(config, f.ID+jobschema.WriteOnlySuffix))
+	isHidden := has(attribute(config, f.ID+writeOnlySuffix))
 	switch {
 	case wasHidden && has(after), isHidden && has(before):
 		// Another form: whether the value is another one as well cannot be seen, and a machine is not put at risk for it.
 		return false
 	case wasHidden || isHidden:
 		// The version is all that can be seen of it.
-		before, after = attribute(state, f.ID+jobschema.WriteOnlyVersionSuffix), attribute(plan, f.ID+jobschema.WriteOnlyVersionSuffix)
+		before, after = attribute(state, f.ID+writeOnlyVersionSuffix), attribute(plan, f.ID+writeOnlyVersionSuffix)
 	}
 	return !before.Equal(after) && !(c.imported && before.IsNull())
 }
@@ -96,7 +96,7 @@ func (c comparison) overlooked(s *jobschema.Schema) (ids []jobschema.Path) {
 		root, _ := s.Field(secret.path()[0].Field)
 		if has(secret.hidden) && !has(secret.version) && given(before) && !has(attribute(before, secret.field.ID)) &&
 			!slices.Contains(c.writeOnly, secret.path().String()) && !c.differs(root) {
-			ids = append(ids, secret.at(jobschema.WriteOnlySuffix))
+			ids = append(ids, secret.at(writeOnlySuffix))
 		}
 	}
 	return ids

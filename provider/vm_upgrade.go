@@ -44,7 +44,7 @@ func (r *vmResource) upgrade(from int, raw *tfprotov6.RawState, kind tftypes.Typ
 		return state, "", fmt.Errorf("the state cannot be read: %w", err)
 	}
 	name = r.nameIn(values)
-	if values, err = r.schema.Migrate(from, values); err != nil {
+	if values, err = r.schema.Migrate(from, values, writeOnlySuffix, writeOnlyVersionSuffix); err != nil {
 		return state, name, err
 	}
 	state, err = toTerraform(kind, values)

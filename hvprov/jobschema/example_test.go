@@ -61,9 +61,9 @@ func ExampleValidationError() {
 }
 
 func ExampleLoad() {
-	_, err := jobschema.Load("lab.yaml", []byte("id: lab\nversion: 1\nfields:\n  - id: count\n    type: text\n"))
+	_, err := jobschema.Load("lab.yaml", []byte("id: lab\nversion: 1\nfields:\n  - id: CPUs\n    type: text\n"))
 	fmt.Println(err)
 	// Output:
-	// lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself
+	// lab.yaml:4: fields[0].id: "CPUs" is no id: use lower-case letters, digits and underscores, with a letter first
 	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
 }

@@ -158,7 +158,7 @@ func (l *level) unknownFields(given map[string]any) {
 func (l *level) applicability(given map[string]any) {
 	for i := range l.fields {
 		f := &l.fields[i]
-		other, wanted := l.inapplicable(f)
+		other, wanted := f.inapplicable(l.values)
 		if other == "" && !l.undecided(f) || l.unknown[f.ID] {
 			continue
 		}
@@ -179,18 +179,6 @@ func (l *level) applicability(given map[string]any) {
 	}
 }
 
-// inapplicable names the field whose value leaves f without meaning, the first by id, and the values that would not; empty
-// when f may be given, or when that is not known.
-func (l *level) inapplicable(f *Field) (other string, wanted []string) {
-	for id, allowed := range f.Applicability {
-		v, known := l.values[id]
-		if known && !slices.Contains(allowed, applicabilityText(v)) && (other == "" || id < other) {
-			other, wanted = id, allowed
-		}
-	}
-	return other, wanted
-}
-
 // undecided tells whether f depends on a value that is not known, or has to be mended first.
 func (l *level) undecided(f *Field) bool {
 	for id := range f.Applicability {
@@ -199,16 +187,4 @@ func (l *level) undecided(f *Field) bool {
 		}
 	}
 	return false
-}
-
-// applicabilityText is a value as Applicability writes it.
-func applicabilityText(v any) string {
-	switch v {
-	case true:
-		return "true"
-	case false:
-		return "false"
-	}
-	s, _ := v.(string)
-	return s
 }

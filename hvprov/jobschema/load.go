@@ -16,24 +16,26 @@ var (
 	fieldID  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
-// reserved are ids that no field can have, and why.
-var reserved = func() map[string]string {
-	m := map[string]string{}
-	for _, id := range []string{"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"} {
-		m[id] = "Terraform keeps it for itself"
-	}
-	for _, id := range []string{"id", "host", "job_id", "state", "ip_addresses", "timeouts", "allow_power_cycle"} {
-		m[id] = "the provider has an attribute of that name"
-	}
-	return m
-}()
+// LoadOptions are what a program that reads schemas asks of them. The zero value asks for nothing.
+type LoadOptions struct {
+	// Reserved maps ids that no field of the schema may have to the reason, which follows "is reserved: " in the error. Fields
+	// within objects are not affected.
+	Reserved map[string]string
 
-// Load reads a schema. The name is that of its file and is used in errors only. An error is a [*LoadError], which tells
-// every fault at once.
-func Load(name string, data []byte) (*Schema, error) {
-	l := loader{schema: &Schema{file: name}}
+	// SecretSuffixes are suffixes with which the program makes further names of the id of a secret. No field beside the secret
+	// may have such a name. See also [Schema.Migrate].
+	SecretSuffixes []string
+}
+
+// Load reads a schema with the zero [LoadOptions].
+func Load(name string, data []byte) (*Schema, error) { return LoadOptions{}.Load(name, data) }
+
+// Load reads a schema. The name is the name of its file and is used in errors only. The error is a [*LoadError], which lists
+// every fault.
+func (o LoadOptions) Load(name string, data []byte) (*Schema, error) {
+	l := loader{schema: &Schema{file: name}, options: o}
 	if len(data) > MaxSize {
-		l.fault(place{}, "it has %d bytes, and more than %d are not read", len(data), MaxSize)
+		l.fault(place{}, "the file has %d bytes: a schema has at most %d", len(data), MaxSize)
 		return nil, l.err(name)
 	}
 	if root, ok := l.document(data); ok {
@@ -49,8 +51,9 @@ func Load(name string, data []byte) (*Schema, error) {
 // loader builds a schema out of a document.
 type loader struct {
 	decoder
-	schema *Schema
-	top    *scope
+	options LoadOptions
+	schema  *Schema
+	top     *scope
 
 	migrations []migrationParts // of each of schema.Migrations
 }

@@ -37,7 +37,7 @@ func (l *loader) scope(m mapping, up *Field) *scope {
 	}
 	for i := range sc.fields {
 		l.applicability(sc, i)
-		l.twins(sc, i)
+		l.secretNames(sc, i)
 	}
 	return sc
 }
@@ -108,8 +108,8 @@ func (l *loader) fieldID(sc *scope, m mapping, id string) bool {
 	case !fieldID.MatchString(id):
 		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and underscores, with a letter first", id)
 		return false
-	case sc.up == nil && reserved[id] != "":
-		l.fault(m.at("id"), "the id %q is reserved: %s", id, reserved[id])
+	case sc.up == nil && l.options.Reserved[id] != "":
+		l.fault(m.at("id"), "the id %q is reserved: %s", id, l.options.Reserved[id])
 		return true
 	case taken:
 		l.fault(m.at("id"), "the id %q is taken by the field at line %d", id, sc.fields[i].line)
@@ -118,12 +118,12 @@ func (l *loader) fieldID(sc *scope, m mapping, id string) bool {
 	return true
 }
 
-// twins keeps the ids that belong to a secret from other fields.
-func (l *loader) twins(sc *scope, i int) {
+// secretNames checks that no field has a name that the program makes of the id of a secret.
+func (l *loader) secretNames(sc *scope, i int) {
 	if !sc.fields[i].Secret() {
 		return
 	}
-	for _, suffix := range []string{WriteOnlySuffix, WriteOnlyVersionSuffix} {
+	for _, suffix := range l.options.SecretSuffixes {
 		if j, taken := sc.index[sc.fields[i].ID+suffix]; taken {
 			l.fault(sc.read[j].at("id"), "the id %q is reserved: it belongs to the secret %s", sc.fields[j].ID, sc.fields[i].ID)
 		}

@@ -157,8 +157,7 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 		{"an unknown type", "type: secret", "type: password", `23: fields[4].type: |unknown type "password"`},
 		{"a duplicate id", "id: extra\n", "id: bits\n", `30: fields[8].id: |taken by the field at line 26`},
 		{"an id with capitals", "id: extra\n", "id: Key\n", `30: fields[8].id: |is no id`},
-		{"an id of Terraform's", "id: extra\n", "id: count\n", `30: fields[8].id: |Terraform keeps it`},
-		{"an id of the provider's", "id: extra\n", "id: host\n", `30: fields[8].id: |the provider has an attribute`},
+		{"an id that the program reserves", "id: extra\n", "id: count\n", `30: fields[8].id: |the program uses it`},
 		{"a default below the minimum", "default: 4", "default: 0", `15: fields[2].default: |own rules`},
 		{"a default of another type", "default: 4", "default: four", `15: fields[2].default: |whole number`},
 		{"a default that is no value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |own rules`},
@@ -236,7 +235,7 @@ func refuses(t *testing.T, sound, old, with, want string) {
 	if !strings.Contains(sound, old) {
 		t.Fatalf("the sound schema has no %q", old)
 	}
-	s, err := jobschema.Load("lab.yaml", []byte(strings.Replace(sound, old, with, 1)))
+	s, err := programOptions.Load("lab.yaml", []byte(strings.Replace(sound, old, with, 1)))
 	var load *jobschema.LoadError
 	if !errors.As(err, &load) || s != nil {
 		t.Fatalf("got %v, %v", s, err)
@@ -255,9 +254,30 @@ func refuses(t *testing.T, sound, old, with, want string) {
 	}
 }
 
+// programOptions are those of a program that makes attributes of fields.
+var programOptions = jobschema.LoadOptions{
+	Reserved:       map[string]string{"count": "the program uses it"},
+	SecretSuffixes: []string{"_wo", "_wo_version"},
+}
+
+func TestTheReservedNamesOfAProgramAreNotThoseOfAnother(t *testing.T) {
+	t.Parallel()
+	text := []byte("id: lab\nversion: 1\nfields:\n  - {id: count, type: integer}\n  - {id: key, type: secret}\n  - {id: key_wo, type: string}\n" +
+		"  - {id: box, type: object, fields: [{id: count, type: integer}]}\n")
+	if _, err := jobschema.Load("lab.yaml", text); err != nil {
+		t.Errorf("without options: %v", err)
+	}
+	_, err := programOptions.Load("lab.yaml", text)
+	want := `lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
+lab.yaml:6: fields[2].id: the id "key_wo" is reserved: it belongs to the secret key`
+	if fmt.Sprint(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
 func TestLoadTellsAllFaultsInTheOrderOfTheirLines(t *testing.T) {
 	t.Parallel()
-	_, err := jobschema.Load("lab.yaml", []byte(`id: lab
+	_, err := programOptions.Load("lab.yaml", []byte(`id: lab
 version: one
 fields:
   - id: count
@@ -271,7 +291,7 @@ parameter_sets:
     mode: all-or-none
 `))
 	want := `lab.yaml:2: version: it must be a whole number
-lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself
+lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
 lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
 lab.yaml:8: fields[1].validations.pattern: it has no meaning for a field of type integer
 lab.yaml:11: parameter_sets[0].members[1]: there is no field "b"`
@@ -301,7 +321,7 @@ func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
 		{"bytes that are no text", "\x00\xff", "not YAML"},
 		{"an alias to itself", "fields: &f [*f]\n", "lab.yaml"},
 		{"aliases of lists of aliases", aliases(3000), "more than 131072 values"},
-		{"more than is read", strings.Repeat("#", jobschema.MaxSize+1), "more than 1048576"},
+		{"more than is read", strings.Repeat("#", jobschema.MaxSize+1), "at most 1048576"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,56 +11,29 @@ import (
 	"strings"
 )
 
-// Migrate takes the values that a state of an earlier version holds, by field id, to this version. Values are as
-// encoding/json reads them, with numbers as json.Number or float64. What the schema does not speak of stays as it is, and
-// values itself is not changed. A field that the earlier version did not have is taken to have its default, or what is
-// inferred for it, as everything that was made without it has.
+// Migrate converts the values of an earlier version of the schema, by field id, to this version. Values are as encoding/json
+// decodes them, with numbers as json.Number or float64. Values of ids that the schema does not have are kept, and the map that is
+// passed is not changed. A field that is absent gets the value that [Field.Implied] returns: this is what was in effect before.
 //
-// A value that cannot be converted is a [*MigrationError].
-func (s *Schema) Migrate(from int, values map[string]any) (map[string]any, error) {
+// Companions are suffixes of ids under which the caller keeps further values of a field, for example a version of a secret.
+// They are renamed and dropped with the field.
+//
+// If a value cannot be converted, the error is a [*MigrationError].
+func (s *Schema) Migrate(from int, values map[string]any, companions ...string) (map[string]any, error) {
 	if from > s.Version {
-		return nil, &MigrationError{From: from, To: s.Version, Reason: "it is of a later version: use the schema that made it"}
+		return nil, &MigrationError{From: from, To: s.Version, Reason: "the version is later than the schema's: use the schema that made the values"}
 	}
 	moved := cloneObject(values)
 	for i := range s.Migrations {
 		if s.Migrations[i].From < from {
 			continue
 		}
-		if err := s.migrate(i, moved); err != nil {
+		if err := s.migrate(i, moved, companions); err != nil {
 			return nil, err
 		}
 	}
-	complete(moved, s.Fields)
+	complete(moved, s.Fields, func(_ *Field, _, present bool) bool { return !present })
 	return moved, nil
-}
-
-// complete adds the values of fields that are new.
-func complete(values map[string]any, fields []Field) {
-	for i := range fields {
-		f := &fields[i]
-		v, given := values[f.ID]
-		switch {
-		case !given && f.Default != nil:
-			values[f.ID] = f.Default
-		case !given && f.Infer != nil:
-			if from, ok := values[f.Infer.From].(string); ok {
-				if value, ok := f.Infer.Value(from); ok {
-					values[f.ID] = value
-				}
-			}
-		case f.Type == TypeObject:
-			if object, ok := v.(map[string]any); ok {
-				complete(object, f.Fields)
-			}
-		case f.Type == TypeList:
-			items, _ := v.([]any)
-			for _, item := range items {
-				if object, ok := item.(map[string]any); ok {
-					complete(object, f.Items.Fields)
-				}
-			}
-		}
-	}
 }
 
 // MigrationError says why a state could not be taken to another version of its schema.
@@ -79,14 +52,14 @@ func (e *MigrationError) Error() string {
 	return fmt.Sprintf("values of schema version %d cannot be taken to version %d: %s%s", e.From, e.To, at, e.Reason)
 }
 
-func (s *Schema) migrate(index int, values map[string]any) error {
+func (s *Schema) migrate(index int, values map[string]any, companions []string) error {
 	m := &s.Migrations[index]
 	fail := func(path, reason string) error {
 		return &MigrationError{Field: path, From: m.From, To: m.From + 1, Reason: reason}
 	}
 	for _, path := range m.Dropped {
 		_ = walk(values, path, func(object map[string]any, id string) error {
-			remove(object, id)
+			remove(object, id, companions)
 			return nil
 		})
 	}
@@ -95,7 +68,7 @@ func (s *Schema) migrate(index int, values map[string]any) error {
 	for _, split := range m.Split {
 		err := walk(values, split.From, func(object map[string]any, id string) error {
 			before := object[id]
-			remove(object, id)
+			remove(object, id, companions)
 			if before == nil {
 				return nil
 			}
@@ -111,7 +84,7 @@ func (s *Schema) migrate(index int, values map[string]any) error {
 		}
 	}
 	for _, r := range innerFirst(m.Renamed) {
-		rename(values, r)
+		rename(values, r, companions)
 	}
 	for _, put := range parts {
 		put()
@@ -161,15 +134,15 @@ func (s *Schema) finalField(index int, path string) *Field {
 }
 
 // rename moves values, all at once for the renamings of one object, so that two fields can change places.
-func rename(values map[string]any, group []Renaming) {
+func rename(values map[string]any, group []Renaming, companions []string) {
 	_ = walk(values, group[0].From, func(object map[string]any, _ string) error {
 		moved := map[string]any{}
 		for _, r := range group {
 			_, id := parentOf(r.From)
-			for i, key := range twins(id) {
-				if v, ok := object[key]; ok {
-					moved[twins(r.To)[i]] = v
-					delete(object, key)
+			for _, suffix := range append([]string{""}, companions...) {
+				if v, ok := object[id+suffix]; ok {
+					moved[r.To+suffix] = v
+					delete(object, id+suffix)
 				}
 			}
 		}
@@ -193,15 +166,11 @@ func innerFirst(list []Renaming) [][]Renaming {
 	return ordered
 }
 
-func remove(object map[string]any, id string) {
-	for _, key := range twins(id) {
-		delete(object, key)
+func remove(object map[string]any, id string, companions []string) {
+	delete(object, id)
+	for _, suffix := range companions {
+		delete(object, id+suffix)
 	}
-}
-
-// twins are the keys that belong to a field.
-func twins(id string) []string {
-	return []string{id, id + WriteOnlySuffix, id + WriteOnlyVersionSuffix}
 }
 
 // walk calls do for each object that holds the field of a path, whether or not the field has a value.

@@ -129,7 +129,7 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 			s := withMigrations(t, "  "+tt.migrations)
 			for _, numbers := range []bool{true, false} {
 				values := decode(t, tt.values, numbers)
-				got, err := s.Migrate(3, values)
+				got, err := s.Migrate(3, values, "_wo", "_wo_version")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -141,6 +141,14 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestMigrateKeepsKeysThatNoFieldHas(t *testing.T) {
+	t.Parallel()
+	got, err := withMigrations(t, "  [{from: 3, dropped: [x]}]").Migrate(3, m{"x": nil, "x_wo_version": 3.0})
+	if want := (m{"x_wo_version": 3.0}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
@@ -274,7 +282,7 @@ func TestMigrateRefusesALaterVersion(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Field != "" || failed.From != 5 || failed.To != 4 {
 		t.Fatalf("got %v", err)
 	}
-	if want := "values of schema version 5 cannot be taken to version 4: it is of a later version: use the schema that made it"; err.Error() != want {
+	if want := "values of schema version 5 cannot be taken to version 4: the version is later than the schema's: use the schema that made the values"; err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -99,6 +99,36 @@ func (m *Migration) beside(path, id string) string {
 	return sibling(path, id)
 }
 
+// CurrentPath returns the path that a value has in this version of the schema, given its path in an earlier one, in the form of
+// [Path.String]: for example "volumes[0].pass" for "disks[0].key" after the renamings of the migrations. A text that is not a
+// path is returned as it is.
+func (s *Schema) CurrentPath(from int, path string) string {
+	p, err := ParsePath(path)
+	if err != nil || len(p) == 0 {
+		return path
+	}
+	for i := range s.Migrations {
+		if m := &s.Migrations[i]; m.From >= from {
+			m.renameIn(p)
+		}
+	}
+	return p.String()
+}
+
+// renameIn applies the renamings to the ids of a path.
+func (m *Migration) renameIn(p Path) {
+	var at []int // the steps that are ids
+	var ids []string
+	for i, step := range p {
+		if step.Field != "" {
+			at, ids = append(at, i), append(ids, step.Field)
+		}
+	}
+	for i, id := range strings.Split(m.follow(strings.Join(ids, ".")), ".") {
+		p[at[i]].Field = id
+	}
+}
+
 // ends tells whether the value of a field is dropped, or taken apart.
 func (m *Migration) ends(path string) (dropped, split bool) {
 	parent, _ := parentOf(path)

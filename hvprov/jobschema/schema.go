@@ -82,13 +82,6 @@ func (f *Field) parts() *Field {
 	return f
 }
 
-// A secret x may be given as x_wo instead, whose value Terraform does not keep, with x_wo_version to tell that it has
-// changed. No field can have such an id.
-const (
-	WriteOnlySuffix        = "_wo"
-	WriteOnlyVersionSuffix = "_wo_version"
-)
-
 // Type is what kind of value a field takes. Validation gives a string for every type, but for those that say otherwise.
 type Type string
 

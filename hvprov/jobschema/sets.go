@@ -51,7 +51,7 @@ func (c *level) closest(p *ParameterSet, given []string) (missing, extra []strin
 		for _, id := range v.Required {
 			f := c.of(id).Field
 			_, ok := c.values[id]
-			if other, _ := c.inapplicable(f); !ok && !c.unknown[id] && other == "" && !c.undecided(f) {
+			if other, _ := f.inapplicable(c.values); !ok && !c.unknown[id] && other == "" && !c.undecided(f) {
 				lacks = append(lacks, id)
 			}
 		}

@@ -3,8 +3,6 @@
 package redact
 
 import (
-	"strings"
-
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
@@ -24,22 +22,9 @@ func Fields(schema *jobschema.Schema, values map[string]any) map[string]any {
 		if schema != nil {
 			field, _ = schema.Field(id)
 		}
-		if field == nil && schema != nil && strings.HasSuffix(id, jobschema.WriteOnlyVersionSuffix) {
-			field = versionOf(schema.Fields, id)
-		}
 		clean[id] = masked(field, v)
 	}
 	return clean
-}
-
-// versionOf gives a field for the version that Terraform keeps of a secret, if id is one: that is a number, and no secret.
-func versionOf(fields []jobschema.Field, id string) *jobschema.Field {
-	for i := range fields {
-		if fields[i].Secret() && fields[i].ID+jobschema.WriteOnlyVersionSuffix == id {
-			return &jobschema.Field{Type: jobschema.TypeInteger}
-		}
-	}
-	return nil
 }
 
 func masked(field *jobschema.Field, v any) any {

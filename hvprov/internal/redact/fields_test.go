@@ -51,7 +51,7 @@ func TestFieldsMasksWhatTheSchemaCallsSecretAndWhatItDoesNotKnow(t *testing.T) {
 		{"an empty secret", m{"password": ""}, m{"password": mask}},
 		{"a secret that is not set", m{"password": nil}, m{"password": nil}},
 		{"a secret of another type", m{"password": []any{1}}, m{"password": mask}},
-		{"a secret of Terraform's", m{"password_wo": "x", "password_wo_version": int64(2)}, m{"password_wo": mask, "password_wo_version": int64(2)}},
+		{"fields that the schema does not have, beside a secret", m{"password_wo": "x", "password_wo_version": int64(2)}, m{"password_wo": mask, "password_wo_version": mask}},
 		{"secrets in objects", m{"disks": []any{m{"path": "p", "key": "x"}}}, m{"disks": []any{m{"path": "p", "key": mask}}}},
 		{"secrets in typed objects", m{"disks": []any{job.Fields{{ID: "path", Value: "p"}, {ID: "key", Value: "x"}}}}, m{"disks": []any{m{"path": "p", "key": mask}}}},
 		{"secrets in a list of maps", m{"disks": []m{{"key": "x"}}}, m{"disks": []any{m{"key": mask}}}},

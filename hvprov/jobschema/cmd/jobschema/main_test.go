@@ -33,7 +33,7 @@ var files = map[string]string{
 	"lab1.yaml":   strings.Replace(strings.Replace(lab, "version: 2", "version: 1", 1), "id: memory", "id: ram", 1),
 	"gone.yaml":   strings.Replace(lab, "maximum: 64", "maximum: 128", 1),
 	"moved.yaml":  lab + "migrations:\n  - {from: 1, renamed: {ram: memory}}\n",
-	"broken.yaml": "id: lab\nversion: one\nfields:\n  - {id: count, type: string}\n",
+	"broken.yaml": "id: lab\nversion: one\nfields:\n  - {id: Count, type: string}\n",
 	"alone.yaml":  "id: alone\nversion: 1\nfields:\n  - {id: vm_name, type: boolean}\n",
 	"later.yaml":  strings.Replace(string(schemas.JobInputs()), "\nversion: 1\n", "\nversion: 2\n", 1),
 	"schema.json": `{"id": "json", "version": 1, "fields": [{"id": "vm_name", "type": "string", "required": true, "change": "in_place"}, ` +
@@ -63,12 +63,12 @@ func TestRun(t *testing.T) {
 		{
 			"several schemas", "check DIR/lab.yaml DIR/broken.yaml DIR/inputs.yaml", "", 1,
 			"DIR/lab.yaml: it is sound\nDIR/broken.yaml:2: version: it must be a whole number\n" +
-				"DIR/broken.yaml:4: fields[0].id: the id \"count\" is reserved: Terraform keeps it for itself\nDIR/inputs.yaml: it is sound\n", "",
+				"DIR/broken.yaml:4: fields[0].id: \"Count\" is no id: use lower-case letters, digits and underscores, with a letter first\nDIR/inputs.yaml: it is sound\n", "",
 		},
 		{
 			"several schemas, for programs", "check DIR/broken.yaml DIR/lab.yaml -json", "", 1,
 			`{"valid":false,"faults":[{"file":"DIR/broken.yaml","line":2,"path":"version","reason":"it must be a whole number"},` +
-				`{"file":"DIR/broken.yaml","line":4,"path":"fields[0].id","reason":"the id \"count\" is reserved: Terraform keeps it for itself"}]}` + "\n", "",
+				`{"file":"DIR/broken.yaml","line":4,"path":"fields[0].id","reason":"\"Count\" is no id: use lower-case letters, digits and underscores, with a letter first"}]}` + "\n", "",
 		},
 		{
 			"a schema that hosts cannot serve", "check DIR/alone.yaml", "", 1,

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobschema
+
+import "slices"
+
+// Applies reports whether the field has a meaning beside values, which are those of the fields of the same object, or of the
+// schema, by id. A value on which the field depends and that is absent, nil or [Unknown] does not make it inapplicable.
+func (f *Field) Applies(values map[string]any) bool {
+	other, _ := f.inapplicable(values)
+	return other == ""
+}
+
+// inapplicable returns the id of the field whose value makes f inapplicable, the first by id, with the values that would not;
+// empty when f applies.
+func (f *Field) inapplicable(values map[string]any) (other string, allowed []string) {
+	for id, list := range f.Applicability {
+		v := values[id]
+		if v == nil || v == Unknown || v == "" || slices.Contains(list, applicabilityText(v)) {
+			continue
+		}
+		if other == "" || id < other {
+			other, allowed = id, list
+		}
+	}
+	return other, allowed
+}
+
+// applicabilityText returns a value as Applicability writes it.
+func applicabilityText(v any) string {
+	switch v {
+	case true:
+		return "true"
+	case false:
+		return "false"
+	}
+	s, _ := v.(string)
+	return s
+}
+
+// Implied returns the value that the field has when it is not given: the value inferred from values, which are those of the
+// fields of the same object by id, or else the default. It is nil when there is neither. Applicability is not considered.
+func (f *Field) Implied(values map[string]any) any {
+	if f.Infer != nil {
+		if from, ok := values[f.Infer.From].(string); ok {
+			if value, ok := f.Infer.Value(from); ok {
+				return value
+			}
+		}
+	}
+	return f.Default
+}
+
+// Complete returns a copy of values in which each field that is absent or nil has its implied value, at any depth; see
+// [Field.Implied]. Observed fields are left out: when the values are those of a virtual machine, a field without a value means
+// that the host has none. Values of ids that the schema does not have are kept.
+func (s *Schema) Complete(values map[string]any) map[string]any {
+	completed := cloneObject(values)
+	complete(completed, s.Fields, func(f *Field, set, _ bool) bool { return !set && f.Observed == "" })
+	return completed
+}
+
+// complete adds implied values to the fields for which wanted reports true: set is whether the field has a value that is not
+// nil, present whether it has any.
+func complete(values map[string]any, fields []Field, wanted func(f *Field, set, present bool) bool) {
+	for i := range fields {
+		f := &fields[i]
+		v, present := values[f.ID]
+		if wanted(f, v != nil, present) {
+			if implied := f.Implied(values); implied != nil {
+				values[f.ID] = implied
+			}
+			continue
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			if f.Type == TypeObject {
+				complete(v, f.Fields, wanted)
+			}
+		case []any:
+			if f.Type != TypeList {
+				continue
+			}
+			for _, item := range v {
+				if object, ok := item.(map[string]any); ok {
+					complete(object, f.Items.Fields, wanted)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEveryOwnAttributeIsReserved(t *testing.T) {
+	t.Parallel()
+	for name := range ownAttributes(t.Context()) {
+		text := "id: lab\nversion: 1\nfields:\n  - {id: " + name + ", type: string}\n"
+		if _, err := loadOptions.Load("lab.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "is reserved") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	text := "id: lab\nversion: 1\nfields:\n  - {id: count, type: string}\n  - {id: key, type: secret}\n  - {id: key_wo, type: string}\n"
+	want := `lab.yaml:4: fields[0].id: the id "count" is reserved: Terraform keeps it for itself` + "\n" +
+		`lab.yaml:6: fields[2].id: the id "key_wo" is reserved: it belongs to the secret key`
+	if _, err := loadOptions.Load("lab.yaml", []byte(text)); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
