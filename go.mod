@@ -20,9 +20,9 @@ require (
 	go.opentelemetry.io/otel v1.43.0
 	go.opentelemetry.io/otel/sdk v1.43.0
 	go.opentelemetry.io/otel/trace v1.43.0
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/crypto v0.50.0
 	golang.org/x/net v0.52.0
-	gopkg.in/yaml.v3 v3.0.1
 )
 
 require (
