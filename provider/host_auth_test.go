@@ -53,7 +53,7 @@ func TestWaysOfAuthenticatingThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		"the name of a key's file":             {certificate.but(attrs{"client_key": "client.pem"}), "host.client_key", `file("client.pem")`},
 		"a key that is encrypted":              {certificate.but(attrs{"client_key": encrypted}), "host.client_key", "openssl pkey"},
 		"another certificate's key":            {certificate.but(attrs{"client_key": string(otherKey)}), "host.client_key", "does not match"},
-		"a proxy that is no URL":               {certificate.but(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is no URL"},
+		"a proxy that is no URL":               {certificate.but(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is not a valid URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

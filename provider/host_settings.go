@@ -111,8 +111,10 @@ func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
 		diags.AddAttributeError(at.AtName("ca_cert"), "Invalid certificate",
 			"There is no certificate in it. It takes PEM text, which begins with -----BEGIN CERTIFICATE-----; for a file write file(\"ca.pem\").")
 	}
-	if _, err := winrm.ParseProxy(conf.Proxy); err != nil {
-		diags.AddAttributeError(at.AtName("proxy_url"), "Invalid proxy", sentence(err))
+	for _, p := range conf.Problems() {
+		if p.Field == "Proxy" {
+			diags.AddAttributeError(at.AtName("proxy_url"), "Invalid proxy", sentence(p))
+		}
 	}
 	return hvprov.Host{WinRM: conf, ImagePath: text("image_path", envImagePath, h.ImagePath), VMPath: text("vm_path", envVMPath, h.VMPath)}
 }

@@ -5,123 +5,190 @@ package winrm
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// Limits of what a host accepts (MS-WSMV, and the service's own defaults).
+// Limits of a WinRM service (MS-WSMV, and the service's defaults).
 const (
 	minEnvelopeSize     = 8192
 	maxOperationTimeout = 60 * time.Second
 )
 
-// WithDefaults returns the configuration with its zero values replaced by the defaults, or an error that lists everything that
-// is invalid.
-func (c Config) WithDefaults() (Config, error) {
-	if c.Auth == "" {
-		c.Auth = AuthNTLM
-	}
-	if problems := append(c.problems(), c.authProblems()...); len(problems) > 0 {
-		return c, fmt.Errorf("winrm: invalid configuration: %w", errors.Join(problems...))
-	}
-	if c.Port == 0 {
-		c.Port = DefaultPort
-		if c.TLS {
-			c.Port = DefaultTLSPort
-		}
-	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = DefaultConnectTimeout
-	}
-	if c.ResponseMargin == 0 {
-		c.ResponseMargin = DefaultResponseMargin
-	}
-	if c.OperationTimeout == 0 {
-		c.OperationTimeout = DefaultOperationTimeout
-	}
-	if c.EnvelopeSize == 0 {
-		c.EnvelopeSize = DefaultEnvelopeSize
-	}
-	if c.MaxConnections == 0 {
-		c.MaxConnections = DefaultMaxConnections
-	}
-	if c.Kerberos.SPN == "" {
-		c.Kerberos.SPN = "HTTP/" + strings.Trim(c.Address, "[]")
-	}
-	return c, nil
+// Problem is one invalid setting of a [Config].
+type Problem struct {
+	// Field is the name of the Config's field, for example "Port" or "Kerberos.Realm".
+	Field string
+	// Missing reports whether the field is empty although it is required.
+	Missing bool
+	// Reason describes the problem. It contains no secrets.
+	Reason string
+	// Remedy describes how to fix the problem, if Reason does not imply it.
+	Remedy string
 }
 
-// problems is what is wrong with the way to the host.
-func (c Config) problems() (problems []error) {
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if c.Address == "" {
-		bad("address is empty")
-	} else if strings.ContainsAny(c.Address, "/@ \t\r\n") {
-		bad("address %q must be a host name or an IP address, without scheme or path", c.Address)
+// Error returns the field, the reason and the remedy.
+func (p Problem) Error() string {
+	text := p.Field + ": " + p.Reason
+	if p.Remedy != "" {
+		text += "; " + p.Remedy
 	}
-	if c.Port < 0 || c.Port > 65535 {
-		bad("port %d is not between 1 and 65535", c.Port)
-	}
-	if len(c.CACert) > 0 && !x509.NewCertPool().AppendCertsFromPEM(c.CACert) {
-		bad("the CA certificate holds no certificate in PEM form")
-	}
-	if _, err := ParseProxy(c.Proxy); err != nil {
-		bad("%w", err)
-	}
-	if c.ConnectTimeout < 0 {
-		bad("connect timeout %v is negative", c.ConnectTimeout)
-	}
-	if c.OperationTimeout < 0 || c.OperationTimeout > maxOperationTimeout {
-		bad("operation timeout %v is not between 0 and %v", c.OperationTimeout, maxOperationTimeout)
-	}
-	if c.ResponseMargin < 0 {
-		bad("response margin %v is negative", c.ResponseMargin)
-	}
-	if c.EnvelopeSize != 0 && c.EnvelopeSize < minEnvelopeSize {
-		bad("envelope size %d is below %d", c.EnvelopeSize, minEnvelopeSize)
-	}
-	if c.MaxConnections < 0 {
-		bad("number of connections %d is negative", c.MaxConnections)
-	}
-	return problems
+	return text
 }
 
-// authProblems is what is wrong with the way of authenticating.
-func (c Config) authProblems() (problems []error) {
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	needsUser := true
-	switch c.Auth {
+// Validate returns an error that wraps all Problems of the configuration, or nil if there are none.
+func (c Config) Validate() error {
+	var all []error
+	for _, p := range c.Problems() {
+		all = append(all, p)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("winrm: invalid configuration: %w", errors.Join(all...))
+}
+
+// Problems returns the invalid settings of the configuration. It performs no I/O: files are not opened.
+func (c Config) Problems() []Problem {
+	v := validator{Config: c}
+	if v.Auth == "" {
+		v.Auth = AuthNTLM
+	}
+	v.checkConnection()
+	v.checkAuth()
+	return v.problems
+}
+
+type validator struct {
+	Config
+	problems []Problem
+}
+
+func (v *validator) add(field, reason, remedy string) {
+	v.problems = append(v.problems, Problem{Field: field, Reason: reason, Remedy: remedy})
+}
+
+func (v *validator) require(field, value string) {
+	if value == "" {
+		v.problems = append(v.problems, Problem{Field: field, Missing: true, Reason: "is required"})
+	}
+}
+
+// requireTLS reports a method that needs TLS. The problem is one of Auth, which users choose more often than TLS.
+func (v *validator) requireTLS(reason, remedy string) {
+	if !v.TLS {
+		v.add("Auth", reason, remedy)
+	}
+}
+
+func (v *validator) checkConnection() {
+	v.require("Address", v.Address)
+	if strings.ContainsAny(v.Address, "/@ \t\r\n") {
+		v.add("Address", fmt.Sprintf("%q is not a DNS name or IP address", v.Address), "leave out scheme, user name and path")
+	}
+	if v.Port < 0 || v.Port > 65535 {
+		v.add("Port", fmt.Sprintf("%d is not between 1 and 65535", v.Port), "")
+	}
+	if len(v.CACert) > 0 && !hasCertificate(v.CACert) {
+		v.add("CACert", "contains no PEM certificate", "")
+	}
+	v.checkProxy()
+	if v.ConnectTimeout < 0 {
+		v.add("ConnectTimeout", fmt.Sprintf("%v is negative", v.ConnectTimeout), "")
+	}
+	if v.OperationTimeout < 0 || v.OperationTimeout > maxOperationTimeout {
+		v.add("OperationTimeout", fmt.Sprintf("%v is not between 0 and %v", v.OperationTimeout, maxOperationTimeout), "")
+	}
+	if v.ResponseMargin < 0 {
+		v.add("ResponseMargin", fmt.Sprintf("%v is negative", v.ResponseMargin), "")
+	}
+	if v.EnvelopeSize != 0 && v.EnvelopeSize < minEnvelopeSize {
+		v.add("EnvelopeSize", fmt.Sprintf("%d is less than %d", v.EnvelopeSize, minEnvelopeSize), "")
+	}
+	if v.MaxConnections < 0 {
+		v.add("MaxConnections", fmt.Sprintf("%d is negative", v.MaxConnections), "")
+	}
+}
+
+// checkProxy does not repeat the URL in its problems: it may contain a password.
+func (v *validator) checkProxy() {
+	if v.Proxy == "" {
+		return
+	}
+	u, err := url.Parse(v.Proxy)
+	switch {
+	case err != nil || u.Hostname() == "":
+		v.add("Proxy", "is not a valid URL", "use the form http://proxy.example:3128; write special characters of user name and password as %XX")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		v.add("Proxy", fmt.Sprintf("scheme %q is not supported", u.Scheme), "use http, https or socks5")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		v.add("Proxy", "contains a path, query or fragment", "remove everything after the port")
+	}
+}
+
+func (v *validator) checkAuth() {
+	switch v.Auth {
 	case AuthNTLM:
+		v.require("Username", v.Username)
+		v.require("Password", v.Password)
 	case AuthBasic:
-		if !c.TLS && !c.AllowClearBasic {
-			bad("basic authentication without TLS would send the password in clear: use TLS or NTLM")
+		if !v.AllowClearBasic {
+			v.requireTLS("basic authentication without TLS sends the password in clear text", "use TLS or NTLM")
 		}
-		if strings.Contains(c.Username, ":") {
-			bad("a user name with a colon cannot be sent by basic authentication")
+		v.require("Username", v.Username)
+		v.require("Password", v.Password)
+		if strings.Contains(v.Username, ":") {
+			v.add("Username", "contains a colon, which basic authentication does not support", "")
 		}
 	case AuthKerberos:
-		needsUser = c.Password != ""
-		if !c.TLS {
-			bad("kerberos authentication needs TLS: the sealing of messages over HTTP is implemented for NTLM only")
-		}
-		if _, realm, found := strings.Cut(c.Username, "@"); found && c.Kerberos.Realm != "" && !strings.EqualFold(realm, c.Kerberos.Realm) {
-			bad("user name %q is of another realm than %s: leave one of them out", c.Username, c.Kerberos.Realm)
-		}
+		v.requireTLS("Kerberos authentication requires TLS: message encryption over HTTP is implemented for NTLM only", "use TLS or NTLM")
+		v.checkKerberos()
 	case AuthCertificate:
-		needsUser = false
-		if !c.TLS {
-			bad("authentication by certificate needs TLS")
-		}
-		if _, err := tls.X509KeyPair(c.ClientCert, c.ClientKey); err != nil {
-			bad("client certificate and key: %w", err)
-		}
+		v.requireTLS("certificate authentication requires TLS", "use TLS")
+		v.checkCertificate()
 	default:
-		bad("auth %q is not known: use %q, %q, %q or %q", c.Auth, AuthNTLM, AuthKerberos, AuthCertificate, AuthBasic)
+		v.add("Auth", fmt.Sprintf("%q is not a supported authentication method", v.Auth),
+			fmt.Sprintf("use %q, %q, %q or %q", AuthNTLM, AuthKerberos, AuthCertificate, AuthBasic))
 	}
-	if needsUser && c.Username == "" {
-		bad("username is empty")
-	}
-	return problems
 }
+
+func (v *validator) checkKerberos() {
+	if v.Password != "" {
+		v.require("Username", v.Username)
+		if v.Kerberos.CCache != "" {
+			v.add("Kerberos.CCache", "conflicts with Password", "set one of them")
+		}
+	}
+	if _, realm, found := strings.Cut(v.Username, "@"); found && v.Kerberos.Realm != "" && !strings.EqualFold(realm, v.Kerberos.Realm) {
+		v.add("Kerberos.Realm", fmt.Sprintf("%q conflicts with the realm %q of the user name", v.Kerberos.Realm, realm), "set one of them")
+	}
+}
+
+func (v *validator) checkCertificate() {
+	v.require("ClientCert", string(v.ClientCert))
+	v.require("ClientKey", string(v.ClientKey))
+	if len(v.ClientCert) == 0 || len(v.ClientKey) == 0 {
+		return
+	}
+	if !hasCertificate(v.ClientCert) {
+		v.add("ClientCert", "contains no PEM certificate", "")
+		return
+	}
+	block, _ := pem.Decode(v.ClientKey)
+	_, err := tls.X509KeyPair(v.ClientCert, v.ClientKey)
+	switch {
+	case err == nil:
+	case block == nil:
+		v.add("ClientKey", "contains no PEM private key", "")
+	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
+		v.add("ClientKey", "is encrypted", "decrypt it, for example with openssl pkey")
+	default:
+		v.add("ClientKey", err.Error(), "")
+	}
+}
+
+func hasCertificate(text []byte) bool { return x509.NewCertPool().AppendCertsFromPEM(text) }

@@ -59,7 +59,7 @@ func (a *admission) set(proven bool, refused *AuthError) {
 }
 
 // authorization is the Authorization header of ways that send it with each request, and else empty.
-func authorization(c winrm.Config) string {
+func authorization(c settings) string {
 	switch c.Auth {
 	case winrm.AuthBasic:
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
@@ -72,7 +72,7 @@ func authorization(c winrm.Config) string {
 // refusal makes the error for an answer that refuses the credentials.
 func (l *lane) refusal(a *answer) *AuthError {
 	c := l.client
-	e := &AuthError{Host: c.cfg.HostPort(), Auth: c.cfg.Auth, Username: c.cfg.Username, Offered: schemes(a.header)}
+	e := &AuthError{Host: c.cfg.hostPort, Auth: c.cfg.Auth, Username: c.cfg.Username, Offered: schemes(a.header)}
 	wanted := map[winrm.Auth][]string{
 		winrm.AuthBasic: {"Basic"}, winrm.AuthNTLM: {"Negotiate", "NTLM"}, winrm.AuthKerberos: {"Negotiate", "Kerberos"},
 	}[c.cfg.Auth]

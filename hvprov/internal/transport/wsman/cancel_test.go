@@ -40,7 +40,7 @@ func TestACancelEndsASilentPollAtOnce(t *testing.T) {
 				_, err := command.Receive(ctx)
 				failed <- err
 			}()
-			clock.AwaitTimer(winrm.DefaultOperationTimeout) // the poll has reached the host
+			clock.AwaitTimer(wsman.DefaultOperationTimeout) // the poll has reached the host
 			begin := time.Now()
 			cancel()
 			err := <-failed
@@ -137,7 +137,7 @@ func TestAWaitForAFreeConnectionEndsWithTheContext(t *testing.T) {
 		defer close(done)
 		_, _ = command.Receive(polling)
 	}()
-	clock.AwaitTimer(winrm.DefaultOperationTimeout)
+	clock.AwaitTimer(wsman.DefaultOperationTimeout)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := command.Send(ctx, []byte("x"), false); !errors.Is(err, context.DeadlineExceeded) {
@@ -156,8 +156,8 @@ func TestASilentPollIsNoError(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		clock.AwaitTimer(winrm.DefaultOperationTimeout)
-		clock.Advance(winrm.DefaultOperationTimeout)
+		clock.AwaitTimer(wsman.DefaultOperationTimeout)
+		clock.Advance(wsman.DefaultOperationTimeout)
 	}()
 	output, err := command.Receive(within(t))
 	if err != nil || output.Done || len(output.Stdout)+len(output.Stderr) != 0 {

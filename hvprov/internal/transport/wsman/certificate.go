@@ -22,7 +22,7 @@ const certificateScheme = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile
 // withClientCertificate prepares TLS for a client certificate. Windows asks for it when it has read the first request, by
 // beginning TLS anew. TLS 1.3 has no such thing, and its own way to ask late is none that crypto/tls knows: hosts that speak 1.3
 // break the connection then (Server 2022, with every client). So it is 1.2.
-func withClientCertificate(c winrm.Config, config *tls.Config) {
+func withClientCertificate(c settings, config *tls.Config) {
 	pair, err := tls.X509KeyPair(c.ClientCert, c.ClientKey)
 	if err != nil {
 		return // NewClient has seen that they are good
@@ -57,7 +57,7 @@ func (l *lane) rejected(err error) error {
 	if !strings.Contains(alert, "certificate") && !strings.Contains(alert, "access denied") {
 		return err
 	}
-	e := &AuthError{Host: l.client.cfg.HostPort(), Auth: winrm.AuthCertificate, Username: l.subject()}
+	e := &AuthError{Host: l.client.cfg.hostPort, Auth: winrm.AuthCertificate, Username: l.subject()}
 	e.Reason = fmt.Sprintf("it rejects the client certificate (%s)", alert)
 	e.Remedy = "check that the host trusts the authority that issued it, and that it is for client authentication"
 	l.explainValidity(e)

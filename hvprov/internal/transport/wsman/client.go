@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -22,12 +21,10 @@ import (
 // A client whose credentials were refused answers every later request with that same error and sends nothing: make a new one
 // to try again.
 type Client struct {
-	cfg       winrm.Config
-	url       string
+	cfg       settings
 	params    *masterzen.Parameters
 	tls       *tls.Config
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	proxy     *url.URL // nil: none
 	proxied   *admission
 	kerberos  *kerberos.Client // nil: not wanted
 	lanes     *pool
@@ -40,22 +37,16 @@ type Client struct {
 }
 
 // NewClient checks the configuration and makes a client. It does no I/O.
-func NewClient(cfg winrm.Config) (*Client, error) {
-	cfg, err := cfg.WithDefaults()
-	if err != nil {
-		return nil, err
-	}
-	proxy, err := winrm.ParseProxy(cfg.Proxy)
+func NewClient(config winrm.Config) (*Client, error) {
+	cfg, err := newSettings(config)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
 		cfg:           cfg,
-		url:           cfg.URL(),
 		params:        masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize),
 		tls:           tlsConfig(cfg),
 		dial:          cfg.Dial,
-		proxy:         proxy,
 		proxied:       newAdmission(),
 		lanes:         &pool{places: make(chan struct{}, cfg.MaxConnections)},
 		admission:     newAdmission(),

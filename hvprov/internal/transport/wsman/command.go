@@ -44,7 +44,7 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 	for first := true; len(data) > 0 || first && end; first = false {
 		piece := data[:min(len(data), client.pieceSize())]
 		data = data[len(piece):]
-		message := masterzen.NewSendInputRequest(client.url, c.shell.id, c.id, piece, end && len(data) == 0, client.params)
+		message := masterzen.NewSendInputRequest(client.cfg.url, c.shell.id, c.id, piece, end && len(data) == 0, client.params)
 		err := client.do(ctx, actionSend, message.String(), nil)
 		// The host took the data and did not find the time to say so.
 		if err != nil && !isFault(err, codeOperationTimedOut) {
@@ -63,7 +63,7 @@ func (c *Command) Receive(ctx context.Context) (transport.Output, error) {
 	}
 	defer release(c.receiving)
 
-	message := masterzen.NewGetOutputRequest(client.url, c.shell.id, c.id, "stdout stderr", client.params)
+	message := masterzen.NewGetOutputRequest(client.cfg.url, c.shell.id, c.id, "stdout stderr", client.params)
 	var output transport.Output
 	err := client.repeat(ctx, actionReceive, message.String(), func(answer []byte) (err error) {
 		output, err = parseOutput(answer)
@@ -93,7 +93,7 @@ func parseOutput(answer []byte) (transport.Output, error) {
 // its end.
 func (c *Command) Terminate(ctx context.Context) error {
 	client := c.shell.client
-	err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.url, c.shell.id, c.id, client.params).String(), nil)
+	err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.cfg.url, c.shell.id, c.id, client.params).String(), nil)
 	if errors.Is(err, transport.ErrProcessLost) {
 		return nil
 	}

@@ -29,7 +29,7 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 		if errors.As(err, &refused) {
 			return refused
 		}
-		t := &TransportError{Op: "connect", Host: c.cfg.HostPort(), Err: err, unreachable: true}
+		t := &TransportError{Op: "connect", Host: c.cfg.hostPort, Err: err, unreachable: true}
 		switch {
 		case ctx.Err() != nil:
 			t.Err, t.byContext = ctx.Err(), true
@@ -64,7 +64,7 @@ func (c *Client) connect(ctx context.Context) (*lane, error) {
 }
 
 // tlsConfig is nil when TLS is not wanted.
-func tlsConfig(c winrm.Config) *tls.Config {
+func tlsConfig(c settings) *tls.Config {
 	if !c.TLS {
 		return nil
 	}

@@ -41,7 +41,7 @@ func (c *Client) wrap(ctx context.Context, action string, err error) error {
 		return err
 	}
 	byContext := ctx.Err() != nil && errors.Is(err, ctx.Err())
-	return &TransportError{Op: action, Host: c.cfg.HostPort(), Err: err, byContext: byContext}
+	return &TransportError{Op: action, Host: c.cfg.hostPort, Err: err, byContext: byContext}
 }
 
 func (c *Client) onLane(ctx context.Context, action string, envelope []byte) ([]byte, error) {
@@ -151,7 +151,7 @@ func (l *lane) send(ctx context.Context, envelope []byte) (*answer, error) {
 		a.body, err = unseal(l.sealing, a.body)
 	case a.status == http.StatusOK || a.status == http.StatusInternalServerError && len(a.body) > 0:
 		err = &TransportError{
-			Op: "unseal", Host: l.client.cfg.HostPort(), permanent: true,
+			Op: "unseal", Host: l.client.cfg.hostPort, permanent: true,
 			Err: errors.New("the host answered a sealed message in clear"),
 		}
 	default:
@@ -174,7 +174,7 @@ func (l *lane) read(action string, request []byte, a *answer) ([]byte, error) {
 	if a.status != http.StatusOK || bytes.Contains(a.body, []byte("Fault")) {
 		fault, found, err := parseFault(a.body)
 		if found {
-			fault.Action, fault.Host = action, c.cfg.HostPort()
+			fault.Action, fault.Host = action, c.cfg.hostPort
 			return nil, fault
 		}
 		if a.status != http.StatusOK {
@@ -192,7 +192,7 @@ func (l *lane) read(action string, request []byte, a *answer) ([]byte, error) {
 
 // status makes the error for an HTTP status that carries no fault.
 func (c *Client) status(action string, a *answer) error {
-	t := &TransportError{Op: action, Host: c.cfg.HostPort()}
+	t := &TransportError{Op: action, Host: c.cfg.hostPort}
 	text := fmt.Sprintf("HTTP status %d %s", a.status, http.StatusText(a.status))
 	switch a.status {
 	case http.StatusServiceUnavailable:

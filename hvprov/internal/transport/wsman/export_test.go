@@ -17,3 +17,10 @@ var (
 	Authenticate   = authenticate
 	XMLDuration    = xmlDuration
 )
+
+// Defaults of the configuration.
+const (
+	DefaultOperationTimeout = defaultOperationTimeout
+	DefaultEnvelopeSize     = defaultEnvelopeSize
+	DefaultMaxConnections   = defaultMaxConnections
+)

@@ -63,7 +63,7 @@ func (l *lane) answered(a *answer, proof *kerberos.Token) error {
 	}
 	if err := proof.Verify(answer); err != nil {
 		l.broken = true
-		return &TransportError{Op: "authenticate", Host: l.client.cfg.HostPort(), permanent: true, Err: unproven{err}}
+		return &TransportError{Op: "authenticate", Host: l.client.cfg.hostPort, permanent: true, Err: unproven{err}}
 	}
 	return nil
 }
@@ -87,10 +87,10 @@ func (l *lane) noTicket(ctx context.Context, err error) error {
 			by = "Kerberos"
 		}
 		return l.refuse(&AuthError{
-			Host: c.cfg.HostPort(), By: by, Auth: winrm.AuthKerberos, Username: c.cfg.Username,
+			Host: c.cfg.hostPort, By: by, Auth: winrm.AuthKerberos, Username: c.cfg.Username,
 			Reason: refused.Reason, Remedy: refused.Remedy,
 		})
 	}
 	byContext := ctx.Err() != nil && errors.Is(err, ctx.Err())
-	return &TransportError{Op: "authenticate", Host: c.cfg.HostPort(), Err: err, byContext: byContext, unreachable: true}
+	return &TransportError{Op: "authenticate", Host: c.cfg.hostPort, Err: err, byContext: byContext, unreachable: true}
 }

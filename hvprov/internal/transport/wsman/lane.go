@@ -89,7 +89,7 @@ func (l *lane) post(ctx context.Context, limit time.Duration, contentType, autho
 
 func (l *lane) roundTrip(contentType, authorization string, body []byte) (*answer, error) {
 	var head bytes.Buffer
-	head.WriteString("POST /wsman HTTP/1.1\r\nHost: " + l.client.cfg.HostPort() + "\r\nUser-Agent: hvprov\r\n")
+	head.WriteString("POST /wsman HTTP/1.1\r\nHost: " + l.client.cfg.hostPort + "\r\nUser-Agent: hvprov\r\n")
 	head.WriteString("Content-Type: " + contentType + "\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n")
 	if authorization != "" {
 		head.WriteString("Authorization: " + authorization + "\r\n")

@@ -47,7 +47,7 @@ func (l *lane) carryNTLM(ctx context.Context, action string, envelope []byte) (*
 		}
 		return nil, l.settle(a, nil)
 	case err != nil:
-		return nil, &TransportError{Op: "authenticate", Host: c.cfg.HostPort(), Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
+		return nil, &TransportError{Op: "authenticate", Host: c.cfg.hostPort, Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
 	}
 	sealed := c.tls == nil
 	if !sealed && l.mayCarry(action) {

@@ -31,10 +31,10 @@ var errProxyRefused = errors.New("it wants a user name and password, which belon
 // dialHost opens a connection to the host, through the proxy where there is one. The proxy's password is tried like the host's:
 // one attempt at a time until one has succeeded, and none after one was refused.
 func (c *Client) dialHost(ctx context.Context) (net.Conn, error) {
-	if c.proxy == nil {
-		return c.dial(ctx, "tcp", c.cfg.HostPort())
+	if c.cfg.proxy == nil {
+		return c.dial(ctx, "tcp", c.cfg.hostPort)
 	}
-	if c.proxy.User == nil {
+	if c.cfg.proxy.User == nil {
 		return c.dialThrough(ctx)
 	}
 	leave, err := c.proxied.enter(ctx)
@@ -48,7 +48,7 @@ func (c *Client) dialHost(ctx context.Context) (net.Conn, error) {
 		c.proxied.set(true, nil)
 	case errors.Is(err, errProxyRefused):
 		refused := &AuthError{
-			Host: c.cfg.HostPort(), By: "proxy " + c.proxy.Host, Auth: winrm.AuthBasic, Username: c.proxy.User.Username(),
+			Host: c.cfg.hostPort, By: "proxy " + c.cfg.proxy.Host, Auth: winrm.AuthBasic, Username: c.cfg.proxy.User.Username(),
 			Reason: "it refuses the user name or password", Remedy: "check those in the proxy's URL",
 		}
 		c.proxied.set(false, refused)
@@ -67,9 +67,9 @@ func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.proxy
 func (e *proxyError) Unwrap() error { return e.err }
 
 func (c *Client) dialThrough(ctx context.Context) (net.Conn, error) {
-	conn, err := c.dial(ctx, "tcp", c.proxy.Host)
+	conn, err := c.dial(ctx, "tcp", c.cfg.proxy.Host)
 	if err != nil {
-		return nil, &proxyError{c.proxy.Host, err}
+		return nil, &proxyError{c.cfg.proxy.Host, err}
 	}
 	// What follows has a limit of time and no other way to be ended.
 	deadline, _ := ctx.Deadline()
@@ -87,13 +87,13 @@ func (c *Client) dialThrough(ctx context.Context) (net.Conn, error) {
 	}
 	if err != nil {
 		_ = conn.Close()
-		return nil, &proxyError{c.proxy.Host, err}
+		return nil, &proxyError{c.cfg.proxy.Host, err}
 	}
 	return tunnel, nil
 }
 
 func (c *Client) tunnel(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	switch c.proxy.Scheme {
+	switch c.cfg.proxy.Scheme {
 	case "socks5":
 		return conn, c.socks(ctx, conn)
 	case "https":
@@ -108,7 +108,7 @@ func (c *Client) tunnel(ctx context.Context, conn net.Conn) (net.Conn, error) {
 
 // proxyTLS trusts for the proxy what the system trusts, and what is trusted for the host.
 func (c *Client) proxyTLS() *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.proxy.Hostname()}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.cfg.proxy.Hostname()}
 	if len(c.cfg.CACert) > 0 {
 		roots, err := x509.SystemCertPool()
 		if err != nil {
@@ -123,8 +123,8 @@ func (c *Client) proxyTLS() *tls.Config {
 // connectThrough asks an HTTP proxy for a tunnel to the host (RFC 9110 9.3.6).
 func (c *Client) connectThrough(conn net.Conn) error {
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\nUser-Agent: hvprov\r\n", c.cfg.HostPort())
-	if user := c.proxy.User; user != nil {
+	fmt.Fprintf(&head, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\nUser-Agent: hvprov\r\n", c.cfg.hostPort)
+	if user := c.cfg.proxy.User; user != nil {
 		password, _ := user.Password()
 		head.WriteString("Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n")
 	}
@@ -142,7 +142,7 @@ func (c *Client) connectThrough(conn net.Conn) error {
 	case response.StatusCode == http.StatusProxyAuthRequired:
 		return errProxyRefused
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("it opens no connection to %s: HTTP status %d %s", c.cfg.HostPort(), response.StatusCode, http.StatusText(response.StatusCode))
+		return fmt.Errorf("it opens no connection to %s: HTTP status %d %s", c.cfg.hostPort, response.StatusCode, http.StatusText(response.StatusCode))
 	case reader.Buffered() > 0:
 		return errors.New("it sent something before it was asked") // a host waits for the client
 	}
@@ -152,11 +152,11 @@ func (c *Client) connectThrough(conn net.Conn) error {
 // socks asks a SOCKS5 proxy for a connection to the host, whose name the proxy resolves (RFC 1928).
 func (c *Client) socks(ctx context.Context, conn net.Conn) error {
 	var auth *proxy.Auth
-	if user := c.proxy.User; user != nil {
+	if user := c.cfg.proxy.User; user != nil {
 		password, _ := user.Password()
 		auth = &proxy.Auth{User: user.Username(), Password: password}
 	}
-	dialer, err := proxy.SOCKS5("tcp", c.proxy.Host, auth, given{conn})
+	dialer, err := proxy.SOCKS5("tcp", c.cfg.proxy.Host, auth, given{conn})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *Client) socks(ctx context.Context, conn net.Conn) error {
 	if !ok {
 		return errors.ErrUnsupported // the package says that it is one
 	}
-	_, err = through.DialContext(ctx, "tcp", c.cfg.HostPort())
+	_, err = through.DialContext(ctx, "tcp", c.cfg.hostPort)
 	if err != nil && strings.Contains(err.Error(), "authentication") { // the package has no name for it
 		return fmt.Errorf("%w: %w", errProxyRefused, err)
 	}

@@ -81,7 +81,7 @@ func TestStandardErrorAndANegativeExitCodeArriveAsTheyAre(t *testing.T) {
 
 func TestALargeInputGoesInPiecesThatFitTheEnvelope(t *testing.T) {
 	t.Parallel()
-	server := startHost(t, simhost.Options{Quotas: simhost.Quotas{EnvelopeBytes: winrm.DefaultEnvelopeSize}})
+	server := startHost(t, simhost.Options{Quotas: simhost.Quotas{EnvelopeBytes: wsman.DefaultEnvelopeSize}})
 	client := newClient(t, configFor(server, winrm.AuthNTLM))
 	command := startCommand(t, createShell(t, client), "count")
 	const size = 300_000
@@ -131,7 +131,7 @@ func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if n := client.Stats().Connections; n > winrm.DefaultMaxConnections {
+			if n := client.Stats().Connections; n > wsman.DefaultMaxConnections {
 				t.Errorf("%d connections", n)
 			}
 			for _, text := range []string{"Envelope", "bmVlZGxl", password} {

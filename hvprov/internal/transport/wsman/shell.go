@@ -44,7 +44,7 @@ func (c *Client) CreateShell(ctx context.Context, options ShellOptions) (*Shell,
 		options.IdleTimeout = DefaultIdleTimeout
 	}
 	var id string
-	err := c.do(ctx, actionCreate, createEnvelope(c.url, c.params, options), func(answer []byte) (err error) {
+	err := c.do(ctx, actionCreate, createEnvelope(c.cfg.url, c.params, options), func(answer []byte) (err error) {
 		if id, err = masterzen.ParseOpenShellResponse(string(answer)); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error)
 	}
 	c := s.client
 	id := newID()
-	err := c.do(ctx, actionCommand, commandEnvelope(c.url, c.params, s.id, id, commandLine), func(answer []byte) error {
+	err := c.do(ctx, actionCommand, commandEnvelope(c.cfg.url, c.params, s.id, id, commandLine), func(answer []byte) error {
 		got, err := masterzen.ParseExecuteCommandResponse(string(answer))
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error)
 // Delete closes the shell and ends whatever runs in it. A shell that is gone already is no error.
 func (s *Shell) Delete(ctx context.Context) error {
 	c := s.client
-	err := c.do(ctx, actionDelete, masterzen.NewDeleteShellRequest(c.url, s.id, c.params).String(), nil)
+	err := c.do(ctx, actionDelete, masterzen.NewDeleteShellRequest(c.cfg.url, s.id, c.params).String(), nil)
 	if errors.Is(err, transport.ErrProcessLost) {
 		return nil
 	}
