@@ -41,7 +41,7 @@ func (c *counting) run(ctx context.Context, args string, stdin io.Reader, stdout
 		if err != nil {
 			return 0
 		}
-		texts, err := protocol.Requests([]byte(strings.TrimSpace(line)))
+		texts, err := protocol.DecodeBatch([]byte(strings.TrimSpace(line)))
 		if err != nil {
 			continue // a line of which a part was lost
 		}

@@ -127,7 +127,7 @@ func (p *fakeProcess) take(line []byte) {
 	if len(line) == 0 {
 		return
 	}
-	texts, err := protocol.Requests(line)
+	texts, err := protocol.DecodeBatch(line)
 	if err != nil {
 		p.host.t.Errorf("line %q: %v", line, err)
 	}

@@ -57,7 +57,7 @@ func (o *output) extend(part []byte) {
 	}
 	limit := maxFrame
 	if len(o.line) > maxStray {
-		if _, ok := protocol.Cut(o.line, o.token); !ok {
+		if _, ok := protocol.ParseFrame(o.line, o.token); !ok {
 			limit = maxStray
 		}
 	}
@@ -71,7 +71,7 @@ func (o *output) extend(part []byte) {
 func (o *output) finish() {
 	line := o.line
 	o.line, o.skip = nil, false
-	if payload, ok := protocol.Cut(line, o.token); ok {
+	if payload, ok := protocol.ParseFrame(line, o.token); ok {
 		o.frame(payload)
 		return
 	}

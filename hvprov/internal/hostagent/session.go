@@ -230,7 +230,7 @@ func (s *session) takeQueue() []byte {
 		texts[i] = l.text
 	}
 	s.queue = nil
-	return protocol.Lines(texts)
+	return protocol.EncodeBatch(texts)
 }
 
 // open starts the process and gives it the agent's text with the first requests. What a lost connection leaves in doubt
@@ -454,7 +454,7 @@ func (s *session) frame(payload []byte) {
 	var head struct {
 		Type string `json:"type"`
 	}
-	text, err := protocol.Text(payload)
+	text, err := protocol.DecodePayload(payload)
 	if err == nil {
 		err = json.Unmarshal(text, &head)
 	}

@@ -74,7 +74,7 @@ func (p *speaker) run(ctx context.Context, args string, stdin io.Reader, stdout,
 		if err != nil {
 			return 0
 		}
-		texts, err := protocol.Requests([]byte(strings.TrimSpace(line)))
+		texts, err := protocol.DecodeBatch([]byte(strings.TrimSpace(line)))
 		if err != nil {
 			return 1
 		}

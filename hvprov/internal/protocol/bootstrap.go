@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package protocol is the language of the session between a client and the agent on a host: the bootstrap that
-// starts it, the frames on its two streams, and the requests and answers within them.
+// Package protocol defines the messages of a session between a client and the agent on a host: the bootstrap script that starts
+// the session, the frames on its streams, and the requests and answers in them.
 package protocol
 
 import (
@@ -13,34 +13,34 @@ import (
 	"unicode/utf16"
 )
 
-// MaxBootstrap is the longest bootstrap, in characters, that cmd.exe still takes: its limit of 8,191 characters for a
-// line, less the switches, over the 2.667 characters that base64 of UTF-16 makes of each.
+// MaxBootstrap is the maximum length of a bootstrap script in characters: the 8,191 characters of a cmd.exe command line, less
+// the switches, divided by the 2.667 characters that base64 of UTF-16 needs for each.
 const MaxBootstrap = 3000
 
-// MaxCommandLine is the number of characters that cmd.exe takes on a line.
+// MaxCommandLine is the maximum length of a cmd.exe command line in characters.
 const MaxCommandLine = 8191
 
-// BootstrapInfo is what a bootstrap carries.
+// BootstrapInfo holds the parameters of a bootstrap script.
 type BootstrapInfo struct {
-	Token  string // begins each line of the agent's answers
-	SHA256 string // of the agent's text, 64 lower-case hex digits
+	Token  string // prefix of each frame of the agent: 8 to 64 letters and digits
+	SHA256 string // of the agent's text: 64 hexadecimal digits
 }
 
-// The reader is kept for the session: it may hold bytes of the request behind the agent's text. Encodings are set
-// without a byte order mark, since .NET Framework would write one into the streams of child processes.
+// The session keeps the reader, which may have buffered bytes of the request that follows the agent's text. The encodings have no
+// byte order mark, since .NET Framework would write it into the streams of child processes.
 const bootstrapText = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
 $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}
 $r=New-Object IO.StreamReader([Console]::OpenStandardInput(),$u)
 $l=$r.ReadLine()
-if($null -eq $l){throw 'hypervvm: the agent did not arrive'}
+if($null -eq $l){throw 'hypervvm: standard input ended before the agent text'}
 $m=New-Object IO.MemoryStream(,[Convert]::FromBase64String($l))
 $g=New-Object IO.Compression.GZipStream($m,[IO.Compression.CompressionMode]::Decompress)
 $o=New-Object IO.MemoryStream
 $g.CopyTo($o)
 $a=$o.ToArray()
 $h=New-Object Security.Cryptography.SHA256CryptoServiceProvider
-if([BitConverter]::ToString($h.ComputeHash($a)).Replace('-','') -ne '{sha256}'){throw 'hypervvm: the agent arrived damaged'}
+if([BitConverter]::ToString($h.ComputeHash($a)).Replace('-','') -ne '{sha256}'){throw 'hypervvm: the agent text is damaged: SHA-256 mismatch'}
 $s=$u.GetString($a)
 . ([scriptblock]::Create($s))
 Start-AgentSession -Token '{token}' -Reader $r -Bundle $s
@@ -52,23 +52,23 @@ var (
 	encodedPattern   = regexp.MustCompile(`(?i)\s-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*$`)
 )
 
-// Bootstrap gives the script that reads the agent from standard input, checks it and starts its session.
+// Bootstrap returns the script that reads the agent from standard input, verifies its SHA-256 and starts a session.
 func Bootstrap(info BootstrapInfo) (string, error) {
 	if !tokenPattern.MatchString(info.Token) {
-		return "", errors.New("a session's token is 8 to 64 letters and digits")
+		return "", errors.New("session token must be 8 to 64 letters and digits")
 	}
 	if len(info.SHA256) != 64 {
-		return "", errors.New("a SHA-256 is 64 hexadecimal digits")
+		return "", errors.New("SHA-256 must be 64 hexadecimal digits")
 	}
 	return strings.NewReplacer("{sha256}", strings.ToLower(info.SHA256), "{token}", info.Token).Replace(bootstrapText), nil
 }
 
-// CommandLine gives the command line that runs script, for a shell that starts commands through cmd.exe.
+// CommandLine returns the command line that runs script in Windows PowerShell, for a shell that uses cmd.exe.
 func CommandLine(script string) string {
 	return "powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + EncodeCommand(script)
 }
 
-// EncodeCommand gives script as -EncodedCommand wants it: base64 of UTF-16LE.
+// EncodeCommand returns script in the form of -EncodedCommand: base64 of UTF-16LE.
 func EncodeCommand(script string) string {
 	units := utf16.Encode([]rune(script))
 	raw := make([]byte, 0, 2*len(units))
@@ -78,7 +78,7 @@ func EncodeCommand(script string) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// DecodeCommand takes the script out of a command line that ends in -EncodedCommand, if it does.
+// DecodeCommand returns the script of a command line that ends in -EncodedCommand.
 func DecodeCommand(commandLine string) (script string, ok bool) {
 	m := encodedPattern.FindStringSubmatch(commandLine)
 	if m == nil {
@@ -95,7 +95,7 @@ func DecodeCommand(commandLine string) (script string, ok bool) {
 	return string(utf16.Decode(units)), true
 }
 
-// ParseBootstrap recognises a bootstrap, as a simulated host has to.
+// ParseBootstrap reports whether script is a bootstrap script, and returns its parameters. Simulated hosts use it.
 func ParseBootstrap(script string) (info BootstrapInfo, ok bool) {
 	m := bootstrapPattern.FindStringSubmatch(script)
 	if m == nil {

@@ -11,13 +11,13 @@ import (
 	"io"
 )
 
-// CompressOver is the length of JSON text in bytes above which a frame is sent compressed.
-const CompressOver = 2048
+// compressOver is the length of JSON text, in bytes, above which a payload is sent compressed.
+const compressOver = 2048
 
-// MaxFrame is the greatest length of one frame's JSON text in bytes.
-const MaxFrame = 64 << 20
+// MaxPayload is the maximum length of the JSON text of one payload, in bytes.
+const MaxPayload = 64 << 20
 
-// Encode gives v as the payload of a frame: JSON on one line, or base64 of its gzip when it is long.
+// Encode returns v as the payload of a frame: JSON on one line, or base64 of gzip when the JSON is longer than 2,048 bytes.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -26,22 +26,22 @@ func Encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	text := bytes.TrimRight(b.Bytes(), "\n")
-	if len(text) <= CompressOver {
+	if len(text) <= compressOver {
 		return text, nil
 	}
 	return Compress(text), nil
 }
 
-// maxTogether is how many requests go into one line.
-const maxTogether = 64
+// maxBatch is the maximum number of requests on one line.
+const maxBatch = 64
 
-// Lines gives requests, as Encode made them, as lines for the agent. Short ones that follow each other share a line, as a
-// JSON array: the agent then gives what it can answer at once in one piece, which takes one round trip and not one each.
-func Lines(requests [][]byte) []byte {
+// EncodeBatch returns requests, encoded by [Encode], as lines for the agent. Consecutive uncompressed requests share a line as a
+// JSON array: the agent answers all that it can at once, which takes one round trip instead of one for each.
+func EncodeBatch(requests [][]byte) []byte {
 	var b []byte
 	for len(requests) > 0 {
 		n := 0
-		for n < min(len(requests), maxTogether) && requests[n][0] == '{' {
+		for n < min(len(requests), maxBatch) && requests[n][0] == '{' {
 			n++
 		}
 		if n < 2 {
@@ -57,10 +57,10 @@ func Lines(requests [][]byte) []byte {
 	return b
 }
 
-// Requests gives the texts of the requests in a line: of one, or of an array of them.
-func Requests(line []byte) ([]json.RawMessage, error) {
+// DecodeBatch returns the JSON texts of the requests on a line, which holds one request or an array.
+func DecodeBatch(line []byte) ([]json.RawMessage, error) {
 	if len(line) == 0 || line[0] != '[' {
-		text, err := Text(line)
+		text, err := DecodePayload(line)
 		return []json.RawMessage{text}, err
 	}
 	var list []json.RawMessage
@@ -70,7 +70,7 @@ func Requests(line []byte) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// Compress gives base64 of gzip of data, on one line.
+// Compress returns base64 of gzip of data, on one line.
 func Compress(data []byte) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -79,7 +79,7 @@ func Compress(data []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, b.Bytes())
 }
 
-// Decompress undoes [Compress]. More than limit bytes is an error.
+// Decompress reverses [Compress]. More than limit bytes of data is an error.
 func Decompress(payload []byte, limit int64) ([]byte, error) {
 	raw, err := base64.StdEncoding.AppendDecode(nil, payload)
 	if err != nil {
@@ -99,17 +99,17 @@ func Decompress(payload []byte, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// Text gives the JSON text of a frame's payload.
-func Text(payload []byte) ([]byte, error) {
+// DecodePayload returns the JSON text of a payload.
+func DecodePayload(payload []byte) ([]byte, error) {
 	if len(payload) > 0 && payload[0] != '{' {
-		return Decompress(payload, MaxFrame)
+		return Decompress(payload, MaxPayload)
 	}
 	return payload, nil
 }
 
-// Decode reads the payload of a frame into v.
+// Decode decodes a payload into v.
 func Decode(payload []byte, v any) error {
-	text, err := Text(payload)
+	text, err := DecodePayload(payload)
 	if err != nil {
 		return err
 	}
@@ -119,10 +119,10 @@ func Decode(payload []byte, v any) error {
 	return nil
 }
 
-// Cut takes the payload out of a line of the agent's output. A line that does not begin with the token is not a frame.
-func Cut(line []byte, token string) (payload []byte, ok bool) {
+// ParseFrame returns the payload of a line of the agent's output. A line that does not begin with the token is not a frame.
+func ParseFrame(line []byte, token string) (payload []byte, ok bool) {
 	line = bytes.TrimRight(line, "\r\n")
-	line = bytes.TrimPrefix(line, []byte("\ufeff")) // .NET writers may begin a stream with a byte order mark
+	line = bytes.TrimPrefix(line, []byte("\ufeff")) // a .NET writer may start a stream with a byte order mark
 	if len(line) <= len(token) || line[len(token)] != ' ' || string(line[:len(token)]) != token {
 		return nil, false
 	}

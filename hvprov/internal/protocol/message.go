@@ -8,7 +8,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// The requests that a session takes.
+// The requests of a session.
 const (
 	RequestHello     = "hello"
 	RequestInstall   = "install"
@@ -21,54 +21,54 @@ const (
 	RequestJobs      = "jobs"
 )
 
-// The types of what an agent says.
+// The types of the agent's messages.
 const (
 	TypeAnswer = "answer"
 	TypeEvent  = "event"
 )
 
-// Request is one line of the client's. Which of the fields count follows from Request.
+// Request is a request of the client. The comment of each field names the requests that use it.
 type Request struct {
 	ID      string `json:"id"`
 	Request string `json:"request"`
 
-	Client  string `json:"client,omitempty"`  // hello: who asks, for the host's logs
-	Install bool   `json:"install,omitempty"` // hello: put on the host what jobs run, before the answer; one that cannot be is told by install
+	Client  string `json:"client,omitempty"`  // hello: name and version of the client, for the logs of the host
+	Install bool   `json:"install,omitempty"` // hello: install the agent for jobs before the answer; the answer to install reports a failure
 
 	Job        string          `json:"job,omitempty"`        // submit, attach, cancel
 	Definition json.RawMessage `json:"definition,omitempty"` // check, submit
-	VMID       string          `json:"vm_id,omitempty"`      // check, submit: the VM that it is about, once there is one
-	Unknown    []string        `json:"unknown,omitempty"`    // check: fields whose values come later
-	Changed    []string        `json:"changed,omitempty"`    // submit, check, update: the fields to touch
-	Secrets    []string        `json:"secrets,omitempty"`    // submit: the fields never to be shown or stored
+	VMID       string          `json:"vm_id,omitempty"`      // check, submit: GUID of an existing virtual machine
+	Unknown    []string        `json:"unknown,omitempty"`    // check: fields whose values are not known yet
+	Changed    []string        `json:"changed,omitempty"`    // submit, check of an update: the fields to change
+	Secrets    []string        `json:"secrets,omitempty"`    // submit: the fields that must not be shown or stored
 
-	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check, update
+	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check of an update: the virtual machine may be stopped and started
 	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
-	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send events beyond this one
+	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send the events after this sequence number
 }
 
-// Settings is what the owner of a host has set about it.
+// Settings holds the settings of a host.
 type Settings struct {
-	ImagePath string `json:"image_path,omitempty"` // folder of the images; empty: Images below the default for virtual hard disks
-	VMPath    string `json:"vm_path,omitempty"`    // folder for the VMs made; empty: Hyper-V's default for virtual hard disks
+	ImagePath string `json:"image_path,omitempty"` // folder of the images; empty: Images in Hyper-V's default folder for virtual hard disks
+	VMPath    string `json:"vm_path,omitempty"`    // folder of new virtual machines; empty: Hyper-V's default folder for virtual hard disks
 }
 
-// Message is one frame of the agent's: an answer or, with Type [TypeEvent], an event.
+// Message is an answer of the agent or, with Type [TypeEvent], an event.
 type Message struct {
 	Type   string          `json:"type"`
-	ID     string          `json:"id,omitempty"` // of the request that is answered
+	ID     string          `json:"id,omitempty"` // of the request
 	OK     bool            `json:"ok"`
 	Result json.RawMessage `json:"result,omitempty"`
 	Error  *job.Failure    `json:"error,omitempty"`
 }
 
-// EventMessage is a frame that carries an event.
+// EventMessage is a message that carries an event of a job.
 type EventMessage struct {
 	Type string `json:"type"`
 	job.Event
 }
 
-// HelloResult answers hello.
+// HelloResult is the result of hello.
 type HelloResult struct {
 	Agent      string          `json:"agent"`
 	PowerShell string          `json:"powershell"`
@@ -79,51 +79,51 @@ type HelloResult struct {
 	Schemas    []SchemaSupport `json:"schemas"`
 	ImagePath  string          `json:"image_path"`
 	VMPath     string          `json:"vm_path"`
-	Installed  bool            `json:"installed"` // what jobs run is on the host already
+	Installed  bool            `json:"installed"` // the agent is installed for jobs
 }
 
-// InstallResult answers install: what jobs run is on the host now, and was checked there by its SHA-256.
+// InstallResult is the result of install: the agent is installed for jobs and its SHA-256 was verified on the host.
 type InstallResult struct {
-	Version string `json:"version"` // the agent's, with the first 16 digits of the SHA-256 of its text
-	Was     bool   `json:"was"`     // it was there before
+	Version string `json:"version"` // version of the agent and the first 16 digits of the SHA-256 of its text
+	Was     bool   `json:"was"`     // it was installed before
 }
 
-// SchemaSupport names the versions of one schema that an agent understands.
+// SchemaSupport lists the versions of a schema that an agent supports.
 type SchemaSupport struct {
 	ID       string `json:"id"`
 	Versions []int  `json:"versions"`
 }
 
-// InventoryResult answers inventory.
+// InventoryResult is the result of inventory.
 type InventoryResult struct {
 	Host HostInfo `json:"host"`
 	VMs  []job.VM `json:"vms"`
 }
 
-// HostInfo is what a host reports of itself.
+// HostInfo describes a host.
 type HostInfo = job.Host
 
-// CheckResult answers check.
+// CheckResult is the result of check.
 type CheckResult struct {
 	Findings []job.Finding `json:"findings"`
 }
 
-// JobResult answers submit and cancel. Known says whether the agent had that job already.
+// JobResult is the result of submit and cancel. Known reports whether the agent had the job before.
 type JobResult struct {
 	Job   string `json:"job"`
 	Known bool   `json:"known"`
 }
 
-// JobsResult answers jobs.
+// JobsResult is the result of jobs.
 type JobsResult struct {
-	Jobs []JobInfo `json:"jobs"` // the oldest first
+	Jobs []JobInfo `json:"jobs"` // oldest first
 }
 
-// JobInfo is what the agent keeps of a job of its host.
+// JobInfo describes a job on a host.
 type JobInfo struct {
 	Job       string        `json:"job"`
 	Status    job.Status    `json:"status"`
 	Operation job.Operation `json:"operation"`
-	VMID      string        `json:"vm_id"` // empty: it has made none yet
-	Seq       int64         `json:"seq"`   // number of the last event
+	VMID      string        `json:"vm_id"` // empty until the virtual machine exists
+	Seq       int64         `json:"seq"`   // sequence number of the last event
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
-func TestBootstrapFitsOnACommandLineAndIsRecognised(t *testing.T) {
+func TestBootstrapFitsOnACommandLineAndCanBeParsed(t *testing.T) {
 	t.Parallel()
 	want := protocol.BootstrapInfo{Token: strings.Repeat("a1", 16), SHA256: strings.Repeat("0f", 32)}
 	script, err := protocol.Bootstrap(want)
@@ -32,7 +32,7 @@ func TestBootstrapFitsOnACommandLineAndIsRecognised(t *testing.T) {
 	}
 }
 
-func TestBootstrapRefusesWhatCouldLeaveItsQuotes(t *testing.T) {
+func TestBootstrapRejectsParametersThatCouldEndTheQuotedString(t *testing.T) {
 	t.Parallel()
 	for _, info := range []protocol.BootstrapInfo{
 		{Token: "short", SHA256: strings.Repeat("0", 64)},
@@ -40,14 +40,14 @@ func TestBootstrapRefusesWhatCouldLeaveItsQuotes(t *testing.T) {
 		{Token: "12345678", SHA256: "abc"},
 	} {
 		if _, err := protocol.Bootstrap(info); err == nil {
-			t.Errorf("%+v was taken", info)
+			t.Errorf("%+v was accepted", info)
 		}
 	}
 }
 
-func TestFramesComeBackAsTheyWereSent(t *testing.T) {
+func TestPayloadsSurviveEncodingAndDecoding(t *testing.T) {
 	t.Parallel()
-	for name, size := range map[string]int{"a short one as it is": 10, "a long one compressed": 100_000} {
+	for name, size := range map[string]int{"a short payload is plain JSON": 10, "a long payload is compressed": 100_000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := protocol.Request{ID: "1", Request: strings.Repeat("é<", size)}
@@ -69,14 +69,14 @@ func TestFramesComeBackAsTheyWereSent(t *testing.T) {
 	}
 }
 
-func TestDecompressRefusesMoreThanItsLimit(t *testing.T) {
+func TestDecompressRejectsMoreThanItsLimit(t *testing.T) {
 	t.Parallel()
 	if _, err := protocol.Decompress(protocol.Compress(make([]byte, 1000)), 999); err == nil {
 		t.Error("1,000 bytes passed a limit of 999")
 	}
 }
 
-func TestCutTellsFramesFromOtherText(t *testing.T) {
+func TestParseFrameSeparatesFramesFromOtherOutput(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"tok12345 {}\r\n":       "{}",
@@ -87,7 +87,7 @@ func TestCutTellsFramesFromOtherText(t *testing.T) {
 		"tok12346 {}":           "",
 		"tok12345  {\"a\":1}\n": " {\"a\":1}",
 	} {
-		got, ok := protocol.Cut([]byte(line), "tok12345")
+		got, ok := protocol.ParseFrame([]byte(line), "tok12345")
 		if string(got) != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v", line, got, ok)
 		}

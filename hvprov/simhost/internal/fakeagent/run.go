@@ -71,15 +71,15 @@ func readLines(ctx context.Context, r *bufio.Reader, lines chan<- string) {
 func readBundle(r *bufio.Reader, want string) error {
 	line, err := r.ReadString('\n')
 	if line == "" && err != nil {
-		return errors.New("hypervvm: the agent did not arrive")
+		return errors.New("hypervvm: standard input ended before the agent text")
 	}
-	text, err := protocol.Decompress([]byte(strings.TrimSpace(line)), protocol.MaxFrame)
+	text, err := protocol.Decompress([]byte(strings.TrimSpace(line)), protocol.MaxPayload)
 	if err != nil {
 		return fmt.Errorf("hypervvm: %w", err)
 	}
 	sum := sha256.Sum256(text)
 	if !strings.EqualFold(hex.EncodeToString(sum[:]), want) {
-		return errors.New("hypervvm: the agent arrived damaged")
+		return errors.New("hypervvm: the agent text is damaged: SHA-256 mismatch")
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ import (
 func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ stdin, want string }{
-		"none at all":    {"", "the agent did not arrive"},
-		"another text":   {string(protocol.Compress([]byte("else"))) + "\n", "the agent arrived damaged"},
+		"none at all":    {"", "standard input ended before the agent text"},
+		"another text":   {string(protocol.Compress([]byte("else"))) + "\n", "the agent text is damaged: SHA-256 mismatch"},
 		"no compression": {"function x {}\n", "frame is neither JSON nor base64"},
 	} {
 		t.Run(name, func(t *testing.T) {

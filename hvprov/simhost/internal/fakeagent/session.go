@@ -95,7 +95,7 @@ func (s *session) request(req protocol.Request) {
 }
 
 func readRequests(line string) ([]json.RawMessage, error) {
-	texts, err := protocol.Requests([]byte(line))
+	texts, err := protocol.DecodeBatch([]byte(line))
 	switch {
 	case err != nil && strings.HasPrefix(line, "["), err == nil && len(texts) == 0:
 		return nil, fail(job.CodeBadRequest, "the text is not a JSON object", "", "")

@@ -150,7 +150,7 @@ func (c *conversation) take(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer func() { close(c.changed); c.changed = make(chan struct{}) }()
-	payload, ok := protocol.Cut(line, token)
+	payload, ok := protocol.ParseFrame(line, token)
 	var m protocol.Message
 	if !ok || protocol.Decode(payload, &m) != nil {
 		c.other = append(c.other, string(line))
