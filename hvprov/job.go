@@ -101,7 +101,7 @@ func (j *Job) Cancel() { j.cancelFor(context.Canceled) }
 func (j *Job) cancelFor(why error) {
 	if j.cancelled.Err() == nil {
 		// Who comes after a restart has to know it too.
-		_ = j.service.ledger.Update(context.Background(), j.id, true, func(r *jobstore.Record) { r.Cancel = !r.State.Ended() })
+		_ = j.service.ledger.Update(context.Background(), j.id, func(r *jobstore.Record) { r.CancelRequested = !r.State.Ended() })
 	}
 	j.cancel(why)
 	if !j.resumed { // else the host has to be told, once it is the job's turn
@@ -175,7 +175,7 @@ func (j *Job) settle(result *job.Result, err error) {
 	j.mu.Lock()
 	vmID, step, seq := j.vmID, j.step, j.seq
 	j.mu.Unlock()
-	_, moveErr := j.service.ledger.Move(context.Background(), j.id, state, func(r *jobstore.Record) {
+	_, moveErr := j.service.ledger.Transition(context.Background(), j.id, state, func(r *jobstore.Record) {
 		r.Result, r.Error, r.Step, r.Seq = result, text, step, seq
 		if vmID != "" {
 			r.VMID = vmID

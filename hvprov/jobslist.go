@@ -16,7 +16,7 @@ func jobKeyOf(id string) string { return strings.ToLower(id) }
 func (s *Service) Job(id string) (jobstore.Record, error) { return s.ledger.Get(id) }
 
 // Jobs gives the records that a filter chooses, in the order in which they were submitted.
-func (s *Service) Jobs(filter jobstore.Filter) []jobstore.Record { return s.ledger.List(filter) }
+func (s *Service) Jobs(filter jobstore.Filter) []jobstore.Record { return s.ledger.All(filter) }
 
 // Cancel has a job stopped, and what it made undone. It returns when the host was told, or the job has ended: how, [Job.Wait]
 // and [Service.Job] tell. A job that has ended is left as it is. One that is not known is [ErrJobNotFound].

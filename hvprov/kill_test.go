@@ -17,6 +17,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/boltstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
@@ -39,7 +40,7 @@ func (v victim) service() (*hvprov.Service, error) {
 	for name, r := range v.Hosts {
 		hosts[name] = hvprov.Host{WinRM: r.config()}
 	}
-	store, err := boltstore.Open(boltstore.Options{Path: v.Store})
+	store, err := boltstore.Open(context.Background(), boltstore.Options{Path: v.Store})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 		key  []byte
 		lost int // jobs whose secrets are gone
 	}{
-		"with a key for the secrets of what waits": {bytes.Repeat([]byte{7}, jobstore.KeySize), 0},
+		"with a key for the secrets of what waits": {bytes.Repeat([]byte{7}, jobregistry.KeySize), 0},
 		"without": {nil, killedJobs - killedHosts*4},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ type HostMetrics struct {
 func (s *Service) Metrics() Metrics {
 	m := Metrics{Jobs: s.ledger.Counts(), Steps: s.steps.metrics(), Pools: s.pools.Metrics()}
 	counts := map[string]map[jobstore.State]int{}
-	for _, r := range s.ledger.List(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running, jobstore.Unknown}}) {
+	for _, r := range s.ledger.All(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running, jobstore.Unknown}}) {
 		if counts[r.Host] == nil {
 			counts[r.Host] = map[jobstore.State]int{}
 		}

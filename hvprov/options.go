@@ -28,7 +28,7 @@ type Options struct {
 	// Store keeps the records of jobs. A service that is made with the store of one that ended, or was killed, goes on with
 	// its jobs. The service closes it. Nil: they are kept in memory.
 	Store jobstore.Store
-	// StoreKey are jobstore.KeySize random bytes with which a job that holds secrets is kept in the store until its host has
+	// StoreKey are 32 random bytes with which a job that holds secrets is kept in the store until its host has
 	// it. They belong somewhere else than the store. Nil: a job whose secrets had not reached its host when the service
 	// ended fails, and says so.
 	StoreKey []byte

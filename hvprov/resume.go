@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
@@ -19,7 +20,7 @@ var ErrJobNotFound = jobstore.ErrNotFound
 
 // resume goes on with the jobs that had not ended when the service before this one did.
 func (s *Service) resume() {
-	for _, r := range s.ledger.List(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
+	for _, r := range s.ledger.All(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
 		if _, err := s.reopen(r); err != nil {
 			s.opts.Logger.Warn("a job of before cannot be gone on with", "job", r.ID, "host", r.Host, "error", err)
 		}
@@ -47,7 +48,7 @@ func (s *Service) reopen(r jobstore.Record) (*Job, error) {
 	}
 	s.track(j)
 	s.mu.Unlock()
-	if r.Cancel {
+	if r.CancelRequested {
 		j.cancel(context.Canceled)
 	}
 	if err := s.enqueue(j); err != nil {
@@ -73,7 +74,7 @@ func (s *Service) revive(r jobstore.Record) (*Job, error) {
 		sub.VMID = r.VMID
 	}
 	was := r.State == jobstore.Running || r.State == jobstore.Unknown
-	if !r.Known {
+	if !r.HostAccepted {
 		sub.Values, err = s.submitted(r)
 		if err == nil {
 			sub.Schema = r.Schema
@@ -96,12 +97,12 @@ func (s *Service) revive(r jobstore.Record) (*Job, error) {
 // submitted gives the values of a job whose host may not have them.
 func (s *Service) submitted(r jobstore.Record) (map[string]any, error) {
 	switch {
-	case r.Secretless:
+	case r.HasNoSecrets:
 		return r.Values, nil
-	case r.Sealed == nil || s.sealer == nil:
+	case r.EncryptedValues == nil || s.sealer == nil:
 		return nil, errSecretsGone
 	}
-	text, err := s.sealer.Open(r.ID, r.Sealed)
+	text, err := s.sealer.Decrypt(r.ID, r.EncryptedValues)
 	if err != nil {
 		return nil, fmt.Errorf("its secrets were kept with another StoreKey: %w", err)
 	}
@@ -120,7 +121,7 @@ func (s *Service) giveUp(r jobstore.Record, why error) error {
 	case jobstore.Unknown:
 		return why
 	}
-	_, err := s.ledger.Move(context.Background(), r.ID, state, func(r *jobstore.Record) { r.Error = why.Error() })
+	_, err := s.ledger.Transition(context.Background(), r.ID, state, func(r *jobstore.Record) { r.Error = why.Error() })
 	return errors.Join(why, err)
 }
 
@@ -156,7 +157,7 @@ func (s *Service) Attach(ctx context.Context, hostName, jobID string) (*Job, err
 // attachForeign follows a job that another client submitted.
 func (s *Service) attachForeign(ctx context.Context, h *host, jobID string) (*Job, error) {
 	var known bool
-	r := jobstore.Record{ID: jobID, Host: h.name, Schema: s.agents.Ref(), Known: true}
+	r := jobstore.Record{ID: jobID, Host: h.name, Schema: s.agents.Ref(), HostAccepted: true}
 	err := s.question("jobs")(ctx, h.name, func(ctx context.Context) error {
 		list, err := h.agent.Jobs(ctx)
 		for _, info := range list {
@@ -176,7 +177,7 @@ func (s *Service) attachForeign(ctx context.Context, h *host, jobID string) (*Jo
 		return nil, err
 	}
 	for _, state := range []jobstore.State{jobstore.Queued, jobstore.Running} {
-		if _, err := s.ledger.Move(ctx, r.ID, state, nil); err != nil && !errors.Is(err, jobstore.ErrTransition) {
+		if _, err := s.ledger.Transition(ctx, r.ID, state, nil); err != nil && !errors.Is(err, jobregistry.ErrTransition) {
 			return nil, err
 		}
 	}
@@ -209,7 +210,7 @@ func (s *Service) endedJob(h *host, r jobstore.Record) *Job {
 
 // settleUnknown asks a host that is back for the jobs whose end is unknown.
 func (s *Service) settleUnknown(hostName string) {
-	for _, r := range s.ledger.List(jobstore.Filter{Host: hostName, States: []jobstore.State{jobstore.Unknown}}) {
+	for _, r := range s.ledger.All(jobstore.Filter{Host: hostName, States: []jobstore.State{jobstore.Unknown}}) {
 		if _, err := s.reopen(r); err != nil && !errors.Is(err, ErrClosed) {
 			s.opts.Logger.Warn("the end of a job is still unknown", "job", r.ID, "host", r.Host, "error", err)
 		}

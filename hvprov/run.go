@@ -77,7 +77,7 @@ func (j *Job) begin() (since time.Time, err error) {
 	s := j.service
 	r, err := s.ledger.Get(j.id)
 	if err == nil && r.State != jobstore.Running {
-		r, err = s.ledger.Move(context.Background(), j.id, jobstore.Running, nil)
+		r, err = s.ledger.Transition(context.Background(), j.id, jobstore.Running, nil)
 	}
 	j.openLog()
 	return r.Started, err

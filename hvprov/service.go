@@ -19,6 +19,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
@@ -26,7 +27,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
@@ -46,8 +46,8 @@ type Service struct {
 	hosts     map[string]*host       // by lower-case name
 	pools     *taskpool.Pools
 	inventory *inventory.Store
-	ledger    *jobstore.Ledger
-	sealer    *jobstore.Sealer // nil: no key
+	ledger    *jobregistry.Registry
+	sealer    *jobregistry.Cipher // nil: no key
 	bus       *notify.Bus
 	secrets   *redact.Set // of the jobs that run
 	steps     steps
@@ -87,7 +87,7 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(opts.Logger.Handler(), s.secrets))
 	if len(opts.StoreKey) > 0 {
-		if s.sealer, err = jobstore.NewSealer(opts.StoreKey); err != nil {
+		if s.sealer, err = jobregistry.NewCipher(opts.StoreKey); err != nil {
 			return nil, fmt.Errorf("the store's key: %w", err)
 		}
 	}
@@ -109,7 +109,7 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
 		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
 	})
-	s.ledger, err = jobstore.Open(ctx, jobstore.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnChange: s.moved})
+	s.ledger, err = jobregistry.Open(ctx, jobregistry.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnTransition: s.moved})
 	if err != nil {
 		return nil, err
 	}

@@ -208,14 +208,14 @@ func (j *Job) record(ctx context.Context) error {
 	r := jobstore.Record{
 		ID: j.id, Host: j.host.name, Operation: j.sub.Operation, VMName: j.name(), VMID: j.sub.VMID, Schema: s.schema.Ref(),
 		Client: s.opts.Client, Values: kept, Changed: j.sub.Changed, AllowPowerCycle: j.sub.AllowPowerCycle,
-		Limit: j.sub.Limit, Secretless: secretless,
+		Limit: j.sub.Limit, HasNoSecrets: secretless,
 	}
 	if !secretless && s.sealer != nil {
 		text, err := json.Marshal(j.sub.Values)
 		if err != nil {
 			return fmt.Errorf("the values of job %s: %w", j.id, err)
 		}
-		r.Sealed = s.sealer.Seal(j.id, text)
+		r.EncryptedValues = s.sealer.Encrypt(j.id, text)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,7 +244,7 @@ func (s *Service) enqueue(j *Job) error {
 	defer close(j.placed)
 	r, err := s.ledger.Get(j.id)
 	if err == nil && r.State == jobstore.Pending {
-		_, err = s.ledger.Move(context.Background(), j.id, jobstore.Queued, nil)
+		_, err = s.ledger.Transition(context.Background(), j.id, jobstore.Queued, nil)
 	}
 	if err == nil {
 		j.handle, err = s.pools.Job.Go(j.queued, taskpool.Task{Category: string(j.sub.Operation), Host: j.host.name, Run: j.run})

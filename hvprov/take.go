@@ -41,8 +41,8 @@ func (j *Job) take(ctx context.Context, e job.Event) {
 
 // noteProgress has the record say that the host has the job, and which virtual machine it is about.
 func (j *Job) noteProgress(e job.Event) {
-	err := j.service.ledger.Update(context.Background(), j.id, true, func(r *jobstore.Record) {
-		r.Known, r.Sealed, r.Seq = true, nil, e.Seq
+	err := j.service.ledger.Update(context.Background(), j.id, func(r *jobstore.Record) {
+		r.HostAccepted, r.EncryptedValues, r.Seq = true, nil, e.Seq
 		if e.VMID != "" {
 			r.VMID = e.VMID
 		}

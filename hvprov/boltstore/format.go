@@ -13,8 +13,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// A file has two buckets: one with the version of its format, and one with a record for each job, as
-// [jobstore.Record.Marshal] writes it, by the job's id.
+// A file has two buckets: one with the version of the file format, and one with the output of [jobstore.Encode] by lower-case job ID.
 var (
 	metaBucket    = []byte("hvprov")
 	recordsBucket = []byte("jobs")
@@ -22,12 +21,12 @@ var (
 	format        = []byte("1")
 )
 
-// prepare makes a new file ready, and looks whether an old one is of this format.
-func prepare(tx *bbolt.Tx) error {
+// initialize creates the buckets of a new file, and checks the format of an existing one.
+func initialize(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
 		if first, _ := tx.Cursor().First(); first != nil {
-			return fmt.Errorf("%w: another program wrote it: name another file", ErrForeign)
+			return fmt.Errorf("%w: it was written by another program; choose another file", ErrInvalid)
 		}
 		var err error
 		if meta, err = tx.CreateBucket(metaBucket); err != nil {
@@ -38,17 +37,16 @@ func prepare(tx *bbolt.Tx) error {
 		}
 	}
 	if found := meta.Get(formatKey); !bytes.Equal(found, format) {
-		return fmt.Errorf("%w: its format is %q and this version knows %q: use the version that wrote it, or another file",
-			ErrForeign, found, format)
+		return fmt.Errorf("%w: its format is %q, this version reads %q; use the version that wrote it, or another file", ErrInvalid, found, format)
 	}
 	_, err := tx.CreateBucketIfNotExists(recordsBucket)
 	return err
 }
 
-// checkWhole looks whether a file that exists is as long as it says. One that was cut short, by a full disk or a bad copy,
-// would else end the process: its pages are read as memory, where what is missing is a fault that nothing can catch. Opened
-// to be read, only the first two pages are looked at, and bbolt checks that those are there.
-func checkWhole(path string, wait time.Duration) error {
+// checkSize checks that an existing file is not shorter than its header says. bbolt maps the file into memory, so that reading a
+// page that was cut off (by a full disk or an incomplete copy) would kill the process with a signal that cannot be handled. A
+// read-only open touches only the first two pages, and bbolt checks that these exist.
+func checkSize(path string, lockTimeout time.Duration) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
 		return nil
@@ -56,13 +54,13 @@ func checkWhole(path string, wait time.Duration) error {
 	if err != nil {
 		return err
 	}
-	db, err := bolt(path, &bbolt.Options{Timeout: wait, ReadOnly: true})
+	db, err := openFile(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
 	return db.View(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(path) // now that nobody else writes
+		info, err := os.Stat(path) // again: now the file is locked against writers
 		if err == nil && info.Size() < tx.Size() {
 			err = damaged(fmt.Errorf("it has %d of %d bytes", info.Size(), tx.Size()))
 		}
@@ -70,25 +68,25 @@ func checkWhole(path string, wait time.Duration) error {
 	})
 }
 
-// caught turns a panic, which is bbolt's way with pages that are not as they should be, into an error.
-func caught(err *error) {
+// recoverDamage turns a panic into an error. bbolt panics when a page is not valid.
+func recoverDamage(err *error) {
 	if value := recover(); value != nil {
 		*err = damaged(fmt.Errorf("%v", value))
 	}
 }
 
 func damaged(err error) error {
-	return fmt.Errorf("%w: it is damaged: %w: bring back a whole copy, or move it away", ErrForeign, err)
+	return fmt.Errorf("%w: it is damaged: %w; restore it from a backup, or move it away", ErrInvalid, err)
 }
 
-// bolt opens a file and says what its errors mean here.
-func bolt(path string, opts *bbolt.Options) (*bbolt.DB, error) {
+// openFile opens a file and maps the errors of bbolt to those of this package.
+func openFile(path string, opts *bbolt.Options) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, opts)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, ErrInUse
+		return nil, ErrLocked
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return db, err
 }

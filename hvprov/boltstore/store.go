@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package boltstore keeps records of jobs in one file, with [bbolt]. Who does not import it does not pay for it.
+// Package boltstore implements [jobstore.Store] in a single file with [bbolt].
 //
 // [bbolt]: https://github.com/etcd-io/bbolt
 package boltstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -18,153 +20,197 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// What [errors.Is] finds in the errors of this package.
+// Errors of [Open], for [errors.Is].
 var (
-	// ErrInUse is of a file that a process, this one or another, has open.
-	ErrInUse = errors.New("it is in use, and only one store at a time can have it open")
-	// ErrForeign is of a file that this package did not write, that is damaged, or that a later version wrote.
-	ErrForeign = errors.New("it is not a file of job records that can be read here")
+	ErrLocked  = errors.New("job store file is locked by another process")
+	ErrInvalid = errors.New("not a valid job store file") // also a damaged file, or one of a later version
 )
 
-// Options say where a [Store] keeps its records.
+// Options configure [Open].
 type Options struct {
-	// Path is the file, on a disk of this machine: network file systems do not lock well. It is made where it is missing,
-	// with its folder, for this account alone.
+	// Path is the file. It must be on a local disk: file locks are not reliable on network file systems. A missing file and its
+	// folder are created, accessible to the current account only.
 	Path string
-	// Wait is for how long a file that is in use is waited for. 0: five seconds.
-	Wait time.Duration
+	// LockTimeout is how long to wait for a locked file. 0: five seconds.
+	LockTimeout time.Duration
 }
 
-// Store is a [jobstore.Store] in a file. What Put and Delete did is on the disk when they return.
-type Store struct {
+// store is a [jobstore.Store] in a file. Records are keyed by lower-case job ID.
+type store struct {
 	path string
 	db   *bbolt.DB
 }
 
-var _ jobstore.Store = (*Store)(nil)
-
-// batchDelay is how long a write waits for others, to share their way to the disk.
+// batchDelay is how long a write waits for other writes to share one transaction.
 const batchDelay = time.Millisecond
 
-// Open opens the file, or makes it. The error is [ErrInUse], [ErrForeign], or that of the file system.
-func Open(opts Options) (*Store, error) {
+// Open opens the job store file, or creates it. Only one store can have a file open at a time. The error is [ErrLocked],
+// [ErrInvalid], or that of the file system.
+func Open(ctx context.Context, opts Options) (jobstore.Store, error) {
 	if opts.Path == "" {
-		return nil, errors.New("the file for the records of jobs has no name: set Path")
+		return nil, errors.New("boltstore: no file: set Options.Path")
 	}
-	if opts.Wait <= 0 {
-		opts.Wait = 5 * time.Second
+	if opts.LockTimeout <= 0 {
+		opts.LockTimeout = 5 * time.Second
 	}
-	s := &Store{path: opts.Path}
+	if deadline, ok := ctx.Deadline(); ok {
+		opts.LockTimeout = max(min(opts.LockTimeout, time.Until(deadline)), time.Nanosecond)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := &store{path: opts.Path}
 	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o700); err != nil {
-		return nil, s.failed("made", err)
+		return nil, s.wrap("create", err)
 	}
-	if err := s.open(opts.Wait); err != nil {
+	if err := s.open(opts.LockTimeout); err != nil {
 		if s.db != nil {
 			_ = s.db.Close()
 		}
-		return nil, s.failed("opened", err)
+		return nil, s.wrap("open", err)
 	}
 	s.db.MaxBatchDelay = batchDelay
 	return s, nil
 }
 
-func (s *Store) open(wait time.Duration) (err error) {
-	defer caught(&err)
-	if err := checkWhole(s.path, wait); err != nil {
+func (s *store) open(lockTimeout time.Duration) (err error) {
+	defer recoverDamage(&err)
+	if err := checkSize(s.path, lockTimeout); err != nil {
 		return err
 	}
-	if s.db, err = bolt(s.path, &bbolt.Options{Timeout: wait}); err != nil {
+	if s.db, err = openFile(s.path, &bbolt.Options{Timeout: lockTimeout}); err != nil {
 		return err
 	}
-	return s.db.Update(prepare)
+	return s.db.Update(initialize)
 }
 
-func (s *Store) failed(what string, err error) error {
-	return fmt.Errorf("the file %s of job records cannot be %s: %w", s.path, what, err)
+func (s *store) wrap(action string, err error) error {
+	return fmt.Errorf("%s job store file %s: %w", action, s.path, err)
 }
 
-// Put keeps a record.
-func (s *Store) Put(ctx context.Context, r jobstore.Record) error {
-	text, err := r.Marshal()
+func key(id string) []byte { return []byte(strings.ToLower(id)) }
+
+// Put implements [jobstore.Store].
+func (s *store) Put(ctx context.Context, r jobstore.Record) (int64, error) {
+	if r.ID == "" {
+		return 0, errors.New("job record has no ID")
+	}
+	version := r.Version
+	r.Version++
+	data, err := jobstore.Encode(r)
 	if err != nil {
-		return fmt.Errorf("the record of job %s cannot be written: %w", r.ID, err)
+		return 0, fmt.Errorf("encode record of job %s: %w", r.ID, err)
 	}
-	return s.write(ctx, func(records *bbolt.Bucket) error { return records.Put([]byte(r.ID), text) })
+	err = s.write(ctx, func(records *bbolt.Bucket) error {
+		stored, err := storedVersion(r.ID, records.Get(key(r.ID)))
+		if err != nil {
+			return err
+		}
+		if stored != version {
+			return fmt.Errorf("job %s: %w", r.ID, jobstore.ErrConflict)
+		}
+		return records.Put(key(r.ID), data)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return r.Version, nil
 }
 
-// Delete removes a record.
-func (s *Store) Delete(ctx context.Context, id string) error {
-	return s.write(ctx, func(records *bbolt.Bucket) error { return records.Delete([]byte(id)) })
+// storedVersion returns the version of a stored record, or 0 if there is none.
+func storedVersion(id string, data []byte) (int64, error) {
+	if data == nil {
+		return 0, nil
+	}
+	var stored struct {
+		Version int64 `json:"version"`
+	}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return 0, damagedRecord(id, err)
+	}
+	return stored.Version, nil
 }
 
-// write does what change does, and returns when that is on the disk. Once it has begun, ctx does not end it.
-func (s *Store) write(ctx context.Context, change func(*bbolt.Bucket) error) error {
+// Delete implements [jobstore.Store].
+func (s *store) Delete(ctx context.Context, id string) error {
+	return s.write(ctx, func(records *bbolt.Bucket) error { return records.Delete(key(id)) })
+}
+
+// write runs change in a transaction and returns when it is on the disk. ctx is checked before the transaction begins.
+func (s *store) write(ctx context.Context, change func(*bbolt.Bucket) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.db.Batch(func(tx *bbolt.Tx) error { return change(tx.Bucket(recordsBucket)) }); err != nil {
-		return s.failed("written", err)
+	err := s.db.Batch(func(tx *bbolt.Tx) error { return change(tx.Bucket(recordsBucket)) })
+	if err == nil || errors.Is(err, jobstore.ErrConflict) {
+		return err
 	}
-	return nil
+	return s.wrap("write", err)
 }
 
-// Get gives a record.
-func (s *Store) Get(ctx context.Context, id string) (jobstore.Record, error) {
+// Get implements [jobstore.Store].
+func (s *store) Get(ctx context.Context, id string) (jobstore.Record, error) {
 	var r jobstore.Record
 	err := s.read(ctx, func(records *bbolt.Bucket) error {
-		text := records.Get([]byte(id))
-		if text == nil {
-			return jobstore.ErrNotFound
+		data := records.Get(key(id))
+		if data == nil {
+			return fmt.Errorf("job %s: %w", id, jobstore.ErrNotFound)
 		}
 		var err error
-		r, err = record(id, text)
+		r, err = decode(id, data)
 		return err
 	})
 	return r, err
 }
 
-// List gives all records.
-func (s *Store) List(ctx context.Context) ([]jobstore.Record, error) {
-	var list []jobstore.Record
-	err := s.read(ctx, func(records *bbolt.Bucket) error {
-		return records.ForEach(func(id, text []byte) error {
+// List implements [jobstore.Store].
+func (s *store) List(ctx context.Context, f jobstore.Filter, p jobstore.Page) ([]jobstore.Record, string, error) {
+	var records []jobstore.Record
+	err := s.read(ctx, func(bucket *bbolt.Bucket) error {
+		return bucket.ForEach(func(id, data []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			r, err := record(string(id), text)
-			list = append(list, r)
+			r, err := decode(string(id), data)
+			if f.Match(&r) {
+				records = append(records, r)
+			}
 			return err
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return list, nil
+	return p.Apply(records)
 }
 
-func (s *Store) read(ctx context.Context, look func(*bbolt.Bucket) error) error {
+func (s *store) read(ctx context.Context, f func(*bbolt.Bucket) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.view(look)
+	err := s.view(f)
 	if err == nil || errors.Is(err, jobstore.ErrNotFound) || ctx.Err() != nil {
 		return err
 	}
-	return s.failed("read", err)
+	return s.wrap("read", err)
 }
 
-func (s *Store) view(look func(*bbolt.Bucket) error) (err error) {
-	defer caught(&err)
-	return s.db.View(func(tx *bbolt.Tx) error { return look(tx.Bucket(recordsBucket)) })
+func (s *store) view(f func(*bbolt.Bucket) error) (err error) {
+	defer recoverDamage(&err)
+	return s.db.View(func(tx *bbolt.Tx) error { return f(tx.Bucket(recordsBucket)) })
 }
 
-func record(id string, text []byte) (jobstore.Record, error) {
-	r, err := jobstore.Unmarshal(text)
+func decode(id string, data []byte) (jobstore.Record, error) {
+	r, err := jobstore.Decode(data)
 	if err != nil {
-		err = fmt.Errorf("the record of job %s is damaged: %w", id, err)
+		return r, damagedRecord(id, err)
 	}
-	return r, err
+	return r, nil
 }
 
-// Close closes the file, once what is under way has ended.
-func (s *Store) Close() error { return s.db.Close() }
+func damagedRecord(id string, err error) error {
+	return fmt.Errorf("record of job %s is damaged: %w", id, err)
+}
+
+// Close implements [jobstore.Store]. It waits for running transactions.
+func (s *store) Close() error { return s.db.Close() }

@@ -24,25 +24,25 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore/storetest"
 )
 
-func open(t *testing.T, path string) *boltstore.Store {
+func open(t *testing.T, path string) jobstore.Store {
 	t.Helper()
-	s, err := boltstore.Open(boltstore.Options{Path: path})
+	s, err := boltstore.Open(t.Context(), boltstore.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func TestStore(t *testing.T) {
+func TestTheFileImplementsStore(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state", "jobs.db")
 	storetest.Run(t, true, func(t *testing.T) jobstore.Store { return open(t, path) })
 }
 
-func TestTheFileIsForItsOwnerAlone(t *testing.T) {
+func TestOnlyTheOwnerCanAccessTheFile(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows keeps rights otherwise")
+		t.Skip("Windows has no permission bits")
 	}
 	path := filepath.Join(t.TempDir(), "state", "jobs.db")
 	if err := open(t, path).Close(); err != nil {
@@ -54,121 +54,120 @@ func TestTheFileIsForItsOwnerAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := info.Mode().Perm(); got != want {
-			t.Errorf("%s has %v, want %v", name, got, want)
+			t.Errorf("%s has mode %v, want %v", name, got, want)
 		}
 	}
 }
 
-func TestAFileThatCannotBeUsed(t *testing.T) {
+func TestUnusableFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name string
-		make func(t *testing.T, path string)
-		is   error
-		says string
+		name   string
+		create func(t *testing.T, path string)
+		want   error
+		text   string
 	}{
-		{"is in use", func(t *testing.T, path string) {
+		{"locked", func(t *testing.T, path string) {
 			s := open(t, path)
 			t.Cleanup(func() { _ = s.Close() })
-		}, boltstore.ErrInUse, "in use"},
-		{"is text", func(t *testing.T, path string) {
+		}, boltstore.ErrLocked, "locked by another process"},
+		{"a text file", func(t *testing.T, path string) {
 			write(t, path, []byte(strings.Repeat("not a database\n", 10_000)))
-		}, boltstore.ErrForeign, "not a file of job records"},
-		{"is another program's", func(t *testing.T, path string) {
+		}, boltstore.ErrInvalid, "not a valid job store file"},
+		{"a file of another program", func(t *testing.T, path string) {
 			change(t, path, func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("volumes")); return err })
-		}, boltstore.ErrForeign, "another program wrote it"},
-		{"is a later version's", func(t *testing.T, path string) {
+		}, boltstore.ErrInvalid, "written by another program"},
+		{"a file of a later version", func(t *testing.T, path string) {
 			_ = open(t, path).Close()
 			change(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("hvprov")).Put([]byte("format"), []byte("2")) })
-		}, boltstore.ErrForeign, `its format is "2"`},
-		{"is a folder", func(t *testing.T, path string) {
+		}, boltstore.ErrInvalid, `its format is "2"`},
+		{"a folder", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, nil, "cannot be"},
-		{"lies below a file", func(t *testing.T, path string) { write(t, filepath.Dir(path), nil) }, nil, "cannot be"},
+		}, nil, "open job store file"},
+		{"a path below a file", func(t *testing.T, path string) { write(t, filepath.Dir(path), nil) }, nil, "create job store file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "state", "jobs.db")
-			if c.name != "lies below a file" {
+			if c.name != "a path below a file" {
 				if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 					t.Fatal(err)
 				}
 			}
-			c.make(t, path)
-			_, first := boltstore.Open(boltstore.Options{Path: path, Wait: time.Millisecond})
-			_, err := boltstore.Open(boltstore.Options{Path: path, Wait: time.Millisecond})
-			if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
+			c.create(t, path)
+			_, first := boltstore.Open(t.Context(), boltstore.Options{Path: path, LockTimeout: time.Millisecond})
+			_, err := boltstore.Open(t.Context(), boltstore.Options{Path: path, LockTimeout: time.Millisecond})
+			if err == nil || (c.want != nil && !errors.Is(err, c.want)) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("got %v", err)
 			}
-			if first == nil || err == nil || first.Error() != err.Error() { // as if the first time had left it open
-				t.Errorf("once %v, then %v", first, err)
+			if first == nil || err == nil || first.Error() != err.Error() { // the first attempt must not leave the file locked
+				t.Errorf("first %v, then %v", first, err)
 			}
 		})
 	}
-	if _, err := boltstore.Open(boltstore.Options{}); err == nil || !strings.Contains(err.Error(), "set Path") {
+	if _, err := boltstore.Open(t.Context(), boltstore.Options{}); err == nil || !strings.Contains(err.Error(), "set Options.Path") {
 		t.Errorf("no path: got %v", err)
 	}
 }
 
-// A file cut short, as a full disk or a bad copy leaves it, is an error and no crash, at whatever length.
-func TestAFileThatWasCutShort(t *testing.T) {
+// A full disk or an incomplete copy truncates a file.
+func TestATruncatedFileIsAnErrorAndNoCrash(t *testing.T) {
 	t.Parallel()
 	whole := filled(t)
 	refused := 0
 	for size := 1; size < len(whole); size += 1021 {
 		cut := filepath.Join(t.TempDir(), "cut.db")
 		write(t, cut, whole[:size])
-		s, err := boltstore.Open(boltstore.Options{Path: cut})
+		s, err := boltstore.Open(t.Context(), boltstore.Options{Path: cut})
 		if err != nil {
 			refused++
 			continue
 		}
-		if list, err := s.List(t.Context()); err != nil || len(list) != 50 { // only what is unused was cut
+		if list, _, err := s.List(t.Context(), jobstore.Filter{}, jobstore.Page{}); err != nil || len(list) != 50 { // only unused pages were cut off
 			t.Errorf("%d of %d bytes: %d records, %v", size, len(whole), len(list), err)
 		}
 		_ = s.Close()
 	}
 	if refused < 8 {
-		t.Errorf("only %d files were refused", refused)
+		t.Errorf("only %d truncated files were refused", refused)
 	}
 }
 
-// A page that is not what it should be is an error when it is met, and no crash.
-func TestAFileWithABrokenPage(t *testing.T) {
+func TestAnInvalidPageIsAnErrorAndNoCrash(t *testing.T) {
 	t.Parallel()
 	whole := filled(t)
 	found := 0
 	for page := 2 * os.Getpagesize(); page < len(whole); page += os.Getpagesize() {
 		broken := bytes.Clone(whole)
-		broken[page+8], broken[page+9] = 0xff, 0xff // the kind of the page
+		broken[page+8], broken[page+9] = 0xff, 0xff // the page type
 		path := filepath.Join(t.TempDir(), "broken.db")
 		write(t, path, broken)
-		s, err := boltstore.Open(boltstore.Options{Path: path})
+		s, err := boltstore.Open(t.Context(), boltstore.Options{Path: path})
 		if err == nil {
-			_, err = s.List(t.Context())
+			_, _, err = s.List(t.Context(), jobstore.Filter{}, jobstore.Page{})
 			_ = s.Close()
 		}
 		if err != nil {
 			found++
-			if !errors.Is(err, boltstore.ErrForeign) || !strings.Contains(err.Error(), "damaged") {
+			if !errors.Is(err, boltstore.ErrInvalid) || !strings.Contains(err.Error(), "damaged") {
 				t.Errorf("got %v", err)
 			}
 		}
 	}
 	if found == 0 {
-		t.Error("no page was missed")
+		t.Error("no invalid page was detected")
 	}
 }
 
-// filled gives a file of 50 records.
+// filled returns the content of a file with 50 records.
 func filled(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := open(t, path)
 	for i := range 50 {
-		if err := s.Put(t.Context(), sample(i)); err != nil {
+		if _, err := s.Put(t.Context(), sample(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,14 +181,14 @@ func filled(t *testing.T) []byte {
 	return whole
 }
 
-func TestADamagedRecordIsNamed(t *testing.T) {
+func TestTheErrorNamesADamagedRecord(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	_ = open(t, path).Close()
 	change(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("jobs")).Put([]byte("j7"), []byte("{")) })
 	s := open(t, path)
 	defer func() { _ = s.Close() }()
-	_, listErr := s.List(t.Context())
+	_, _, listErr := s.List(t.Context(), jobstore.Filter{}, jobstore.Page{})
 	_, getErr := s.Get(t.Context(), "j7")
 	for _, err := range []error{listErr, getErr} {
 		if err == nil || !strings.Contains(err.Error(), "record of job j7 is damaged") || !strings.Contains(err.Error(), path) {
@@ -197,54 +196,59 @@ func TestADamagedRecordIsNamed(t *testing.T) {
 		}
 	}
 	if err := s.Delete(t.Context(), "j7"); err != nil {
-		t.Errorf("it can be deleted: %v", err)
+		t.Errorf("delete: %v", err)
 	}
 }
 
-func TestAStoreThatIsClosedOrIsToldToStop(t *testing.T) {
+func TestAClosedStoreReturnsErrors(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	calls := func(ctx context.Context) map[string]error {
-		_, getErr := s.Get(ctx, "1")
-		_, listErr := s.List(ctx)
-		return map[string]error{"Put": s.Put(ctx, sample(1)), "Delete": s.Delete(ctx, "1"), "Get": getErr, "List": listErr}
-	}
-	for name, err := range calls(ended) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%s under a context that has ended: %v", name, err)
-		}
-	}
-	if list, err := s.List(t.Context()); err != nil || len(list) != 0 {
-		t.Errorf("something was kept: %v, %v", list, err)
-	}
-	if err := s.Put(t.Context(), jobstore.Record{}); err == nil {
-		t.Error("a record without an id was kept")
+	if _, err := s.Put(t.Context(), jobstore.Record{}); err == nil {
+		t.Error("a record without an ID is stored")
 	}
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, err := range calls(t.Context()) {
+	_, putErr := s.Put(t.Context(), sample(1))
+	_, getErr := s.Get(t.Context(), "1")
+	_, _, listErr := s.List(t.Context(), jobstore.Filter{}, jobstore.Page{})
+	for name, err := range map[string]error{"Put": putErr, "Get": getErr, "List": listErr, "Delete": s.Delete(t.Context(), "1")} {
 		if err == nil || errors.Is(err, jobstore.ErrNotFound) {
 			t.Errorf("%s after Close: %v", name, err)
 		}
 	}
 }
 
-// writerFile is the variable that makes the test below the process which is killed.
+func TestOpenHonoursItsContext(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := boltstore.Open(ctx, boltstore.Options{Path: path}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled context: %v", err)
+	}
+	s := open(t, path)
+	defer func() { _ = s.Close() }()
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := boltstore.Open(ctx, boltstore.Options{Path: path, LockTimeout: time.Hour}); !errors.Is(err, boltstore.ErrLocked) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a locked file and a deadline: %v", err)
+	}
+}
+
+// writerFile is the environment variable that turns the test below into the process to be killed.
 const writerFile = "BOLTSTORE_TEST_FILE"
 
-func TestWhatWasPutOutlivesItsProcess(t *testing.T) {
+func TestStoredRecordsSurviveAKilledProcess(t *testing.T) {
 	if path := os.Getenv(writerFile); path != "" {
 		s := open(t, path)
 		for i := 0; ; i++ {
-			if err := s.Put(t.Context(), sample(i)); err != nil {
+			if _, err := s.Put(t.Context(), sample(i)); err != nil {
 				t.Fatal(err)
 			}
-			fmt.Printf("kept %d\n", i)
+			fmt.Printf("stored %d\n", i)
 		}
 	}
 	t.Parallel()
@@ -258,22 +262,22 @@ func TestWhatWasPutOutlivesItsProcess(t *testing.T) {
 	if err := writer.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kept := 0
+	stored := 0
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "kept ") {
-			kept++
+		if strings.HasPrefix(lines.Text(), "stored ") {
+			stored++
 		}
-		if kept == 25 {
-			_ = writer.Process.Kill() // in the midst of the next one; what it said before is still read
+		if stored == 25 {
+			_ = writer.Process.Kill() // during the next Put; earlier output is still read
 		}
 	}
 	_ = writer.Wait()
-	if kept < 25 {
-		t.Fatalf("it kept %d", kept)
+	if stored < 25 {
+		t.Fatalf("the process stored %d records", stored)
 	}
 	s := open(t, path)
 	defer func() { _ = s.Close() }()
-	for i := range kept {
+	for i := range stored {
 		if got, err := s.Get(t.Context(), sample(i).ID); err != nil || got.VMName != sample(i).VMName {
 			t.Errorf("job %d: %+v, %v", i, got, err)
 		}
@@ -291,7 +295,7 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// change does to a file what this package would not.
+// change modifies a file without this package.
 func change(t *testing.T, path string, f func(*bbolt.Tx) error) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)

@@ -10,27 +10,36 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// A ledger takes a job through its states, and through no others.
+// Two writers change the same record. The second one works with an outdated version and must read the record again.
 func Example() {
 	ctx := context.Background()
-	ledger, err := jobstore.Open(ctx, jobstore.Options{OnChange: func(r jobstore.Record) { fmt.Println(r.VMName, "is", r.State) }})
+	store := &jobstore.Memory{}
+	defer func() { _ = store.Close() }()
+
+	first := jobstore.Record{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Host: "hv01", VMName: "web-01", State: jobstore.Pending}
+	version, err := store.Put(ctx, first)
+	fmt.Println(version, err)
+
+	second, err := store.Get(ctx, first.ID)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if _, err := ledger.Add(ctx, jobstore.Record{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Host: "hv01", VMName: "web-01"}); err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, state := range []jobstore.State{jobstore.Queued, jobstore.Running, jobstore.Succeeded, jobstore.Running} {
-		if _, err := ledger.Move(ctx, "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", state, nil); errors.Is(err, jobstore.ErrTransition) {
-			fmt.Println(err)
-		}
+	first.Version, first.State = version, jobstore.Queued
+	version, err = store.Put(ctx, first)
+	fmt.Println(version, err)
+
+	second.State = jobstore.Cancelled
+	_, err = store.Put(ctx, second)
+	fmt.Println(errors.Is(err, jobstore.ErrConflict))
+
+	queued, _, err := store.List(ctx, jobstore.Filter{States: []jobstore.State{jobstore.Queued}}, jobstore.Page{Limit: 10})
+	for _, r := range queued {
+		fmt.Println(r.VMName, "on", r.Host, err)
 	}
 	// Output:
-	// web-01 is pending
-	// web-01 is queued
-	// web-01 is running
-	// web-01 is succeeded
-	// job 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11: a job cannot go from this state to that: from succeeded to running
+	// 1 <nil>
+	// 2 <nil>
+	// true
+	// web-01 on hv01 <nil>
 }

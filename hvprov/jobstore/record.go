@@ -12,59 +12,79 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Record is what is kept of a job. It has no secret in clear text. Times are UTC; the zero time is a moment that has not
-// come.
+// Record describes a job. It contains no secret in clear text, and its JSON form contains none at all. Times are UTC; the zero
+// time means "not yet".
 type Record struct {
-	ID        string        `json:"id"` // GUID
+	ID      string `json:"id"`      // GUID
+	Version int64  `json:"version"` // number of times the record was stored; see [Store.Put]
+
 	Host      string        `json:"host"`
 	Operation job.Operation `json:"operation"`
-	VMName    string        `json:"vm_name,omitempty"` // as it was asked for; empty for a delete whose machine is not known by name
-	VMID      string        `json:"vm_id,omitempty"`   // GUID of the virtual machine, once it is known
-	Schema    job.SchemaRef `json:"schema"`            // of Values
-	Client    string        `json:"client,omitempty"`  // who submitted it
+	VMName    string        `json:"vm_name,omitempty"`   // as requested; empty for a delete by GUID
+	VMID      string        `json:"vm_id,omitempty"`     // GUID of the virtual machine, once known
+	Client    string        `json:"client,omitempty"`    // program that submitted the job
+	Requester string        `json:"requester,omitempty"` // person or system for which it was submitted
 
-	Values          map[string]any `json:"values,omitempty"`  // what was asked for, without secrets
-	Changed         []string       `json:"changed,omitempty"` // update: the fields to touch
+	Schema          job.SchemaRef  `json:"schema"`            // schema of Values
+	Values          map[string]any `json:"values,omitempty"`  // requested values, without secrets
+	Changed         []string       `json:"changed,omitempty"` // update: the fields to change
 	AllowPowerCycle bool           `json:"allow_power_cycle,omitempty"`
-	Limit           time.Duration  `json:"limit,omitempty"` // for how long it may run, in nanoseconds; 0: without limit
+	Limit           time.Duration  `json:"limit_ns,omitempty"` // maximum run time; 0 means no limit
 
 	State     State     `json:"state"`
 	Submitted time.Time `json:"submitted"`
-	Queued    time.Time `json:"queued"`
-	Started   time.Time `json:"started"`
-	Ended     time.Time `json:"ended"`
-	Seq       int64     `json:"seq,omitempty"`  // number of the last event that was taken from the host
-	Step      string    `json:"step,omitempty"` // the step that it is in, or ended in
+	Queued    time.Time `json:"queued,omitzero"`
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Seq       int64     `json:"seq,omitempty"`  // sequence number of the last event received from the host
+	Step      string    `json:"step,omitempty"` // current step, or the step in which the job ended
 
-	// Cancel says that it is to be cancelled, which the host may not know yet.
-	Cancel bool `json:"cancel,omitempty"`
-	// Known says that the host has told something of it, and so has all that it needs.
-	Known bool `json:"known,omitempty"`
-	// Sealed is the whole submission, encrypted, for as long as the host may not have it. Nil where no key was given.
-	Sealed []byte `json:"sealed,omitempty"`
-	// Secretless says that Values are the whole submission, since nothing in it is a secret.
-	Secretless bool `json:"secretless,omitempty"`
+	// CancelRequested reports that the job must be cancelled. The host may not have been told yet.
+	CancelRequested bool `json:"cancel_requested,omitempty"`
+	// HostAccepted reports that the host has the job, and with it all that the job needs.
+	HostAccepted bool `json:"host_accepted,omitempty"`
+	// HasNoSecrets reports that Values are all submitted values, because none of them is a secret.
+	HasNoSecrets bool `json:"has_no_secrets,omitempty"`
+	// EncryptedValues are all submitted values, encrypted, kept until the host has the job. Nil if the service has no key.
+	// They are stored (see [Encode]) but are not part of the JSON form.
+	EncryptedValues []byte `json:"-"`
 
-	Result *job.Result `json:"result,omitempty"` // as the host told it, without secrets
-	Error  string      `json:"error,omitempty"`  // why it did not succeed, for people
+	Result *job.Result `json:"result,omitempty"` // result from the host, without secrets
+
+	// Failure and Cause say why the job did not succeed, in a form from which the same typed error can be rebuilt after a
+	// restart. Failure is the host's report, also where the host refused the job and there is no result. Cause is the stable
+	// code of the service's own reason, such as "time_limit" or "host_unreachable". Error is the text for people.
+	Failure *job.Failure `json:"failure,omitempty"`
+	Cause   string       `json:"cause,omitempty"`
+	Error   string       `json:"error,omitempty"`
 }
 
-// Clone gives a copy that shares nothing which is changed in place.
+// Clone returns a copy whose maps and slices can be changed without changing r.
 func (r Record) Clone() Record {
 	r.Values = maps.Clone(r.Values)
 	r.Changed = slices.Clone(r.Changed)
-	r.Sealed = bytes.Clone(r.Sealed)
+	r.EncryptedValues = bytes.Clone(r.EncryptedValues)
 	return r
 }
 
-// Marshal gives a record as stores keep it.
-func (r Record) Marshal() ([]byte, error) { return json.Marshal(r) }
+// storedRecord is the form in which stores keep a record: its JSON form and the encrypted values.
+type storedRecord struct {
+	Record
+	EncryptedValues []byte `json:"encrypted_values,omitempty"`
+}
 
-// Unmarshal reads what [Record.Marshal] wrote. Numbers in Values are [json.Number], so that they stay exact.
-func Unmarshal(data []byte) (Record, error) {
-	var r Record
+// Encode returns the form in which a [Store] keeps a record.
+func Encode(r Record) ([]byte, error) { return json.Marshal(storedRecord{r, r.EncryptedValues}) }
+
+// Decode parses the output of [Encode]. Numbers in Values are of type [json.Number], so that they keep their precision.
+func Decode(data []byte) (Record, error) {
+	var stored storedRecord
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	err := dec.Decode(&r)
-	return r, err
+	if err := dec.Decode(&stored); err != nil {
+		return Record{}, err
+	}
+	r := stored.Record
+	r.EncryptedValues = stored.EncryptedValues
+	return r, nil
 }

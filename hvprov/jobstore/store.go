@@ -5,105 +5,31 @@ package jobstore
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
-	"sync"
 )
 
-// ErrNotFound is returned for a job that is not known.
-var ErrNotFound = errors.New("job is not known")
+// Errors of a [Store], for [errors.Is].
+var (
+	ErrNotFound = errors.New("job not found")
+	ErrExists   = errors.New("job already exists") // from a service, for a submission whose ID is in use
+	ErrConflict = errors.New("job record was changed by another writer")
+)
 
-// Store keeps records. Its methods may be called from many goroutines. Once Put and Delete return nil, what they did lasts,
-// whatever becomes of the process. [storetest.Run] holds a store to this.
+// Store keeps job records. Its methods are safe for concurrent use and honour their context. Changes are durable when Put and
+// Delete return nil. The letter case of an ID is not significant. [storetest.Run] tests an implementation.
 //
 // [storetest.Run]: https://pkg.go.dev/github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore/storetest#Run
 type Store interface {
-	// Put keeps a record in the place of what there is under its id, as a whole.
-	Put(ctx context.Context, r Record) error
-	// Get gives a record. One that is not there is [ErrNotFound].
+	// Put stores r if r.Version equals the version of the stored record, and returns the new version, r.Version+1. Version 0
+	// adds a record. If the versions differ, Put changes nothing and returns [ErrConflict]: read the record again, repeat the
+	// change and call Put again.
+	Put(ctx context.Context, r Record) (version int64, err error)
+	// Get returns a record, or [ErrNotFound].
 	Get(ctx context.Context, id string) (Record, error)
-	// List gives all records, in any order.
-	List(ctx context.Context) ([]Record, error)
-	// Delete removes a record. One that is not there is no error.
+	// List returns one page of the records that match the filter, in the order of submission, and the value of [Page.After]
+	// for the next page. next is empty after the last record.
+	List(ctx context.Context, f Filter, p Page) (records []Record, next string, err error)
+	// Delete removes a record. Deleting a record that does not exist is not an error.
 	Delete(ctx context.Context, id string) error
-	// Close lets go of what the store holds. The store is not used after it.
+	// Close releases the resources of the store. No other method may be called after it.
 	Close() error
-}
-
-// Memory is a [Store] that ends with its process. The zero value is empty and ready.
-type Memory struct {
-	mu      sync.Mutex
-	records map[string][]byte
-}
-
-var _ Store = (*Memory)(nil)
-
-// Put keeps a record.
-func (m *Memory) Put(ctx context.Context, r Record) error {
-	text, err := r.Marshal()
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.records == nil {
-		m.records = map[string][]byte{}
-	}
-	m.records[r.ID] = text
-	return nil
-}
-
-// Get gives a record.
-func (m *Memory) Get(ctx context.Context, id string) (Record, error) {
-	if err := ctx.Err(); err != nil {
-		return Record{}, err
-	}
-	m.mu.Lock()
-	text, ok := m.records[id]
-	m.mu.Unlock()
-	if !ok {
-		return Record{}, ErrNotFound
-	}
-	return Unmarshal(text)
-}
-
-// List gives all records.
-func (m *Memory) List(ctx context.Context) ([]Record, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	texts := slices.Collect(maps.Values(m.records))
-	m.mu.Unlock()
-	records := make([]Record, 0, len(texts))
-	for _, text := range texts {
-		r, err := Unmarshal(text)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	return records, nil
-}
-
-// Delete removes a record.
-func (m *Memory) Delete(ctx context.Context, id string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.records, id)
-	return nil
-}
-
-// Close empties the store.
-func (m *Memory) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.records = nil
-	return nil
 }
