@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -24,8 +24,8 @@ var (
 	ErrQuota           = transport.ErrQuota
 	ErrConnectionLost  = transport.ErrConnectionLost
 	ErrVMNotFound      = errors.New("virtual machine not found")
-	ErrNameTaken       = inventory.ErrNameTaken // by a virtual machine, or a job that is under way
-	ErrVMBusy          = inventory.ErrVMBusy    // another job is about the virtual machine
+	ErrNameTaken       = inventorycache.ErrNameTaken // by a virtual machine, or a job that is under way
+	ErrVMBusy          = inventorycache.ErrVMBusy    // another job is about the virtual machine
 	ErrTimeLimit       = errors.New("it ran for longer than it may")
 	ErrJobFailed       = errors.New("job failed")
 	ErrJobUnknown      = errors.New("how the job ended is not known")
@@ -72,8 +72,7 @@ func (e *HostError) Unwrap() []error { return []error{e.Class, e.Err} }
 
 // NameTakenError is a name that a submission cannot have. It is [ErrNameTaken].
 type NameTakenError struct {
-	inventory.NameTakenError
-	Field string // of the schema
+	inventorycache.NameTakenError
 }
 
 func (e *NameTakenError) Error() string {

@@ -6,7 +6,7 @@ import (
 	"errors"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
@@ -17,16 +17,16 @@ func (s *Service) moved(r jobstore.Record) {
 }
 
 // changed tells what became different on a host.
-func (s *Service) changed(c inventory.Change) {
+func (s *Service) changed(c inventorycache.Change) {
 	switch c.Kind {
-	case inventory.HostConnected:
+	case inventorycache.HostConnected:
 		s.bus.Publish(notify.Event{Kind: notify.KindHostState, Host: c.Host, State: "connected"})
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {
 			s.group.Go(func() { s.settleUnknown(c.Host) })
 		}
-	case inventory.HostDisconnected:
+	case inventorycache.HostDisconnected:
 		if !errors.Is(c.Err, ErrClosed) {
 			s.bus.Publish(notify.Event{Kind: notify.KindHostState, Host: c.Host, State: "disconnected", Err: c.Err.Error()})
 		}

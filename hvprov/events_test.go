@@ -89,7 +89,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 	for _, vm := range view.VMs {
 		states[vm.Name] = vm.State
 	}
-	if view.State != inventory.Connected || len(states) != 2 || states["web-01"] != inventory.StateCreating || states["web-02"] != inventory.StateCreating {
+	if view.State != inventory.StateConnected || len(states) != 2 || states["web-01"] != inventory.VMCreating || states["web-02"] != inventory.VMCreating {
 		t.Errorf("%s: %v", view.State, states)
 	}
 	m := service.Metrics()

@@ -59,13 +59,13 @@ func (s *Service) Metrics() Metrics {
 			Host: name, Agent: state, Queued: n[jobstore.Pending] + n[jobstore.Queued], Running: n[jobstore.Running], Unknown: n[jobstore.Unknown],
 			Requests: h.agent.Stats(), Traffic: h.client.Stats(),
 		}
-		if view, err := s.inventory.Peek(name); err == nil {
+		if view, err := s.inventory.Cached(name); err == nil {
 			host.State = view.State
-			if view.Trouble != nil {
-				host.Failures = view.Trouble.Failures
+			if view.Failure != nil {
+				host.Failures = view.Failure.Count
 			}
 			if view.Snapshot != nil {
-				host.VMs, host.SnapshotAge = len(view.Snapshot.VMs), time.Since(view.Snapshot.Taken)
+				host.VMs, host.SnapshotAge = len(view.Snapshot.VMs), time.Since(view.Snapshot.TakenAt)
 			}
 		}
 		m.Hosts = append(m.Hosts, host)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -56,7 +57,7 @@ func (s *Service) HostInventory(ctx context.Context, hostName string) (*inventor
 		return nil, err
 	}
 	snapshot, err := s.inventory.Get(ctx, h.name)
-	if errors.Is(err, inventory.ErrClosed) {
+	if errors.Is(err, inventorycache.ErrClosed) {
 		err = ErrClosed
 	}
 	return snapshot, hostError(h.name, err)
@@ -64,13 +65,13 @@ func (s *Service) HostInventory(ctx context.Context, hostName string) (*inventor
 
 // HostView returns a host as it was last seen, with the machines that jobs are making, changing and removing just now. It asks
 // nobody, and so it does not fail for a host that is gone: its State says so.
-func (s *Service) HostView(hostName string) (inventory.View, error) {
+func (s *Service) HostView(hostName string) (inventory.HostView, error) {
 	h, err := s.host(hostName)
 	if err != nil {
-		return inventory.View{}, err
+		return inventory.HostView{}, err
 	}
-	return s.inventory.Peek(h.name)
+	return s.inventory.Cached(h.name)
 }
 
 // HostViews returns all hosts as [Service.HostView] does one, by name.
-func (s *Service) HostViews() []inventory.View { return s.inventory.All() }
+func (s *Service) HostViews() []inventory.HostView { return s.inventory.CachedAll() }

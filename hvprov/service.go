@@ -19,6 +19,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
@@ -45,7 +46,7 @@ type Service struct {
 	agents    *jobschema.Translation // from schema to the one that agents know
 	hosts     map[string]*host       // by lower-case name
 	pools     *taskpool.Pools
-	inventory *inventory.Store
+	inventory *inventorycache.Cache
 	ledger    *jobregistry.Registry
 	sealer    *jobregistry.Cipher // nil: no key
 	bus       *notify.Bus
@@ -105,7 +106,7 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 			return nil, err
 		}
 	}
-	s.inventory = inventory.New(inventory.Options{
+	s.inventory = inventorycache.New(inventorycache.Options{
 		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
 		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
 	})
@@ -113,8 +114,10 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.inventory.SetHosts(s.Hosts()); err != nil {
-		return nil, err
+	for _, name := range s.Hosts() {
+		if err := s.inventory.AddHost(name); err != nil {
+			return nil, err
+		}
 	}
 	s.resume()
 	return s, nil

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
@@ -163,7 +163,7 @@ func (s *Service) ready(ctx context.Context, j *Job) error {
 	h := j.host
 	h.agent.Prepare()
 	asked := make(chan struct{})
-	if view, err := s.inventory.Peek(h.name); err == nil && view.Snapshot == nil && !j.sub.SkipInventoryCheck && j.sub.Operation != job.OperationDelete {
+	if view, err := s.inventory.Cached(h.name); err == nil && view.Snapshot == nil && !j.sub.SkipInventoryCheck && j.sub.Operation != job.OperationDelete {
 		go func() {
 			defer close(asked)
 			_, _ = s.inventory.Get(ctx, h.name) // one that cannot be had is no reason: the job's own look has the last word
@@ -178,13 +178,14 @@ func (s *Service) ready(ctx context.Context, j *Job) error {
 
 // reserve takes the name, and the virtual machine, that the job is about.
 func (j *Job) reserve() error {
-	release, err := j.service.inventory.Reserve(inventory.Reservation{
+	release, err := j.service.inventory.Reserve(inventorycache.Reservation{
 		Host: j.host.name, Name: j.name(), VMID: j.sub.VMID, Operation: j.sub.Operation, JobID: j.id,
 	})
-	var taken *inventory.NameTakenError
+	var taken *inventorycache.NameTakenError
 	switch {
 	case errors.As(err, &taken):
-		return &NameTakenError{NameTakenError: *taken, Field: j.service.agents.Origin("vm_name")}
+		taken.Field = j.service.agents.Origin("vm_name")
+		return &NameTakenError{NameTakenError: *taken}
 	case err != nil:
 		return err
 	}

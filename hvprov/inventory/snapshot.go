@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package inventory keeps what hosts last reported to hold, so that many readers share one request, and the names that
-// jobs are about to use there.
+// Package inventory describes the contents of Hyper-V hosts: the snapshot that a host last reported, and a view that adds
+// the jobs that are running there.
 package inventory
 
 import (
@@ -11,24 +11,25 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Snapshot is what a host held at one moment. It is shared: do not change it.
+// Snapshot is the state of a host at one moment. Snapshots are shared between callers and must not be modified.
 type Snapshot struct {
-	Host string // the name that the host gives itself
-	Info job.Host
-	VMs  []job.VM
+	Host string   `json:"host"` // computer name that the host reports
+	Info job.Host `json:"info"`
+	VMs  []job.VM `json:"vms"`
 
-	// Seq is the number of the request that this is the answer to, and Taken when it was made: nothing in a snapshot is older
-	// than that. A [Store] sets both. Of two snapshots of a host the one with the greater number was asked for later.
-	Seq   uint64
-	Taken time.Time
+	// Seq is the number of the request that returned the snapshot. Of two snapshots of one host, the one with the greater
+	// number was requested later.
+	Seq uint64 `json:"seq"`
+	// TakenAt is when that request was sent. Nothing in the snapshot is older.
+	TakenAt time.Time `json:"taken_at"`
 }
 
-// ByID finds a virtual machine by its GUID, in whatever letter case.
+// ByID returns the virtual machine with a GUID, in any letter case.
 func (s *Snapshot) ByID(id string) (*job.VM, bool) {
 	return s.find(func(vm *job.VM) bool { return strings.EqualFold(vm.ID, id) })
 }
 
-// ByName finds the virtual machines of a name. Hyper-V compares names without letter case, and allows several of one.
+// ByName returns the virtual machines with a name, in any letter case. Hyper-V allows several virtual machines to share one.
 func (s *Snapshot) ByName(name string) []job.VM {
 	var found []job.VM
 	for _, vm := range s.VMs {
@@ -39,7 +40,7 @@ func (s *Snapshot) ByName(name string) []job.VM {
 	return found
 }
 
-// ByJob finds the virtual machine that a job made.
+// ByJob returns the virtual machine that was created by a job.
 func (s *Snapshot) ByJob(id string) (*job.VM, bool) {
 	return s.find(func(vm *job.VM) bool { return strings.EqualFold(vm.JobID, id) })
 }

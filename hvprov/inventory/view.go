@@ -3,118 +3,53 @@
 package inventory
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// HostState is how a host did when it was last asked.
+// HostState is the outcome of the latest inventory request to a host.
 type HostState string
 
 // The states of a host.
 const (
-	Unasked      HostState = "unasked" // its first answer has yet to come
-	Connected    HostState = "connected"
-	Disconnected HostState = "disconnected" // the last request failed
+	StateUnknown      HostState = "unknown" // no request has completed yet
+	StateConnected    HostState = "connected"
+	StateDisconnected HostState = "disconnected" // the latest request failed
 )
 
-// Trouble is why a host cannot be asked, since the first of the requests that failed one after the other.
-type Trouble struct {
-	Since    time.Time
-	Err      error // of the last
-	Failures int
+// HostFailure describes the inventory requests to a host that have failed in a row.
+type HostFailure struct {
+	Since   time.Time `json:"since"`   // of the first of them
+	Count   int       `json:"count"`   // of them
+	Err     error     `json:"-"`       // of the latest
+	Message string    `json:"message"` // Err as text
 }
 
-// What a machine's state is while a job is at work on it. Else it is the machine's power state.
+// The states of a virtual machine that a job is working on. Otherwise its state is its power state.
 const (
-	StateCreating = "creating"
-	StateUpdating = "updating"
-	StateDeleting = "deleting"
+	VMCreating = "creating"
+	VMUpdating = "updating"
+	VMDeleting = "deleting"
 )
 
-// View is a host as it is to be shown: what it last reported, with what jobs are doing to it. It is the caller's, but for the
-// snapshot and the virtual machines in it.
-type View struct {
-	Host     string // its name, as SetHosts was given it
-	State    HostState
-	Trouble  *Trouble  // nil unless State is Disconnected
-	Snapshot *Snapshot // the last; nil before the first
-	VMs      []Shown   // in the order of the snapshot; behind them what is being made, in the order of the reservations
+// HostView is a host as last reported, together with the jobs that are running there.
+type HostView struct {
+	Host     string       `json:"host"` // configured name
+	State    HostState    `json:"state"`
+	Failure  *HostFailure `json:"failure,omitempty"` // nil unless State is StateDisconnected
+	Snapshot *Snapshot    `json:"-"`                 // the latest; nil before the first
+	// VMs holds the virtual machines of the snapshot in its order, followed by those that are in no snapshot yet, in the
+	// order of their jobs.
+	VMs []VMView `json:"vms"`
 }
 
-// Shown is a virtual machine as it is to be shown.
-type Shown struct {
-	ID, Name  string
-	State     string        // its power state, or StateCreating, StateUpdating or StateDeleting
-	Operation job.Operation // what a job does to it; empty: no job is at work on it
-	JobID     string        // that job
-	// VM is what the host reports. It is nil for a placeholder: a machine that is not in the snapshot, as one that is being made.
-	VM *job.VM
-}
-
-// Peek gives a host as it is known now, however old that is. It asks nobody.
-func (s *Store) Peek(host string) (View, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, err := s.find(host)
-	if err != nil {
-		return View{}, err
-	}
-	return e.view(), nil
-}
-
-// All gives every host as it is known now, by name. It asks nobody.
-func (s *Store) All() []View {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	views := make([]View, 0, len(s.hosts))
-	for _, e := range s.hosts {
-		views = append(views, e.view())
-	}
-	slices.SortFunc(views, func(a, b View) int { return strings.Compare(fold(a.Host), fold(b.Host)) })
-	return views
-}
-
-// view gives what is known of a host. The store's lock is held.
-func (e *entry) view() View {
-	v := View{Host: e.name, State: Unasked, Trouble: e.trouble, Snapshot: e.snapshot}
-	switch {
-	case e.trouble != nil:
-		v.State = Disconnected
-	case e.settled > 0:
-		v.State = Connected
-	}
-	listed := make([]bool, len(e.reserved)) // as a real machine
-	if e.snapshot != nil {
-		v.VMs = make([]Shown, 0, len(e.snapshot.VMs)+len(e.reserved))
-		for i := range e.snapshot.VMs {
-			vm := &e.snapshot.VMs[i]
-			shown := Shown{ID: vm.ID, Name: vm.Name, State: vm.PowerState, VM: vm}
-			for n, r := range e.reserved {
-				if r.about(vm) {
-					shown.State, shown.Operation, shown.JobID = r.state(), r.Operation, r.JobID
-					listed[n] = true
-				}
-			}
-			v.VMs = append(v.VMs, shown)
-		}
-	}
-	for n, r := range e.reserved {
-		if !listed[n] {
-			v.VMs = append(v.VMs, Shown{ID: r.VMID, Name: r.Name, State: r.state(), Operation: r.Operation, JobID: r.JobID})
-		}
-	}
-	return v
-}
-
-func (r *reserved) state() string {
-	switch r.Operation {
-	case job.OperationProvision:
-		return StateCreating
-	case job.OperationDelete:
-		return StateDeleting
-	}
-	return StateUpdating
+// VMView is a virtual machine, together with the job that is working on it.
+type VMView struct {
+	ID        string        `json:"id"` // GUID; empty while it is being created
+	Name      string        `json:"name"`
+	State     string        `json:"state"`               // power state, VMCreating, VMUpdating or VMDeleting
+	Operation job.Operation `json:"operation,omitempty"` // of the job; empty when there is none
+	JobID     string        `json:"job_id,omitempty"`
+	VM        *job.VM       `json:"vm,omitempty"` // as reported; nil when it is not in the snapshot
 }

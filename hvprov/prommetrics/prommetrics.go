@@ -110,9 +110,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (s sink) host(h hvprov.HostMetrics) {
-	if h.State != inventory.Unasked {
+	if h.State != inventory.StateUnknown {
 		up := 0.0
-		if h.State == inventory.Connected {
+		if h.State == inventory.StateConnected {
 			up = 1
 		}
 		s.gauge(hostUp, up, h.Host)

@@ -43,12 +43,12 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 		},
 		Hosts: []hvprov.HostMetrics{
 			{
-				Host: "hv01", State: inventory.Connected, Agent: hostagent.StateReady, Queued: 3, Running: 4, VMs: 50,
+				Host: "hv01", State: inventory.StateConnected, Agent: hostagent.StateReady, Queued: 3, Running: 4, VMs: 50,
 				SnapshotAge: 7 * time.Second, Requests: hostagent.Stats{Requests: 9, Failed: 1, Sessions: 2, Reconnects: 5},
 				Traffic: transport.Stats{Requests: 20, Connections: 3, BytesSent: 1000, BytesReceived: 2000},
 			},
-			{Host: "hv02", State: inventory.Disconnected},
-			{Host: "hv03", State: inventory.Unasked},
+			{Host: "hv02", State: inventory.StateDisconnected},
+			{Host: "hv03", State: inventory.StateUnknown},
 		},
 		Pools: map[string]taskpool.Metrics{"job": {
 			Workers: 8, MaxWorkers: 12, Busy: 4, Queued: 3, Stuck: 1, OldestWait: 2 * time.Second, ScaledUp: 6,
