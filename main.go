@@ -16,14 +16,14 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/provider"
 )
 
-// version is set by the linker in a release.
+// version is set by the linker in releases.
 var version = "dev"
 
-// closeTimeout is within the two seconds that Terraform gives a plugin to end.
+// closeTimeout is shorter than the two seconds that Terraform waits for a plugin to exit.
 const closeTimeout = 1800 * time.Millisecond
 
 func main() {
-	debug := flag.Bool("debug", false, "run so that a debugger can attach")
+	debug := flag.Bool("debug", false, "serve with support for debuggers such as Delve")
 	flag.Parse()
 	if err := serve(*debug); err != nil {
 		log.Print(err)
@@ -39,7 +39,7 @@ func serve(debug bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if closeErr := p.Close(ctx); closeErr != nil {
-		log.Printf("[WARN] sessions with hosts end by themselves: %v", closeErr)
+		log.Printf("[WARN] sessions with hosts were not closed and will expire: %v", closeErr)
 	}
 	return err
 }

@@ -20,18 +20,18 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// simulatorName is what the simulated host is called in a configuration.
+// simulatorName is the name of the simulated host in a configuration.
 const simulatorName = "simulator"
 
-// connectTimeout leaves room, within the ten seconds in which a user is told of a dead host, for all else.
+// connectTimeout is short enough that an unreachable host is reported within ten seconds.
 const connectTimeout = 8 * time.Second
 
-// Configure reads the settings. It makes no connection: only what needs a host asks it.
+// Configure reads the settings. It opens no connection: the first operation that needs a host does.
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
-	conn := &connection{names: newNameClaims()}
+	conn := &connection{names: newNameReservations()}
 	resp.ResourceData = conn
 	if p.schemaErr != nil || !req.Config.Raw.IsFullyKnown() {
-		return // with a setting that is not known until apply, nothing is asked of a host until then
+		return // a setting is unknown until apply: no host can be queried before
 	}
 	var set settings
 	resp.Diagnostics.Append(req.Config.Get(ctx, &set)...)
@@ -54,7 +54,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		if set.Hosts == nil {
 			at = path.Root("host")
 		}
-		resp.Diagnostics.AddAttributeError(at, "Unable to use the settings of a host", sentence(err))
+		resp.Diagnostics.AddAttributeError(at, "Invalid host settings", sentence(err))
 		return
 	}
 	conn.service = service
@@ -63,49 +63,49 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	p.mu.Unlock()
 }
 
-// hosts makes the service's hosts of the settings and the environment.
+// hosts returns the hosts that the settings and the environment define.
 func (p *Provider) hosts(set settings, conn *connection, diags *diag.Diagnostics) map[string]hvprov.Host {
 	at := path.Root("host")
 	switch {
 	case set.Simulator != nil:
-		return p.simulated(path.Root("simulator").AtName("state_file"), set.Simulator.StateFile.ValueString(), conn, diags)
+		return p.simulatedHost(path.Root("simulator").AtName("state_file"), set.Simulator.StateFile.ValueString(), conn, diags)
 	case set.Hosts != nil:
 		hosts := make(map[string]hvprov.Host, len(set.Hosts))
 		for _, name := range slices.Sorted(maps.Keys(set.Hosts)) {
 			at := path.Root("hosts").AtMapKey(name)
 			if strings.Contains(name, "/") || name == "" {
-				diags.AddAttributeError(at, "Invalid name of a host", "A host's name is not empty and holds no slash: it begins the id by which a virtual machine is imported.")
+				diags.AddAttributeError(at, "Invalid host name", "The name of a host must not be empty and must not contain a slash: import IDs begin with it, followed by a slash.")
 			}
 			h := set.Hosts[name]
 			if h.Address.ValueString() == "" {
-				diags.AddAttributeError(at.AtName("address"), "Missing address of host "+name, "Set the DNS name or IP address of the host.")
+				diags.AddAttributeError(at.AtName("address"), "Missing address", "Set the DNS name or IP address of host "+name+".")
 			}
 			hosts[name] = h.host(at, diags)
 		}
 		if len(hosts) == 0 {
-			diags.AddAttributeError(path.Root("hosts"), "No host is configured", "Set at least one entry.")
+			diags.AddAttributeError(path.Root("hosts"), "Missing host", "Set at least one entry.")
 		}
 		return hosts
 	case set.Host == nil && os.Getenv(envSimulator) != "":
-		return p.simulated(path.Root("simulator"), os.Getenv(envSimulator), conn, diags)
+		return p.simulatedHost(path.Root("simulator"), os.Getenv(envSimulator), conn, diags)
 	case set.Host == nil:
 		set.Host = &hostSettings{}
 	}
 	address := stringSetting(at.AtName("address"), envHost, set.Host.Address, diags)
 	if address == "" {
-		diags.AddAttributeError(at, "No host is configured",
-			"Set host (or its address with the variable "+envHost+"), hosts for several, or simulator to try a configuration out without any.")
+		diags.AddAttributeError(at, "Missing host",
+			"Set host (or its address with the "+envHost+" environment variable), hosts for several hosts, or simulator to try a configuration without a host.")
 		return nil
 	}
-	conn.single = address
+	conn.only = address
 	return map[string]hvprov.Host{address: set.Host.host(at, diags)}
 }
 
-// simulated starts the simulated host, once for each state file, and gives it as the only host.
-func (p *Provider) simulated(at path.Path, stateFile string, conn *connection, diags *diag.Diagnostics) map[string]hvprov.Host {
-	conn.single = simulatorName
+// simulatedHost starts a simulated host, once for each state file, and returns it as the only host.
+func (p *Provider) simulatedHost(at path.Path, stateFile string, conn *connection, diags *diag.Diagnostics) map[string]hvprov.Host {
+	conn.only = simulatorName
 	if stateFile == "" {
-		diags.AddAttributeError(at, "Missing state file", "Name the file that keeps what the simulated host holds.")
+		diags.AddAttributeError(at, "Missing state file", "Set state_file to the file that keeps the state of the simulated host.")
 		return nil
 	}
 	stateFile, err := filepath.Abs(stateFile)
@@ -128,13 +128,4 @@ func (p *Provider) simulated(at path.Path, stateFile string, conn *connection, d
 		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
 		Auth: winrm.AuthNTLM, Username: server.Username(), Password: server.Password(), ConnectTimeout: connectTimeout,
 	}}}
-}
-
-// resolve gives the name of the host that a resource means. With one unnamed host every name means it, so that giving
-// that host another address moves no virtual machine.
-func (c *connection) resolve(name string) string {
-	if c.single != "" {
-		return c.single
-	}
-	return name
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// Every error has a summary of one form, "Unable to <do> virtual machine <name>", and a detail that says what happened,
-// then what to do.
+// The summary of an error has one of two forms: "Unable to <verb> virtual machine <name>", or "Invalid <attribute>" for a value
+// that the schema rejects. The detail states the cause, then the remedy.
 
-// addFaults tells what the schema refuses, each on its attribute.
+// addFaults reports the faults of a validation, each on its attribute.
 func addFaults(diags *diag.Diagnostics, faults []jobschema.Fault) {
 	for _, f := range faults {
 		detail := sentence(errors.New(f.Message))
@@ -35,7 +35,7 @@ func addFaults(diags *diag.Diagnostics, faults []jobschema.Fault) {
 	}
 }
 
-// attributePath gives the path of an attribute that a fault is about.
+// attributePath returns the path of the attribute at a path of the schema.
 func attributePath(p jobschema.Path) path.Path {
 	at := path.Empty()
 	for _, step := range p {
@@ -48,7 +48,7 @@ func attributePath(p jobschema.Path) path.Path {
 	return at
 }
 
-// fieldPath gives the path of the attribute that a host blames, by its id or by a path such as data_disks[1].size_gb.
+// fieldPath returns the path of the attribute that a host reports, by its ID or by a path such as data_disks[1].size_gb.
 func fieldPath(field string) path.Path {
 	p, err := jobschema.ParsePath(field)
 	if err != nil {
@@ -57,7 +57,7 @@ func fieldPath(field string) path.Path {
 	return attributePath(p)
 }
 
-// addFindings tells what a dry run on the host found, each on its attribute.
+// addFindings reports the findings of a check on the host, each on its attribute.
 func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding) {
 	for _, f := range findings {
 		detail := sentence(errors.New(f.Message))
@@ -77,7 +77,7 @@ func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding
 	}
 }
 
-// addError tells an error of the library.
+// addError reports an error of hvprov, on the attribute that it concerns.
 func addError(diags *diag.Diagnostics, summary string, err error) {
 	var (
 		invalid *jobschema.ValidationError
@@ -94,51 +94,51 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 	case errors.As(err, &failed):
 		addJobError(diags, summary, failed)
 	case errors.As(err, &unknown):
-		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" Set host to one of the names in the provider's hosts.")
+		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" Set host to one of the names in hosts of the provider configuration.")
 	case errors.As(err, &host):
 		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+remedy(host))
 	case errors.Is(err, context.DeadlineExceeded):
-		diags.AddAttributeError(path.Root("timeouts"), summary, "The time for it ran out: "+sentence(err)+" Give it more in timeouts.")
+		diags.AddAttributeError(path.Root("timeouts"), summary, "The time limit was exceeded: "+sentence(err)+" Set a longer one in timeouts.")
 	default:
 		diags.AddError(summary, sentence(err))
 	}
 }
 
-// remedy says what to do about a host that could not be asked.
+// remedy returns what to do about a host that could not be queried.
 func remedy(e *hvprov.HostError) string {
 	switch {
 	case errors.Is(e, hvprov.ErrAuthentication):
-		return "Check the username, the password and the way to authenticate in the provider's settings. " +
-			"It was tried once only, so that the account is not locked."
+		return "Check username, password and auth in the provider configuration. " +
+			"The credentials were tried only once, so that the account is not locked out."
 	case errors.Is(e, hvprov.ErrHostUnreachable):
-		return "Check that the host is switched on, that its name, port and use_tls are right in the provider's settings, " +
-			"and that its firewall lets WinRM through."
+		return "Check that the host is running, that address, port and use_tls in the provider configuration are correct, " +
+			"and that the firewall of the host allows WinRM."
 	case errors.Is(e, hvprov.ErrHostNotReady):
-		return "Check that the Hyper-V role with its PowerShell module is installed there, and that the account may manage it."
+		return "Check that the Hyper-V role and its PowerShell module are installed on the host, and that the account may manage Hyper-V."
 	}
 	return ""
 }
 
-// addJobError tells of a job that did not succeed: the step, what the host said, what is left, and where to read on.
+// addJobError reports a failed job: the step, the error of the host, what remains on the host, and the job log.
 func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 	var b strings.Builder
 	b.WriteString(sentence(e))
 	if e.Result != nil {
 		if len(e.Result.Left) > 0 {
-			fmt.Fprintf(&b, "\n\nLeft on host %s, to be looked after by hand:\n  %s", e.Host, strings.Join(e.Result.Left, "\n  "))
+			fmt.Fprintf(&b, "\n\nRemaining on host %s, to be removed manually:\n  %s", e.Host, strings.Join(e.Result.Left, "\n  "))
 		} else if e.Result.VM == nil {
-			fmt.Fprintf(&b, "\n\nNothing that the job made is left on host %s.", e.Host)
+			fmt.Fprintf(&b, "\n\nEverything that the job created on host %s was removed.", e.Host)
 		}
 	}
 	if errors.Is(e, hvprov.ErrJobUnknown) {
-		b.WriteString("\n\nWhether the job did its work is not known. Plan again: what the host holds is what counts.")
+		b.WriteString("\n\nThe job may have succeeded. Run terraform plan again to see what is on the host.")
 	}
 	if len(e.Lines) > 0 {
-		fmt.Fprintf(&b, "\n\nThe job's last lines:\n  %s", strings.Join(e.Lines, "\n  "))
+		fmt.Fprintf(&b, "\n\nLast lines of the job:\n  %s", strings.Join(e.Lines, "\n  "))
 	}
 	fmt.Fprintf(&b, "\n\nJob %s.", e.Job)
 	if e.LogFile != "" {
-		fmt.Fprintf(&b, " All its lines: %s", e.LogFile)
+		fmt.Fprintf(&b, " Complete log: %s", e.LogFile)
 	}
 	if field := e.Failure.Field; field != "" {
 		diags.AddAttributeError(fieldPath(field), summary, b.String())
@@ -147,8 +147,8 @@ func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 	diags.AddError(summary, b.String())
 }
 
-// sentence makes an error's text one: a capital first, where it begins with a word and not with a name, and a stop at
-// the end.
+// sentence returns the text of an error as a sentence: with a capital letter, if it begins with a word and not with an
+// identifier, and a full stop.
 func sentence(err error) string {
 	text := err.Error()
 	if firstWord.MatchString(text) {

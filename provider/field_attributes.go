@@ -16,22 +16,22 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// common is what every kind of attribute is told of its field.
-type common struct {
+// fieldAttribute holds what the attribute types have in common.
+type fieldAttribute struct {
 	schema                       *jobschema.Schema
 	field                        *jobschema.Field
 	description, deprecated      string
 	required, optional, computed bool
 	sensitive, replace           bool
-	fallback                     any // the default; nil for none
+	defaultValue                 any // nil if there is none
 }
 
-// constructors makes the attribute of a field by its type. It is the only place that knows both. Whether a value is right
-// is not the attribute's business but that of ValidateConfig, which sees all of them.
-var constructors map[jobschema.Type]func(common) schema.Attribute
+// constructors maps the types of the job schema to the attribute types of Terraform. Attributes have no validators:
+// ValidateConfig validates all values together.
+var constructors map[jobschema.Type]func(fieldAttribute) schema.Attribute
 
-func init() { // the constructors of lists and objects need the others
-	constructors = map[jobschema.Type]func(common) schema.Attribute{
+func init() { // listAttribute and objectAttribute refer to constructors
+	constructors = map[jobschema.Type]func(fieldAttribute) schema.Attribute{
 		jobschema.TypeString:    stringAttribute,
 		jobschema.TypeSecret:    stringAttribute,
 		jobschema.TypeMultiline: stringAttribute,
@@ -46,45 +46,45 @@ func init() { // the constructors of lists and objects need the others
 	}
 }
 
-// elementTypes are the types of the items of lists of single values.
+// elementTypes maps the item types of lists of scalars.
 var elementTypes = map[jobschema.Type]attr.Type{
 	jobschema.TypeString: types.StringType, jobschema.TypeMultiline: types.StringType, jobschema.TypeIPv4: types.StringType,
 	jobschema.TypeHostname: types.StringType, jobschema.TypeEnum: types.StringType,
 	jobschema.TypeInteger: types.Int64Type, jobschema.TypeNumber: types.Float64Type, jobschema.TypeBoolean: types.BoolType,
 }
 
-// fieldAttributes makes the attributes of fields that stand side by side. A secret has three. What is only required where
-// it applies, or where nothing infers it, is for ValidateConfig to ask for.
+// fieldAttributes returns the attributes of the fields of one object; a secret has three. If a field is required only where
+// it applies or cannot be inferred, ValidateConfig enforces that.
 func fieldAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
-	return siblings(s, fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil && f.Applicability == nil })
+	return objectAttributes(s, fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil && f.Applicability == nil })
 }
 
-// itemAttributes makes those of the objects of a list. None of them is required: the framework would take what an object
-// that is not known yet does not have for missing (terraform-plugin-framework#186). ValidateConfig asks for it.
+// itemAttributes returns the attributes of the objects of a list. None is required: the framework would report the attributes
+// of an unknown object as missing (terraform-plugin-framework#186). ValidateConfig enforces it.
 func itemAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
-	return siblings(s, fields, func(*jobschema.Field) bool { return false })
+	return objectAttributes(s, fields, func(*jobschema.Field) bool { return false })
 }
 
-func siblings(s *jobschema.Schema, fields []jobschema.Field, required func(*jobschema.Field) bool) map[string]schema.Attribute {
+func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required func(*jobschema.Field) bool) map[string]schema.Attribute {
 	attributes := make(map[string]schema.Attribute, len(fields)+8)
 	for i := range fields {
 		f := &fields[i]
-		c := common{
+		c := fieldAttribute{
 			schema: s, field: f, description: f.Docs(), deprecated: f.Deprecated,
-			required: required(f) && !f.Secret(),
-			computed: f.Default != nil || f.Infer != nil,
-			fallback: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
+			required:     required(f) && !f.Secret(),
+			computed:     f.Default != nil || f.Infer != nil,
+			defaultValue: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
 		}
 		c.optional = !c.required
 		switch {
 		case !f.Required || c.required || f.Infer != nil:
 		case f.Applicability != nil:
-			c.description += " Required where it applies."
+			c.description += " Required if applicable."
 		default:
 			c.description += " Required."
 		}
 		if f.Secret() {
-			addTwins(attributes, c)
+			addWriteOnlyForms(attributes, c)
 			c.description = secretDescription(f)
 		}
 		attributes[f.ID] = constructors[f.Type](c)
@@ -92,34 +92,34 @@ func siblings(s *jobschema.Schema, fields []jobschema.Field, required func(*jobs
 	return attributes
 }
 
-// addTwins adds the write-only form of a secret, and the number that tells that it has changed.
-func addTwins(attributes map[string]schema.Attribute, c common) {
+// addWriteOnlyForms adds the write-only attribute of a secret and the attribute of its version.
+func addWriteOnlyForms(attributes map[string]schema.Attribute, c fieldAttribute) {
 	id := c.field.ID
 	attributes[id+writeOnlySuffix] = schema.StringAttribute{
-		MarkdownDescription: fmt.Sprintf("The value of `%s`, given so that Terraform keeps it nowhere: neither in the plan nor in the state. "+
-			"It needs Terraform or OpenTofu 1.11 or later, and may come from an ephemeral value. Not beside `%[1]s`.", id),
+		MarkdownDescription: fmt.Sprintf("Write-only form of `%s`: Terraform stores the value neither in the plan nor in the state. "+
+			"Accepts ephemeral values. Requires Terraform or OpenTofu 1.11 or later. Conflicts with `%[1]s`.", id),
 		Optional: true, Sensitive: true, WriteOnly: true, DeprecationMessage: c.deprecated,
 	}
 	version := c
 	version.sensitive = false
-	version.description = fmt.Sprintf("Any number; another one says that `%s%s` has another value. Without it a new value is not noticed.", id, writeOnlySuffix)
+	version.description = fmt.Sprintf("Version of `%s%s`: any number. Change it to apply a new value, which Terraform cannot detect otherwise.", id, writeOnlySuffix)
 	attributes[id+writeOnlyVersionSuffix] = integerAttribute(version)
 }
 
 func secretDescription(f *jobschema.Field) string {
 	text := f.Docs()
 	if f.Required {
-		text += fmt.Sprintf(" Required, here or as `%s%s`.", f.ID, writeOnlySuffix)
+		text += fmt.Sprintf(" Required, unless `%s%s` is set.", f.ID, writeOnlySuffix)
 	}
-	return text + " Terraform keeps it in its state as plain text."
+	return text + " Terraform stores it in the state as plain text."
 }
 
-func stringAttribute(c common) schema.Attribute {
+func stringAttribute(c fieldAttribute) schema.Attribute {
 	a := schema.StringAttribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
-	if s, ok := c.fallback.(string); ok {
+	if s, ok := c.defaultValue.(string); ok {
 		a.Default = stringdefault.StaticString(s)
 	}
 	if c.field.Infer != nil {
@@ -131,12 +131,12 @@ func stringAttribute(c common) schema.Attribute {
 	return a
 }
 
-func integerAttribute(c common) schema.Attribute {
+func integerAttribute(c fieldAttribute) schema.Attribute {
 	a := schema.Int64Attribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
-	if n, ok := c.fallback.(int64); ok {
+	if n, ok := c.defaultValue.(int64); ok {
 		a.Default = int64default.StaticInt64(n)
 	}
 	if c.replace {
@@ -145,12 +145,12 @@ func integerAttribute(c common) schema.Attribute {
 	return a
 }
 
-func numberAttribute(c common) schema.Attribute {
+func numberAttribute(c fieldAttribute) schema.Attribute {
 	a := schema.Float64Attribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
-	if n, ok := c.fallback.(float64); ok {
+	if n, ok := c.defaultValue.(float64); ok {
 		a.Default = numberDefault(n)
 	}
 	if c.replace {
@@ -159,12 +159,12 @@ func numberAttribute(c common) schema.Attribute {
 	return a
 }
 
-func booleanAttribute(c common) schema.Attribute {
+func booleanAttribute(c fieldAttribute) schema.Attribute {
 	a := schema.BoolAttribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
-	if b, ok := c.fallback.(bool); ok {
+	if b, ok := c.defaultValue.(bool); ok {
 		a.Default = booldefault.StaticBool(b)
 	}
 	if c.replace {
@@ -173,7 +173,7 @@ func booleanAttribute(c common) schema.Attribute {
 	return a
 }
 
-func listAttribute(c common) schema.Attribute {
+func listAttribute(c fieldAttribute) schema.Attribute {
 	var modifiers []planmodifier.List
 	if c.replace {
 		modifiers = []planmodifier.List{replaceOnChange{c.schema, c.field}}
@@ -191,7 +191,7 @@ func listAttribute(c common) schema.Attribute {
 	}
 }
 
-func objectAttribute(c common) schema.Attribute {
+func objectAttribute(c fieldAttribute) schema.Attribute {
 	a := schema.SingleNestedAttribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
 		Attributes: fieldAttributes(c.schema, c.field.Fields),

@@ -3,8 +3,6 @@
 package provider
 
 import (
-	"crypto/x509"
-
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -14,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// hostSettings are the settings of one host.
+// hostSettings holds the settings of one host.
 type hostSettings struct {
 	Address       types.String `tfsdk:"address"`
 	Port          types.Int64  `tfsdk:"port"`
@@ -37,45 +35,45 @@ type hostSettings struct {
 }
 
 func hostAttributes() map[string]schema.Attribute {
-	text := func(description, env, fallback string) schema.StringAttribute {
-		return schema.StringAttribute{MarkdownDescription: description + " " + envText(env, fallback), Optional: true}
+	text := func(env, description string) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description + " " + envText(env), Optional: true}
 	}
-	secret := func(description, env, fallback string) schema.StringAttribute {
-		a := text(description, env, fallback)
+	secret := func(env, description string) schema.StringAttribute {
+		a := text(env, description)
 		a.Sensitive = true
 		return a
 	}
 	return map[string]schema.Attribute{
-		"address": text("DNS name or IP address.", envHost, "none"),
+		"address": text(envHost, "DNS name or IP address. Required."),
 		"port": schema.Int64Attribute{
-			MarkdownDescription: "Port of WinRM. " + envText(envPort, "5986 with TLS, 5985 without"), Optional: true,
+			MarkdownDescription: "Port of WinRM. Must be between 1 and 65535. Defaults to `5986` with TLS, and to `5985` without. " + envText(envPort), Optional: true,
 		},
 		"use_tls": schema.BoolAttribute{
-			MarkdownDescription: "Whether to connect with TLS. Without it only `ntlm` is taken, which encrypts the messages itself, unless `insecure` is set. " + envText(envUseTLS, "`true`"), Optional: true,
+			MarkdownDescription: "Whether to connect with TLS. If `false`, `auth` must be `ntlm`, which encrypts messages itself, unless `insecure` is `true`. Defaults to `true`. " + envText(envUseTLS), Optional: true,
 		},
 		"insecure": schema.BoolAttribute{
-			MarkdownDescription: "Do not verify the host's certificate, and allow `basic` without TLS. For a closed laboratory only: whoever stands between can read all and act as the host. " + envText(envInsecure, "`false`"), Optional: true,
+			MarkdownDescription: "Whether to skip verification of the host's certificate and to allow `basic` without TLS. An attacker on the network can then read all messages and impersonate the host: use it in isolated test networks only. Defaults to `false`. " + envText(envInsecure), Optional: true,
 		},
-		"ca_cert":         text("Certificates of the authorities to trust, as PEM text, in place of the system's.", envCACert, "the system's"),
-		"tls_server_name": text("Name that the host's certificate must carry.", envTLSServerName, "the address"),
-		"proxy_url": secret("Proxy to reach the host through: `http://`, `https://` or `socks5://`, with user name and password where it wants them. "+
-			"Variables such as `HTTPS_PROXY` are not looked at.", envProxyURL, "none"),
-		"auth": text("How to authenticate: `ntlm`; `kerberos`, over TLS; `certificate`, by a client certificate over TLS; `basic`, over TLS.", envAuth, "`ntlm`"),
-		"username": text("Account on the host, for example `svc-terraform`, `LAB\\svc-terraform` or `svc-terraform@lab.example`. Not needed for `certificate`, and for `kerberos` with a credential cache.",
-			envUsername, "none"),
-		"password":    secret("Password of the account. Not needed for `certificate`, and for `kerberos` with a credential cache.", envPassword, "none"),
-		"krb5_realm":  text("For `kerberos`: realm of the account.", envKrb5Realm, "that of `username`, or else `default_realm` of `krb5_conf`"),
-		"krb5_conf":   text("For `kerberos`: path of the configuration, which names the realms' KDCs.", envKrb5Conf, "what the variable `KRB5_CONFIG` says, or else `/etc/krb5.conf`"),
-		"krb5_ccache": text("For `kerberos`: path of a credential cache, as `kinit` writes it, in place of a password.", envKrb5CCache, "what the variable `KRB5CCNAME` says, or else `/tmp/krb5cc_<uid>`; used where there is no `password`"),
-		"krb5_spn":    text("For `kerberos`: service principal name that the host is registered under.", envKrb5SPN, "`HTTP/` and the address"),
-		"client_cert": text("For `certificate`: the certificate, as PEM text, which the host maps to an account.", envClientCert, "none"),
-		"client_key":  secret("For `certificate`: its key, as PEM text, not encrypted.", envClientKey, "none"),
-		"image_path":  text("Folder on the host that holds the images.", envImagePath, "`Images` in Hyper-V's folder for virtual hard disks"),
-		"vm_path":     text("Folder on the host in which virtual machines are made, each in a folder of its own.", envVMPath, "Hyper-V's folder for virtual hard disks"),
+		"ca_cert":         text(envCACert, "PEM-encoded certificates of the certificate authorities to trust. Defaults to those of the system."),
+		"tls_server_name": text(envTLSServerName, "Name that the host's certificate must contain. Defaults to `address`."),
+		"proxy_url": secret(envProxyURL, "URL of the proxy for connections to the host: `http://`, `https://` or `socks5://`, with a user name and a password if the proxy requires them. "+
+			"`HTTPS_PROXY` and similar environment variables are ignored."),
+		"auth": text(envAuth, "Authentication method: `ntlm`, `kerberos`, `certificate` or `basic`. All but `ntlm` require TLS. Defaults to `ntlm`."),
+		"username": text(envUsername, "User name of the account, for example `svc-terraform`, `LAB\\svc-terraform` or `svc-terraform@lab.example`. "+
+			"Required for `ntlm` and `basic`, and for `kerberos` with a password."),
+		"password":    secret(envPassword, "Password of the account. Required for `ntlm` and `basic`. Conflicts with `krb5_ccache`."),
+		"krb5_realm":  text(envKrb5Realm, "Kerberos realm of the account. Defaults to the realm in `username`, or else to `default_realm` of `krb5_conf`."),
+		"krb5_conf":   text(envKrb5Conf, "Path of the Kerberos configuration file, which names the KDCs of the realms. Defaults to the value of the `KRB5_CONFIG` environment variable, or else to `/etc/krb5.conf`."),
+		"krb5_ccache": text(envKrb5CCache, "Path of a Kerberos credential cache, as `kinit` writes it. Without `password` it defaults to the value of the `KRB5CCNAME` environment variable, or else to `/tmp/krb5cc_<uid>`. Conflicts with `password`."),
+		"krb5_spn":    text(envKrb5SPN, "Kerberos service principal name of the host. Defaults to `HTTP/<address>`."),
+		"client_cert": text(envClientCert, "PEM-encoded client certificate, which the host maps to an account. Required for `certificate`."),
+		"client_key":  secret(envClientKey, "PEM-encoded private key of the client certificate, not encrypted. Required for `certificate`."),
+		"image_path":  text(envImagePath, "Folder on the host that contains the images. Defaults to `Images` in Hyper-V's folder for virtual hard disks."),
+		"vm_path":     text(envVMPath, "Folder on the host for virtual machines. Each one gets a folder there. Defaults to Hyper-V's folder for virtual hard disks."),
 	}
 }
 
-// host reads the settings of one host, at a place in the configuration.
+// host returns the host that the settings at a path and the environment define.
 func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
 	text := func(name, env string, v types.String) string { return stringSetting(at.AtName(name), env, v, diags) }
 	conf := winrm.Config{
@@ -104,17 +102,8 @@ func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
 		conf.Auth = winrm.AuthNTLM
 	}
 	if conf.Password != "" && conf.Kerberos.CCache != "" && h.Password.IsNull() && !h.Krb5CCache.IsNull() {
-		conf.Password = "" // the configuration wins over a variable
+		conf.Password = "" // the configuration overrides the environment
 	}
-	checkAuth(at, conf, diags)
-	if len(conf.CACert) > 0 && !x509.NewCertPool().AppendCertsFromPEM(conf.CACert) {
-		diags.AddAttributeError(at.AtName("ca_cert"), "Invalid certificate",
-			"There is no certificate in it. It takes PEM text, which begins with -----BEGIN CERTIFICATE-----; for a file write file(\"ca.pem\").")
-	}
-	for _, p := range conf.Problems() {
-		if p.Field == "Proxy" {
-			diags.AddAttributeError(at.AtName("proxy_url"), "Invalid proxy", sentence(p))
-		}
-	}
+	addConfigProblems(diags, at, conf)
 	return hvprov.Host{WinRM: conf, ImagePath: text("image_path", envImagePath, h.ImagePath), VMPath: text("vm_path", envVMPath, h.VMPath)}
 }

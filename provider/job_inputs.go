@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// jobInputs is the data source `hypervvm_job_inputs`: the job schema, whole. It needs no host.
+// jobInputs implements the data source `hypervvm_job_inputs`: the job schema. It needs no host.
 type jobInputs struct {
 	schema    *jobschema.Schema
 	schemaErr error
@@ -21,12 +21,12 @@ type jobInputs struct {
 
 var _ datasource.DataSource = (*jobInputs)(nil)
 
-// Metadata names the data source.
+// Metadata sets the type name of the data source.
 func (*jobInputs) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = typeName + "_job_inputs"
 }
 
-// Schema describes the attributes.
+// Schema returns the attributes of the data source.
 func (d *jobInputs) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
@@ -44,38 +44,38 @@ func (d *jobInputs) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 		}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "The job schema that the provider works with: its own, or the one in the file that the variable `" +
-			envSchemaFile + "` names. The attributes of the resource `hypervvm` follow from it. No host is asked.",
+		MarkdownDescription: "The job schema that defines the attributes of the resource `hypervvm`: the default schema, or the file that the `" +
+			envSchemaFile + "` environment variable names. Reading it contacts no host.",
 		Attributes: map[string]schema.Attribute{
-			"id":          text("Id of the schema, such as `vm-provisioning`."),
-			"version":     schema.Int64Attribute{MarkdownDescription: "Version of the schema, from 1.", Computed: true},
-			"name":        text("Name of the schema, for people."),
-			"description": text("What the schema is about."),
-			"json":        text("The schema whole, as JSON in the shape of its file: all that is below, and validations, inference and migrations."),
-			"fields": list("The fields in the schema's order. Those within an object or a list of objects come behind it.", map[string]schema.Attribute{
-				"path":        text("Id of the field; within an object, `<field>.<id>`."),
-				"label":       text("A few words."),
-				"description": text("What the value is for."),
-				"hint":        text("An example of a value."),
-				"deprecated":  text("What to use instead; null for a field that is not deprecated."),
+			"id":          text("ID of the schema, for example `vm-provisioning`."),
+			"version":     schema.Int64Attribute{MarkdownDescription: "Version of the schema. Starts at 1.", Computed: true},
+			"name":        text("Display name of the schema."),
+			"description": text("Description of the schema."),
+			"json":        text("The complete schema as JSON, in the structure of its file: includes validations, inference and migrations."),
+			"fields": list("Fields in the order of the schema. The fields of an object or a list of objects follow it.", map[string]schema.Attribute{
+				"path":        text("ID of the field; within an object, `<field>.<id>`."),
+				"label":       text("Display name of the field."),
+				"description": text("Description of the field."),
+				"hint":        text("Example of a value."),
+				"deprecated":  text("What to use instead. Null if the field is not deprecated."),
 				"type":        text("Type of the value: `string`, `secret`, `multiline`, `integer`, `number`, `boolean`, `ipv4`, `hostname`, `enum`, `list` or `object`."),
-				"item_type":   text("Type of a list's items; null for other types."),
-				"required":    flag("Whether there must be a value."),
-				"secret":      flag("Whether the value is never shown."),
-				"default":     text("The value where none is given, as text; null for none."),
-				"one_of":      texts("The values that an enum takes; null for other types."),
-				"change":      text("How a new value reaches a machine that exists: `in_place`, `power_cycle` or `replace`. Null within an object."),
-				"observed":    text("The property of the machine that shows the value on the host; null where none does."),
+				"item_type":   text("Type of the items of a list. Null for other types."),
+				"required":    flag("Whether a value is required."),
+				"secret":      flag("Whether the value is a secret."),
+				"default":     text("Default value, as text. Null if there is none."),
+				"one_of":      texts("Values of an enum. Null for other types."),
+				"change":      text("How a change is applied to an existing virtual machine: `in_place`, `power_cycle` or `replace`. Null within an object."),
+				"observed":    text("Property of the virtual machine that shows the value on the host. Null if there is none."),
 			}),
-			"parameter_sets": list("What belongs together.", map[string]schema.Attribute{
-				"id":          text("Id of the set."),
-				"label":       text("A few words."),
-				"description": text("What the fields are for together."),
-				"variants": list("The ways to give the set: one of them, or nothing of it.", map[string]schema.Attribute{
-					"id":       text("Id of the variant."),
-					"label":    text("A few words."),
-					"required": texts("Fields that must be given."),
-					"optional": texts("Fields that may be given as well."),
+			"parameter_sets": list("Fields that are only valid together.", map[string]schema.Attribute{
+				"id":          text("ID of the set."),
+				"label":       text("Display name."),
+				"description": text("Description of the set."),
+				"variants": list("Valid combinations: set the fields of one variant, or none of the set.", map[string]schema.Attribute{
+					"id":       text("ID of the variant."),
+					"label":    text("Display name."),
+					"required": texts("Fields that the variant requires."),
+					"optional": texts("Fields that the variant permits."),
 				}),
 			}),
 		},
@@ -121,24 +121,24 @@ type (
 	}
 )
 
-// Read gives the schema.
+// Read returns the job schema.
 func (d *jobInputs) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
 	if d.schemaErr != nil {
-		resp.Diagnostics.AddError("Invalid job schema", sentence(d.schemaErr))
+		resp.Diagnostics.AddError(invalidSchema, sentence(d.schemaErr))
 		return
 	}
 	text, err := d.schema.MarshalJSON()
 	if err != nil {
-		resp.Diagnostics.AddError("Unable to write the job schema as JSON", sentence(err))
+		resp.Diagnostics.AddError("Unable to encode the job schema", sentence(err))
 		return
 	}
 	model := jobInputsModel{
 		ID: d.schema.ID, Version: int64(d.schema.Version), Name: d.schema.Name, Description: d.schema.Description, JSON: string(text),
-		Fields: fieldModels("", d.schema.Fields), Sets: []setModel{}, // an empty list can be gone through, null cannot
+		Fields: fieldModels("", d.schema.Fields), Sets: []setModel{}, // configurations iterate over it: not null
 	}
 	for i := range d.schema.ParameterSets {
 		p := &d.schema.ParameterSets[i]
-		set := setModel{ID: p.ID, Label: p.Label, Description: optional(p.Description)}
+		set := setModel{ID: p.ID, Label: p.Label, Description: stringOrNil(p.Description)}
 		for _, v := range p.Ways() {
 			set.Variants = append(set.Variants, variantModel{v.ID, v.Label, v.Required, append([]string{}, v.Optional...)})
 		}
@@ -152,16 +152,16 @@ func fieldModels(at string, fields []jobschema.Field) []fieldModel {
 	for i := range fields {
 		f := &fields[i]
 		m := fieldModel{
-			Path: at + f.ID, Label: optional(f.Label), Description: optional(f.Description), Hint: optional(f.Hint),
-			Deprecated: optional(f.Deprecated), Type: string(f.Type), Required: f.Required, Secret: f.Secret(),
-			OneOf: f.Validations.OneOf, Change: optional(string(f.Change)), Observed: optional(f.Observed),
+			Path: at + f.ID, Label: stringOrNil(f.Label), Description: stringOrNil(f.Description), Hint: stringOrNil(f.Hint),
+			Deprecated: stringOrNil(f.Deprecated), Type: string(f.Type), Required: f.Required, Secret: f.Secret(),
+			OneOf: f.Validations.OneOf, Change: stringOrNil(string(f.Change)), Observed: stringOrNil(f.Observed),
 		}
 		if f.Default != nil {
-			m.Default = optional(fmt.Sprint(f.Default))
+			m.Default = stringOrNil(fmt.Sprint(f.Default))
 		}
 		within := f.Fields
 		if f.Items != nil {
-			m.ItemType, within = optional(string(f.Items.Type)), f.Items.Fields
+			m.ItemType, within = stringOrNil(string(f.Items.Type)), f.Items.Fields
 		}
 		models = append(models, m)
 		models = append(models, fieldModels(at+f.ID+".", within)...)
@@ -169,7 +169,8 @@ func fieldModels(at string, fields []jobschema.Field) []fieldModel {
 	return models
 }
 
-func optional(s string) *string {
+// stringOrNil returns nil for an empty string.
+func stringOrNil(s string) *string {
 	if s == "" {
 		return nil
 	}

@@ -11,13 +11,20 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// The subsystems of the provider's log. Each has its level in TF_LOG_PROVIDER_HYPERVVM_<SUBSYSTEM>, else TF_LOG_PROVIDER.
+// Subsystems of the provider's log. TF_LOG_PROVIDER_HYPERVVM_<SUBSYSTEM> sets the level of one; its default is
+// TF_LOG_PROVIDER.
 const (
 	subsystemJob  = "job"
 	subsystemHost = "host"
+	logLevelEnv   = "TF_LOG_PROVIDER_HYPERVVM"
 )
 
-// logEvent writes an event of a job to the log. ctx has the job's subsystem.
+// withJobLog returns a context for logEvent.
+func withJobLog(ctx context.Context) context.Context {
+	return tflog.NewSubsystem(ctx, subsystemJob, tflog.WithLevelFromEnv(logLevelEnv, subsystemJob))
+}
+
+// logEvent writes a job event to Terraform's log.
 func logEvent(ctx context.Context, e job.Event) {
 	fields := map[string]any{"job_id": e.Job, "seq": e.Seq, "kind": string(e.Kind), "host_time": e.Time}
 	if e.Step != "" {
@@ -30,14 +37,9 @@ func logEvent(ctx context.Context, e job.Event) {
 	tflog.SubsystemInfo(ctx, subsystemJob, e.String(), fields)
 }
 
-func withJobLog(ctx context.Context) context.Context {
-	return tflog.NewSubsystem(ctx, subsystemJob, tflog.WithLevelFromEnv("TF_LOG_PROVIDER_HYPERVVM", subsystemJob))
-}
-
-// newLogger carries what the library logs into Terraform's log. ctx is where that log is reached from; its end is of no
-// account here.
+// newLogger returns a logger that writes to Terraform's log, which ctx carries. The logger outlives ctx.
 func newLogger(ctx context.Context) *slog.Logger {
-	ctx = tflog.NewSubsystem(context.WithoutCancel(ctx), subsystemHost, tflog.WithLevelFromEnv("TF_LOG_PROVIDER_HYPERVVM", subsystemHost))
+	ctx = tflog.NewSubsystem(context.WithoutCancel(ctx), subsystemHost, tflog.WithLevelFromEnv(logLevelEnv, subsystemHost))
 	return slog.New(&logHandler{ctx: ctx})
 }
 
@@ -46,7 +48,7 @@ type logHandler struct {
 	attrs []slog.Attr
 }
 
-// Enabled leaves the choice to Terraform's log.
+// Enabled reports true: Terraform's log filters by level.
 func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle writes one record.
@@ -73,10 +75,10 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// WithAttrs gives a handler that adds attrs.
+// WithAttrs returns a handler that adds attrs to each record.
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &logHandler{ctx: h.ctx, attrs: append(append([]slog.Attr(nil), h.attrs...), attrs...)}
 }
 
-// WithGroup gives the same handler: the library uses no groups.
+// WithGroup returns the handler unchanged: hvprov uses no groups.
 func (h *logHandler) WithGroup(string) slog.Handler { return h }

@@ -12,28 +12,28 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// decimal gives the number that people mean by a float64: its shortest decimal, as exact as Terraform's numbers are.
-// Terraform keeps numbers as decimals, to which 0.1 is another number than the float64 nearest to it.
+// decimal returns the shortest decimal number that is nearest to x, in the precision of Terraform's numbers. Terraform
+// keeps numbers as decimals, where 0.1 differs from the float64 nearest to it.
 func decimal(x float64) *big.Float {
 	n, _, err := big.ParseFloat(strconv.FormatFloat(x, 'g', -1, 64), 10, 512, big.ToNearestEven)
-	if err != nil { // no number at all
+	if err != nil { // NaN
 		return big.NewFloat(0)
 	}
 	return n
 }
 
-// numberDefault is the default of a number. The framework's own is the float64 nearest to it, which differs from what
-// Terraform reads back from its state.
+// numberDefault is the default of a number. The framework's float64default plans the nearest float64, which differs from
+// the decimal number that Terraform reads back from its state.
 type numberDefault float64
 
 var _ defaults.Float64 = numberDefault(0)
 
-// Description tells the value.
+// Description describes the default.
 func (d numberDefault) Description(context.Context) string {
-	return "The default is " + decimal(float64(d)).Text('f', -1) + "."
+	return "Defaults to " + decimal(float64(d)).Text('f', -1) + "."
 }
 
-// MarkdownDescription tells the same.
+// MarkdownDescription describes the default.
 func (d numberDefault) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
 
 // DefaultFloat64 implements [defaults.Float64].

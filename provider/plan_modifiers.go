@@ -14,12 +14,11 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// replaceOnChange has a change of an attribute make another virtual machine. It spares an imported one whose state has
-// no value: a host cannot tell with which image or password a machine was made, and what the configuration says of it
-// is taken on trust.
+// replaceOnChange requires replacement when an attribute changes. For imported virtual machines, attributes missing from the
+// state are treated as unchanged: a host does not report the image or the password that a virtual machine was created with.
 type replaceOnChange struct {
 	schema *jobschema.Schema
-	field  *jobschema.Field // nil for an attribute of the provider's own
+	field  *jobschema.Field // nil for an attribute that is not in the schema
 }
 
 var (
@@ -31,45 +30,45 @@ var (
 	_ planmodifier.Object  = replaceOnChange{}
 )
 
-// Description tells what it does.
+// Description describes the plan modifier.
 func (replaceOnChange) Description(context.Context) string {
-	return "A change makes another virtual machine."
+	return "Forces replacement."
 }
 
-// MarkdownDescription tells the same.
+// MarkdownDescription describes the plan modifier.
 func (m replaceOnChange) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
 
 // PlanModifyString implements [planmodifier.String].
 func (m replaceOnChange) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyInt64 implements [planmodifier.Int64].
 func (m replaceOnChange) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyFloat64 implements [planmodifier.Float64].
 func (m replaceOnChange) PlanModifyFloat64(ctx context.Context, req planmodifier.Float64Request, resp *planmodifier.Float64Response) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyBool implements [planmodifier.Bool].
 func (m replaceOnChange) PlanModifyBool(ctx context.Context, req planmodifier.BoolRequest, resp *planmodifier.BoolResponse) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyList implements [planmodifier.List].
 func (m replaceOnChange) PlanModifyList(ctx context.Context, req planmodifier.ListRequest, resp *planmodifier.ListResponse) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
 // PlanModifyObject implements [planmodifier.Object].
 func (m replaceOnChange) PlanModifyObject(ctx context.Context, req planmodifier.ObjectRequest, resp *planmodifier.ObjectResponse) {
-	resp.RequiresReplace = m.needed(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
+	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
-func (m replaceOnChange) needed(
+func (m replaceOnChange) required(
 	ctx context.Context, state tfsdk.State, plan tfsdk.Plan, config tfsdk.Config, before, after attr.Value, private privateState,
 ) bool {
 	if state.Raw.IsNull() || plan.Raw.IsNull() || before.Equal(after) {
@@ -78,25 +77,27 @@ func (m replaceOnChange) needed(
 	if m.field == nil {
 		return !(before.IsNull() && isImported(ctx, private))
 	}
-	planned := plan.Raw // as it was before the attributes' plan modifiers; those of secrets change no value
+	planned := plan.Raw // without the changes of plan modifiers; those of secrets change no value
 	if value, err := after.ToTerraformValue(ctx); err == nil && !m.field.Secret() {
-		planned, _ = with(planned, map[string]tftypes.Value{m.field.ID: value})
+		planned, _ = withAttributes(planned, map[string]tftypes.Value{m.field.ID: value})
 	}
 	return newComparison(ctx, m.schema, state.Raw, planned, config.Raw, private).differs(m.field)
 }
 
-// inferred plans, where a configuration says nothing, the value that follows from another attribute. A machine whose other
-// attribute stays as it is keeps what it was made with, whatever the rules have become.
+// inferred plans a value that the schema infers from another attribute, unless the configuration sets one. While the other
+// attribute does not change, the value in the state is kept, even if the rules of the schema changed.
 type inferred struct{ *jobschema.Inference }
 
 var _ planmodifier.String = inferred{}
 
-// Description tells what it does.
-func (i inferred) Description(context.Context) string { return "Follows from " + i.From + "." }
+// Description describes the plan modifier.
+func (i inferred) Description(context.Context) string {
+	return "If omitted, inferred from " + i.From + "."
+}
 
-// MarkdownDescription tells the same.
+// MarkdownDescription describes the plan modifier.
 func (i inferred) MarkdownDescription(context.Context) string {
-	return "Follows from `" + i.From + "`."
+	return "If omitted, inferred from `" + i.From + "`."
 }
 
 // PlanModifyString implements [planmodifier.String].
@@ -112,7 +113,7 @@ func (i inferred) PlanModifyString(_ context.Context, req planmodifier.StringReq
 		resp.PlanValue = types.StringUnknown()
 	default:
 		resp.PlanValue = types.StringNull()
-		if value, ok := i.Value(text(from)); ok {
+		if value, ok := i.Value(stringOf(from)); ok {
 			resp.PlanValue = types.StringValue(value)
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package provider is the Terraform face of hvprov: it makes attributes of the job schema, takes values and errors from
-// one side to the other, and does nothing else.
+// Package provider implements the Terraform provider hypervvm on top of hvprov: it derives attributes from the job schema
+// and translates values and errors.
 package provider
 
 import (
@@ -19,13 +19,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// Address is the provider's address in the Terraform registry.
+// Address is the source address of the provider in the Terraform registry.
 const Address = "registry.terraform.io/hypervvm/hypervvm"
 
-// typeName is both the provider's name and its resource's.
+// typeName is the type name of the provider and of its resource.
 const typeName = "hypervvm"
 
-// Provider is the provider `hypervvm`.
+// Provider implements the provider `hypervvm`.
 type Provider struct {
 	version   string
 	schema    *jobschema.Schema
@@ -41,41 +41,41 @@ var (
 	_ provider.ProviderWithValidateConfig = (*Provider)(nil)
 )
 
-// New gives the provider for a schema. schemaErr is why there is none: it is told as a diagnostic, since a plugin that
-// ends at start-up leaves its user without a cause.
+// New returns a provider for a job schema. A non-nil schemaErr is reported as a diagnostic: if the plugin exited instead, the
+// user would not see the cause.
 func New(version string, schema *jobschema.Schema, schemaErr error) *Provider {
 	return &Provider{version: version, schema: schema, schemaErr: schemaErr, simulators: map[string]*simhost.Server{}}
 }
 
-// Metadata names the provider.
+// Metadata sets the type name and the version of the provider.
 func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = typeName
 	resp.Version = p.version
 }
 
-// Resources gives the one resource.
+// Resources returns the resources of the provider.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{func() resource.Resource {
 		return &vmResource{schema: p.schema, schemaErr: p.schemaErr}
 	}}
 }
 
-// DataSources gives the one data source.
+// DataSources returns the data sources of the provider.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{func() datasource.DataSource {
 		return &jobInputs{schema: p.schema, schemaErr: p.schemaErr}
 	}}
 }
 
-// Close cancels jobs that run all the same, ends the sessions with the hosts, and the simulators. The plugin calls it when
-// Terraform has no more to ask.
+// Close cancels running jobs, closes the sessions with the hosts and stops the simulated hosts. The plugin calls it when
+// Terraform disconnects.
 func (p *Provider) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
 	for _, service := range p.services {
 		for _, j := range service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
-			errs = append(errs, service.Cancel(ctx, j.ID)) // nobody is left to take it over
+			errs = append(errs, service.Cancel(ctx, j.ID)) // no other process would attach to it
 		}
 		errs = append(errs, service.Close(ctx))
 	}
@@ -86,9 +86,18 @@ func (p *Provider) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// connection is what the provider's configuration becomes, and resources work with.
+// connection is the configured provider, which resources use.
 type connection struct {
-	service *hvprov.Service // nil when a setting is not known until apply
-	single  string          // the host's name when there is but one without a name of its own
-	names   *nameClaims
+	service *hvprov.Service // nil if a setting is unknown until apply
+	only    string          // name of the only host if the configuration does not name it
+	names   *nameReservations
+}
+
+// hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so
+// that a change of its address moves no virtual machine.
+func (c *connection) hostName(name string) string {
+	if c.only != "" {
+		return c.only
+	}
+	return name
 }

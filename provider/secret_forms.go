@@ -11,35 +11,36 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// A secret x is given as x, or as x_wo, which Terraform keeps nowhere, with x_wo_version to tell that it has changed.
+// A secret x can be set as x, or as the write-only attribute x_wo, which Terraform stores nowhere. A change of x_wo_version
+// signals that x_wo has another value.
 const (
 	writeOnlySuffix        = "_wo"
 	writeOnlyVersionSuffix = "_wo_version"
 )
 
-// secretForms are the forms of one secret in a raw value.
+// secretForms holds the three attributes of one secret in a raw value.
 type secretForms struct {
 	field *jobschema.Field
-	owner jobschema.Path // the object that has it; empty for the resource itself
+	owner jobschema.Path // path of the object that the secret belongs to; empty for the resource
 
-	open, hidden, version tftypes.Value
+	plain, writeOnly, version tftypes.Value
 }
 
-// path gives where the secret is.
-func (s secretForms) path() jobschema.Path { return s.at("") }
+// path returns the path of the secret.
+func (s secretForms) path() jobschema.Path { return s.formPath("") }
 
-// at gives where one of its forms is.
-func (s secretForms) at(suffix string) jobschema.Path {
+// formPath returns the path of the attribute with a suffix.
+func (s secretForms) formPath(suffix string) jobschema.Path {
 	return append(slices.Clone(s.owner), jobschema.Step{Field: s.field.ID + suffix})
 }
 
-// secrets gives the forms of every secret in a raw value, those within objects and lists included.
+// secrets returns the forms of every secret in a raw value, including those in objects and lists.
 func secrets(fields []jobschema.Field, raw tftypes.Value) []secretForms {
 	return secretsAt(fields, raw, nil)
 }
 
 func secretsAt(fields []jobschema.Field, raw tftypes.Value, owner jobschema.Path) (found []secretForms) {
-	if !given(raw) {
+	if !isKnownValue(raw) {
 		return nil
 	}
 	for i := range fields {
@@ -48,9 +49,9 @@ func secretsAt(fields []jobschema.Field, raw tftypes.Value, owner jobschema.Path
 		switch {
 		case f.Secret():
 			found = append(found, secretForms{
-				field: f, owner: owner, open: attribute(raw, f.ID),
-				hidden:  attribute(raw, f.ID+writeOnlySuffix),
-				version: attribute(raw, f.ID+writeOnlyVersionSuffix),
+				field: f, owner: owner, plain: attribute(raw, f.ID),
+				writeOnly: attribute(raw, f.ID+writeOnlySuffix),
+				version:   attribute(raw, f.ID+writeOnlyVersionSuffix),
 			})
 		case f.Type == jobschema.TypeObject:
 			found = append(found, secretsAt(f.Fields, attribute(raw, f.ID), here)...)
@@ -63,30 +64,30 @@ func secretsAt(fields []jobschema.Field, raw tftypes.Value, owner jobschema.Path
 	return found
 }
 
-// twinFaults finds what is wrong between the forms of secrets, which the schema knows nothing of. A form that is not known
-// yet may turn out to be the only one, or not to be given.
-func twinFaults(fields []jobschema.Field, config tftypes.Value) (faults []jobschema.Fault) {
+// writeOnlyConflicts returns the conflicts between the forms of a secret, which are outside the schema. An unknown form is
+// no conflict: it may turn out to be null.
+func writeOnlyConflicts(fields []jobschema.Field, config tftypes.Value) (faults []jobschema.Fault) {
 	for _, s := range secrets(fields, config) {
 		id := s.field.ID
-		hidden, version := id+writeOnlySuffix, id+writeOnlyVersionSuffix
+		writeOnly, version := id+writeOnlySuffix, id+writeOnlyVersionSuffix
 		switch {
-		case given(s.hidden) && given(s.open):
+		case isKnownValue(s.writeOnly) && isKnownValue(s.plain):
 			faults = append(faults, jobschema.Fault{
-				Path: s.at(writeOnlySuffix), Rule: "conflict",
-				Message: hidden + " is set, and " + id + " is as well", Remedy: "keep one of them",
+				Path: s.formPath(writeOnlySuffix), Rule: "conflict",
+				Message: writeOnly + " conflicts with " + id, Remedy: "set only one of them",
 			})
-		case given(s.version) && !has(s.hidden):
+		case isKnownValue(s.version) && !isSet(s.writeOnly):
 			faults = append(faults, jobschema.Fault{
-				Path: s.at(writeOnlyVersionSuffix), Rule: "conflict",
-				Message: version + " is the version of " + hidden + ", which is not set", Remedy: "set " + hidden + ", or remove it",
+				Path: s.formPath(writeOnlyVersionSuffix), Rule: "conflict",
+				Message: version + " requires " + writeOnly + ", which is not set", Remedy: "set " + writeOnly + ", or remove " + version,
 			})
 		}
 	}
 	return faults
 }
 
-// asGiven tells what is wrong with a secret of the form that it was given in.
-func asGiven(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
+// reportOnSuppliedForm moves the faults of a secret to the form that the configuration sets.
+func reportOnSuppliedForm(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
 	for i := range faults {
 		f := &faults[i]
 		if len(f.Path) == 0 {
@@ -94,12 +95,12 @@ func asGiven(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
 		}
 		last := len(f.Path) - 1
 		id := f.Path[last].Field
-		hidden := id + writeOnlySuffix
-		if id == "" || !has(attribute(valueAt(config, f.Path[:last]), hidden)) {
+		writeOnly := id + writeOnlySuffix
+		if id == "" || !isSet(attribute(valueAt(config, f.Path[:last]), writeOnly)) {
 			continue
 		}
 		before := f.Path.String()
-		f.Path = append(slices.Clone(f.Path[:last]), jobschema.Step{Field: hidden})
+		f.Path = append(slices.Clone(f.Path[:last]), jobschema.Step{Field: writeOnly})
 		if rest, ok := strings.CutPrefix(f.Message, before+" "); ok {
 			f.Message = f.Path.String() + " " + rest
 		}
@@ -110,7 +111,7 @@ func asGiven(faults []jobschema.Fault, config tftypes.Value) []jobschema.Fault {
 	return faults
 }
 
-// valueAt gives a part of a raw value; a nil value where it has none there.
+// valueAt returns the part of a raw value at a path, or the zero value if there is none.
 func valueAt(raw tftypes.Value, path jobschema.Path) tftypes.Value {
 	for _, step := range path {
 		if step.Field != "" {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -16,7 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// The environment variables, each of which stands in for the setting of its name where the configuration has none.
+// Environment variables. Each one supplies the setting of its name if the configuration does not set it.
 const (
 	envHost          = "HYPERVVM_HOST"
 	envPort          = "HYPERVVM_PORT"
@@ -41,7 +40,7 @@ const (
 	envPowerShell    = "HYPERVVM_PWSH"
 )
 
-// settings is the provider block.
+// settings holds the provider block.
 type settings struct {
 	Host      *hostSettings           `tfsdk:"host"`
 	Hosts     map[string]hostSettings `tfsdk:"hosts"`
@@ -53,34 +52,34 @@ type simulatorSettings struct {
 	StateFile types.String `tfsdk:"state_file"`
 }
 
-// Schema gives the provider's settings.
+// Schema returns the schema of the provider block.
 func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	host := hostAttributes()
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Provisions virtual machines on Hyper-V hosts over WinRM.",
 		Attributes: map[string]schema.Attribute{
 			"host": schema.SingleNestedAttribute{
-				MarkdownDescription: "The Hyper-V host, where there is but one. Resources need not name it.",
+				MarkdownDescription: "The Hyper-V host, if there is only one. Resources do not need to name it. Conflicts with `hosts` and `simulator`.",
 				Optional:            true,
 				Attributes:          host,
 			},
 			"hosts": schema.MapNestedAttribute{
-				MarkdownDescription: "The Hyper-V hosts by name, where there are several. A resource's `host` is one of the names. " +
-					"Environment variables stand in for whatever an entry leaves out, but for its `address`.",
+				MarkdownDescription: "The Hyper-V hosts by name. The `host` attribute of a resource is one of the names. " +
+					"Environment variables supply the settings that an entry omits, except `address`. Conflicts with `host` and `simulator`.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: host},
 			},
 			"job_log_dir": schema.StringAttribute{
-				MarkdownDescription: "Folder for one log file per job, named for the job's id, written as the job goes. It is made where it is missing. " + envText(envJobLogDir, "no files"),
+				MarkdownDescription: "Folder for job logs. Each job writes a file named after its ID while it runs. The folder is created if it does not exist. " + envText(envJobLogDir) + " If omitted, no files are written.",
 				Optional:            true,
 			},
 			"simulator": schema.SingleNestedAttribute{
-				MarkdownDescription: "A simulated Hyper-V host in place of real ones, for trying a configuration out. It speaks real WinRM on the loopback interface " +
-					"and makes no virtual machine. The host is called `simulator`. Where the variable `" + envPowerShell + "` names a PowerShell 7, that runs the real agent.",
+				MarkdownDescription: "A simulated Hyper-V host for trying out a configuration. It serves WinRM on the loopback interface and creates no virtual " +
+					"machines. The name of the host is `simulator`. If the `" + envPowerShell + "` environment variable names a PowerShell 7 executable, that runs the agent. Conflicts with `host` and `hosts`.",
 				Optional: true,
 				Attributes: map[string]schema.Attribute{
 					"state_file": schema.StringAttribute{
-						MarkdownDescription: "File that keeps what the simulated host holds from one run to the next. It is made where it is missing. " + envText(envSimulator, "none"),
+						MarkdownDescription: "File that keeps the state of the simulated host between runs. The file is created if it does not exist. To simulate a host without this block, set the `" + envSimulator + "` environment variable.",
 						Required:            true,
 					},
 				},
@@ -89,41 +88,29 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 	}
 }
 
-func envText(env, fallback string) string {
-	return "Variable: `" + env + "`. Default: " + fallback + "."
+// envText describes the environment variable of an attribute.
+func envText(env string) string {
+	return "Can also be set with the `" + env + "` environment variable."
 }
 
-// ValidateConfig looks at what can be judged without a host and without the environment.
-func (p *Provider) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
+// ValidateConfig reports settings that conflict. It does not consult the environment.
+func (p *Provider) ValidateConfig(_ context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
 	set := func(name string) bool {
-		var v attr.Value
-		var d diag.Diagnostics
-		switch name {
-		case "hosts":
-			var m types.Map
-			d = req.Config.GetAttribute(ctx, path.Root(name), &m)
-			v = m
-		default:
-			var o types.Object
-			d = req.Config.GetAttribute(ctx, path.Root(name), &o)
-			v = o
-		}
-		resp.Diagnostics.Append(d...)
-		return !v.IsNull()
+		return isSet(attribute(req.Config.Raw, name))
 	}
 	host, hosts, simulator := set("host"), set("hosts"), set("simulator")
 	if host && hosts {
-		resp.Diagnostics.AddAttributeError(path.Root("hosts"), "Both host and hosts are set",
-			"Set host for one Hyper-V host, or hosts for several by name.")
+		resp.Diagnostics.AddAttributeError(path.Root("hosts"), "Conflicting settings",
+			"hosts conflicts with host. Set host for one Hyper-V host, or hosts for several.")
 	}
 	if simulator && (host || hosts) {
-		resp.Diagnostics.AddAttributeError(path.Root("simulator"), "Both simulator and a host are set",
-			"The simulator takes the place of host and hosts. Remove it to work with real hosts.")
+		resp.Diagnostics.AddAttributeError(path.Root("simulator"), "Conflicting settings",
+			"simulator conflicts with host and hosts. Remove simulator to use real hosts.")
 	}
 }
 
-// fromEnv gives a setting: the configured value, else the variable's, else none. The text of a variable that cannot be
-// read is an error on the setting.
+// fromEnv returns a setting: the configured value, or else that of the environment variable. It reports false if neither is
+// set. A value that cannot be parsed is an error on the attribute.
 func fromEnv[T any](at path.Path, env string, configured *T, parse func(string) (T, error), diags *diag.Diagnostics) (value T, ok bool) {
 	if configured != nil {
 		return *configured, true
@@ -134,7 +121,7 @@ func fromEnv[T any](at path.Path, env string, configured *T, parse func(string) 
 	}
 	value, err := parse(text)
 	if err != nil {
-		diags.AddAttributeError(at, "Unable to read variable "+env, fmt.Sprintf("It stands in for this setting, which is not configured. %v.", err))
+		diags.AddAttributeError(at, "Invalid value of "+env, fmt.Sprintf("The environment variable supplies this attribute, which the configuration does not set: %v.", err))
 		return value, false
 	}
 	return value, true
@@ -149,7 +136,7 @@ func boolSetting(at path.Path, env string, v types.Bool, fallback bool, diags *d
 	b, ok := fromEnv(at, env, v.ValueBoolPointer(), func(s string) (bool, error) {
 		b, err := strconv.ParseBool(s)
 		if err != nil {
-			return false, fmt.Errorf("%q is neither true nor false", s)
+			return false, fmt.Errorf("%q is not a boolean: use true or false", s)
 		}
 		return b, nil
 	}, diags)
@@ -163,12 +150,13 @@ func portSetting(at path.Path, env string, v types.Int64, diags *diag.Diagnostic
 	n, ok := fromEnv(at, env, v.ValueInt64Pointer(), func(s string) (int64, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no number", s)
+			return 0, fmt.Errorf("%q is not a number", s)
 		}
 		return n, nil
 	}, diags)
 	if ok && (n < 1 || n > 65535) {
-		diags.AddAttributeError(at, "Invalid port", fmt.Sprintf("%d is no port: use 1 to 65535, for WinRM usually 5986 or 5985.", n))
+		diags.AddAttributeError(at, "Invalid port", fmt.Sprintf("%d is not between 1 and 65535. WinRM uses 5986 with TLS and 5985 without by default.", n))
+		return 0
 	}
 	return int(n)
 }

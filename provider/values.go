@@ -8,16 +8,15 @@ import (
 	"maps"
 	"math/big"
 	"slices"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// object gives the attributes of a raw value. A null one has none.
+// object returns the attributes of a raw object. A null or unknown object has none.
 func object(raw tftypes.Value) (map[string]tftypes.Value, error) {
-	if raw.Type() == nil || raw.IsNull() || !raw.IsKnown() {
+	if !isKnownValue(raw) {
 		return map[string]tftypes.Value{}, nil
 	}
 	var attributes map[string]tftypes.Value
@@ -27,7 +26,7 @@ func object(raw tftypes.Value) (map[string]tftypes.Value, error) {
 	return attributes, nil
 }
 
-// attribute gives one attribute of a resource's raw value; a nil value where it has none.
+// attribute returns an attribute of a raw object, or the zero value if there is none.
 func attribute(raw tftypes.Value, name string) tftypes.Value {
 	attributes, err := object(raw)
 	if err != nil {
@@ -36,8 +35,8 @@ func attribute(raw tftypes.Value, name string) tftypes.Value {
 	return attributes[name]
 }
 
-// with gives raw with some of its attributes set anew.
-func with(raw tftypes.Value, changes map[string]tftypes.Value) (tftypes.Value, error) {
+// withAttributes returns a copy of a raw object with some attributes changed.
+func withAttributes(raw tftypes.Value, changes map[string]tftypes.Value) (tftypes.Value, error) {
 	attributes, err := object(raw)
 	if err != nil {
 		return raw, err
@@ -47,13 +46,37 @@ func with(raw tftypes.Value, changes map[string]tftypes.Value) (tftypes.Value, e
 	return tftypes.NewValue(raw.Type(), attributes), nil
 }
 
-// fieldValues takes the schema's fields out of a raw value. What is write-only is in the configuration alone. A value that
-// comes later is jobschema.Unknown.
-func fieldValues(s *jobschema.Schema, raw, config tftypes.Value) (map[string]any, error) {
-	return partValues(s.Fields, raw, config)
+// items returns the items of a list, or nil if the value is not a known list.
+func items(v tftypes.Value) []tftypes.Value {
+	var list []tftypes.Value
+	if !isKnownValue(v) || v.As(&list) != nil {
+		return nil
+	}
+	return list
 }
 
-func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string]any, error) {
+// stringOf returns a known string, or an empty string.
+func stringOf(v tftypes.Value) string {
+	var s string
+	if !isKnownValue(v) || v.As(&s) != nil {
+		return ""
+	}
+	return s
+}
+
+// isSet reports whether there is a value, known or unknown.
+func isSet(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.IsNull()) }
+
+// isKnownValue reports whether there is a value that is known.
+func isKnownValue(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
+
+// fieldValues returns the values of the schema's fields from a plan or a configuration. Write-only values are taken from
+// the configuration, which alone has them. An unknown value is [jobschema.Unknown].
+func fieldValues(s *jobschema.Schema, raw, config tftypes.Value) (map[string]any, error) {
+	return objectValues(s.Fields, raw, config)
+}
+
+func objectValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string]any, error) {
 	attributes, err := object(raw)
 	if err != nil {
 		return nil, err
@@ -66,11 +89,11 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 	for i := range fields {
 		f := &fields[i]
 		v := attributes[f.ID]
-		if twin := configured[f.ID+writeOnlySuffix]; f.Secret() && has(twin) {
-			v = twin
+		if writeOnly := configured[f.ID+writeOnlySuffix]; f.Secret() && isSet(writeOnly) {
+			v = writeOnly
 		}
-		if !has(v) || f.Default != nil && f.Applicability != nil && !has(configured[f.ID]) {
-			continue // a default is planned whether it applies or not; the schema knows when it does
+		if !isSet(v) || f.Default != nil && f.Applicability != nil && !isSet(configured[f.ID]) {
+			continue // a default is planned even if the field does not apply; the schema decides
 		}
 		if values[f.ID], err = fieldValue(f, v, configured[f.ID]); err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", f.ID, err)
@@ -79,146 +102,98 @@ func partValues(fields []jobschema.Field, raw, config tftypes.Value) (map[string
 	return values, nil
 }
 
-// has tells whether there is a value, now or later.
-func has(v tftypes.Value) bool { return v.Type() != nil && (!v.IsKnown() || !v.IsNull()) }
-
-// given tells whether there is a value now.
-func given(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
-
-// items gives the items of a list; none of what is not known, or no list.
-func items(v tftypes.Value) []tftypes.Value {
-	var list []tftypes.Value
-	if !given(v) || v.As(&list) != nil {
-		return nil
-	}
-	return list
-}
-
 func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
 	switch {
-	case !v.IsKnown():
-		return jobschema.Unknown, nil
-	case v.IsNull():
-		return nil, nil
+	case !isKnownValue(v):
+		return fromTerraform(v)
 	case f.Type == jobschema.TypeObject:
-		return partValues(f.Fields, v, config)
-	case f.Type == jobschema.TypeList:
-		return listValue(f, v, config)
+		return objectValues(f.Fields, v, config)
+	case f.Type == jobschema.TypeList && f.Items.Type == jobschema.TypeObject:
+		list, configured := items(v), items(config)
+		values := make([]any, len(list))
+		for i, item := range list {
+			var itemConfig tftypes.Value
+			if i < len(configured) {
+				itemConfig = configured[i]
+			}
+			var err error
+			if values[i], err = fieldValue(f.Items, item, itemConfig); err != nil {
+				return nil, fmt.Errorf("item %d: %w", i, err)
+			}
+		}
+		return values, nil
 	}
 	return fromTerraform(v)
 }
 
-func listValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {
-	list, configured := items(v), items(config)
-	values := make([]any, len(list))
-	for i, item := range list {
-		var from tftypes.Value
-		if i < len(configured) {
-			from = configured[i]
-		}
-		var err error
-		if values[i], err = fieldValue(f.Items, item, from); err != nil {
-			return nil, fmt.Errorf("item %d: %w", i, err)
-		}
-	}
-	return values, nil
-}
-
-// completed gives an object with the values that follow from the schema for the fields that have none, but for those that
-// hosts show: there it is the host that has none.
-func completed(fields []jobschema.Field, raw tftypes.Value) tftypes.Value {
-	if !given(raw) {
+// withDefaults fills in defaults and inferred values, except for observed fields, where absence is meaningful.
+func withDefaults(s *jobschema.Schema, raw tftypes.Value) tftypes.Value {
+	if !isKnownValue(raw) {
 		return raw
 	}
-	changes := map[string]tftypes.Value{}
-	for i := range fields {
-		f := &fields[i]
-		v := attribute(raw, f.ID)
-		switch {
-		case v.Type() == nil || !v.IsKnown():
-		case v.IsNull() && f.Observed != "":
-		case v.IsNull():
-			if value, err := toTerraform(v.Type(), following(f, raw)); err == nil {
-				changes[f.ID] = value
-			}
-		case f.Type == jobschema.TypeObject:
-			changes[f.ID] = completed(f.Fields, v)
-		case f.Type == jobschema.TypeList && f.Items.Type == jobschema.TypeObject:
-			list := items(v)
-			objects := make([]tftypes.Value, len(list))
-			for j, item := range list {
-				objects[j] = completed(f.Items.Fields, item)
-			}
-			changes[f.ID] = tftypes.NewValue(v.Type(), objects)
+	values := map[string]any{}
+	for i := range s.Fields {
+		id := s.Fields[i].ID
+		v, err := fromTerraform(attribute(raw, id))
+		if err != nil {
+			return raw
 		}
+		values[id] = v
 	}
-	whole, err := with(raw, changes)
+	changes := map[string]tftypes.Value{}
+	for id, v := range s.Complete(values) {
+		value, err := toTerraform(attribute(raw, id).Type(), v)
+		if err != nil {
+			return raw
+		}
+		changes[id] = value
+	}
+	completed, err := withAttributes(raw, changes)
 	if err != nil {
 		return raw
 	}
-	return whole
+	return completed
 }
 
-// following gives what a field has where it is not given; nil for nothing.
-func following(f *jobschema.Field, owner tftypes.Value) any {
-	if f.Infer != nil {
-		if value, ok := f.Infer.Value(text(attribute(owner, f.Infer.From))); ok {
-			return value
+// isApplicable reports whether a field applies, given the values of the object that it belongs to.
+func isApplicable(f *jobschema.Field, owner tftypes.Value) bool {
+	values := map[string]any{}
+	for id := range f.Applicability {
+		if v, err := fromTerraform(attribute(owner, id)); err == nil {
+			values[id] = v
 		}
 	}
-	return f.Default
+	return f.Applies(values)
 }
 
-// applies tells whether a field has a meaning beside the others of its owner, as far as they are known.
-func applies(f *jobschema.Field, owner tftypes.Value) bool {
-	for id, values := range f.Applicability {
-		v := attribute(owner, id)
-		var b bool
-		beside := text(v)
-		if given(v) && v.Type().Is(tftypes.Bool) && v.As(&b) == nil {
-			beside = strconv.FormatBool(b)
-		}
-		if beside != "" && !slices.Contains(values, beside) {
-			return false
-		}
-	}
-	return true
-}
-
-// unknownFields gives the ids of the values that are not known yet, wholly or in part.
-func unknownFields(values map[string]any) []string {
-	var ids []string
+// unknownFields returns the IDs of the fields whose values are unknown, wholly or in part.
+func unknownFields(values map[string]any) (ids []string) {
 	for id, v := range values {
-		if holdsUnknown(v) {
+		if hasUnknown(v) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func holdsUnknown(v any) bool {
+func hasUnknown(v any) bool {
 	switch v := v.(type) {
 	case []any:
-		for _, item := range v {
-			if holdsUnknown(item) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, hasUnknown)
 	case map[string]any:
-		for _, part := range v {
-			if holdsUnknown(part) {
-				return true
-			}
-		}
-	default:
-		return v == jobschema.Unknown
+		return len(unknownFields(v)) > 0
 	}
-	return false
+	return v == jobschema.Unknown
 }
 
-// fromTerraform gives a known single value as a field takes it. Numbers become text, which keeps them exact.
+// fromTerraform returns a raw value as encoding/json decodes it, with numbers as [json.Number], which keeps them exact. An
+// unknown value is [jobschema.Unknown]; a null or absent one is nil.
 func fromTerraform(v tftypes.Value) (any, error) {
 	switch {
+	case !isSet(v):
+		return nil, nil
+	case !v.IsKnown():
+		return jobschema.Unknown, nil
 	case v.Type().Is(tftypes.String):
 		var s string
 		err := v.As(&s)
@@ -231,12 +206,30 @@ func fromTerraform(v tftypes.Value) (any, error) {
 		var n big.Float
 		err := v.As(&n)
 		return json.Number(n.Text('f', -1)), err
+	case v.Type().Is(tftypes.List{}):
+		list := items(v)
+		values := make([]any, len(list))
+		for i, item := range list {
+			var err error
+			if values[i], err = fromTerraform(item); err != nil {
+				return nil, fmt.Errorf("item %d: %w", i, err)
+			}
+		}
+		return values, nil
+	case v.Type().Is(tftypes.Object{}):
+		attributes, err := object(v)
+		values := make(map[string]any, len(attributes))
+		for name, a := range attributes {
+			if values[name], err = fromTerraform(a); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return values, err
 	}
-	return nil, fmt.Errorf("no field is of type %s", v.Type())
+	return nil, fmt.Errorf("type %s is not supported", v.Type())
 }
 
-// toTerraform gives a value as encoding/json reads it, nil for none, as an attribute of a type. What an object does not
-// speak of is null.
+// toTerraform is the inverse of fromTerraform for values of a type. Attributes that an object does not have are null.
 func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 	switch x := v.(type) {
 	case nil:
@@ -252,29 +245,29 @@ func toTerraform(t tftypes.Type, v any) (tftypes.Value, error) {
 	case []any:
 		list, ok := t.(tftypes.List)
 		if !ok {
-			return tftypes.Value{}, fmt.Errorf("a list is no %s", t)
+			return tftypes.Value{}, fmt.Errorf("a list is not a value of type %s", t)
 		}
-		items := make([]tftypes.Value, len(x))
+		values := make([]tftypes.Value, len(x))
 		for i, item := range x {
 			var err error
-			if items[i], err = toTerraform(list.ElementType, item); err != nil {
+			if values[i], err = toTerraform(list.ElementType, item); err != nil {
 				return tftypes.Value{}, err
 			}
 		}
-		v = items
+		v = values
 	case map[string]any:
 		kind, ok := t.(tftypes.Object)
 		if !ok {
-			return tftypes.Value{}, fmt.Errorf("an object is no %s", t)
+			return tftypes.Value{}, fmt.Errorf("an object is not a value of type %s", t)
 		}
-		parts := make(map[string]tftypes.Value, len(kind.AttributeTypes))
-		for name, part := range kind.AttributeTypes {
+		values := make(map[string]tftypes.Value, len(kind.AttributeTypes))
+		for name, attributeType := range kind.AttributeTypes {
 			var err error
-			if parts[name], err = toTerraform(part, x[name]); err != nil {
+			if values[name], err = toTerraform(attributeType, x[name]); err != nil {
 				return tftypes.Value{}, fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		v = parts
+		v = values
 	}
 	if err := tftypes.ValidateValue(t, v); err != nil {
 		return tftypes.Value{}, err

@@ -7,6 +7,8 @@ import (
 	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -16,8 +18,15 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// ownAttributes are those that the provider itself adds; jobschema keeps their names from fields.
-func ownAttributes(ctx context.Context) map[string]schema.Attribute {
+// vmAttributes returns all attributes of the resource: the fields of the schema and those that the provider adds.
+func vmAttributes(ctx context.Context, s *jobschema.Schema) map[string]schema.Attribute {
+	attributes := fieldAttributes(s, s.Fields)
+	maps.Copy(attributes, builtinAttributes(ctx))
+	return attributes
+}
+
+// builtinAttributes returns the attributes that do not come from the schema. Their names are reserved: no field may have one.
+func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 	keep := []planmodifier.String{stringplanmodifier.UseStateForUnknown()}
 	return map[string]schema.Attribute{
 		"id": schema.StringAttribute{
@@ -25,38 +34,37 @@ func ownAttributes(ctx context.Context) map[string]schema.Attribute {
 			Computed:            true, PlanModifiers: keep,
 		},
 		"host": schema.StringAttribute{
-			MarkdownDescription: "Name of the Hyper-V host, one of the provider's `hosts`. It may be left out where the provider has only one. Another host makes another virtual machine.",
+			MarkdownDescription: "Name of the Hyper-V host: one of the keys of `hosts` in the provider configuration. Required when the provider has several hosts. Forces replacement.",
 			Optional:            true, Computed: true,
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), replaceOnChange{}},
 		},
 		"job_id": schema.StringAttribute{
-			MarkdownDescription: "Id of the job that made the virtual machine, and name of its log file. Null for one that was imported and made otherwise.",
+			MarkdownDescription: "ID of the job that created the virtual machine, and name of its log file in `job_log_dir`. Null for an imported virtual machine that no job created.",
 			Computed:            true, PlanModifiers: keep,
 		},
 		"state": schema.StringAttribute{
-			MarkdownDescription: "What the host last said of the virtual machine: `running`, `off`, `paused`, `saved`, `starting`, `stopping` or `other`.",
+			MarkdownDescription: "Power state at the last refresh: `running`, `off`, `paused`, `saved`, `starting`, `stopping` or `other`.",
 			Computed:            true,
 		},
 		"ip_addresses": schema.ListAttribute{
-			MarkdownDescription: "IP addresses that the guest reports, without link-local ones. Empty until its integration services run.",
+			MarkdownDescription: "IP addresses that the guest reports through the integration services, without link-local addresses. Empty until the guest reports any.",
 			ElementType:         types.StringType, Computed: true,
 		},
 		"allow_power_cycle": schema.BoolAttribute{
-			MarkdownDescription: "Whether a running virtual machine may be shut down and started for a change that needs it. Without it such a change is an error of the plan. Default: `false`.",
+			MarkdownDescription: "Whether a running virtual machine may be shut down and started again to apply a change that requires it. If `false`, planning such a change fails. Defaults to `false`.",
 			Optional:            true, Computed: true, Default: booldefault.StaticBool(false),
 		},
 		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
-			Create: true, CreateDescription: "Time for making the virtual machine, such as `45m`; then the job is cancelled and undone. Default: `30m`.",
-			Read: true, ReadDescription: "Time for asking the host. Default: `2m`.",
-			Update: true, UpdateDescription: "Time for changing it. Default: `30m`.",
-			Delete: true, DeleteDescription: "Time for removing it. Default: `15m`.",
+			Create: true, CreateDescription: "Time limit for creating the virtual machine, for example `45m`. When it is exceeded, the job is cancelled and rolled back. Defaults to `30m`.",
+			Read: true, ReadDescription: "Time limit for reading the virtual machine. Defaults to `2m`.",
+			Update: true, UpdateDescription: "Time limit for updating the virtual machine. Defaults to `30m`.",
+			Delete: true, DeleteDescription: "Time limit for deleting the virtual machine. Defaults to `15m`.",
 		}),
 	}
 }
 
-// resourceAttributes gives all attributes of the resource.
-func resourceAttributes(ctx context.Context, s *jobschema.Schema) map[string]schema.Attribute {
-	attributes := fieldAttributes(s, s.Fields)
-	maps.Copy(attributes, ownAttributes(ctx))
-	return attributes
+// readTimeouts reads the `timeouts` attribute.
+func readTimeouts(ctx context.Context, from attributeGetter, diags *diag.Diagnostics) (v timeouts.Value) {
+	diags.Append(from.GetAttribute(ctx, path.Root("timeouts"), &v)...)
+	return v
 }

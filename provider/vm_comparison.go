@@ -11,32 +11,32 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// comparison tells what differs between a state and a plan. A field that the state has no value of, since it is new in the
-// schema, is taken to have its default, or what is inferred for it, as everything that was made without it has.
+// comparison compares a state with a plan. A field that the state does not have, because the schema gained it later, counts
+// as having its default or inferred value: that is how the virtual machine was created.
 type comparison struct {
 	state, plan, config tftypes.Value
 	imported            bool
-	unadopted           bool     // and no configuration was applied to it yet
-	writeOnly           []string // secrets whose value in the state's time was write-only
+	unadopted           bool     // imported, and no configuration was applied since
+	writeOnly           []string // paths of the secrets whose value in the state's time was write-only
 }
 
 func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config tftypes.Value, private privateState) comparison {
 	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private), writeOnly: writeOnlyPaths(ctx, s, private)}
 	c.unadopted = c.imported && !isAdopted(ctx, private)
 	if !c.imported {
-		c.state = completed(s.Fields, state)
+		c.state = withDefaults(s, state)
 	}
 	return c
 }
 
-// differs tells whether a field has another value in the plan. Of an imported virtual machine, what the state has no value
-// of does not differ; nor does, when a configuration is first applied to it, what that does not speak of.
+// differs reports whether a field has another value in the plan. For imported virtual machines, attributes missing from
+// the state are treated as unchanged; so are attributes missing from the first configuration that is applied.
 func (c comparison) differs(f *jobschema.Field) bool {
-	return c.partDiffers(f, nil, c.state, c.plan, c.config)
+	return c.fieldDiffers(f, nil, c.state, c.plan, c.config)
 }
 
-// partDiffers tells it of a field of an object, which is given as it was, is to be, and is configured.
-func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state, plan, config tftypes.Value) bool {
+// fieldDiffers compares one field of the object at owner in state, plan and configuration.
+func (c comparison) fieldDiffers(f *jobschema.Field, owner jobschema.Path, state, plan, config tftypes.Value) bool {
 	before, after, configured := attribute(state, f.ID), attribute(plan, f.ID), attribute(config, f.ID)
 	here := append(slices.Clone(owner), jobschema.Step{Field: f.ID})
 	switch {
@@ -46,9 +46,9 @@ func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state,
 		return false
 	case f.Secret():
 		return c.secretDiffers(f, here, state, plan, config)
-	case f.Default != nil && applies(f, state) != applies(f, plan):
-		return true // the same default, which counts now or no longer does
-	case !f.HoldsSecret() || !given(before) || !given(after):
+	case f.Default != nil && isApplicable(f, state) != isApplicable(f, plan):
+		return true // the same default, which applies only in one of them
+	case !f.HoldsSecret() || !isKnownValue(before) || !isKnownValue(after):
 		return !before.Equal(after)
 	case f.Type == jobschema.TypeObject:
 		return c.objectDiffers(f.Fields, here, before, after, configured)
@@ -66,63 +66,59 @@ func (c comparison) partDiffers(f *jobschema.Field, owner jobschema.Path, state,
 }
 
 func (c comparison) objectDiffers(fields []jobschema.Field, here jobschema.Path, before, after, config tftypes.Value) bool {
-	return slices.ContainsFunc(fields, func(f jobschema.Field) bool { return c.partDiffers(&f, here, before, after, config) })
+	return slices.ContainsFunc(fields, func(f jobschema.Field) bool { return c.fieldDiffers(&f, here, before, after, config) })
 }
 
-// secretDiffers tells it of a secret, by what can be seen of it.
+// secretDiffers compares a secret. Of a write-only value only the version is visible.
 func (c comparison) secretDiffers(f *jobschema.Field, here jobschema.Path, state, plan, config tftypes.Value) bool {
 	before, after := attribute(state, f.ID), attribute(plan, f.ID)
-	wasHidden := slices.Contains(c.writeOnly, here.String())
-	isHidden := has(attribute(config, f.ID+writeOnlySuffix))
+	wasWriteOnly := slices.Contains(c.writeOnly, here.String())
+	isWriteOnly := isSet(attribute(config, f.ID+writeOnlySuffix))
 	switch {
-	case wasHidden && has(after), isHidden && has(before):
-		// Another form: whether the value is another one as well cannot be seen, and a machine is not put at risk for it.
+	case wasWriteOnly && isSet(after), isWriteOnly && isSet(before):
+		// The form changed. Whether the value changed as well is not visible, and a virtual machine is not replaced on suspicion.
 		return false
-	case wasHidden || isHidden:
-		// The version is all that can be seen of it.
+	case wasWriteOnly || isWriteOnly:
 		before, after = attribute(state, f.ID+writeOnlyVersionSuffix), attribute(plan, f.ID+writeOnlyVersionSuffix)
 	}
 	return !before.Equal(after) && !(c.imported && before.IsNull())
 }
 
-// overlooked gives the secrets that are given for the first time, and in a way that shows no difference. A host would not
-// be told of them.
-func (c comparison) overlooked(s *jobschema.Schema) (ids []jobschema.Path) {
+// untrackedWriteOnly returns the write-only values that were added without a version. Nothing in state and plan differs,
+// so the host would never receive them.
+func (c comparison) untrackedWriteOnly(s *jobschema.Schema) (paths []jobschema.Path) {
 	if c.imported {
-		return nil // what was not known of it is taken on trust
+		return nil // which secrets an imported virtual machine has is unknown
 	}
 	for _, secret := range secrets(s.Fields, c.config) {
 		before := valueAt(c.state, secret.owner)
 		root, _ := s.Field(secret.path()[0].Field)
-		if has(secret.hidden) && !has(secret.version) && given(before) && !has(attribute(before, secret.field.ID)) &&
+		if isSet(secret.writeOnly) && !isSet(secret.version) && isKnownValue(before) && !isSet(attribute(before, secret.field.ID)) &&
 			!slices.Contains(c.writeOnly, secret.path().String()) && !c.differs(root) {
-			ids = append(ids, secret.at(writeOnlySuffix))
+			paths = append(paths, secret.formPath(writeOnlySuffix))
 		}
 	}
-	return ids
+	return paths
 }
 
-// replaced tells whether the plan makes another machine. The attributes' own plan modifiers have decided on it by then, but
-// Terraform does not tell a resource of that.
-func (c comparison) replaced(s *jobschema.Schema) bool {
+// requiresReplace reports whether the plan replaces the virtual machine. The plan modifiers of the attributes have decided
+// the same by the time of ModifyPlan, but the framework does not pass their decision on.
+func (c comparison) requiresReplace(s *jobschema.Schema) bool {
 	if c.state.IsNull() {
 		return false
 	}
-	host := &jobschema.Field{ID: "host"}
-	return c.differs(host) || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
+	return c.differs(&jobschema.Field{ID: "host"}) || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
 		return f.Change == jobschema.ChangeReplace && c.differs(&f)
 	})
 }
 
-// changed gives the fields whose values differ, and that a host can be asked to change.
-func (c comparison) changed(s *jobschema.Schema) []string {
-	var changed []string
-	c.imported = false // what was not known of it is set now
+// changedFields returns the IDs of the fields that differ and that an update job can change.
+func (c comparison) changedFields(s *jobschema.Schema) (ids []string) {
+	c.imported = false // values that were missing after the import are set now
 	for i := range s.Fields {
-		f := &s.Fields[i]
-		if f.Change != jobschema.ChangeReplace && c.differs(f) {
-			changed = append(changed, f.ID)
+		if f := &s.Fields[i]; f.Change != jobschema.ChangeReplace && c.differs(f) {
+			ids = append(ids, f.ID)
 		}
 	}
-	return changed
+	return ids
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -16,54 +14,54 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Create has one job make the machine. What Terraform is told in the end is what the host holds: nothing where the job
-// was undone, and the machine's GUID, on a resource to be replaced, where something of it is left or may be.
+// Create runs one job that creates the virtual machine. The state reflects what is on the host: no resource if the job
+// was rolled back; a tainted resource with the GUID if something remains, or may remain.
 func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	about := summary("create", r.about(req.Plan.Raw))
+	name := r.displayName(req.Plan.Raw)
+	summary := errorSummary("create", name)
 	if !r.ready() {
-		r.notReady(&resp.Diagnostics, about)
+		addNotReady(&resp.Diagnostics, summary)
 		return
 	}
 	values, err := fieldValues(r.schema, req.Plan.Raw, req.Config.Raw)
 	if err != nil {
-		resp.Diagnostics.AddError(about, sentence(err))
+		resp.Diagnostics.AddError(summary, sentence(err))
 		return
 	}
-	_, host, _ := own(ctx, req.Plan, &resp.Diagnostics)
-	var limits timeouts.Value
-	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
-	limit, diags := limits.Create(ctx, createTimeout)
+	host := readIdentity(ctx, req.Plan, &resp.Diagnostics).host.ValueString()
+	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Create(ctx, createTimeout)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 
+	hostName := r.conn.hostName(host)
 	ref, result, err := r.runJob(ctx, limit, hvprov.Submission{
-		Host: r.conn.resolve(host.ValueString()), Operation: job.OperationProvision, Values: values,
-		SkipInventoryCheck: true, // during plan
+		Host: hostName, Operation: job.OperationProvision, Values: values,
+		SkipInventoryCheck: true, // ModifyPlan checked
 	})
-	vm := remains(ref, result, err)
-	if vm == nil {
-		r.conn.names.settle(r.conn.resolve(host.ValueString()), r.about(req.Plan.Raw), "")
+	if vm := remainingVM(ref, result, err); vm == nil {
+		r.conn.names.resolve(hostName, name, "")
 		resp.State.RemoveResource(ctx)
 	} else {
-		r.conn.names.settle(r.conn.resolve(host.ValueString()), r.about(req.Plan.Raw), vm.ID)
-		state, stateErr := r.newState(req.Plan.Raw, host.ValueString(), ref.id, vm)
+		r.conn.names.resolve(hostName, name, vm.ID)
+		state, stateErr := newState(req.Plan.Raw, host, ref.id, vm)
 		if stateErr != nil {
-			resp.Diagnostics.AddError(about, sentence(stateErr))
+			resp.Diagnostics.AddError(summary, sentence(stateErr))
 		}
 		resp.State.Raw = state
-		resp.Diagnostics.Append(keepPrivate(ctx, r.schema, req.Config.Raw, resp.Private)...)
+		resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
 	}
 	if err != nil {
-		addError(&resp.Diagnostics, about, err)
+		addError(&resp.Diagnostics, summary, err)
 	}
 }
 
-// jobRef is what is known of a job while it runs.
+// jobRef identifies a submitted job and its virtual machine, as far as it is known.
 type jobRef struct{ id, vmID string }
 
-// runJob runs a job to its end, its lines in the log. When ctx ends, or the time is up, the job is cancelled and undone.
+// runJob submits a job, writes its events to Terraform's log, and waits for its end. When ctx ends or the limit is
+// exceeded, the job is cancelled and rolled back.
 func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov.Submission) (jobRef, *job.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -77,34 +75,33 @@ func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov
 	return jobRef{id: j.ID(), vmID: j.VMID()}, result, err
 }
 
-// remains gives the machine that is on the host after a job that was to make one; nil where none is.
-func remains(ref jobRef, result *job.Result, err error) *job.VM {
+// remainingVM returns the virtual machine that is on the host after a create job, or nil.
+func remainingVM(ref jobRef, result *job.Result, err error) *job.VM {
 	switch {
 	case result != nil:
 		return result.VM
 	case errors.Is(err, hvprov.ErrJobUnknown) && ref.vmID != "":
-		return &job.VM{ID: ref.vmID} // it was there when the host was last heard of
+		return &job.VM{ID: ref.vmID} // an event reported it before the outcome became unknown
 	}
 	return nil
 }
 
-// newState gives the state of a machine that has come to be, or was changed, as planned.
-func (r *vmResource) newState(plan tftypes.Value, host, jobID string, vm *job.VM) (tftypes.Value, error) {
-	changes := map[string]tftypes.Value{
-		"id":     tftypes.NewValue(tftypes.String, vm.ID),
-		"host":   tftypes.NewValue(tftypes.String, host),
-		"job_id": optionalText(jobID),
-		"state":  optionalText(vm.PowerState),
-	}
+// newState returns the plan with the computed attributes set from a virtual machine.
+func newState(plan tftypes.Value, host, jobID string, vm *job.VM) (tftypes.Value, error) {
 	addresses := make([]tftypes.Value, len(vm.IPAddresses))
 	for i, address := range vm.IPAddresses {
 		addresses[i] = tftypes.NewValue(tftypes.String, address)
 	}
-	changes["ip_addresses"] = tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, addresses)
-	return with(plan, changes)
+	return withAttributes(plan, map[string]tftypes.Value{
+		"id":           tftypes.NewValue(tftypes.String, vm.ID),
+		"host":         tftypes.NewValue(tftypes.String, host),
+		"job_id":       stringOrNull(jobID),
+		"state":        stringOrNull(vm.PowerState),
+		"ip_addresses": tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, addresses),
+	})
 }
 
-func optionalText(s string) tftypes.Value {
+func stringOrNull(s string) tftypes.Value {
 	if s == "" {
 		return tftypes.NewValue(tftypes.String, nil)
 	}

@@ -10,80 +10,86 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// nameClaims finds the same name planned twice for one host, while one configuration is planned. Terraform does not say
-// which resource it is planning, so resources are told apart by the virtual machine they stand for and by their
-// configuration.
-type nameClaims struct {
-	mu      sync.Mutex
-	claims  map[[2]string]claim
-	managed map[string]bool // GUIDs that are in this configuration's state
+// nameReservations detects a name that one configuration uses twice on a host. Terraform does not tell a provider which
+// resource it is planning, so resources are distinguished by their virtual machine and their configuration.
+type nameReservations struct {
+	mu       sync.Mutex
+	reserved map[nameKey]reservation
+	managed  map[string]bool // GUIDs in the state, in lower case
 }
 
-type claim struct {
-	vmID   string        // "" for one that is to be made
-	config tftypes.Value // of the resource that claims
-	doomed bool          // its virtual machine is to be replaced
+// nameKey is a name on a host, in lower case: Hyper-V compares names without case.
+type nameKey struct{ host, name string }
+
+func newNameKey(host, name string) nameKey {
+	return nameKey{strings.ToLower(host), strings.ToLower(name)}
 }
 
-func newNameClaims() *nameClaims {
-	return &nameClaims{claims: map[[2]string]claim{}, managed: map[string]bool{}}
+// reservation describes the resource that holds a name.
+type reservation struct {
+	vmID          string        // empty for a virtual machine that does not exist yet
+	config        tftypes.Value // configuration of the resource
+	beingReplaced bool          // the plan replaces the virtual machine
 }
 
-// manage notes that a virtual machine is in the state.
-func (n *nameClaims) manage(vmID string) {
+func newNameReservations() *nameReservations {
+	return &nameReservations{reserved: map[nameKey]reservation{}, managed: map[string]bool{}}
+}
+
+// addManaged records that a virtual machine is in the state.
+func (n *nameReservations) addManaged(vmID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.managed[strings.ToLower(vmID)] = true
 }
 
-// isManaged tells whether a virtual machine is in the state. One that is may hold a name that a plan gives anew: it is
-// what that plan replaces, or else another resource's, which claim finds.
-func (n *nameClaims) isManaged(vmID string) bool {
+// isManaged reports whether a virtual machine is in the state. If it holds a name that a plan requests, either that plan
+// replaces it, or reserve reports the conflict with its resource.
+func (n *nameReservations) isManaged(vmID string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.managed[strings.ToLower(vmID)]
 }
 
-// claim takes a name for a resource. It reports false when another resource of the configuration has it.
+// reserve reserves a name for a resource. It reports false if another resource of the configuration holds it.
 //
-// A resource that is replaced is planned twice: once with its virtual machine, then as if there were none. With
-// -replace the first plan shows no sign of it, but then both have the same configuration; two resources that do as well
-// are left for the host to tell apart.
-func (n *nameClaims) claim(host, name string, c claim) bool {
-	key := [2]string{strings.ToLower(host), strings.ToLower(name)}
+// Terraform plans a resource to be replaced twice: with its virtual machine, then without. With -replace the first plan
+// does not show it, but then both plans have the same configuration. Two resources with the same configuration are
+// therefore accepted here, and the host rejects the second one.
+func (n *nameReservations) reserve(host, name string, v reservation) bool {
+	key := newNameKey(host, name)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	held, taken := n.claims[key]
-	switch {
-	case !taken, held.vmID != "" && held.vmID == c.vmID:
-	case held.vmID != "" && c.vmID == "" && (held.doomed || held.config.Equal(c.config)):
-	default:
+	held, taken := n.reserved[key]
+	sameVM := held.vmID != "" && held.vmID == v.vmID
+	replacement := held.vmID != "" && v.vmID == "" && (held.beingReplaced || held.config.Equal(v.config))
+	if taken && !sameVM && !replacement {
 		return false
 	}
-	n.claims[key] = c
+	n.reserved[key] = v
 	return true
 }
 
-// settle notes that the resource that claimed a name has a virtual machine now; without one it gives the name up.
-func (n *nameClaims) settle(host, name, vmID string) {
-	key := [2]string{strings.ToLower(host), strings.ToLower(name)}
+// resolve records the virtual machine that was created for a reserved name. Without one it releases the name.
+func (n *nameReservations) resolve(host, name, vmID string) {
+	key := newNameKey(host, name)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c, taken := n.claims[key]
+	v, taken := n.reserved[key]
 	switch {
-	case !taken || c.vmID != "":
+	case !taken || v.vmID != "":
 	case vmID == "":
-		delete(n.claims, key)
+		delete(n.reserved, key)
 	default:
-		c.vmID = vmID
-		n.claims[key] = c
+		v.vmID = vmID
+		n.reserved[key] = v
 	}
 }
 
-// release gives up what a virtual machine that is gone had claimed.
-func (n *nameClaims) release(vmID string) {
+// release releases the name of a deleted virtual machine.
+func (n *nameReservations) release(vmID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.managed, strings.ToLower(vmID))
-	maps.DeleteFunc(n.claims, func(_ [2]string, c claim) bool { return c.vmID == vmID })
+	maps.DeleteFunc(n.reserved, func(_ nameKey, v reservation) bool { return v.vmID == vmID })
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// observation is what a host says of a virtual machine, by the names that a schema's `observed` uses.
+// observation holds the inventory properties of a virtual machine by their JSON names, which `observed` refers to.
 type observation map[string]any
 
 func observe(vm *job.VM) (observation, error) {
@@ -18,36 +18,36 @@ func observe(vm *job.VM) (observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	var seen observation
-	if err := json.Unmarshal(text, &seen); err != nil {
+	var o observation
+	if err := json.Unmarshal(text, &o); err != nil {
 		return nil, err
 	}
 	if vm.DiskSizeGB == nil {
-		delete(seen, "disk_size_gb") // the host cannot tell: a machine without a disk to tell of is no other machine
+		delete(o, "disk_size_gb") // unknown to the host: not a difference
 	}
-	// A machine on its way to a state is taken to be there: what is seen is compared with what is wanted.
-	switch seen["power_state"] {
+	// A transient power state counts as the state that it leads to: the desired state is compared with it.
+	switch o["power_state"] {
 	case "starting":
-		seen["power_state"] = "running"
+		o["power_state"] = "running"
 	case "stopping":
-		seen["power_state"] = "off"
+		o["power_state"] = "off"
 	}
-	return seen, nil
+	return o, nil
 }
 
-// of gives what was seen of a field: ok is false where hosts cannot tell, as with a boolean that is null. Nothing, an empty
-// text and the number that stands for nothing are nil.
-func (o observation) of(f *jobschema.Field) (value any, ok bool) {
+// value returns the observed value of a field. It reports false if the host cannot determine it, as with a boolean that is
+// null. An empty string and the number 0 mean "none", which is nil.
+func (o observation) value(f *jobschema.Field) (value any, ok bool) {
 	if f.Observed == "" {
 		return nil, false
 	}
 	value, ok = o[f.Observed]
 	switch x := value.(type) {
 	case nil:
-		// What a host cannot tell; a list that it has nothing of is one that nobody keeps.
+		// For a boolean and a list, null means "unknown"; for other types it means "none".
 		return nil, ok && f.Type != jobschema.TypeBoolean && f.Type != jobschema.TypeList
 	case []any:
-		return parts(f, x), true
+		return observedObjects(f, x), true
 	case string:
 		if x == "" {
 			return nil, ok
@@ -56,28 +56,35 @@ func (o observation) of(f *jobschema.Field) (value any, ok bool) {
 		if x == 0 {
 			return nil, ok
 		}
-		if f.Type == jobschema.TypeInteger {
-			return math.Floor(x), ok // a fraction is a difference, and an integer can only show it as another one
-		}
+		return wholeNumber(f, x), ok
 	}
 	return value, ok
 }
 
-// parts gives a list of objects that a host reported by the names that the field's own objects have.
-func parts(f *jobschema.Field, seen []any) []any {
-	items := make([]any, 0, len(seen))
-	for _, one := range seen {
+// observedObjects returns a list of objects with the keys of the field's own objects.
+func observedObjects(f *jobschema.Field, observed []any) []any {
+	objects := make([]any, 0, len(observed))
+	for _, one := range observed {
 		properties, _ := one.(map[string]any)
-		item := map[string]any{}
+		object := map[string]any{}
 		for i := range f.Items.Fields {
 			part := &f.Items.Fields[i]
 			value := properties[part.ObservedPart()]
-			if size, ok := value.(float64); ok && part.Type == jobschema.TypeInteger {
-				value = math.Floor(size) // see of
+			if x, ok := value.(float64); ok {
+				value = wholeNumber(part, x)
 			}
-			item[part.ID] = value
+			object[part.ID] = value
 		}
-		items = append(items, item)
+		objects = append(objects, object)
 	}
-	return items
+	return objects
+}
+
+// wholeNumber rounds down the value of an integer field: a fraction is drift, which an integer can only show as another
+// whole number.
+func wholeNumber(f *jobschema.Field, x float64) float64 {
+	if f.Type == jobschema.TypeInteger {
+		return math.Floor(x)
+	}
+	return x
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// ModifyPlan asks the host whether a plan could be carried out: whether it is there, the name is free, and it has what
-// the plan names. It changes nothing anywhere.
+// ModifyPlan checks on the host whether the plan can be applied: the host is reachable, the name is free, and everything
+// that the plan refers to exists. It changes nothing.
 func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() || r.schema == nil {
 		return
 	}
-	resp.Diagnostics.Append(checkSchema(ctx, r.schema, req.Private, summary("plan", r.about(req.State.Raw)))...)
+	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, errorSummary("plan", r.displayName(req.State.Raw)))...)
 	if resp.Diagnostics.HasError() || !r.ready() {
 		return
 	}
@@ -36,25 +36,25 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
 		return
 	}
-	id, _, _ := own(ctx, req.State, &resp.Diagnostics)
+	id := readIdentity(ctx, req.State, &resp.Diagnostics).id.ValueString()
 	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
-	replaced := compared.replaced(r.schema)
-	r.planName(host, resp, values, claim{vmID: id.ValueString(), config: req.Config.Raw, doomed: replaced})
+	replace := compared.requiresReplace(r.schema)
+	r.planName(host, resp, values, reservation{vmID: id, config: req.Config.Raw, beingReplaced: replace})
 
 	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
 	switch {
-	case replaced:
-		return // it is planned once more, as a machine that is to be made
+	case replace:
+		return // Terraform plans the resource again, as one to create
 	case !req.State.Raw.IsNull():
-		r.planSecrets(compared, resp)
-		changed := compared.changed(r.schema)
+		r.planWriteOnly(compared, resp)
+		changed := compared.changedFields(r.schema)
 		if len(changed) == 0 {
 			return
 		}
 		r.planPowerCycle(ctx, req, resp, changed)
 		var allow types.Bool
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
-		sub.Operation, sub.VMID, sub.Changed = job.OperationUpdate, id.ValueString(), changed
+		sub.Operation, sub.VMID, sub.Changed = job.OperationUpdate, id, changed
 		sub.AllowPowerCycle = allow.ValueBool() || allow.IsUnknown()
 	}
 	if !resp.Diagnostics.HasError() {
@@ -62,7 +62,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	}
 }
 
-// planHost settles on which host the machine is to be, and says so in the plan.
+// planHost determines the host and sets it in the plan. It reports false if the host is unknown or invalid.
 func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (string, bool) {
 	at := path.Root("host")
 	var configured, planned types.String
@@ -76,7 +76,7 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 	case !configured.IsNull():
 		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
 			resp.Diagnostics.AddAttributeError(at, "Unknown host "+name,
-				fmt.Sprintf("It is not among the provider's hosts. Use one of: %s.", strings.Join(known, ", ")))
+				fmt.Sprintf("The provider configuration has no such host. Use one of: %s.", strings.Join(known, ", ")))
 			return "", false
 		}
 	case planned.IsUnknown() && len(known) == 1:
@@ -84,40 +84,39 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, planned)...)
 	case planned.IsUnknown():
 		resp.Diagnostics.AddAttributeError(at, "Missing host",
-			fmt.Sprintf("The provider has several hosts, so that one must be named: %s.", strings.Join(known, ", ")))
+			fmt.Sprintf("The provider has several hosts. Set host to one of: %s.", strings.Join(known, ", ")))
 		return "", false
 	}
-	return r.conn.resolve(planned.ValueString()), true
+	return r.conn.hostName(planned.ValueString()), true
 }
 
-// planName claims the machine's name for this resource.
-func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, values map[string]any, c claim) {
-	if c.vmID != "" {
-		r.conn.names.manage(c.vmID)
+// planName reserves the name of the virtual machine for this resource.
+func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, values map[string]any, v reservation) {
+	if v.vmID != "" {
+		r.conn.names.addManaged(v.vmID)
 	}
 	f, ok := r.observedField(observedName)
 	if !ok {
 		return
 	}
 	name, ok := values[f.ID].(string)
-	if !ok || r.conn.names.claim(host, name, c) {
+	if !ok || r.conn.names.reserve(host, name, v) {
 		return
 	}
-	resp.Diagnostics.AddAttributeError(path.Root(f.ID), summary("plan", name),
-		fmt.Sprintf("This configuration gives the name %q twice on host %s; letter case does not tell names apart. Choose another name.", name, host))
+	resp.Diagnostics.AddAttributeError(path.Root(f.ID), errorSummary("plan", name),
+		fmt.Sprintf("Another resource of this configuration uses the name %q on host %s. Names are not case-sensitive. Choose another name.", name, host))
 }
 
-// planSecrets refuses secrets whose difference Terraform would not see.
-func (r *vmResource) planSecrets(c comparison, resp *resource.ModifyPlanResponse) {
-	for _, at := range c.overlooked(r.schema) {
-		id := at[len(at)-1].Field
-		resp.Diagnostics.AddAttributeError(attributePath(at), summary("plan", r.about(c.state)),
-			fmt.Sprintf("The virtual machine was made without %s, and Terraform does not see that it has one now. "+
-				"Set %s_version beside it, to any number.", at, id))
+// planWriteOnly reports write-only values whose addition Terraform cannot detect.
+func (r *vmResource) planWriteOnly(c comparison, resp *resource.ModifyPlanResponse) {
+	for _, at := range c.untrackedWriteOnly(r.schema) {
+		resp.Diagnostics.AddAttributeError(attributePath(at), errorSummary("plan", r.displayName(c.state)),
+			fmt.Sprintf("The virtual machine was created without %s, and Terraform cannot detect that a value was added. "+
+				"Set %s_version to any number.", at, at[len(at)-1].Field))
 	}
 }
 
-// planPowerCycle refuses a change that would stop a running machine, unless its owner allows it.
+// planPowerCycle reports changes that would stop a running virtual machine without allow_power_cycle.
 func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed []string) {
 	var state types.String
 	var allow types.Bool
@@ -126,28 +125,28 @@ func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlan
 	if allow.ValueBool() || allow.IsUnknown() || state.ValueString() == "off" {
 		return
 	}
-	for _, fieldID := range changed {
-		if f, ok := r.schema.Field(fieldID); ok && f.Change == jobschema.ChangePowerCycle {
-			resp.Diagnostics.AddAttributeError(path.Root(fieldID), summary("plan", r.about(req.State.Raw)),
-				fmt.Sprintf("A change of %s needs the virtual machine to be shut down and started again, and it is %s. "+
-					"Set allow_power_cycle = true to have that done, or shut it down first.", fieldID, state.ValueString()))
+	for _, id := range changed {
+		if f, ok := r.schema.Field(id); ok && f.Change == jobschema.ChangePowerCycle {
+			resp.Diagnostics.AddAttributeError(path.Root(id), errorSummary("plan", r.displayName(req.State.Raw)),
+				fmt.Sprintf("Changing %s requires the virtual machine to be shut down and started again, and it is %s. "+
+					"Set allow_power_cycle = true to allow that, or shut the virtual machine down first.", id, state.ValueString()))
 		}
 	}
 }
 
-// planCheck runs the plan dry on the host.
+// planCheck checks the plan on the host.
 func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp *resource.ModifyPlanResponse) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	about := summary("plan", r.about(resp.Plan.Raw))
+	summary := errorSummary("plan", r.displayName(resp.Plan.Raw))
 	findings, err := r.conn.service.Check(ctx, hvprov.CheckRequest{Submission: sub, Unknown: unknownFields(sub.Values)})
 	if err != nil {
-		addError(&resp.Diagnostics, about, err)
+		addError(&resp.Diagnostics, summary, err)
 		return
 	}
-	// A name held by a machine of this configuration's own is either about to be given up, or claimed by its resource.
+	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
 		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
 	})
-	addFindings(&resp.Diagnostics, about, findings)
+	addFindings(&resp.Diagnostics, summary, findings)
 }

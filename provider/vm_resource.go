@@ -18,7 +18,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// What an operation is given unless the resource's timeouts say otherwise.
+// Default time limits of the operations. The `timeouts` attribute overrides them.
 const (
 	createTimeout = 30 * time.Minute
 	readTimeout   = 2 * time.Minute
@@ -26,12 +26,12 @@ const (
 	deleteTimeout = 15 * time.Minute
 )
 
-// observedName is the property of a virtual machine, as a host reports it, that means something to the provider itself.
-// Which field of the schema stands for it is found by the field's `observed`.
+// observedName is the inventory property that holds the name of a virtual machine. The schema field whose `observed` is
+// this property supplies the name in messages and in name reservations.
 const observedName = "name"
 
-// vmResource is the resource `hypervvm`. Its operations are in the files create.go, read.go, update.go and delete.go,
-// its checks in validate.go and plan.go.
+// vmResource implements the resource `hypervvm`. Each operation is in a file of its name: vm_create.go, vm_read.go,
+// vm_update.go, vm_delete.go, vm_validate.go, vm_plan.go, vm_import.go and vm_upgrade.go.
 type vmResource struct {
 	schema    *jobschema.Schema
 	schemaErr error
@@ -46,39 +46,39 @@ var (
 	_ resource.ResourceWithUpgradeState   = (*vmResource)(nil)
 )
 
-// Metadata names the resource.
-func (r *vmResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+// Metadata sets the type name of the resource.
+func (*vmResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = typeName
 }
 
-// Schema makes the attributes of the job schema.
+// Schema builds the attributes from the job schema.
 func (r *vmResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	if r.schemaErr != nil {
-		resp.Diagnostics.AddError("Invalid job schema", sentence(r.schemaErr))
+		resp.Diagnostics.AddError(invalidSchema, sentence(r.schemaErr))
 		return
 	}
 	resp.Schema = schema.Schema{
 		Version:             int64(r.schema.Version),
 		MarkdownDescription: "A virtual machine on a Hyper-V host. " + strings.TrimSpace(r.schema.Description),
-		Attributes:          resourceAttributes(ctx, r.schema),
+		Attributes:          vmAttributes(ctx, r.schema),
 	}
 }
 
-// Configure takes what the provider's configuration has become. There is none while only a configuration is validated.
+// Configure receives the connection that [Provider.Configure] made. Terraform passes none while it only validates.
 func (r *vmResource) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	r.conn, _ = req.ProviderData.(*connection)
 }
 
-// ready tells whether hosts can be asked.
+// ready reports whether hosts can be queried.
 func (r *vmResource) ready() bool { return r.conn != nil && r.conn.service != nil }
 
-// notReady is the error of an operation that needs a host while the provider's settings are not known.
-func (r *vmResource) notReady(diags *diag.Diagnostics, summary string) {
-	diags.AddError(summary, "A setting of the provider is not known yet, so that no host can be asked. "+
-		"It takes its value from something that has not been made: make that first, for example with -target.")
+// addNotReady reports that an operation needs a host while the provider's settings are unknown.
+func addNotReady(diags *diag.Diagnostics, summary string) {
+	diags.AddError(summary, "The provider configuration contains a value that is not known yet, so no host can be queried. "+
+		"The value comes from something that does not exist yet: create that first, for example with -target.")
 }
 
-// observedField gives the field that stands for a property of a virtual machine.
+// observedField returns the field that shows an inventory property.
 func (r *vmResource) observedField(property string) (*jobschema.Field, bool) {
 	for i := range r.schema.Fields {
 		if r.schema.Fields[i].Observed == property {
@@ -88,39 +88,32 @@ func (r *vmResource) observedField(property string) (*jobschema.Field, bool) {
 	return nil, false
 }
 
-// about names a resource in messages: by the field that is the machine's name, else by its GUID.
-func (r *vmResource) about(raw tftypes.Value) string {
+// displayName returns the name of a virtual machine for messages: its name, if known, or else its GUID.
+func (r *vmResource) displayName(raw tftypes.Value) string {
 	if f, ok := r.observedField(observedName); ok {
-		if name := text(attribute(raw, f.ID)); name != "" {
+		if name := stringOf(attribute(raw, f.ID)); name != "" {
 			return name
 		}
 	}
-	return text(attribute(raw, "id"))
+	return stringOf(attribute(raw, "id"))
 }
 
-// text gives the text of a value that is one and is known; else it is empty.
-func text(v tftypes.Value) string {
-	var s string
-	if v.Type() == nil || !v.IsKnown() || v.IsNull() || v.As(&s) != nil {
-		return ""
-	}
-	return s
-}
-
-// getter is a plan or a state.
-type getter interface {
+// attributeGetter is a plan or a state.
+type attributeGetter interface {
 	GetAttribute(ctx context.Context, at path.Path, target any) diag.Diagnostics
 }
 
-// own reads the attributes that the provider itself added.
-func own(ctx context.Context, from getter, diags *diag.Diagnostics) (id, host, jobID types.String) {
-	diags.Append(from.GetAttribute(ctx, path.Root("id"), &id)...)
-	diags.Append(from.GetAttribute(ctx, path.Root("host"), &host)...)
-	diags.Append(from.GetAttribute(ctx, path.Root("job_id"), &jobID)...)
-	return id, host, jobID
+// identity holds the attributes that identify a virtual machine and the job that created it.
+type identity struct{ id, host, jobID types.String }
+
+func readIdentity(ctx context.Context, from attributeGetter, diags *diag.Diagnostics) (v identity) {
+	diags.Append(from.GetAttribute(ctx, path.Root("id"), &v.id)...)
+	diags.Append(from.GetAttribute(ctx, path.Root("host"), &v.host)...)
+	diags.Append(from.GetAttribute(ctx, path.Root("job_id"), &v.jobID)...)
+	return v
 }
 
-// summary is the first line of an error about a virtual machine.
-func summary(action, name string) string {
+// errorSummary returns the summary of an error about a virtual machine: "Unable to create virtual machine web-01".
+func errorSummary(action, name string) string {
 	return strings.TrimSpace(fmt.Sprintf("Unable to %s virtual machine %s", action, name))
 }

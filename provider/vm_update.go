@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -16,22 +15,22 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Update has one job change what differs. Where nothing differs that a host knows of, none is run.
+// Update runs one job that changes the fields that differ. If no field differs, it only reads the virtual machine. After
+// an error the state stays as it was: the next refresh shows which changes took effect.
 func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	about := summary("update", r.about(req.State.Raw))
+	name := r.displayName(req.State.Raw)
+	summary := errorSummary("update", name)
 	if !r.ready() {
-		r.notReady(&resp.Diagnostics, about)
+		addNotReady(&resp.Diagnostics, summary)
 		return
 	}
 	values, err := fieldValues(r.schema, req.Plan.Raw, req.Config.Raw)
 	if err != nil {
-		resp.Diagnostics.AddError(about, sentence(err))
+		resp.Diagnostics.AddError(summary, sentence(err))
 		return
 	}
-	id, host, jobID := own(ctx, req.State, &resp.Diagnostics)
-	var limits timeouts.Value
-	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("timeouts"), &limits)...)
-	limit, diags := limits.Update(ctx, updateTimeout)
+	is := readIdentity(ctx, req.State, &resp.Diagnostics)
+	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Update(ctx, updateTimeout)
 	resp.Diagnostics.Append(diags...)
 	var allow types.Bool
 	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
@@ -39,34 +38,34 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 
-	hostName := r.conn.resolve(host.ValueString())
+	host := r.conn.hostName(is.host.ValueString())
 	var vm *job.VM
-	var left []string
 	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
-	if changed := compared.changed(r.schema); len(changed) == 0 {
-		vm, err = r.conn.service.VM(ctx, hostName, id.ValueString())
+	if changed := compared.changedFields(r.schema); len(changed) == 0 {
+		vm, err = r.conn.service.VM(ctx, host, is.id.ValueString())
 	} else {
 		var result *job.Result
 		_, result, err = r.runJob(ctx, limit, hvprov.Submission{
-			Host: hostName, Operation: job.OperationUpdate, Values: values, SkipInventoryCheck: true,
-			VMID: id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
+			Host: host, Operation: job.OperationUpdate, Values: values, SkipInventoryCheck: true,
+			VMID: is.id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
 		})
 		if result != nil {
-			vm, left = result.VM, result.Left
+			vm = result.VM
+			if err == nil && len(result.Left) > 0 {
+				resp.Diagnostics.AddWarning("Virtual machine "+name+": some files were kept on host "+host, strings.Join(result.Left, "\n")+"\n")
+			}
 		}
 	}
-	switch {
-	case err == nil && vm == nil:
-		err = errors.New("the host did not say what the virtual machine is now")
-	case err == nil:
-		if len(left) > 0 {
-			resp.Diagnostics.AddWarning("Something of virtual machine "+r.about(req.State.Raw)+" is kept on host "+hostName, strings.Join(left, "\n")+"\n")
-		}
-		if resp.State.Raw, err = r.newState(req.Plan.Raw, host.ValueString(), jobID.ValueString(), vm); err == nil {
-			resp.Diagnostics.Append(keepPrivate(ctx, r.schema, req.Config.Raw, resp.Private)...)
-			return
-		}
+	if err == nil && vm == nil {
+		err = errors.New("the host did not report the virtual machine after the update")
 	}
-	// The state stays as it was: the next plan asks the host, and sees what has changed and what has not.
-	addError(&resp.Diagnostics, about, err)
+	if err == nil {
+		resp.State.Raw, err = newState(req.Plan.Raw, is.host.ValueString(), is.jobID.ValueString(), vm)
+	}
+	if err != nil {
+		resp.State.Raw = req.State.Raw
+		addError(&resp.Diagnostics, summary, err)
+		return
+	}
+	resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
 }

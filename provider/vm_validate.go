@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// ValidateConfig holds the configuration to the schema: each value, and what belongs together. It needs no host. Values
-// that are not known yet are judged when they are.
+// ValidateConfig validates the configuration against the schema: each value, and the rules between values. It contacts no
+// host. Unknown values are accepted unless every possible value would be invalid.
 func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	if r.schema == nil {
 		return
@@ -19,6 +19,6 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 		resp.Diagnostics.AddError("Unable to read the configuration", sentence(err))
 		return
 	}
-	faults := append(twinFaults(r.schema.Fields, req.Config.Raw), r.schema.ValidatePartial(values)...)
-	addFaults(&resp.Diagnostics, asGiven(faults, req.Config.Raw))
+	faults := append(writeOnlyConflicts(r.schema.Fields, req.Config.Raw), r.schema.ValidatePartial(values)...)
+	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+)
+
+// ImportState imports a virtual machine by `host/vm_name` or `host/<guid>`.
+func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	summary := errorSummary("import", req.ID)
+	host, name, ok := strings.Cut(req.ID, "/")
+	if !ok || host == "" || name == "" {
+		resp.Diagnostics.AddError(summary, "The import ID must be the name of the host, a slash, and the name or GUID of the virtual machine: "+
+			"for example hv01/web-01, or hv01/0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11.")
+		return
+	}
+	if !r.ready() {
+		addNotReady(&resp.Diagnostics, summary)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	vm, err := r.conn.service.LookupVM(ctx, host, name)
+	if err != nil {
+		addError(&resp.Diagnostics, summary, err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), vm.ID)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("host"), host)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("allow_power_cycle"), false)...)
+	for _, key := range []string{importedKey, unreadKey} {
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, key, []byte(`true`))...)
+	}
+	resp.Diagnostics.Append(saveSchemaRef(ctx, r.schema, resp.Private)...)
+}
