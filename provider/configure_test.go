@@ -18,12 +18,12 @@ func TestSettingsThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		text      string
 	}{
 		"no host at all":            {attrs{}, "host", "HYPERVVM_HOST"},
-		"both host and hosts":       {attrs{"host": good, "hosts": attrs{"a": good}}, "hosts", "one Hyper-V host"},
-		"a simulator and a host":    {attrs{"host": good, "simulator": attrs{"state_file": "x"}}, "simulator", "takes the place"},
+		"both host and hosts":       {attrs{"host": good, "hosts": attrs{"a": good}}, "hosts", "for one Hyper-V host"},
+		"a simulator and a host":    {attrs{"host": good, "simulator": attrs{"state_file": "x"}}, "simulator", "conflicts with host and hosts"},
 		"no password":               {attrs{"host": good.but(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
 		"no username":               {attrs{"host": good.but(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
-		"a port that is none":       {attrs{"host": good.but(attrs{"port": 70000})}, "host.port", "1 to 65535"},
-		"an unknown way of auth":    {attrs{"host": good.but(attrs{"auth": "digest"})}, "host.auth", "ntlm, kerberos, certificate and basic"},
+		"a port that is none":       {attrs{"host": good.but(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
+		"an unknown way of auth":    {attrs{"host": good.but(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
 		"basic in clear":            {attrs{"host": good.but(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
 		"a certificate that is not": {attrs{"host": good.but(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
 		"an entry without address":  {attrs{"hosts": attrs{"a": good.but(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
@@ -53,7 +53,7 @@ func TestVariablesStandInForSettings(t *testing.T) {
 
 	t.Setenv("HYPERVVM_PORT", "https")
 	h = newHarness(t)
-	h.mustFail(h.configure(attrs{}), "host.port", "HYPERVVM_PORT", `"https" is no number`)
+	h.mustFail(h.configure(attrs{}), "host.port", "HYPERVVM_PORT", `"https" is not a number`)
 }
 
 func TestASettingThatIsNotKnownYetGivesNoError(t *testing.T) {

@@ -47,7 +47,7 @@ func addConfigProblems(diags *diag.Diagnostics, at path.Path, conf winrm.Config)
 			case remedy == "":
 				remedy = a.remedy
 			}
-			detail := a.name + ": " + sentence(errors.New(p.Reason))
+			detail := sentence(errors.New(a.name + ": " + p.Reason))
 			if remedy != "" {
 				detail += " " + sentence(errors.New(remedy))
 			}

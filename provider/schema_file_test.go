@@ -152,7 +152,7 @@ func TestAStateOfAnotherSchemaIsRefused(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, server, other)
 			_, diags := h.read(state)
-			h.mustFail(diags, "", "Unable to read virtual machine web-01", "job schema lab", "provider has office", "HYPERVVM_SCHEMA_FILE")
+			h.mustFail(diags, "", "Unable to read virtual machine web-01", "job schema lab", "provider uses office", "HYPERVVM_SCHEMA_FILE")
 			// With -refresh=false nothing is read.
 			h.mustFail(h.plan(state, small("web-01").but(attrs{"vm_name": "web-02"})).diags, "", "job schema lab", "office")
 			same := connectedWith(t, server, schemaOf(t, labText("2", "", "")))

@@ -38,7 +38,7 @@ func TestAHostThatIsSwitchedOffIsToldDuringPlan(t *testing.T) {
 			if took := time.Since(begun); took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			h.mustFail(p.diags, "host", "Unable to plan virtual machine web-01", "not reachable", "switched on")
+			h.mustFail(p.diags, "host", "Unable to plan virtual machine web-01", "not reachable", "host is running")
 		})
 	}
 }
@@ -49,7 +49,7 @@ func TestAWrongPasswordIsToldDuringPlanAndTriedOnce(t *testing.T) {
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{"password": "wrong one"})}))
 	message := h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host",
-		"Unable to plan virtual machine web-01", "refused the credentials", "svc-terraform", "Check the username")
+		"Unable to plan virtual machine web-01", "refused the credentials", "svc-terraform", "Check username")
 	if strings.Contains(message, "wrong one") {
 		t.Error("the message shows the password")
 	}
@@ -101,7 +101,7 @@ func TestTheSameNameTwiceInOneConfigurationIsTold(t *testing.T) {
 	server := startHost(t, nil)
 	h := connected(t, server)
 	h.mustSucceed("the first", h.plan(h.none(), linux("web-01")).diags)
-	h.mustFail(h.plan(h.none(), linux("Web-01")).diags, "vm_name", "twice on host", "letter case")
+	h.mustFail(h.plan(h.none(), linux("Web-01")).diags, "vm_name", "Another resource", "not case-sensitive")
 }
 
 func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
@@ -133,7 +133,7 @@ func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
 		h := connected(t, server)
 		read, _ := h.read(made)
 		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
-		h.mustFail(h.planOnce(h.none(), linux("web-01").but(attrs{"gb_ram": 8})).diags, "vm_name", "twice on host")
+		h.mustFail(h.planOnce(h.none(), linux("web-01").but(attrs{"gb_ram": 8})).diags, "vm_name", "Another resource")
 	})
 }
 
@@ -176,7 +176,7 @@ func aJobThatFailsInItsThirdStepLeavesNothing(t *testing.T, server *simhost.Serv
 	h.mustSucceed("plan", p.diags)
 	left, diags := h.apply(h.ctx, p)
 	h.mustFail(diags, "", "Unable to create virtual machine web-01", "step disk", "the disk is in use",
-		"[3/6] disk", "Nothing that the job made is left", logs)
+		"[3/6] disk", "Everything that the job created", logs)
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
@@ -205,7 +205,7 @@ func interruptingACreateLeavesNothing(t *testing.T, server *simhost.Server) {
 		interrupt()
 	}()
 	left, diags := h.apply(ctx, p)
-	h.mustFail(diags, "", "Unable to create virtual machine web-01", "cancelled", "Nothing that the job made is left")
+	h.mustFail(diags, "", "Unable to create virtual machine web-01", "cancelled", "Everything that the job created")
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}

@@ -171,7 +171,7 @@ func TestFormsOfASecretWithinAListAreHeldToEachOther(t *testing.T) {
 		attribute string
 		texts     []string
 	}{
-		"both":                      {open(hidden).but(closed(hidden, 1)), "accounts.1.pass_wo", []string{"Keep one of them"}},
+		"both":                      {open(hidden).but(closed(hidden, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
 		"a version of nothing":      {open(hidden).but(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
 		"neither":                   {attrs{}, "accounts.1.pass", []string{"accounts[1].pass is required"}},
 		"too short":                 {closed("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},

@@ -99,7 +99,7 @@ func TestTheFormsOfASecretAreHeldToEachOther(t *testing.T) {
 		"write-only that comes later":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": 1}, "", nil},
 		"a version that comes later":     {attrs{"guest_la_pw": nil, "guest_la_pw_wo": hidden, "guest_la_pw_wo_version": unknown{}}, "", nil},
 		"neither":                        {attrs{"guest_la_pw": nil}, "guest_la_pw", []string{"required"}},
-		"both":                           {attrs{"guest_la_pw_wo": hidden}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Keep one of them"}},
+		"both":                           {attrs{"guest_la_pw_wo": hidden}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
 		"a version of nothing":           {attrs{"guest_la_pw_wo_version": 1}, "guest_la_pw_wo_version", []string{"guest_la_pw_wo, which is not set"}},
 		"the version of another":         {attrs{"guest_domain_joinpw_wo_version": 1}, "guest_domain_joinpw_wo_version", []string{"guest_domain_joinpw_wo"}},
 		"one of two, which comes later":  {attrs{"guest_la_pw": unknown{}, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": unknown{}}, "", nil},

@@ -41,12 +41,12 @@ func TestWaysOfAuthenticatingThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		"kerberos with a cache":                {kerberos.but(attrs{"username": nil, "password": nil, "krb5_ccache": "FILE:" + file}), "", ""},
 		"kerberos without TLS":                 {kerberos.but(attrs{"use_tls": false}), "host.auth", "use_tls = true"},
 		"kerberos without a user":              {kerberos.but(attrs{"username": nil}), "host.username", "HYPERVVM_USERNAME"},
-		"kerberos with two realms":             {kerberos.but(attrs{"krb5_realm": "OTHER.EXAMPLE"}), "host.krb5_realm", "realm lab.example"},
-		"kerberos with a password and a cache": {kerberos.but(attrs{"krb5_ccache": file}), "host.krb5_ccache", "Keep it"},
+		"kerberos with two realms":             {kerberos.but(attrs{"krb5_realm": "OTHER.EXAMPLE"}), "host.krb5_realm", `the realm "lab.example"`},
+		"kerberos with a password and a cache": {kerberos.but(attrs{"krb5_ccache": file}), "host.krb5_ccache", "Set one of them"},
 		"no krb5.conf":                         {kerberos.but(attrs{"krb5_conf": file + "x"}), "host.krb5_conf", "no such file"},
 		"no cache":                             {kerberos.but(attrs{"password": nil, "krb5_ccache": file + "x"}), "host.krb5_ccache", "no such file"},
 		"a certificate":                        {certificate, "", ""},
-		"a certificate without TLS":            {certificate.but(attrs{"use_tls": false}), "host.auth", "part of TLS"},
+		"a certificate without TLS":            {certificate.but(attrs{"use_tls": false}), "host.auth", "requires TLS"},
 		"no certificate":                       {certificate.but(attrs{"client_cert": nil}), "host.client_cert", "HYPERVVM_CLIENT_CERT"},
 		"no key":                               {certificate.but(attrs{"client_key": nil}), "host.client_key", "HYPERVVM_CLIENT_KEY"},
 		"the name of a certificate's file":     {certificate.but(attrs{"client_cert": "client.pem"}), "host.client_cert", `file("client.pem")`},
@@ -89,7 +89,7 @@ func TestKerberos(t *testing.T) {
 	}
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.but(attrs{"password": "wrong"})}))
-	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried once only")
+	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried only once")
 	h = newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.but(attrs{"krb5_spn": "HTTP/hv99"})}))
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "does not know the service HTTP/hv99")
