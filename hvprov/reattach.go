@@ -13,7 +13,7 @@ import (
 
 // again follows a job further whose session was lost, and which goes on meanwhile. It tries until the host is reached, the
 // time for that is over, or it would be of no use.
-func (j *Job) again(err error, follow func() (*hostagent.Run, error)) (*hostagent.Run, error) {
+func (j *Job) again(err error, follow func() (*hostagent.JobStream, error)) (*hostagent.JobStream, error) {
 	deadline := time.Now().Add(j.service.opts.Reattach)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		var refused *hostagent.AgentError
@@ -33,7 +33,7 @@ func (j *Job) again(err error, follow func() (*hostagent.Run, error)) (*hostagen
 			timer.Stop()
 			return nil, err
 		}
-		var run *hostagent.Run
+		var run *hostagent.JobStream
 		if run, err = follow(); err == nil {
 			return run, nil
 		}

@@ -57,7 +57,7 @@ func (j *Job) onHost(ctx context.Context) (*job.Result, error) {
 
 	run, err := j.takeUp(ctx)
 	if err != nil && (j.resumed || errors.Is(err, hostagent.ErrSessionLost)) { // the host may have it
-		run, err = j.again(err, func() (*hostagent.Run, error) { return j.takeUpAgain(ctx) })
+		run, err = j.again(err, func() (*hostagent.JobStream, error) { return j.takeUpAgain(ctx) })
 	}
 	if err != nil {
 		return nil, j.refusal(err)
@@ -84,7 +84,7 @@ func (j *Job) begin() (since time.Time, err error) {
 }
 
 // follow takes the job's events to its result.
-func (j *Job) follow(ctx context.Context, run *hostagent.Run) (*job.Result, error) {
+func (j *Job) follow(ctx context.Context, run *hostagent.JobStream) (*job.Result, error) {
 	for last := int64(0); ; {
 		e, err := run.Next(j.life)
 		switch {
@@ -99,7 +99,7 @@ func (j *Job) follow(ctx context.Context, run *hostagent.Run) (*job.Result, erro
 		case j.life.Err() != nil:
 			return nil, j.failure(ErrJobUnknown, nil, errDetached)
 		default:
-			run, err = j.again(err, func() (*hostagent.Run, error) { return j.host.agent.Attach(ctx, j.id, last) })
+			run, err = j.again(err, func() (*hostagent.JobStream, error) { return j.host.agent.Attach(ctx, j.id, last) })
 			if err != nil {
 				return nil, j.lost(err)
 			}
@@ -119,7 +119,7 @@ func (j *Job) lost(err error) error {
 }
 
 // takeUp hands the job to its host, or follows one that the host has.
-func (j *Job) takeUp(ctx context.Context) (*hostagent.Run, error) {
+func (j *Job) takeUp(ctx context.Context) (*hostagent.JobStream, error) {
 	if j.attach || j.resumed && j.cancelled.Err() != nil {
 		return j.host.agent.Attach(ctx, j.id, 0)
 	}
@@ -135,7 +135,7 @@ func (j *Job) takeUp(ctx context.Context) (*hostagent.Run, error) {
 
 // takeUpAgain submits the job once more when it is not known whether the host has it: the same id never runs twice. One that
 // was cancelled meanwhile is only looked for.
-func (j *Job) takeUpAgain(ctx context.Context) (*hostagent.Run, error) {
+func (j *Job) takeUpAgain(ctx context.Context) (*hostagent.JobStream, error) {
 	if j.cancelled.Err() != nil {
 		return j.host.agent.Attach(ctx, j.id, 0)
 	}

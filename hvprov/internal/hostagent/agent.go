@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package hostagent is the client's end of the session with the agent on a host: it starts the agent, carries requests
-// from any number of goroutines to it, and hands out the events of jobs in order.
+// Package hostagent is the client side of the session with the agent on a host: it starts the agent, sends it requests from any
+// number of goroutines, and returns the events of jobs in order.
 //
-// A session is one PowerShell process. It is started by the first request, serves all of them, and ends at
-// [Agent.Close], or when the process or its shell is lost; the next request then starts another. Each has a shell of its own
-// and one command in it, so that however many requests it serves, it stays far from what a host allows: Windows counts
-// commands, and forgets them only with their shell.
+// A session is one PowerShell process. The first request starts it, all requests share it, and it ends with [Agent.Close] or when
+// the process or its shell is lost; the next request then starts another. Each session has a separate shell with one command, so
+// that any number of requests stays within the limits of the host: Windows counts commands until their shell is deleted.
 package hostagent
 
 import (
@@ -16,60 +15,59 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Options say how an [Agent] is reached and what it is given. Connect and Bundle are required.
+// Options configure an [Agent]. Connect and Bundle are required.
 type Options struct {
 	Connect Connect // starts a process on the host
-	Bundle  []byte  // the agent's PowerShell text, sent over the connection and checked there by its SHA-256
+	Bundle  []byte  // the agent's PowerShell text, which is sent to the host and verified there by its SHA-256
 
-	Client   string            // who asks, for the host's logs; for example "hvprov 0.1.0"
-	Settings protocol.Settings // what the host's owner has set about it
-	Logger   *slog.Logger      // nil: nothing is logged
+	Client   string            // name and version of the client for the logs of the host, for example "hvprov 0.1.0"
+	Settings protocol.Settings // settings of the host
+	Logger   *slog.Logger      // nil disables logging
 
-	// Reconnect is for how long a lost connection is tried again before the session is given up. 0: two minutes.
+	// Reconnect is the time for which a lost connection is retried before the session ends; 0 means 2 minutes.
 	Reconnect time.Duration
-	// RetryAfter is for how long a failed start is answered with the same error instead of another attempt, so that a
-	// hundred requests to a dead host do not wait one after the other. 0: fifteen seconds. Refused credentials are
-	// never tried again: that would lock the account.
+	// RetryAfter is the time for which requests fail with the error of the last failed start instead of another attempt, so that
+	// a hundred requests to a dead host do not wait one after the other; 0 means 15 seconds. Refused credentials are never tried
+	// again, since that could lock the account.
 	RetryAfter time.Duration
-	// SilentPolls is after how many polls without output, each of the connection's operation timeout, an agent of which
-	// something is awaited is sent a ping; after as many more it is given up as [ErrUnresponsive]. A host that loads
-	// Hyper-V's module for the first time may be silent for half a minute. 0: three, so that it takes two minutes with
-	// an operation timeout of 20 s.
+	// SilentPolls is the number of polls without output, each as long as the operation timeout of the connection, after which an
+	// agent with pending requests is sent a ping. After as many more the session ends with [ErrUnresponsive]. A host that loads
+	// the Hyper-V module for the first time may be silent for half a minute. 0 means 3: 2 minutes in all with an operation
+	// timeout of 20 s.
 	SilentPolls int
-	// OnState is told each change of [Agent.State], in order. It must not call the agent, nor block. Nil: nobody is told.
+	// OnState is called with each change of [Agent.State], in order and without a lock held. It must not block for long, since a
+	// request may wait for it. It may be nil.
 	OnState func(State, error)
-	// OnRequest is told of each request as it is made, by name, and gives what is to be told of its end; a submission and an
-	// attachment end when the agent has taken them on. Nil: nobody is told.
+	// OnRequest is called with the name of each request. The function that it returns is called at the end of the request; submit
+	// and attach end when the agent has accepted them. It may be nil.
 	OnRequest func(ctx context.Context, request string) (context.Context, func(error))
 }
 
 // Agent is the agent on one host. Its methods may be called from many goroutines.
 type Agent struct {
 	opts   Options
-	bundle parcel
+	bundle bundle
 
 	mu       sync.Mutex
 	current  *session
 	closed   bool
-	nextID   int64
-	failed   error     // why the last start failed
-	failedAt time.Time // and when
-	ended    sync.WaitGroup
+	failed   error // cause of the last failed start
+	failedAt time.Time
 
-	state state
-	stats stats
+	sessions sync.WaitGroup // running sessions
+	nextID   atomic.Int64
+	state    agentState
+	stats    stats
 }
 
-// ErrClosed is returned for requests to an [Agent] that was closed.
-var ErrClosed = errors.New("the session with the host is closed")
-
-// New gives an agent that connects at the first request.
+// New returns an agent that connects with its first request.
 func New(opts Options) *Agent {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -86,34 +84,37 @@ func New(opts Options) *Agent {
 	if opts.OnRequest == nil {
 		opts.OnRequest = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
 	}
-	bundle := pack(opts.Bundle)
-	opts.Bundle = nil // it is not needed any more
+	if opts.OnState == nil {
+		opts.OnState = func(State, error) {}
+	}
+	bundle := compressBundle(opts.Bundle)
+	opts.Bundle = nil // not needed any more
 	return &Agent{opts: opts, bundle: bundle}
 }
 
-// Hello gives what the agent said of itself and its host when the session began.
+// Hello returns what the agent reported about itself and its host when the session started.
 func (a *Agent) Hello(ctx context.Context) (protocol.HelloResult, error) {
 	s, err := a.session()
 	if err != nil {
 		return protocol.HelloResult{}, err
 	}
-	return s.greeting(ctx)
+	return s.handshake(ctx)
 }
 
-// Ping returns when the agent has answered.
+// Ping returns when the agent answers.
 func (a *Agent) Ping(ctx context.Context) error {
 	return a.do(ctx, protocol.Request{Request: protocol.RequestPing}, nil)
 }
 
-// Inventory gives the host and all its virtual machines.
+// Inventory returns the host and all its virtual machines.
 func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error) {
 	var result protocol.InventoryResult
 	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Settings: &a.opts.Settings}, &result)
 	return result, err
 }
 
-// Check runs a submission dry on the host; its job's id and its secrets do not count. The definition may lack fields that are in
-// unknown.
+// Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
+// and Secrets of the submission are not used.
 func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
 	raw, err := sub.Definition.Encode()
 	if err != nil {
@@ -127,21 +128,21 @@ func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]
 	return result.Findings, err
 }
 
-// Jobs gives the jobs that the host knows, the oldest first: those of every session, and for some days those that have ended.
+// Jobs returns the jobs that the host knows, oldest first: those of every session, and for some days those that have ended.
 func (a *Agent) Jobs(ctx context.Context) ([]protocol.JobInfo, error) {
 	var result protocol.JobsResult
 	err := a.do(ctx, protocol.Request{Request: protocol.RequestJobs}, &result)
 	return result.Jobs, err
 }
 
-// Cancel asks the agent to stop a job and to undo what it made. The job ends with a result of its own. A job that the
-// agent does not know is no error.
+// Cancel asks the agent to stop a job and to roll it back. The job then ends with a result. A job that the agent does not know is
+// not an error.
 func (a *Agent) Cancel(ctx context.Context, jobID string) error {
 	return a.do(ctx, protocol.Request{Request: protocol.RequestCancel, Job: jobID}, nil)
 }
 
-// Close ends the session and its process, and waits for what belongs to it. Jobs that still run go on, and can be attached
-// to from another session: cancel them first if they are to stop. ctx limits the time for the host's part.
+// Close ends the session and its process, and waits for its goroutines until ctx ends. Running jobs continue on the host, where
+// another session can attach to them; cancel them before Close if they must stop.
 func (a *Agent) Close(ctx context.Context) error {
 	a.mu.Lock()
 	a.closed = true
@@ -152,7 +153,7 @@ func (a *Agent) Close(ctx context.Context) error {
 		s.end(ErrClosed)
 	}
 	done := make(chan struct{})
-	go func() { a.ended.Wait(); close(done) }()
+	go func() { a.sessions.Wait(); close(done) }()
 	select {
 	case <-done:
 		return nil
@@ -161,12 +162,12 @@ func (a *Agent) Close(ctx context.Context) error {
 	}
 }
 
-// do sends a request, waits for its answer, and reads its result into result.
+// do sends a request, waits for its answer, and decodes its result into result, which may be nil.
 func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, end := a.begin(ctx, req.Request)
+	ctx, end := a.observe(ctx, req.Request)
 	defer func() { end(err) }()
 	s, err := a.session()
 	if err != nil {
@@ -185,11 +186,12 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 	return nil
 }
 
-// session gives the session that stands, or starts one.
+// session returns the current session, or a new one.
 func (a *Agent) session() (*session, error) { return a.open(false) }
 
-// open gives the session that stands, or starts one, which is for a job or only for questions.
+// open returns the current session, or a new one. A session for a job installs the agent with its first answer.
 func (a *Agent) open(forJob bool) (*session, error) {
+	defer a.state.deliver(a.opts.OnState) // after the lock is released
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -206,13 +208,23 @@ func (a *Agent) open(forJob bool) (*session, error) {
 	}
 	a.current = s
 	a.stats.sessions.Add(1)
-	a.state.set(a.opts.OnState, StateChecking, nil)
+	a.state.set(StateChecking, nil)
 	return s, nil
 }
 
-// forget is called by a session that ends, with why; started says whether its process
-// may have answered.
-func (a *Agent) forget(s *session, err error, started bool) {
+// runSession runs a session in a goroutine that Close waits for. After Close it does nothing: the session has ended already, and
+// a WaitGroup must not grow while Close waits for it.
+func (a *Agent) runSession(run func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.sessions.Go(run)
+	}
+}
+
+// sessionEnded records the end of a session. started reports whether its agent may have started.
+func (a *Agent) sessionEnded(s *session, err error, started bool) {
+	defer a.state.deliver(a.opts.OnState) // after the lock is released
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.current == s {
@@ -221,19 +233,12 @@ func (a *Agent) forget(s *session, err error, started bool) {
 	switch {
 	case errors.Is(err, ErrClosed):
 		a.failed = nil
-		a.state.set(a.opts.OnState, StateUnknown, nil)
+		a.state.set(StateUnknown, nil)
 	case started:
 		a.failed = nil
-		a.state.set(a.opts.OnState, StateUnknown, err)
+		a.state.set(StateUnknown, err)
 	default:
 		a.failed, a.failedAt = err, time.Now()
-		a.state.set(a.opts.OnState, StateFailed, err)
+		a.state.set(StateFailed, err)
 	}
-}
-
-func (a *Agent) newID() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.nextID++
-	return a.nextID
 }

@@ -57,7 +57,7 @@ func TestTheFirstRequestTravelsWithTheAgent(t *testing.T) {
 	}
 	_, processes := host.counts()
 	if n := processes[0].sends; n != 1 {
-		t.Errorf("%d sends were needed", n)
+		t.Errorf("%d sends, want 1", n)
 	}
 }
 
@@ -77,10 +77,10 @@ func TestLongRequestsAndAnswersArriveWhole(t *testing.T) {
 	}
 }
 
-func TestLinesThatAreNoFramesDoNoHarm(t *testing.T) {
+func TestOutputThatIsNotAFrameIsIgnored(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
-		p.write("WARNING: of a native tool\r\n")
+		p.write("WARNING: output of a native program\r\n")
 		p.write(p.token + " {broken\n")
 		p.write(strings.Repeat("endless ", 50_000))
 		p.write("\n")
@@ -92,7 +92,7 @@ func TestLinesThatAreNoFramesDoNoHarm(t *testing.T) {
 	}
 }
 
-func TestAProcessThatEndsTellsItsLastWords(t *testing.T) {
+func TestTheErrorOfAnEndedProcessHoldsItsLastOutput(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, _ protocol.Request) {
 		p.out <- result{out: transport.Output{
@@ -107,11 +107,11 @@ func TestAProcessThatEndsTellsItsLastWords(t *testing.T) {
 	}
 	host.handle = func(p *fakeProcess, req protocol.Request) { p.answer(req, struct{}{}) }
 	if err := a.Ping(t.Context()); err != nil {
-		t.Errorf("the next request found no new process: %v", err)
+		t.Errorf("the next request did not start a new process: %v", err)
 	}
 }
 
-func TestASendInDoubtIsRepeatedAndItsSecondAnswerIgnored(t *testing.T) {
+func TestASendWithAnUnknownOutcomeIsRepeatedAndTheSecondAnswerIgnored(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{}
 	a := newAgent(t, host, nil)
@@ -132,17 +132,17 @@ func TestASendInDoubtIsRepeatedAndItsSecondAnswerIgnored(t *testing.T) {
 	}
 }
 
-func TestWhatWasLostWithAnAnswerIsAskedForAgain(t *testing.T) {
+func TestOutputLostWithAnAnswerIsRequestedAgain(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]result{
-		"and the connection with it": {err: transport.ErrConnectionLost},
-		"but not the connection":     {lost: true},
+		"the connection is lost as well": {err: transport.ErrConnectionLost},
+		"the connection survives":        {lost: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
 				if !p.seen(req.ID) {
-					p.out <- lost // in place of the answer
+					p.out <- lost // instead of the answer
 					return
 				}
 				p.answer(req, struct{}{})
@@ -155,7 +155,7 @@ func TestWhatWasLostWithAnAnswerIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestRefusedCredentialsAreTriedOnce(t *testing.T) {
+func TestRefusedCredentialsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{refuse: []error{transport.ErrAuth}}
 	a := newAgent(t, host, func(o *hostagent.Options) { o.RetryAfter = time.Nanosecond })
@@ -169,14 +169,14 @@ func TestRefusedCredentialsAreTriedOnce(t *testing.T) {
 	}
 }
 
-func TestADeadHostIsTriedAgainOnlyAfterAWhile(t *testing.T) {
+func TestAnUnreachableHostIsRetriedOnlyAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		after time.Duration
 		want  error
 	}{
-		"not within it": {time.Hour, transport.ErrConnectionLost},
-		"beyond it":     {time.Nanosecond, nil},
+		"not before it has passed": {time.Hour, transport.ErrConnectionLost},
+		"after it has passed":      {time.Nanosecond, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,13 +204,13 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestEventsComeInOrderAndOnceWhateverTheConnectionDoes(t *testing.T) {
+func TestEventsArriveInOrderAndOnceDespiteLossAndDuplication(t *testing.T) {
 	t.Parallel()
 	for name, sequence := range map[string][]int64{
-		"as they are":        {1, 2, 3, 4, 5},
-		"doubled":            {1, 1, 2, 3, 2, 3, 4, 5, 5},
-		"with two lost":      {1, 4, 5},
-		"with the first one": {5},
+		"complete":                  {1, 2, 3, 4, 5},
+		"duplicated":                {1, 1, 2, 3, 2, 3, 4, 5, 5},
+		"two are lost":              {1, 4, 5},
+		"all but the last are lost": {5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,24 +232,24 @@ func TestEventsComeInOrderAndOnceWhateverTheConnectionDoes(t *testing.T) {
 				}
 			}}
 			a := newAgent(t, host, nil)
-			run, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
+			stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for want := int64(1); want <= 5; want++ {
-				e, err := run.Next(t.Context())
+				e, err := stream.Next(t.Context())
 				if err != nil || e.Seq != want {
 					t.Fatalf("event %d is %+v, %v", want, e, err)
 				}
 			}
-			if _, err := run.Next(t.Context()); !errors.Is(err, io.EOF) {
-				t.Errorf("behind the result: %v", err)
+			if _, err := stream.Next(t.Context()); !errors.Is(err, io.EOF) {
+				t.Errorf("after the result: %v", err)
 			}
 		})
 	}
 }
 
-func TestAJobIsLostWithItsProcess(t *testing.T) {
+func TestALostProcessEndsTheStreamOfItsJob(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
 		p.answer(req, protocol.JobResult{Job: req.Job})
@@ -257,14 +257,14 @@ func TestAJobIsLostWithItsProcess(t *testing.T) {
 		p.out <- result{err: transport.ErrProcessLost}
 	}}
 	a := newAgent(t, host, nil)
-	run, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
+	stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := run.Next(t.Context()); err != nil || e.Seq != 1 {
+	if e, err := stream.Next(t.Context()); err != nil || e.Seq != 1 {
 		t.Errorf("first: %+v, %v", e, err)
 	}
-	if _, err := run.Next(t.Context()); !errors.Is(err, transport.ErrProcessLost) {
+	if _, err := stream.Next(t.Context()); !errors.Is(err, transport.ErrProcessLost) {
 		t.Errorf("then: %v", err)
 	}
 }
@@ -282,7 +282,7 @@ func TestARefusedJobDoesNotRun(t *testing.T) {
 	}
 }
 
-func TestASubmissionThatIsGivenUpBeforeItIsSentNeverIs(t *testing.T) {
+func TestASubmissionWithdrawnBeforeItIsSentIsNeverSent(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(_ *fakeProcess, req protocol.Request) { t.Errorf("%s was sent", req.Request) }}
 	connecting, release := make(chan struct{}), make(chan struct{})
@@ -300,11 +300,11 @@ func TestASubmissionThatIsGivenUpBeforeItIsSentNeverIs(t *testing.T) {
 	}
 	close(release)
 	if _, err := a.Hello(t.Context()); err != nil {
-		t.Errorf("the session did not go on: %v", err)
+		t.Errorf("the session did not continue: %v", err)
 	}
 }
 
-func TestASubmissionThatWasSentIsFollowedThoughItsContextEnded(t *testing.T) {
+func TestASentSubmissionReturnsItsStreamAlthoughItsContextEnded(t *testing.T) {
 	t.Parallel()
 	sent := make(chan protocol.Request, 1)
 	host := &fakeHost{}
@@ -314,18 +314,18 @@ func TestASubmissionThatWasSentIsFollowedThoughItsContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var req protocol.Request
 	go func() { req = <-sent; cancel() }()
-	run, err := a.Submit(ctx, hostagent.Submission{Job: "j1", Definition: definition()})
+	stream, err := a.Submit(ctx, hostagent.Submission{Job: "j1", Definition: definition()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	process.answer(req, protocol.JobResult{Job: "j1"})
 	process.event("j1", 1)
-	if e, err := run.Next(t.Context()); err != nil || e.Seq != 1 {
+	if e, err := stream.Next(t.Context()); err != nil || e.Seq != 1 {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
 
-func TestAClosedAgentTakesNothing(t *testing.T) {
+func TestAClosedAgentRejectsRequests(t *testing.T) {
 	t.Parallel()
 	a := newAgent(t, &fakeHost{}, nil)
 	if err := a.Ping(t.Context()); err != nil {
@@ -336,5 +336,27 @@ func TestAClosedAgentTakesNothing(t *testing.T) {
 	}
 	if err := a.Ping(t.Context()); !errors.Is(err, hostagent.ErrClosed) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCloseDuringTheFirstRequestWaitsForItsSession(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		host := &fakeHost{}
+		a := newAgent(t, host, nil)
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				if _, err := a.Hello(t.Context()); err != nil && !errors.Is(err, hostagent.ErrClosed) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Go(func() {
+			if err := a.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		group.Wait()
 	}
 }

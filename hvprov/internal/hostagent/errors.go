@@ -8,27 +8,32 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// ErrUnresponsive is matched by the error of a session whose agent runs and says nothing, not even to a ping.
-var ErrUnresponsive = errors.New("the agent does not answer")
+var (
+	// ErrClosed is returned for requests to an [Agent] after [Agent.Close].
+	ErrClosed = errors.New("session with the host is closed")
+	// ErrProcessEnded matches the error of a session whose process ended by itself.
+	ErrProcessEnded = errors.New("agent process ended")
+	// ErrUnresponsive matches the error of a session whose agent runs but sends nothing, not even the answer to a ping.
+	ErrUnresponsive = errors.New("agent does not respond")
+	// ErrSessionLost matches the error of a session that ended after its agent may have started, unless [Agent.Close] ended it.
+	// A request of the session may have been carried out, and a job that was submitted continues.
+	ErrSessionLost = errors.New("session with the host was lost")
+)
 
-// ErrSessionLost is matched by the error of a session whose agent may have begun and then ended, for whatever reason but [Agent.Close]:
-// what was asked for in it may have been done, and a job that it had begun goes on.
-var ErrSessionLost = errors.New("the session with the host was lost")
-
-// lostError is why a session was lost.
+// lostError is the cause of a lost session.
 type lostError struct{ error }
 
 func (e lostError) Unwrap() error        { return e.error }
 func (e lostError) Is(target error) bool { return target == ErrSessionLost }
 
-// AgentError is what the agent answered instead of a result.
+// AgentError is an error that the agent answered to a request.
 type AgentError struct {
 	job.Failure
 }
 
 func newAgentError(f *job.Failure) *AgentError {
 	if f == nil {
-		f = &job.Failure{Code: job.CodeInternal, Message: "the agent refused without a reason"}
+		f = &job.Failure{Code: job.CodeInternal, Message: "the agent refused the request without a reason"}
 	}
 	return &AgentError{Failure: *f}
 }

@@ -17,17 +17,17 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// bundle is what stands in for the agent's text.
+// bundle is the agent's text in these tests.
 var bundle = []byte("function Start-AgentSession {}")
 
-// fakeHost is the edge: it starts processes that answer as handle says.
+// fakeHost starts processes that answer requests with handle.
 type fakeHost struct {
 	t      *testing.T
 	handle func(p *fakeProcess, req protocol.Request)
 
 	mu        sync.Mutex
-	refuse    []error // what the next connects end with
-	failFirst int     // of that many processes, the first Send does not arrive
+	refuse    []error // errors of the next connects
+	failFirst int     // number of processes whose first Send does not arrive
 	connects  int
 	processes []*fakeProcess
 }
@@ -36,6 +36,9 @@ func (h *fakeHost) connect(ctx context.Context, commandLine string, lost func())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.connects++
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if len(h.refuse) > 0 {
 		err := h.refuse[0]
 		h.refuse = h.refuse[1:]
@@ -47,15 +50,15 @@ func (h *fakeHost) connect(ctx context.Context, commandLine string, lost func())
 	}
 	info, ok := protocol.ParseBootstrap(script)
 	if !ok {
-		h.t.Error("the script is no bootstrap")
+		h.t.Error("the script is not a bootstrap")
 	}
 	p := &fakeProcess{host: h, lost: lost, token: info.Token, out: make(chan result, 10_000), closed: make(chan struct{})}
 	if h.failFirst > 0 {
 		h.failFirst--
-		p.deaf = true
+		p.dropsInput = true
 	}
 	h.processes = append(h.processes, p)
-	return p, ctx.Err()
+	return p, nil
 }
 
 func (h *fakeHost) counts() (connects int, processes []*fakeProcess) {
@@ -67,7 +70,7 @@ func (h *fakeHost) counts() (connects int, processes []*fakeProcess) {
 type result struct {
 	out  transport.Output
 	err  error
-	lost bool // an answer was, before this
+	lost bool // an answer was lost before
 }
 
 type fakeProcess struct {
@@ -76,22 +79,22 @@ type fakeProcess struct {
 	out   chan result
 	lost  func()
 
-	mu       sync.Mutex
-	deaf     bool // nothing arrives
-	sends    int
-	failSend []error // what the next sends end with, after they have arrived
-	partial  []byte
-	started  bool
-	jobs     map[string]bool
-	close    sync.Once
-	closed   chan struct{}
+	mu         sync.Mutex
+	dropsInput bool
+	sends      int
+	failSend   []error // errors of the next sends, after they have arrived
+	partial    []byte
+	started    bool
+	jobs       map[string]bool
+	close      sync.Once
+	closed     chan struct{}
 }
 
 func (p *fakeProcess) Send(ctx context.Context, data []byte, _ bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p.deaf {
+	if p.dropsInput {
 		return transport.ErrConnectionLost
 	}
 	p.mu.Lock()
@@ -111,12 +114,12 @@ func (p *fakeProcess) Send(ctx context.Context, data []byte, _ bool) error {
 	}
 	p.mu.Unlock()
 	for _, line := range lines {
-		p.take(line)
+		p.line(line)
 	}
 	return err
 }
 
-func (p *fakeProcess) take(line []byte) {
+func (p *fakeProcess) line(line []byte) {
 	if !p.started {
 		p.started = true
 		if text, err := protocol.Decompress(line, 1<<20); err != nil || !bytes.Equal(text, bundle) {
@@ -170,7 +173,7 @@ func (p *fakeProcess) Close(context.Context) error {
 	return nil
 }
 
-// seen tells whether a job was submitted before.
+// seen reports whether an id was passed to it before.
 func (p *fakeProcess) seen(jobID string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,7 +185,7 @@ func (p *fakeProcess) seen(jobID string) bool {
 	return was
 }
 
-// write has the process say something on standard output.
+// write writes text to standard output.
 func (p *fakeProcess) write(text string) {
 	p.out <- result{out: transport.Output{Stdout: []byte(text)}}
 }
@@ -211,7 +214,7 @@ func (p *fakeProcess) event(jobID string, seq int64) {
 	p.frame(protocol.EventMessage{Type: protocol.TypeEvent, Event: e})
 }
 
-// newAgent gives an agent on the host, closed with the test, which then looks whether its processes are.
+// newAgent returns an agent on the host. Cleanup closes it and checks that all processes are closed.
 func newAgent(t *testing.T, h *fakeHost, change func(*hostagent.Options)) *hostagent.Agent {
 	t.Helper()
 	h.t = t
@@ -232,7 +235,7 @@ func newAgent(t *testing.T, h *fakeHost, change func(*hostagent.Options)) *hosta
 			select {
 			case <-p.closed:
 			default:
-				t.Error("a process was left on the host")
+				t.Error("a process was not closed")
 			}
 		}
 	})

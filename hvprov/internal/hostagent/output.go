@@ -4,7 +4,6 @@ package hostagent
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,28 +12,25 @@ import (
 )
 
 const (
-	maxStray  = 64 << 10 // bytes kept of a line that is no frame
-	maxFrame  = 32 << 20 // bytes of one frame as it travels
-	keepLines = 20       // of what the process said last, for when it dies
+	maxUnframed  = 64 << 10 // bytes kept of a line that is not a frame
+	maxFrame     = 32 << 20 // encoded bytes of one frame
+	maxLastLines = 20       // lines of output kept for the exit error
 )
 
-// ErrProcessEnded is matched by the error of a session whose process ended by itself.
-var ErrProcessEnded = errors.New("the agent's process ended")
-
-// output takes the two streams of the agent's process apart into frames and other lines. It belongs to one goroutine.
+// output splits the output streams of the agent process into frames and other lines. It belongs to one goroutine.
 type output struct {
-	token string
-	frame func(payload []byte)
-	stray func(stream, line string)
+	token    string
+	frame    func(payload []byte)
+	unframed func(stream, line string)
 
 	line    []byte
-	skip    bool // the rest of an over-long line
+	skip    bool // the rest of the line exceeds its limit
 	decoder *clixml.Decoder
 	last    []string
 }
 
-func newOutput(token string, frame func([]byte), stray func(stream, line string)) output {
-	return output{token: token, frame: frame, stray: stray}
+func newOutput(token string, frame func([]byte), unframed func(stream, line string)) output {
+	return output{token: token, frame: frame, unframed: unframed}
 }
 
 func (o *output) stdout(data []byte) {
@@ -50,20 +46,20 @@ func (o *output) stdout(data []byte) {
 	}
 }
 
-// extend adds to the line under way, within bounds: output without line ends must not fill the memory.
+// extend appends to the current line within its limit: output without line ends must not exhaust memory.
 func (o *output) extend(part []byte) {
 	if o.skip {
 		return
 	}
 	limit := maxFrame
-	if len(o.line) > maxStray {
+	if len(o.line) > maxUnframed {
 		if _, ok := protocol.ParseFrame(o.line, o.token); !ok {
-			limit = maxStray
+			limit = maxUnframed
 		}
 	}
 	if len(o.line)+len(part) > limit {
 		o.skip = true
-		part = part[:max(0, min(len(part), maxStray-len(o.line)))]
+		part = part[:max(0, min(len(part), maxUnframed-len(o.line)))]
 	}
 	o.line = append(o.line, part...)
 }
@@ -75,7 +71,7 @@ func (o *output) finish() {
 		o.frame(payload)
 		return
 	}
-	o.say("stdout", string(bytes.TrimRight(line, "\r")))
+	o.text("stdout", string(bytes.TrimRight(line, "\r")))
 }
 
 func (o *output) stderr(data []byte) {
@@ -85,33 +81,33 @@ func (o *output) stderr(data []byte) {
 	if o.decoder == nil {
 		o.decoder = clixml.NewDecoder(func(r clixml.Record) {
 			if r.Progress != nil {
-				return // "Preparing modules for first use." and the like
+				return // such as "Preparing modules for first use."
 			}
 			stream := r.Stream
 			if stream == "" {
 				stream = "stderr"
 			}
-			o.say(stream, r.Text)
+			o.text(stream, r.Text)
 		})
 	}
 	_, _ = o.decoder.Write(data) // never fails
 }
 
-func (o *output) say(stream, text string) {
+func (o *output) text(stream, text string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if len(o.last) == keepLines {
+		if len(o.last) == maxLastLines {
 			o.last = append(o.last[:0], o.last[1:]...)
 		}
 		o.last = append(o.last, line)
-		o.stray(stream, line)
+		o.unframed(stream, line)
 	}
 }
 
-// close hands out what has no line end.
+// close flushes a last line without a line end.
 func (o *output) close() {
 	if len(o.line) > 0 {
 		o.finish()
@@ -121,11 +117,11 @@ func (o *output) close() {
 	}
 }
 
-// exitError says how the process ended, with its last words.
+// exitError returns the error of a process that ended, with its last lines of output.
 func (o *output) exitError(code int32) error {
 	err := fmt.Errorf("%w (exit code %d)", ErrProcessEnded, code)
 	if len(o.last) > 0 {
-		err = fmt.Errorf("%w; it said: %s", err, strings.Join(o.last, "\n"))
+		err = fmt.Errorf("%w; last output: %s", err, strings.Join(o.last, "\n"))
 	}
 	return err
 }

@@ -7,20 +7,19 @@ import (
 	"sync/atomic"
 )
 
-// Stats is what an agent has done since it was made.
+// Stats counts the work of an agent since it was made.
 type Stats struct {
-	Requests   int64 // made, hello not counted
+	Requests   int64 // requests made, hello not counted
 	Failed     int64 // of those: refused by the agent, lost or given up
-	Sessions   int64 // begun: each is a PowerShell process on the host
-	Reconnects int64 // times that a connection was lost within a session and found again
+	Sessions   int64 // sessions started: each is a PowerShell process on the host
+	Reconnects int64 // connections lost and restored within a session
 }
 
-// stats is what is counted of an agent.
 type stats struct {
 	requests, failed, sessions, reconnects atomic.Int64
 }
 
-// Stats gives what the agent has done so far.
+// Stats returns the counts so far.
 func (a *Agent) Stats() Stats {
 	return Stats{
 		Requests: a.stats.requests.Load(), Failed: a.stats.failed.Load(),
@@ -28,8 +27,8 @@ func (a *Agent) Stats() Stats {
 	}
 }
 
-// begin counts a request, and tells of it.
-func (a *Agent) begin(ctx context.Context, request string) (context.Context, func(error)) {
+// observe counts a request and calls OnRequest. The returned function reports the end of the request.
+func (a *Agent) observe(ctx context.Context, request string) (context.Context, func(error)) {
 	a.stats.requests.Add(1)
 	ctx, end := a.opts.OnRequest(ctx, request)
 	return ctx, func(err error) {

@@ -14,14 +14,14 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// silence has polls bring nothing.
+// silence makes the next polls return no output.
 func (p *fakeProcess) silence(polls int) {
 	for range polls {
 		p.out <- result{}
 	}
 }
 
-func TestAnAgentThatSaysNothingIsPingedAndThenGivenUp(t *testing.T) {
+func TestASilentAgentIsPingedAndThenUnresponsive(t *testing.T) {
 	t.Parallel()
 	pings := make(chan struct{}, 10)
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
@@ -35,7 +35,7 @@ func TestAnAgentThatSaysNothingIsPingedAndThenGivenUp(t *testing.T) {
 	}}
 	a := newAgent(t, host, func(o *hostagent.Options) { o.SilentPolls = 3 })
 	if _, err := a.Inventory(t.Context()); !errors.Is(err, hostagent.ErrUnresponsive) {
-		t.Fatalf("got %v, want an agent that does not answer", err)
+		t.Fatalf("got %v, want ErrUnresponsive", err)
 	}
 	if n := len(pings); n != 1 {
 		t.Errorf("%d pings", n)
@@ -48,7 +48,7 @@ func TestAnAgentThatSaysNothingIsPingedAndThenGivenUp(t *testing.T) {
 	}
 }
 
-func TestAnAgentThatIsSlowAndAnswersAPingIsLeftAlone(t *testing.T) {
+func TestASlowAgentThatAnswersAPingKeepsItsSession(t *testing.T) {
 	t.Parallel()
 	var slow protocol.Request
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
@@ -68,10 +68,10 @@ func TestAnAgentThatIsSlowAndAnswersAPingIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestEventsBeyondWhatIsKeptForASlowCallerAreAskedForAgain(t *testing.T) {
+func TestEventsDroppedForASlowCallerAreRequestedAgain(t *testing.T) {
 	t.Parallel()
 	const events = 5000
-	said := func(p *fakeProcess, after int64) {
+	send := func(p *fakeProcess, after int64) {
 		for seq := after + 1; seq <= events; seq++ {
 			e := job.Event{Job: "1", Seq: seq, Kind: job.KindLog}
 			if seq == events {
@@ -86,41 +86,41 @@ func TestEventsBeyondWhatIsKeptForASlowCallerAreAskedForAgain(t *testing.T) {
 			return
 		}
 		p.answer(req, protocol.JobResult{Job: req.Job})
-		go said(p, req.After)
+		go send(p, req.After)
 	}}
 	a := newAgent(t, host, nil)
-	run, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition})
+	stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Ping(t.Context()); err != nil { // the session is not held up by a caller that takes nothing
+	if err := a.Ping(t.Context()); err != nil { // a caller that reads nothing does not block the session
 		t.Fatal(err)
 	}
 	for want := int64(1); want <= events; want++ {
-		e, err := run.Next(t.Context())
+		e, err := stream.Next(t.Context())
 		if err != nil || e.Seq != want {
 			t.Fatalf("got event %d, %v, want %d", e.Seq, err, want)
 		}
 	}
-	if _, err := run.Next(t.Context()); !errors.Is(err, io.EOF) {
-		t.Errorf("behind the result: %v", err)
+	if _, err := stream.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("after the result: %v", err)
 	}
 }
 
-func TestTheStartOfASessionSurvivesALostConnection(t *testing.T) {
+func TestStartingASessionSurvivesALostConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		refuse   []error
-		failSend int // of the first processes, the first Send
+		failSend int // number of processes whose first Send fails
 		connects int
 		want     error
 	}{
 		{"the answer to Create is lost", []error{transport.ErrConnectionLost}, 0, 2, nil},
-		{"so is the agent's text", nil, 2, 3, nil},
-		{"again and again", []error{transport.ErrConnectionLost, transport.ErrConnectionLost, transport.ErrConnectionLost}, 0, 3, transport.ErrConnectionLost},
-		{"nobody is there", []error{fmt.Errorf("%w: %w", transport.ErrUnreachable, transport.ErrConnectionLost)}, 0, 1, transport.ErrUnreachable},
-		{"the host has no room", []error{transport.ErrQuota}, 0, 1, transport.ErrQuota},
+		{"the agent's text is lost twice", nil, 2, 3, nil},
+		{"the answer to Create is lost every time", []error{transport.ErrConnectionLost, transport.ErrConnectionLost, transport.ErrConnectionLost}, 0, 3, transport.ErrConnectionLost},
+		{"the host is unreachable", []error{fmt.Errorf("%w: %w", transport.ErrUnreachable, transport.ErrConnectionLost)}, 0, 1, transport.ErrUnreachable},
+		{"the quota is exceeded", []error{transport.ErrQuota}, 0, 1, transport.ErrQuota},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,22 +136,23 @@ func TestTheStartOfASessionSurvivesALostConnection(t *testing.T) {
 	}
 }
 
-func TestAJobThatMayHaveBegunIsNotGivenToAnotherProcess(t *testing.T) {
+func TestAJobThatMayHaveStartedIsNotSentToAnotherProcess(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{failFirst: 1}
 	a := newAgent(t, host, nil)
-	if _, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition}); !errors.Is(err, transport.ErrConnectionLost) || !errors.Is(err, hostagent.ErrSessionLost) {
+	_, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition})
+	if !errors.Is(err, transport.ErrConnectionLost) || !errors.Is(err, hostagent.ErrSessionLost) {
 		t.Errorf("got %v", err)
 	}
 	if connects, _ := host.counts(); connects != 1 {
 		t.Errorf("%d processes were started", connects)
 	}
-	if err := a.Ping(t.Context()); err != nil { // at once, in another session
+	if err := a.Ping(t.Context()); err != nil { // in another session
 		t.Errorf("afterwards, got %v", err)
 	}
 }
 
-func TestAJobIsAttachedToFromAnyEvent(t *testing.T) {
+func TestAttachStartsAfterAnyEvent(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
 		if req.Request != protocol.RequestAttach || req.Job != "1" {
@@ -164,17 +165,17 @@ func TestAJobIsAttachedToFromAnyEvent(t *testing.T) {
 		}
 	}}
 	a := newAgent(t, host, nil)
-	run, err := a.Attach(t.Context(), "1", 3)
+	stream, err := a.Attach(t.Context(), "1", 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for want := int64(4); want <= 5; want++ {
-		if e, err := run.Next(t.Context()); err != nil || e.Seq != want {
+		if e, err := stream.Next(t.Context()); err != nil || e.Seq != want {
 			t.Fatalf("got %d, %v", e.Seq, err)
 		}
 	}
 	var refused *hostagent.AgentError
 	if _, err := a.Attach(t.Context(), "2", 0); !errors.As(err, &refused) || refused.Code != job.CodeJobUnknown {
-		t.Errorf("got %v, want a job that is not known", err)
+		t.Errorf("got %v, want job_unknown", err)
 	}
 }

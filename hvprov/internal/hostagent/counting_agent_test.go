@@ -15,16 +15,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// counting stands in for powershell.exe with an agent whose only job says matrixEvents things. What it says follows from the
-// number alone, so that any process can go on with it, as if the job ran outside of them all. The last of it, its result, is
-// said when end is closed, or to whom has all the rest.
-type counting struct {
-	behind func() bool   // tells whether all but the result has arrived at the client
-	asked  func()        // is called when a poll has taken the answer to a second ping since
-	end    chan struct{} // closed when the job ends
+// countingAgent replaces powershell.exe with an agent whose only job has matrixEvents events. An event depends only on its number,
+// so that any process can continue the job as if it ran outside of all of them. The last event, the result, is sent when end is
+// closed, or to a client that has all other events.
+type countingAgent struct {
+	allButResult func() bool   // reports whether the client has all events but the result
+	afterPings   func()        // called when a poll has taken the answer to a second ping since
+	end          chan struct{} // closed when the job ends
 }
 
-func (c *counting) run(ctx context.Context, args string, stdin io.Reader, stdout, _ io.Writer) int {
+func (c *countingAgent) run(ctx context.Context, args string, stdin io.Reader, stdout, _ io.Writer) int {
 	script, ok := protocol.DecodeCommand(" " + args)
 	info, isBootstrap := protocol.ParseBootstrap(script)
 	if !ok || !isBootstrap {
@@ -34,8 +34,8 @@ func (c *counting) run(ctx context.Context, args string, stdin io.Reader, stdout
 	if _, err := reader.ReadString('\n'); err != nil { // the agent's text
 		return 1
 	}
-	p := &countingProcess{counting: c, token: info.Token, stdout: stdout}
-	defer p.late.Wait()
+	p := &countingProcess{countingAgent: c, token: info.Token, stdout: stdout}
+	defer p.results.Wait()
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil {
@@ -43,7 +43,7 @@ func (c *counting) run(ctx context.Context, args string, stdin io.Reader, stdout
 		}
 		texts, err := protocol.DecodeBatch([]byte(strings.TrimSpace(line)))
 		if err != nil {
-			continue // a line of which a part was lost
+			continue // part of the line was lost
 		}
 		for _, text := range texts {
 			var req protocol.Request
@@ -55,16 +55,16 @@ func (c *counting) run(ctx context.Context, args string, stdin io.Reader, stdout
 }
 
 type countingProcess struct {
-	*counting
-	token  string
-	last   int64 // event that was said
-	pings  int   // behind all but the result
-	late   sync.WaitGroup
-	mu     sync.Mutex
-	stdout io.Writer
+	*countingAgent
+	token   string
+	last    int64 // number of the last event sent
+	pings   int   // since all events but the result were sent
+	results sync.WaitGroup
+	mu      sync.Mutex
+	stdout  io.Writer
 }
 
-func (p *countingProcess) say(v any) {
+func (p *countingProcess) send(v any) {
 	payload, err := protocol.Encode(v)
 	if err != nil {
 		return
@@ -75,13 +75,13 @@ func (p *countingProcess) say(v any) {
 }
 
 func (p *countingProcess) serve(ctx context.Context, req protocol.Request) {
-	p.say(protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, OK: true, Result: json.RawMessage(`{}`)})
+	p.send(protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, OK: true, Result: json.RawMessage(`{}`)})
 	switch req.Request {
 	case protocol.RequestPing:
-		if p.last == matrixEvents-1 && p.behind() {
+		if p.last == matrixEvents-1 && p.allButResult() {
 			if p.pings++; p.pings == 2 {
 				p.fill()
-				p.asked()
+				p.afterPings()
 			}
 		}
 	case protocol.RequestSubmit, protocol.RequestAttach:
@@ -93,7 +93,7 @@ func (p *countingProcess) serve(ctx context.Context, req protocol.Request) {
 			p.event(matrixEvents)
 			return
 		}
-		p.late.Go(func() {
+		p.results.Go(func() {
 			select {
 			case <-p.end:
 				p.event(matrixEvents)
@@ -103,7 +103,7 @@ func (p *countingProcess) serve(ctx context.Context, req protocol.Request) {
 	}
 }
 
-// fill writes more than the pipe holds, and so returns when a poll has taken all that was written before.
+// fill writes more than the pipe holds: it returns when a poll has taken everything that was written before.
 func (p *countingProcess) fill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *countingProcess) fill() {
 }
 
 func (p *countingProcess) event(seq int64) {
-	p.say(protocol.EventMessage{Type: protocol.TypeEvent, Event: matrixEvent(seq)})
+	p.send(protocol.EventMessage{Type: protocol.TypeEvent, Event: matrixEvent(seq)})
 }
 
 func matrixEvent(seq int64) job.Event {
@@ -122,14 +122,14 @@ func matrixEvent(seq int64) job.Event {
 	return e
 }
 
-// countingScript is the same in PowerShell, but that the result comes with the second ping behind the rest.
+// countingScript is the same agent in PowerShell, but sends the result with the second ping after all other events.
 const countingScript = `
 function Start-AgentSession {
     param($Token, $Reader, $Bundle)
     $out = New-Object IO.StreamWriter([Console]::OpenStandardOutput(), (New-Object Text.UTF8Encoding $false))
     $out.NewLine = [string][char]10
-    $said = 0
-    $asked = 0
+    $sent = 0
+    $pings = 0
     while ($null -ne ($line = $Reader.ReadLine())) {
         try { $requests = @(($('{"list":[' + $line.Trim().TrimStart('[').TrimEnd(']') + ']}') | ConvertFrom-Json).list) } catch { continue }
         foreach ($request in $requests) {
@@ -138,16 +138,16 @@ function Start-AgentSession {
             $first = 1
             if ($request.PSObject.Properties['after']) { $first = 1 + [int]$request.after }
             switch ($request.request) {
-                'ping' { $first = 1001; if ($said -eq 999) { $asked++ }; if ($asked -ge 2) { $first = 1000 } }
+                'ping' { $first = 1001; if ($sent -eq 999) { $pings++ }; if ($pings -ge 2) { $first = 1000 } }
                 'hello' { $first = 1001 }
             }
             for ($seq = $first; $seq -le 1000; $seq++) {
                 $text = $Token + ' {"type":"event","job":"` + matrixJob + `","seq":' + $seq + ',"time":"2026-01-01T00:00:00Z","kind":"'
                 if ($seq -lt 1000) { $text += 'log","message":"' + (New-Object string ([char]0xDC), ($seq % 50)) + '"}' }
-                elseif ($asked -ge 2 -or $first -eq 1000) { $text += 'result","outcome":"succeeded","message":"done"}' }
+                elseif ($pings -ge 2 -or $first -eq 1000) { $text += 'result","outcome":"succeeded","message":"done"}' }
                 else { break }
                 $out.WriteLine($text)
-                $said = $seq
+                $sent = $seq
             }
             $out.Flush()
         }

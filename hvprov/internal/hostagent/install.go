@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hostagent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+)
+
+// Prepare announces a job without waiting for anything: a session that is started for a job installs the agent with its first
+// answer, whatever the first request is.
+func (a *Agent) Prepare() { _, _ = a.open(true) } // Ready returns the error
+
+// Ready returns when the agent answers and is installed for jobs. Installation writes the agent into a folder named for its
+// version, with one rename, and verifies its SHA-256. A session that starts with Ready installs the agent before its first
+// answer, so that installation takes no round trip of its own. A job needs a host that is ready.
+func (a *Agent) Ready(ctx context.Context) (err error) {
+	ctx, end := a.observe(ctx, protocol.RequestInstall)
+	defer func() { end(err) }()
+	s, err := a.open(true)
+	if err != nil {
+		return err
+	}
+	hello, err := s.handshake(ctx)
+	if err != nil || hello.Installed {
+		return err
+	}
+	i := s.install()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", protocol.RequestInstall, context.Cause(ctx))
+	case <-i.done:
+		return i.err
+	}
+}
+
+// installation is a request to install the agent for jobs.
+type installation struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// install requests the installation once for all callers. After a failure the next caller requests it again.
+func (s *session) install() *installation {
+	s.mu.Lock()
+	i := s.installation
+	if i != nil {
+		s.mu.Unlock()
+		return i
+	}
+	i = &installation{done: make(chan struct{})}
+	s.installation = i
+	s.mu.Unlock()
+	s.agent.setSessionState(s, StateUpdating, nil)
+	if _, err := s.post(protocol.Request{Request: protocol.RequestInstall}, func(got answer) { s.endInstall(i, got) }); err != nil {
+		s.endInstall(i, answer{err: err})
+	}
+	return i
+}
+
+func (s *session) endInstall(i *installation, got answer) {
+	var result protocol.InstallResult
+	if got.err == nil {
+		got.err = json.Unmarshal(got.result, &result)
+	}
+	if i.err = got.err; i.err != nil {
+		s.mu.Lock()
+		s.installation = nil
+		s.mu.Unlock()
+		s.agent.setSessionState(s, StateFailed, i.err)
+	} else {
+		s.agent.setSessionState(s, StateReady, nil)
+		if !result.Was {
+			s.agent.opts.Logger.Info("agent installed on the host", "version", result.Version)
+		}
+	}
+	close(i.done)
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hostagent
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// Submission is a job for the agent.
+type Submission struct {
+	Job             string // GUID of the job: the same id never runs twice
+	Definition      job.Definition
+	VMID            string   // update, delete: GUID of the virtual machine
+	Changed         []string // update: ids of the fields to change
+	Secrets         []string // ids of the fields that must not be shown or stored
+	AllowPowerCycle bool     // update: the virtual machine may be stopped and started
+}
+
+// maxBufferedEvents is the number of events of a job that are kept for a slow caller. Later ones are dropped and requested
+// again when there is room: the host keeps them all, and other jobs share the connection.
+const maxBufferedEvents = 1024
+
+// JobStream is the ordered stream of events of a job that the agent runs.
+type JobStream struct {
+	ID string // GUID of the job
+
+	replay func(after int64) // requests the events after a sequence number
+
+	mu        sync.Mutex
+	events    []job.Event // not yet returned by Next
+	last      int64       // sequence number of the last accepted event
+	requested int64       // a replay was requested from this number
+	dropped   bool        // events were dropped, since too many were buffered
+	ended     error       // io.EOF after the result
+	more      chan struct{}
+}
+
+// Submit submits a job to the agent. An error means that the job does not run: the agent refused it ([*AgentError]), or it was
+// not sent before ctx ended. With [ErrSessionLost] the job may run; submitting it again settles that. Once the job was sent,
+// Submit returns its stream, also when ctx ends before the agent answers.
+func (a *Agent) Submit(ctx context.Context, sub Submission) (*JobStream, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	raw, err := sub.Definition.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return a.stream(ctx, 0, protocol.Request{
+		Request: protocol.RequestSubmit, Job: sub.Job, Definition: raw, VMID: sub.VMID, Changed: sub.Changed,
+		Secrets: sub.Secrets, AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
+	})
+}
+
+// Attach returns the stream of a job that the agent has, starting after the event with sequence number after; 0 returns all
+// events. A job that the agent does not know is an [*AgentError] with the code job_unknown.
+func (a *Agent) Attach(ctx context.Context, jobID string, after int64) (*JobStream, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return a.stream(ctx, after, protocol.Request{Request: protocol.RequestAttach, Job: jobID, After: after})
+}
+
+// stream sends a request that starts the events of a job, and returns their stream.
+func (a *Agent) stream(ctx context.Context, after int64, req protocol.Request) (_ *JobStream, err error) {
+	ctx, end := a.observe(ctx, req.Request)
+	defer func() { end(err) }()
+	s, err := a.session()
+	if err != nil {
+		return nil, err
+	}
+	stream := &JobStream{ID: req.Job, last: after, more: make(chan struct{}, 1)}
+	stream.replay = func(after int64) {
+		again := req
+		again.After = after
+		_, _ = s.post(again, func(answer) {}) // the events are the answer
+	}
+	// Registered before the request is sent, since events may arrive before the answer.
+	if err := s.addStream(stream); err != nil {
+		return nil, err
+	}
+	answered := make(chan error, 1)
+	id, err := s.post(req, func(got answer) {
+		if got.err != nil {
+			s.removeStream(stream)
+			stream.fail(got.err)
+		}
+		answered <- got.err
+	})
+	if err == nil {
+		select {
+		case err = <-answered:
+		case <-ctx.Done():
+			if s.withdraw(id) {
+				err = context.Cause(ctx)
+			}
+		}
+	}
+	if err != nil {
+		s.removeStream(stream)
+		return nil, err
+	}
+	return stream, nil
+}
+
+// Next returns the next event, in order and each once. It returns [io.EOF] after the result, and another error when the session
+// was lost before the result: the job continues then, and [Agent.Attach] returns another stream of it.
+func (r *JobStream) Next(ctx context.Context) (job.Event, error) {
+	for {
+		r.mu.Lock()
+		if len(r.events) > 0 {
+			e := r.events[0]
+			r.events = r.events[1:]
+			r.mu.Unlock()
+			return e, nil
+		}
+		err, after, dropped := r.ended, r.last, r.dropped
+		if err == nil {
+			r.dropped = false
+		}
+		r.mu.Unlock()
+		if dropped && err == nil {
+			r.replay(after)
+		}
+		if err != nil {
+			return job.Event{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return job.Event{}, ctx.Err()
+		case <-r.more:
+		}
+	}
+}
+
+// accept appends the event that is due, drops one that was seen, and requests a replay when one is missing: output may be lost
+// or doubled with an answer of the host that did not arrive. It reports whether the stream has ended.
+func (r *JobStream) accept(e job.Event) (ended bool) {
+	r.mu.Lock()
+	switch {
+	case r.ended != nil || e.Seq <= r.last:
+		ended = r.ended != nil
+		r.mu.Unlock()
+		return ended
+	case len(r.events) >= maxBufferedEvents:
+		r.dropped = true
+		r.mu.Unlock()
+		return false
+	case e.Seq > r.last+1 && r.dropped: // Next requests the replay when the buffer is empty
+		r.mu.Unlock()
+		return false
+	case e.Seq > r.last+1:
+		after, request := r.last, r.requested != r.last+1
+		r.requested = r.last + 1
+		r.mu.Unlock()
+		if request {
+			r.replay(after)
+		}
+		return false
+	}
+	r.last = e.Seq
+	r.events = append(r.events, e)
+	if e.Kind == job.KindResult {
+		r.ended = io.EOF
+	}
+	ended = r.ended != nil
+	r.mu.Unlock()
+	wake(r.more)
+	return ended
+}
+
+// resync requests the events after the last accepted one.
+func (r *JobStream) resync() {
+	r.mu.Lock()
+	after, ended := r.last, r.ended != nil
+	r.mu.Unlock()
+	if !ended {
+		r.replay(after)
+	}
+}
+
+// fail ends the stream without a result.
+func (r *JobStream) fail(err error) {
+	r.mu.Lock()
+	if r.ended == nil {
+		r.ended = err
+	}
+	r.mu.Unlock()
+	wake(r.more)
+}
+
+func (s *session) addStream(r *JobStream) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	s.streams[r.ID] = r
+	return nil
+}
+
+func (s *session) removeStream(r *JobStream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.streams[r.ID] == r {
+		delete(s.streams, r.ID)
+	}
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hostagent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+)
+
+// receive reads the output of the process while an answer or an event is pending.
+func (s *session) receive(process transport.Process) {
+	silent := 0 // consecutive polls without output
+	for {
+		if !s.hasPending() {
+			silent = 0
+			select {
+			case <-s.ctx.Done():
+				return
+			case <-s.wakeReceive:
+			}
+			continue
+		}
+		out, err := process.Receive(s.ctx)
+		if err != nil {
+			err = s.retryTransient(err, func() (err error) {
+				s.resync()
+				out, err = process.Receive(s.ctx)
+				return err
+			})
+		}
+		if err != nil {
+			s.end(err)
+			return
+		}
+		s.output.stdout(out.Stdout)
+		s.output.stderr(out.Stderr)
+		if out.Done {
+			s.output.close()
+			s.end(s.output.exitError(out.ExitCode))
+			return
+		}
+		if silent++; len(out.Stdout) > 0 {
+			silent = 0
+		}
+		if !s.checkAlive(silent) {
+			return
+		}
+	}
+}
+
+// checkAlive sends a ping to an agent that was silent for SilentPolls polls, and ends the session after as many more. Polls are
+// counted, not seconds, since each lasts as long as the operation timeout of the connection.
+func (s *session) checkAlive(silent int) bool {
+	limit := s.agent.opts.SilentPolls
+	switch silent {
+	case limit:
+		_, _ = s.post(protocol.Request{Request: protocol.RequestPing}, func(answer) {}) // any output counts as life
+	case 2 * limit:
+		s.end(fmt.Errorf("%w: no output in %d polls, and no answer to a ping", ErrUnresponsive, silent))
+		return false
+	}
+	return true
+}
+
+// resync repeats all pending requests, since output was lost with an answer of the host: every request may be sent twice, and
+// events carry sequence numbers.
+func (s *session) resync() {
+	s.mu.Lock()
+	for id, p := range s.pending {
+		if !slices.ContainsFunc(s.queue, func(l line) bool { return l.id == id }) {
+			s.queue = append(s.queue, line{id, p.text})
+		}
+	}
+	streams := slices.Collect(maps.Values(s.streams))
+	s.mu.Unlock()
+	wake(s.wakeSend)
+	for _, stream := range streams {
+		stream.resync()
+	}
+}
+
+// frame handles a frame of the agent.
+func (s *session) frame(payload []byte) {
+	var head struct {
+		Type string `json:"type"`
+	}
+	text, err := protocol.DecodePayload(payload)
+	if err == nil {
+		err = json.Unmarshal(text, &head)
+	}
+	if err == nil {
+		switch head.Type {
+		case protocol.TypeAnswer:
+			err = s.answer(text)
+		case protocol.TypeEvent:
+			err = s.event(text)
+		default:
+			err = errors.New("unknown type " + strconv.Quote(head.Type))
+		}
+	}
+	if err != nil {
+		s.agent.opts.Logger.Warn("invalid frame from the agent", "error", err)
+	}
+}
+
+func (s *session) answer(text []byte) error {
+	var m protocol.Message
+	if err := json.Unmarshal(text, &m); err != nil {
+		return err
+	}
+	got := answer{result: m.Result}
+	if !m.OK {
+		got = answer{err: newAgentError(m.Error)}
+	}
+	s.mu.Lock()
+	p, known := s.pending[m.ID]
+	delete(s.pending, m.ID)
+	if m.ID == helloID {
+		s.greeted = true
+	}
+	s.mu.Unlock()
+	if known {
+		p.then(got)
+	}
+	return nil
+}
+
+func (s *session) event(text []byte) error {
+	var m protocol.EventMessage
+	if err := json.Unmarshal(text, &m); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	stream := s.streams[m.Job]
+	s.mu.Unlock()
+	if stream == nil {
+		return nil // the stream was removed meanwhile
+	}
+	if ended := stream.accept(m.Event); ended {
+		s.removeStream(stream)
+	}
+	return nil
+}
+
+// unframed logs output that is not a frame: text of a native program, a warning, an error of PowerShell itself.
+func (s *session) unframed(stream, line string) {
+	s.agent.opts.Logger.Debug("output of the agent process", "stream", stream, "line", line)
+}
