@@ -230,18 +230,11 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.F
 	return findings, nil
 }
 
-// Subscribe gives the service's events that a filter chooses: what jobs say, the states that they come to, and the states of
-// hosts. A subscriber that does not keep up is told how many it missed; it delays nobody. The caller closes it.
-func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
-	if h, err := s.host(filter.Host); err == nil {
-		filter.Host = h.name
-	}
-	return s.bus.Subscribe(filter)
-}
+// Subscribe implements [notify.Source]: it returns a subscription to the events of jobs, and to state changes of jobs and hosts. A
+// slow subscriber misses events, which a gap reports; it delays no job. The caller must close the subscription.
+func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription { return s.bus.Subscribe(filter) }
 
-// Bus gives the bus of the service's events, for sinks such as notify/webhook. What others publish on it reaches its
-// subscribers too.
-func (s *Service) Bus() *notify.Bus { return s.bus }
+var _ notify.Source = (*Service)(nil)
 
 func (s *Service) host(name string) (*host, error) {
 	if h, ok := s.hosts[strings.ToLower(name)]; ok {

@@ -5,49 +5,58 @@ package notify
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 )
 
 // Defaults of [Options] and [Filter].
 const (
-	DefaultKeep        = 4096    // events
-	DefaultKeepBytes   = 8 << 20 // bytes
-	DefaultBuffer      = 1024    // events
-	DefaultBufferBytes = 4 << 20 // bytes
+	defaultKeep        = 4096
+	defaultKeepBytes   = 8 << 20
+	defaultBuffer      = 1024
+	defaultBufferBytes = 4 << 20
 )
 
-// Options say how a [Bus] works. The zero value is good.
+// Options configure a [Bus].
 type Options struct {
-	Keep      int // how many events are kept for replay; 0: DefaultKeep; negative: none
-	KeepBytes int // how many bytes of events are kept, roughly; 0: DefaultKeepBytes
+	Keep      int // maximum number of events kept for replay; 0: 4096; negative: none
+	KeepBytes int // approximate maximum size in bytes of the events kept for replay; 0: 8 MiB
 
-	// Clean is run over every free text of an event before it is told, to take out what must not be: redact.Set has such a
-	// method. It is called from several goroutines, and must not publish. Nil: texts stay as they are.
+	// Clean is applied to every free text of an event before it is published, to remove secrets. It must be safe for concurrent
+	// use and must not publish. Nil: texts are not changed.
 	Clean func(string) string
-	Now   func() time.Time // nil: time.Now
+	Now   func() time.Time // nil: [time.Now]
 }
 
-// Bus takes events and gives them to its subscriptions. It has no goroutine of its own. Its methods may be called from many.
+// Source is a source of events: a service, or a [Bus].
+type Source interface {
+	// Subscribe returns a subscription to the events that match the filter. The caller must close it.
+	Subscribe(f Filter) *Subscription
+}
+
+// Bus publishes events to its subscriptions. Its methods are safe for concurrent use.
 type Bus struct {
 	opts Options
 	id   string
 
-	mu      sync.Mutex
+	mu      sync.Mutex // never held during I/O or callbacks
 	closed  bool
-	seq     int64
+	seq     int64 // of the last event
 	history history
-	all     map[*Subscription]bool            // that are for no single job
-	jobs    map[string]map[*Subscription]bool // by job
+	all     map[*Subscription]bool            // subscriptions that are not limited to one job
+	jobs    map[string]map[*Subscription]bool // subscriptions to one job, by jobKey
 }
 
-// New gives a bus.
+var _ Source = (*Bus)(nil)
+
+// New returns a bus.
 func New(opts Options) *Bus {
 	if opts.Keep == 0 {
-		opts.Keep = DefaultKeep
+		opts.Keep = defaultKeep
 	}
 	if opts.KeepBytes <= 0 {
-		opts.KeepBytes = DefaultKeepBytes
+		opts.KeepBytes = defaultKeepBytes
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -55,109 +64,100 @@ func New(opts Options) *Bus {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return &Bus{
-		opts: opts, id: hex.EncodeToString(id[:]), history: history{jobs: map[string]*jobRecord{}},
-		all: map[*Subscription]bool{}, jobs: map[string]map[*Subscription]bool{},
+		opts: opts, id: hex.EncodeToString(id[:]),
+		history: history{maxEvents: max(opts.Keep, 0), maxBytes: opts.KeepBytes, jobs: map[string]*jobHistory{}},
+		all:     map[*Subscription]bool{}, jobs: map[string]map[*Subscription]bool{},
 	}
 }
 
-// ID is random, and tells the events of this bus from those of another that have the same numbers: of the program before it was
-// started again.
-func (b *Bus) ID() string { return b.id }
+// jobKey returns the form of a job ID for comparisons: the letter case of a GUID is not significant.
+func jobKey(id string) string { return strings.ToLower(id) }
 
-// Publish gives an event to those who have subscribed to it, and returns it as they get it: with its Seq, with its Time unless it
-// has one, and with texts cut that are longer than 64 KiB. It never waits for a subscriber. A closed bus gives nothing to anybody,
-// and returns an event whose Seq is 0.
+// Publish delivers an event to the matching subscriptions and returns it as delivered: with Bus and Seq, with the current time
+// unless Time is set, and with texts of more than 64 KiB truncated. It never waits for a subscriber. On a closed bus it does
+// nothing and returns an event without a Seq.
 func (b *Bus) Publish(e Event) Event {
-	e.Last = e.last()
-	e, size := own(e, b.opts.Clean)
+	e, size := sanitizeCopy(e, b.opts.Clean)
+	if e.Time.IsZero() {
+		e.Time = b.opts.Now()
+	}
+	e.Bus, e.Seq, e.Time = b.id, 0, e.Time.UTC()
 	it := &item{event: e, size: size}
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		it.event.Seq = 0
 		return it.event
 	}
 	b.seq++
 	it.event.Seq = b.seq
-	if e.Time.IsZero() {
-		it.event.Time = b.opts.Now()
-	}
-	it.event.Time = it.event.Time.UTC()
-	b.history.add(it, max(b.opts.Keep, 0), b.opts.KeepBytes)
+	b.history.add(it)
 	for s := range b.all {
 		s.offer(it)
 	}
 	if e.Job != "" {
-		for s := range b.jobs[e.Job] {
+		key := jobKey(e.Job)
+		for s := range b.jobs[key] {
 			s.offer(it)
+			if e.Last {
+				s.end()
+			}
 		}
 		if e.Last {
-			for s := range b.jobs[e.Job] {
-				s.finish()
-			}
-			delete(b.jobs, e.Job)
+			delete(b.jobs, key)
 		}
 	}
 	return it.event
 }
 
-// Seq is the number of the event that was published last; 0 when there is none.
-func (b *Bus) Seq() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.seq
-}
-
-// Subscribe gives what f asks for. Whoever subscribes has to end with [Subscription.Close].
+// Subscribe implements [Source].
 func (b *Bus) Subscribe(f Filter) *Subscription {
 	s := newSubscription(b, f)
+	key := jobKey(f.Job)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := b.closed || f.Job != "" && b.history.ended(f.Job)
 	if f.Replay || f.After > 0 {
 		s.replay(&b.history, b.seq)
 	}
 	switch {
-	case over:
-		s.finish()
+	case b.closed, f.Job != "" && b.history.ended(key):
+		s.end()
 	case f.Job == "":
 		b.all[s] = true
 	default:
-		if b.jobs[f.Job] == nil {
-			b.jobs[f.Job] = map[*Subscription]bool{}
+		if b.jobs[key] == nil {
+			b.jobs[key] = map[*Subscription]bool{}
 		}
-		b.jobs[f.Job][s] = true
+		b.jobs[key][s] = true
 	}
 	return s
 }
 
-// Close ends all subscriptions: they give what waits, and then end.
+// Close ends all subscriptions. They still return the events that wait.
 func (b *Bus) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
 	for s := range b.all {
-		s.finish()
+		s.end()
 	}
-	for _, subscribed := range b.jobs {
-		for s := range subscribed {
-			s.finish()
+	for _, subscriptions := range b.jobs {
+		for s := range subscriptions {
+			s.end()
 		}
 	}
 	clear(b.all)
 	clear(b.jobs)
 }
 
-// leave takes a subscription out.
-func (b *Bus) leave(s *Subscription) {
+// unsubscribe removes a subscription.
+func (b *Bus) unsubscribe(s *Subscription) {
+	key := jobKey(s.filter.Job)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.all, s)
-	if of := b.jobs[s.filter.Job]; of != nil {
-		delete(of, s)
-		if len(of) == 0 {
-			delete(b.jobs, s.filter.Job)
-		}
+	delete(b.jobs[key], s)
+	if len(b.jobs[key]) == 0 {
+		delete(b.jobs, key)
 	}
 }

@@ -15,27 +15,27 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-func TestAnEventIsToldWithItsNumberAndTime(t *testing.T) {
+func TestAnEventHasASequenceNumberAndATime(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("CET", 3600))
 	b := notify.New(notify.Options{Now: func() time.Time { return now }})
 	s := b.Subscribe(notify.Filter{})
 	first := b.Publish(state("a", "running"))
-	if first.Seq != 1 || !first.Time.Equal(now) || first.Time.Location() != time.UTC {
+	if first.Seq != 1 || first.Bus == "" || !first.Time.Equal(now) || first.Time.Location() != time.UTC {
 		t.Errorf("got %+v", first)
 	}
-	given := now.Add(time.Hour)
-	second := b.Publish(notify.Event{Kind: notify.KindHostState, Host: "hv01", State: "away", Err: "no route", Time: given})
-	if second.Seq != 2 || !second.Time.Equal(given) {
+	at := now.Add(time.Hour)
+	second := b.Publish(notify.Event{Kind: notify.KindHostState, Host: "hv01", State: "disconnected", Err: "no route", Time: at})
+	if second.Seq != 2 || second.Bus != first.Bus || !second.Time.Equal(at) {
 		t.Errorf("got %+v", second)
 	}
-	got := waiting(t, s)
+	got := s.Waiting()
 	if len(got) != 2 || got[0] != first || got[1] != second {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestAFilterGetsWhatItAsksFor(t *testing.T) {
+func TestAFilterSelectsEvents(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -44,7 +44,8 @@ func TestAFilterGetsWhatItAsksFor(t *testing.T) {
 	}{
 		{"everything", notify.Filter{}, "1 2 3 4 5"},
 		{"a job", notify.Filter{Job: "a"}, "1 3"},
-		{"a host", notify.Filter{Host: "hv02"}, "4 5"},
+		{"a job in another letter case", notify.Filter{Job: "A"}, "1 3"},
+		{"a host in another letter case", notify.Filter{Host: "HV02"}, "4 5"},
 		{"kinds", notify.Filter{Kinds: []notify.Kind{notify.KindHostState, notify.KindJobState}}, "2 5"},
 		{"a kind of a job", notify.Filter{Job: "b", Kinds: []notify.Kind{notify.KindJobState}}, "2"},
 		{"a job on another host", notify.Filter{Job: "a", Host: "hv02"}, ""},
@@ -53,91 +54,90 @@ func TestAFilterGetsWhatItAsksFor(t *testing.T) {
 			t.Parallel()
 			b := notify.New(notify.Options{})
 			s := b.Subscribe(tt.filter)
-			b.Publish(said("a", 1, "x"))
+			b.Publish(jobEvent("a", 1, "x"))
 			b.Publish(state("b", "running"))
-			b.Publish(said("a", 2, "x"))
-			elsewhere := said("c", 1, "x")
-			elsewhere.Host = "hv02"
-			b.Publish(elsewhere)
-			b.Publish(notify.Event{Kind: notify.KindHostState, Host: "hv02", State: "away"})
-			wantShort(t, "new", waiting(t, s), tt.want)
+			b.Publish(jobEvent("a", 2, "x"))
+			other := jobEvent("c", 1, "x")
+			other.Host = "hv02"
+			b.Publish(other)
+			b.Publish(notify.Event{Kind: notify.KindHostState, Host: "hv02", State: "disconnected"})
+			wantSeqs(t, "new", s.Waiting(), tt.want)
 			tt.filter.Replay = true
-			replayed := waiting(t, b.Subscribe(tt.filter))
-			wantShort(t, "replayed", replayed, tt.want)
+			replayed := b.Subscribe(tt.filter).Waiting()
+			wantSeqs(t, "replayed", replayed, tt.want)
 		})
 	}
 }
 
-func TestASubscriptionToAJobEndsBehindItsLastEvent(t *testing.T) {
+func TestASubscriptionToAJobEndsAfterItsLastEvent(t *testing.T) {
 	t.Parallel()
-	for name, last := range map[string]notify.Event{
-		"the job has ended":   state("a", string(job.StatusEnded)),
-		"its publisher knows": {Kind: notify.KindJobState, Job: "a", State: "given up", Last: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := notify.New(notify.Options{})
-			s, all := b.Subscribe(notify.Filter{Job: "a"}), b.Subscribe(notify.Filter{})
-			states := b.Subscribe(notify.Filter{Job: "a", Kinds: []notify.Kind{notify.KindJobEvent}})
-			publish(b, "a", 2)
-			b.Publish(last)
-			b.Publish(said("b", 1, "x"))
-			wantShort(t, "the job's", rest(t, s), "1 2 3")
-			wantShort(t, "one that does not ask for the last", rest(t, states), "1 2")
-			wantShort(t, "another", waiting(t, all), "1 2 3 4")
-			wantShort(t, "one that comes late", rest(t, b.Subscribe(notify.Filter{Job: "a"})), "")
-			wantShort(t, "one that comes late and wants all", rest(t, b.Subscribe(notify.Filter{Job: "a", Replay: true})), "1 2 3")
-		})
-	}
+	b := notify.New(notify.Options{})
+	s, all := b.Subscribe(notify.Filter{Job: "A"}), b.Subscribe(notify.Filter{})
+	events := b.Subscribe(notify.Filter{Job: "a", Kinds: []notify.Kind{notify.KindJobEvent}})
+	publish(b, "a", 2)
+	b.Publish(state("a", "succeeded"))
+	b.Publish(jobEvent("b", 1, "x"))
+	wantSeqs(t, "the job's", untilEOF(t, s), "1 2 3")
+	wantSeqs(t, "one whose filter excludes the last event", untilEOF(t, events), "1 2")
+	wantSeqs(t, "one to all events", all.Waiting(), "1 2 3 4")
+	wantSeqs(t, "a late one", untilEOF(t, b.Subscribe(notify.Filter{Job: "a"})), "")
+	wantSeqs(t, "a late one with a replay", untilEOF(t, b.Subscribe(notify.Filter{Job: "a", Replay: true})), "1 2 3")
 }
 
-func TestAClosedBusGivesWhatWaitsAndNothingMore(t *testing.T) {
+func TestAJobOfUnknownOutcomeCanBeFollowedAgain(t *testing.T) {
+	t.Parallel()
+	b := notify.New(notify.Options{})
+	lost := state("a", "unknown")
+	lost.Last = true
+	b.Publish(lost)
+	b.Publish(state("a", "running"))
+	s := b.Subscribe(notify.Filter{Job: "a"})
+	b.Publish(jobEvent("a", 1, "x"))
+	b.Publish(state("a", "succeeded"))
+	wantSeqs(t, "it", untilEOF(t, s), "3 4")
+}
+
+func TestAClosedBusDeliversWhatWaitsAndNothingMore(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{})
 	all, one := b.Subscribe(notify.Filter{}), b.Subscribe(notify.Filter{Job: "a"})
 	publish(b, "a", 2)
 	b.Close()
-	if e := b.Publish(said("a", 3, "x")); e.Seq != 0 {
-		t.Errorf("it has published %+v", e)
+	if e := b.Publish(jobEvent("a", 3, "x")); e.Seq != 0 {
+		t.Errorf("published %+v", e)
 	}
-	wantShort(t, "all", rest(t, all), "1 2")
-	wantShort(t, "one", rest(t, one), "1 2")
-	wantShort(t, "a late one", rest(t, b.Subscribe(notify.Filter{Replay: true})), "1 2")
+	wantSeqs(t, "all", untilEOF(t, all), "1 2")
+	wantSeqs(t, "one", untilEOF(t, one), "1 2")
+	wantSeqs(t, "a late one", untilEOF(t, b.Subscribe(notify.Filter{Replay: true})), "1 2")
 }
 
-func TestASubscriptionThatIsClosedGivesNothing(t *testing.T) {
+func TestAClosedSubscriptionReturnsWhatWaitsAndNothingMore(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{})
-	s := b.Subscribe(notify.Filter{Job: "a"})
-	publish(b, "a", 2)
-	s.Close()
-	s.Close()
-	publish(b, "a", 2)
-	wantShort(t, "closed", rest(t, s), "")
-}
-
-func TestASubscriptionThatIsFinishedGivesWhatWaits(t *testing.T) {
-	t.Parallel()
-	b := notify.New(notify.Options{})
-	s := b.Subscribe(notify.Filter{})
-	publish(b, "a", 2)
-	s.Finish()
-	publish(b, "a", 2)
-	wantShort(t, "finished", rest(t, s), "1 2")
+	for _, f := range []notify.Filter{{}, {Job: "a"}} {
+		s := b.Subscribe(f)
+		e := b.Publish(jobEvent("a", 1, "x"))
+		s.Close()
+		s.Close()
+		publish(b, "a", 2)
+		if got := untilEOF(t, s); len(got) != 1 || got[0].Seq != e.Seq {
+			t.Errorf("%+v: got %s, want %d", f, seqs(got), e.Seq)
+		}
+	}
 }
 
 func TestNextWaitsForAnEventOrItsContext(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{})
 	s := b.Subscribe(notify.Filter{})
-	if _, err := s.Next(ended(t)); !errors.Is(err, context.Canceled) {
+	if _, err := s.Next(cancelled(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	b.Publish(said("a", 1, "x"))
-	if _, err := s.Next(ended(t)); !errors.Is(err, context.Canceled) {
+	b.Publish(jobEvent("a", 1, "x"))
+	if _, err := s.Next(cancelled(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an event: %v", err)
 	}
-	wantShort(t, "the event is not lost", waiting(t, s), "1")
+	wantSeqs(t, "the event after a cancelled wait", s.Waiting(), "1")
 
 	got := make(chan error, 2)
 	for range 2 {
@@ -146,13 +146,13 @@ func TestNextWaitsForAnEventOrItsContext(t *testing.T) {
 			got <- err
 		}()
 	}
-	b.Publish(said("a", 2, "x"))
+	b.Publish(jobEvent("a", 2, "x"))
 	if err := <-got; err != nil {
 		t.Error(err)
 	}
 	s.Close()
 	if err := <-got; !errors.Is(err, io.EOF) {
-		t.Errorf("the other got %v", err)
+		t.Errorf("the second caller got %v", err)
 	}
 }
 
@@ -171,22 +171,22 @@ func TestAllEndsWithItsContext(t *testing.T) {
 		cancel()
 	}
 	if count != 2 || !errors.Is(last, context.Canceled) {
-		t.Errorf("got %d, the last with %v", count, last)
+		t.Errorf("got %d values, the last with %v", count, last)
 	}
-	wantShort(t, "what it left", waiting(t, s), "2 3")
+	wantSeqs(t, "the remaining events", s.Waiting(), "2 3")
 }
 
-func TestWhatIsToldIsNotThePublishers(t *testing.T) {
+func TestAnEventIsACopy(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{})
 	s := b.Subscribe(notify.Filter{})
-	e := said("a", 1, "before")
+	e := jobEvent("a", 1, "before")
 	e.Event.Kind, e.Event.Result = job.KindResult, &job.Result{
 		Outcome: job.Failed, Error: &job.Failure{Message: "before"}, Left: []string{"before"}, VM: &job.VM{Notes: "before"},
 	}
 	b.Publish(e)
 	e.Event.Message, e.Event.Left[0], e.Event.Error.Message, e.Event.VM.Notes = "after", "after", "after", "after"
-	got := waiting(t, s)[0].Event
+	got := s.Waiting()[0].Event
 	if got.Message != "before" || got.Left[0] != "before" || got.Error.Message != "before" || got.VM.Notes != "before" {
 		t.Errorf("got %+v, %+v", got, got.Result)
 	}
@@ -202,7 +202,7 @@ func TestEveryFreeTextIsCleaned(t *testing.T) {
 			Undone: []string{"secret"}, Left: []string{"secret"}, VM: &job.VM{Notes: "secret"},
 		},
 	}})
-	e := waiting(t, s)[0]
+	e := s.Waiting()[0]
 	r := e.Event.Result
 	for _, text := range []string{
 		e.State, e.Err, e.Event.Step, e.Event.Message, r.Error.Step, r.Error.Message, r.Error.Remedy, r.Undone[0], r.Left[0], r.VM.Notes,
@@ -213,31 +213,31 @@ func TestEveryFreeTextIsCleaned(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLargeIsCutAndSaysSo(t *testing.T) {
+func TestLargeEventsAreTruncated(t *testing.T) {
 	t.Parallel()
 	b := notify.New(notify.Options{})
 	s := b.Subscribe(notify.Filter{})
 	large := strings.Repeat("ü", 1<<20)
-	b.Publish(said("a", 1, large))
-	e := said("a", 2, "x")
+	b.Publish(jobEvent("a", 1, large))
+	e := jobEvent("a", 2, "x")
 	e.Event.Result = &job.Result{VM: &job.VM{ID: "guid", Name: "web", Disks: []string{large}}, Left: make([]string, 1000)}
 	b.Publish(e)
-	got := waiting(t, s)
-	if text := got[0].Event.Message; len(text) > 65<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "bytes are left out)") {
+	got := s.Waiting()
+	if text := got[0].Event.Message; len(text) > 65<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "bytes omitted)") {
 		t.Errorf("a text of %d bytes: %.20q", len(text), text[len(text)-40:])
 	}
 	r := got[1].Event.Result
 	if r.VM.ID != "guid" || r.VM.Name != "web" || r.VM.Disks != nil {
-		t.Errorf("the machine has %d disks", len(r.VM.Disks))
+		t.Errorf("the virtual machine has %d disks", len(r.VM.Disks))
 	}
 	if len(r.Left) != 101 || r.Left[100] != "… and 900 more" {
-		t.Errorf("%d are left", len(r.Left))
+		t.Errorf("got %d items", len(r.Left))
 	}
 }
 
-func TestBusesAreToldApart(t *testing.T) {
+func TestBusesHaveDifferentIDs(t *testing.T) {
 	t.Parallel()
-	one, two := notify.New(notify.Options{}).ID(), notify.New(notify.Options{}).ID()
+	one, two := notify.New(notify.Options{}).Publish(state("a", "running")).Bus, notify.New(notify.Options{}).Publish(state("a", "running")).Bus
 	if one == two || len(one) != 16 {
 		t.Errorf("got %q and %q", one, two)
 	}

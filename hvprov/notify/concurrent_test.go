@@ -10,20 +10,19 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// TestEverySubscriberGetsEachEventOnceAndInOrder has many publishers and many subscribers that come and go meanwhile, and come
-// again after what they had.
-func TestEverySubscriberGetsEachEventOnceAndInOrder(t *testing.T) {
+// Many publishers publish while subscribers come, go, and continue where they stopped.
+func TestEverySubscriberReceivesEachEventOnceAndInOrder(t *testing.T) {
 	t.Parallel()
 	const publishers, events, total = 8, 500, 8 * 501
 	b := notify.New(notify.Options{Keep: total})
 	var publishing, reading sync.WaitGroup
 	begin := make(chan struct{})
 
-	for range 4 { // to everything, without a pause
+	for range 4 { // to all events
 		s := b.Subscribe(notify.Filter{Buffer: total})
-		reading.Go(func() { inOrder(t, rest(t, s), 1, total) })
+		reading.Go(func() { inOrder(t, untilEOF(t, s), 1, total) })
 	}
-	for range 4 { // to everything, coming again after every few events
+	for range 4 { // to all events, with a new subscription after every few events
 		reading.Go(func() {
 			<-begin
 			var got []notify.Event
@@ -33,7 +32,7 @@ func TestEverySubscriberGetsEachEventOnceAndInOrder(t *testing.T) {
 				for range 37 {
 					e, err := s.Next(t.Context())
 					if err != nil {
-						break // the bus is closed
+						break // bus closed
 					}
 					got = append(got, e)
 				}
@@ -45,13 +44,13 @@ func TestEverySubscriberGetsEachEventOnceAndInOrder(t *testing.T) {
 	for p := range publishers { // to one job
 		s := b.Subscribe(notify.Filter{Job: fmt.Sprint(p), Buffer: total})
 		reading.Go(func() {
-			got := rest(t, s)
+			got := untilEOF(t, s)
 			if len(got) != events+1 {
 				t.Errorf("job %d: %d events", p, len(got))
 			}
 			for i, e := range got[:events] {
 				if e.Job != fmt.Sprint(p) || e.Event.Seq != int64(i+1) {
-					t.Errorf("job %d: at %d there is %d of %s", p, i, e.Event.Seq, e.Job)
+					t.Errorf("job %d: event %d is number %d of %s", p, i, e.Event.Seq, e.Job)
 					break
 				}
 			}
@@ -59,10 +58,10 @@ func TestEverySubscriberGetsEachEventOnceAndInOrder(t *testing.T) {
 		publishing.Go(func() {
 			<-begin
 			publish(b, fmt.Sprint(p), events)
-			b.Publish(state(fmt.Sprint(p), "ended"))
+			b.Publish(state(fmt.Sprint(p), "succeeded"))
 		})
 	}
-	for range 4 { // that close in the middle
+	for range 4 { // closed early
 		s := b.Subscribe(notify.Filter{Buffer: 10})
 		reading.Go(func() {
 			for range 5 {
@@ -86,7 +85,7 @@ func inOrder(t *testing.T, got []notify.Event, first, count int64) {
 	}
 	for i, e := range got {
 		if e.Seq != first+int64(i) || e.Kind == notify.KindGap {
-			t.Errorf("at %d there is %s %d", i, e.Kind, e.Seq)
+			t.Errorf("event %d is %s %d", i, e.Kind, e.Seq)
 			return
 		}
 	}

@@ -10,20 +10,21 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// A job is followed to its end by somebody who comes late.
+// A subscriber that comes late follows a job from its beginning to its end. Here a bus takes the place of the service.
 func Example() {
 	bus := notify.New(notify.Options{})
 	defer bus.Close()
-	publish := func(e notify.Event) { e.Job = "job-1"; bus.Publish(e) }
+	bus.Publish(notify.Event{Kind: notify.KindJobState, Job: "job-1", State: "running"})
+	bus.Publish(notify.Event{Kind: notify.KindJobEvent, Job: "job-1", Event: &job.Event{
+		Kind: job.KindStep, Number: 1, Of: 2, Step: "disk", Message: "copying",
+	}})
 
-	publish(notify.Event{Kind: notify.KindJobState, State: string(job.StatusRunning)})
-	publish(notify.Event{Kind: notify.KindJobEvent, Event: &job.Event{Kind: job.KindStep, Number: 1, Of: 2, Step: "disk", Message: "copying"}})
+	var service notify.Source = bus
+	events := service.Subscribe(notify.Filter{Job: "job-1", Replay: true})
+	defer events.Close()
+	bus.Publish(notify.Event{Kind: notify.KindJobState, Job: "job-1", State: "succeeded", Last: true})
 
-	late := bus.Subscribe(notify.Filter{Job: "job-1", Replay: true})
-	defer late.Close()
-	publish(notify.Event{Kind: notify.KindJobState, State: string(job.StatusEnded)})
-
-	for e, err := range late.All(context.Background()) {
+	for e, err := range events.All(context.Background()) {
 		switch {
 		case err != nil:
 			fmt.Println(err)
@@ -38,5 +39,5 @@ func Example() {
 	// Output:
 	// 1 running
 	// 2 [1/2] disk: copying
-	// 3 ended
+	// 3 succeeded
 }

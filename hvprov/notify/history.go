@@ -2,81 +2,83 @@
 
 package notify
 
-// history is what the bus keeps for replay, and what it knows of what it does not keep any more.
+import "time"
+
+// history keeps the latest events for replay.
 type history struct {
 	queue
-	dropped int64                 // the Seq of the last event that is not kept
-	jobs    map[string]*jobRecord // of those that have events kept, and some others
-	partial bool                  // the record of a job that had not ended was given up
+	maxEvents, maxBytes int
+
+	dropped   int64     // sequence number of the newest event that is not kept any more
+	droppedAt time.Time // its time
+	forgotten int64     // the same, of jobs that have no record any more
+	jobs      map[string]*jobHistory
 }
 
-// jobRecord tells what is gone of a job.
-type jobRecord struct {
+// jobHistory is the record of a job. It outlives the job's events for a while.
+type jobHistory struct {
 	kept    int
-	missing int64 // how many are gone
-	dropped int64 // the Seq of the last of them
-	known   bool  // missing is all
+	dropped int64 // sequence number of the job's newest event that is not kept any more
 	ended   bool
 }
 
-// add keeps an event, up to most events and bytes.
-func (h *history) add(it *item, most, bytes int) {
-	e := &it.event
-	if e.Job != "" {
-		r := h.jobs[e.Job]
-		if r == nil {
-			if len(h.jobs) > 2*most+64 {
-				h.forget()
-			}
-			r = &jobRecord{known: !h.partial}
-			h.jobs[e.Job] = r
-		}
+func (h *history) add(it *item) {
+	if e := &it.event; e.Job != "" {
+		r := h.record(jobKey(e.Job))
 		r.kept++
-		r.ended = r.ended || e.Last
+		if e.Kind == KindJobState {
+			r.ended = e.Last
+		}
 	}
 	h.push(it)
-	for h.len() > 0 && (h.len() > most || h.bytes > bytes) {
-		gone := &h.pop().event
-		h.dropped = gone.Seq
-		if r := h.jobs[gone.Job]; r != nil {
+	for h.len() > 0 && (h.len() > h.maxEvents || h.bytes > h.maxBytes) {
+		old := &h.pop().event
+		h.dropped, h.droppedAt = old.Seq, old.Time
+		if r := h.jobs[jobKey(old.Job)]; r != nil {
 			r.kept--
-			r.missing++
-			r.dropped = gone.Seq
+			r.dropped = old.Seq
 		}
 	}
 }
 
-// forget gives up the records of jobs of which nothing is kept.
-func (h *history) forget() {
-	for id, r := range h.jobs {
-		if r.kept == 0 {
-			delete(h.jobs, id)
-			h.partial = h.partial || !r.ended // it may go on, and would look like a new one
+// record returns the record of a job. When there are too many, it deletes those of jobs without kept events.
+func (h *history) record(job string) *jobHistory {
+	r := h.jobs[job]
+	if r == nil {
+		if len(h.jobs) > 2*h.maxEvents+64 {
+			for id, old := range h.jobs {
+				if old.kept == 0 {
+					delete(h.jobs, id)
+					h.forgotten = max(h.forgotten, old.dropped)
+				}
+			}
 		}
+		r = &jobHistory{dropped: h.forgotten} // it may be a job whose record was deleted
+		h.jobs[job] = r
 	}
+	return r
 }
 
-// missing gives how many events after a number are gone that the filter may ask for, and the Seq of the last of them.
-func (h *history) missing(f Filter) (count, last int64) {
-	if h.dropped <= f.After {
+// missed returns an upper bound for the number of lost events after f.After that match the filter, and the sequence number of the
+// last one.
+func (h *history) missed(f Filter) (count, last int64) {
+	last = h.dropped
+	if r := h.jobs[jobKey(f.Job)]; f.Job != "" && r != nil {
+		last = r.dropped
+	}
+	if last <= f.After {
 		return 0, 0
 	}
-	if r := h.jobs[f.Job]; f.Job != "" && r != nil && r.known {
-		if r.dropped <= f.After {
-			return 0, 0
-		}
-		return min(r.missing, r.dropped-f.After), r.dropped
-	}
-	return h.dropped - f.After, h.dropped
+	return last - f.After, last
 }
 
-// ended tells whether a job is known to have ended.
+// ended reports whether a job is known to have ended.
 func (h *history) ended(job string) bool {
 	r := h.jobs[job]
 	return r != nil && r.ended
 }
 
-// after gives what is kept after a number for a filter.
+// after returns the kept events after f.After that match the filter.
 func (h *history) after(f Filter) queue {
 	var q queue
 	for _, it := range h.items[h.head:] {

@@ -2,13 +2,13 @@
 
 package notify
 
-// item is an event as the bus has it. It is shared by the queues that it is in.
+// item is an event in one or more queues.
 type item struct {
 	event Event
-	size  int // bytes, roughly
+	size  int // approximate size in bytes
 }
 
-// queue is first in, first out, in memory for what is in it.
+// queue is a first-in, first-out queue. Its memory is proportional to its length.
 type queue struct {
 	items []*item
 	head  int
@@ -27,8 +27,7 @@ func (q *queue) pop() *item {
 	q.items[q.head] = nil
 	q.head++
 	q.bytes -= it.size
-	// Half of it or more is free: copying the rest costs no more than popping did.
-	if q.head*2 >= len(q.items) {
+	if q.head*2 >= len(q.items) { // at least half is free: moving the rest costs no more than the pops did
 		n := copy(q.items, q.items[q.head:])
 		clear(q.items[n:])
 		q.items, q.head = q.items[:n], 0

@@ -4,4 +4,4 @@
 
 package notify_test
 
-const manyEvents = 100_000 // the race detector makes each of them slow
+const manyEvents = 100_000 // the race detector is slow

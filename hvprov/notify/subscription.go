@@ -8,95 +8,100 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
-// Filter says what a [Subscription] is to. The zero value is everything from now on.
+// Filter selects the events of a [Subscription]. The zero value selects all events from now on.
 type Filter struct {
-	Job   string // one job; empty: all jobs, and hosts
-	Host  string // one host; empty: all
-	Kinds []Kind // which kinds; nil: all. A gap is always told.
+	Job   string // job ID; empty: all jobs, and hosts
+	Host  string // host name, in any letter case; empty: all hosts
+	Kinds []Kind // nil: all kinds; gaps are always delivered
 
-	// Replay gives what is kept first, and then what is new, without a hole and without anything twice. Else a subscription
-	// begins with what is published after it.
+	// Replay delivers the events that the bus still keeps first, then new ones, without a hole or a duplicate. Otherwise a
+	// subscription begins with the next event.
 	Replay bool
-	// After leaves out of a replay what has this Seq or a lower one: whoever subscribes again sets the Seq of the last event
-	// that came, 0 if none did, with Replay. A number above 0 asks for a replay by itself.
+	// After skips events up to this sequence number in a replay. To continue an earlier subscription, set After to the Seq of
+	// the last event received (0 if there was none) and Replay to true. A value above 0 implies Replay.
 	//
-	// Where events after it are not kept any more, the subscription begins with a gap. Its Missed is exact for a
-	// subscription to everything. It is exact as well for one job from its beginning. Else, it is the most that it can be:
-	// of what is not kept, the bus does not know for whom it was. A number that the bus has not come to is one of another bus,
-	// before a restart: everything that is kept is given, after a gap of [MissedUnknown].
+	// If the bus no longer keeps all events after it, the subscription begins with a gap. Missed is then the exact number for a
+	// subscription to all events, and an upper bound if the filter selects some: the bus does not know which of the lost events
+	// matched. A number that the bus has not reached belongs to another bus, from before a restart: all events that are kept are
+	// delivered, after a gap with Missed -1.
 	After int64
 
-	Buffer      int // how many new events may wait; 0: DefaultBuffer. What is replayed does not count.
-	BufferBytes int // how many bytes of them, roughly; 0: DefaultBufferBytes
+	Buffer      int // maximum number of new events that wait; 0: 1024. Replayed events do not count.
+	BufferBytes int // approximate maximum size of new events that wait, in bytes; 0: 4 MiB
 }
 
 func (f *Filter) matches(e *Event) bool {
-	return (f.Job == "" || f.Job == e.Job) && (f.Host == "" || f.Host == e.Host) &&
+	return (f.Job == "" || strings.EqualFold(f.Job, e.Job)) && (f.Host == "" || strings.EqualFold(f.Host, e.Host)) &&
 		(f.Kinds == nil || slices.Contains(f.Kinds, e.Kind))
 }
 
-// Subscription gives events in order and each once. One to a job ends by itself behind the job's last event. A job that ended
-// very long ago, thousands of jobs before, is to a bus like one that has not begun: whoever subscribes to a job that may have ended
-// looks, after that, whether it has.
+// Subscription delivers events in order. A subscription to one job ends after the job's last event. The bus forgets finished jobs
+// after a few thousand others: then a subscription to one of them waits, so check the state of the job after subscribing.
 //
-// Its methods may be called from many goroutines; an event goes to one of them.
+// Its methods are safe for concurrent use; each event is returned once.
 type Subscription struct {
 	bus    *Bus
 	filter Filter
-	wake   chan struct{} // has one while there is something to look at
+	wake   chan struct{} // holds a value while there may be something to return
 
-	mu     sync.Mutex
-	before queue // what is replayed
-	queue  queue // what is new
-	gap    Event // between the two, when it has missed any
-	first  *Event
-	over   bool // nothing is added any more
+	mu       sync.Mutex
+	firstGap *Event // events missing before the replay
+	replayed queue
+	gap      Event // events dropped between the replay and the buffer, if Missed is set
+	buffer   queue // new events
+	ended    bool  // no event is added any more
 }
 
 func newSubscription(b *Bus, f Filter) *Subscription {
 	if f.Buffer <= 0 {
-		f.Buffer = DefaultBuffer
+		f.Buffer = defaultBuffer
 	}
 	if f.BufferBytes <= 0 {
-		f.BufferBytes = DefaultBufferBytes
+		f.BufferBytes = defaultBufferBytes
 	}
 	f.Kinds = slices.Clone(f.Kinds)
 	return &Subscription{bus: b, filter: f, wake: make(chan struct{}, 1)}
 }
 
-// replay takes in what is kept. The last event published has the number seq.
+// replay fills a new subscription with the kept events. seq is the sequence number of the last published event.
 func (s *Subscription) replay(h *history, seq int64) {
 	f := s.filter
-	missed, last := h.missing(f)
+	missed, last := h.missed(f)
 	if f.After > seq {
 		f.After = 0
-		missed, last = MissedUnknown, 0
+		missed, last = -1, 0
 	}
 	if missed != 0 {
-		s.first = &Event{Seq: last, Time: s.bus.opts.Now().UTC(), Kind: KindGap, Job: f.Job, Host: f.Host, Missed: missed}
+		gap := s.newGap(missed, last, h.droppedAt)
+		s.firstGap = &gap
 	}
-	s.before = h.after(f)
+	s.replayed = h.after(f)
 	s.signal()
 }
 
-// offer takes an event in if it is asked for, and drops the oldest that waits if there are too many.
+func (s *Subscription) newGap(missed, last int64, at time.Time) Event {
+	return Event{Bus: s.bus.id, Seq: last, Time: at, Kind: KindGap, Job: s.filter.Job, Host: s.filter.Host, Missed: missed}
+}
+
+// offer adds an event if it matches, and drops the oldest ones if the buffer overflows.
 func (s *Subscription) offer(it *item) {
 	if !s.filter.matches(&it.event) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over {
+	if s.ended {
 		return
 	}
-	s.queue.push(it)
-	for s.queue.len() > 1 && (s.queue.len() > s.filter.Buffer || s.queue.bytes > s.filter.BufferBytes) {
-		gone := s.queue.pop().event
-		s.gap.Missed++
-		s.gap.Seq, s.gap.Time = gone.Seq, gone.Time
+	s.buffer.push(it)
+	for s.buffer.len() > 1 && (s.buffer.len() > s.filter.Buffer || s.buffer.bytes > s.filter.BufferBytes) {
+		dropped := s.buffer.pop().event
+		s.gap = s.newGap(s.gap.Missed+1, dropped.Seq, dropped.Time)
 	}
 	s.signal()
 }
@@ -108,18 +113,18 @@ func (s *Subscription) signal() {
 	}
 }
 
-// Next waits for an event. It returns io.EOF when the job has ended or the bus was closed and all was given, and after
-// [Subscription.Close]; and ctx's error when that ends first, without losing an event.
+// Next waits for the next event. It returns [io.EOF] when the subscription has ended and all events were returned. When ctx ends it
+// returns its error; no event is lost.
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return Event{}, err
 		}
-		e, ok, over := s.take()
+		e, ok, ended := s.pop()
 		switch {
 		case ok:
 			return e, nil
-		case over:
+		case ended:
 			return Event{}, io.EOF
 		}
 		select {
@@ -129,32 +134,31 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// take gives what is next, if there is anything, and tells whether there will be.
-func (s *Subscription) take() (e Event, ok, over bool) {
+// pop returns the next event, if there is one, and whether the subscription has ended.
+func (s *Subscription) pop() (e Event, ok, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.first != nil:
-		e, s.first = *s.first, nil
-	case s.before.len() > 0:
-		e = s.before.pop().event
+	case s.firstGap != nil:
+		e, s.firstGap = *s.firstGap, nil
+	case s.replayed.len() > 0:
+		e = s.replayed.pop().event
 	case s.gap.Missed > 0:
 		e, s.gap = s.gap, Event{}
-		e.Kind, e.Job, e.Host = KindGap, s.filter.Job, s.filter.Host
-	case s.queue.len() > 0:
-		e = s.queue.pop().event
+	case s.buffer.len() > 0:
+		e = s.buffer.pop().event
 	default:
-		if s.over {
-			s.signal() // to whoever else waits
+		if s.ended {
+			s.signal() // wakes the next caller of Next
 		}
-		return Event{}, false, s.over
+		return Event{}, false, s.ended
 	}
 	s.signal()
 	return e, true, false
 }
 
-// All gives the events until the subscription ends. Any other end is an error, and the last that it gives: that of ctx. It does not
-// close the subscription.
+// All returns an iterator over the events until the subscription ends. If ctx ends first, its error is the last value. The iterator
+// does not close the subscription.
 func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
@@ -169,39 +173,16 @@ func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// Finish takes nothing new in. What waits is still given.
-func (s *Subscription) Finish() {
-	s.bus.leave(s)
-	s.finish()
-}
-
-func (s *Subscription) finish() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-	s.signal()
-}
-
-// Close ends the subscription and drops what waits. More than once does no harm.
+// Close ends the subscription: no event is added any more. Next still returns those that wait, then [io.EOF]. It may be called more
+// than once.
 func (s *Subscription) Close() {
-	s.bus.leave(s)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-	s.first, s.gap, s.before, s.queue = nil, Event{}, queue{}, queue{}
-	s.signal()
+	s.bus.unsubscribe(s)
+	s.end()
 }
 
-// Waiting tells how many events wait, what was missed among them counted as one.
-func (s *Subscription) Waiting() int {
+func (s *Subscription) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.before.len() + s.queue.len()
-	if s.first != nil {
-		n++
-	}
-	if s.gap.Missed > 0 {
-		n++
-	}
-	return n
+	s.ended = true
+	s.signal()
 }
