@@ -18,22 +18,22 @@ import (
 
 const secret = "a secret of 24 bytes or more"
 
-// receiver verifies what comes, and answers as it is told: request by request, and the last answer for ever.
+// receiver verifies requests and handles each with the next handler; the last one handles all others.
 type receiver struct {
 	*httptest.Server
-	t       *testing.T
-	answers []http.HandlerFunc
+	t        *testing.T
+	handlers []http.HandlerFunc
 
 	mu       sync.Mutex
 	got      []webhook.Message
 	accepted []webhook.Message
 	times    []string
-	came     chan struct{}
+	received chan struct{}
 }
 
-func receive(t *testing.T, answers ...http.HandlerFunc) *receiver {
+func receive(t *testing.T, handlers ...http.HandlerFunc) *receiver {
 	t.Helper()
-	r := &receiver{t: t, answers: answers, came: make(chan struct{}, 1000)}
+	r := &receiver{t: t, handlers: handlers, received: make(chan struct{}, 1000)}
 	r.Server = httptest.NewTLSServer(r)
 	t.Cleanup(r.Close)
 	return r
@@ -53,29 +53,29 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.t.Errorf("%s is %s: %v", id, body, err)
 	}
 	if req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
-		r.t.Errorf("%s of %s", req.Method, req.Header.Get("Content-Type"))
+		r.t.Errorf("%s with %s", req.Method, req.Header.Get("Content-Type"))
 	}
 	r.mu.Lock()
-	answer := r.answers[min(len(r.got), len(r.answers)-1)]
+	handle := r.handlers[min(len(r.got), len(r.handlers)-1)]
 	r.got = append(r.got, m)
-	r.times = append(r.times, req.Header.Get(webhook.HeaderTimestamp))
+	r.times = append(r.times, req.Header.Get("Webhook-Timestamp"))
 	r.mu.Unlock()
-	note := &status{ResponseWriter: w, code: http.StatusOK}
-	answer(note, req)
+	recorder := &statusRecorder{ResponseWriter: w, code: http.StatusOK}
+	handle(recorder, req)
 	r.mu.Lock()
-	if note.code < 300 {
+	if recorder.code < 300 {
 		r.accepted = append(r.accepted, m)
 	}
 	r.mu.Unlock()
-	r.came <- struct{}{}
+	r.received <- struct{}{}
 }
 
-type status struct {
+type statusRecorder struct {
 	http.ResponseWriter
 	code int
 }
 
-func (s *status) WriteHeader(code int) {
+func (s *statusRecorder) WriteHeader(code int) {
 	s.code = code
 	s.ResponseWriter.WriteHeader(code)
 }

@@ -14,38 +14,36 @@ import (
 	"time"
 )
 
-// The headers of a request.
+// The headers of a request, as defined by Standard Webhooks.
 const (
-	HeaderID        = "Webhook-Id"
-	HeaderTimestamp = "Webhook-Timestamp"
-	HeaderSignature = "Webhook-Signature"
+	headerID        = "Webhook-Id"
+	headerTimestamp = "Webhook-Timestamp"
+	headerSignature = "Webhook-Signature"
 )
 
-// Tolerance is how far a request's time may be from the receiver's.
-const Tolerance = 5 * time.Minute
+// tolerance is the maximum difference between the clocks of sender and receiver.
+const tolerance = 5 * time.Minute
 
-// shortestKey is in bytes, as the specification has it.
-const shortestKey = 24
+// minKeyBytes is the minimum key length of Standard Webhooks.
+const minKeyBytes = 24
 
 // Errors that [Verify] wraps.
 var (
-	// ErrSignature means that a request was not signed with the secret, or was changed.
-	ErrSignature = errors.New("the signature is wrong")
-	// ErrTime means that a request was signed too long ago, or in the future.
-	ErrTime = errors.New("the time of the signature is too far off")
+	ErrSignature = errors.New("webhook signature is invalid")          // another secret, or a changed request
+	ErrTime      = errors.New("webhook timestamp is out of tolerance") // signed too long ago, or in the future
 )
 
-// key gives the bytes of a secret.
-func key(secret string) ([]byte, error) {
+// parseKey returns the bytes of a secret. Its errors do not contain the secret.
+func parseKey(secret string) ([]byte, error) {
 	raw := []byte(secret)
 	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
 		var err error
 		if raw, err = base64.StdEncoding.DecodeString(encoded); err != nil {
-			return nil, errors.New("the secret begins with whsec_ and goes on with what is no base64: copy it again") // and never show it
+			return nil, errors.New("secret with the prefix whsec_ is not valid base64: copy it again")
 		}
 	}
-	if len(raw) < shortestKey {
-		return nil, fmt.Errorf("the secret has %d bytes: use %d or more, from a random generator", len(raw), shortestKey)
+	if len(raw) < minKeyBytes {
+		return nil, fmt.Errorf("secret has %d bytes: use %d or more random bytes", len(raw), minKeyBytes)
 	}
 	return raw, nil
 }
@@ -56,40 +54,40 @@ func sign(key []byte, id, timestamp string, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// setSignature signs a request as of a time.
+// setSignature sets the headers of a request that is sent at the given time.
 func setSignature(h http.Header, key []byte, id string, at time.Time, body []byte) {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
-	h.Set(HeaderID, id)
-	h.Set(HeaderTimestamp, timestamp)
-	h.Set(HeaderSignature, "v1,"+base64.StdEncoding.EncodeToString(sign(key, id, timestamp, body)))
+	h.Set(headerID, id)
+	h.Set(headerTimestamp, timestamp)
+	h.Set(headerSignature, "v1,"+base64.StdEncoding.EncodeToString(sign(key, id, timestamp, body)))
 }
 
-// Verify is for receivers: it tells whether a request was signed with the secret within [Tolerance] of now, and gives the id of its
-// event. Whoever must not take one twice keeps the ids for twice that time. Errors are [ErrSignature], [ErrTime], or about the
-// secret.
+// Verify is for receivers: it checks that a request was signed with the secret within five minutes of now, and returns the ID of its
+// event. To handle each event once, a receiver must remember IDs for ten minutes. The error is [ErrSignature], [ErrTime], or about
+// the secret.
 func Verify(secret string, header http.Header, body []byte, now time.Time) (id string, err error) {
-	k, err := key(secret)
+	key, err := parseKey(secret)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("webhook: %w", err)
 	}
-	id, timestamp := header.Get(HeaderID), header.Get(HeaderTimestamp)
+	id, timestamp := header.Get(headerID), header.Get(headerTimestamp)
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil || id == "" {
-		return "", fmt.Errorf("%w: the request has no %s, or no %s that is a number", ErrSignature, HeaderID, HeaderTimestamp)
+		return "", fmt.Errorf("%w: header %s is missing, or %s is not a number", ErrSignature, headerID, headerTimestamp)
 	}
-	want := sign(k, id, timestamp, body)
+	want := sign(key, id, timestamp, body)
 	valid := false
-	for _, signature := range strings.Fields(header.Get(HeaderSignature)) {
+	for _, signature := range strings.Fields(header.Get(headerSignature)) {
 		encoded, ok := strings.CutPrefix(signature, "v1,")
 		if got, err := base64.StdEncoding.DecodeString(encoded); ok && err == nil && hmac.Equal(got, want) {
 			valid = true
 		}
 	}
 	if !valid {
-		return "", fmt.Errorf("%w: refuse the request, and compare the secrets of both sides", ErrSignature)
+		return "", fmt.Errorf("%w: reject the request, and compare the secrets of sender and receiver", ErrSignature)
 	}
-	if off := now.Sub(time.Unix(seconds, 0)); off > Tolerance || off < -Tolerance {
-		return "", fmt.Errorf("%w: by %s: refuse the request, and compare the clocks of both sides", ErrTime, off.Round(time.Second))
+	if off := now.Sub(time.Unix(seconds, 0)); off > tolerance || off < -tolerance {
+		return "", fmt.Errorf("%w by %s: reject the request, and compare the clocks of sender and receiver", ErrTime, off.Round(time.Second))
 	}
 	return id, nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/webhook"
 )
 
-// A request as the tests of Standard Webhooks' libraries have it.
+// A request from the tests of the Standard Webhooks libraries.
 const (
 	specSecret    = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	specID        = "msg_p5jXN8AQM9LWM0D4loKWxJek"
@@ -27,7 +27,7 @@ const (
 
 var specTime = time.Unix(1614265330, 0)
 
-func TestVerifyTakesWhatWasSignedAndNothingElse(t *testing.T) {
+func TestVerifyAcceptsSignedRequestsOnly(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -39,28 +39,28 @@ func TestVerifyTakesWhatWasSignedAndNothingElse(t *testing.T) {
 	}{
 		{name: "the specification's example"},
 		{name: "among other signatures", change: func(h http.Header) {
-			h.Set(webhook.HeaderSignature, "v1a,AAAA v1,AAAA "+specSignature)
+			h.Set("Webhook-Signature", "v1a,AAAA v1,AAAA "+specSignature)
 		}},
-		{name: "a clock that is a little off", now: specTime.Add(-4 * time.Minute)},
+		{name: "a small clock difference", now: specTime.Add(-4 * time.Minute)},
 		{name: "another body", body: specBody + " ", want: webhook.ErrSignature},
-		{name: "another id", change: func(h http.Header) { h.Set(webhook.HeaderID, "x") }, want: webhook.ErrSignature},
-		{name: "another time", change: func(h http.Header) { h.Set(webhook.HeaderTimestamp, "1614265331") }, want: webhook.ErrSignature},
+		{name: "another ID", change: func(h http.Header) { h.Set("Webhook-Id", "x") }, want: webhook.ErrSignature},
+		{name: "another timestamp", change: func(h http.Header) { h.Set("Webhook-Timestamp", "1614265331") }, want: webhook.ErrSignature},
 		{name: "another secret", secret: "another secret of 24 bytes", want: webhook.ErrSignature},
 		{name: "another version", change: func(h http.Header) {
-			h.Set(webhook.HeaderSignature, strings.Replace(specSignature, "v1,", "v2,", 1))
+			h.Set("Webhook-Signature", strings.Replace(specSignature, "v1,", "v2,", 1))
 		}, want: webhook.ErrSignature},
-		{name: "no signature", change: func(h http.Header) { h.Del(webhook.HeaderSignature) }, want: webhook.ErrSignature},
-		{name: "no id", change: func(h http.Header) { h.Del(webhook.HeaderID) }, want: webhook.ErrSignature},
-		{name: "no time", change: func(h http.Header) { h.Del(webhook.HeaderTimestamp) }, want: webhook.ErrSignature},
+		{name: "no signature", change: func(h http.Header) { h.Del("Webhook-Signature") }, want: webhook.ErrSignature},
+		{name: "no ID", change: func(h http.Header) { h.Del("Webhook-Id") }, want: webhook.ErrSignature},
+		{name: "no timestamp", change: func(h http.Header) { h.Del("Webhook-Timestamp") }, want: webhook.ErrSignature},
 		{name: "a replay", now: specTime.Add(6 * time.Minute), want: webhook.ErrTime},
-		{name: "a time to come", now: specTime.Add(-6 * time.Minute), want: webhook.ErrTime},
+		{name: "a timestamp in the future", now: specTime.Add(-6 * time.Minute), want: webhook.ErrTime},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := http.Header{}
-			h.Set(webhook.HeaderID, specID)
-			h.Set(webhook.HeaderTimestamp, "1614265330")
-			h.Set(webhook.HeaderSignature, specSignature)
+			h.Set("Webhook-Id", specID)
+			h.Set("Webhook-Timestamp", "1614265330")
+			h.Set("Webhook-Signature", specSignature)
 			if tt.change != nil {
 				tt.change(h)
 			}
@@ -82,16 +82,16 @@ func TestVerifyTakesWhatWasSignedAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestVerifyNeedsASecret(t *testing.T) {
+func TestVerifyRequiresASecret(t *testing.T) {
 	t.Parallel()
 	if _, err := webhook.Verify("", http.Header{}, nil, specTime); err == nil || errors.Is(err, webhook.ErrSignature) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// A receiver verifies a request before it looks at it.
+// A receiver verifies a request before it uses the body. A service can take the place of the bus.
 func Example() {
-	const secret = "from a random generator, and kept safe"
+	const secret = "random bytes, kept in a safe place"
 	received := make(chan string, 1)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))

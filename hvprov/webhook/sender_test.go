@@ -19,17 +19,17 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/webhook"
 )
 
-func TestEventsArriveInOrderSignedAndWhole(t *testing.T) {
+func TestEventsArriveSignedAndInOrder(t *testing.T) {
 	t.Parallel()
 	r := receive(t, ok)
 	bus := notify.New(notify.Options{})
 	s := start(t, bus, r.options())
 	want := []notify.Event{
-		bus.Publish(host("there")),
+		bus.Publish(host("connected")),
 		bus.Publish(notify.Event{Kind: notify.KindJobEvent, Host: "hv01", Job: "a", Event: &job.Event{
 			Job: "a", Seq: 1, Time: time.Unix(1, 0).UTC(), Kind: job.KindResult, Message: "done", Result: &job.Result{Outcome: job.Succeeded},
 		}}),
-		bus.Publish(notify.Event{Kind: notify.KindJobState, Host: "hv01", Job: "a", State: "ended"}),
+		bus.Publish(notify.Event{Kind: notify.KindJobState, Host: "hv01", Job: "a", State: "succeeded", Last: true}),
 	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -39,8 +39,8 @@ func TestEventsArriveInOrderSignedAndWhole(t *testing.T) {
 		t.Fatalf("got %d messages", len(got))
 	}
 	for i, m := range got {
-		if !reflect.DeepEqual(m.Event, want[i]) || m.Bus != bus.ID() || m.ID != bus.ID()+"-"+strconv.Itoa(i+1) || m.Lost != 0 {
-			t.Errorf("at %d: %+v", i, m)
+		if !reflect.DeepEqual(m.Event, want[i]) || m.ID != want[i].Bus+"-"+strconv.Itoa(i+1) || m.Lost != 0 {
+			t.Errorf("message %d: %+v", i, m)
 		}
 	}
 	if stats := s.Stats(); stats != (webhook.Stats{Delivered: 3}) {
@@ -48,24 +48,24 @@ func TestEventsArriveInOrderSignedAndWhole(t *testing.T) {
 	}
 }
 
-func TestAnEventIsTriedAgainWhereThatHelps(t *testing.T) {
+func TestTransientFailuresAreRetried(t *testing.T) {
 	t.Parallel()
 	hangUp := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	for _, tt := range []struct {
-		name    string
-		answers []http.HandlerFunc
-		retries int
-		tries   int
-		stats   webhook.Stats
+		name     string
+		answers  []http.HandlerFunc
+		retries  int
+		attempts int
+		stats    webhook.Stats
 	}{
-		{"a server in trouble", []http.HandlerFunc{code(500), code(503), ok}, 0, 4, webhook.Stats{Delivered: 2}},
-		{"a server that wants less", []http.HandlerFunc{code(429), code(425), code(408), ok}, 0, 5, webhook.Stats{Delivered: 2}},
-		{"one that hangs up", []http.HandlerFunc{hangUp, ok}, 0, 3, webhook.Stats{Delivered: 2}},
-		{"one in trouble for too long", []http.HandlerFunc{code(500), code(500), code(500), ok}, 2, 4, webhook.Stats{Delivered: 1, Lost: 1}},
-		{"one that is tried only once", []http.HandlerFunc{code(500), ok}, -1, 2, webhook.Stats{Delivered: 1, Lost: 1}},
-		{"one that refuses", []http.HandlerFunc{code(400), ok}, 0, 2, webhook.Stats{Delivered: 1, Lost: 1}},
-		{"one that cannot do it", []http.HandlerFunc{code(501), ok}, 0, 2, webhook.Stats{Delivered: 1, Lost: 1}},
-		{"one that is gone", []http.HandlerFunc{code(410)}, 0, 2, webhook.Stats{Lost: 2}},
+		{"server errors", []http.HandlerFunc{code(500), code(503), ok}, 0, 4, webhook.Stats{Delivered: 2}},
+		{"rate limits", []http.HandlerFunc{code(429), code(425), code(408), ok}, 0, 5, webhook.Stats{Delivered: 2}},
+		{"a closed connection", []http.HandlerFunc{hangUp, ok}, 0, 3, webhook.Stats{Delivered: 2}},
+		{"more errors than retries", []http.HandlerFunc{code(500), code(500), code(500), ok}, 2, 4, webhook.Stats{Delivered: 1, Lost: 1}},
+		{"no retries", []http.HandlerFunc{code(500), ok}, -1, 2, webhook.Stats{Delivered: 1, Lost: 1}},
+		{"a rejected event", []http.HandlerFunc{code(400), ok}, 0, 2, webhook.Stats{Delivered: 1, Lost: 1}},
+		{"status 501", []http.HandlerFunc{code(501), ok}, 0, 2, webhook.Stats{Delivered: 1, Lost: 1}},
+		{"status 410", []http.HandlerFunc{code(410)}, 0, 2, webhook.Stats{Lost: 2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,30 +75,30 @@ func TestAnEventIsTriedAgainWhereThatHelps(t *testing.T) {
 			opts := r.options()
 			opts.Retries = tt.retries
 			s := start(t, bus, opts)
-			bus.Publish(host("there"))
-			bus.Publish(host("away"))
+			bus.Publish(host("connected"))
+			bus.Publish(host("disconnected"))
 			if err := s.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			got, accepted := r.messages()
-			if len(got) != tt.tries || s.Stats() != tt.stats {
-				t.Errorf("%d tries, %+v", len(got), s.Stats())
+			if len(got) != tt.attempts || s.Stats() != tt.stats {
+				t.Errorf("%d attempts, %+v", len(got), s.Stats())
 			}
 			lost := int64(0)
 			for _, m := range accepted {
 				lost += m.Lost
 			}
 			if int64(len(accepted)) != tt.stats.Delivered || len(accepted) > 0 && lost != tt.stats.Lost {
-				t.Errorf("accepted were %d, which say that %d are lost", len(accepted), lost)
+				t.Errorf("%d events were accepted, which report %d lost ones", len(accepted), lost)
 			}
 			if tt.stats.Lost == 0 && got[0].ID != got[1].ID {
-				t.Errorf("tried again, it is %s and not %s", got[1].ID, got[0].ID)
+				t.Errorf("the retry has ID %s, not %s", got[1].ID, got[0].ID)
 			}
 		})
 	}
 }
 
-func TestATryIsSignedAnew(t *testing.T) {
+func TestEachAttemptHasANewSignature(t *testing.T) {
 	t.Parallel()
 	r := receive(t, code(500), ok)
 	bus := notify.New(notify.Options{})
@@ -109,17 +109,17 @@ func TestATryIsSignedAnew(t *testing.T) {
 		return now
 	}
 	s := start(t, bus, opts)
-	bus.Publish(host("there"))
+	bus.Publish(host("connected"))
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.times) != 2 || r.times[0] == r.times[1] {
-		t.Errorf("the times are %v", r.times)
+		t.Errorf("the timestamps are %v", r.times)
 	}
 }
 
-// TestAReceiverThatAsksToWaitIsLeftAlone has it ask for a longer time than the test has: nothing comes, and Close ends the wait.
-func TestAReceiverThatAsksToWaitIsLeftAlone(t *testing.T) {
+// The receiver asks for a long wait, which Close interrupts.
+func TestRetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
 	r := receive(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3000")
@@ -127,9 +127,9 @@ func TestAReceiverThatAsksToWaitIsLeftAlone(t *testing.T) {
 	})
 	bus := notify.New(notify.Options{})
 	s := start(t, bus, r.options())
-	bus.Publish(host("there"))
-	bus.Publish(host("away"))
-	<-r.came
+	bus.Publish(host("connected"))
+	bus.Publish(host("disconnected"))
+	<-r.received
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Close(ctx)
@@ -137,15 +137,15 @@ func TestAReceiverThatAsksToWaitIsLeftAlone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if got, _ := r.messages(); len(got) != 1 || s.Stats().Lost != 1 {
-		t.Errorf("it was asked %d times; %+v", len(got), s.Stats())
+		t.Errorf("%d requests; %+v", len(got), s.Stats())
 	}
 }
 
-func TestAReceiverThatIsTooSlowIsToldWhatItMissed(t *testing.T) {
+func TestASlowReceiverIsSentAGap(t *testing.T) {
 	t.Parallel()
-	begun, block := make(chan struct{}), make(chan struct{})
+	started, block := make(chan struct{}), make(chan struct{})
 	r := receive(t, func(w http.ResponseWriter, _ *http.Request) {
-		close(begun)
+		close(started)
 		<-block
 		w.WriteHeader(http.StatusOK)
 	}, ok)
@@ -153,10 +153,10 @@ func TestAReceiverThatIsTooSlowIsToldWhatItMissed(t *testing.T) {
 	opts := r.options()
 	opts.Filter = notify.Filter{Buffer: 2}
 	s := start(t, bus, opts)
-	bus.Publish(host("there"))
-	<-begun
-	for range 10 { // which the one that hangs does not stall
-		bus.Publish(host("away"))
+	bus.Publish(host("connected"))
+	<-started
+	for range 10 { // the blocked request does not block the bus
+		bus.Publish(host("disconnected"))
 	}
 	close(block)
 	if err := s.Close(t.Context()); err != nil {
@@ -166,7 +166,7 @@ func TestAReceiverThatIsTooSlowIsToldWhatItMissed(t *testing.T) {
 	if want := []int64{1, 9, 10, 11}; !reflect.DeepEqual(seqs(got), want) {
 		t.Fatalf("got %v, want %v", seqs(got), want)
 	}
-	if gap := got[1]; gap.Kind != notify.KindGap || gap.Missed != 8 || gap.ID != bus.ID()+"-9-gap" || s.Stats().Missed != 8 {
+	if gap := got[1]; gap.Kind != notify.KindGap || gap.Missed != 8 || gap.ID != gap.Bus+"-9-gap" || s.Stats().Missed != 8 {
 		t.Errorf("got %+v; %+v", gap, s.Stats())
 	}
 }
@@ -182,15 +182,15 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	opts := r.options()
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := start(t, bus, opts)
-	bus.Publish(host("there"))
+	bus.Publish(host("connected"))
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := elsewhere.messages(); len(got) != 0 {
-		t.Errorf("elsewhere came %v", got)
+		t.Errorf("the redirect target received %v", got)
 	}
 	if !strings.Contains(log.String(), "redirects are not followed") {
-		t.Errorf("the log has %s", log.String())
+		t.Errorf("the log is %s", log.String())
 	}
 }
 
@@ -201,10 +201,10 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	r := receive(t, ok)
 	opts := r.options()
 	opts.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opts.Client = nil // which does not trust the certificate
+	opts.Client = nil // the default client does not trust the certificate
 	r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	s := start(t, bus, opts)
-	bus.Publish(host("there"))
+	bus.Publish(host("connected"))
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -218,38 +218,38 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 }
 
-func TestStartRefusesWhatCannotWork(t *testing.T) {
+func TestStartRefusesInvalidOptions(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ name, url, secret, says string }{
-		{"no URL", "", secret, "write it as https://host/path"},
-		{"no host", "https:///x", secret, "write it as https://host/path"},
-		{"broken", "https://h/%zz-t0ken", secret, "write it as https://host/path"},
-		{"http", "http://h/t0ken", secret, "write https://"},
+	for _, tt := range []struct{ name, url, secret, want string }{
+		{"no URL", "", secret, "use the form https://host/path"},
+		{"no host", "https:///x", secret, "use the form https://host/path"},
+		{"an invalid URL", "https://h/%zz-t0ken", secret, "use the form https://host/path"},
+		{"http", "http://h/t0ken", secret, "use https://"},
 		{"another scheme", "ftp://h/t0ken", secret, "neither https nor http"},
-		{"a user", "https://me:t0ken@h/", secret, "leave it out"},
+		{"a user name", "https://me:t0ken@h/", secret, "remove it"},
 		{"no secret", "https://h/", "", "use 24 or more"},
 		{"a short secret", "https://h/", "t0ken", "use 24 or more"},
 		{"a short secret in base64", "https://h/", "whsec_dDBrZW4=", "use 24 or more"},
-		{"no base64", "https://h/", "whsec_t0ken!", "copy it again"},
+		{"invalid base64", "https://h/", "whsec_t0ken!", "copy it again"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := webhook.Start(notify.New(notify.Options{}), webhook.Options{URL: tt.url, Secret: tt.secret})
-			if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "t0ken") {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "t0ken") {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 }
 
-func TestASenderEndsWithItsBus(t *testing.T) {
+func TestASenderEndsWithItsSource(t *testing.T) {
 	t.Parallel()
 	r := receive(t, ok)
 	bus := notify.New(notify.Options{})
 	s := start(t, bus, r.options())
-	bus.Publish(host("there"))
+	bus.Publish(host("connected"))
 	bus.Close()
-	<-r.came
+	<-r.received
 	if err := s.Close(t.Context()); err != nil || s.Stats().Delivered != 1 {
 		t.Errorf("got %v, %+v", err, s.Stats())
 	}
