@@ -232,7 +232,9 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.F
 
 // Subscribe implements [notify.Source]: it returns a subscription to the events of jobs, and to state changes of jobs and hosts. A
 // slow subscriber misses events, which a gap reports; it delays no job. The caller must close the subscription.
-func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription { return s.bus.Subscribe(filter) }
+func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
+	return s.bus.Subscribe(filter)
+}
 
 var _ notify.Source = (*Service)(nil)
 
