@@ -21,6 +21,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
@@ -348,7 +349,7 @@ var ways = map[string]func(s *stage){
 			}
 		}
 		jobs, err := second.Jobs(s.Context())
-		if err != nil || len(jobs) != 1 || jobs[0].Job != outliveJob || jobs[0].Status != job.StatusEnded || jobs[0].VMID == "" {
+		if err != nil || len(jobs) != 1 || jobs[0].Job != outliveJob || jobs[0].Status != protocol.StatusEnded || jobs[0].VMID == "" {
 			s.Errorf("the jobs are %+v, %v", jobs, err)
 		}
 		s.whole()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
@@ -277,7 +278,7 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != job.CodeMemory || findings[0].Field != "gb_ram" {
+	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != protocol.CodeMemory || findings[0].Field != "gb_ram" {
 		t.Errorf("the findings are %+v", findings)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// FuzzParseDefinition holds that what is parsed can be written, and that parsing and writing it again changes nothing.
+// FuzzParseDefinition checks that a definition that was parsed can be encoded, and that a further round trip changes nothing.
 func FuzzParseDefinition(f *testing.F) {
-	golden, err := full().Encode()
+	golden, err := full().MarshalJSON()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -24,9 +24,9 @@ func FuzzParseDefinition(f *testing.F) {
 		`{"a":[],"b":{},"c":[[],{}]}`,
 		`{"a":[1,1.0,1e-7,"x",true,[false]]}`,
 		`{"a":{"b":{"c":[{"d":"\u0000"}]}}}`,
-		`{"a":` + strings.Repeat("[", job.MaxDepth) + strings.Repeat("]", job.MaxDepth) + `}`,
-		`{"a":` + strings.Repeat(`{"b":`, job.MaxDepth) + `1` + strings.Repeat("}", job.MaxDepth) + `}`,
-		`{"a":` + strings.Repeat("[", job.MaxDepth+1) + strings.Repeat("]", job.MaxDepth+1) + `}`,
+		`{"a":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`,
+		`{"a":` + strings.Repeat(`{"b":`, maxDepth) + `1` + strings.Repeat("}", maxDepth) + `}`,
+		`{"a":` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `}`,
 		`{"a":[{"b":1,"\u0062":2}]}`,
 		`{"a":[{"":1}]}`,
 		`{"a":[null]}`,
@@ -40,23 +40,23 @@ func FuzzParseDefinition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		wire, err := first.Encode()
+		wire, err := first.MarshalJSON()
 		if err != nil {
-			t.Fatalf("parsed, but cannot be written: %v", err)
+			t.Fatalf("parsed, but not encoded: %v", err)
 		}
 		second, err := job.ParseDefinition(wire)
 		if err != nil {
-			t.Fatalf("written, but cannot be parsed: %v\n%s", err, wire)
+			t.Fatalf("encoded, but not parsed: %v\n%s", err, wire)
 		}
 		if !reflect.DeepEqual(first, second) {
-			t.Fatalf("the round trip changed it: %s", wire)
+			t.Fatalf("changed by a round trip: %s", wire)
 		}
-		again, err := second.Encode()
+		again, err := second.MarshalJSON()
 		if err != nil {
-			t.Fatalf("written once, then not: %v\n%s", err, wire)
+			t.Fatalf("encoded once, but not again: %v\n%s", err, wire)
 		}
 		if !bytes.Equal(wire, again) {
-			t.Fatalf("written differently:\n%s\n%s", wire, again)
+			t.Fatalf("encoded differently:\n%s\n%s", wire, again)
 		}
 	})
 }

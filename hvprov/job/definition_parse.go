@@ -13,30 +13,32 @@ import (
 	"unicode/utf8"
 )
 
-// ParseDefinition reads what [Definition.Encode] writes. It refuses, with an error that wraps [ErrInvalidDefinition],
-// whatever it does not know: other keys and operations, keys that are missing, repeated or differ in letter case, text
-// that is not UTF-8, data after the end, nulls, and values more than [MaxDepth] levels deep. A list becomes []any and an
-// object [Fields], empty or not. A number becomes an int64 where it has that value exactly, else a float64.
+// ParseDefinition reads what [Definition.MarshalJSON] writes. It refuses everything else: other keys and operations, keys that
+// are missing, repeated or differ in letter case, text that is not UTF-8, data after the end, nulls, and values with more than 8
+// levels of lists and objects. A list becomes []any and an object [Fields], empty or not. A number becomes an int64 if that is
+// exact, else a float64. Errors contain no value.
 func ParseDefinition(data []byte) (Definition, error) {
-	var d Definition
 	if !utf8.Valid(data) {
-		return d, fmt.Errorf("%w: it is not UTF-8", ErrInvalidDefinition)
+		return Definition{}, invalid(errNotUTF8)
 	}
 	p := parser{json.NewDecoder(bytes.NewReader(data))}
 	p.UseNumber()
-	if err := p.definition(&d); err != nil {
-		return Definition{}, fmt.Errorf("%w: %w", ErrInvalidDefinition, err)
+	var d Definition
+	err := p.definition(&d)
+	if err == nil {
+		if _, end := p.Token(); !errors.Is(end, io.EOF) {
+			err = fmt.Errorf("more data after byte %d", p.InputOffset())
+		} else {
+			err = d.check()
+		}
 	}
-	if _, err := p.Token(); !errors.Is(err, io.EOF) {
-		return Definition{}, fmt.Errorf("%w: there is more data after its end", ErrInvalidDefinition)
-	}
-	if err := d.check(); err != nil {
-		return Definition{}, err
+	if err != nil {
+		return Definition{}, invalid(err)
 	}
 	return d, nil
 }
 
-// parser reads by token, because package json itself takes keys in any letter case, and the last of repeated ones.
+// parser reads token by token, because encoding/json accepts keys in any letter case and uses the last of repeated keys.
 type parser struct{ *json.Decoder }
 
 func (p parser) definition(d *Definition) error {
@@ -50,8 +52,8 @@ func (p parser) definition(d *Definition) error {
 			d.Operation = Operation(text)
 			return err
 		default:
-			d.Fields, err = p.fields()
-			return err
+			d.Fields = Fields{}
+			return p.object("fields", nil, p.field(&d.Fields, nil))
 		}
 	})
 }
@@ -74,9 +76,9 @@ func (p parser) schema(ref *SchemaRef) error {
 	})
 }
 
-// object reads an object and hands each key to member, which reads the value. If known is not nil, it lists the keys
-// that must all be there, and no other.
-func (p parser) object(what string, known []string, member func(key string) error) error {
+// object reads an object and calls member, which reads the value, for each key. If keys is not nil, the object must have these
+// keys and no other.
+func (p parser) object(what string, keys []string, member func(key string) error) error {
 	tok, err := p.token()
 	if err != nil {
 		return err
@@ -84,11 +86,11 @@ func (p parser) object(what string, known []string, member func(key string) erro
 	if tok != json.Delim('{') {
 		return fmt.Errorf("%s is not an object", what)
 	}
-	return p.members(what, known, member)
+	return p.members(what, keys, member)
 }
 
-// members is the rest of object, after the brace.
-func (p parser) members(what string, known []string, member func(key string) error) error {
+// members is the part of object after the opening brace.
+func (p parser) members(what string, keys []string, member func(key string) error) error {
 	seen := map[string]bool{}
 	for {
 		tok, err := p.token()
@@ -96,26 +98,83 @@ func (p parser) members(what string, known []string, member func(key string) err
 			return err
 		}
 		key, ok := tok.(string)
-		if !ok { // the token that ends the object
+		if !ok { // the closing brace
 			break
 		}
 		if seen[key] {
 			return fmt.Errorf("%s has the key %q twice", what, key)
 		}
 		seen[key] = true
-		if known != nil && !slices.Contains(known, key) {
+		if keys != nil && !slices.Contains(keys, key) {
 			return fmt.Errorf("%s has the unknown key %q", what, key)
 		}
 		if err := member(key); err != nil {
 			return err
 		}
 	}
-	for _, key := range known {
+	for _, key := range keys {
 		if !seen[key] {
 			return fmt.Errorf("%s lacks the key %q", what, key)
 		}
 	}
 	return nil
+}
+
+// field returns a function that reads the value of a field of the object at a path and appends the field to fields.
+func (p parser) field(fields *Fields, at path) func(id string) error {
+	return func(id string) error {
+		if id == "" {
+			return at.errorf("a field has no id")
+		}
+		value, err := p.value(at.field(id))
+		if err != nil {
+			return err
+		}
+		*fields = append(*fields, Field{ID: id, Value: value})
+		return nil
+	}
+}
+
+func (p parser) value(at path) (any, error) {
+	tok, err := p.token()
+	if err != nil {
+		return nil, err
+	}
+	switch v := tok.(type) {
+	case json.Number:
+		n, err := parseNumber(v)
+		if err != nil {
+			return nil, at.errorf("%w", err)
+		}
+		return n, nil
+	case json.Delim:
+		if err := at.checkDepth(); err != nil {
+			return nil, err
+		}
+		if v == '[' {
+			return p.list(at)
+		}
+		fields := Fields{}
+		err := p.members(fmt.Sprintf("field %q", at.String()), nil, p.field(&fields, at))
+		return fields, err
+	case nil:
+		return nil, at.errorf("%w", errNull)
+	}
+	return tok, nil // text or a boolean
+}
+
+// list reads a list after the opening bracket.
+func (p parser) list(at path) (any, error) {
+	list := []any{}
+	for p.More() {
+		value, err := p.value(at.item(len(list)))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	_, err := p.token() // the closing bracket, or a syntax error
+	return list, err
 }
 
 func (p parser) text(what string) (string, error) {
@@ -130,11 +189,11 @@ func (p parser) text(what string) (string, error) {
 	return text, nil
 }
 
-// token is Token without the source's text in its errors: that may hold a secret.
+// token is Token with errors that do not quote the source, which may contain a secret.
 func (p parser) token() (json.Token, error) {
 	tok, err := p.Token()
 	if err != nil {
-		return nil, fmt.Errorf("it is not JSON, after byte %d", p.InputOffset())
+		return nil, fmt.Errorf("not JSON after byte %d", p.InputOffset())
 	}
 	return tok, nil
 }

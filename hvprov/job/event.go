@@ -7,40 +7,40 @@ import (
 	"time"
 )
 
-// Kind says what an [Event] tells.
+// Kind is the kind of an [Event].
 type Kind string
 
-// The kinds of events that a job produces, in no particular order but for KindResult, which is always the last.
+// The kinds of events. KindResult is always the last event of a job.
 const (
-	KindStep     Kind = "step"     // a step begins
-	KindProgress Kind = "progress" // a step is Percent done
-	KindLog      Kind = "log"      // free text
-	KindWarning  Kind = "warning"  // free text that deserves attention
-	KindVM       Kind = "vm"       // the virtual machine exists from now on, under VMID
-	KindUndo     Kind = "undo"     // something the job had made was taken back
-	KindResult   Kind = "result"   // the end
+	KindStep     Kind = "step"     // a step started
+	KindProgress Kind = "progress" // a step is Percent complete
+	KindLog      Kind = "log"      // a message
+	KindWarning  Kind = "warning"  // a warning
+	KindVM       Kind = "vm"       // the virtual machine was created, with the GUID in VMID
+	KindUndo     Kind = "undo"     // something that the job had created was removed
+	KindResult   Kind = "result"   // the job ended
 )
 
-// Event is one thing that a job said. The events of a job are numbered from 1 without a gap.
+// Event is an event of a job. The events of a job are numbered from 1 without gaps.
 type Event struct {
 	Job     string    `json:"job"`
 	Seq     int64     `json:"seq"`
-	Time    time.Time `json:"time"` // the host's clock, UTC
+	Time    time.Time `json:"time"` // of the host's clock, in UTC
 	Kind    Kind      `json:"kind"`
 	Step    string    `json:"step,omitempty"`
 	Message string    `json:"message,omitempty"`
 
-	Number int `json:"number,omitempty"` // KindStep: which step this is, from 1
-	Of     int `json:"of,omitempty"`     // KindStep: how many there are
+	Number int `json:"number,omitempty"` // KindStep: number of the step, from 1
+	Of     int `json:"of,omitempty"`     // KindStep: number of steps
 
 	Percent        int    `json:"percent,omitempty"`          // KindProgress: 0 to 100
-	BytesPerSecond int64  `json:"bytes_per_second,omitempty"` // KindProgress: how fast it went so far
+	BytesPerSecond int64  `json:"bytes_per_second,omitempty"` // KindProgress: average so far
 	VMID           string `json:"vm_id,omitempty"`            // KindVM
 
 	*Result // KindResult
 }
 
-// String gives the event as one line for people: no time, no job.
+// String returns the event as a line of text, without its time and job.
 func (e Event) String() string {
 	switch e.Kind {
 	case KindStep:

@@ -7,14 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"unicode/utf8"
 )
 
-// Encode gives the fields as one compact JSON object, in their order; see [Definition.Encode].
-func (f Fields) Encode() ([]byte, error) {
+// MarshalJSON returns the fields as a compact JSON object, in their order; see [Definition.MarshalJSON].
+func (f Fields) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	if err := encodeFields(&b, nil, f); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidDefinition, err)
+		return nil, invalid(err)
 	}
 	return b.Bytes(), nil
 }
@@ -31,7 +33,7 @@ func encodeFields(b *bytes.Buffer, at path, fields Fields) error {
 			return at.errorf("id of field number %d: %w", i+1, err)
 		}
 		if seen[field.ID] {
-			return fmt.Errorf("field %q is given twice", at.field(field.ID).String())
+			return fmt.Errorf("field %q is present twice", at.field(field.ID).String())
 		}
 		seen[field.ID] = true
 		if i > 0 {
@@ -82,7 +84,7 @@ func encodeValue(b *bytes.Buffer, at path, v any) error {
 	return nil
 }
 
-// encodeScalar writes one value that is neither list nor object. Invalid UTF-8 is an error: the encoder would change it
+// encodeScalar writes a value that is neither a list nor an object. Invalid UTF-8 is an error: the JSON encoder would replace it
 // silently.
 func encodeScalar(v any) ([]byte, error) {
 	switch v := v.(type) {
@@ -90,7 +92,7 @@ func encodeScalar(v any) ([]byte, error) {
 		return nil, errNull
 	case string:
 		if !utf8.ValidString(v) {
-			return nil, errors.New("text that is not UTF-8")
+			return nil, errNotUTF8
 		}
 	case bool, int, int64:
 	case float64:
@@ -108,7 +110,7 @@ func encodeScalar(v any) ([]byte, error) {
 		}
 		return encodeScalar(n)
 	default:
-		return nil, fmt.Errorf("a value of type %T, not text, a number, a boolean, a list ([]any) or an object (job.Fields)", v)
+		return nil, fmt.Errorf("value has the unsupported type %T: use text, a number, a boolean, a list ([]any) or an object (job.Fields)", v)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -119,4 +121,33 @@ func encodeScalar(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-var errNull = errors.New("a null, which is no value")
+var (
+	errNull        = errors.New("value is null")
+	errNotUTF8     = errors.New("text is not valid UTF-8")
+	errNumberRange = errors.New("number is out of range")
+)
+
+// parseNumber returns an int64 if that is exact, so that a number has one spelling however it was written.
+func parseNumber(n json.Number) (any, error) {
+	text := string(n)
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return i, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, errNumberRange
+	}
+	return exactNumber(f)
+}
+
+// exactNumber returns f as an int64 if it is whole. Larger numbers than an int64 holds are refused: JSON does not distinguish a
+// large whole number from a rounded float64.
+func exactNumber(f float64) (any, error) {
+	if math.IsNaN(f) || math.Abs(f) >= 1<<63 {
+		return nil, errNumberRange
+	}
+	if f == math.Trunc(f) {
+		return int64(f), nil
+	}
+	return f, nil
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-func TestFormattingShowsNoValue(t *testing.T) {
+func TestFormattedValuesAreHidden(t *testing.T) {
 	t.Parallel()
 	const secret = "p@ss"
 	d := full()
@@ -24,32 +24,32 @@ func TestFormattingShowsNoValue(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"a definition tells the ids of its fields", d, "guest_la_pw"},
-		{"a pointer to a definition tells the same", &d, "guest_la_pw"},
-		{"a definition in a struct tells the same", struct{ D job.Definition }{d}, "guest_la_pw"},
-		{"fields tell their ids", d.Fields, "domain"},
-		{"a pointer to fields tells the same", &d.Fields, "domain"},
-		{"a field tells its id", accounts, "accounts"},
-		{"a pointer to a field tells the same", &accounts, "accounts"},
-		{"fields as a plain slice tell the same", []job.Field(d.Fields), "domain"},
-		{"fields in a list tell their ids", []any{d.Fields}, "domain"},
+		{"a definition shows the ids of its fields", d, "guest_la_pw"},
+		{"a pointer to a definition does too", &d, "guest_la_pw"},
+		{"a definition in a struct does too", struct{ D job.Definition }{d}, "guest_la_pw"},
+		{"fields show their ids", d.Fields, "domain"},
+		{"a pointer to fields does too", &d.Fields, "domain"},
+		{"a field shows its id", accounts, "accounts"},
+		{"a pointer to a field does too", &accounts, "accounts"},
+		{"a slice of fields does too", []job.Field(d.Fields), "domain"},
+		{"fields in a list do too", []any{d.Fields}, "domain"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%t", "%z"} {
 				got := fmt.Sprintf(verb, tt.value)
 				if strings.Contains(got, secret) || !strings.Contains(got, tt.want) {
-					t.Errorf("%s gives %s, want %q and no value", verb, got, tt.want)
+					t.Errorf("%s: got %s, want %q and no value", verb, got, tt.want)
 				}
 			}
 			if got := fmt.Sprintf("%x", tt.value); strings.Contains(got, fmt.Sprintf("%x", secret)) {
-				t.Errorf("%%x gives %s, want no value", got)
+				t.Errorf("%%x: got %s, want no value", got)
 			}
 		})
 	}
 }
 
-func TestLoggingShowsNoValue(t *testing.T) {
+func TestLoggedValuesAreHidden(t *testing.T) {
 	t.Parallel()
 	d := full()
 	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{

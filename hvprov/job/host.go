@@ -2,23 +2,22 @@
 
 package job
 
-// Host is a host as it reports itself. The sizes that are pointers are nil when the host cannot tell, and absent from agents
-// that are older.
+// Host is a Hyper-V host as its agent reports it. Sizes that are pointers are nil if they are unknown.
 type Host struct {
 	Name                 string  `json:"name"`
 	LogicalProcessors    int     `json:"logical_processors"`
 	MemoryBytes          int64   `json:"memory_bytes"`
-	MemoryAvailableBytes *int64  `json:"memory_available_bytes"` // what virtual machines can still get
+	MemoryAvailableBytes *int64  `json:"memory_available_bytes"` // for further virtual machines
 	VirtualHardDiskPath  string  `json:"virtual_hard_disk_path"`
 	VMPath               string  `json:"vm_path"`    // folder for new virtual machines
-	FreeBytes            *int64  `json:"free_bytes"` // of the drive that VMPath is on
+	FreeBytes            *int64  `json:"free_bytes"` // on the volume of VMPath
 	ImagePath            string  `json:"image_path"` // folder of the images
 	Images               []Image `json:"images"`
-	Media                []Image `json:"media"` // the ISO files beside the images
+	Media                []Image `json:"media"` // ISO files in the folder of the images
 }
 
-// Image is a disk image, or an ISO file, in a host's library.
+// Image is a disk image or an ISO file on a host.
 type Image struct {
-	Name      string `json:"name"` // without its ending
+	Name      string `json:"name"` // without the file name extension
 	SizeBytes int64  `json:"size_bytes"`
 }

@@ -1,14 +1,30 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package job holds the plain data of a job: what is asked for, what is told meanwhile, and how it ends.
+// Package job holds the data of a job: its definition, its events, its result, and the virtual machine that it is about.
 package job
 
-// Status says where a job is in its life.
-type Status string
+import "fmt"
 
-// The states of a job.
+// Operation is what a job does to a virtual machine.
+type Operation string
+
+// The operations of a [Definition].
 const (
-	StatusWaiting Status = "waiting" // for a place
-	StatusRunning Status = "running"
-	StatusEnded   Status = "ended"
+	OperationProvision Operation = "provision"
+	OperationUpdate    Operation = "update"
+	OperationDelete    Operation = "delete"
 )
+
+// Valid reports whether o is one of the operations.
+func (o Operation) Valid() bool {
+	return o == OperationProvision || o == OperationUpdate || o == OperationDelete
+}
+
+// SchemaRef identifies a version of a schema.
+type SchemaRef struct {
+	ID      string `json:"id"`
+	Version int    `json:"version"`
+}
+
+// String returns the reference in the form "vm-provisioning version 1".
+func (r SchemaRef) String() string { return fmt.Sprintf("%s version %d", r.ID, r.Version) }

@@ -8,12 +8,14 @@ import (
 	"strings"
 )
 
-// path leads to a value, for example data_disks[1].size_gb. It has one part for each level that the value is below the
-// fields of the definition.
+// maxDepth is the maximum number of nested lists and objects in the value of a field. A list of objects has two.
+const maxDepth = 8
+
+// path is the position of a value, for example data_disks[1].size_gb, with a part for each level.
 type path []string
 
-// field gives the path to a field of the object at p. Paths that are made from the same one share memory: only the last
-// one made is good.
+// field returns the path of a field of the object at p. Paths derived from the same path share memory, so that only the latest
+// is valid.
 func (p path) field(id string) path {
 	if len(p) > 0 {
 		id = "." + id
@@ -21,12 +23,12 @@ func (p path) field(id string) path {
 	return append(p, id)
 }
 
-// item gives the path to an item of the list at p, as field does.
+// item returns the path of an item of the list at p; see field.
 func (p path) item(i int) path { return append(p, "["+strconv.Itoa(i)+"]") }
 
 func (p path) String() string { return strings.Join(p, "") }
 
-// errorf gives an error about what is at p. It must tell no value, since that may be secret.
+// errorf returns an error about the value at p. It must not contain the value, which may be secret.
 func (p path) errorf(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if len(p) == 0 {
@@ -35,10 +37,10 @@ func (p path) errorf(format string, args ...any) error {
 	return fmt.Errorf("field %q: %w", p.String(), err)
 }
 
-// checkDepth holds a list or an object at p to MaxDepth.
+// checkDepth returns an error if a list or an object at p would be nested too deep.
 func (p path) checkDepth() error {
-	if len(p) > MaxDepth {
-		return p.errorf("a list or object more than %d levels deep", MaxDepth)
+	if len(p) > maxDepth {
+		return p.errorf("lists and objects are nested in more than %d levels", maxDepth)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func ExampleSchema_Validate() {
 		log.Fatal(err)
 	}
 	definition := job.Definition{Schema: schema.Ref(), Operation: job.OperationProvision, Fields: fields}
-	text, err := definition.Encode()
+	text, err := definition.MarshalJSON()
 	if err != nil {
 		log.Fatal(err)
 	}

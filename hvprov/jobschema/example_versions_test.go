@@ -65,7 +65,7 @@ fields:
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := asked.Encode()
+	text, err := asked.MarshalJSON()
 	fmt.Println(string(text), err)
 	// Output: {"name":"web-01","gb_ram":4,"owner":"ops"} <nil>
 }

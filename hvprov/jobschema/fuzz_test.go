@@ -220,7 +220,7 @@ func hide(v any) []any {
 
 // isWritten holds that fields are the same when a definition with them is written and read.
 func isWritten(t *testing.T, s *jobschema.Schema, fields job.Fields) {
-	text, err := job.Definition{Schema: s.Ref(), Operation: job.OperationProvision, Fields: fields}.Encode()
+	text, err := job.Definition{Schema: s.Ref(), Operation: job.OperationProvision, Fields: fields}.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}

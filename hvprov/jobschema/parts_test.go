@@ -51,7 +51,7 @@ func TestListsAndObjectsAreTypedInTheSchemasOrder(t *testing.T) {
 	if !reflect.DeepEqual(fields, want) {
 		t.Errorf("got  %v\nwant %v", fields.Map(), want.Map())
 	}
-	if _, err := fields.Encode(); err != nil {
+	if _, err := fields.MarshalJSON(); err != nil {
 		t.Error(err)
 	}
 }

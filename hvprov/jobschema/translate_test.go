@@ -116,7 +116,7 @@ func TestFieldsAreTranslatedInTheOrderOfTheOtherSchema(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got.Map(), want.Map())
 	}
-	if _, err := got.Encode(); err != nil {
+	if _, err := got.MarshalJSON(); err != nil {
 		t.Error(err)
 	}
 }

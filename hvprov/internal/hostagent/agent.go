@@ -116,7 +116,7 @@ func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error)
 // Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
 // and Secrets of the submission are not used.
 func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
-	raw, err := sub.Definition.Encode()
+	raw, err := sub.Definition.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}

@@ -272,12 +272,12 @@ func TestALostProcessEndsTheStreamOfItsJob(t *testing.T) {
 func TestARefusedJobDoesNotRun(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
-		p.frame(protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, Error: &job.Failure{Code: job.CodeSchemaMismatch, Message: "too old"}})
+		p.frame(protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, Error: &job.Failure{Code: protocol.CodeSchemaMismatch, Message: "too old"}})
 	}}
 	a := newAgent(t, host, nil)
 	_, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
 	var refused *hostagent.AgentError
-	if !errors.As(err, &refused) || refused.Code != job.CodeSchemaMismatch {
+	if !errors.As(err, &refused) || refused.Code != protocol.CodeSchemaMismatch {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,6 +5,7 @@ package hostagent
 import (
 	"errors"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -33,7 +34,7 @@ type AgentError struct {
 
 func newAgentError(f *job.Failure) *AgentError {
 	if f == nil {
-		f = &job.Failure{Code: job.CodeInternal, Message: "the agent refused the request without a reason"}
+		f = &job.Failure{Code: protocol.CodeInternal, Message: "the agent refused the request without a reason"}
 	}
 	return &AgentError{Failure: *f}
 }

@@ -47,7 +47,7 @@ func (a *Agent) Submit(ctx context.Context, sub Submission) (*JobStream, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	raw, err := sub.Definition.Encode()
+	raw, err := sub.Definition.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}

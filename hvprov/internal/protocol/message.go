@@ -122,7 +122,7 @@ type JobsResult struct {
 // JobInfo describes a job on a host.
 type JobInfo struct {
 	Job       string        `json:"job"`
-	Status    job.Status    `json:"status"`
+	Status    Status        `json:"status"`
 	Operation job.Operation `json:"operation"`
 	VMID      string        `json:"vm_id"` // empty until the virtual machine exists
 	Seq       int64         `json:"seq"`   // sequence number of the last event

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -152,7 +153,7 @@ func showAdapters(vm hyperv.VM, m *manifest) []job.NetworkAdapter {
 func (r *run) addAdapters(first string) error {
 	for _, spec := range r.fields.adapters() {
 		if strings.EqualFold(spec.name, first) { // Windows in another language has another name for it
-			return fail(job.CodeAdapterName, fmt.Sprintf("the first network adapter has the name '%s'", first), "network_adapters", "choose another name")
+			return fail(protocol.CodeAdapterName, fmt.Sprintf("the first network adapter has the name '%s'", first), "network_adapters", "choose another name")
 		}
 		if err := r.addAdapter(spec); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -45,7 +46,7 @@ func (s *view) wrongAdapters(host hyperv.Host, f fields, vmID string) (found []j
 func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding, err error) {
 	for i, spec := range specs {
 		if strings.EqualFold(spec.name, firstAdapterName) {
-			found = append(found, finding(adapterPart(i, "name"), job.CodeAdapterName,
+			found = append(found, finding(adapterPart(i, "name"), protocol.CodeAdapterName,
 				"the first network adapter has the name '"+firstAdapterName+"'", "choose another name"))
 		}
 	}
@@ -58,7 +59,7 @@ func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding
 	}
 	ours, recorded := findManifest(vm).ours()
 	if !recorded {
-		return append(found, finding("network_adapters", job.CodeAdapterName,
+		return append(found, finding("network_adapters", protocol.CodeAdapterName,
 			fmt.Sprintf("no job is recorded for virtual machine '%s', so that its network adapters cannot be told apart", vm.Name),
 			"leave network_adapters out")), nil
 	}
@@ -66,7 +67,7 @@ func (s *view) wrongNames(specs []adapterSpec, vmID string) (found []job.Finding
 		if strings.EqualFold(spec.name, firstAdapterName) || findSpec(ours, spec.name) >= 0 || findAdapter(vm.Adapters, -1, spec.name) == nil {
 			continue
 		}
-		found = append(found, finding(adapterPart(i, "name"), job.CodeAdapterName,
+		found = append(found, finding(adapterPart(i, "name"), protocol.CodeAdapterName,
 			fmt.Sprintf("virtual machine '%s' has a network adapter '%s' that no job made", vm.Name, spec.name),
 			"choose another name, or remove that adapter"))
 	}
@@ -98,9 +99,9 @@ func (s *view) takenMACs(f fields, specs []adapterSpec, vmID string) (found []jo
 			}
 		}
 		if twice >= 0 {
-			found = append(found, finding(paths[i], job.CodeMACTaken, fmt.Sprintf("MAC address %s is given in %s already", mac, paths[twice]), "choose another address"))
+			found = append(found, finding(paths[i], protocol.CodeMACTaken, fmt.Sprintf("MAC address %s is given in %s already", mac, paths[twice]), "choose another address"))
 		} else if vm, a := macHolder(vms, mac, vmID); a != nil {
-			found = append(found, finding(paths[i], job.CodeMACTaken,
+			found = append(found, finding(paths[i], protocol.CodeMACTaken,
 				fmt.Sprintf("network adapter '%s' of virtual machine '%s' has MAC address %s already", a.Name, vm.Name, mac), "choose another address"))
 		}
 	}
@@ -133,12 +134,12 @@ func (s *view) wrongSwitch(host hyperv.Host, field, name string) ([]job.Finding,
 	known := strings.Join(names, ", ")
 	switch {
 	case len(names) == 0:
-		return []job.Finding{finding(field, job.CodeSwitchMissing, fmt.Sprintf("host %s has no virtual switch", host.Name), "create one with New-VMSwitch")}, nil
+		return []job.Finding{finding(field, protocol.CodeSwitchMissing, fmt.Sprintf("host %s has no virtual switch", host.Name), "create one with New-VMSwitch")}, nil
 	case name != "" && !containsFold(names, name):
-		return []job.Finding{finding(field, job.CodeSwitchMissing,
+		return []job.Finding{finding(field, protocol.CodeSwitchMissing,
 			fmt.Sprintf("virtual switch '%s' does not exist on host %s", name, host.Name), "use one of: "+known)}, nil
 	case name == "" && len(names) > 1:
-		return []job.Finding{finding(field, job.CodeSwitchAmbiguous,
+		return []job.Finding{finding(field, protocol.CodeSwitchAmbiguous,
 			fmt.Sprintf("host %s has %d virtual switches and none was named", host.Name, len(names)), "set switch_name to one of: "+known)}, nil
 	}
 	return nil, nil
@@ -159,7 +160,7 @@ func (s *view) needsOff(d definition, vmID string, changed []string) ([]job.Find
 		changed = d.fields.names
 	}
 	for _, name := range adaptersNeedOff(vm, findManifest(vm), d.fields, changed) {
-		found = append(found, finding(name, job.CodePowerCycleRefused,
+		found = append(found, finding(name, protocol.CodePowerCycleRefused,
 			fmt.Sprintf("changing %s needs virtual machine '%s' to be off, and it is %s", name, vm.Name, powerState(vm.State)),
 			"allow the power cycle, or turn it off first"))
 	}

@@ -61,7 +61,7 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 			if len(names) > 0 {
 				remedy = "use one of: " + strings.Join(names, ", ")
 			}
-			add("image_name", job.CodeImageMissing, fmt.Sprintf("image '%s' was not found in %s", name, folder), remedy)
+			add("image_name", protocol.CodeImageMissing, fmt.Sprintf("image '%s' was not found in %s", name, folder), remedy)
 		} else {
 			disks, err := s.diskFindings(imagePath(folder, name), machineFolder(host, settings), d.fields, warn)
 			if err != nil {
@@ -94,7 +94,7 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 	found = append(found, wrong...)
 	if d.fields.number("gb_ram")*(1<<30) > float64(host.MemoryBytes) {
 		size := host.MemoryBytes >> 30
-		add("gb_ram", job.CodeMemory, fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, size), fmt.Sprintf("ask for %d GiB or less", size))
+		add("gb_ram", protocol.CodeMemory, fmt.Sprintf("host %s has %d GiB of memory in all", host.Name, size), fmt.Sprintf("ask for %d GiB or less", size))
 	} else if warn && d.fields.has("gb_ram") && d.fields.text("power_state") != "off" && !slices.Contains(unknown, "power_state") {
 		lacks, err := s.lacksMemory(host, memoryBytes(d.fields.number("gb_ram")), vmID)
 		if err != nil {
@@ -111,7 +111,7 @@ func (s *view) look(host hyperv.Host, d definition, vmID string, unknown []strin
 	}
 	found = append(found, lacks...)
 	if d.fields.number("cpu_cores") > float64(host.LogicalProcessors) {
-		add("cpu_cores", job.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
+		add("cpu_cores", protocol.CodeCPU, fmt.Sprintf("host %s has %d logical processors", host.Name, host.LogicalProcessors),
 			fmt.Sprintf("ask for %d or less", host.LogicalProcessors))
 	}
 	if d.operation == job.OperationProvision && !slices.Contains(unknown, "power_state") {
@@ -172,7 +172,7 @@ func (s *view) lacksMemory(host hyperv.Host, wanted int64, vmID string) ([]job.F
 		return nil, nil
 	}
 	return []job.Finding{{
-		Field: "gb_ram", Severity: job.SeverityWarning, Code: job.CodeMemory,
+		Field: "gb_ram", Severity: job.SeverityWarning, Code: protocol.CodeMemory,
 		Message: fmt.Sprintf("host %s has %s of memory available now, of %s", host.Name, formatSize(float64(*available)), formatSize(float64(host.MemoryBytes))),
 		Remedy:  "ask for less, or stop other virtual machines before this one starts",
 	}}, nil

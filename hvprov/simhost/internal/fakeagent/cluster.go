@@ -5,6 +5,7 @@ package fakeagent
 import (
 	"fmt"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -13,7 +14,7 @@ import (
 func (s *view) wrongCluster(hostName, name string) ([]job.Finding, error) {
 	cluster := s.clusterName()
 	if cluster == "" {
-		return []job.Finding{finding("vm_clustered", job.CodeCluster, fmt.Sprintf("host %s is not a member of a failover cluster", hostName),
+		return []job.Finding{finding("vm_clustered", protocol.CodeCluster, fmt.Sprintf("host %s is not a member of a failover cluster", hostName),
 			"set vm_clustered to false, or use a clustered host")}, nil
 	}
 	if name == "" {
@@ -21,7 +22,7 @@ func (s *view) wrongCluster(hostName, name string) ([]job.Finding, error) {
 	}
 	groups, err := s.store.GetClusterGroup(s.ctx)
 	if err == nil && containsFold(groups, name) {
-		return []job.Finding{finding("vm_name", job.CodeCluster, fmt.Sprintf("cluster '%s' has a group named '%s' already", cluster, name),
+		return []job.Finding{finding("vm_name", protocol.CodeCluster, fmt.Sprintf("cluster '%s' has a group named '%s' already", cluster, name),
 			"choose another name, or remove that group")}, nil
 	}
 	return nil, err
@@ -50,5 +51,5 @@ func (r *run) addRole(cluster string) error {
 			return nil
 		}
 	}
-	return fail(job.CodeStepFailed, fmt.Sprintf("cluster '%s' has no role of virtual machine %s, though it was added", cluster, r.vmID), "", "")
+	return fail(protocol.CodeStepFailed, fmt.Sprintf("cluster '%s' has no role of virtual machine %s, though it was added", cluster, r.vmID), "", "")
 }

@@ -5,7 +5,7 @@ package fakeagent
 import (
 	"fmt"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -83,7 +83,7 @@ func (r *run) adapter(p *updatePlan) (hyperv.Adapter, error) {
 	ours, _ := p.manifest.ours()
 	first := firstAdapter(adapters, ours)
 	if first < 0 {
-		return hyperv.Adapter{}, fail(job.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", p.vm.Name), "", "")
+		return hyperv.Adapter{}, fail(protocol.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", p.vm.Name), "", "")
 	}
 	return adapters[first], nil
 }

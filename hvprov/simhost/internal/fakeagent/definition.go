@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -73,7 +74,9 @@ func (f fields) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func invalid(message, field string) error { return fail(job.CodeInvalidDefinition, message, field, "") }
+func invalid(message, field string) error {
+	return fail(protocol.CodeInvalidDefinition, message, field, "")
+}
 
 // readDefinition reads a definition and refuses what this agent cannot do. partial is for a dry run, where fields may
 // still lack.
@@ -126,7 +129,7 @@ func checkSchema(raw json.RawMessage) error {
 		return invalid("the job definition does not name its schema by id and version", "")
 	}
 	if id != schemaID || version != schemaVersion {
-		return fail(job.CodeSchemaMismatch,
+		return fail(protocol.CodeSchemaMismatch,
 			fmt.Sprintf("the job definition is for schema %s version %d, and this agent knows %s version %d", id, int(version), schemaID, schemaVersion),
 			"", "use a client and an agent of the same release")
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -159,7 +159,7 @@ func diskError(err error, path string) error {
 	if err == nil || !errors.Is(err, syscall.ENOSPC) && !strings.Contains(err.Error(), "(0x80070070)") {
 		return err
 	}
-	return fail(job.CodeStorage, fmt.Sprintf("there is not enough space for %s", path), "", "make room on that drive, or ask for smaller disks")
+	return fail(protocol.CodeStorage, fmt.Sprintf("there is not enough space for %s", path), "", "make room on that drive, or ask for smaller disks")
 }
 
 func (r *run) resize(path string, bytes int64) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -26,7 +27,7 @@ func (s *view) diskFindings(image, target string, f fields, warn bool) (found []
 	if differencing || f.has("disk_size_gb") {
 		d, ok := s.disk(image)
 		if !ok {
-			return []job.Finding{finding("image_name", job.CodeImageUnfit,
+			return []job.Finding{finding("image_name", protocol.CodeImageUnfit,
 				fmt.Sprintf("image '%s' cannot be read as a virtual hard disk", imageName(image)),
 				"look at it with Get-VHD on the host, and make it anew")}, nil
 		}
@@ -44,7 +45,7 @@ func (s *view) diskFindings(image, target string, f fields, warn bool) (found []
 				return nil, err
 			}
 			if user != "" {
-				found = append(found, finding("disk_type", job.CodeImageUnfit,
+				found = append(found, finding("disk_type", protocol.CodeImageUnfit,
 					fmt.Sprintf("virtual machine '%s' writes to image '%s', which must not change below a differencing disk", user, imageName(image)),
 					"detach it there, or set disk_type to copy"))
 			}
@@ -59,7 +60,7 @@ func (s *view) diskFindings(image, target string, f fields, warn bool) (found []
 
 // sizeFinding is about a disk that would have to shrink.
 func sizeFinding(field, name, what string, have int64) job.Finding {
-	return finding(field, job.CodeDiskSize, fmt.Sprintf("%s has %s, and a disk does not shrink", what, formatSize(float64(have))),
+	return finding(field, protocol.CodeDiskSize, fmt.Sprintf("%s has %s, and a disk does not shrink", what, formatSize(float64(have))),
 		fmt.Sprintf("set %s to %s or more", name, formatNumber(ceilGB(have))))
 }
 
@@ -115,7 +116,7 @@ func (s *view) spaceFindings(all []diskSpace, target string, warn bool) (warning
 	for _, d := range all {
 		fits := d.bytes <= free
 		if !fits || warning == nil && free-d.bytes < spareSpace {
-			f := finding(d.field, job.CodeStorage,
+			f := finding(d.field, protocol.CodeStorage,
 				fmt.Sprintf("%s takes %s, and %s has %s free%s", d.what, formatSize(float64(d.bytes)), target, formatSize(float64(free)), beside),
 				"make room there, or have virtual machines made in a folder of another drive")
 			if !fits {
@@ -156,7 +157,7 @@ func (s *view) diskUpdateFindings(vmID string, f fields, warn bool) (found []job
 				takes = append(takes, diskSpace{"disk_size_gb", "the disk that grows", p.bytes - p.have})
 			}
 			if warn && state == "running" && !off && p.drive.ControllerType == "IDE" {
-				f := finding("disk_size_gb", job.CodePowerCycleRefused,
+				f := finding("disk_size_gb", protocol.CodePowerCycleRefused,
 					fmt.Sprintf("the disk of virtual machine '%s' is on an IDE controller, and grows only while the machine is off", vm.Name),
 					"allow the power cycle, or turn it off first")
 				f.Severity = job.SeverityWarning
@@ -167,7 +168,7 @@ func (s *view) diskUpdateFindings(vmID string, f fields, warn bool) (found []job
 	wanted := wantedDisks(f.values["data_disks"])
 	switch {
 	case m == nil && len(wanted) > 0:
-		found = append(found, finding("data_disks", job.CodeInvalidDefinition,
+		found = append(found, finding("data_disks", protocol.CodeInvalidDefinition,
 			fmt.Sprintf("no job is recorded for virtual machine '%s', and so none of its disks as made for it", vm.Name), "leave data_disks out"))
 	case m != nil && f.has("data_disks"):
 		plans, err := s.planDataDisks(vm, m, wanted)
@@ -192,7 +193,7 @@ func (s *view) diskUpdateFindings(vmID string, f fields, warn bool) (found []job
 		}
 	}
 	if touched != "" && !off && state != "running" {
-		found = append(found, finding(touched, job.CodePowerCycleRefused,
+		found = append(found, finding(touched, protocol.CodePowerCycleRefused,
 			fmt.Sprintf("changing %s needs virtual machine '%s' to be running or off, and it is %s", touched, vm.Name, state),
 			"start it, or turn it off first"))
 	}
@@ -206,7 +207,7 @@ func diskSizeFindings(vm hyperv.VM, p *sizePlan) []job.Finding {
 	const field = "disk_size_gb"
 	switch {
 	case p == nil:
-		return []job.Finding{finding(field, job.CodeInvalidDefinition,
+		return []job.Finding{finding(field, protocol.CodeInvalidDefinition,
 			fmt.Sprintf("which disk of virtual machine '%s' was made of an image is not recorded", vm.Name), "leave disk_size_gb out")}
 	case p.have == 0:
 		return []job.Finding{unreadFinding(field, p.drive.Path)}
@@ -223,7 +224,7 @@ func (s *view) dataDiskFindings(vm hyperv.VM, p diskPlan) (found []job.Finding, 
 	case p.action == diskDetach && isCheckpointDisk(p.drive.Path):
 		return []job.Finding{checkpointFinding("data_disks", vm, fmt.Sprintf("data disk '%s' cannot be detached", p.name))}, nil
 	case p.action == diskMake && exists(p.path):
-		return []job.Finding{finding(p.at("name"), job.CodeDiskBusy,
+		return []job.Finding{finding(p.at("name"), protocol.CodeDiskBusy,
 			fmt.Sprintf("file %s exists already, and is not recorded as made for virtual machine '%s'", p.path, vm.Name),
 			"use another name, or move the file away")}, nil
 	case p.action == diskDetach, p.action == diskMake:
@@ -232,7 +233,7 @@ func (s *view) dataDiskFindings(vm hyperv.VM, p diskPlan) (found []job.Finding, 
 		return []job.Finding{unreadFinding(p.at("name"), p.path)}, nil
 	}
 	if p.hasKind != p.kind {
-		found = append(found, finding(p.at("type"), job.CodeDiskType,
+		found = append(found, finding(p.at("type"), protocol.CodeDiskType,
 			fmt.Sprintf("data disk '%s' is %s, which was decided when it was made", p.name, p.hasKind),
 			fmt.Sprintf("set type to %s, or use another name for another disk", p.hasKind)))
 	}
@@ -246,16 +247,16 @@ func (s *view) dataDiskFindings(vm hyperv.VM, p diskPlan) (found []job.Finding, 
 	}
 	user, err := s.diskUser(p.path, vm.ID)
 	if err == nil && user != "" {
-		found = append(found, finding(p.at("name"), job.CodeDiskBusy, fmt.Sprintf("virtual machine '%s' uses %s", user, p.path),
+		found = append(found, finding(p.at("name"), protocol.CodeDiskBusy, fmt.Sprintf("virtual machine '%s' uses %s", user, p.path),
 			"detach it there, or use another name"))
 	}
 	return found, err
 }
 
 func checkpointFinding(field string, vm hyperv.VM, what string) job.Finding {
-	return finding(field, job.CodeDiskBusy, fmt.Sprintf("virtual machine '%s' has checkpoints, so that %s", vm.Name, what), "remove its checkpoints first")
+	return finding(field, protocol.CodeDiskBusy, fmt.Sprintf("virtual machine '%s' has checkpoints, so that %s", vm.Name, what), "remove its checkpoints first")
 }
 
 func unreadFinding(field, path string) job.Finding {
-	return finding(field, job.CodeDiskBusy, path+" cannot be read as a virtual hard disk", "look at it with Get-VHD on the host")
+	return finding(field, protocol.CodeDiskBusy, path+" cannot be read as a virtual hard disk", "look at it with Get-VHD on the host")
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -73,7 +73,7 @@ func (r *run) makeDataDisks(p plan) error {
 		}
 		path := dataDiskPath(p.folder, r.fields.text("vm_name"), d.name)
 		if exists(path) {
-			return fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
+			return fail(protocol.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
 		}
 		r.made.files = append(r.made.files, path)
 		if err := r.makeDataDisk(r.made.manifest, d, path); err != nil {

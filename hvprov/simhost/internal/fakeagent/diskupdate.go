@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -84,7 +84,7 @@ func (r *run) addDataDisk(p *updatePlan, d diskPlan) error {
 		return err
 	}
 	if exists(d.path) {
-		return fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", d.path), "", "")
+		return fail(protocol.CodeStepFailed, fmt.Sprintf("file %s exists already", d.path), "", "")
 	}
 	r.made.disks = append(r.made.disks, diskDeed{"made", d.name, d.path, 0})
 	if err := r.makeDataDisk(p.manifest, d.wantedDisk, d.path); err != nil {

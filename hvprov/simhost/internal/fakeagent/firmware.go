@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -52,7 +53,7 @@ func (s *view) lacksFirmware(host hyperv.Host, d definition, vmID string, unknow
 		generation = 2
 	}
 	add := func(field, message, remedy string) {
-		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: job.CodeFirmware, Message: message, Remedy: remedy})
+		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: protocol.CodeFirmware, Message: message, Remedy: remedy})
 	}
 	for _, part := range [][2]string{{"secure_boot", "secure boot"}, {"tpm", "virtual TPM"}} {
 		if f.flag(part[0]) && generation != 2 {
@@ -110,7 +111,7 @@ func (r *run) enableTPM() error {
 		return r.ctx.Err()
 	}
 	if err != nil {
-		return fail(job.CodeStepFailed, "the host cannot make a key protector for the virtual TPM: "+err.Error(), "tpm",
+		return fail(protocol.CodeStepFailed, "the host cannot make a key protector for the virtual TPM: "+err.Error(), "tpm",
 			"leave tpm out, or see whether the host may keep keys of its own (Get-HgsClientConfiguration)")
 	}
 	return r.store.EnableVMTPM(r.ctx, r.vmID)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -189,6 +188,6 @@ func (h *Host) list() protocol.JobsResult {
 func (r *run) info() protocol.JobInfo {
 	r.gate.Lock()
 	defer r.gate.Unlock()
-	status := map[stage]job.Status{waiting: job.StatusWaiting, running: job.StatusRunning, ended: job.StatusEnded}[r.stage]
+	status := map[stage]protocol.Status{waiting: protocol.StatusWaiting, running: protocol.StatusRunning, ended: protocol.StatusEnded}[r.stage]
 	return protocol.JobInfo{Job: r.id, Status: status, Operation: r.operation, VMID: r.shownID, Seq: int64(len(r.events))}
 }

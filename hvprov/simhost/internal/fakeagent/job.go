@@ -77,7 +77,7 @@ func (h *Host) newRun(req protocol.Request) (*run, error) {
 	}
 	if d.operation != job.OperationProvision {
 		if r.vmID = guid(req.VMID); r.vmID == "" {
-			return nil, fail(job.CodeBadRequest, "vm_id must be the GUID of a virtual machine", "", "")
+			return nil, fail(protocol.CodeBadRequest, "vm_id must be the GUID of a virtual machine", "", "")
 		}
 	}
 	for _, name := range req.Secrets {
@@ -184,7 +184,7 @@ func (r *run) protect(text string) string {
 
 func (r *run) goesOn() error {
 	if r.cancelled.Load() && !r.committed {
-		return fail(job.CodeCancelled, "the job was cancelled", "", "")
+		return fail(protocol.CodeCancelled, "the job was cancelled", "", "")
 	}
 	return r.ctx.Err()
 }
@@ -283,11 +283,11 @@ func (r *run) complete(err error) {
 		}
 	}
 	if err != nil {
-		f := describe(err, job.CodeStepFailed)
+		f := describe(err, protocol.CodeStepFailed)
 		f.Step = r.step
 		f.Message, f.Remedy = r.protect(f.Message), r.protect(f.Remedy)
 		result.Outcome, result.Error, r.message = job.Failed, f, f.Message
-		if f.Code == job.CodeCancelled {
+		if f.Code == protocol.CodeCancelled {
 			result.Outcome = job.Cancelled
 		}
 	} else if result.VM != nil {

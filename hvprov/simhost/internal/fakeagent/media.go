@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -23,7 +24,7 @@ func missingMedia(folder, name string) []job.Finding {
 	if len(names) > 0 {
 		remedy = "use one of: " + strings.Join(names, ", ")
 	}
-	return []job.Finding{finding("media_name", job.CodeMediaMissing, fmt.Sprintf("ISO file '%s' was not found in %s", name, folder), remedy)}
+	return []job.Finding{finding("media_name", protocol.CodeMediaMissing, fmt.Sprintf("ISO file '%s' was not found in %s", name, folder), remedy)}
 }
 
 // files gives the files of one ending in a folder, as an inventory shows them.

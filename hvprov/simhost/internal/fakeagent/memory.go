@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -46,7 +47,7 @@ func (f fields) memoryOrder(partial bool) error {
 			if low == "gb_ram_min" {
 				blamed = low
 			}
-			return fail(job.CodeInvalidDefinition,
+			return fail(protocol.CodeInvalidDefinition,
 				fmt.Sprintf("field '%s' is %s, and more than '%s', which is %s", low, formatNumber(f.number(low)), high, formatNumber(f.number(high))),
 				blamed, "let gb_ram_min, gb_ram and gb_ram_max ascend")
 		}
@@ -114,7 +115,7 @@ func (r *run) planMemory(vm hyperv.VM, state string) (*memoryPlan, error) {
 	}
 	low, middle, high := p.after.bytes["gb_ram_min"], p.after.bytes["gb_ram"], p.after.bytes["gb_ram_max"]
 	if len(changed) > 0 && p.after.dynamic && (low > middle || middle > high) {
-		return nil, fail(job.CodeMemory,
+		return nil, fail(protocol.CodeMemory,
 			fmt.Sprintf("virtual machine '%s' would start with %s GiB of memory, and its dynamic memory goes from %s to %s GiB",
 				vm.Name, formatNumber(exactGB(middle)), formatNumber(exactGB(low)), formatNumber(exactGB(high))),
 			changed[0], "set gb_ram_min and gb_ram_max to bounds that gb_ram is within")
@@ -172,7 +173,7 @@ func aboveHost(host hyperv.Host, f fields) []job.Finding {
 	}
 	size := host.MemoryBytes >> 30
 	return []job.Finding{{
-		Field: "gb_ram_max", Severity: job.SeverityWarning, Code: job.CodeMemory,
+		Field: "gb_ram_max", Severity: job.SeverityWarning, Code: protocol.CodeMemory,
 		Message: fmt.Sprintf("host %s has %d GiB of memory in all, so the virtual machine never gets its maximum", host.Name, size),
 		Remedy:  fmt.Sprintf("ask for %d GiB or less", size),
 	}}

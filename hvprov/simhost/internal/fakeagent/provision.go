@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -117,7 +118,7 @@ func (r *run) preflight() (p plan, err error) {
 	}
 	p.folder = filepath.Join(machineFolder(p.host, r.settings), "hypervvm", strings.ToLower(r.id))
 	if _, err := os.Lstat(p.folder); err == nil {
-		return p, fail(job.CodeStepFailed, fmt.Sprintf("folder %s exists already", p.folder), "", "a job of this id ran before: use a new id")
+		return p, fail(protocol.CodeStepFailed, fmt.Sprintf("folder %s exists already", p.folder), "", "a job of this id ran before: use a new id")
 	}
 	p.image = imagePath(imageFolder(p.host, r.settings), r.fields.text("image_name"))
 	if name := r.fields.text("media_name"); name != "" {
@@ -225,7 +226,7 @@ func (r *run) makeDisk(p plan) (drive hyperv.Drive, err error) {
 		return drive, err
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return drive, fail(job.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
+		return drive, fail(protocol.CodeStepFailed, fmt.Sprintf("file %s exists already", path), "", "")
 	}
 	r.made.files = append(r.made.files, path)
 	if err := r.makeImageDisk(p.image, path); err != nil {
@@ -251,7 +252,7 @@ func (r *run) connect(p plan) error {
 		return err
 	}
 	if len(adapters) == 0 {
-		return fail(job.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", r.fields.text("vm_name")), "", "")
+		return fail(protocol.CodeStepFailed, fmt.Sprintf("virtual machine '%s' has no network adapter", r.fields.text("vm_name")), "", "")
 	}
 	first := adapters[0]
 	if mac != "" {

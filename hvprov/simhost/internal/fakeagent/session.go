@@ -55,7 +55,7 @@ func (s *session) line(line string) {
 	for _, text := range texts {
 		var req protocol.Request
 		if err := json.Unmarshal(text, &req); err != nil {
-			s.answer("", nil, fail(job.CodeBadRequest, "the text is not a JSON object", "", ""))
+			s.answer("", nil, fail(protocol.CodeBadRequest, "the text is not a JSON object", "", ""))
 			continue
 		}
 		s.request(req)
@@ -89,7 +89,7 @@ func (s *session) request(req protocol.Request) {
 	case protocol.RequestCancel:
 		s.cancel(req)
 	default:
-		s.answer(req.ID, nil, fail(job.CodeUnknownRequest,
+		s.answer(req.ID, nil, fail(protocol.CodeUnknownRequest,
 			fmt.Sprintf("'%s' is not a request that agent %s knows", req.Request, agent.Version), "", ""))
 	}
 }
@@ -98,11 +98,11 @@ func readRequests(line string) ([]json.RawMessage, error) {
 	texts, err := protocol.DecodeBatch([]byte(line))
 	switch {
 	case err != nil && strings.HasPrefix(line, "["), err == nil && len(texts) == 0:
-		return nil, fail(job.CodeBadRequest, "the text is not a JSON object", "", "")
+		return nil, fail(protocol.CodeBadRequest, "the text is not a JSON object", "", "")
 	case err != nil:
-		return nil, fail(job.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
+		return nil, fail(protocol.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
 	case len(texts) == 1 && len([]rune(string(texts[0]))) > maxJSON:
-		return nil, fail(job.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
+		return nil, fail(protocol.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
 	}
 	return texts, nil
 }
@@ -126,7 +126,7 @@ func (s *session) answer(id string, result any, err error) {
 		Error  *job.Failure `json:"error,omitempty"`
 	}{Type: protocol.TypeAnswer, ID: id, OK: err == nil}
 	if err != nil {
-		answer.Error = describe(err, job.CodeInternal)
+		answer.Error = describe(err, protocol.CodeInternal)
 	} else {
 		answer.Result = result
 	}
@@ -166,7 +166,7 @@ func (s *session) holdBack(hold bool) {
 // submit takes a job on, or follows one that is known: the same id never runs twice.
 func (s *session) submit(req protocol.Request) {
 	if guid(req.Job) == "" {
-		s.answer(req.ID, nil, fail(job.CodeBadRequest, "job must be a GUID", "", ""))
+		s.answer(req.ID, nil, fail(protocol.CodeBadRequest, "job must be a GUID", "", ""))
 		return
 	}
 	known := s.home.find(req.Job)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -159,10 +160,10 @@ func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string
 	}
 	message := fmt.Sprintf("changing %s needs virtual machine '%s' to be off, and it is %s", strings.Join(cycle, ", "), p.vm.Name, p.state)
 	if p.state != "running" {
-		return nil, fail(job.CodePowerCycleRefused, message, cycle[0], "turn it off first")
+		return nil, fail(protocol.CodePowerCycleRefused, message, cycle[0], "turn it off first")
 	}
 	if !r.cycle {
-		return nil, fail(job.CodePowerCycleRefused, message, cycle[0], "allow the power cycle, or turn it off first")
+		return nil, fail(protocol.CodePowerCycleRefused, message, cycle[0], "allow the power cycle, or turn it off first")
 	}
 	return cycle, nil
 }

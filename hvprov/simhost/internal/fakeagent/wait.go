@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -30,7 +31,7 @@ func cannotWait(f fields) []job.Finding {
 	if f.waitsFor() == "" || f.text("power_state") != "off" {
 		return nil
 	}
-	return []job.Finding{finding("wait_for", job.CodeWait, fmt.Sprintf("a virtual machine that stays off has no %s to be waited for", f.waitsFor()),
+	return []job.Finding{finding("wait_for", protocol.CodeWait, fmt.Sprintf("a virtual machine that stays off has no %s to be waited for", f.waitsFor()),
 		"leave wait_for out, or set power_state to running")}
 }
 
@@ -53,7 +54,7 @@ func (r *run) wait() error {
 			return err
 		}
 		if !ok {
-			return fail(job.CodeStepFailed, "the virtual machine is gone from the host", "", "")
+			return fail(protocol.CodeStepFailed, "the virtual machine is gone from the host", "", "")
 		}
 		seen, there := look(vm, what)
 		if there {
@@ -61,7 +62,7 @@ func (r *run) wait() error {
 			return nil
 		}
 		if waited >= limit {
-			return fail(job.CodeStepFailed, fmt.Sprintf("no %s came within %s s; last seen: %s", what, formatNumber(limit.Seconds()), seen), "wait_for",
+			return fail(protocol.CodeStepFailed, fmt.Sprintf("no %s came within %s s; last seen: %s", what, formatNumber(limit.Seconds()), seen), "wait_for",
 				"see whether the operating system starts and has Hyper-V's integration services, or give it more in wait_seconds")
 		}
 		r.say(job.Event{Kind: job.KindProgress, Percent: int(waited * 100 / limit), Message: seen})
