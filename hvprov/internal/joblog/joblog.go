@@ -1,62 +1,65 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package joblog writes what jobs say to files: one for each job, whole, in memory that does not grow with it.
+// Package joblog writes the complete events of each job to a file.
 //
-// It is no subscriber of a bus, since a file must miss nothing: the goroutine that follows a job calls the [Writer], and goes on
-// when the line is written. Each line has the time (UTC, as the job's host has it), the number of the event, its kind, and its
-// text:
+// It is not a subscriber of the event bus, because subscribers may miss events: the goroutine that follows a job calls its [Writer].
+// Each event is one line with its time (UTC, of the host), its sequence number, its kind and its text:
 //
 //	2026-01-02T03:04:05.678Z 3 step [1/6] preflight: checking the host
-//	2026-01-02T03:04:06.012Z 4 log+ two lines that
-//	2026-01-02T03:04:06.012Z 4 log belong together
-//	2026-01-02T03:04:07.345Z - note the connection was lost; following the job in another session
+//	2026-01-02T03:04:06.012Z 4 log first line\nsecond line
+//	2026-01-02T03:04:07.345Z - note connection lost; following the job in a new session
 //
-// A plus behind the kind says that the text goes on in the next line. What is no event of the job has a hyphen for its number. In
-// the text, control characters are written as \x1b, so that a file can be shown on a terminal. [Parse] reads such a line.
+// Lines that are not events of the job have a hyphen in place of the number. Line breaks and control characters in a text are escaped,
+// as \n or \x1b, so that a file can be displayed in a terminal.
 package joblog
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// KindNote is the kind of lines that are no event of the job.
-const KindNote job.Kind = "note"
+const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// Writer writes one job's file. There is no buffer: a line is there for whoever follows the file when the call returns. It may be
-// used from several goroutines.
+// kindNote is the kind of lines that are not events of the job.
+const kindNote job.Kind = "note"
+
+// Writer appends to the file of one job, without a buffer: a line can be read when the call returns. Its methods are safe for concurrent
+// use.
 type Writer struct {
 	path string
 
 	mu   sync.Mutex
 	file *os.File
-	end  int64 // where the last whole entry ends
-	torn bool  // there may be more than that in the file
-	last int64 // the number of the last event written
+	end  int64 // offset after the last complete line
+	last int64 // sequence number of the last event in the file
 }
 
-var names = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,127}$`)
+var validName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,127}$`)
 
-// Open opens the file of a job in a folder, and makes both where they are missing, for nobody else to read. What is in the file
-// stays; but for its end, when that was cut off in the middle of an entry: it is taken away, and the event is expected again.
+// Open opens the file of a job, and creates it and its folder if they are missing, accessible to the current account only. An
+// incomplete last line, from a process that was killed, is removed.
 func Open(dir, jobID string) (*Writer, error) {
-	if !names.MatchString(jobID) {
-		return nil, fmt.Errorf("job %q cannot have a log file: use a GUID, or letters, digits, hyphens and underscores", jobID)
+	if !validName.MatchString(jobID) {
+		return nil, fmt.Errorf("job ID %q cannot be the name of a log file: use a GUID, or letters, digits, hyphens and underscores", jobID)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("unable to make the folder for job logs: %w", err)
+		return nil, fmt.Errorf("create job log folder: %w", err)
 	}
-	root, err := os.OpenRoot(dir) // a link out of the folder is not followed
+	root, err := os.OpenRoot(dir) // does not follow links out of the folder
 	if err != nil {
-		return nil, fmt.Errorf("unable to open the folder for job logs: %w", err)
+		return nil, fmt.Errorf("open job log folder: %w", err)
 	}
 	defer func() { _ = root.Close() }()
 	name := jobID + ".log"
@@ -69,100 +72,94 @@ func Open(dir, jobID string) (*Writer, error) {
 		if w.file != nil {
 			_ = w.file.Close()
 		}
-		return nil, fmt.Errorf("unable to open the log file of job %s: %w", jobID, err)
+		return nil, fmt.Errorf("open log file of job %s: %w", jobID, err)
 	}
 	return w, nil
 }
 
-// resume finds out what is in the file.
+// resume finds the end of the file and the last event.
 func (w *Writer) resume() error {
 	info, err := w.file.Stat()
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is no file: remove what stands in its place")
+		return errors.New("not a regular file: remove it")
 	}
 	if err := w.file.Chmod(0o600); err != nil {
 		return err
 	}
-	if w.end, w.last, err = scan(w.file); err != nil {
-		return err
+	in := bufio.NewReader(w.file)
+	for {
+		line, err := in.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return w.file.Truncate(w.end)
+		}
+		if err != nil {
+			return err
+		}
+		w.end += int64(len(line))
+		w.last = max(w.last, parseSeq(line))
 	}
-	if w.torn = info.Size() > w.end; w.torn {
-		return w.mend()
-	}
-	return nil
 }
 
-// Path is where the file is.
+// parseSeq returns the sequence number of a line, or 0 if it has none.
+func parseSeq(line string) int64 {
+	fields := strings.SplitN(line, " ", 4) // time, sequence number, kind, text
+	if len(fields) < 4 {
+		return 0
+	}
+	seq, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return seq
+}
+
+// Path returns the path of the file.
 func (w *Writer) Path() string { return w.path }
 
-// Last is the number of the last event in the file; 0 when there is none. It is from there that a job is to be followed.
-func (w *Writer) Last() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.last
-}
-
-// Event writes an event of the job. One that is in the file already is not written again; where events were left out before it, a
-// note says which. After an error the writer can be used further: what could not be written is missing then, and is noted.
+// Event writes an event of the job, unless it is in the file already. If events before it are missing, a note says so. The writer can
+// still be used after an error.
 func (w *Writer) Event(e job.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.Seq > 0 && e.Seq <= w.last {
 		return nil
 	}
-	var b []byte
+	var text string
 	if e.Seq > w.last+1 {
-		b = appendEntry(b, e.Time, 0, KindNote, fmt.Sprintf("events %d to %d are missing", w.last+1, e.Seq-1))
+		text = formatLine(e.Time, 0, kindNote, fmt.Sprintf("events %d to %d are missing", w.last+1, e.Seq-1))
 	}
-	if err := w.write(appendEntry(b, e.Time, e.Seq, e.Kind, e.String())); err != nil {
+	if err := w.write(text + formatLine(e.Time, e.Seq, e.Kind, e.String())); err != nil {
 		return err
 	}
 	w.last = max(w.last, e.Seq)
 	return nil
 }
 
-// Note writes what is no event of the job.
+// Note writes a line that is not an event of the job.
 func (w *Writer) Note(at time.Time, text string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.write(appendEntry(nil, at, 0, KindNote, text))
+	return w.write(formatLine(at, 0, kindNote, text))
 }
 
-// write writes whole entries, or leaves nothing of them.
-func (w *Writer) write(b []byte) error {
+// write writes complete lines, or nothing.
+func (w *Writer) write(lines string) error {
 	if w.file == nil {
-		return fmt.Errorf("the job's log file %s is closed: %w", w.path, os.ErrClosed)
+		return fmt.Errorf("write job log file %s: %w", w.path, os.ErrClosed)
 	}
-	if w.torn {
-		if err := w.mend(); err != nil {
-			return err
-		}
-	}
-	n, err := w.file.WriteAt(b, w.end) // Windows cannot shorten a file that is open for appending
+	n, err := w.file.WriteAt([]byte(lines), w.end) // not O_APPEND: Windows cannot truncate a file that is open for appending
 	if err != nil {
-		w.torn = n > 0
-		if w.torn {
-			_ = w.mend() // or else before the next one
-		}
-		return fmt.Errorf("unable to write the job's log file: %w", err)
+		_ = w.file.Truncate(w.end) // if this fails, the next write replaces the incomplete line
+		return fmt.Errorf("write job log file: %w", err)
 	}
 	w.end += int64(n)
 	return nil
 }
 
-// mend takes away what was written of an entry.
-func (w *Writer) mend() error {
-	if err := w.file.Truncate(w.end); err != nil {
-		return fmt.Errorf("unable to take half an entry out of the job's log file: %w", err)
-	}
-	w.torn = false
-	return nil
-}
-
-// Close brings the file to the disk and closes it. More than once does no harm.
+// Close flushes the file to the disk and closes it. It may be called more than once.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -172,9 +169,31 @@ func (w *Writer) Close() error {
 	err := errors.Join(w.file.Sync(), w.file.Close())
 	w.file = nil
 	if err != nil {
-		return fmt.Errorf("unable to close the job's log file: %w", err)
+		return fmt.Errorf("close job log file: %w", err)
 	}
 	return nil
 }
 
-var _ io.Closer = (*Writer)(nil)
+func formatLine(at time.Time, seq int64, kind job.Kind, text string) string {
+	number := "-"
+	if seq > 0 {
+		number = strconv.FormatInt(seq, 10)
+	}
+	if kind == "" || strings.ContainsFunc(string(kind), func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		kind = "other" // the kind comes from the host
+	}
+	return at.UTC().Format(timeFormat) + " " + number + " " + string(kind) + " " + escape(text) + "\n"
+}
+
+// escape escapes characters that would break a line or control a terminal.
+func escape(s string) string {
+	var b strings.Builder
+	for _, r := range strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n") { // invalid UTF-8 becomes U+FFFD
+		if r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
