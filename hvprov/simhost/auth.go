@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/ntlm"
 )
 
-// authenticate finds out who sends the request. When it gives false, the request has been answered.
+// authenticate determines the user of the request. If it returns false, the request has been answered.
 func (x *exchange) authenticate(body []byte) bool {
 	header := x.r.Header.Get("Authorization")
 	scheme, credentials, _ := strings.Cut(header, " ")
@@ -23,7 +23,7 @@ func (x *exchange) authenticate(body []byte) bool {
 		x.user = x.conn.user
 		return true
 	case header == "":
-		x.conn.forget() // an empty request asks for a new handshake
+		x.conn.forget() // an empty request starts a new handshake
 		x.unauthorized("no credentials", "")
 	case strings.EqualFold(scheme, "Basic"):
 		return x.basic(credentials)
@@ -32,12 +32,12 @@ func (x *exchange) authenticate(body []byte) bool {
 	case strings.EqualFold(scheme, certificateScheme):
 		return x.certificate()
 	default:
-		x.unauthorized("authentication scheme "+scheme+" is not served", "")
+		x.unauthorized("authentication scheme "+scheme+" is not supported", "")
 	}
 	return false
 }
 
-// unauthorized answers HTTP 401 with no body. The client does not learn why; the log does.
+// unauthorized answers HTTP 401 without a body. Only the log has the reason.
 func (x *exchange) unauthorized(note, challenge string) {
 	negotiate := "Negotiate"
 	if challenge != "" {
@@ -67,8 +67,8 @@ func (x *exchange) basic(encoded string) bool {
 		x.unauthorized("malformed credentials", "")
 	case !known || !hmac.Equal([]byte(account.Password), []byte(password)):
 		x.unauthorized("wrong user name or password", "")
-	case account.refused() != "":
-		x.unauthorized(account.refused(), "")
+	case account.rejection() != "":
+		x.unauthorized(account.rejection(), "")
 	default:
 		x.user = account.name
 		return true
@@ -76,7 +76,7 @@ func (x *exchange) basic(encoded string) bool {
 	return false
 }
 
-// account finds an account by its name, with or without a domain in front.
+// account returns the account with a name, with or without a domain prefix.
 func (s *Server) account(name string) (credentials, bool) {
 	if _, after, found := strings.Cut(name, `\`); found {
 		name = after
@@ -85,7 +85,7 @@ func (s *Server) account(name string) (credentials, bool) {
 	return a, ok
 }
 
-func (c credentials) refused() string {
+func (c credentials) rejection() string {
 	switch {
 	case c.Locked:
 		return "the account is locked"
@@ -95,7 +95,7 @@ func (c credentials) refused() string {
 	return ""
 }
 
-// negotiate takes a token of Kerberos or one message of an NTLM handshake, either of which belongs to the connection.
+// negotiate handles a Kerberos token or a message of an NTLM handshake. Both authenticate the connection.
 func (x *exchange) negotiate(encoded string, empty bool) bool {
 	token, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	if err != nil {
@@ -130,7 +130,8 @@ func (x *exchange) negotiate(encoded string, empty bool) bool {
 	return x.accepted(empty)
 }
 
-// accepted goes on with a request whose user is known: one without a body was sent only for that.
+// accepted reports whether an authenticated request must be served. A request without a body was sent for authentication only and
+// is answered here.
 func (x *exchange) accepted(empty bool) bool {
 	if empty {
 		x.entry.User = x.user
@@ -158,10 +159,10 @@ func (x *exchange) challenge(raw []byte, spnego bool) {
 	x.unauthorized("", base64.StdEncoding.EncodeToString(token))
 }
 
-// verify checks the last message of a handshake.
+// verify verifies the last message of a handshake.
 func (x *exchange) verify(raw []byte) (credentials, *ntlm.Session, error) {
 	if x.conn.challenge == nil {
-		return credentials{}, nil, errors.New("no handshake was begun on this connection")
+		return credentials{}, nil, errors.New("no handshake was started on this connection")
 	}
 	id, err := ntlm.ParseAuthenticate(raw)
 	if err != nil {
@@ -175,16 +176,16 @@ func (x *exchange) verify(raw []byte) (credentials, *ntlm.Session, error) {
 	if err != nil {
 		return credentials{}, nil, err
 	}
-	if why := account.refused(); why != "" {
+	if why := account.rejection(); why != "" {
 		return credentials{}, nil, errors.New(why)
 	}
-	if why := x.wrongBinding(id.ChannelBinding); why != "" {
+	if why := x.bindingError(id.ChannelBinding); why != "" {
 		return credentials{}, nil, errors.New(why)
 	}
 	return account, session, nil
 }
 
-// channelBinding is the MD5 of RFC 5929's tls-server-end-point in the structure of MS-NLMP 3.1.5.1.2.
+// channelBinding returns the MD5 of the tls-server-end-point of RFC 5929 in the structure of MS-NLMP 3.1.5.1.2.
 func channelBinding(certHash []byte) []byte {
 	data := append([]byte("tls-server-end-point:"), certHash...)
 	var addresses [16]byte // none

@@ -19,10 +19,10 @@ import (
 type certificate struct {
 	pair tls.Certificate
 	pem  []byte
-	hash []byte // SHA-256, as RFC 5929's tls-server-end-point wants it for this signature
+	hash []byte // SHA-256, the hash of tls-server-end-point (RFC 5929) for this signature
 }
 
-// newCertificate makes a certificate for loopback that is its own authority, for a week.
+// newCertificate returns a self-signed certificate for loopback that is valid for a week.
 func newCertificate(now time.Time) (certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -10,34 +10,34 @@ import (
 	"strings"
 )
 
-// certificateScheme is what the Authorization header of a request holds whose account follows from a client certificate.
+// certificateScheme is the Authorization header of a request that is authenticated by a client certificate.
 const certificateScheme = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
-// certificate finds the account that the connection's client certificate is mapped to.
+// certificate authenticates the request with the client certificate of the connection.
 func (x *exchange) certificate() bool {
 	switch {
 	case x.server.clientCAs == nil || x.r.TLS == nil:
-		x.unauthorized("client certificates are not served", "")
+		x.unauthorized("client certificates are not enabled", "")
 		return false
 	case len(x.r.TLS.PeerCertificates) == 0:
-		x.refuse(http.StatusForbidden, "no client certificate was given")
+		x.refuse(http.StatusForbidden, "no client certificate was sent")
 		return false
 	}
 	leaf := x.r.TLS.PeerCertificates[0]
-	between := x509.NewCertPool()
+	intermediates := x509.NewCertPool()
 	for _, c := range x.r.TLS.PeerCertificates[1:] {
-		between.AddCert(c)
+		intermediates.AddCert(c)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: x.server.clientCAs, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: x.server.clientCAs, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
-		x.refuse(http.StatusForbidden, "the client certificate: "+err.Error())
+		x.refuse(http.StatusForbidden, "client certificate: "+err.Error())
 		return false
 	}
-	account, err := x.server.mapped(leaf)
-	if err == nil && account.refused() != "" {
-		err = errors.New(account.refused())
+	account, err := x.server.certificateAccount(leaf)
+	if err == nil && account.rejection() != "" {
+		err = errors.New(account.rejection())
 	}
 	if err != nil {
 		x.unauthorized(err.Error(), "")
@@ -47,11 +47,11 @@ func (x *exchange) certificate() bool {
 	return true
 }
 
-// mapped finds the account of a certificate by the user principal name that it bears, as Windows does.
-func (s *Server) mapped(leaf *x509.Certificate) (credentials, error) {
+// certificateAccount returns the account that the user principal name of a certificate is mapped to, as on Windows.
+func (s *Server) certificateAccount(leaf *x509.Certificate) (credentials, error) {
 	upn := principalName(leaf)
 	if upn == "" {
-		return credentials{}, errors.New("the client certificate bears no user principal name")
+		return credentials{}, errors.New("the client certificate has no user principal name")
 	}
 	for subject, name := range s.opts.Auth.ClientAccounts {
 		if !strings.EqualFold(subject, upn) {
@@ -61,7 +61,7 @@ func (s *Server) mapped(leaf *x509.Certificate) (credentials, error) {
 			return account, nil
 		}
 	}
-	return credentials{}, errors.New("the client certificate of " + upn + " is mapped to no account")
+	return credentials{}, errors.New("the client certificate of " + upn + " is not mapped to an account")
 }
 
 var (
@@ -69,7 +69,7 @@ var (
 	oidPrincipalName   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}
 )
 
-// principalName is the user principal name among a certificate's alternative names, which crypto/x509 does not read.
+// principalName returns the user principal name in the alternative names of a certificate, which crypto/x509 does not parse.
 func principalName(c *x509.Certificate) string {
 	for _, extension := range c.Extensions {
 		var names []asn1.RawValue

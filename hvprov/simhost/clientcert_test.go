@@ -25,13 +25,13 @@ func TestClientCertificates(t *testing.T) {
 		note   string
 	}{
 		{"one that is mapped", Options{}, authority, "OPERATOR@lab.example", http.StatusOK, ""},
-		{"none", Options{}, nil, "", http.StatusForbidden, "no client certificate was given"},
+		{"none", Options{}, nil, "", http.StatusForbidden, "no client certificate was sent"},
 		{"one of another authority", Options{}, other, "operator@lab.example", http.StatusForbidden, "unknown authority"},
-		{"one that is not mapped", Options{}, authority, "nobody@lab.example", http.StatusUnauthorized, "mapped to no account"},
+		{"one that is not mapped", Options{}, authority, "nobody@lab.example", http.StatusUnauthorized, "is not mapped to an account"},
 		{"one of a locked account", Options{}, authority, "locked@lab.example", http.StatusUnauthorized, "locked"},
 		{"one of an expired account", Options{}, authority, "expired@lab.example", http.StatusUnauthorized, "expired"},
-		{"one where none is served", Options{Auth: Auth{AllowBasic: true}}, authority, "operator@lab.example", http.StatusUnauthorized, "not served"},
-		{"plain HTTP", Options{PlainHTTP: true}, nil, "", http.StatusUnauthorized, "not served"},
+		{"one where none is served", Options{Auth: Auth{AllowBasic: true}}, authority, "operator@lab.example", http.StatusUnauthorized, "not enabled"},
+		{"plain HTTP", Options{PlainHTTP: true}, nil, "", http.StatusUnauthorized, "not enabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Clock is what a server measures long polls and idle shells with.
+// Clock times the long polls and idle shells of a server.
 type Clock interface {
 	Now() time.Time
-	// AfterFunc calls f in a goroutine of its own once d has passed, unless stop was called before.
+	// AfterFunc calls f in a new goroutine after d, unless stop is called before.
 	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
@@ -24,7 +24,7 @@ func (systemClock) AfterFunc(d time.Duration, f func()) func() {
 	return func() { t.Stop() }
 }
 
-// ManualClock is a [Clock] that stands still until a test moves it.
+// ManualClock is a [Clock] that only [ManualClock.Advance] moves.
 type ManualClock struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -37,7 +37,7 @@ type manualTimer struct {
 	f  func()
 }
 
-// NewManualClock gives a clock that shows start.
+// NewManualClock returns a clock that shows start.
 func NewManualClock(start time.Time) *ManualClock {
 	c := &ManualClock{now: start}
 	c.changed = sync.NewCond(&c.mu)
@@ -66,7 +66,7 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) func() {
 	}
 }
 
-// Advance moves the clock on by d, starts what is due, and returns when all of it has ended.
+// Advance moves the clock by d, runs the functions that are due, and returns when they have returned.
 func (c *ManualClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	c.now = c.now.Add(d)
@@ -87,7 +87,7 @@ func (c *ManualClock) Advance(d time.Duration) {
 	wg.Wait()
 }
 
-// AwaitTimer returns once the clock holds a timer that is due within d, such as that of a long poll.
+// AwaitTimer returns when the clock has a timer that is due within d, such as the timer of a long poll.
 func (c *ManualClock) AwaitTimer(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// program is what a command runs. It returns its exit code, and does so soon after ctx ends.
+// program runs a command and returns its exit code. It must return when ctx ends.
 type program func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int
 
 // command is a process in a shell.
@@ -19,22 +19,22 @@ type command struct {
 	shell   *shell
 	in      *input
 	out     *output
-	console bool               // standard input is a console: it has no end
+	console bool               // standard input is a console and has no end
 	cancel  context.CancelFunc // kills the process
-	ended   chan struct{}      // closed when the process is gone
-	sending chan struct{}      // holds one: Sends are carried out in turn
+	ended   chan struct{}      // closed when the process has ended
+	sending chan struct{}      // semaphore: one Send at a time
 
 	mu       sync.Mutex
 	killed   bool
-	receiver chan struct{} // of the Receive in progress; closed when another takes its place
-	lastID   string        // of the last Receive that was answered
+	receiver chan struct{} // of the current Receive; closed when a later one supersedes it
+	lastID   string        // MessageID of the last answered Receive
 	lastBody string
 }
 
-// exitKilled is the exit code of a process that was ended from outside: STATUS_CONTROL_C_EXIT.
+// exitKilled is the exit code of a killed process: STATUS_CONTROL_C_EXIT.
 const exitKilled = -1073741510
 
-// kill ends the command's process.
+// kill kills the process of the command.
 func (c *command) kill() {
 	c.mu.Lock()
 	c.killed = true
@@ -44,7 +44,7 @@ func (c *command) kill() {
 	c.out.kill()
 }
 
-// commandID gives the id of the command that a request is about, in upper case, or nothing.
+// commandID returns the command id of a request in upper case, or "".
 func (m *message) commandID() string {
 	if m.body == nil {
 		return ""
@@ -69,11 +69,11 @@ func (s *Server) find(sh *shell, m *message) (*command, *fault) {
 
 // Lengths of a command line, in characters.
 const (
-	maxLine    = 8191  // that cmd.exe takes
-	maxProcess = 32767 // that CreateProcess takes
+	maxLine    = 8191  // limit of cmd.exe
+	maxProcess = 32767 // limit of CreateProcess
 )
 
-// command answers Command: a new process.
+// command serves Command: it starts a process.
 func (s *Server) command(x *exchange, m *message) (string, *fault) {
 	sh, release, f := s.use(x, m)
 	if f != nil {
@@ -105,7 +105,7 @@ func (s *Server) command(x *exchange, m *message) (string, *fault) {
 	ctx, cancel := context.WithCancel(s.base)
 	c.cancel = cancel
 	run := s.program(line, isTrue(m.options["WINRS_SKIP_CMD_SHELL"]), sh.environment)
-	if f := s.adopt(c); f != nil {
+	if f := s.addCommand(c); f != nil {
 		cancel()
 		return "", f
 	}
@@ -114,7 +114,7 @@ func (s *Server) command(x *exchange, m *message) (string, *fault) {
 	return `<rsp:CommandResponse><rsp:CommandId>` + id + `</rsp:CommandId></rsp:CommandResponse>`, nil
 }
 
-// commandLine gives the command with its arguments.
+// commandLine returns the command with its arguments.
 func (m *message) commandLine() string {
 	var parts []string
 	for i := range m.body.Children {
@@ -125,8 +125,8 @@ func (m *message) commandLine() string {
 	return strings.Join(parts, " ")
 }
 
-// adopt makes c a command of its shell, if the quotas allow it.
-func (s *Server) adopt(c *command) *fault {
+// addCommand adds c to its shell if the quotas allow it.
+func (s *Server) addCommand(c *command) *fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh, quotas := c.shell, s.opts.Quotas
@@ -165,7 +165,7 @@ func (s *Server) adopt(c *command) *fault {
 	return nil
 }
 
-// execute runs the command's program to its end.
+// execute runs the program of a command.
 func (s *Server) execute(ctx context.Context, c *command, run program) {
 	defer s.tasks.add(-1)
 	defer c.cancel()
@@ -184,7 +184,7 @@ func (s *Server) execute(ctx context.Context, c *command, run program) {
 	close(c.ended)
 }
 
-// signal answers Signal. Any of the three kills the process; terminate of one that has ended removes the command.
+// signal serves Signal. Each of the three codes kills a running process; terminate removes a command whose process has ended.
 func (s *Server) signal(x *exchange, m *message) (string, *fault) {
 	sh, release, f := s.use(x, m)
 	if f != nil {
@@ -196,18 +196,18 @@ func (s *Server) signal(x *exchange, m *message) (string, *fault) {
 		return "", f
 	}
 	name, found := strings.CutPrefix(m.body.child(nsShell, "Code").text(), nsShell+"/signal/")
-	over := false
+	ended := false
 	select {
 	case <-c.ended:
-		over = true
+		ended = true
 	default:
 	}
 	switch {
 	case !found || (name != "terminate" && name != "ctrl_c" && name != "ctrl_break"):
-		return "", faultSchema("The signal's code is not known.")
-	case over && name != "terminate":
+		return "", faultSchema("The signal code is not known.")
+	case ended && name != "terminate":
 		return "", faultNotFound("command")
-	case over:
+	case ended:
 		s.mu.Lock()
 		delete(sh.commands, c.id)
 		s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Namespaces of WSMan.
+// Namespaces of WS-Management.
 const (
 	nsSOAP     = "http://www.w3.org/2003/05/soap-envelope"
 	nsAddress  = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
@@ -31,7 +31,7 @@ const (
 	uriFault     = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
 )
 
-// actions are the URIs of the actions that are served.
+// actions maps the URIs of supported actions to their names.
 var actions = map[string]string{
 	nsTransfer + "/Create":  ActionCreate,
 	nsShell + "/Command":    ActionCommand,
@@ -54,7 +54,7 @@ type element struct {
 	Children []element  `xml:",any"`
 }
 
-// child gives the first child of that name, or nil.
+// child returns the first child with a name, or nil.
 func (e *element) child(space, local string) *element {
 	if e == nil {
 		return nil
@@ -67,7 +67,7 @@ func (e *element) child(space, local string) *element {
 	return nil
 }
 
-// text gives the element's text without the space around it; an element that is not there has none.
+// text returns the text of the element without surrounding space, or "" for nil.
 func (e *element) text() string {
 	if e == nil {
 		return ""
@@ -87,12 +87,12 @@ func (e *element) attr(local string) string {
 	return ""
 }
 
-// isTrue reads an xs:boolean.
+// isTrue reports whether s is a true xs:boolean.
 func isTrue(s string) bool { return strings.EqualFold(s, "true") || s == "1" }
 
-// message is a request's envelope.
+// message is the envelope of a request.
 type message struct {
-	action      string // one of the Action constants, or the URI of another
+	action      string // one of the Action constants, or the URI of an unknown action
 	actionURI   string
 	id          string
 	resource    string
@@ -108,7 +108,7 @@ var (
 	guidPattern = regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// understood are the headers that a client may mark with mustUnderstand.
+// understood holds the headers that a client may mark with mustUnderstand.
 var understood = map[xml.Name]bool{
 	{Space: nsAddress, Local: "To"}: true, {Space: nsAddress, Local: "ReplyTo"}: true,
 	{Space: nsAddress, Local: "From"}: true, {Space: nsAddress, Local: "FaultTo"}: true,
@@ -121,8 +121,8 @@ var understood = map[xml.Name]bool{
 	{Space: nsMSWSMan, Local: "ActivityId"}: true,
 }
 
-// parseMessage reads an envelope and checks its headers as a strict host does. The message is also given with a
-// fault, as far as it could be read, so that the fault can name what it answers.
+// parseMessage parses an envelope and validates its headers like a strict host. With a fault it also returns the message as far as
+// it was parsed, so that the fault can refer to the request.
 func parseMessage(data []byte, quotas Quotas) (*message, *fault) {
 	m := &message{timeout: quotas.Timeout, maxEnvelope: quotas.EnvelopeBytes}
 	var envelope element
@@ -205,12 +205,12 @@ func (m *message) parseHeader(h *element, quotas Quotas) *fault {
 	return nil
 }
 
-// minEnvelope is the least MaxEnvelopeSize that DSP0226 has services accept.
+// minEnvelope is the smallest MaxEnvelopeSize that services must accept (DSP0226).
 const minEnvelope = 8192
 
 var durationPattern = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$`)
 
-// parseDuration reads an xs:duration without years and months.
+// parseDuration parses an xs:duration without years and months.
 func parseDuration(s string) (time.Duration, bool) {
 	m := durationPattern.FindStringSubmatch(s)
 	if m == nil || strings.Join(m[1:], "") == "" {
@@ -232,5 +232,5 @@ func parseDuration(s string) (time.Duration, bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// formatDuration writes an xs:duration as WinRM does.
+// formatDuration formats an xs:duration in the form of WinRM.
 func formatDuration(d time.Duration) string { return fmt.Sprintf("PT%.3fS", d.Seconds()) }

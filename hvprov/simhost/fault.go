@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Codes of wsmerror.h and winerror.h, as WSManFault carries them.
+// Codes of wsmerror.h and winerror.h in WSManFault.
 const (
 	codeAccessDenied     = 5
 	codeBusy             = 170
@@ -34,14 +34,14 @@ const (
 	codeNoQuota          = 2147944216
 )
 
-// fault is a WSMan fault. The texts of reasons are Windows' own where those are known.
+// fault is a WS-Management fault. Reasons have the texts of Windows where these are known.
 type fault struct {
 	code    uint32
-	sender  bool   // the client is to blame
-	subcode string // with the prefix w or a
+	sender  bool   // s:Sender instead of s:Receiver
+	subcode string // with its namespace prefix
 	reason  string
-	detail  string // the last part of a w:FaultDetail, or empty
-	plugin  bool   // raised by the shell's plug-in, and so wrapped in a ProviderFault
+	detail  string // last part of the w:FaultDetail, or ""
+	plugin  bool   // raised by the plug-in of the shell and wrapped in a ProviderFault
 }
 
 func faultSchema(reason string) *fault {
@@ -104,7 +104,7 @@ func faultTimedOut() *fault {
 	}
 }
 
-// faultNotFound is what Windows says of both a shell and a command that is not there.
+// faultNotFound returns the fault of Windows for a missing shell or command.
 func faultNotFound(what string) *fault {
 	f := &fault{code: codeNotFound, sender: true, subcode: "w:InvalidSelectors", detail: "UnexpectedSelectors"}
 	if what == "shell" {
@@ -132,7 +132,7 @@ func faultBusy() *fault {
 	return &fault{code: codeBusy, subcode: "w:InternalError", reason: "The requested resource is in use. "}
 }
 
-// xml gives the fault as the content of a SOAP body.
+// xml returns the fault as the content of a SOAP body.
 func (f *fault) xml(machine string) string {
 	var b strings.Builder
 	code := "s:Receiver"

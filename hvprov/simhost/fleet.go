@@ -17,33 +17,33 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// FleetOptions say what many hosts are like.
+// FleetOptions configure a [Fleet].
 type FleetOptions struct {
-	Hosts int // how many
-	VMs   int // virtual machines that each has at first
-	// Each is how every host is to be. StateFile and Addr have to be empty. Where Password is, all hosts have the same one; where
-	// LogEntries is zero, a host keeps 256. The Seed of a host is that of Each and the host's number.
+	Hosts int // number of hosts
+	VMs   int // initial number of virtual machines per host
+	// Each configures every host. StateFile and Addr must be empty. An empty Password means one random password for all hosts, a
+	// zero LogEntries 256. The seed of a host is Seed plus its index.
 	Each Options
-	// Dir is the folder for the hosts' files, which has to be there, and to which a host's name is added; those that are there
-	// already serve on. Empty: a temporary one, removed at Close.
+	// Dir is an existing folder for the files of the hosts, one subfolder per host; existing state files are used. Empty means a
+	// temporary folder that Close removes.
 	Dir string
-	// Health says how the i-th host does at first. Nil: as Each says.
+	// Health returns the initial health of the host with index i; nil means Each.Health.
 	Health func(i int) Health
 }
 
-// Fleet is many simulated hosts in one process, which share their certificate and their account. Images are small: 64 KiB.
+// Fleet is a number of simulated hosts in one process that share a certificate and an account. Their images have 64 KiB.
 type Fleet struct {
 	servers []*Server
-	dir     string // that is removed
+	dir     string // to be removed, or ""
 }
 
-// StartFleet starts hosts on free ports of 127.0.0.1, named hv001, hv002 and so on.
+// StartFleet starts hosts on free ports of 127.0.0.1. Their names are hv001, hv002 and so on.
 func StartFleet(opts FleetOptions) (fleet *Fleet, err error) {
 	if opts.Hosts < 0 || opts.VMs < 0 {
-		return nil, errors.New("simulated hosts: there cannot be fewer than no hosts and no virtual machines")
+		return nil, errors.New("simulated hosts: Hosts and VMs must not be negative")
 	}
 	if opts.Each.StateFile != "" || opts.Each.Addr != "" {
-		return nil, errors.New("simulated hosts: each has a state file and an address of its own: leave both empty")
+		return nil, errors.New("simulated hosts: Each.StateFile and Each.Addr must be empty, since hosts cannot share them")
 	}
 	f := &Fleet{servers: make([]*Server, opts.Hosts)}
 	defer func() {
@@ -72,7 +72,7 @@ func StartFleet(opts FleetOptions) (fleet *Fleet, err error) {
 	return f, nil
 }
 
-// start starts the i-th host.
+// start starts the host with index i.
 func (o *FleetOptions) start(i int) (*Server, error) {
 	each := o.Each
 	each.Seed += uint64(i)
@@ -89,13 +89,13 @@ func (o *FleetOptions) start(i int) (*Server, error) {
 	return Start(each)
 }
 
-// FleetName gives the name of the i-th host of a fleet, which the host itself uses too.
+// FleetName returns the name of the host with index i of a fleet.
 func FleetName(i int) string { return fmt.Sprintf("hv%03d", i+1) }
 
-// Hosts gives the hosts. The slice is not to be changed.
+// Hosts returns the hosts. The caller must not change the slice.
 func (f *Fleet) Hosts() []*Server { return f.servers }
 
-// Close ends all hosts, and removes what was made for them.
+// Close closes all hosts and removes their temporary files.
 func (f *Fleet) Close() error {
 	err := f.each(func(i int) error {
 		if f.servers[i] == nil {
@@ -109,7 +109,7 @@ func (f *Fleet) Close() error {
 	return err
 }
 
-// each does something for each host, some of them at a time.
+// each calls do for each host, several at a time.
 func (f *Fleet) each(do func(i int) error) error {
 	errs := make([]error, len(f.servers))
 	next := make(chan int)

@@ -4,8 +4,8 @@ package simhost
 
 import "sync"
 
-// group holds the goroutines of a server. Unlike a [sync.WaitGroup] it may be added to while it is waited for: a
-// connection can still be on its way in when the server is told to close.
+// group counts the goroutines of a server. Unlike a [sync.WaitGroup] it may grow during wait: a connection may arrive while the
+// server closes.
 type group struct {
 	mu   sync.Mutex
 	n    int

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Health is how well a host does.
+// Health is the health of a host.
 type Health int
 
-// How a host can do.
+// The states of health.
 const (
-	// Healthy hosts do what they are asked.
+	// Healthy hosts serve all requests.
 	Healthy Health = iota
 	// Slow hosts take [Options.SlowBy] longer for each request.
 	Slow
-	// Refusing hosts have nobody listening: connections are refused, and those that were open have broken.
+	// Refusing hosts do not listen: connections are refused, and open ones are closed.
 	Refusing
-	// Silent hosts are black holes: connections are taken, and nothing is ever answered on them.
+	// Silent hosts accept connections and never answer.
 	Silent
-	// Flapping hosts cut connections at random: before a request is carried out, after it, or in the midst of its answer.
+	// Flapping hosts cut connections at random: before a request, after it, or in the middle of its answer.
 	Flapping
 )
 
@@ -32,61 +32,61 @@ var healthNames = map[Health]string{
 
 func (h Health) String() string { return healthNames[h] }
 
-// ParseHealth gives the health of that name, as its String method has it.
+// ParseHealth returns the health with a name: healthy, slow, refusing, silent or flapping.
 func ParseHealth(name string) (Health, error) {
 	for h, n := range healthNames {
 		if n == name {
 			return h, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is not healthy, slow, refusing, silent or flapping", name)
+	return 0, fmt.Errorf("unknown health %q: use healthy, slow, refusing, silent or flapping", name)
 }
 
-// SetHealth changes how the host does. It fails only when a host that was [Refusing] cannot have its port back.
+// SetHealth changes the health of the host. It returns an error only if a [Refusing] host cannot listen on its port again.
 func (s *Server) SetHealth(h Health) error {
 	if h != Refusing {
 		s.health.set(h)
-		return s.listener.open()
+		return s.listener.resume()
 	}
-	s.listener.shut()
-	s.dropConnections() // before what a silent host has not looked at yet is let through
+	s.listener.refuse()
+	s.dropConnections() // before a silent host serves what it has not read yet
 	s.health.set(h)
 	s.dropConnections()
 	return nil
 }
 
-// lag is what is added to each request.
-func (s *Server) lag() time.Duration {
+// delay returns the delay to add to each request.
+func (s *Server) delay() time.Duration {
 	if s.health.get() == Slow {
 		return s.opts.Latency + s.opts.SlowBy
 	}
 	return s.opts.Latency
 }
 
-// condition is the health of a server that runs.
-type condition struct {
+// healthState is the current health of a server.
+type healthState struct {
 	oneIn int
 
 	mu      sync.Mutex
 	now     Health
-	changed chan struct{} // closed, and replaced, when it changes
+	changed chan struct{} // closed and replaced at each change
 	random  *rand.Rand
 }
 
-func newCondition(o Options) *condition {
-	return &condition{
+func newHealthState(o Options) *healthState {
+	return &healthState{
 		oneIn: o.CutOneIn, now: o.Health, changed: make(chan struct{}),
-		random: rand.New(rand.NewPCG(o.Seed, 0)), //nolint:gosec // nothing secret: it is to be the same for the same seed
+		random: rand.New(rand.NewPCG(o.Seed, 0)), //nolint:gosec // not a secret, and reproducible by its seed
 	}
 }
 
-func (c *condition) get() Health {
+func (c *healthState) get() Health {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *condition) set(h Health) {
+func (c *healthState) set(h Health) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = h
@@ -94,8 +94,8 @@ func (c *condition) set(h Health) {
 	c.changed = make(chan struct{})
 }
 
-// heed waits while the host is silent, and tells whether the connection, and the server, are still there.
-func (c *condition) heed(gone, ended <-chan struct{}) bool {
+// waitWhileSilent blocks while the host is silent. It reports whether the connection and the server are still open.
+func (c *healthState) waitWhileSilent(gone, ended <-chan struct{}) bool {
 	for {
 		c.mu.Lock()
 		silent, changed := c.now == Silent, c.changed
@@ -113,8 +113,8 @@ func (c *condition) heed(gone, ended <-chan struct{}) bool {
 	}
 }
 
-// cut gives the fault of a request of a host that flaps; of others none.
-func (c *condition) cut() Fault {
+// cut returns the fault to inject into a request of a flapping host.
+func (c *healthState) cut() Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.now != Flapping || c.random.IntN(c.oneIn) > 0 {

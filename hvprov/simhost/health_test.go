@@ -113,14 +113,14 @@ func TestASilentHostThatWasSpokenToCanBeEnded(t *testing.T) {
 func TestASlowHostTakesLonger(t *testing.T) {
 	t.Parallel()
 	s := start(t, open(Options{Health: Slow, Latency: time.Second, SlowBy: 3 * time.Second}))
-	if got := s.lag(); got != 4*time.Second {
+	if got := s.delay(); got != 4*time.Second {
 		t.Errorf("slow, it takes %v longer", got)
 	}
 	setHealth(t, s, Healthy)
-	if got := s.lag(); got != time.Second {
+	if got := s.delay(); got != time.Second {
 		t.Errorf("healthy, it takes %v longer", got)
 	}
-	if got := start(t, open(Options{Health: Slow})).lag(); got != 2*time.Second {
+	if got := start(t, open(Options{Health: Slow})).delay(); got != 2*time.Second {
 		t.Errorf("by default, it takes %v longer", got)
 	}
 }
@@ -143,10 +143,10 @@ func TestAFlappingHostCutsConnections(t *testing.T) {
 func TestCutsFollowFromTheSeed(t *testing.T) {
 	t.Parallel()
 	draw := func(opts Options) (faults []Fault) {
-		if err := opts.complete(); err != nil {
+		if err := opts.withDefaults(); err != nil {
 			t.Fatal(err)
 		}
-		c := newCondition(opts)
+		c := newHealthState(opts)
 		for range 1000 {
 			faults = append(faults, c.cut())
 		}

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// input is a process's standard input: a pipe of a limited size.
+// input is the standard input of a process: a pipe of a limited size.
 type input struct {
 	size int
 
 	mu      sync.Mutex
 	filled  *sync.Cond    // the reader
-	drained chan struct{} // closed, and replaced, when the reader has taken something
+	drained chan struct{} // closed and replaced when the reader has read
 	data    []byte
 	ended   bool
 	closed  bool
@@ -25,7 +25,7 @@ func newInput(size int) *input {
 	return in
 }
 
-// Read is the process's side.
+// Read implements [io.Reader] for the process.
 func (in *input) Read(p []byte) (int, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -45,7 +45,7 @@ func (in *input) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// put adds data, whatever the size, and says with end that nothing follows.
+// put appends data of any size. With end, no more data follows.
 func (in *input) put(data []byte, end bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -54,15 +54,15 @@ func (in *input) put(data []byte, end bool) {
 	in.filled.Broadcast()
 }
 
-// state tells whether the pipe is full or has no reader any more, and gives a channel that is closed when that may
-// have changed.
+// state reports whether the pipe is full, and whether it is closed. It also returns a channel that is closed when that may have
+// changed.
 func (in *input) state() (full, closed bool, changed <-chan struct{}) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.data) > in.size, in.closed || in.ended, in.drained
 }
 
-// close says that nobody reads any more.
+// close records that the process does not read any more.
 func (in *input) close() {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/krb5"
 )
 
-// kerberos takes a token of Kerberos, which authenticates its connection.
+// kerberos authenticates the connection with a Kerberos token.
 func (x *exchange) kerberos(token []byte, empty bool) bool {
 	x.conn.forget()
 	client, answer, err := x.server.kerberos.Accept(token)
 	if err != nil {
-		x.rejected(err.Error(), answer)
+		x.rejectKerberos(err.Error(), answer)
 		return false
 	}
 	name, _, _ := strings.Cut(client.Name, "@")
@@ -23,15 +23,15 @@ func (x *exchange) kerberos(token []byte, empty bool) bool {
 	if !known {
 		account, known = x.server.account(name)
 	}
-	why := account.refused()
+	why := account.rejection()
 	if !known {
 		why = "no such user"
 	}
 	if why == "" {
-		why = x.wrongBinding(client.Binding)
+		why = x.bindingError(client.Binding)
 	}
 	if why != "" {
-		x.rejected(why, x.server.kerberos.Refuse(token))
+		x.rejectKerberos(why, x.server.kerberos.Refuse(token))
 		return false
 	}
 	x.conn.user, x.user = account.name, account.name
@@ -41,24 +41,24 @@ func (x *exchange) kerberos(token []byte, empty bool) bool {
 	return x.accepted(empty)
 }
 
-// rejected answers HTTP 401, with the reason where Kerberos has one.
-func (x *exchange) rejected(note string, answer []byte) {
+// rejectKerberos answers HTTP 401 with the Kerberos error token, if there is one.
+func (x *exchange) rejectKerberos(note string, answer []byte) {
 	x.unauthorized(note, base64.StdEncoding.EncodeToString(answer))
 }
 
-// wrongBinding says what is wrong with a channel binding, if anything is.
-func (x *exchange) wrongBinding(given []byte) string {
+// bindingError returns what is wrong with a channel binding, or "".
+func (x *exchange) bindingError(given []byte) string {
 	switch {
 	case x.r.TLS == nil:
 	case given == nil && x.server.opts.Auth.RequireChannelBinding:
 		return "a channel binding is required"
 	case given != nil && !hmac.Equal(given, channelBinding(x.server.certHash)):
-		return "the channel binding is that of another connection"
+		return "the channel binding belongs to another connection"
 	}
 	return ""
 }
 
-// isKerberos tells whether a token is for Kerberos, and the host has a keytab to read it with.
+// isKerberos reports whether a token is a Kerberos token and the host has a keytab.
 func (x *exchange) isKerberos(token []byte) bool {
 	return x.server.kerberos != nil && krb5.IsToken(token)
 }

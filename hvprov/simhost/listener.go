@@ -15,17 +15,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/ntlm"
 )
 
-// What net/http has to say about broken connections is of no interest: tests break them on purpose.
+// discardLog drops the messages of net/http about broken connections: tests break them on purpose.
 var discardLog = log.New(io.Discard, "", 0)
 
-// listener counts and limits the connections that it accepts. It can be shut, so that connections are refused, and opened
-// again at the same address.
+// listener counts and limits connections. It can refuse connections for a time and then resume at the same address.
 type listener struct {
 	server  *Server
 	address net.Addr
 
 	mu      sync.Mutex
-	tcp     net.Listener // nil while it is shut
+	tcp     net.Listener // nil while connections are refused
 	closed  bool
 	changed *sync.Cond
 }
@@ -45,7 +44,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		raw, err := tcp.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
-				continue // await tells whether for good
+				continue // await distinguishes refusal from Close
 			}
 			return nil, err
 		}
@@ -56,7 +55,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// await gives what listens, once something does, or nil when the listener is closed.
+// await returns the TCP listener when there is one, or nil after Close.
 func (l *listener) await() net.Listener {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,8 +68,8 @@ func (l *listener) await() net.Listener {
 	return l.tcp
 }
 
-// shut has connections refused. open takes them again.
-func (l *listener) shut() {
+// refuse stops listening until resume.
+func (l *listener) refuse() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tcp != nil {
@@ -79,13 +78,13 @@ func (l *listener) shut() {
 	}
 }
 
-func (l *listener) open() error {
+func (l *listener) resume() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tcp != nil || l.closed {
 		return nil
 	}
-	tcp, err := net.Listen("tcp", l.address.String()) //nolint:noctx // it is there at once
+	tcp, err := net.Listen("tcp", l.address.String()) //nolint:noctx // listening does not block
 	if err != nil {
 		return err
 	}
@@ -97,7 +96,7 @@ func (l *listener) open() error {
 func (l *listener) Addr() net.Addr { return l.address }
 
 func (l *listener) Close() error {
-	l.shut()
+	l.refuse()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -119,31 +118,31 @@ func (s *Server) admit(raw net.Conn) *connection {
 	return c
 }
 
-// connection is one TCP connection with the authentication that belongs to it. Only the handler of its request in
-// progress touches the latter, and HTTP/1.1 has one at a time.
+// connection is a TCP connection with its authentication. Only the handler of the current request uses the authentication, and
+// HTTP/1.1 has one request at a time.
 type connection struct {
 	net.Conn
 	server *Server
 	number int
 	closed sync.Once
-	gone   chan struct{} // closed with it
+	gone   chan struct{} // closed with the connection
 
-	challenge *ntlm.Challenge // sent, and not yet answered
-	user      string          // authenticated by NTLM
+	challenge *ntlm.Challenge // sent and not answered yet
+	user      string          // authenticated by NTLM or Kerberos
 	session   *ntlm.Session
 }
 
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.server.count(func(k *counts) { k.bytesIn += int64(n) })
-	if n > 0 && !c.server.health.heed(c.gone, c.server.base.Done()) {
+	if n > 0 && !c.server.health.waitWhileSilent(c.gone, c.server.base.Done()) {
 		return 0, net.ErrClosed
 	}
 	return n, err
 }
 
 func (c *connection) Write(p []byte) (int, error) {
-	if !c.server.health.heed(c.gone, c.server.base.Done()) {
+	if !c.server.health.waitWhileSilent(c.gone, c.server.base.Done()) {
 		return 0, net.ErrClosed
 	}
 	n, err := c.Conn.Write(p)
@@ -161,7 +160,7 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// reset closes the connection so that the client sees a reset, not an end.
+// reset closes the connection with a TCP reset.
 func (c *connection) reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -181,7 +180,7 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// connState ties the goroutines of net/http, one a connection, to the server.
+// connState counts the goroutines of net/http, one per connection, as tasks of the server.
 func (s *Server) connState(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

@@ -13,111 +13,109 @@ import (
 	"time"
 )
 
-// Options says how a simulated host is to be. The zero value is a host on HTTPS at a free port of 127.0.0.1, with
-// Windows' own defaults, whose state ends with it.
+// Options configure a simulated host. The zero value serves HTTPS at a free port of 127.0.0.1, with the defaults of Windows, and
+// deletes its state at Close.
 type Options struct {
-	// StateFile holds the host's virtual machines; it is made where it is missing. Empty: a temporary file, removed
-	// at Close.
+	// StateFile is the path of the file with the virtual machines of the host; it is created if missing. Empty means a temporary
+	// file that Close removes.
 	StateFile string
-	// Addr is the host:port to listen on; it has to be a loopback address. Empty: 127.0.0.1:0, a free port.
+	// Addr is the host:port to listen on. It must be a loopback address. Empty means 127.0.0.1:0, a free port.
 	Addr string
-	// PlainHTTP serves HTTP. Otherwise the server makes a certificate of its own and serves HTTPS.
+	// PlainHTTP serves HTTP instead of HTTPS with a self-signed certificate.
 	PlainHTTP bool
-	// Auth is the service's configuration of authentication.
+	// Auth configures authentication.
 	Auth Auth
-	// Username and Password are those of the administrator. Empty: "Administrator" and a random password.
+	// Username and Password are the credentials of the administrator. Empty means "Administrator" and a random password.
 	Username, Password string
-	// Accounts are further accounts, by name.
+	// Accounts holds additional accounts by name.
 	Accounts map[string]AccountState
-	// PowerShell is the path of a PowerShell that runs powershell.exe's commands. Empty: the server answers the
-	// agent's session itself, and knows no other PowerShell command.
+	// PowerShell is the path of a PowerShell that runs the commands of powershell.exe. Empty means that a fake agent in Go answers
+	// the sessions of the agent, and that other PowerShell commands fail.
 	PowerShell string
-	// Programs are further commands that the host knows, by lower-case name without ".exe".
+	// Programs holds additional commands by lower-case name without ".exe".
 	Programs map[string]Program
-	// Latency is added to each request: half on its way in, half on its answer's way out.
+	// Latency is added to each request: half before the request is served, half before the answer is sent.
 	Latency time.Duration
-	// Quotas are the service's limits. A field that is zero has Windows' default.
+	// Quotas are the limits of the WinRM service. A zero field has the default of Windows.
 	Quotas Quotas
-	// PipeSize is how many bytes of one stream a process may have written that nobody has received, before it
-	// blocks. Zero: 4,096.
+	// PipeSize is the number of bytes of one output stream that are buffered before the process blocks; 0 means 4,096.
 	PipeSize int
-	// SplitOutput, when not zero, is the greatest number of bytes in one Stream element of an answer. Small odd
-	// numbers cut characters and lines apart.
+	// SplitOutput is the maximum number of bytes in one Stream element of an answer; 0 means no maximum. Small odd numbers split
+	// characters and lines.
 	SplitOutput int
-	// ReplayReceive makes a Receive with the MessageID of the one before it give the same answer again.
-	// Otherwise the output of an answer that was lost is lost.
+	// ReplayReceive answers a Receive that repeats the MessageID of the previous one with the same output. Otherwise the output of
+	// a lost answer is lost.
 	ReplayReceive bool
-	// Faults, if not nil, is asked about each authenticated request, and says what goes wrong with it.
+	// Faults, if not nil, is called for each authenticated request and returns the fault to inject.
 	Faults func(Request) Fault
-	// Health is how the host does at first; [Server.SetHealth] changes it.
+	// Health is the initial health of the host; [Server.SetHealth] changes it.
 	Health Health
-	// SlowBy is how much longer each request takes on a [Slow] host. Zero: 2 s.
+	// SlowBy is the additional duration of each request on a [Slow] host; 0 means 2 s.
 	SlowBy time.Duration
-	// CutOneIn is how many requests a [Flapping] host cuts one of, on average. Zero: 10.
+	// CutOneIn is the average number of requests per connection cut on a [Flapping] host; 0 means 10.
 	CutOneIn int
-	// Seed is where the generator begins that says which.
+	// Seed initializes the random choice of the requests to cut.
 	Seed uint64
-	// LogEntries is how many requests [Server.Log] keeps. Zero: 65,536.
+	// LogEntries is the number of requests that [Server.Log] keeps; 0 means 65,536.
 	LogEntries int
-	// Clock times long polls and idle shells. Nil: the system's.
+	// Clock times long polls and idle shells; nil means the system clock.
 	Clock Clock
 
-	certificate *certificate // nil: the server makes one
+	certificate *certificate // nil: the server creates one
 }
 
-// Auth is the service's configuration of authentication. The zero value is Windows' default: NTLM only, and on plain
-// HTTP only sealed.
+// Auth configures authentication. The zero value is the default of Windows: NTLM only, with sealed messages over HTTP.
 type Auth struct {
-	// AllowBasic lets a client use Basic authentication: over TLS, and with AllowUnencrypted over HTTP too.
+	// AllowBasic allows Basic authentication over TLS, and over HTTP with AllowUnencrypted.
 	AllowBasic bool
-	// AllowUnencrypted lets a client send messages that neither TLS nor NTLM seals.
+	// AllowUnencrypted allows messages that neither TLS nor NTLM encrypts.
 	AllowUnencrypted bool
-	// RequireChannelBinding refuses NTLM and Kerberos over TLS without a channel binding (CbtHardeningLevel "Strict").
-	// One that is sent and wrong is refused always.
+	// RequireChannelBinding rejects NTLM and Kerberos over TLS without a channel binding (CbtHardeningLevel "Strict"). A wrong
+	// channel binding is always rejected.
 	RequireChannelBinding bool
-	// Keytab holds the host's keys, as ktadd writes them, and lets clients use Kerberos. A user of a realm is the account
-	// user@REALM, or else user; passwords of accounts do not matter then.
+	// Keytab holds the keys of the host, in the format of ktadd, and enables Kerberos. A principal is mapped to the account
+	// user@REALM, or else user; passwords of accounts are not used.
 	Keytab []byte
-	// ClientCAs are the authorities, in PEM form, of client certificates, and let clients use those over TLS. The host asks for
-	// a certificate when the connection begins, where Windows does so later.
+	// ClientCAs holds the certificate authorities of client certificates in PEM form, and enables client certificates over TLS. The
+	// host requests the certificate in the first handshake; Windows renegotiates later.
 	ClientCAs []byte
-	// ClientAccounts maps the user principal names that client certificates bear to accounts.
+	// ClientAccounts maps the user principal names of client certificates to accounts.
 	ClientAccounts map[string]string
 }
 
 // AccountState is an account of the host.
 type AccountState struct {
 	Password string
-	// Expired and Locked accounts are refused, whatever the password.
+	// Expired and Locked accounts are rejected with any password.
 	Expired, Locked bool
 }
 
-// Program is a command of the host: it gets what follows its name on the command line, and gives its exit code.
-// It has to return soon after ctx ends, for then it has been killed.
+// Program is a command of the host. It receives the part of the command line after its name and returns its exit code. The end of
+// ctx means that it was killed: it must return then.
 type Program func(ctx context.Context, args string, stdin io.Reader, stdout, stderr io.Writer) int
 
-// Quotas are limits of the WinRM service. A field that is zero has the default of Windows Server 2012 R2 to 2022.
+// Quotas are limits of the WinRM service. A zero field has the default of Windows Server 2012 R2 to 2022, in the comment.
 type Quotas struct {
 	ShellsPerUser     int           // 30
-	Users             int           // 10, with shells at the same time
-	ProcessesPerShell int           // 25, running
-	OperationsPerUser int           // 1,500; a command's is given back only with its shell
+	Users             int           // 10 with open shells
+	ProcessesPerShell int           // 25 running
+	OperationsPerUser int           // 1,500; those of a command are released with its shell
 	EnvelopeBytes     int           // 512,000
-	Timeout           time.Duration // 60 s, the greatest OperationTimeout
-	IdleTimeout       time.Duration // 2 h, of a shell that asks for none
+	Timeout           time.Duration // 60 s, the maximum OperationTimeout
+	IdleTimeout       time.Duration // 2 h, of a shell that requests none
 	Connections       int           // 300
 }
 
-// DefaultQuotas gives the quotas of Windows Server 2012 R2 to 2022.
-func DefaultQuotas() Quotas {
+// defaultQuotas returns the quotas of Windows Server 2012 R2 to 2022.
+func defaultQuotas() Quotas {
 	return Quotas{
 		ShellsPerUser: 30, Users: 10, ProcessesPerShell: 25, OperationsPerUser: 1500, EnvelopeBytes: 500 << 10,
 		Timeout: time.Minute, IdleTimeout: 2 * time.Hour, Connections: 300,
 	}
 }
 
-func (q Quotas) complete() Quotas {
-	d := DefaultQuotas()
+func (q Quotas) withDefaults() Quotas {
+	d := defaultQuotas()
 	for _, v := range []struct{ have, def *int }{
 		{&q.ShellsPerUser, &d.ShellsPerUser},
 		{&q.Users, &d.Users},
@@ -139,7 +137,7 @@ func (q Quotas) complete() Quotas {
 	return q
 }
 
-func (o *Options) complete() error {
+func (o *Options) withDefaults() error {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
@@ -148,10 +146,10 @@ func (o *Options) complete() error {
 		return fmt.Errorf("address %q: %w", o.Addr, err)
 	}
 	if ip := net.ParseIP(name); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("address %q: a simulated host serves only a loopback IP address, such as 127.0.0.1", o.Addr)
+		return fmt.Errorf("address %q: a simulated host listens only on a loopback IP address, such as 127.0.0.1", o.Addr)
 	}
 	if o.PipeSize < 0 || o.SplitOutput < 0 || o.Latency < 0 || o.SlowBy < 0 || o.CutOneIn < 0 || o.LogEntries < 0 {
-		return errors.New("pipe size, split, latency, slowness, cuts and log entries cannot be negative")
+		return errors.New("PipeSize, SplitOutput, Latency, SlowBy, CutOneIn and LogEntries must not be negative")
 	}
 	if o.Username == "" {
 		o.Username = "Administrator"
@@ -169,16 +167,16 @@ func (o *Options) complete() error {
 		o.CutOneIn = 10
 	}
 	if o.LogEntries == 0 {
-		o.LogEntries = keptEntries
+		o.LogEntries = defaultLogEntries
 	}
 	if o.Clock == nil {
 		o.Clock = systemClock{}
 	}
-	o.Quotas = o.Quotas.complete()
+	o.Quotas = o.Quotas.withDefaults()
 	return nil
 }
 
-// credentials is an account under its name as it was given.
+// credentials is an account with its name in the original letter case.
 type credentials struct {
 	name string
 	AccountState

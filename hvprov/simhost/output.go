@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// The streams that a process writes.
+// The output streams of a process.
 const (
 	stdout = iota
 	stderr
@@ -16,15 +16,15 @@ const (
 
 var streamNames = [...]string{"stdout", "stderr"}
 
-// output is what a process has written and nobody has received yet. Each stream is a pipe of a limited size: who writes
-// more is blocked until it is received.
+// output buffers what a process has written until it is received. Each stream is a pipe of a limited size: a writer blocks while
+// it is full.
 type output struct {
-	size int // of one pipe, bytes
+	size int // of one pipe in bytes
 
 	mu       sync.Mutex
 	woken    *sync.Cond    // writers
-	changed  chan struct{} // closed, and replaced, when there is more to take
-	held     [2]int        // bytes in chunks, by stream
+	changed  chan struct{} // closed and replaced when there is more output
+	held     [2]int        // bytes in chunks by stream
 	chunks   []chunk       // in order of arrival
 	blocked  []*blockedWrite
 	killed   bool
@@ -32,7 +32,7 @@ type output struct {
 	code     int
 }
 
-// chunk is what a process wrote at once.
+// chunk is output of one write.
 type chunk struct {
 	stream int
 	data   []byte
@@ -49,7 +49,7 @@ func newOutput(size int) *output {
 	return o
 }
 
-// writer gives the end of one stream that the process writes to.
+// writer returns the writer of one stream for the process.
 func (o *output) writer(stream int) io.Writer { return streamWriter{o, stream} }
 
 type streamWriter struct {
@@ -74,7 +74,7 @@ func (w streamWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// fill moves what writers wait to write into the pipes, as far as it fits. o.mu is held.
+// fill moves data of blocked writers into the pipes as far as it fits. o.mu must be held.
 func (o *output) fill() {
 	moved := false
 	o.blocked = slices.DeleteFunc(o.blocked, func(b *blockedWrite) bool {
@@ -97,7 +97,7 @@ func (o *output) notify() {
 	o.changed = make(chan struct{})
 }
 
-// kill makes writers fail. What is in the pipes stays.
+// kill makes writers fail. Buffered output remains.
 func (o *output) kill() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -105,7 +105,7 @@ func (o *output) kill() {
 	o.woken.Broadcast()
 }
 
-// finish says that the process has ended.
+// finish records the end of the process.
 func (o *output) finish(code int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -113,20 +113,20 @@ func (o *output) finish(code int) {
 	o.notify()
 }
 
-// taken is what one look at an output gave.
-type taken struct {
+// received is the result of one read of an output.
+type received struct {
 	chunks  []chunk
-	done    bool // the process has ended, and this is the last of it
+	done    bool // the process has ended and no more output follows
 	code    int
-	changed <-chan struct{} // closed when there is more
+	changed <-chan struct{} // closed when there is more output
 }
 
-// take removes what is there, up to the budget in bytes of an answer, in elements of at most split bytes if split is
-// not zero. It also takes what blocked writers still wait to write.
-func (o *output) take(budget, split int) taken {
+// read removes and returns output up to budget, the bytes of an answer, in elements of at most split bytes if split is not zero. It
+// includes data of blocked writers.
+func (o *output) read(budget, split int) received {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t := taken{changed: o.changed}
+	t := received{changed: o.changed}
 	for {
 		o.fill()
 		if len(o.chunks) == 0 {

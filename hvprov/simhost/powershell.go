@@ -15,24 +15,23 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
-// execPowerShell gives a program that is a real PowerShell with these arguments, and that finds the stand-ins for
-// Hyper-V's modules over this host's state.
+// execPowerShell returns a program that runs a real PowerShell with the stand-in modules for the state of this host.
 func (s *Server) execPowerShell(args, environment []string) program {
 	return func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
-		modules, err := s.standIn()
+		modules, err := s.writeModules()
 		if err != nil {
 			_, _ = fmt.Fprintf(stderr, "simulated host: %v\r\n", err)
 			return 1
 		}
-		cmd := exec.Command(s.opts.PowerShell, args...) //nolint:noctx // runProcess ends it with its children
+		cmd := exec.Command(s.opts.PowerShell, args...) //nolint:noctx // runProcess kills it with its children
 		cmd.Dir = filepath.Join(s.dir, "home")
 		cmd.Env = append(s.environment(modules), environment...)
 		return runProcess(ctx, cmd, stdin, stdout, stderr)
 	}
 }
 
-// standIn writes the stand-in modules and the home of the processes, once.
-func (s *Server) standIn() (string, error) {
+// writeModules writes the stand-in modules and the home folder of processes once, and returns the folder of the modules.
+func (s *Server) writeModules() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.modules != "" {
@@ -52,7 +51,7 @@ func (s *Server) standIn() (string, error) {
 	return modules, nil
 }
 
-// environment gives what a process on the host sees: nothing of this process's but what the system needs.
+// environment returns the environment of processes on the host. From this process it has only what the system needs.
 func (s *Server) environment(modules string) []string {
 	home := filepath.Join(s.dir, "home")
 	env := append(standin.Environment(s.opts.PowerShell, modules, s.opts.StateFile, s.ProgramData(), s.workers()),
@@ -68,8 +67,8 @@ func (s *Server) environment(modules string) []string {
 	return env
 }
 
-// runProcess runs cmd to its end; the end of ctx kills it with all that it started. Unlike [exec.Cmd] itself it never
-// waits for an input that does not end, nor loses output that is slow to be received.
+// runProcess runs cmd and returns its exit code. The end of ctx kills it with all processes that it started. Unlike [exec.Cmd] it
+// does not wait for input that never ends and does not lose output that is received slowly.
 func runProcess(ctx context.Context, cmd *exec.Cmd, stdin io.Reader, stdout, stderr io.Writer) int {
 	p, err := startProcess(cmd)
 	if err != nil {
@@ -97,7 +96,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, stdin io.Reader, stdout, std
 		case <-exited:
 		}
 	}()
-	outputs.Wait() // all of the output, from what the process started too
+	outputs.Wait() // includes the output of child processes
 	_ = cmd.Wait()
 	close(exited)
 	<-watcher
@@ -109,7 +108,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, stdin io.Reader, stdout, std
 	return cmd.ProcessState.ExitCode()
 }
 
-// pipes are the ends of a process's streams that this process holds.
+// pipes are this side's ends of the streams of a process.
 type pipes struct{ stdin, stdout, stderr *os.File }
 
 func startProcess(cmd *exec.Cmd) (*pipes, error) {

@@ -13,10 +13,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
-// program gives what a command line runs. direct says that cmd.exe has no part in it.
+// program returns the program of a command line. direct bypasses cmd.exe.
 func (s *Server) program(line string, direct bool, environment []string) program {
 	if len(line) > maxLine && !direct {
-		return says(stderr, "The command line is too long.\r\n", 1)
+		return printing(stderr, "The command line is too long.\r\n", 1)
 	}
 	name, args := cutName(line)
 	if p := s.opts.Programs[name]; p != nil {
@@ -30,34 +30,35 @@ func (s *Server) program(line string, direct bool, environment []string) program
 			return s.program(strings.TrimSpace(rest), false, environment)
 		}
 	case "echo":
-		return says(stdout, args+"\r\n", 0)
+		return printing(stdout, args+"\r\n", 0)
 	case "exit":
 		if code, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(args, "/b"))); err == nil {
-			return says(stdout, "", code)
+			return printing(stdout, "", code)
 		}
 	case "powershell", "pwsh":
 		return s.powerShell(line, args, environment)
 	}
-	return says(stderr, fmt.Sprintf("'%s' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n", name), 1)
+	return printing(stderr, fmt.Sprintf("'%s' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n", name), 1)
 }
 
-// powerShell gives what runs a PowerShell command: a real one if there is one, and otherwise, for the agent, its double.
+// powerShell returns the program of a PowerShell command: a real PowerShell if configured, otherwise the fake agent for a session
+// of the agent.
 func (s *Server) powerShell(line, args string, environment []string) program {
 	if s.opts.PowerShell != "" {
 		return s.execPowerShell(splitArguments(args), environment)
 	}
 	if script, ok := protocol.DecodeCommand(line); ok {
 		if info, ok := protocol.ParseBootstrap(script); ok {
-			return s.simulateAgent(info)
+			return s.fakeAgent(info)
 		}
 	}
-	return says(stderr, "#< CLIXML\r\n"+
+	return printing(stderr, "#< CLIXML\r\n"+
 		`<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><S S="Error">`+
-		`This PowerShell command is not simulated: the host has been given no PowerShell to run it with._x000D__x000A_</S></Objs>`, 1)
+		`The simulated host cannot run this PowerShell command: set Options.PowerShell (simhost -pwsh, HYPERVVM_PWSH) to run a real PowerShell._x000D__x000A_</S></Objs>`, 1)
 }
 
-// says is a program that writes a text and ends.
-func says(stream int, text string, code int) program {
+// printing returns a program that writes a text and exits.
+func printing(stream int, text string, code int) program {
 	return func(_ context.Context, _ io.Reader, stdout, stderr io.Writer) int {
 		w := stdout
 		if stream != 0 {
@@ -70,7 +71,7 @@ func says(stream int, text string, code int) program {
 	}
 }
 
-// cutName takes the program's name off a command line: without folder and extension, in lower case.
+// cutName splits a command line into the name of the program, without folder and extension and in lower case, and its arguments.
 func cutName(line string) (name, args string) {
 	line = strings.TrimSpace(line)
 	if rest, ok := strings.CutPrefix(line, `"`); ok {
@@ -89,7 +90,7 @@ func cutFold(s, prefix string) (string, bool) {
 	return s[len(prefix):], true
 }
 
-// splitArguments cuts a command line at spaces outside of double quotes, which it takes away. \" is a quote itself.
+// splitArguments splits a command line at spaces outside of double quotes and removes the quotes. \" is a literal quote.
 func splitArguments(line string) []string {
 	var all []string
 	var word strings.Builder

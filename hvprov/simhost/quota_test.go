@@ -85,8 +85,8 @@ func TestQuotaOfConnections(t *testing.T) {
 
 func TestDefaultQuotas(t *testing.T) {
 	t.Parallel()
-	q := Quotas{Users: 3}.complete()
-	want := DefaultQuotas()
+	q := Quotas{Users: 3}.withDefaults()
+	want := defaultQuotas()
 	want.Users = 3
 	if q != want || want.OperationsPerUser != 1500 || want.EnvelopeBytes != 512000 {
 		t.Errorf("got %+v", q)

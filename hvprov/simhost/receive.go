@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// streamOverhead is more than what a Stream element has beyond its content, in bytes.
+// streamOverhead is an upper bound of the size of a Stream element without its content, in bytes.
 const streamOverhead = 112
 
-// receive answers Receive: a long poll for output, until there is some or the operation timeout has passed.
+// receive serves Receive: a long poll that ends with output or after the operation timeout.
 func (s *Server) receive(x *exchange, m *message) (string, *fault) {
 	sh, release, f := s.use(x, m)
 	if f != nil {
@@ -27,14 +27,14 @@ func (s *Server) receive(x *exchange, m *message) (string, *fault) {
 			return "", faultSchema(fmt.Sprintf("The shell has no output stream %q.", name))
 		}
 	}
-	if body, ok := c.again(m.id, x.fault == FaultRepeat, s.opts.ReplayReceive); ok {
+	if body, ok := c.lastAnswer(m.id, x.fault == FaultRepeat, s.opts.ReplayReceive); ok {
 		return body, nil
 	}
 	superseded := c.beginReceive()
-	late := make(chan struct{})
-	defer s.clock.AfterFunc(m.timeout, func() { close(late) })()
+	timeout := make(chan struct{})
+	defer s.clock.AfterFunc(m.timeout, func() { close(timeout) })()
 	for x.r.Context().Err() == nil {
-		t := c.out.take(m.maxEnvelope-replyOverhead, s.opts.SplitOutput)
+		t := c.out.read(m.maxEnvelope-replyOverhead, s.opts.SplitOutput)
 		if len(t.chunks) > 0 || t.done {
 			body := t.xml(c.id)
 			c.mu.Lock()
@@ -44,7 +44,7 @@ func (s *Server) receive(x *exchange, m *message) (string, *fault) {
 		}
 		select {
 		case <-t.changed:
-		case <-late:
+		case <-timeout:
 			return "", faultTimedOut()
 		case <-superseded:
 			return "", faultAborted()
@@ -56,15 +56,15 @@ func (s *Server) receive(x *exchange, m *message) (string, *fault) {
 	return "", faultAborted()
 }
 
-// again gives the last answer, if this request is to have it once more.
-func (c *command) again(id string, repeat, replay bool) (string, bool) {
+// lastAnswer returns the last answer and whether this request must receive it again.
+func (c *command) lastAnswer(id string, repeat, replay bool) (string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lastBody, c.lastBody != "" && (repeat || replay && c.lastID == id)
 }
 
-// beginReceive makes the caller the one that gets output: of two Receives at once the later wins, for the earlier may
-// be that of a connection whose loss the server has not seen.
+// beginReceive makes the caller the only receiver: of two concurrent Receives the later one gets the output, since the earlier one
+// may belong to a connection whose loss the server has not noticed.
 func (c *command) beginReceive() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,7 +75,7 @@ func (c *command) beginReceive() <-chan struct{} {
 	return c.receiver
 }
 
-func (t taken) xml(id string) string {
+func (t received) xml(id string) string {
 	var b strings.Builder
 	b.WriteString(`<rsp:ReceiveResponse>`)
 	for _, c := range t.chunks {

@@ -187,7 +187,7 @@ func TestUnreceivedOutputBlocksTheProcess(t *testing.T) {
 		}
 		received := 0
 		for {
-			got := o.take(1<<20, 0)
+			got := o.read(1<<20, 0)
 			for _, c := range got.chunks {
 				received += len(c.data)
 			}
@@ -214,7 +214,7 @@ func TestKillFreesABlockedWriter(t *testing.T) {
 		if err := done(); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("got %v", err)
 		}
-		if got := o.take(1<<20, 0); len(got.chunks) != 1 || len(got.chunks[0].data) != 10 {
+		if got := o.read(1<<20, 0); len(got.chunks) != 1 || len(got.chunks[0].data) != 10 {
 			t.Errorf("what came before is lost: %+v", got)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// newGUID gives a random GUID in upper case, as WinRM writes them.
+// newGUID returns a random GUID in upper case, the form of WinRM.
 func newGUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -23,15 +23,15 @@ func escape(s string) string {
 	return b.String()
 }
 
-// replyOverhead is more than what an envelope has beyond its body, in bytes.
+// replyOverhead is an upper bound of the size of an envelope without its body, in bytes.
 const replyOverhead = 1536
 
-// reply puts body, the answer to m, into an envelope.
+// reply returns the envelope of the answer to m.
 func reply(m *message, body string) []byte {
 	return envelope(m.actionURI+"Response", m.id, body)
 }
 
-// replyFault puts f, the answer to m, into an envelope.
+// replyFault returns the envelope of a fault that answers m.
 func replyFault(m *message, f *fault, machine string) []byte {
 	return envelope(uriFault, m.id, f.xml(machine))
 }
@@ -47,7 +47,7 @@ func envelope(action, relatesTo, body string) []byte {
 		`</s:Header><s:Body>` + body + `</s:Body></s:Envelope>`)
 }
 
-// identify answers Identify. Who has not authenticated does not learn the system's version.
+// identify serves Identify. The answer has the version of the system only for authenticated users.
 func identify(authenticated bool) []byte {
 	version := "OS: 0.0.0 SP: 0.0 Stack: 3.0"
 	if authenticated {

@@ -24,13 +24,13 @@ const (
 
 var originalLength = regexp.MustCompile(`(?i)OriginalContent:[^\r\n]*;Length=(\d+)`)
 
-// open gives the request's envelope in clear. When it gives nil, the request has been answered.
-func (x *exchange) open(body []byte) []byte {
+// decrypt returns the envelope of the request in clear text. If it returns nil, the request has been answered.
+func (x *exchange) decrypt(body []byte) []byte {
 	kind := strings.ToLower(x.r.Header.Get("Content-Type"))
 	switch {
 	case strings.HasPrefix(kind, "multipart/encrypted"):
 		if x.conn.session == nil || !x.conn.session.Seals() {
-			x.unauthorized("sealed, but not in a session of this connection", "")
+			x.unauthorized("sealed message without an NTLM session of this connection", "")
 			return nil
 		}
 		plain, err := unseal(x.conn.session, body)
@@ -54,7 +54,7 @@ func (x *exchange) open(body []byte) []byte {
 	return body
 }
 
-// unseal opens a body of MS-WSMV 2.2.9.1.
+// unseal decrypts a body in the form of MS-WSMV 2.2.9.1.
 func unseal(session *ntlm.Session, body []byte) ([]byte, error) {
 	head, payload, found := bytes.Cut(body, []byte(octets))
 	if !found || !bytes.HasPrefix(head, []byte(boundary+"\r\n")) {
@@ -66,7 +66,7 @@ func unseal(session *ntlm.Session, body []byte) ([]byte, error) {
 	}
 	length := originalLength.FindSubmatch(head)
 	if length == nil || !bytes.Contains(head, []byte("Content-Type: "+sealedProtocol)) {
-		return nil, errors.New("sealed body: no description of the original")
+		return nil, errors.New("sealed body: no OriginalContent")
 	}
 	if len(payload) < 4 || binary.LittleEndian.Uint32(payload) != ntlm.SignatureSize {
 		return nil, errors.New("sealed body: no signature")
@@ -76,12 +76,12 @@ func unseal(session *ntlm.Session, body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("sealed body: %w", err)
 	}
 	if want, err := strconv.Atoi(string(length[1])); err != nil || want != len(plain) {
-		return nil, fmt.Errorf("sealed body: %d bytes, described as %s", len(plain), length[1])
+		return nil, fmt.Errorf("sealed body: %d bytes, OriginalContent has %s", len(plain), length[1])
 	}
 	return plain, nil
 }
 
-// seal makes a body of MS-WSMV 2.2.9.1.
+// seal encrypts a body in the form of MS-WSMV 2.2.9.1.
 func seal(session *ntlm.Session, plain []byte) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\r\n\tContent-Type: %s\r\n\tOriginalContent: type=%s;Length=%d\r\n%s\r\n%s",

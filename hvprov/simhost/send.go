@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// send answers Send: input for a process. It is carried out whole or not at all: fault 170 says that the process has not
-// read what was sent before and nothing was taken; a time-out, that all was taken and not all of it is read yet.
+// send serves Send: input for a process, accepted as a whole or not at all. Fault 170 means that the process has not read earlier
+// input and nothing was accepted; a time-out means that all was accepted and not all of it was read yet.
 func (s *Server) send(x *exchange, m *message) (string, *fault) {
 	sh, release, f := s.use(x, m)
 	if f != nil {
@@ -24,7 +24,7 @@ func (s *Server) send(x *exchange, m *message) (string, *fault) {
 	for i := range m.body.Children {
 		e := &m.body.Children[i]
 		if e.XMLName.Local != "Stream" || e.attr("Name") != "stdin" {
-			return "", faultSchema("Send takes streams named stdin.")
+			return "", faultSchema("Send accepts only streams named stdin.")
 		}
 		piece, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Text), ""))
 		if err != nil {
@@ -32,28 +32,28 @@ func (s *Server) send(x *exchange, m *message) (string, *fault) {
 		}
 		data, end = append(data, piece...), end || isTrue(e.attr("End"))
 	}
-	late := make(chan struct{})
-	defer s.clock.AfterFunc(m.timeout, func() { close(late) })()
-	if f := c.turn(late, x.r.Context().Done()); f != nil {
+	timeout := make(chan struct{})
+	defer s.clock.AfterFunc(m.timeout, func() { close(timeout) })()
+	if f := c.acquireSend(timeout, x.r.Context().Done()); f != nil {
 		return "", f
 	}
 	defer func() { <-c.sending }()
-	for taken := false; ; {
+	for accepted := false; ; {
 		full, closed, changed := c.in.state()
 		switch {
-		case !taken && closed:
+		case !accepted && closed:
 			return "", &fault{code: codePipeClosed, subcode: "w:InternalError", reason: "The pipe is being closed. "}
-		case !taken && !full:
+		case !accepted && !full:
 			c.in.put(data, end && !c.console)
-			taken = true
+			accepted = true
 			continue
-		case !full || closed && taken:
+		case !full || closed && accepted:
 			return `<rsp:SendResponse/>`, nil
 		}
 		select {
 		case <-changed:
-		case <-late:
-			if !taken {
+		case <-timeout:
+			if !accepted {
 				return "", faultBusy()
 			}
 			return "", faultTimedOut()
@@ -65,8 +65,8 @@ func (s *Server) send(x *exchange, m *message) (string, *fault) {
 	}
 }
 
-// turn waits until no other Send of the command is in progress. A turn that is free is taken, however late it is.
-func (c *command) turn(late <-chan struct{}, gone <-chan struct{}) *fault {
+// acquireSend waits until no other Send of the command is in progress. It succeeds if the command is free even after the timeout.
+func (c *command) acquireSend(timeout <-chan struct{}, gone <-chan struct{}) *fault {
 	select {
 	case c.sending <- struct{}{}:
 		return nil
@@ -75,7 +75,7 @@ func (c *command) turn(late <-chan struct{}, gone <-chan struct{}) *fault {
 	select {
 	case c.sending <- struct{}{}:
 		return nil
-	case <-late:
+	case <-timeout:
 		return faultBusy()
 	case <-gone:
 		return faultAborted()

@@ -12,7 +12,7 @@ import (
 
 const soapType = "application/soap+xml;charset=UTF-8"
 
-// exchange is one HTTP request with what becomes of it.
+// exchange is an HTTP request and its answer.
 type exchange struct {
 	server *Server
 	w      http.ResponseWriter
@@ -28,14 +28,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.tasks.add(1)
 	defer s.tasks.add(-1)
 	s.count(func(c *counts) { c.posts++ })
-	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)} //nolint:forcetypeassert // ConnContext put it there
+	x := &exchange{server: s, w: w, r: r, conn: r.Context().Value(connKey{}).(*connection)} //nolint:forcetypeassert // set by ConnContext
 	x.entry.Time, x.entry.Connection = s.clock.Now(), x.conn.number
 	defer x.log()
 	w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
 	switch {
-	case !pause(r.Context(), s.lag()/2):
+	case !pause(r.Context(), s.delay()/2):
 	case r.URL.Path != "/wsman":
-		x.refuse(http.StatusNotFound, "not a path of WinRM")
+		x.refuse(http.StatusNotFound, "unknown path")
 	case r.Method != http.MethodPost:
 		x.refuse(http.StatusMethodNotAllowed, "not a POST")
 	default:
@@ -43,7 +43,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// log writes the request's entry, once: before the client can see what became of it.
+// log adds the request to the log once, before the client receives the answer.
 func (x *exchange) log() {
 	if !x.logged {
 		x.logged = true
@@ -51,18 +51,18 @@ func (x *exchange) log() {
 	}
 }
 
-// run authenticates the request, opens it and carries it out.
+// run authenticates, decrypts, parses and serves the request.
 func (x *exchange) run() {
 	limit := x.server.opts.Quotas.EnvelopeBytes
 	body, err := io.ReadAll(io.LimitReader(x.r.Body, int64(2*limit+1)))
 	x.entry.BodyIn = len(body)
 	if err != nil {
-		x.entry.Note = "the request's body broke off: " + err.Error()
+		x.entry.Note = "request body: " + err.Error()
 		return
 	}
 	if len(body) > 2*limit {
 		x.w.Header().Set("Connection", "close")
-		x.refuse(http.StatusRequestEntityTooLarge, "the body is beyond twice the greatest envelope")
+		x.refuse(http.StatusRequestEntityTooLarge, "the body exceeds twice the maximum envelope size")
 		return
 	}
 	anonymous := x.r.Header.Get("Wsmanidentify") == "unauthenticated"
@@ -71,7 +71,7 @@ func (x *exchange) run() {
 	}
 	x.entry.User = x.user
 	if !anonymous {
-		if body = x.open(body); body == nil {
+		if body = x.decrypt(body); body == nil {
 			return
 		}
 	}
@@ -84,7 +84,7 @@ func (x *exchange) run() {
 	}
 	x.entry.Action, x.entry.MessageID = m.action, m.id
 	if anonymous && m.action != ActionIdentify {
-		x.unauthorized("only Identify is answered to whom is not authenticated", "")
+		x.unauthorized("only Identify is allowed without authentication", "")
 		return
 	}
 	if f != nil {
@@ -96,37 +96,37 @@ func (x *exchange) run() {
 	}
 }
 
-// answerFault sends f as the answer to m.
+// answerFault answers m with f.
 func (x *exchange) answerFault(m *message, f *fault) {
 	x.server.count(func(c *counts) { c.faults++ })
 	x.entry.FaultCode = f.code
 	x.send(http.StatusInternalServerError, replyFault(m, f, x.server.hostName))
 }
 
-// send answers with an envelope, sealed if the request was, unless the fault that is due has it end otherwise.
+// send sends an envelope, sealed if the request was sealed, unless the injected fault prevents it.
 func (x *exchange) send(status int, body []byte) {
 	kind := soapType
 	if x.entry.Sealed {
 		kind, body = sealedType, seal(x.conn.session, body)
 	}
-	if !pause(x.r.Context(), x.server.lag()/2) {
+	if !pause(x.r.Context(), x.server.delay()/2) {
 		return
 	}
 	x.w.Header().Set("Content-Type", kind)
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	if x.spoil(status, kind, body) {
+	if x.injectAfter(status, kind, body) {
 		return
 	}
 	x.entry.Status, x.entry.BodyOut = status, len(body)
 	x.log()
 	x.w.WriteHeader(status)
-	_, _ = x.w.Write(body) // a client that has gone does not matter here
+	_, _ = x.w.Write(body) // the client may have closed the connection
 }
 
-// refuse answers with a status alone.
+// refuse answers with a status and no body.
 func (x *exchange) refuse(status int, note string) {
 	x.entry.Note = note
-	if !pause(x.r.Context(), x.server.lag()/2) {
+	if !pause(x.r.Context(), x.server.delay()/2) {
 		return
 	}
 	x.entry.Status = status
@@ -135,7 +135,7 @@ func (x *exchange) refuse(status int, note string) {
 	x.w.WriteHeader(status)
 }
 
-// pause waits for d, and tells whether ctx is still good.
+// pause waits for d and reports whether ctx has not ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

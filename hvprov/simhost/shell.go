@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// shell is a Windows remote shell. The server's lock guards what changes in it.
+// shell is a Windows remote shell. Server.mu guards its variable fields.
 type shell struct {
 	id, owner, clientIP string
 	environment         []string
-	folder              string // working directory, as the client asked for
+	folder              string // requested working directory
 	created             time.Time
 	idle                time.Duration
-	gone                chan struct{} // closed when the shell is no more
+	gone                chan struct{} // closed when the shell is deleted
 
 	commands   map[string]*command
-	operations int // commands ever started; Windows gives them back with the shell only
-	running    int // processes
+	operations int // commands started; Windows releases them only with the shell
+	running    int // running processes
 	busy       int // requests in progress
 	used       time.Time
 	stopIdle   func()
 }
 
-// create answers Create: a new shell.
+// create serves Create: it opens a shell.
 func (s *Server) create(x *exchange, m *message) (string, *fault) {
 	if m.body == nil || m.body.XMLName.Local != "Shell" || m.body.XMLName.Space != nsShell {
 		return "", faultSchema("The body of Create has no Shell.")
 	}
 	idle := s.opts.Quotas.IdleTimeout
-	if asked := m.body.child(nsShell, "IdleTimeOut").text(); asked != "" {
-		d, ok := parseDuration(asked)
+	if requested := m.body.child(nsShell, "IdleTimeOut").text(); requested != "" {
+		d, ok := parseDuration(requested)
 		if !ok {
-			return "", faultSchema(fmt.Sprintf("IdleTimeOut %q is no duration.", asked))
+			return "", faultSchema(fmt.Sprintf("IdleTimeOut %q is not a duration.", requested))
 		}
 		if d < time.Minute || d > max(idle, 2*time.Hour) {
 			return "", &fault{
 				code: codeIdleTimeout, sender: true, subcode: "w:InvalidParameter",
-				reason: fmt.Sprintf("The requested IdleTimeout %s is outside the allowed range of PT60S to %s. ", asked, formatDuration(max(idle, 2*time.Hour))),
+				reason: fmt.Sprintf("The requested IdleTimeout %s is outside the allowed range of PT60S to %s. ", requested, formatDuration(max(idle, 2*time.Hour))),
 			}
 		}
 		idle = d
@@ -60,7 +60,7 @@ func (s *Server) create(x *exchange, m *message) (string, *fault) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.roomForShell(sh.owner); f != nil {
+	if f := s.checkShellQuota(sh.owner); f != nil {
 		return "", f
 	}
 	s.shells[sh.id] = sh
@@ -72,8 +72,8 @@ func (s *Server) create(x *exchange, m *message) (string, *fault) {
 		escape(s.URL()), uriCmd, sh.id, sh.xml(now)), nil
 }
 
-// roomForShell looks at the quotas. s.mu is held.
-func (s *Server) roomForShell(owner string) *fault {
+// checkShellQuota returns the fault for a shell beyond the quotas. s.mu must be held.
+func (s *Server) checkShellQuota(owner string) *fault {
 	if s.closed {
 		return faultAborted()
 	}
@@ -115,7 +115,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("P%dDT%dH%dM%dS", s/86400, s/3600%24, s/60%60, s%60)
 }
 
-// use finds the shell of a request, and keeps it from going idle until release is called.
+// use returns the shell of a request and keeps it from becoming idle until release is called.
 func (s *Server) use(x *exchange, m *message) (sh *shell, release func(), f *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,24 +139,24 @@ func (s *Server) use(x *exchange, m *message) (sh *shell, release func(), f *fau
 	}, nil
 }
 
-// watchIdle ends the shell when nobody has used it for its idle time. s.mu is held.
+// watchIdle deletes the shell after its idle time without a request. s.mu must be held.
 func (s *Server) watchIdle(sh *shell) {
 	since := sh.used
 	sh.stopIdle = s.clock.AfterFunc(sh.idle, func() {
 		s.mu.Lock()
-		over := !s.closed && s.shells[sh.id] == sh && sh.busy == 0 && sh.used.Equal(since)
-		if over {
+		expired := !s.closed && s.shells[sh.id] == sh && sh.busy == 0 && sh.used.Equal(since)
+		if expired {
 			s.tasks.add(1)
 		}
 		s.mu.Unlock()
-		if over {
+		if expired {
 			defer s.tasks.add(-1)
 			s.drop(sh)
 		}
 	})
 }
 
-// drop ends a shell with all of its processes, and returns when they are gone.
+// drop deletes a shell, kills its processes and returns when they have ended.
 func (s *Server) drop(sh *shell) {
 	s.mu.Lock()
 	if s.shells[sh.id] != sh {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package simhost is a simulated Hyper-V host: a WSMan server on loopback that speaks real WinRM, keeps a real
-// host's quotas and faults, and holds its virtual machines in a state file.
+// Package simhost is a simulated Hyper-V host for tests and demos: a WinRM server on loopback with the quotas and faults of a real
+// host, which keeps its virtual machines in a state file.
 //
-// Any WinRM client can use it. It authenticates with Basic, NTLM (sealed or over TLS), Kerberos and client
-// certificates, runs shells and commands, answers long polls, and blocks a process whose output nobody receives. A
-// command that starts the agent of this project is run by a real PowerShell where [Options.PowerShell] names one, and
-// is answered in Go elsewhere, over the same state file. Everything that a client did can be read from
-// [Server.Counters] and [Server.Log].
+// Any WinRM client can use it. It authenticates with Basic, NTLM (sealed or over TLS), Kerberos and client certificates, runs
+// shells and commands, answers long polls, and blocks a process whose output is not received. A command that starts the agent of
+// this project is run by a real PowerShell if [Options.PowerShell] names one, against stand-in modules for Hyper-V. Otherwise a
+// fake agent in Go answers, with the same state file. [Server.Counters] and [Server.Log] report what clients did.
 package simhost
 
 import (
@@ -31,54 +30,54 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
-// Server is a running simulated host. Its methods may be called from any goroutine.
+// Server is a running simulated host. Its methods may be called from many goroutines.
 type Server struct {
 	opts     Options
 	clock    Clock
 	host     *http.Server
 	listener *listener
-	health   *condition
+	health   *healthState
 	caPEM    []byte
-	certHash []byte // of the certificate, for channel bindings
+	certHash []byte // for channel bindings
 
-	kerberos  *krb5.Service  // nil: not served
-	clientCAs *x509.CertPool // nil: client certificates are not served
+	kerberos  *krb5.Service  // nil: disabled
+	clientCAs *x509.CertPool // nil: client certificates are disabled
 
 	hostName string
-	dir      string // the server's own temporary folder
+	dir      string // temporary folder of the server
 	store    *hyperv.Store
-	agents   *fakeagent.Host // where no PowerShell runs the agent
+	agents   *fakeagent.Host // answers without a PowerShell
 
-	base  context.Context // ends with the server
+	base  context.Context // ends at Close
 	stop  context.CancelFunc
-	tasks group // handlers, connections, processes, clean-ups
+	tasks group // handlers, connections, processes, clean-up
 
-	boot sync.RWMutex // held while the host restarts
+	boot sync.RWMutex // write-locked while the host restarts
 
 	mu        sync.Mutex
 	shells    map[string]*shell
 	closed    bool
-	modules   string                 // folder of the stand-in modules, once written
+	modules   string                 // folder of the stand-in modules; empty until written
 	actions   map[string]int         // requests by action, for Request.Nth
-	conns     map[*connection]bool   // open ones
-	connCount int                    // ever accepted
-	log       journal                // has a lock of its own
+	conns     map[*connection]bool   // open connections
+	connCount int                    // accepted since the start
+	log       requestLog             // has its own lock
 	counts    counts                 // guarded by mu
 	accounts  map[string]credentials // by lower-case name
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// Start makes a simulated host that serves until [Server.Close].
+// Start starts a simulated host that serves until [Server.Close].
 func Start(opts Options) (*Server, error) {
-	if err := opts.complete(); err != nil {
+	if err := opts.withDefaults(); err != nil {
 		return nil, fmt.Errorf("simulated host: %w", err)
 	}
 	s := &Server{
 		opts: opts, clock: opts.Clock, shells: map[string]*shell{}, hostName: "SIMHOST",
 		actions: map[string]int{}, conns: map[*connection]bool{}, accounts: opts.credentials(),
 	}
-	s.health, s.log.limit = newCondition(opts), opts.LogEntries
+	s.health, s.log.limit = newHealthState(opts), opts.LogEntries
 	s.base, s.stop = context.WithCancel(context.Background())
 	if err := s.start(); err != nil {
 		s.stop()
@@ -107,13 +106,13 @@ func (s *Server) start() error {
 	if err = s.openAuth(); err != nil {
 		return err
 	}
-	tcp, err := net.Listen("tcp", s.opts.Addr) //nolint:noctx // it is there at once
+	tcp, err := net.Listen("tcp", s.opts.Addr) //nolint:noctx // listening does not block
 	if err != nil {
 		return err
 	}
 	s.listener = newListener(s, tcp)
 	if s.opts.Health == Refusing {
-		s.listener.shut()
+		s.listener.refuse()
 	}
 	var serving net.Listener = s.listener
 	if !s.opts.PlainHTTP {
@@ -130,7 +129,7 @@ func (s *Server) start() error {
 			Certificates: []tls.Certificate{cert.pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		}
 		if s.clientCAs != nil {
-			config.ClientAuth = tls.RequestClientCert // which is judged when a request refers to it
+			config.ClientAuth = tls.RequestClientCert // verified when a request uses it
 		}
 		serving = tls.NewListener(s.listener, config)
 	}
@@ -144,7 +143,7 @@ func (s *Server) start() error {
 	return nil
 }
 
-// openAuth prepares the ways of authenticating that need more than accounts.
+// openAuth prepares the authentication methods that need more than accounts.
 func (s *Server) openAuth() (err error) {
 	auth := s.opts.Auth
 	if auth.Keytab != nil {
@@ -155,19 +154,19 @@ func (s *Server) openAuth() (err error) {
 	if auth.ClientCAs != nil {
 		s.clientCAs = x509.NewCertPool()
 		if !s.clientCAs.AppendCertsFromPEM(auth.ClientCAs) {
-			return errors.New("the authorities of client certificates hold no certificate in PEM form")
+			return errors.New("Auth.ClientCAs holds no certificate in PEM form")
 		}
 	}
 	return nil
 }
 
-// Address gives the IP address that the server listens on.
+// Address returns the IP address that the server listens on.
 func (s *Server) Address() string { return s.tcpAddr().IP.String() }
 
-// Port gives the TCP port that the server listens on.
+// Port returns the TCP port that the server listens on.
 func (s *Server) Port() int { return s.tcpAddr().Port }
 
-// URL gives the address that a WinRM client posts to.
+// URL returns the URL for WinRM clients.
 func (s *Server) URL() string {
 	scheme := "https"
 	if s.opts.PlainHTTP {
@@ -176,42 +175,42 @@ func (s *Server) URL() string {
 	return scheme + "://" + net.JoinHostPort(s.Address(), strconv.Itoa(s.Port())) + "/wsman"
 }
 
-func (s *Server) tcpAddr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) } //nolint:forcetypeassert // it listens on TCP
+func (s *Server) tcpAddr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) } //nolint:forcetypeassert // the listener is a TCP listener
 
-// CACertPEM gives the certificate that a client has to trust, or nil for a server on plain HTTP.
+// CACertPEM returns the certificate that a client must trust, in PEM form, or nil for a server on plain HTTP.
 func (s *Server) CACertPEM() []byte { return append([]byte(nil), s.caPEM...) }
 
-// Username gives the name of the account that [Options] asked for.
+// Username returns the name of the administrator account of [Options].
 func (s *Server) Username() string { return s.opts.Username }
 
-// Password gives the password of that account.
+// Password returns the password of that account.
 func (s *Server) Password() string { return s.opts.Password }
 
-// StateFile gives the path of the file that holds the host's virtual machines.
+// StateFile returns the path of the file with the virtual machines of the host.
 func (s *Server) StateFile() string { return s.opts.StateFile }
 
-// Reboot does what a restart of the host does: every connection breaks, every process, job and shell is gone. New
-// connections wait until it is over.
+// Reboot restarts the host: all connections break, and all processes, jobs and shells end. New connections wait until the restart
+// is complete.
 func (s *Server) Reboot() {
 	s.boot.Lock()
 	defer s.boot.Unlock()
 	s.dropConnections()
 	s.dropShells()
 	s.agents.Reboot()
-	_ = standin.KillWorkers(s.workers()) // one that does not end is waited for in vain: nothing can be done about it
+	_ = standin.KillWorkers(s.workers()) // a worker that cannot be killed cannot be helped here
 }
 
-// DropShells ends every shell with its processes, as their deletion or a quota does. Jobs go on.
+// DropShells deletes all shells with their processes. Jobs continue.
 func (s *Server) DropShells() { s.dropShells() }
 
-// DropConnections breaks every connection that is open.
+// DropConnections closes all open connections.
 func (s *Server) DropConnections() { s.dropConnections() }
 
-// KillWorker ends the process of a job where it is, as a crash would, and returns when it is gone.
+// KillWorker kills the process of a job, like a crash, and returns when it has ended.
 func (s *Server) KillWorker(job string) error {
 	if s.opts.PowerShell == "" {
 		if !s.agents.Kill(job) {
-			return fmt.Errorf("simulated host: job %s does not run", job)
+			return fmt.Errorf("simulated host: job %s is not running", job)
 		}
 		return nil
 	}
@@ -231,14 +230,14 @@ func (s *Server) KillWorker(job string) error {
 	return standin.KillWorker(state.PID)
 }
 
-// ProgramData gives the folder that the processes of the host keep their data in. It stays with the state file.
+// ProgramData returns the folder in which processes of the host keep data. It belongs to the state file and is kept with it.
 func (s *Server) ProgramData() string { return filepath.Join(s.opts.StateFile+".d", "ProgramData") }
 
-// workers is the file that lists the processes that outlive their shell.
+// workers returns the path of the list of processes that outlive their shell.
 func (s *Server) workers() string { return filepath.Join(s.dir, "workers") }
 
-// Close ends the server: it kills the processes that it started, waits for its goroutines, and removes what it made
-// for itself. A state file that [Options] named stays. Further calls do nothing.
+// Close stops the server: it kills the processes that it started, waits for its goroutines, and removes its temporary files. A
+// state file named in [Options] is kept. Further calls return the same error.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
 		s.mu.Lock()

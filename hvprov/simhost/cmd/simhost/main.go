@@ -2,7 +2,7 @@
 
 // Command simhost serves a simulated Hyper-V host on loopback, for the provider and for any other WinRM client.
 //
-// It prints the settings that point the provider at it, and what was asked of it when it is interrupted.
+// It prints the settings for the provider, and a summary of the requests when it is interrupted.
 package main
 
 import (
@@ -44,42 +44,42 @@ type settings struct {
 
 const passwordVariable = "HYPERVVM_SIMHOST_PASSWORD"
 
-// parse reads the command line and the environment.
+// parse parses the command line and the environment.
 func parse(args []string, getenv func(string) string, help io.Writer) (*settings, error) {
 	s := &settings{calls: map[string]hyperv.Call{}}
 	flags := flag.NewFlagSet("simhost", flag.ContinueOnError)
 	flags.SetOutput(help)
-	flags.StringVar(&s.Addr, "addr", "127.0.0.1:5986", "loopback address and port to serve; port 0 is any free one")
-	flags.StringVar(&s.StateFile, "state", "", "file that holds the virtual machines; made where it is missing (default: a temporary one)")
-	flags.BoolVar(&s.PlainHTTP, "http", false, "serve HTTP, where clients have to seal messages with NTLM")
-	flags.BoolVar(&s.Auth.AllowBasic, "basic", false, "allow Basic authentication too")
-	flags.BoolVar(&s.Auth.AllowUnencrypted, "unencrypted", false, "allow messages over HTTP that are not sealed")
-	flags.Func("keytab", "file with the host's Kerberos keys, as ktadd writes it; allows Kerberos too", readInto(&s.Auth.Keytab))
-	flags.Func("client-ca", "PEM file with the authority of client certificates; allows those too", readInto(&s.Auth.ClientCAs))
+	flags.StringVar(&s.Addr, "addr", "127.0.0.1:5986", "loopback address and port to listen on; port 0 selects a free port")
+	flags.StringVar(&s.StateFile, "state", "", "file with the virtual machines; created if missing (default: a temporary file)")
+	flags.BoolVar(&s.PlainHTTP, "http", false, "serve HTTP, with messages sealed by NTLM")
+	flags.BoolVar(&s.Auth.AllowBasic, "basic", false, "allow Basic authentication")
+	flags.BoolVar(&s.Auth.AllowUnencrypted, "unencrypted", false, "allow unsealed messages over HTTP")
+	flags.Func("keytab", "keytab `file` of the host; enables Kerberos", readInto(&s.Auth.Keytab))
+	flags.Func("client-ca", "PEM `file` with the authority of client certificates; enables client certificates", readInto(&s.Auth.ClientCAs))
 	var clients []string
-	flags.Func("client", "user principal name of a client certificate that is mapped to the account; may be repeated", func(v string) error {
+	flags.Func("client", "user principal `name` of a client certificate to map to the account; may be repeated", func(v string) error {
 		clients = append(clients, v)
 		return nil
 	})
-	flags.StringVar(&s.Username, "username", "Administrator", "account's name; its password comes from "+passwordVariable+", or is made")
-	flags.StringVar(&s.PowerShell, "pwsh", getenv("HYPERVVM_PWSH"), "PowerShell 7 to run the agent with (default: $HYPERVVM_PWSH; none: answers in Go)")
-	flags.DurationVar(&s.Latency, "latency", 0, "round trip to add to each request")
-	flags.StringVar(&s.caOut, "ca-out", "", "file to write the certificate to (default: beside the state, or a temporary one)")
-	flags.Func("delay", "cmdlet and time that each call of it takes, as in Start-VM=2s; may be repeated", func(v string) error {
+	flags.StringVar(&s.Username, "username", "Administrator", "name of the account; its password is $"+passwordVariable+", or random")
+	flags.StringVar(&s.PowerShell, "pwsh", getenv("HYPERVVM_PWSH"), "`path` of a PowerShell 7 that runs the agent (default $HYPERVVM_PWSH; without one a fake agent in Go answers)")
+	flags.DurationVar(&s.Latency, "latency", 0, "round-trip time to add to each request")
+	flags.StringVar(&s.caOut, "ca-out", "", "`file` to write the certificate to (default: a temporary file)")
+	flags.Func("delay", "delay of each call of a cmdlet, for example Start-VM=2s; may be repeated", func(v string) error {
 		name, text, ok := strings.Cut(v, "=")
 		d, err := time.ParseDuration(text)
 		if !ok || name == "" || err != nil || d < 0 {
-			return errors.New("want Cmdlet=duration")
+			return errors.New("expected Cmdlet=duration")
 		}
 		call := s.calls[name]
 		call.DelayMS = int(d.Milliseconds())
 		s.calls[name] = call
 		return nil
 	})
-	flags.Func("fail", "cmdlet and message that each call of it fails with, as in Start-VM=not enough memory; may be repeated", func(v string) error {
+	flags.Func("fail", "error of each call of a cmdlet, for example Start-VM=not enough memory; may be repeated", func(v string) error {
 		name, text, ok := strings.Cut(v, "=")
 		if !ok || name == "" || text == "" {
-			return errors.New("want Cmdlet=message")
+			return errors.New("expected Cmdlet=message")
 		}
 		call := s.calls[name]
 		call.Fail = text
@@ -100,7 +100,7 @@ func parse(args []string, getenv func(string) string, help io.Writer) (*settings
 	return s, nil
 }
 
-// readInto makes a flag that names a file with bytes to have.
+// readInto returns a flag function that reads a file.
 func readInto(to *[]byte) func(path string) error {
 	return func(path string) (err error) {
 		*to, err = os.ReadFile(path)
@@ -108,7 +108,7 @@ func readInto(to *[]byte) func(path string) error {
 	}
 }
 
-// run serves until ctx ends.
+// run serves a simulated host until ctx ends.
 func run(ctx context.Context, args []string, getenv func(string) string, out, help io.Writer) (err error) {
 	s, err := parse(args, getenv, help)
 	if err != nil {
@@ -120,7 +120,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, he
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	restore, err := behave(server.Store(), s.calls)
+	restore, err := setCalls(server.Store(), s.calls)
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, he
 	return err
 }
 
-// behave has cmdlets do what calls say, until restore is called: the state file may serve other runs.
-func behave(store *hyperv.Store, calls map[string]hyperv.Call) (restore func() error, err error) {
+// setCalls sets the behaviour of cmdlets until restore is called: other runs may use the state file.
+func setCalls(store *hyperv.Store, calls map[string]hyperv.Call) (restore func() error, err error) {
 	if len(calls) == 0 {
 		return func() error { return nil }, nil
 	}
@@ -158,7 +158,7 @@ func behave(store *hyperv.Store, calls map[string]hyperv.Call) (restore func() e
 	return func() error { return swap(before) }, nil
 }
 
-// writeCA puts the certificate where the client can read it.
+// writeCA writes the certificate to a file for the client and returns its path.
 func (s *settings) writeCA(server *simhost.Server) (string, error) {
 	certificate := server.CACertPEM()
 	if len(certificate) == 0 {
@@ -175,11 +175,11 @@ func (s *settings) writeCA(server *simhost.Server) (string, error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// announcement says how to reach the host.
+// announcement returns the text that describes how to connect to the host.
 func announcement(server *simhost.Server, s *settings, ca string, given bool) string {
 	lines := []string{
 		fmt.Sprintf("Simulated Hyper-V host on %s, virtual machines in %s.", server.URL(), server.StateFile()),
-		"Point the provider at it with:", "",
+		"Settings for the provider:", "",
 		"export HYPERVVM_HOST=" + server.Address(), fmt.Sprintf("export HYPERVVM_PORT=%d", server.Port()),
 		fmt.Sprintf("export HYPERVVM_USE_TLS=%t", !s.PlainHTTP), "export HYPERVVM_USERNAME=" + quote(server.Username()),
 	}
@@ -187,14 +187,14 @@ func announcement(server *simhost.Server, s *settings, ca string, given bool) st
 		lines = append(lines, `export HYPERVVM_CA_CERT="$(cat `+quote(ca)+`)"`)
 	}
 	password := quote(server.Password())
-	if given { // it is not ours to show
+	if given { // not printed: the user chose it
 		password = `"$` + passwordVariable + `"`
 	}
-	lines = append(lines, "export HYPERVVM_PASSWORD="+password, "", "Interrupt it (Ctrl-C) to end it.", "")
+	lines = append(lines, "export HYPERVVM_PASSWORD="+password, "", "Press Ctrl-C to stop.", "")
 	return strings.Join(lines, "\n")
 }
 
-// quote makes text one word for a shell.
+// quote quotes text as one word for a shell.
 func quote(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:", r)
@@ -205,7 +205,7 @@ func quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// report says what was asked of the host.
+// report returns a summary of the requests.
 func report(c simhost.Counters) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%d requests on %d connections, %d faults; %d shells, %d processes; %d bytes in, %d out\n",

@@ -52,7 +52,7 @@ type endAfter struct {
 }
 
 func (w *endAfter) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), "Interrupt it") {
+	if strings.Contains(string(p), "Press Ctrl-C") {
 		w.end()
 	}
 	return w.said.Write(p)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package krb5 is a service's side of authentication by Kerberos over HTTP: it takes tokens of the Negotiate scheme (RFC 4559,
-// 4178, 4121) with the keys of a keytab, and answers them with a proof of its own identity.
+// Package krb5 implements the service side of Kerberos authentication over HTTP: it accepts Negotiate tokens (RFC 4559, 4178, 4121)
+// with the keys of a keytab and answers with a proof of its identity.
 package krb5
 
 import (
@@ -29,50 +29,50 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// maxSkew is how far clients' clocks may be from this one's.
+// maxSkew is the maximum difference between the clocks of client and service.
 const maxSkew = 5 * time.Minute
 
-// Service takes tokens. Its method may be called from several goroutines.
+// Service accepts tokens. Its methods may be called from many goroutines.
 type Service struct {
 	keys *keytab.Keytab
 
 	mu   sync.Mutex
-	seen map[string]bool // authenticators, to find those that are repeated
+	seen map[string]bool // authenticators, to reject replays
 }
 
-// NewService makes a service with the keys of a keytab, as ktadd writes it.
+// NewService returns a service with the keys of a keytab in the format of ktadd.
 func NewService(file []byte) (service *Service, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the keytab is malformed: %v", r)
+			err = fmt.Errorf("malformed keytab: %v", r)
 		}
 	}()
 	keys := keytab.New()
 	if err := keys.Unmarshal(file); err != nil {
-		return nil, fmt.Errorf("the keytab cannot be read: %w", err)
+		return nil, fmt.Errorf("keytab: %w", err)
 	}
 	return &Service{keys: keys, seen: map[string]bool{}}, nil
 }
 
-// Client is whom a token proves.
+// Client is the authenticated client of a token.
 type Client struct {
 	// Name is user@REALM.
 	Name string
-	// Binding is the hash of the channel bindings that the token came with, or nil.
+	// Binding is the hash of the channel binding in the token, or nil.
 	Binding []byte
 }
 
-// IsToken tells whether a token of the Negotiate scheme holds one of Kerberos.
+// IsToken reports whether a Negotiate token contains a Kerberos token.
 func IsToken(token []byte) bool {
 	_, err := open(token)
 	return err == nil
 }
 
-// open takes the token of Kerberos out of SPNEGO.
+// open returns the Kerberos token in a SPNEGO token.
 func open(token []byte) (inner spnego.KRB5Token, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the token is malformed: %v", r)
+			err = fmt.Errorf("malformed token: %v", r)
 		}
 	}()
 	var outer spnego.SPNEGOToken
@@ -91,11 +91,12 @@ func open(token []byte) (inner spnego.KRB5Token, err error) {
 	return inner, nil
 }
 
-// Accept takes a token and gives the answer to it: a proof of identity, or in case of an error the reason for the client.
+// Accept verifies a token. It returns the client and the answer: a proof of identity, or with an error the Kerberos error for the
+// client.
 func (s *Service) Accept(token []byte) (client Client, answer []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the token is malformed: %v", r)
+			err = fmt.Errorf("malformed token: %v", r)
 		}
 	}()
 	inner, err := open(token)
@@ -121,7 +122,7 @@ func (s *Service) Accept(token []byte) (client Client, answer []byte, err error)
 	return client, answer, err
 }
 
-// Refuse gives the answer to a token of an account that may not log on.
+// Refuse returns the answer to a token of an account that must not log on.
 func (s *Service) Refuse(token []byte) []byte {
 	inner, err := open(token)
 	if err != nil {
@@ -139,10 +140,10 @@ func (s *Service) repeated(proof types.Authenticator) bool {
 	return again
 }
 
-// binding reads the checksum of RFC 4121 4.1.1.
+// binding parses the checksum of RFC 4121 4.1.1.
 func binding(sum types.Checksum) ([]byte, error) {
 	if sum.CksumType != chksumtype.GSSAPI || len(sum.Checksum) < 24 || binary.LittleEndian.Uint32(sum.Checksum) != 16 {
-		return nil, errors.New("the authenticator's checksum is not that of GSS-API")
+		return nil, errors.New("the checksum of the authenticator is not a GSS-API checksum")
 	}
 	hash := sum.Checksum[4:20]
 	if bytes.Equal(hash, make([]byte, 16)) {
@@ -151,7 +152,7 @@ func binding(sum types.Checksum) ([]byte, error) {
 	return hash, nil
 }
 
-// code gives the error code for the client.
+// code returns the error code for the client.
 func code(err error) int32 {
 	var known messages.KRBError
 	if errors.As(err, &known) {
@@ -160,7 +161,7 @@ func code(err error) int32 {
 	return errorcode.KRB_AP_ERR_MODIFIED // the ticket cannot be decrypted
 }
 
-// apRep and encAPRepPart are the messages of RFC 4120 5.5.2, which gokrb5 can only read.
+// apRep and encAPRepPart are the messages of RFC 4120 5.5.2, which gokrb5 cannot encode.
 type apRep struct {
 	PVNO    int                 `asn1:"explicit,tag:0"`
 	MsgType int                 `asn1:"explicit,tag:1"`
@@ -172,7 +173,7 @@ type encAPRepPart struct {
 	Cusec int       `asn1:"explicit,tag:1"`
 }
 
-// accept proves that the ticket could be read, by its key and the time in the authenticator.
+// accept returns the proof that the service decrypted the ticket: the time of the authenticator, encrypted with its key.
 func accept(request messages.APReq) ([]byte, error) {
 	part, err := asn1.Marshal(encAPRepPart{request.Authenticator.CTime, request.Authenticator.Cusec})
 	if err != nil {
@@ -190,7 +191,7 @@ func accept(request messages.APReq) ([]byte, error) {
 	return wrap(spnego.NegStateAcceptCompleted, 2, asn1tools.AddASNAppTag(message, asnAppTag.APREP))
 }
 
-// refuse says why a token is not accepted.
+// refuse returns the Kerberos error for a token.
 func refuse(request messages.APReq, code int32) []byte {
 	e := messages.NewKRBError(request.Ticket.SName, request.Ticket.Realm, code, "")
 	message, err := e.Marshal()
@@ -204,7 +205,7 @@ func refuse(request messages.APReq, code int32) []byte {
 	return answer
 }
 
-// wrap puts a message of a kind (RFC 4121 4.1) into SPNEGO.
+// wrap wraps a message of a kind (RFC 4121 4.1) in SPNEGO.
 func wrap(state spnego.NegState, kind byte, message []byte) ([]byte, error) {
 	mechanism, err := asn1.Marshal(gssapi.OIDKRB5.OID())
 	if err != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ntlm is the server's side of NTLMv2 as MS-NLMP defines it: the challenge, the check of the client's answer,
-// and the session that signs and seals messages.
+// Package ntlm implements the server side of NTLMv2 (MS-NLMP): the challenge, the verification of the client's response, and the
+// session that signs and seals messages.
 package ntlm
 
 import (
@@ -16,10 +16,10 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"golang.org/x/crypto/md4" //nolint:staticcheck // NTLM is defined with it
+	"golang.org/x/crypto/md4" //nolint:staticcheck // NTLM requires it
 )
 
-// Flags of MS-NLMP 2.2.2.5 that matter to a server.
+// Flags of MS-NLMP 2.2.2.5 that a server uses.
 const (
 	flagUnicode         = 1 << 0
 	flagRequestTarget   = 1 << 2
@@ -42,13 +42,13 @@ const (
 
 var signature = []byte("NTLMSSP\x00")
 
-// ErrMessage is wrapped by the error of a message that is not NTLM, or not of the kind that is due.
-var ErrMessage = errors.New("not the NTLM message that is due")
+// ErrMessage is wrapped by errors of messages that are not NTLM, or not of the expected type.
+var ErrMessage = errors.New("unexpected or malformed NTLM message")
 
-// ErrRefused is wrapped by the errors of credentials that are wrong.
+// ErrRefused is wrapped by errors of wrong credentials.
 var ErrRefused = errors.New("credentials refused")
 
-// Kind tells which message b begins: 1 (negotiate) or 3 (authenticate), or 0 when it is none.
+// Kind returns the type of message b: 1 (negotiate), 3 (authenticate), or 0 for anything else.
 func Kind(b []byte) int {
 	if len(b) < 12 || string(b[:8]) != string(signature) {
 		return 0
@@ -56,7 +56,7 @@ func Kind(b []byte) int {
 	return int(binary.LittleEndian.Uint32(b[8:]))
 }
 
-// Challenge is what a server remembers of a handshake between its two requests.
+// Challenge is the state of a handshake between its two requests.
 type Challenge struct {
 	nonce     [8]byte
 	flags     uint32
@@ -64,14 +64,14 @@ type Challenge struct {
 	message   []byte // message 2
 }
 
-// NewChallenge answers a negotiate message in the name of a host.
+// NewChallenge returns the challenge that answers a negotiate message on behalf of a host.
 func NewChallenge(negotiate []byte, host string, now time.Time) (*Challenge, error) {
 	if Kind(negotiate) != 1 || len(negotiate) < 16 {
 		return nil, fmt.Errorf("negotiate: %w", ErrMessage)
 	}
 	asked := binary.LittleEndian.Uint32(negotiate[12:])
 	if asked&flagUnicode == 0 || asked&flagExtendedSession == 0 {
-		return nil, fmt.Errorf("negotiate: only Unicode with extended session security is served: %w", ErrMessage)
+		return nil, fmt.Errorf("negotiate: only Unicode with extended session security is supported: %w", ErrMessage)
 	}
 	c := &Challenge{flags: asked&offered | always, negotiate: append([]byte(nil), negotiate...)}
 	if _, err := rand.Read(c.nonce[:]); err != nil {
@@ -92,23 +92,23 @@ func NewChallenge(negotiate []byte, host string, now time.Time) (*Challenge, err
 	return c, nil
 }
 
-// Message gives the challenge message.
+// Message returns the challenge message.
 func (c *Challenge) Message() []byte { return c.message }
 
-// Identity is what an authenticate message claims.
+// Identity holds the claims of an authenticate message.
 type Identity struct {
 	User   string
 	Domain string
-	// ChannelBinding is the MD5 of the client's channel binding; nil when it sent none.
+	// ChannelBinding is the MD5 of the client's channel binding, or nil.
 	ChannelBinding []byte
 
 	proof, blob, encryptedKey []byte
 	raw                       []byte
 	flags                     uint32
-	integrity                 bool // the message carries an integrity code
+	integrity                 bool // the message has an integrity code
 }
 
-// ParseAuthenticate reads an authenticate message.
+// ParseAuthenticate parses an authenticate message.
 func ParseAuthenticate(b []byte) (*Identity, error) {
 	if Kind(b) != 3 || len(b) < 64 {
 		return nil, fmt.Errorf("authenticate: %w", ErrMessage)
@@ -121,7 +121,7 @@ func ParseAuthenticate(b []byte) (*Identity, error) {
 		return nil, fmt.Errorf("authenticate: %w", err)
 	}
 	if len(nt) < 16+28 {
-		return nil, fmt.Errorf("authenticate: the answer is not NTLMv2: %w", ErrRefused)
+		return nil, fmt.Errorf("authenticate: the response is not NTLMv2: %w", ErrRefused)
 	}
 	id := &Identity{
 		User: decodeUTF16(user), Domain: decodeUTF16(domain), proof: nt[:16], blob: nt[16:], encryptedKey: key,
@@ -143,7 +143,7 @@ func ParseAuthenticate(b []byte) (*Identity, error) {
 	return id, nil
 }
 
-// Verify checks id against the account's password, and gives the session that the two sides now share.
+// Verify verifies id with the password of the account and returns the session of both sides.
 func (c *Challenge) Verify(id *Identity, password string) (*Session, error) {
 	hash := md4.New()
 	hash.Write(encodeUTF16(password))
@@ -222,7 +222,7 @@ func field(b []byte, at int) ([]byte, error) {
 		return nil, nil
 	}
 	if offset > len(b) || n > len(b)-offset {
-		return nil, fmt.Errorf("a field lies outside of the message: %w", ErrMessage)
+		return nil, fmt.Errorf("a field lies outside the message: %w", ErrMessage)
 	}
 	return b[offset : offset+n], nil
 }

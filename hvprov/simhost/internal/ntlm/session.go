@@ -11,10 +11,10 @@ import (
 	"fmt"
 )
 
-// SignatureSize is the length of a message's signature in bytes.
+// SignatureSize is the length of a message signature in bytes.
 const SignatureSize = 16
 
-// ErrSealing is wrapped by the errors of messages that were not sealed in this session, or not in this order.
+// ErrSealing is wrapped by errors of messages that were not sealed in this session, or not in this order.
 var ErrSealing = errors.New("message not sealed in this session")
 
 type side bool
@@ -24,14 +24,14 @@ const (
 	serverSide side = true
 )
 
-// Session seals and opens messages. Their order counts, so it serves one message at a time.
+// Session seals and opens messages, one at a time, since their order matters.
 type Session struct {
 	seals    bool
 	exchange bool
 	out, in  half
 }
 
-// half is one direction.
+// half is one direction of a session.
 type half struct {
 	sign   []byte
 	cipher *rc4.Cipher
@@ -68,10 +68,10 @@ func newHalf(key []byte, flags uint32, direction string) (half, error) {
 	return half{sign: derive(key, "signing"), cipher: cipher}, err
 }
 
-// Seals tells whether the two sides agreed to encrypt messages.
+// Seals reports whether both sides agreed to encrypt messages.
 func (s *Session) Seals() bool { return s.seals }
 
-// Seal encrypts a message of this side's, and gives its signature in front of it.
+// Seal returns the signature and the encrypted form of a message of this side.
 func (s *Session) Seal(plain []byte) []byte {
 	sealed := make([]byte, SignatureSize+len(plain))
 	s.out.cipher.XORKeyStream(sealed[SignatureSize:], plain)
@@ -80,7 +80,7 @@ func (s *Session) Seal(plain []byte) []byte {
 	return sealed
 }
 
-// Open decrypts a message of the other side's, that begins with its signature.
+// Open decrypts a message of the other side that starts with its signature.
 func (s *Session) Open(sealed []byte) ([]byte, error) {
 	if len(sealed) < SignatureSize {
 		return nil, fmt.Errorf("message of %d bytes: %w", len(sealed), ErrSealing)
@@ -95,7 +95,7 @@ func (s *Session) Open(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// signature is that of MS-NLMP 3.4.4.2, with extended session security.
+// signature computes the signature of MS-NLMP 3.4.4.2 with extended session security.
 func (h *half) signature(plain []byte, exchange bool) []byte {
 	seq := binary.LittleEndian.AppendUint32(nil, h.seq)
 	sum := mac(h.sign, seq, plain)[:8]

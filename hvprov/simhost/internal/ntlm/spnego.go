@@ -13,7 +13,7 @@ var (
 	oidNTLM   = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 10}
 )
 
-// States of a negotiation, RFC 4178.
+// States of a negotiation (RFC 4178).
 const (
 	acceptCompleted  = 0
 	acceptIncomplete = 1
@@ -33,8 +33,7 @@ type negTokenResp struct {
 	MechListMIC   []byte                `asn1:"explicit,optional,tag:3"`
 }
 
-// Unwrap takes the NTLM message out of a token of the Negotiate scheme, which is either that message itself or one
-// of SPNEGO around it.
+// Unwrap returns the NTLM message of a Negotiate token, which is either the message itself or SPNEGO with the message.
 func Unwrap(token []byte) (message []byte, spnego bool, err error) {
 	if Kind(token) != 0 {
 		return token, false, nil
@@ -68,7 +67,7 @@ func Unwrap(token []byte) (message []byte, spnego bool, err error) {
 	return nil, false, fmt.Errorf("negotiate token: %w", ErrMessage)
 }
 
-// Wrap puts a server's message into SPNEGO. Without one it says that the negotiation has ended well.
+// Wrap wraps a server message in SPNEGO. Without a message it returns the token for a successful negotiation.
 func Wrap(message []byte) ([]byte, error) {
 	resp := negTokenResp{State: acceptIncomplete, SupportedMech: oidNTLM, ResponseToken: message}
 	if message == nil {

@@ -8,5 +8,5 @@ import "os/exec"
 
 func setTree(*exec.Cmd) {}
 
-// killTree kills the process alone: elsewhere than on Unix its children live on until their input ends.
+// killTree kills only the process: on systems other than Unix its children run until their input ends.
 func killTree(cmd *exec.Cmd) { _ = cmd.Process.Kill() }

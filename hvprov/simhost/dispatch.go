@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// dispatch carries a request out and answers it.
+// dispatch serves a request and answers it.
 func (x *exchange) dispatch(m *message) {
 	s := x.server
 	var body string
@@ -28,11 +28,11 @@ func (x *exchange) dispatch(m *message) {
 	case m.resource != resource && m.resource != uriCmd:
 		f = faultResource(m.resource)
 	default:
-		body, f = s.carryOut(x, m)
+		body, f = s.serveAction(x, m)
 	}
 	switch {
-	case x.r.Context().Err() != nil: // nobody is there to answer
-		x.entry.Note = "the client has gone"
+	case x.r.Context().Err() != nil: // the client closed the connection
+		x.entry.Note = "the client closed the connection"
 		panic(http.ErrAbortHandler)
 	case f != nil:
 		x.answerFault(m, f)
@@ -41,7 +41,7 @@ func (x *exchange) dispatch(m *message) {
 	}
 }
 
-func (s *Server) carryOut(x *exchange, m *message) (string, *fault) {
+func (s *Server) serveAction(x *exchange, m *message) (string, *fault) {
 	switch m.action {
 	case ActionCreate:
 		return s.create(x, m)
@@ -79,7 +79,7 @@ func (s *Server) carryOut(x *exchange, m *message) (string, *fault) {
 	}
 }
 
-// enumerate lists the user's shells, in one answer.
+// enumerate lists the shells of the user in one answer.
 func (s *Server) enumerate(x *exchange) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

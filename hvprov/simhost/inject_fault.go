@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// inject counts an authenticated request, asks what is to go wrong with it, and does what comes before the request is
-// carried out. It tells whether the request is to be carried out.
+// inject counts an authenticated request, determines its fault, and applies faults that replace the request. It reports whether
+// the request must be served.
 func (x *exchange) inject(m *message) bool {
 	s := x.server
 	s.mu.Lock()
@@ -34,10 +34,10 @@ func (x *exchange) inject(m *message) bool {
 		_ = x.conn.Close()
 		panic(http.ErrAbortHandler) // ends the connection's goroutine without an answer
 	case FaultUnavailable:
-		x.refuse(http.StatusServiceUnavailable, "told to be unavailable")
+		x.refuse(http.StatusServiceUnavailable, "injected fault: unavailable")
 	case FaultUnauthorized:
 		x.conn.forget()
-		x.unauthorized("told to refuse", "")
+		x.unauthorized("injected fault: unauthorized", "")
 	case FaultBusy:
 		x.answerFault(m, faultBusy())
 	case FaultReboot:
@@ -50,8 +50,8 @@ func (x *exchange) inject(m *message) bool {
 	return false
 }
 
-// spoil does what is to go wrong with the answer of a request that was carried out. It tells whether that was all.
-func (x *exchange) spoil(status int, kind string, body []byte) bool {
+// injectAfter applies faults to the answer of a served request. It reports whether the answer must not be sent otherwise.
+func (x *exchange) injectAfter(status int, kind string, body []byte) bool {
 	switch x.fault {
 	case FaultDropAfter:
 		x.log()
@@ -63,7 +63,7 @@ func (x *exchange) spoil(status int, kind string, body []byte) bool {
 		panic(http.ErrAbortHandler)
 	case FaultResetBody, FaultTruncate:
 		x.log()
-		x.halve(status, kind, body)
+		x.sendHalf(status, kind, body)
 	case FaultSlowBody:
 		x.entry.Status, x.entry.BodyOut = status, len(body)
 		x.log()
@@ -81,8 +81,8 @@ func (x *exchange) spoil(status int, kind string, body []byte) bool {
 	return true
 }
 
-// halve sends the first half of an answer, and ends the connection then.
-func (x *exchange) halve(status int, kind string, body []byte) {
+// sendHalf sends the first half of an answer and closes the connection.
+func (x *exchange) sendHalf(status int, kind string, body []byte) {
 	raw, rw, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -94,6 +94,6 @@ func (x *exchange) halve(status int, kind string, body []byte) {
 	if x.fault == FaultResetBody {
 		x.conn.reset()
 	}
-	_ = x.conn.Close() // below TLS, so that no orderly end is sent
+	_ = x.conn.Close() // below TLS, without close_notify
 	_ = raw.Close()
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// setTree puts the process into a group of its own, so that it can be killed with all that it starts.
+// setTree starts the process in a new process group, so that it can be killed with its children.
 func setTree(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func killTree(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
 )
 
-// Store gives access to the virtual machines of the host, and to how its cmdlets behave.
+// Store returns the store with the virtual machines of the host and the behaviour of its cmdlets.
 func (s *Server) Store() *hyperv.Store { return s.store }
 
 func (s *Server) openState() error {
@@ -30,8 +30,8 @@ func (s *Server) openState() error {
 	return nil
 }
 
-// simulateAgent is the program that answers the agent's session without a PowerShell.
-func (s *Server) simulateAgent(info protocol.BootstrapInfo) program {
+// fakeAgent returns the program that answers a session of the agent without a PowerShell.
+func (s *Server) fakeAgent(info protocol.BootstrapInfo) program {
 	return func(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 		return s.agents.Run(ctx, info, stdin, stdout, stderr)
 	}
