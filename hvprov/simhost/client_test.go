@@ -63,7 +63,7 @@ func TestThisProjectsClient(t *testing.T) {
 }
 
 func runUpper(ctx context.Context, client *wsman.Client) (text string, code int32, err error) {
-	shell, err := client.CreateShell(ctx, wsman.ShellOptions{})
+	shell, err := client.CreateShell(ctx)
 	if err != nil {
 		return "", 0, err
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package certtest makes authorities and client certificates for tests.
+// Package certtest creates certificate authorities and client certificates for tests.
 package certtest
 
 import (
@@ -16,62 +16,71 @@ import (
 	"time"
 )
 
-// Authority issues client certificates.
+// Authority is a certificate authority.
 type Authority struct {
-	// PEM is its certificate.
+	// PEM is the certificate of the authority.
 	PEM []byte
 
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority makes an authority.
+// NewAuthority creates a certificate authority whose certificate is valid for an hour.
 func NewAuthority(t *testing.T) *Authority {
 	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of a test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	a := &Authority{key: newKey(t)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	template := newTemplate(1, "test CA")
+	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+	a := &Authority{cert: template, key: newKey(t)}
+	der := a.sign(t, template, a.key)
+	var err error
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	a.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	a.PEM = encode("CERTIFICATE", der)
 	return a
 }
 
-// Client issues a certificate for client authentication that bears a user principal name, and gives it with its key in PEM
-// form. Change, if not nil, has the last word.
+// Client issues a certificate for client authentication with a user principal name. It returns the certificate and its private
+// key in PEM form. If change is not nil, it is called with the template before the certificate is signed.
 func (a *Authority) Client(t *testing.T, upn string, change func(*x509.Certificate)) (cert, key []byte) {
 	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "client of a test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: otherName(t, upn)}},
-	}
+	template := newTemplate(2, "test client")
+	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: subjectAltName(t, upn)}}
 	if change != nil {
 		change(template)
 	}
-	own := newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, own.Public(), a.key)
+	private := newKey(t)
+	der := a.sign(t, template, private)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(own)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return encode("CERTIFICATE", der), encode("PRIVATE KEY", pkcs8)
 }
 
-// otherName is the alternative name that holds a user principal name, which crypto/x509 does not write.
-func otherName(t *testing.T, upn string) []byte {
+func newTemplate(serial int64, name string) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+}
+
+func (a *Authority) sign(t *testing.T, template *x509.Certificate, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// subjectAltName returns a subject alternative name with a user principal name as otherName, which crypto/x509 does not support.
+func subjectAltName(t *testing.T, upn string) []byte {
 	t.Helper()
 	value, err := asn1.MarshalWithParams(upn, "explicit,tag:0,utf8")
 	if err != nil {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package krbtest runs a real Kerberos KDC, MIT's, for tests. On Debian its programs are in the packages krb5-kdc,
-// krb5-admin-server and krb5-user; where they are not found, the test is left out.
+// Package krbtest runs a Kerberos KDC of MIT Kerberos for tests. It needs the programs of the Debian packages krb5-kdc,
+// krb5-admin-server and krb5-user; if they are not installed, the test is skipped.
 package krbtest
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,33 +14,55 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tcptest"
 )
 
-// Realm is the name of the realm.
-const Realm = "LAB.EXAMPLE"
+const (
+	// Realm is the name of the KDC's realm.
+	Realm = "LAB.EXAMPLE"
+	// OtherRealm is the name of a second realm, which trusts Realm. Its services are in the domain other.example.
+	OtherRealm = "OTHER.EXAMPLE"
+)
 
-// Trusted is the name of a second realm, which takes Realm's word for its users. Its services are in the domain other.example.
-const Trusted = "OTHER.EXAMPLE"
-
-// KDC is a running KDC of a realm of its own, which ends with the test.
+// KDC is a KDC that runs until the end of the test.
 type KDC struct {
-	// ConfigFile is a krb5.conf for clients.
+	// ConfigFile is the path of a krb5.conf for clients.
 	ConfigFile string
 
 	t        *testing.T
 	dir      string
 	programs map[string]string
 	env      []string
-	relay    *relay
+	counter  *requestCounter
 }
 
-// where Debian has the programs that are not in everyone's path.
-var folders = []string{"", "/usr/sbin", "/usr/local/sbin", "/usr/lib/mit/sbin", "/opt/homebrew/opt/krb5/sbin"}
+// Start creates a realm and starts its KDC on 127.0.0.1.
+func Start(t *testing.T) *KDC {
+	t.Helper()
+	k := prepare(t)
+	k.serve(Realm)
+	return k
+}
 
-func find(name string) (string, bool) {
-	for _, folder := range folders {
+// StartWithTrust is like Start, but the KDC also serves OtherRealm.
+func StartWithTrust(t *testing.T) *KDC {
+	t.Helper()
+	k := prepare(t)
+	k.create(OtherRealm)
+	for _, realm := range []string{Realm, OtherRealm} {
+		k.kadmin(realm, "add_principal -pw between krbtgt/"+OtherRealm+"@"+Realm)
+	}
+	k.serve(Realm, OtherRealm)
+	return k
+}
+
+// programFolders are searched for the programs. Debian installs some of them outside of a user's PATH.
+var programFolders = []string{"", "/usr/sbin", "/usr/local/sbin", "/usr/lib/mit/sbin", "/opt/homebrew/opt/krb5/sbin"}
+
+func findProgram(name string) (string, bool) {
+	for _, folder := range programFolders {
 		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
 			return path, true
 		}
@@ -49,19 +70,20 @@ func find(name string) (string, bool) {
 	return "", false
 }
 
-// prepare makes the database and the configuration.
+// prepare writes the configuration and creates the database.
 func prepare(t *testing.T) *KDC {
 	t.Helper()
 	k := &KDC{t: t, dir: t.TempDir(), programs: map[string]string{}}
 	for _, name := range []string{"krb5kdc", "kdb5_util", "kadmin.local", "kinit"} {
-		path, found := find(name)
+		path, found := findProgram(name)
 		if !found {
-			t.Skipf("Kerberos: %s is not found (Debian: krb5-kdc, krb5-admin-server, krb5-user)", name)
+			t.Skipf("Kerberos: %s is not installed (Debian packages krb5-kdc, krb5-admin-server and krb5-user)", name)
 		}
 		k.programs[name] = path
 	}
 	port := freePort(t)
-	k.relay = startRelay(t, port)
+	k.counter = &requestCounter{kdc: fmt.Sprintf("127.0.0.1:%d", port)}
+	address := tcptest.Serve(t, k.counter.relay)
 	k.ConfigFile = k.write("krb5.conf", fmt.Sprintf(`[libdefaults]
 	default_realm = %[1]s
 	dns_lookup_kdc = false
@@ -75,34 +97,15 @@ func prepare(t *testing.T) *KDC {
 	%[3]s = {
 		kdc = %[2]s
 	}
-`, Realm, k.relay.listener.Addr(), Trusted))
+`, Realm, address, OtherRealm))
 	profile := k.write("kdc.conf", fmt.Sprintf("[kdcdefaults]\n kdc_listen = \"\"\n kdc_tcp_listen = 127.0.0.1:%d\n", port)+
-		"[domain_realm]\n .other.example = "+Trusted+"\n[logging]\n kdc = STDERR\n[realms]\n"+k.profile(Realm)+k.profile(Trusted))
+		"[domain_realm]\n .other.example = "+OtherRealm+"\n[logging]\n kdc = STDERR\n[realms]\n"+k.profile(Realm)+k.profile(OtherRealm))
 	k.env = append(os.Environ(), "KRB5_CONFIG="+k.ConfigFile, "KRB5_KDC_PROFILE="+profile, "KRB5CCNAME=FILE:"+filepath.Join(k.dir, "default.ccache"))
 	k.create(Realm)
 	return k
 }
 
-// Start makes a realm and runs its KDC on loopback. It skips the test where MIT's programs are not there.
-func Start(t *testing.T) *KDC {
-	t.Helper()
-	k := prepare(t)
-	k.serve(Realm)
-	return k
-}
-
-// StartBoth is Start with the second realm beside the first, on the same KDC.
-func StartBoth(t *testing.T) *KDC {
-	t.Helper()
-	k := prepare(t)
-	k.create(Trusted)
-	for _, realm := range []string{Realm, Trusted} {
-		k.kadmin(realm, "add_principal -pw between krbtgt/"+Trusted+"@"+Realm)
-	}
-	k.serve(Realm, Trusted)
-	return k
-}
-
+// profile returns the section of a realm in kdc.conf.
 func (k *KDC) profile(realm string) string {
 	return fmt.Sprintf(`	%[1]s = {
 		database_name = %[2]s/%[1]s
@@ -117,19 +120,19 @@ func (k *KDC) profile(realm string) string {
 
 func (k *KDC) create(realm string) {
 	k.t.Helper()
-	k.run("", "kdb5_util", "create", "-s", "-r", realm, "-P", "of no use to anyone")
+	k.run("", "kdb5_util", "create", "-s", "-r", realm, "-P", "master password")
 }
 
-// serve runs the KDC until the test ends, and returns when it takes requests.
+// serve starts the KDC and returns when it accepts requests.
 func (k *KDC) serve(realms ...string) {
 	k.t.Helper()
 	arguments := []string{"-n", "-P", filepath.Join(k.dir, "pid")}
 	for _, realm := range realms {
 		arguments = append(arguments, "-r", realm)
 	}
-	command := exec.Command(k.programs["krb5kdc"], arguments...) //nolint:noctx // killed below
+	command := exec.Command(k.programs["krb5kdc"], arguments...) //nolint:noctx // killed in the cleanup
 	command.Env = k.env
-	said, err := command.StderrPipe()
+	stderr, err := command.StderrPipe()
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -140,7 +143,7 @@ func (k *KDC) serve(realms ...string) {
 	ready := make(chan bool, 1)
 	go func() {
 		var all bytes.Buffer
-		lines := bufio.NewScanner(io.TeeReader(said, &all))
+		lines := bufio.NewScanner(io.TeeReader(stderr, &all))
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), "commencing operation") {
 				ready <- true
@@ -152,9 +155,9 @@ func (k *KDC) serve(realms ...string) {
 	k.t.Cleanup(func() {
 		_ = command.Process.Kill()
 		text := <-log
-		_ = command.Wait() // it was killed
+		_ = command.Wait() // returns an error because the process was killed
 		if k.t.Failed() {
-			k.t.Logf("the KDC said:\n%s", text)
+			k.t.Logf("log of the KDC:\n%s", text)
 		}
 	})
 	if !<-ready {
@@ -162,21 +165,20 @@ func (k *KDC) serve(realms ...string) {
 	}
 }
 
-// AddUser adds a user with a password; attributes are further arguments of kadmin's add_principal.
+// AddUser adds a user. attributes are further arguments of kadmin's add_principal command.
 func (k *KDC) AddUser(name, password string, attributes ...string) {
 	k.t.Helper()
 	k.kadmin(Realm, fmt.Sprintf("add_principal -pw %q %s %s", password, strings.Join(attributes, " "), name))
 }
 
-// AddService adds a service, such as HTTP/127.0.0.1, and gives the keytab with its keys. A service that is there already gets
-// new keys.
-func (k *KDC) AddService(name string) (keytab []byte) { return k.addService(Realm, name) }
-
-// AddTrustedService is AddService for the second realm.
-func (k *KDC) AddTrustedService(name string) (keytab []byte) { return k.addService(Trusted, name) }
-
-func (k *KDC) addService(realm, name string) (keytab []byte) {
+// AddService adds a service, for example HTTP/127.0.0.1 or HTTP/hv02@OTHER.EXAMPLE, and returns a keytab with its keys. An
+// existing service gets new keys.
+func (k *KDC) AddService(name string) (keytab []byte) {
 	k.t.Helper()
+	realm := Realm
+	if _, after, found := strings.Cut(name, "@"); found {
+		realm = after
+	}
 	file := filepath.Join(k.dir, "keytab")
 	_ = os.Remove(file)
 	k.kadmin(realm, "add_principal -randkey -requires_preauth "+name, fmt.Sprintf("ktadd -k %s %s", file, name))
@@ -192,7 +194,7 @@ func (k *KDC) kadmin(realm string, commands ...string) {
 	k.run(strings.Join(commands, "\n")+"\n", "kadmin.local", "-r", realm)
 }
 
-// Kinit gets a ticket for a user and gives the path of its cache; arguments are further ones of kinit.
+// Kinit obtains a ticket for a user and returns the path of its credential cache. arguments are further arguments of kinit.
 func (k *KDC) Kinit(name, password string, arguments ...string) (ccache string) {
 	k.t.Helper()
 	f, err := os.CreateTemp(k.dir, "ccache-")
@@ -204,12 +206,9 @@ func (k *KDC) Kinit(name, password string, arguments ...string) (ccache string) 
 	return f.Name()
 }
 
-// Requests counts what clients have asked the KDC for so far: logins take one or two AS requests, each ticket a TGS request.
-func (k *KDC) Requests() (as, tgs int) {
-	k.relay.mu.Lock()
-	defer k.relay.mu.Unlock()
-	return k.relay.as, k.relay.tgs
-}
+// Requests returns the numbers of AS and TGS requests so far. A login takes one or two AS requests, a service ticket one TGS
+// request.
+func (k *KDC) Requests() (as, tgs int) { return k.counter.counts() }
 
 func (k *KDC) run(input, program string, arguments ...string) {
 	k.t.Helper()
@@ -231,82 +230,7 @@ func (k *KDC) write(name, text string) (path string) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l := listen(t)
+	l := tcptest.Listen(t)
 	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// relay stands before the KDC and counts its requests.
-type relay struct {
-	listener net.Listener
-	kdc      string
-	tasks    sync.WaitGroup
-
-	mu      sync.Mutex
-	as, tgs int
-}
-
-func startRelay(t *testing.T, port int) *relay {
-	t.Helper()
-	listener := listen(t)
-	r := &relay{listener: listener, kdc: fmt.Sprintf("127.0.0.1:%d", port)}
-	ctx, stop := context.WithCancel(context.Background())
-	r.tasks.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			r.tasks.Go(func() { r.pass(ctx, conn) })
-		}
-	})
-	t.Cleanup(func() {
-		stop()
-		_ = listener.Close()
-		r.tasks.Wait()
-	})
-	return r
-}
-
-// pass counts the one request of a connection, and carries it and its answer.
-func (r *relay) pass(ctx context.Context, client net.Conn) {
-	defer func() { _ = client.Close() }()
-	kdc, err := new(net.Dialer).DialContext(ctx, "tcp", r.kdc)
-	if err != nil {
-		return
-	}
-	defer func() { _ = kdc.Close() }()
-	defer context.AfterFunc(ctx, func() {
-		_ = client.Close()
-		_ = kdc.Close()
-	})()
-	head := make([]byte, 5) // the length, and the tag of the message
-	if _, err := io.ReadFull(client, head); err != nil {
-		return
-	}
-	r.mu.Lock()
-	switch head[4] {
-	case 0x6a: // [APPLICATION 10]
-		r.as++
-	case 0x6c: // [APPLICATION 12]
-		r.tgs++
-	}
-	r.mu.Unlock()
-	if _, err := kdc.Write(head); err != nil {
-		return
-	}
-	r.tasks.Go(func() {
-		_, _ = io.Copy(kdc, client)
-		_ = kdc.Close() // a KDC waits for further requests
-	})
-	_, _ = io.Copy(client, kdc)
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener
 }

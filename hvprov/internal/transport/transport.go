@@ -11,7 +11,7 @@ import (
 
 // Transport starts processes on one host. Its methods may be called from many goroutines.
 type Transport interface {
-	// Start starts a process. The process calls lost, from within Receive, when output may have been lost with an answer that
+	// Start starts a process. The process calls lost, from within Receive, when output may have been lost with a response that
 	// did not arrive and Receive continues.
 	Start(ctx context.Context, commandLine string, lost func()) (Process, error)
 	// Stats returns what the transport has cost so far.
@@ -60,7 +60,7 @@ var (
 	ErrBusy = errors.New("host is busy")
 	// ErrAuth reports that the host refused the credentials, or that the account lacks a right.
 	ErrAuth = errors.New("host refused the credentials")
-	// ErrConnectionLost reports that no usable answer arrived. Whether the host acted on the request is not known, unless the
+	// ErrConnectionLost reports that no usable response arrived. Whether the host acted on the request is not known, unless the
 	// error is [ErrUnreachable] as well.
 	ErrConnectionLost = errors.New("connection lost")
 	// ErrUnreachable reports that no connection could be made, so that the host did not act on the request.

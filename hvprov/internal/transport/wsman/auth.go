@@ -3,62 +3,21 @@
 package wsman
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// admission lets one attempt to authenticate run at a time until one has succeeded, and none after one was refused: with a
-// wrong password, concurrent requests must not add up to a locked account.
-type admission struct {
-	turn chan struct{} // holds one token during an attempt
-
-	mu      sync.Mutex
-	proven  bool
-	refused *AuthError
+// authSchemes are the HTTP authentication schemes of each method, the preferred one first.
+var authSchemes = map[winrm.Auth][]string{
+	winrm.AuthBasic: {"Basic"}, winrm.AuthNTLM: {"Negotiate", "NTLM"}, winrm.AuthKerberos: {"Negotiate", "Kerberos"},
 }
 
-func newAdmission() *admission {
-	return &admission{turn: make(chan struct{}, 1)}
-}
-
-func (a *admission) look() (proven bool, refused *AuthError) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.proven, a.refused
-}
-
-// enter waits until an attempt may be made. The caller calls leave when the attempt is over.
-func (a *admission) enter(ctx context.Context) (leave func(), err error) {
-	proven, refused := a.look()
-	if refused != nil {
-		return nil, refused
-	}
-	if proven {
-		return func() {}, nil
-	}
-	if err := acquire(ctx, a.turn); err != nil {
-		return nil, err
-	}
-	if _, refused := a.look(); refused != nil {
-		release(a.turn)
-		return nil, refused
-	}
-	return func() { release(a.turn) }, nil
-}
-
-func (a *admission) set(proven bool, refused *AuthError) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.proven, a.refused = proven, refused
-}
-
-// authorization is the Authorization header of ways that send it with each request, and else empty.
+// authorization returns the Authorization header of methods that send it with every request, or an empty string.
 func authorization(c settings) string {
 	switch c.Auth {
 	case winrm.AuthBasic:
@@ -69,43 +28,39 @@ func authorization(c settings) string {
 	return ""
 }
 
-// refusal makes the error for an answer that refuses the credentials.
-func (l *lane) refusal(a *answer) *AuthError {
-	c := l.client
-	e := &AuthError{Host: c.cfg.hostPort, Auth: c.cfg.Auth, Username: c.cfg.Username, Offered: schemes(a.header)}
-	wanted := map[winrm.Auth][]string{
-		winrm.AuthBasic: {"Basic"}, winrm.AuthNTLM: {"Negotiate", "NTLM"}, winrm.AuthKerberos: {"Negotiate", "Kerberos"},
-	}[c.cfg.Auth]
-	offered := len(wanted) == 0 || len(e.Offered) == 0
-	for _, name := range wanted {
-		offered = offered || contains(e.Offered, name)
-	}
+// authError returns the error for a response that refuses the credentials.
+func (cn *conn) authError(r *response) *AuthError {
+	cfg := cn.client.cfg
+	e := &AuthError{Host: cfg.hostPort, Auth: cfg.Auth, Username: cfg.Username, Offered: offeredSchemes(r.header)}
+	schemes := authSchemes[cfg.Auth]
+	offered := len(schemes) == 0 || len(e.Offered) == 0 ||
+		slices.ContainsFunc(schemes, func(name string) bool { return containsFold(e.Offered, name) })
 	switch {
-	case c.cfg.Auth == winrm.AuthCertificate:
-		l.explainCertificate(a, e)
-	case a.status == http.StatusForbidden:
+	case cfg.Auth == winrm.AuthCertificate:
+		cn.explainCertificate(r, e)
+	case r.status == http.StatusForbidden:
 		e.Reason = "access is forbidden (HTTP 403)"
 		e.Remedy = "check that the account may use WinRM on this host"
 	case !offered:
-		e.Reason = "the host does not offer " + wanted[len(wanted)-1]
-		e.Remedy = fmt.Sprintf("use another way of authenticating, or enable %s on the host's WinRM service", wanted[0])
-	case c.cfg.Auth == winrm.AuthKerberos:
-		e.Reason = "it does not accept the ticket"
-		e.Remedy = fmt.Sprintf("check which account the SPN %s is registered for, and that the user may log on to this host over the network", c.cfg.Kerberos.SPN)
+		e.Reason = "the host does not offer " + schemes[len(schemes)-1]
+		e.Remedy = fmt.Sprintf("use another authentication method, or enable %s in the host's WinRM service", schemes[0])
+	case cfg.Auth == winrm.AuthKerberos:
+		e.Reason = "the host does not accept the ticket"
+		e.Remedy = fmt.Sprintf("check which account the SPN %s is registered for, and that the user has the right to access this host from the network", cfg.Kerberos.SPN)
 	default:
 		e.Reason = "user name or password is wrong, or the account is locked, expired or not allowed"
-		e.Remedy = "check them, and that the account may log on to this host over the network"
+		e.Remedy = "check them, and that the account has the right to access this host from the network"
 	}
 	return e
 }
 
-// schemes lists the names of the authentication schemes that an answer offers.
-func schemes(header http.Header) []string {
+// offeredSchemes returns the names of the authentication schemes in a response's WWW-Authenticate headers.
+func offeredSchemes(header http.Header) []string {
 	var names []string
 	for _, value := range header.Values("WWW-Authenticate") {
 		for part := range strings.SplitSeq(value, ",") {
 			name, _, _ := strings.Cut(strings.TrimSpace(part), " ")
-			if name != "" && !strings.Contains(name, "=") && !contains(names, name) {
+			if name != "" && !strings.Contains(name, "=") && !containsFold(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -113,11 +68,6 @@ func schemes(header http.Header) []string {
 	return names
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
+func containsFold(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }

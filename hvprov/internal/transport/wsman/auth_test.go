@@ -19,7 +19,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-func TestAWrongPasswordIsTriedOnce(t *testing.T) {
+func TestAWrongPasswordIsSentOnce(t *testing.T) {
 	t.Parallel()
 	for _, setup := range setups {
 		t.Run(setup.name, func(t *testing.T) {
@@ -29,12 +29,12 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 			config := configFor(server, setup.auth)
 			config.Password, config.Dial = "wrong-guess", traffic.dial
 			client := newClient(t, config)
-			ctx := within(t)
+			ctx := testContext(t)
 
 			var wg sync.WaitGroup
 			for range 10 {
 				wg.Go(func() {
-					_, err := client.CreateShell(ctx, wsman.ShellOptions{})
+					_, err := client.CreateShell(ctx)
 					var refused *wsman.AuthError
 					if !errors.As(err, &refused) || !errors.Is(err, transport.ErrAuth) || errors.Is(err, transport.ErrConnectionLost) {
 						t.Errorf("got %v", err)
@@ -53,20 +53,20 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 				t.Errorf("%d requests were sent", n)
 			}
 			if setup.auth == winrm.AuthNTLM && traffic.contains("Envelope") {
-				t.Error("an envelope went in clear")
+				t.Error("an envelope was sent in clear text")
 			}
 		})
 	}
 }
 
-func TestNoEnvelopeIsSentToAHostThatRefuses(t *testing.T) {
+func TestNoEnvelopeIsSentToAHostThatRefusesTheCredentials(t *testing.T) {
 	t.Parallel()
-	// Over TLS the envelope goes with the proof of the password, so only plain HTTP shows it.
+	// Over TLS the request with the credentials carries the envelope, so this needs HTTP.
 	server := startHost(t, simhost.Options{PlainHTTP: true})
 	config := configFor(server, winrm.AuthNTLM)
 	config.Password = "wrong-guess"
 	client := newClient(t, config)
-	_, _ = client.CreateShell(within(t), wsman.ShellOptions{})
+	_, _ = client.CreateShell(testContext(t))
 	for _, entry := range server.Log() {
 		if entry.BodyIn != 0 {
 			t.Errorf("a body of %d bytes was sent", entry.BodyIn)
@@ -74,7 +74,7 @@ func TestNoEnvelopeIsSentToAHostThatRefuses(t *testing.T) {
 	}
 }
 
-func TestWhatAHostRefuses(t *testing.T) {
+func TestTheReasonOfARefusal(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name string
@@ -83,8 +83,8 @@ func TestWhatAHostRefuses(t *testing.T) {
 		user string
 		want string
 	}{
-		{"an account that is locked", simhost.Options{}, winrm.AuthNTLM, "locked", "locked, expired or not allowed"},
-		{"Basic where only NTLM is offered", simhost.Options{}, winrm.AuthBasic, "Operator", "does not offer Basic (it offers Negotiate)"},
+		{"a locked account", simhost.Options{}, winrm.AuthNTLM, "locked", "locked, expired or not allowed"},
+		{"Basic where only NTLM is offered", simhost.Options{}, winrm.AuthBasic, "Operator", "does not offer Basic (the host offers Negotiate)"},
 		{"an unknown account", simhost.Options{PlainHTTP: true}, winrm.AuthNTLM, "nobody", "user name or password is wrong"},
 	}
 	for _, c := range cases {
@@ -93,7 +93,7 @@ func TestWhatAHostRefuses(t *testing.T) {
 			c.host.Accounts = map[string]simhost.AccountState{"locked": {Password: password, Locked: true}}
 			config := configFor(startHost(t, c.host), c.auth)
 			config.Username = c.user
-			_, err := newClient(t, config).CreateShell(within(t), wsman.ShellOptions{})
+			_, err := newClient(t, config).CreateShell(testContext(t))
 			if !errors.Is(err, transport.ErrAuth) || !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -101,19 +101,19 @@ func TestWhatAHostRefuses(t *testing.T) {
 	}
 }
 
-func TestUserNamesInAllTheirForms(t *testing.T) {
+func TestAllFormsOfUserNamesAreAccepted(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{Accounts: map[string]simhost.AccountState{"op@lab.example": {Password: password}}})
 	for _, name := range []string{"Operator", "OPERATOR", `.\operator`, `LAB\operator`, "op@lab.example"} {
 		config := configFor(server, winrm.AuthNTLM)
 		config.Username = name
-		if _, err := newClient(t, config).CreateShell(within(t), wsman.ShellOptions{}); err != nil {
+		if _, err := newClient(t, config).CreateShell(testContext(t)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestTheServersCertificateIsVerified(t *testing.T) {
+func TestTheCertificateOfTheHostIsVerified(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	cases := []struct {
@@ -122,15 +122,15 @@ func TestTheServersCertificateIsVerified(t *testing.T) {
 		ok     bool
 	}{
 		{"by a CA that did not issue it", func(c *winrm.Config) { c.CACert = nil }, false},
-		{"under a name that it does not bear", func(c *winrm.Config) { c.TLSServerName = "other.lab.example" }, false},
-		{"not at all when told so", func(c *winrm.Config) { c.CACert, c.Insecure = nil, true }, true},
+		{"for a name that it does not contain", func(c *winrm.Config) { c.TLSServerName = "other.lab.example" }, false},
+		{"not if verification is disabled", func(c *winrm.Config) { c.CACert, c.Insecure = nil, true }, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			config := configFor(server, winrm.AuthNTLM)
 			c.change(&config)
 			client := newClient(t, config)
-			_, err := client.CreateShell(within(t), wsman.ShellOptions{})
+			_, err := client.CreateShell(testContext(t))
 			var refused *tls.CertificateVerificationError
 			if c.ok != (err == nil) || !c.ok && !(errors.As(err, &refused) && errors.Is(err, transport.ErrUnreachable)) {
 				t.Errorf("got %v", err)
@@ -142,7 +142,7 @@ func TestTheServersCertificateIsVerified(t *testing.T) {
 	}
 }
 
-func TestAClearAnswerToASealedMessageIsRefused(t *testing.T) {
+func TestAResponseInClearTextToASealedMessageIsRejected(t *testing.T) {
 	t.Parallel()
 	const forged = `<s:Envelope xmlns:s="x"><s:Header><a:Action>http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse</a:Action></s:Header>` +
 		`<s:Body><rsp:Shell><rsp:ShellId>FORGED</rsp:ShellId></rsp:Shell></s:Body></s:Envelope>`
@@ -150,40 +150,40 @@ func TestAClearAnswerToASealedMessageIsRefused(t *testing.T) {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()
 			server := startHost(t, simhost.Options{PlainHTTP: true})
-			// The first two writes of a connection are the handshake.
+			// The first two writes of a connection are the authentication.
 			traffic := &wire{replies: map[int]string{2: fmt.Sprintf(
 				"HTTP/1.1 %s\r\nContent-Type: application/soap+xml;charset=UTF-8\r\nContent-Length: %d\r\n\r\n%s", status, len(forged), forged)}}
 			config := configFor(server, winrm.AuthNTLM)
 			config.Dial = traffic.dial
 			client := newClient(t, config)
-			_, err := client.CreateShell(within(t), wsman.ShellOptions{})
-			if err == nil || !strings.Contains(err.Error(), "sealed message in clear") {
+			_, err := client.CreateShell(testContext(t))
+			if err == nil || !strings.Contains(err.Error(), "sealed message in clear text") {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 }
 
-func TestAChallengeThatIsNoneDoesNoHarm(t *testing.T) {
+func TestInvalidChallengesAreRejected(t *testing.T) {
 	t.Parallel()
-	good := challenge(0xe28a8235, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00")
-	if err := wsman.CheckChallenge(good, true); err != nil {
-		t.Fatalf("a good challenge: %v", err)
+	valid := challenge(0xe28a8235, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00")
+	if err := wsman.CheckChallenge(valid, true); err != nil {
+		t.Fatalf("a valid challenge: %v", err)
 	}
 	for name, bad := range map[string][]byte{
-		"nothing":                          nil,
-		"too short":                        good[:47],
-		"of another kind":                  append([]byte("NTLMSSP\x00\x03"), good[9:]...),
-		"without a description":            challenge(0xe28a8235&^0x00800000, ""),
-		"with an empty description":        challenge(0xe28a8235, "\x00\x00\x00\x00"),
-		"that seals nothing":               challenge(0xe28a8235&^0x20, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00"),
-		"that seals with less than it can": challenge(0xe28a8235&^0x20000000, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00"),
+		"that is empty":                 nil,
+		"that is too short":             valid[:47],
+		"of another message type":       append([]byte("NTLMSSP\x00\x03"), valid[9:]...),
+		"without target information":    challenge(0xe28a8235&^0x00800000, ""),
+		"with empty target information": challenge(0xe28a8235, "\x00\x00\x00\x00"),
+		"without sealing":               challenge(0xe28a8235&^0x20, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00"),
+		"without 128-bit keys":          challenge(0xe28a8235&^0x20000000, "\x02\x00\x02\x00L\x00\x00\x00\x00\x00"),
 	} {
 		if err := wsman.CheckChallenge(bad, true); err == nil {
 			t.Errorf("a challenge %s was accepted", name)
 		}
 	}
-	// A flags attribute of two bytes where four belong makes the library read past its end.
+	// A flags attribute of two bytes instead of four makes the library read past its end.
 	client, err := ntlmssp.NewClient(ntlmssp.SetUserInfo("u", "p"))
 	if err != nil {
 		t.Fatal(err)
@@ -191,13 +191,13 @@ func TestAChallengeThatIsNoneDoesNoHarm(t *testing.T) {
 	if _, err := client.Authenticate(nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	harmful := challenge(0xe28a8235, "\x06\x00\x02\x00\x00\x00\x07\x00\x08\x0012345678\x00\x00\x00\x00")
-	if _, err := wsman.Authenticate(client, harmful, nil); err == nil {
-		t.Error("a harmful challenge was answered")
+	malicious := challenge(0xe28a8235, "\x06\x00\x02\x00\x00\x00\x07\x00\x08\x0012345678\x00\x00\x00\x00")
+	if _, err := wsman.Authenticate(client, malicious, nil); err == nil {
+		t.Error("a malicious challenge was accepted")
 	}
 }
 
-// challenge builds a message of MS-NLMP 2.2.1.2.
+// challenge returns a challenge message (MS-NLMP 2.2.1.2).
 func challenge(flags uint32, info string) []byte {
 	m := append([]byte("NTLMSSP\x00\x02\x00\x00\x00"), make([]byte, 44)...)
 	binary.LittleEndian.PutUint32(m[20:], flags)

@@ -3,6 +3,7 @@
 package wsman_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,6 +18,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tcptest"
 )
 
 func certificateConfig(server *simhost.Server, cert, key []byte) winrm.Config {
@@ -37,20 +39,20 @@ func TestClientCertificates(t *testing.T) {
 		issuer *certtest.Authority
 		upn    string
 		change func(*x509.Certificate)
-		want   string // empty: it works
+		want   string // empty: success
 	}{
-		{"the right one", served, authority, "Operator@LAB.example", nil, ""},
-		{"of an authority that the host does not trust", served, other, "operator@lab.example", nil, "not accepted (HTTP 403)"},
+		{"a valid certificate", served, authority, "Operator@LAB.example", nil, ""},
+		{"of a CA that the host does not trust", served, other, "operator@lab.example", nil, "not accepted (HTTP 403)"},
 		{"mapped to no account", served, authority, "stranger@lab.example", nil, "mapped to no account"},
-		{"mapped to an account that is gone", served, authority, "gone@lab.example", nil, "mapped to no account"},
+		{"mapped to a deleted account", served, authority, "gone@lab.example", nil, "mapped to no account"},
 		{"mapped to a locked account", served, authority, "locked@lab.example", nil, "locked, expired"},
 		{"mapped to an expired account", served, authority, "expired@lab.example", nil, "locked, expired"},
-		{"without a principal name", served, authority, "", func(c *x509.Certificate) { c.ExtraExtensions = nil }, "mapped to no account"},
-		{"that is for servers", served, authority, "operator@lab.example", func(c *x509.Certificate) {
+		{"without a user principal name", served, authority, "", func(c *x509.Certificate) { c.ExtraExtensions = nil }, "mapped to no account"},
+		{"for server authentication", served, authority, "operator@lab.example", func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		}, "for client authentication"},
+		}, "allows client authentication"},
 		{"that has expired", served, authority, "operator@lab.example", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "is valid from"},
-		{"that the host does not ask for", simhost.Auth{}, authority, "operator@lab.example", nil, "did not ask for the client certificate"},
+		{"that the host does not request", simhost.Auth{}, authority, "operator@lab.example", nil, "did not request the client certificate"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,16 +63,16 @@ func TestClientCertificates(t *testing.T) {
 			cert, key := c.issuer.Client(t, c.upn, c.change)
 			client := newClient(t, certificateConfig(server, cert, key))
 			for range 2 {
-				shell, err := client.CreateShell(within(t), wsman.ShellOptions{})
+				shell, err := client.CreateShell(testContext(t))
 				var refused *wsman.AuthError
 				switch {
 				case c.want == "" && err != nil:
 					t.Fatal(err)
 				case c.want == "":
-					if output, _, err := drain(within(t), startCommand(t, shell, "echo hello")); err != nil || string(output.Stdout) != "hello\r\n" {
+					if output, _, err := drain(testContext(t), startCommand(t, shell, "echo hello")); err != nil || string(output.Stdout) != "hello\r\n" {
 						t.Errorf("got %q, %v", output.Stdout, err)
 					}
-				case !errors.As(err, &refused) || refused.Remedy == "" || refused.Username != "CN=client of a test" || !strings.Contains(err.Error(), c.want):
+				case !errors.As(err, &refused) || refused.Remedy == "" || refused.Username != "CN=test client" || !strings.Contains(err.Error(), c.want):
 					t.Errorf("got %v, want %q", err, c.want)
 				}
 			}
@@ -81,57 +83,41 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-func TestAHostThatRejectsTheCertificateWithinTLS(t *testing.T) {
+func TestATLSAlertThatRejectsTheClientCertificate(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{}) // for its certificate
 	authority, other := certtest.NewAuthority(t), certtest.NewAuthority(t)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority.PEM)
 	pair, ca := serverPair(t)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+	tlsConfig := &tls.Config{
 		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	done := make(chan bool)
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 1))
-			_ = conn.Close()
-		}
-	}()
-	defer func() {
-		_ = listener.Close()
-		<-done
-	}()
+	address := tcptest.Serve(t, func(_ context.Context, conn net.Conn) {
+		_, _ = tls.Server(conn, tlsConfig).Read(make([]byte, 1))
+	})
 
 	cert, key := other.Client(t, "operator@lab.example", nil)
 	config := certificateConfig(server, cert, key)
-	config.CACert, config.Port = ca, listener.Addr().(*net.TCPAddr).Port
+	config.CACert, config.Port = ca, address.(*net.TCPAddr).Port
 	client := newClient(t, config)
 	for range 2 {
-		_, err = client.CreateShell(within(t), wsman.ShellOptions{})
-		if !errors.Is(err, transport.ErrAuth) || !strings.Contains(err.Error(), "it rejects the client certificate") {
+		_, err := client.CreateShell(testContext(t))
+		if !errors.Is(err, transport.ErrAuth) || !strings.Contains(err.Error(), "the host rejects the client certificate") {
 			t.Errorf("got %v", err)
 		}
 	}
 	if n := client.Stats().Connections; n != 1 {
-		t.Errorf("%d connections", n)
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 
-// serverPEM is a certificate of a server on loopback and its key, with the authority to trust.
+// serverPEM returns a server certificate for 127.0.0.1, its key and its CA certificate.
 func serverPEM(t *testing.T) (cert, key, ca []byte) {
 	t.Helper()
 	authority := certtest.NewAuthority(t)
 	cert, key = authority.Client(t, "", func(c *x509.Certificate) {
-		c.Subject, c.ExtraExtensions, c.IPAddresses = pkix.Name{CommonName: "server of a test"}, nil, []net.IP{net.IPv4(127, 0, 0, 1)}
+		c.Subject, c.ExtraExtensions, c.IPAddresses = pkix.Name{CommonName: "test server"}, nil, []net.IP{net.IPv4(127, 0, 0, 1)}
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	})
 	return cert, key, authority.PEM

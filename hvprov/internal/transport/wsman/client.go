@@ -16,42 +16,42 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// Client talks to one host. Its methods, and those of what it makes, may be called from several goroutines.
+// Client is a WinRM client for one host. It is safe for concurrent use, and so are the shells and commands it creates.
 //
-// A client whose credentials were refused answers every later request with that same error and sends nothing: make a new one
-// to try again.
+// Once the credentials have been refused, the client returns that error for every later request and sends nothing. A new
+// client is needed to try again.
 type Client struct {
 	cfg       settings
 	params    *masterzen.Parameters
-	tls       *tls.Config
+	tls       *tls.Config // nil without TLS
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	proxied   *admission
-	kerberos  *kerberos.Client // nil: not wanted
-	lanes     *pool
-	admission *admission
+	kerberos  *kerberos.Client // nil unless Auth is AuthKerberos
+	pool      *pool
+	authGate  *authGate
+	proxyGate *authGate
 
-	idleUnchecked time.Duration
-	pause         func(ctx context.Context, attempt int) error
+	probeAfter time.Duration
+	pause      func(ctx context.Context, attempt int) error
 
 	requests, connections, sent, received atomic.Int64
 }
 
-// NewClient checks the configuration and makes a client. It does no I/O.
+// NewClient returns a client with the given configuration, or an error if the configuration is invalid. It performs no I/O.
 func NewClient(config winrm.Config) (*Client, error) {
 	cfg, err := newSettings(config)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		cfg:           cfg,
-		params:        masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize),
-		tls:           tlsConfig(cfg),
-		dial:          cfg.Dial,
-		proxied:       newAdmission(),
-		lanes:         &pool{places: make(chan struct{}, cfg.MaxConnections)},
-		admission:     newAdmission(),
-		idleUnchecked: idleUnchecked,
-		pause:         pause,
+		cfg:        cfg,
+		params:     masterzen.NewParameters(xmlDuration(cfg.OperationTimeout), "en-US", cfg.EnvelopeSize),
+		tls:        tlsConfig(cfg),
+		dial:       cfg.Dial,
+		pool:       &pool{slots: make(chan struct{}, cfg.MaxConnections)},
+		authGate:   newAuthGate(),
+		proxyGate:  newAuthGate(),
+		probeAfter: probeAfter,
+		pause:      pause,
 	}
 	if c.dial == nil {
 		c.dial = new(net.Dialer).DialContext
@@ -65,10 +65,11 @@ func NewClient(config winrm.Config) (*Client, error) {
 	return c, nil
 }
 
-// Close closes idle connections. Requests under way go on; later ones still work, on connections that are not kept.
-func (c *Client) Close() { c.lanes.drop(true) }
+// Close closes idle connections. Pending requests are not affected. Later requests still work, on connections that are not
+// kept.
+func (c *Client) Close() { c.pool.closeIdle(true) }
 
-// Stats returns the counts so far.
+// Stats returns the client's counters.
 func (c *Client) Stats() transport.Stats {
 	return transport.Stats{
 		Requests:      c.requests.Load(),
@@ -78,10 +79,14 @@ func (c *Client) Stats() transport.Stats {
 	}
 }
 
-// pieceSize is the number of bytes that fit one envelope: base64 makes four of three, and headers take the rest.
-func (c *Client) pieceSize() int { return (c.cfg.EnvelopeSize - 2000) / 4 * 3 }
+// chunkSize returns the number of bytes of standard input that fit into one envelope: base64 encodes three bytes as four, and
+// 2,000 bytes are reserved for headers.
+func (c *Client) chunkSize() int { return (c.cfg.EnvelopeSize - 2000) / 4 * 3 }
 
-// maxAnswer bounds what is read of one answer. Hosts keep to the envelope size that was asked for; sealing adds little.
-func (c *Client) maxAnswer() int64 { return int64(max(8<<20, 4*c.cfg.EnvelopeSize)) }
+// maxResponse returns the maximum size of a response in bytes. Hosts respect the requested envelope size; sealing adds little.
+func (c *Client) maxResponse() int64 { return int64(max(8<<20, 4*c.cfg.EnvelopeSize)) }
 
-func (c *Client) answerLimit() time.Duration { return c.cfg.OperationTimeout + c.cfg.ResponseMargin }
+// responseTimeout returns the time limit for a response.
+func (c *Client) responseTimeout() time.Duration {
+	return c.cfg.OperationTimeout + c.cfg.ResponseMargin
+}

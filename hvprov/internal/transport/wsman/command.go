@@ -12,28 +12,24 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
-// Command is a command that was started in a shell. Send and Receive may run at the same time; two Sends, or two Receives,
-// wait for each other.
+// Command is a command that was started in a shell. One Send and one Receive may run concurrently; further ones wait.
 type Command struct {
-	// OnLost, if not nil, is called by Receive when an answer was lost on the way, before it is asked for again. A host may
-	// give again what the lost answer held, or go on behind it: who needs every byte has to see to it.
+	// OnLost, if not nil, is called by Receive when a response was lost, before the request is retried. The host may repeat the
+	// output of the lost response or continue after it, so the caller must detect duplicates and gaps.
 	OnLost func()
 
 	shell     *Shell
 	id        string
-	sending   chan struct{} // holds one token while a Send is under way
-	receiving chan struct{} // the same for Receive
+	sending   chan struct{} // holds one token during a Send
+	receiving chan struct{} // holds one token during a Receive
 }
 
 func newCommand(s *Shell, id string) *Command {
 	return &Command{shell: s, id: id, sending: make(chan struct{}, 1), receiving: make(chan struct{}, 1)}
 }
 
-// ID is the command's identifier in its shell.
-func (c *Command) ID() string { return c.id }
-
-// Send writes data to the command's standard input, in pieces that fit the envelope, and closes the input if end is set.
-// When it fails, some of the data may have been delivered: a Send whose answer was lost is not repeated.
+// Send writes data to the command's standard input, in chunks that fit the envelope size, and closes standard input if end is
+// set. If it fails, part of the data may have been delivered: a Send whose response was lost is not retried.
 func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 	if err := acquire(ctx, c.sending); err != nil {
 		return c.shell.client.wrap(ctx, actionSend, err)
@@ -42,11 +38,11 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 
 	client := c.shell.client
 	for first := true; len(data) > 0 || first && end; first = false {
-		piece := data[:min(len(data), client.pieceSize())]
-		data = data[len(piece):]
-		message := masterzen.NewSendInputRequest(client.cfg.url, c.shell.id, c.id, piece, end && len(data) == 0, client.params)
-		err := client.do(ctx, actionSend, message.String(), nil)
-		// The host took the data and did not find the time to say so.
+		chunk := data[:min(len(data), client.chunkSize())]
+		data = data[len(chunk):]
+		message := masterzen.NewSendInputRequest(client.cfg.url, c.shell.id, c.id, chunk, end && len(data) == 0, client.params)
+		err := client.do(ctx, actionSend, message.String(), nil, nil)
+		// This fault means that the host accepted the data but did not confirm it in time.
 		if err != nil && !isFault(err, codeOperationTimedOut) {
 			return err
 		}
@@ -54,8 +50,8 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 	return nil
 }
 
-// Receive waits, no longer than the operation timeout, until the command writes something or ends. Empty output and no error
-// mean that nothing happened in that time. A lost answer is asked for again; OnLost is told.
+// Receive waits at most the operation timeout for output or the end of the command. Empty output without an error means that
+// neither happened. A lost response is requested again after a call of OnLost.
 func (c *Command) Receive(ctx context.Context) (transport.Output, error) {
 	client := c.shell.client
 	if err := acquire(ctx, c.receiving); err != nil {
@@ -65,8 +61,8 @@ func (c *Command) Receive(ctx context.Context) (transport.Output, error) {
 
 	message := masterzen.NewGetOutputRequest(client.cfg.url, c.shell.id, c.id, "stdout stderr", client.params)
 	var output transport.Output
-	err := client.repeat(ctx, actionReceive, message.String(), func(answer []byte) (err error) {
-		output, err = parseOutput(answer)
+	err := client.do(ctx, actionReceive, message.String(), func(response []byte) (err error) {
+		output, err = parseOutput(response)
 		return err
 	}, c.OnLost)
 	if isFault(err, codeOperationTimedOut) {
@@ -75,25 +71,25 @@ func (c *Command) Receive(ctx context.Context) (transport.Output, error) {
 	return output, err
 }
 
-func parseOutput(answer []byte) (transport.Output, error) {
-	// Without this an answer of another kind would pass for a silent poll, and the caller would poll on for ever.
-	if !bytes.Contains(answer, []byte("ReceiveResponse")) {
-		return transport.Output{}, errors.New("the answer holds no output")
+func parseOutput(response []byte) (transport.Output, error) {
+	// The parser accepts any other response as empty output, which would make the caller poll forever.
+	if !bytes.Contains(response, []byte("ReceiveResponse")) {
+		return transport.Output{}, errors.New("response contains no output")
 	}
 	var stdout, stderr bytes.Buffer
-	done, code, err := masterzen.ParseSlurpOutputErrResponse(string(answer), &stdout, &stderr)
+	done, code, err := masterzen.ParseSlurpOutputErrResponse(string(response), &stdout, &stderr)
 	if err != nil {
 		return transport.Output{}, err
 	}
-	// Hosts write the same 32 bits with or without a sign.
-	return transport.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec // the same 32 bits
+	// Hosts write the 32 bits of an exit code as a signed or as an unsigned number.
+	return transport.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec // keeps the 32 bits
 }
 
-// Terminate ends the command. A command that has ended already is no error. Windows wants it for every command, also after
-// its end.
+// Terminate ends the command. It returns nil if the command has ended. Windows expects it for every command, including those
+// that have ended (MS-WSMV 3.1.4.14).
 func (c *Command) Terminate(ctx context.Context) error {
 	client := c.shell.client
-	err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.cfg.url, c.shell.id, c.id, client.params).String(), nil)
+	err := client.do(ctx, actionSignal, masterzen.NewSignalRequest(client.cfg.url, c.shell.id, c.id, client.params).String(), nil, nil)
 	if errors.Is(err, transport.ErrProcessLost) {
 		return nil
 	}
@@ -105,14 +101,14 @@ func isFault(err error, code uint32) bool {
 	return errors.As(err, &fault) && fault.Code == code
 }
 
-// acquire waits for the one token of a channel that serves as a lock.
-func acquire(ctx context.Context, lock chan struct{}) error {
+// acquire puts a token into a channel that serves as a semaphore, or returns the context's error.
+func acquire(ctx context.Context, semaphore chan struct{}) error {
 	select {
-	case lock <- struct{}{}:
+	case semaphore <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func release(lock chan struct{}) { <-lock }
+func release(semaphore chan struct{}) { <-semaphore }

@@ -19,51 +19,52 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// connect opens a lane: TCP, and TLS where it is wanted. Authentication is left to the first request.
-func (c *Client) connect(ctx context.Context) (*lane, error) {
+// connect opens a connection and, if configured, performs the TLS handshake. The first request authenticates the connection.
+func (c *Client) connect(ctx context.Context) (*conn, error) {
 	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.ConnectTimeout)
 	defer cancel()
-	fail := func(err error) error {
-		var refused *AuthError
-		if errors.As(err, &refused) {
-			return refused
-		}
-		t := &TransportError{Op: "connect", Host: c.cfg.hostPort, Err: err, unreachable: true}
-		switch {
-		case ctx.Err() != nil:
-			t.Err, t.byContext = ctx.Err(), true
-		case limited.Err() != nil:
-			t.Err = fmt.Errorf("no connection within %v: %w", c.cfg.ConnectTimeout, os.ErrDeadlineExceeded)
-		default:
-			t.permanent, t.Err = explain(err)
-		}
-		return t
-	}
-
-	raw, err := c.dialHost(limited)
+	tcp, err := c.dialHost(limited)
 	if err != nil {
-		return nil, fail(err)
+		return nil, c.connectError(ctx, limited, err)
 	}
 	c.connections.Add(1)
-	raw = &countedConn{Conn: raw, client: c}
-	l := &lane{client: c, raw: raw, conn: raw}
+	tcp = &countingConn{Conn: tcp, client: c}
+	cn := &conn{client: c, tcp: tcp, stream: tcp}
 	if c.tls != nil {
-		secure := tls.Client(raw, l.present(c.tls))
+		secure := tls.Client(tcp, cn.clientTLS(c.tls))
 		if err := secure.HandshakeContext(limited); err != nil {
-			_ = raw.Close()
-			return nil, fail(l.rejected(err))
+			_ = tcp.Close()
+			return nil, c.connectError(ctx, limited, cn.certificateError(err))
 		}
-		l.conn = secure
-		l.certificate = secure.ConnectionState().PeerCertificates[0]
+		cn.stream = secure
+		cn.certificate = secure.ConnectionState().PeerCertificates[0]
 	}
-	l.connecting = time.Since(begin)
-	l.limit = &io.LimitedReader{R: l.conn, N: c.maxAnswer()}
-	l.reader = bufio.NewReader(l.limit)
-	return l, nil
+	cn.connectTime = time.Since(begin)
+	cn.limit = &io.LimitedReader{R: cn.stream, N: c.maxResponse()}
+	cn.reader = bufio.NewReader(cn.limit)
+	return cn, nil
 }
 
-// tlsConfig is nil when TLS is not wanted.
+// connectError returns the typed error of a connection attempt. limited is ctx with the connect timeout.
+func (c *Client) connectError(ctx, limited context.Context, err error) error {
+	var refused *AuthError
+	if errors.As(err, &refused) {
+		return refused
+	}
+	e := &TransportError{Op: "connect", Host: c.cfg.hostPort, unreachable: true}
+	switch {
+	case ctx.Err() != nil:
+		e.Err, e.byContext = ctx.Err(), true
+	case limited.Err() != nil:
+		e.Err = fmt.Errorf("no connection within %v: %w", c.cfg.ConnectTimeout, os.ErrDeadlineExceeded)
+	default:
+		e.permanent, e.Err = explain(err)
+	}
+	return e
+}
+
+// tlsConfig returns the TLS configuration, or nil without TLS.
 func tlsConfig(c settings) *tls.Config {
 	if !c.TLS {
 		return nil
@@ -71,22 +72,22 @@ func tlsConfig(c settings) *tls.Config {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         c.TLSServerName,
-		InsecureSkipVerify: c.Insecure, //nolint:gosec // only where the user says so
+		InsecureSkipVerify: c.Insecure, //nolint:gosec // the user's choice
 	}
 	if config.ServerName == "" {
 		config.ServerName = strings.Trim(c.Address, "[]")
 	}
 	if len(c.CACert) > 0 {
 		config.RootCAs = x509.NewCertPool()
-		config.RootCAs.AppendCertsFromPEM(c.CACert) // NewClient has seen that there are some
+		config.RootCAs.AppendCertsFromPEM(c.CACert) // validated in NewClient
 	}
 	if c.Auth == winrm.AuthCertificate {
-		withClientCertificate(c, config)
+		addClientCertificate(c, config)
 	}
 	return config
 }
 
-// explain adds what to check to a failure to connect, and tells whether trying again is of no use.
+// explain adds a remedy to a connection error and reports whether a retry is useless.
 func explain(err error) (permanent bool, explained error) {
 	var (
 		verification *tls.CertificateVerificationError
@@ -96,32 +97,32 @@ func explain(err error) (permanent bool, explained error) {
 	)
 	switch {
 	case errors.As(err, &proxy):
-		return errors.Is(err, errProxyRefused), err
+		return errors.Is(err, errProxyAuth), err
 	case errors.As(err, &verification):
-		return true, fmt.Errorf("%w; give the CA certificate that issued the host's certificate, or the name that it bears", err)
+		return true, fmt.Errorf("%w; configure the CA certificate that issued the host's certificate, or the name that the certificate contains", err)
 	case errors.As(err, &notTLS):
-		return true, fmt.Errorf("%w; this port does not speak TLS: WinRM's own are 5986 for HTTPS and 5985 for HTTP", err)
+		return true, fmt.Errorf("%w; this port does not use TLS: the default WinRM ports are 5986 for HTTPS and 5985 for HTTP", err)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return true, fmt.Errorf("%w; check the host's name", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return false, fmt.Errorf("%w; check that the host is up and that WinRM listens on this port", err)
+		return false, fmt.Errorf("%w; check that the host is running and that WinRM listens on this port", err)
 	}
 	return false, err
 }
 
-// countedConn counts the bytes that pass.
-type countedConn struct {
+// countingConn counts the bytes that a connection transfers.
+type countingConn struct {
 	net.Conn
 	client *Client
 }
 
-func (c *countedConn) Read(p []byte) (int, error) {
+func (c *countingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.client.received.Add(int64(n))
 	return n, err
 }
 
-func (c *countedConn) Write(p []byte) (int, error) {
+func (c *countingConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.client.sent.Add(int64(n))
 	return n, err

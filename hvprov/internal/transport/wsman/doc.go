@@ -1,50 +1,53 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package winrm is a connection to one Windows host over WinRM: it opens remote shells, starts commands in them and carries
+// Package wsman implements a WinRM client for one Windows host: it creates remote shells, starts commands in them and transfers
 // their standard streams.
 //
-// The envelopes and parsers are those of github.com/masterzen/winrm where they fit; the transport is this package's own. A
-// [Client] keeps a few TCP connections ("lanes"). Authentication by NTLM and Kerberos belongs to a connection, so each lane
-// authenticates once and then carries any number of requests, one at a time. Work that comes one request after the other stays
-// on one lane.
+// Envelopes and response parsers are those of github.com/masterzen/winrm where they fit. The HTTP transport is implemented here
+// (docs/adr/0002-own-http-transport.md). A [Client] keeps a small pool of TCP connections. NTLM and Kerberos authenticate a
+// connection, not a request, so each connection is authenticated once and then carries any number of requests, one at a time.
+// Sequential requests use the same connection.
 //
-// # Ways of authenticating
+// # Authentication methods
 //
-//   - [winrm.AuthNTLM], over TLS with a channel binding, or over HTTP with each message sealed.
-//   - [winrm.AuthKerberos], over TLS, with a channel binding. A client logs in once, and keeps its tickets for all connections until
-//     two minutes before their end. The host has to prove itself by its answer to the first request of each connection; a fault
-//     (HTTP 500) without that proof is believed as TLS vouches for it. Messages are not sealed, so HTTP is refused. Tickets for
-//     hosts in other realms are followed; krb5.conf's include directives, keytabs and PKINIT are not supported. KDCs are asked
-//     over TCP.
-//   - [winrm.AuthCertificate], over TLS 1.2, in which the host may ask for the certificate after the first request, as Windows does.
-//   - [winrm.AuthBasic], over TLS, or in clear where [winrm.Config] says so.
+//   - [winrm.AuthNTLM]: over TLS with a channel binding, or over HTTP with every message sealed.
+//   - [winrm.AuthKerberos]: over TLS with a channel binding. A client logs in once and keeps its tickets for all connections until
+//     two minutes before they expire. The host must authenticate itself in its response to the first request on each connection;
+//     a fault (HTTP 500) without that proof is accepted, because TLS authenticates it. Messages are not sealed, so HTTP is not
+//     allowed. Referrals to other realms are followed. The include directives of krb5.conf, keytabs and PKINIT are not supported.
+//     KDCs are contacted over TCP.
+//   - [winrm.AuthCertificate]: over TLS 1.2, in which the host may request the certificate after the first HTTP request, as
+//     Windows does.
+//   - [winrm.AuthBasic]: over TLS, or in clear text if [winrm.Config] permits it.
 //
-// The certificate of the host is verified always, unless [winrm.Config] says otherwise, in TLS 1.2 or later.
+// TLS is version 1.2 or later. The host's certificate is verified unless [winrm.Config] disables that.
 //
-// # What is repeated
+// # Retries
 //
-// Each request is bound to its context and is never sent again once its context has ended. Otherwise one rule holds for
-// each class of failure:
+// Each request is bound to its context and is never retried once its context has ended. Otherwise each error class has one
+// rule:
 //
-//   - The answer was lost ([transport.ErrConnectionLost]). Receive, Command, Signal and Delete are sent again, a bounded number of
-//     times with a growing pause, as the same message: a command has an identifier of the client's own, so that the host
-//     refuses to start it twice (fault 2150859222, which then means that it runs); the others change nothing when they are
-//     repeated. A repeated Receive may bring output twice: frames carry sequence numbers for that, and the caller drops
-//     what it has seen. Create and Send are not repeated: the caller is told, and decides. Where not even a connection was made
-//     ([transport.ErrUnreachable]) nothing was lost, and Send is repeated as well.
-//   - The host is busy ([transport.ErrBusy]: faults 170 and 2150859177, HTTP 503). The host says that it did nothing: the request is
-//     sent again, whatever it is, a bounded number of times with a growing pause.
-//   - A poll's time is up ([transport.ErrTimeout], fault 2150858793). For Receive it means "nothing to tell yet", for Send that the
-//     data was taken; neither is an error. Command is sent again, as above. For all others it is an error.
-//   - The shell or command is gone ([transport.ErrProcessLost]). For Terminate and Delete this is success; else an error at once.
-//   - A quota of the host is used up ([transport.ErrQuota]). An error at once: only the caller knows which shells it can give back.
-//   - The credentials are refused ([transport.ErrAuth]), by the host, a KDC or a proxy. An error at once and never tried again by this
-//     client, since each attempt counts towards locking the account. Until one attempt has succeeded, attempts are made one at
-//     a time. A KDC that does not answer is no refusal, but a host that cannot be reached.
+//   - The response was lost ([transport.ErrConnectionLost]). Receive, Command, Signal and Delete are retried as the same message, a
+//     limited number of times with increasing delays. The client chooses the identifier of a command, so the host refuses to
+//     start it twice (fault 2150859222, which then means that it is running). The other requests are idempotent, except that a
+//     retried Receive may return output twice: protocol frames carry sequence numbers, and the caller drops duplicates. Create and
+//     Send are not retried; the caller decides. If no connection was made ([transport.ErrUnreachable]), nothing was lost, and
+//     Send is retried as well.
+//   - The host is busy ([transport.ErrBusy]: faults 170 and 2150859177, HTTP 503). The host did not act on the request. Every request
+//     is retried a limited number of times with increasing delays.
+//   - The operation timed out on the host ([transport.ErrTimeout], fault 2150858793). For Receive it means that there is no output yet,
+//     for Send that the data was accepted: neither returns an error. Command, Signal and Delete are retried. All others fail.
+//   - The shell or command does not exist ([transport.ErrProcessLost]). Terminate and Delete succeed; all others fail without a
+//     retry.
+//   - A quota of the host is exceeded ([transport.ErrQuota]). The request fails without a retry: only the caller knows which shells it
+//     can delete.
+//   - The credentials are refused ([transport.ErrAuth]) by the host, a KDC or a proxy. The request fails, and the client makes no further
+//     attempts, since each one counts towards the lockout of the account. Until one attempt has succeeded, attempts are made
+//     one at a time. A KDC that does not answer is an unreachable host, not a refusal.
 //
-// # What never happens
+// # Guarantees
 //
-// A body never travels in clear before the host has accepted the credentials; NTLM over plain HTTP is always sealed, with no
-// fall-back; no way of authenticating stands in for another; no environment variable redirects traffic to a proxy; passwords and
-// keys, those in a proxy's URL too, are in no error and no printed value.
+// Message bodies are not sent in clear text before the host has accepted the credentials. NTLM over HTTP is always sealed,
+// without a fallback. No authentication method falls back to another. Proxy environment variables are ignored. Passwords and
+// keys, including those in a proxy's URL, do not appear in errors or printed values.
 package wsman

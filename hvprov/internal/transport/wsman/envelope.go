@@ -14,7 +14,7 @@ import (
 	"github.com/masterzen/winrm/soap"
 )
 
-// Names of the actions, as errors give them.
+// Names of the WinRM actions in errors.
 const (
 	actionCreate  = "Create"
 	actionCommand = "Command"
@@ -31,24 +31,26 @@ const (
 	addressAnonymous = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
 )
 
-// createEnvelope asks for a shell. It differs from masterzen's in the idle limit and in the choice of profile.
-func createEnvelope(url string, params *masterzen.Parameters, options ShellOptions) string {
+// createEnvelope returns a request for a shell. Unlike masterzen's, it sets the idle timeout. WINRS_NOPROFILE is false, as with
+// other clients, so that the account's profile is loaded: PowerShell keeps its module analysis cache there, without which its
+// first start takes many seconds.
+func createEnvelope(url string, params *masterzen.Parameters) string {
 	message := soap.NewMessage()
 	header(message, url, params).
 		Action(uriCreate).
 		ResourceURI(resourceCmd).
-		AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", upper(options.NoProfile))).
+		AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", "FALSE")).
 		AddOption(soap.NewHeaderOption("WINRS_CODEPAGE", "65001")).
 		Build()
 	shell := message.CreateBodyElement("Shell", soap.DOM_NS_WIN_SHELL)
 	message.CreateElement(shell, "InputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdin")
 	message.CreateElement(shell, "OutputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdout stderr")
-	message.CreateElement(shell, "IdleTimeOut", soap.DOM_NS_WIN_SHELL).SetContent(xmlDuration(options.IdleTimeout))
+	message.CreateElement(shell, "IdleTimeOut", soap.DOM_NS_WIN_SHELL).SetContent(xmlDuration(idleTimeout))
 	return message.String()
 }
 
-// commandEnvelope asks for a command under an identifier of the client's own, with standard input as a pipe: in console mode
-// a program that reads its input never sees the end of it.
+// commandEnvelope returns a request for a command with an identifier that the client chose. Its standard input is a pipe: in
+// console mode a program that reads standard input never gets the end of the input.
 func commandEnvelope(url string, params *masterzen.Parameters, shellID, commandID, commandLine string) string {
 	message := soap.NewMessage()
 	header(message, url, params).
@@ -74,25 +76,23 @@ func header(message *soap.SoapMessage, url string, params *masterzen.Parameters)
 		Timeout(params.Timeout)
 }
 
-// newID is a random GUID (RFC 9562, version 4) in the upper case that Windows writes.
+// newID returns a random GUID (RFC 9562, version 4) in upper case, as Windows writes it.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, as crypto/rand documents
+	_, _ = rand.Read(b[:]) // crypto/rand documents that it never fails
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// xmlDuration writes a duration as xs:duration in seconds.
+// xmlDuration returns a duration as xs:duration in seconds.
 func xmlDuration(d time.Duration) string {
 	return "PT" + strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "S"
 }
 
-// escape makes text safe as XML content; the builders write it as it is.
+// escape escapes text for XML. The envelope builders do not.
 func escape(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a strings.Builder takes everything
+	_ = xml.EscapeText(&b, []byte(s)) // writing to a strings.Builder does not fail
 	return b.String()
 }
-
-func upper(b bool) string { return strings.ToUpper(strconv.FormatBool(b)) }

@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 )
 
-func TestDurationsAsXML(t *testing.T) {
+func TestDurationsAreWrittenAsXMLDurations(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		20 * time.Second: "PT20S", 15 * time.Minute: "PT900S", 1500 * time.Millisecond: "PT1.5S",

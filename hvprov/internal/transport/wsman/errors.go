@@ -3,6 +3,7 @@
 package wsman
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,25 +13,25 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// AuthError tells that the credentials were not accepted, or none of the ways of authenticating that are allowed.
+// AuthError reports that the credentials or the authentication method were not accepted.
 type AuthError struct {
 	// Host is the address and port.
 	Host string
-	// By names who or what refused, where it was not the host: a KDC, a credential cache, a proxy.
+	// By is the name of what refused, if it was not the host: a KDC, a credential cache or a proxy.
 	By string
-	// Auth is the way that was tried.
+	// Auth is the authentication method.
 	Auth winrm.Auth
-	// Username is the account that was tried, or the subject of the certificate. It is empty where a credential cache says.
+	// Username is the account or the subject of the certificate. It is empty if it follows from a credential cache.
 	Username string
-	// Offered are the schemes that the host offered, as it spelled them.
+	// Offered lists the authentication schemes that the host offered, as it wrote them.
 	Offered []string
-	// Reason says what was refused.
+	// Reason describes the cause.
 	Reason string
-	// Remedy says what to check.
+	// Remedy describes what to check.
 	Remedy string
 }
 
-// Error says what was refused, what the host offers and what to check.
+// Error returns the host, the authentication method, the cause, the schemes that the host offers and the remedy.
 func (e *AuthError) Error() string {
 	var b strings.Builder
 	user := ""
@@ -43,7 +44,7 @@ func (e *AuthError) Error() string {
 		fmt.Fprintf(&b, "winrm: %s authentication%s for host %s failed: %s: %s", e.Auth, user, e.Host, e.By, e.Reason)
 	}
 	if len(e.Offered) > 0 {
-		fmt.Fprintf(&b, " (it offers %s)", strings.Join(e.Offered, ", "))
+		fmt.Fprintf(&b, " (the host offers %s)", strings.Join(e.Offered, ", "))
 	}
 	if e.Remedy != "" {
 		b.WriteString("; " + e.Remedy)
@@ -51,26 +52,26 @@ func (e *AuthError) Error() string {
 	return b.String()
 }
 
-// Is tells that the error is of class ErrAuth.
+// Is reports whether target is ErrAuth.
 func (e *AuthError) Is(target error) bool { return target == transport.ErrAuth }
 
-// TransportError tells that a request brought no WinRM answer: the connection failed or broke, the context ended, or what
-// came back was no answer.
+// TransportError reports that a request got no WinRM response: the connection failed, the context ended, or the response was
+// not a WinRM response.
 type TransportError struct {
-	// Op is what was being done: "connect", "authenticate", or the WinRM action.
+	// Op is the operation: "connect", "authenticate", "unseal" or the WinRM action.
 	Op string
 	// Host is the address and port.
 	Host string
-	// Err is the cause; it is the context's error where the context ended.
+	// Err is the cause. It is the context's error if the context ended.
 	Err error
 
 	byContext   bool // the caller's context ended
 	unreachable bool // no request was sent
-	busy        bool // the host's HTTP layer said that it has no capacity
-	permanent   bool // repeating cannot help
+	busy        bool // the host's HTTP service has no capacity
+	permanent   bool // a retry cannot succeed
 }
 
-// Error says what was being done on which host, and the cause.
+// Error returns the operation, the host and the cause.
 func (e *TransportError) Error() string {
 	return fmt.Sprintf("winrm: %s on host %s: %v", e.Op, e.Host, e.Err)
 }
@@ -78,8 +79,8 @@ func (e *TransportError) Error() string {
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// Is tells whether the error is of class ErrConnectionLost, ErrUnreachable, ErrBusy or ErrTimeout. An error made by the end
-// of the caller's context is none of the first three.
+// Is reports whether the error belongs to the class ErrConnectionLost, ErrUnreachable, ErrBusy or ErrTimeout. An error caused
+// by the caller's context belongs to none of the first three.
 func (e *TransportError) Is(target error) bool {
 	switch target {
 	case transport.ErrConnectionLost:
@@ -90,7 +91,20 @@ func (e *TransportError) Is(target error) bool {
 		return e.busy && !e.byContext
 	case transport.ErrTimeout:
 		var n net.Error
-		return errors.As(e.Err, &n) && n.Timeout() // context.DeadlineExceeded and os.ErrDeadlineExceeded are such
+		return errors.As(e.Err, &n) && n.Timeout() // includes context.DeadlineExceeded and os.ErrDeadlineExceeded
 	}
 	return false
+}
+
+// wrap returns err as a TransportError unless it has a type of this package already.
+func (c *Client) wrap(ctx context.Context, op string, err error) error {
+	var (
+		failed *TransportError
+		fault  *FaultError
+		auth   *AuthError
+	)
+	if err == nil || errors.As(err, &failed) || errors.As(err, &fault) || errors.As(err, &auth) {
+		return err
+	}
+	return &TransportError{Op: op, Host: c.cfg.hostPort, Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
 }

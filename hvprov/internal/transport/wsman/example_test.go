@@ -14,7 +14,7 @@ import (
 )
 
 func Example() {
-	host, err := simhost.Start(simhost.Options{}) // stands in for a Windows host
+	host, err := simhost.Start(simhost.Options{}) // in place of a Windows host
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func Example() {
 	defer client.Close()
 
 	ctx := context.Background()
-	shell, err := client.CreateShell(ctx, wsman.ShellOptions{})
+	shell, err := client.CreateShell(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}

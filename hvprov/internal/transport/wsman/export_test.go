@@ -4,13 +4,15 @@ package wsman
 
 import "context"
 
-// WithoutPauses makes a client repeat requests at once.
-func WithoutPauses(c *Client) { c.pause = func(ctx context.Context, _ int) error { return ctx.Err() } }
+// DisablePauses makes a client retry without delays.
+func DisablePauses(c *Client) {
+	c.pause = func(ctx context.Context, _ int) error { return ctx.Err() }
+}
 
-// AlwaysLook makes a client look at each idle connection before it uses it, however short it was idle.
-func AlwaysLook(c *Client) { c.idleUnchecked = 0 }
+// AlwaysProbe makes a client probe each idle connection before reuse, however short it was idle.
+func AlwaysProbe(c *Client) { c.probeAfter = 0 }
 
-// Parts of the package that are tested by themselves.
+// Unexported functions under test.
 var (
 	ParseFault     = parseFault
 	CheckChallenge = checkChallenge

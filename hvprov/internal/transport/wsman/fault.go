@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
-// Fault codes that this package acts on, as wsmerror.h and winerror.h name them.
+// Fault codes that this package handles, with their names in wsmerror.h and winerror.h.
 const (
 	codeAccessDenied          = 5          // ERROR_ACCESS_DENIED
 	codeBusy                  = 170        // ERROR_BUSY
@@ -26,7 +26,7 @@ const (
 	codeQuotaMaxOperations    = 2150859174 // ERROR_WSMAN_QUOTA_MAX_OPERATIONS
 	codeQuotaUser             = 2150859175 // ERROR_WSMAN_QUOTA_USER
 	codeQuotaSystem           = 2150859176 // ERROR_WSMAN_QUOTA_SYSTEM
-	codeDifferentToken        = 2150859177 // ERROR_WSMAN_DIFFERENT_AUTHZ_TOKEN: the next request reauthorises
+	codeDifferentToken        = 2150859177 // ERROR_WSMAN_DIFFERENT_AUTHZ_TOKEN: the next request is authorized again
 	codeQuotaMaxShellUsers    = 2150859179 // ERROR_WSMAN_QUOTA_MAX_SHELLUSERS
 	codeShellDisconnected     = 2150859204 // ERROR_WINRS_SHELL_DISCONNECTED
 	codeCommandTerminated     = 2150859212 // ERROR_WSMAN_COMMAND_TERMINATED
@@ -37,23 +37,23 @@ const (
 	codeClientSessionUnusable = 2150859258 // ERROR_WSMAN_CLIENT_SESSION_UNUSABLE: the service was restarted
 )
 
-// FaultError is a fault that the host answered a request with.
+// FaultError is a SOAP fault in the response to a request.
 type FaultError struct {
-	// Code is the host's error code, for example 2150858843; 0 when the fault carried none.
+	// Code is the host's error code, for example 2150858843, or 0 if the fault contains none.
 	Code uint32
 	// Subcode is the SOAP subcode, for example "w:InvalidSelectors".
 	Subcode string
 	// Reason is the host's message.
 	Reason string
-	// Detail is what the part of the host that failed added, if anything.
+	// Detail is the message of a nested provider fault, if there is one.
 	Detail string
-	// Action is the request's WinRM action, for example "Receive".
+	// Action is the WinRM action of the request, for example "Receive".
 	Action string
 	// Host is the address and port.
 	Host string
 }
 
-// Error gives action, host, the host's message and the code.
+// Error returns the action, the host, the host's message, the code and, for some codes, a remedy.
 func (e *FaultError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "winrm: %s on host %s: %s", e.Action, e.Host, e.Reason)
@@ -74,7 +74,7 @@ func (e *FaultError) Error() string {
 	return b.String()
 }
 
-// Is tells whether the fault belongs to the class target.
+// Is reports whether the fault belongs to the error class target.
 func (e *FaultError) Is(target error) bool {
 	switch target {
 	case transport.ErrProcessLost:
@@ -105,9 +105,9 @@ func (e *FaultError) isQuota() bool {
 	return e.Code >= codeQuotaFirstPlugin && e.Code <= codeQuotaLastPlugin || strings.HasSuffix(e.Subcode, ":QuotaLimit")
 }
 
-// parseFault reads the fault out of an envelope; found is false when the envelope is whole and holds none.
+// parseFault returns the fault of an envelope. found is false if the envelope is well-formed and contains none.
 //
-// The outermost code counts: a provider's own fault may be nested in the message, and becomes part of Detail.
+// The code is that of the outermost fault. A provider's fault may be nested in the message and becomes Detail.
 func parseFault(envelope []byte) (fault *FaultError, found bool, err error) {
 	dec := xml.NewDecoder(strings.NewReader(string(envelope)))
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
@@ -120,7 +120,7 @@ func parseFault(envelope []byte) (fault *FaultError, found bool, err error) {
 			break
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("reading a fault: %w", err)
+			return nil, false, fmt.Errorf("parsing a fault: %w", err)
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
@@ -152,25 +152,25 @@ func parseFault(envelope []byte) (fault *FaultError, found bool, err error) {
 			}
 		}
 	}
-	fault.Reason = squeeze(message.String())
+	fault.Reason = joinLines(message.String())
 	if fault.Reason == "" {
-		fault.Reason = squeeze(reason.String())
+		fault.Reason = joinLines(reason.String())
 	}
-	fault.Detail = squeeze(detail.String())
+	fault.Detail = joinLines(detail.String())
 	return fault, found, nil
 }
 
-// faultCode is the Code attribute; hosts write it as a decimal number, some proxies of them as a negative one.
+// faultCode returns the Code attribute, which some hosts write as a negative number.
 func faultCode(attrs []xml.Attr) uint32 {
 	for _, a := range attrs {
 		if a.Name.Local == "Code" {
 			if n, err := strconv.ParseInt(strings.TrimSpace(a.Value), 10, 64); err == nil {
-				return uint32(n) //nolint:gosec // a negative number is the same 32 bits
+				return uint32(n) //nolint:gosec // keeps the 32 bits of a negative number
 			}
 		}
 	}
 	return 0
 }
 
-// squeeze joins a message's lines and drops the blanks that hosts end them with.
-func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+// joinLines joins the lines of a message and removes trailing white space.
+func joinLines(s string) string { return strings.Join(strings.Fields(s), " ") }

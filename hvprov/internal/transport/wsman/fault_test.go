@@ -19,7 +19,7 @@ const faultEnvelope = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envel
 
 const faultNS = `xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault"`
 
-func TestFaultsAreReadInAllTheirShapes(t *testing.T) {
+func TestParseFault(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name, detail string
@@ -29,13 +29,13 @@ func TestFaultsAreReadInAllTheirShapes(t *testing.T) {
 			"with a message", `<f:WSManFault ` + faultNS + ` Code="2150858793" Machine="hv01"><f:Message>Time is up. </f:Message></f:WSManFault>`,
 			wsman.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "Time is up."},
 		},
-		{"without any detail", ``, wsman.FaultError{Subcode: "w:InternalError", Reason: "It failed."}},
+		{"without a detail element", ``, wsman.FaultError{Subcode: "w:InternalError", Reason: "It failed."}},
 		{
 			"with the code as a negative number", `<f:WSManFault ` + faultNS + ` Code="-2144108503"/>`,
 			wsman.FaultError{Code: 2150858793, Subcode: "w:InternalError", Reason: "It failed."},
 		},
 		{
-			"with a provider's fault inside", `<f:WSManFault ` + faultNS + ` Code="2147942402"><f:Message><f:ProviderFault provider="Shell cmd plugin" ` +
+			"with a nested provider fault", `<f:WSManFault ` + faultNS + ` Code="2147942402"><f:Message><f:ProviderFault provider="Shell cmd plugin" ` +
 				`path="%systemroot%\system32\winrscmd.dll"><f:WSManFault Code="87"><f:Message>The system cannot find the file specified.` + "\r\n" +
 				`</f:Message></f:WSManFault></f:ProviderFault></f:Message></f:WSManFault>`,
 			wsman.FaultError{Code: 2147942402, Subcode: "w:InternalError", Reason: "It failed.", Detail: "The system cannot find the file specified."},
@@ -51,7 +51,7 @@ func TestFaultsAreReadInAllTheirShapes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFault(t *testing.T) {
+func TestParseFaultFindsNoFault(t *testing.T) {
 	t.Parallel()
 	if _, found, err := wsman.ParseFault([]byte(`<s:Envelope xmlns:s="x"><s:Body>Fault</s:Body></s:Envelope>`)); found || err != nil {
 		t.Errorf("an envelope without a fault: %v, %v", found, err)
@@ -64,7 +64,7 @@ func TestWhatIsNoFault(t *testing.T) {
 	}
 }
 
-func TestFaultsFallIntoClasses(t *testing.T) {
+func TestEachFaultBelongsToItsErrorClass(t *testing.T) {
 	t.Parallel()
 	classes := []error{transport.ErrProcessLost, transport.ErrQuota, transport.ErrBusy, transport.ErrAuth, transport.ErrConnectionLost, transport.ErrTimeout}
 	cases := []struct {
@@ -94,12 +94,12 @@ func TestFaultsFallIntoClasses(t *testing.T) {
 	}
 }
 
-func TestAFaultsTextSaysWhatWhereAndWhy(t *testing.T) {
+func TestTheErrorTextOfAFaultIsComplete(t *testing.T) {
 	t.Parallel()
 	err := &wsman.FaultError{Code: 5, Subcode: "w:AccessDenied", Reason: "Access is denied.", Action: "Create", Host: "hv01.lab.example:5986"}
 	for _, part := range []string{"Create", "hv01.lab.example:5986", "Access is denied.", "fault 5 w:AccessDenied", "Remote Management Users"} {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q lacks %q", err.Error(), part)
+			t.Errorf("%q does not contain %q", err.Error(), part)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package wsman
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,81 +13,75 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// carryKerberos authenticates a lane by a ticket and brings an envelope to the host. What follows on the lane needs no ticket.
-func (l *lane) carryKerberos(ctx context.Context, action string, envelope []byte) (*answer, error) {
-	c := l.client
-	proof, err := c.kerberos.Token(ctx, time.Until(l.authBy), bindings(l.certificate))
+// doKerberos authenticates the connection with a ticket and sends an envelope. Later requests on the connection need no ticket.
+func (cn *conn) doKerberos(ctx context.Context, action string, envelope []byte) (*response, error) {
+	c := cn.client
+	token, err := c.kerberos.Token(ctx, time.Until(cn.authDeadline), channelBindings(cn.certificate))
 	if err != nil {
-		return nil, l.noTicket(ctx, err)
+		return nil, cn.ticketError(ctx, err)
 	}
-	limit, first := c.answerLimit(), envelope
-	if !l.mayCarry(action) {
-		limit, first = max(time.Until(l.authBy), time.Second), nil
+	timeout, body := c.responseTimeout(), envelope
+	if !cn.sendsWithCredentials(action) {
+		timeout, body = max(time.Until(cn.authDeadline), time.Second), nil
 	}
-	a, err := l.post(ctx, limit, contentTypeSOAP, negotiate(proof.Bytes), first)
+	r, err := cn.post(ctx, timeout, contentTypeSOAP, negotiateHeader(token.Bytes), body)
 	if err == nil {
-		err = l.answered(a, proof)
+		err = cn.verifyHost(r, token)
 	}
-	if err = l.settle(a, err); err != nil {
+	if err = cn.recordAuthResult(r, err); err != nil {
 		return nil, err
 	}
-	if first != nil || !l.authenticated {
-		return a, nil
+	if body != nil || !cn.authenticated {
+		return r, nil
 	}
-	if a.status != http.StatusOK {
-		return nil, c.status(action, a)
+	if r.status != http.StatusOK {
+		return nil, c.statusError(action, r.status)
 	}
-	return l.send(ctx, envelope)
+	return cn.send(ctx, envelope)
 }
 
-// answered looks at what the host answers to a proof: that it can read the ticket, or why it refuses it. Who has taken the
-// host's name cannot read the ticket, even where the certificate is not verified.
-func (l *lane) answered(a *answer, proof *kerberos.Token) error {
-	answer := token(a.header)
+// verifyHost checks the response to a token: whether it proves that the host can decrypt the ticket, or why the host refuses it.
+// An impostor cannot decrypt the ticket, also where the certificate is not verified.
+func (cn *conn) verifyHost(r *response, token *kerberos.Token) error {
+	reply := authToken(r.header)
 	var refused *kerberos.Error
-	switch a.status {
+	switch r.status {
 	case http.StatusUnauthorized:
-		// There is no other attempt, and none by NTLM, whatever the host offers.
-		if answer != nil && errors.As(proof.Verify(answer), &refused) && refused.Code != 0 {
-			e := l.refusal(a)
+		// No other attempt follows, not even by NTLM if the host offers that.
+		if reply != nil && errors.As(token.Verify(reply), &refused) && refused.Code != 0 {
+			e := cn.authError(r)
 			e.Reason, e.Remedy = refused.Reason, refused.Remedy
-			return l.refuse(e)
+			return cn.reject(e)
 		}
 		return nil
 	case http.StatusOK, http.StatusInternalServerError:
 	default:
 		return nil
 	}
-	if a.status != http.StatusOK && answer == nil {
-		l.broken = true // a fault that nobody vouches for but TLS
+	if r.status != http.StatusOK && reply == nil {
+		cn.broken = true // a fault that only TLS authenticates
 		return nil
 	}
-	if err := proof.Verify(answer); err != nil {
-		l.broken = true
-		return &TransportError{Op: "authenticate", Host: l.client.cfg.hostPort, permanent: true, Err: unproven{err}}
+	if err := token.Verify(reply); err != nil {
+		cn.broken = true
+		return &TransportError{
+			Op: "authenticate", Host: cn.client.cfg.hostPort, permanent: true,
+			Err: fmt.Errorf("the host did not prove its identity: %w", err),
+		}
 	}
 	return nil
 }
 
-// unproven is the cause where the host has accepted a ticket and not proved that it can read it.
-type unproven struct{ error }
-
-// Error says that it is the host's identity that is in doubt.
-func (e unproven) Error() string { return "the host did not prove its identity: " + e.error.Error() }
-
-// Unwrap gives the reason.
-func (e unproven) Unwrap() error { return e.error }
-
-// noTicket gives the error of a ticket that could not be had its type.
-func (l *lane) noTicket(ctx context.Context, err error) error {
-	c := l.client
+// ticketError returns the typed error for a failure to obtain a ticket.
+func (cn *conn) ticketError(ctx context.Context, err error) error {
+	c := cn.client
 	var refused *kerberos.Error
 	if errors.As(err, &refused) {
 		by := refused.By
 		if by == "" {
 			by = "Kerberos"
 		}
-		return l.refuse(&AuthError{
+		return cn.reject(&AuthError{
 			Host: c.cfg.hostPort, By: by, Auth: winrm.AuthKerberos, Username: c.cfg.Username,
 			Reason: refused.Reason, Remedy: refused.Remedy,
 		})

@@ -5,13 +5,11 @@ package wsman_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,11 +20,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tcptest"
 )
 
 const spn = "HTTP/127.0.0.1"
 
-// startDomain starts a KDC with a user and a host that is one of its services.
+// startDomain starts a KDC with a user, and a host that is one of its services.
 func startDomain(t *testing.T, options simhost.Options) (*krbtest.KDC, *simhost.Server) {
 	t.Helper()
 	kdc := krbtest.Start(t)
@@ -51,23 +50,23 @@ func TestKerberos(t *testing.T) {
 	kdc.AddUser("expired", password)
 	kdc.AddUser("stranger", password)
 	cache := kdc.Kinit("operator", password)
-	kdc.AddService("HTTP/other") // whose key the host does not have
+	kdc.AddService("HTTP/other") // the host does not have its key
 	cases := []struct {
 		name   string
 		change func(*winrm.Config)
-		want   string // empty: it works
+		want   string // empty: success
 	}{
 		{"a password", func(*winrm.Config) {}, ""},
 		{"a credential cache", func(c *winrm.Config) { c.Username, c.Password, c.Kerberos.CCache = "", "", cache }, ""},
-		{"a realm of its own", func(c *winrm.Config) { c.Username, c.Kerberos.Realm = "operator", "LAB.EXAMPLE" }, ""},
+		{"a separate realm", func(c *winrm.Config) { c.Username, c.Kerberos.Realm = "operator", "LAB.EXAMPLE" }, ""},
 		{"a wrong password", func(c *winrm.Config) { c.Password = "wrong-guess" }, "KDC of realm LAB.EXAMPLE: the password is wrong"},
-		{"an unknown user", func(c *winrm.Config) { c.Username = "nobody" }, "it does not know the user"},
+		{"an unknown user", func(c *winrm.Config) { c.Username = "nobody" }, "does not know the user"},
 		{"an unknown SPN", func(c *winrm.Config) { c.Kerberos.SPN = "HTTP/hv99.lab.example" }, "does not know the service HTTP/hv99.lab.example"},
-		{"the SPN of another service", func(c *winrm.Config) { c.Kerberos.SPN = "HTTP/other" }, "made for another account"},
-		{"an account that the host has locked", func(c *winrm.Config) { c.Username = "locked" }, "host 127.0.0.1"},
+		{"the SPN of another service", func(c *winrm.Config) { c.Kerberos.SPN = "HTTP/other" }, "issued for another account"},
+		{"an account that is locked on the host", func(c *winrm.Config) { c.Username = "locked" }, "host 127.0.0.1"},
 		{"an account that has expired on the host", func(c *winrm.Config) { c.Username = "expired" }, "locked, disabled or expired"},
 		{"an account that the host does not know", func(c *winrm.Config) { c.Username = "stranger" }, "locked, disabled or expired"},
-		{"a cache that is not there", func(c *winrm.Config) { c.Password, c.Kerberos.CCache = "", cache+"x" }, "run kinit"},
+		{"a missing cache", func(c *winrm.Config) { c.Password, c.Kerberos.CCache = "", cache+"x" }, "run kinit"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,14 +76,14 @@ func TestKerberos(t *testing.T) {
 			traffic := &wire{}
 			config.Dial = traffic.dial
 			client := newClient(t, config)
-			for range 2 { // a refused credential is not tried again
-				shell, err := client.CreateShell(within(t), wsman.ShellOptions{})
+			for range 2 { // refused credentials are not sent again
+				shell, err := client.CreateShell(testContext(t))
 				var refused *wsman.AuthError
 				switch {
 				case c.want == "" && err != nil:
 					t.Fatal(err)
 				case c.want == "":
-					if err := shell.Delete(within(t)); err != nil {
+					if err := shell.Delete(testContext(t)); err != nil {
 						t.Error(err)
 					}
 				case !errors.As(err, &refused) || refused.Auth != winrm.AuthKerberos || refused.Remedy == "" || !strings.Contains(err.Error(), c.want):
@@ -100,7 +99,7 @@ func TestKerberos(t *testing.T) {
 	}
 }
 
-func TestKerberosAsTheMachineIsSetUpForIt(t *testing.T) {
+func TestKerberosUsesTheConfigurationOfTheMachine(t *testing.T) {
 	kdc, server := startDomain(t, simhost.Options{})
 	t.Setenv("KRB5_CONFIG", kdc.ConfigFile+string(os.PathListSeparator)+"/etc/krb5.conf")
 	t.Setenv("KRB5CCNAME", "FILE:"+kdc.Kinit("operator", password))
@@ -109,14 +108,14 @@ func TestKerberosAsTheMachineIsSetUpForIt(t *testing.T) {
 	createShell(t, newClient(t, config))
 }
 
-func TestAHostWithoutKerberosIsNotOfferedNTLM(t *testing.T) {
+func TestKerberosDoesNotFallBackToNTLM(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
 	kdc.AddUser("operator", password)
 	kdc.AddService(spn)
 	server := startHost(t, simhost.Options{}) // no keytab
 	client := newClient(t, kerberosConfig(kdc, server))
-	if _, err := client.CreateShell(within(t), wsman.ShellOptions{}); !errors.Is(err, transport.ErrAuth) {
+	if _, err := client.CreateShell(testContext(t)); !errors.Is(err, transport.ErrAuth) {
 		t.Errorf("got %v", err)
 	}
 	if n := client.Stats().Requests; n != 1 {
@@ -137,30 +136,30 @@ func TestOneLoginServesManyConnections(t *testing.T) {
 	for range 20 {
 		all.Go(func() {
 			command := startCommand(t, shell, "echo hello")
-			if output, _, err := drain(within(t), command); err != nil || string(output.Stdout) != "hello\r\n" {
+			if output, _, err := drain(testContext(t), command); err != nil || string(output.Stdout) != "hello\r\n" {
 				t.Errorf("got %q, %v", output.Stdout, err)
 			}
 		})
 	}
 	all.Wait()
 	if as, tgs := kdc.Requests(); as != 2 || tgs != 1 {
-		t.Errorf("%d AS and %d TGS requests, want 2 (one asks what proof is wanted) and 1", as, tgs)
+		t.Errorf("%d AS and %d TGS requests, want 2 (the first without preauthentication) and 1", as, tgs)
 	}
 	opened := server.Counters().Connections
 	if opened == before {
-		t.Error("nothing ran at the same time")
+		t.Error("no requests were concurrent")
 	}
 
-	for range 5 { // steady state
-		if _, _, err := drain(within(t), startCommand(t, shell, "echo hello")); err != nil {
+	for range 5 { // on the existing connections
+		if _, _, err := drain(testContext(t), startCommand(t, shell, "echo hello")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if as, tgs := kdc.Requests(); as != 2 || tgs != 1 || server.Counters().Connections != opened {
-		t.Errorf("%d AS and %d TGS requests, %d connections more", as, tgs, server.Counters().Connections-opened)
+		t.Errorf("%d AS and %d TGS requests, %d new connections", as, tgs, server.Counters().Connections-opened)
 	}
-	server.Reboot() // which the shell does not survive
-	if _, err := client.CreateShell(within(t), wsman.ShellOptions{}); err != nil && !errors.Is(err, transport.ErrConnectionLost) {
+	server.Reboot() // deletes the shell
+	if _, err := client.CreateShell(testContext(t)); err != nil && !errors.Is(err, transport.ErrConnectionLost) {
 		t.Errorf("after a restart: %v", err)
 	}
 	if as, tgs := kdc.Requests(); as != 2 || tgs != 1 {
@@ -168,55 +167,36 @@ func TestOneLoginServesManyConnections(t *testing.T) {
 	}
 }
 
-func TestAReceiveBeginsNoConnectionUnproven(t *testing.T) {
+func TestAReceiveIsNotSentWithUnverifiedCredentials(t *testing.T) {
 	t.Parallel()
 	kdc, server := startDomain(t, simhost.Options{
 		Faults: simhost.FaultsOn(simhost.ActionReceive, simhost.FaultUnauthorized, 1),
 	})
 	client := newClient(t, kerberosConfig(kdc, server))
 	command := startCommand(t, createShell(t, client), "echo hello")
-	// The host forgets the connection, which begins anew with a Receive: after a proof with an empty body.
-	if output, _, err := drain(within(t), command); err != nil || string(output.Stdout) != "hello\r\n" {
+	// The host drops the authentication. The Receive is sent on a new connection after a request with an empty body.
+	if output, _, err := drain(testContext(t), command); err != nil || string(output.Stdout) != "hello\r\n" {
 		t.Errorf("got %q, %v", output.Stdout, err)
 	}
 }
 
-// silentKDC gives a configuration whose KDC takes connections and says nothing on them; asked is called for each.
-func silentKDC(t *testing.T, asked func()) (file, address string) {
+// silentKDC starts a KDC that does not respond and returns its address and the path of a configuration. onConnect is called for
+// each connection.
+func silentKDC(t *testing.T, onConnect func()) (configFile, address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var task sync.WaitGroup
-	task.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			defer func() { _ = conn.Close() }()
-			asked()
-		}
+	kdc := tcptest.Serve(t, func(ctx context.Context, _ net.Conn) {
+		onConnect()
+		<-ctx.Done()
 	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		task.Wait()
-	})
-	file, address = filepath.Join(t.TempDir(), "krb5.conf"), listener.Addr().String()
-	text := fmt.Sprintf("[libdefaults]\ndefault_realm = LAB.EXAMPLE\n[realms]\nLAB.EXAMPLE = {\nkdc = %s\n}\n", address)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file, address
+	return krbtest.ConfigFor(t, kdc), kdc.String()
 }
 
-func TestAKDCThatDoesNotAnswerIsNoRefusal(t *testing.T) {
+func TestASilentKDCIsUnreachable(t *testing.T) {
 	t.Parallel()
 	config := configFor(startHost(t, simhost.Options{}), winrm.AuthKerberos)
 	file, address := silentKDC(t, func() {})
-	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, time.Second
-	_, err := newClient(t, config).CreateShell(within(t), wsman.ShellOptions{})
+	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, 5*time.Second
+	_, err := newClient(t, config).CreateShell(testContext(t))
 	var failed *wsman.TransportError
 	if !errors.As(err, &failed) || !errors.Is(err, transport.ErrUnreachable) || !errors.Is(err, transport.ErrTimeout) || errors.Is(err, transport.ErrAuth) ||
 		!strings.Contains(err.Error(), "no KDC of realm LAB.EXAMPLE answered: "+address) {
@@ -224,34 +204,30 @@ func TestAKDCThatDoesNotAnswerIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestAContextEndsTheWaitForAKDC(t *testing.T) {
+func TestCancellationInterruptsThePendingKDCRequest(t *testing.T) {
 	t.Parallel()
 	config := configFor(startHost(t, simhost.Options{}), winrm.AuthKerberos)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan time.Time, 1)
-	file, _ := silentKDC(t, func() {
-		ended <- time.Now()
-		cancel()
-	})
-	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, time.Minute
-	_, err := newClient(t, config).CreateShell(ctx, wsman.ShellOptions{})
-	if late := time.Since(<-ended); !errors.Is(err, context.Canceled) || late > atOnce {
-		t.Errorf("%v after the end of the context: %v", late, err)
+	file, _ := silentKDC(t, cancel)
+	config.Username, config.Kerberos.ConfigFile, config.ConnectTimeout = "operator", file, time.Hour
+	_, err := newClient(t, config).CreateShell(ctx)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 
-func TestAHostThatCannotReadTheTicketIsNotTrusted(t *testing.T) {
+func TestAHostThatCannotDecryptTheTicketIsRejected(t *testing.T) {
 	t.Parallel()
 	kdc, server := startDomain(t, simhost.Options{})
-	for name, answer := range map[string]string{
-		"no proof":         "",
-		"a proof of less":  "Negotiate oQcwBaADCgEA", // SPNEGO's "completed", with nothing in it
-		"what is no token": "Negotiate YQ==",
-		"NTLM":             "Negotiate TlRMTVNTUAACAAAA",
+	for name, header := range map[string]string{
+		"no token":                "",
+		"a token without a reply": "Negotiate oQcwBaADCgEA", // SPNEGO accept-completed without a response token
+		"an invalid token":        "Negotiate YQ==",
+		"an NTLM message":         "Negotiate TlRMTVNTUAACAAAA",
 	} {
 		impostor := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if answer != "" {
-				w.Header().Set("WWW-Authenticate", answer)
+			if header != "" {
+				w.Header().Set("WWW-Authenticate", header)
 			}
 			_, _ = io.WriteString(w, `<s:Envelope xmlns:s="x"><s:Body><rsp:Shell><rsp:ShellId>FORGED</rsp:ShellId></rsp:Shell></s:Body></s:Envelope>`)
 		}))
@@ -261,7 +237,7 @@ func TestAHostThatCannotReadTheTicketIsNotTrusted(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, impostor.Listener.Addr().String())
 		}
 		client := newClient(t, config)
-		_, err := client.CreateShell(within(t), wsman.ShellOptions{})
+		_, err := client.CreateShell(testContext(t))
 		if err == nil || !strings.Contains(err.Error(), "did not prove its identity") || errors.Is(err, transport.ErrAuth) {
 			t.Errorf("%s: got %v", name, err)
 		}

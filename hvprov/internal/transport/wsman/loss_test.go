@@ -7,17 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tcptest"
 )
 
-// life runs a command from beginning to end and returns the first error; what was made is closed in any case.
-func life(ctx context.Context, client *wsman.Client) (output transport.Output, err error) {
-	shell, err := client.CreateShell(ctx, wsman.ShellOptions{})
+// runCat runs a command and returns its output. It always terminates the command and deletes the shell.
+func runCat(ctx context.Context, client *wsman.Client) (output transport.Output, err error) {
+	shell, err := client.CreateShell(ctx)
 	if err != nil {
 		return output, err
 	}
@@ -34,7 +36,7 @@ func life(ctx context.Context, client *wsman.Client) (output transport.Output, e
 	return output, err
 }
 
-func TestEachFaultOnEachActionEndsAsItsClassSays(t *testing.T) {
+func TestEachFaultOnEachActionHasItsErrorClass(t *testing.T) {
 	t.Parallel()
 	lost := []simhost.Fault{simhost.FaultDropBefore, simhost.FaultDropAfter, simhost.FaultResetBody, simhost.FaultTruncate}
 	all := append([]simhost.Fault{simhost.FaultUnavailable, simhost.FaultBusy, simhost.FaultUnauthorized, simhost.FaultSlowBody}, lost...)
@@ -54,13 +56,13 @@ func TestEachFaultOnEachActionEndsAsItsClassSays(t *testing.T) {
 					options.Faults = simhost.FaultsOn(action, fault, 1)
 					server := startHost(t, options)
 					client := newClient(t, configFor(server, setup.auth))
-					output, err := life(within(t), client)
+					output, err := runCat(testContext(t), client)
 
 					var want error
 					if action == "Create" || action == "Send" {
 						switch fault {
 						case simhost.FaultUnauthorized:
-							if action == "Create" { // the first request of all: the proof itself is refused
+							if action == "Create" { // the first request, which carries the credentials
 								want = transport.ErrAuth
 							}
 						case simhost.FaultBusy, simhost.FaultUnavailable, simhost.FaultSlowBody:
@@ -78,7 +80,7 @@ func TestEachFaultOnEachActionEndsAsItsClassSays(t *testing.T) {
 					if counters.Processes > 1 {
 						t.Errorf("%d processes were started", counters.Processes)
 					}
-					// A shell whose Create was answered to nobody is left to its idle limit.
+					// A shell whose identifier was lost is deleted by its idle timeout.
 					if counters.OpenShells != 0 && !(action == "Create" && want != nil) {
 						t.Errorf("%d shells are open", counters.OpenShells)
 					}
@@ -88,17 +90,17 @@ func TestEachFaultOnEachActionEndsAsItsClassSays(t *testing.T) {
 	}
 }
 
-func TestAHostThatWasRestartedHasLostTheShell(t *testing.T) {
+func TestARestartOfTheHostLosesTheShell(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{Faults: simhost.FaultsOn("Receive", simhost.FaultReboot, 1)})
 	client := newClient(t, configFor(server, winrm.AuthNTLM))
 	command := startCommand(t, createShell(t, client), "silent")
-	if _, err := command.Receive(within(t)); !errors.Is(err, transport.ErrProcessLost) {
+	if _, err := command.Receive(testContext(t)); !errors.Is(err, transport.ErrProcessLost) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestRepeatsAreBounded(t *testing.T) {
+func TestTheNumberOfRetriesIsLimited(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		action string
@@ -124,7 +126,7 @@ func TestRepeatsAreBounded(t *testing.T) {
 				return simhost.FaultNone
 			}})
 			client := newClient(t, configFor(server, winrm.AuthNTLM))
-			_, err := life(within(t), client)
+			_, err := runCat(testContext(t), client)
 			if !errors.Is(err, c.class) {
 				t.Errorf("got %v, want %v", err, c.class)
 			}
@@ -135,15 +137,15 @@ func TestRepeatsAreBounded(t *testing.T) {
 	}
 }
 
-func TestAnAnswerToAnotherRequestIsNotTaken(t *testing.T) {
+func TestAResponseToAnotherRequestIsRejected(t *testing.T) {
 	t.Parallel()
-	const stale = `<s:Envelope xmlns:s="x"><s:Header><a:RelatesTo>uuid:00000000-0000-4000-8000-000000000000</a:RelatesTo></s:Header><s:Body/></s:Envelope>`
-	traffic := &wire{replies: map[int]string{1: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(stale), stale)}}
+	const other = `<s:Envelope xmlns:s="x"><s:Header><a:RelatesTo>uuid:00000000-0000-4000-8000-000000000000</a:RelatesTo></s:Header><s:Body/></s:Envelope>`
+	traffic := &wire{replies: map[int]string{1: fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(other), other)}}
 	config := configFor(startHost(t, simhost.Options{PlainHTTP: true, Auth: simhost.Auth{AllowBasic: true, AllowUnencrypted: true}}), winrm.AuthBasic)
 	config.AllowClearBasic, config.Dial = true, traffic.dial
 	client := newClient(t, config)
 	shell := createShell(t, client)
-	_, err := shell.Start(within(t), "cat") // its connection lies; the next one's first request passes
+	_, err := shell.Start(testContext(t), "cat") // the second connection gets the host's response
 	if err != nil {
 		t.Errorf("got %v", err)
 	}
@@ -152,7 +154,39 @@ func TestAnAnswerToAnotherRequestIsNotTaken(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatTheHostClosedWhileIdleIsReplaced(t *testing.T) {
+func TestInterimResponsesAreSkipped(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[int]string{2: "HTTP status 418", 10: "HTTP status 100"} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			t.Parallel()
+			reply := strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", count) + "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n"
+			_, err := clientWithReply(t, reply).CreateShell(testContext(t))
+			if !strings.Contains(fmt.Sprint(err), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func TestAResponseAboveTheSizeLimitIsRejected(t *testing.T) {
+	t.Parallel()
+	reply := "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + strings.Repeat("x", 9_000_000)
+	_, err := clientWithReply(t, reply).CreateShell(testContext(t))
+	if !errors.Is(err, transport.ErrConnectionLost) || !strings.Contains(err.Error(), "response is larger than 8388608 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// clientWithReply returns a client that gets reply in place of the host's first response on each connection.
+func clientWithReply(t *testing.T, reply string) *wsman.Client {
+	t.Helper()
+	traffic := &wire{replies: map[int]string{0: reply}}
+	config := configFor(startHost(t, simhost.Options{PlainHTTP: true, Auth: simhost.Auth{AllowBasic: true, AllowUnencrypted: true}}), winrm.AuthBasic)
+	config.AllowClearBasic, config.Dial = true, traffic.dial
+	return newClient(t, config)
+}
+
+func TestAnIdleConnectionThatTheHostClosedIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, setup := range setups {
 		t.Run(setup.name, func(t *testing.T) {
@@ -162,11 +196,11 @@ func TestAConnectionThatTheHostClosedWhileIdleIsReplaced(t *testing.T) {
 			config := configFor(server, setup.auth)
 			config.Dial = relay.dial
 			client := newClient(t, config)
-			wsman.AlwaysLook(client)
+			wsman.AlwaysProbe(client)
 			command := startCommand(t, createShell(t, client), "cat")
-			relay.cut()
-			// Send is never repeated, so it succeeds only if the loss was seen beforehand.
-			if err := command.Send(within(t), []byte("x"), true); err != nil {
+			relay.closeAll()
+			// Send is never retried, so it succeeds only if the probe detected the closed connection.
+			if err := command.Send(testContext(t), []byte("x"), true); err != nil {
 				t.Errorf("got %v", err)
 			}
 			if n := client.Stats().Connections; n != 2 {
@@ -176,18 +210,13 @@ func TestAConnectionThatTheHostClosedWhileIdleIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAHostThatIsSwitchedOff(t *testing.T) {
+func TestAHostThatIsSwitchedOffIsUnreachable(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().(*net.TCPAddr)
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	client := newClient(t, winrm.Config{Address: "127.0.0.1", Port: address.Port, TLS: true, Username: "u", Password: password})
-	_, err = client.CreateShell(within(t), wsman.ShellOptions{})
+	listener := tcptest.Listen(t)
+	_ = listener.Close()
+	port := listener.Addr().(*net.TCPAddr).Port
+	client := newClient(t, winrm.Config{Address: "127.0.0.1", Port: port, TLS: true, Username: "u", Password: password})
+	_, err := client.CreateShell(testContext(t))
 	if !errors.Is(err, transport.ErrUnreachable) || errors.Is(err, transport.ErrAuth) {
 		t.Errorf("got %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/bodgit/ntlmssp"
 )
 
-// Flags of MS-NLMP 2.2.2.5, and where they stand in the messages.
+// Negotiate flags (MS-NLMP 2.2.2.5) and their offsets in the messages.
 const (
 	ntlmRequestTarget    = 0x00000004
 	ntlmSign             = 0x00000010
@@ -31,125 +31,127 @@ const (
 
 	ntlmSealed = ntlmSign | ntlmSeal | ntlmExtendedSecurity | ntlm128 | ntlmKeyExchange
 
-	negotiateFlagsAt = 12
-	challengeFlagsAt = 20
-	challengeSize    = 48
+	negotiateFlagsOffset = 12
+	challengeFlagsOffset = 20
+	challengeSize        = 48
 )
 
-// carryNTLM authenticates a lane by NTLM and brings an envelope to the host.
-func (l *lane) carryNTLM(ctx context.Context, action string, envelope []byte) (*answer, error) {
-	c := l.client
-	client, authorization, a, err := l.ntlmExchange(ctx)
+// doNTLM authenticates the connection by NTLM and sends an envelope.
+func (cn *conn) doNTLM(ctx context.Context, action string, envelope []byte) (*response, error) {
+	c := cn.client
+	ntlm, authorization, r, err := cn.negotiateNTLM(ctx)
 	switch {
 	case errors.Is(err, errNoChallenge):
-		if a.status != http.StatusUnauthorized {
-			return a, nil // no WinRM service, or one in trouble: read tells which
+		if r.status != http.StatusUnauthorized {
+			return r, nil // not a WinRM service, or one that fails: the status explains which
 		}
-		return nil, l.settle(a, nil)
+		return nil, cn.recordAuthResult(r, nil)
 	case err != nil:
-		return nil, &TransportError{Op: "authenticate", Host: c.cfg.hostPort, Err: err, byContext: ctx.Err() != nil && errors.Is(err, ctx.Err())}
+		return nil, c.wrap(ctx, "authenticate", err)
 	}
 	sealed := c.tls == nil
-	if !sealed && l.mayCarry(action) {
-		a, err = l.post(ctx, c.answerLimit(), contentTypeSOAP, authorization, envelope)
-		return a, l.settle(a, err)
+	if !sealed && cn.sendsWithCredentials(action) {
+		r, err = cn.post(ctx, c.responseTimeout(), contentTypeSOAP, authorization, envelope)
+		return r, cn.recordAuthResult(r, err)
 	}
-	a, err = l.post(ctx, time.Until(l.authBy), contentTypeSOAP, authorization, nil)
-	if err = l.settle(a, err); err != nil {
+	r, err = cn.post(ctx, time.Until(cn.authDeadline), contentTypeSOAP, authorization, nil)
+	if err = cn.recordAuthResult(r, err); err != nil {
 		return nil, err
 	}
-	if a.status != http.StatusOK {
-		return nil, c.status(action, a)
+	if r.status != http.StatusOK {
+		return nil, c.statusError(action, r.status)
 	}
 	if sealed {
-		if l.sealing = client.SecuritySession(); l.sealing == nil {
-			return nil, errors.New("sealing was not agreed")
+		if cn.sealing = ntlm.SecuritySession(); cn.sealing == nil {
+			return nil, errors.New("host did not agree to seal messages")
 		}
 	}
-	return l.send(ctx, envelope)
+	return cn.send(ctx, envelope)
 }
 
-// errNoChallenge: the host answered the first message with something other than a challenge.
-var errNoChallenge = errors.New("no challenge")
+// errNoChallenge reports that the response to the negotiate message contains no challenge.
+var errNoChallenge = errors.New("response contains no NTLM challenge")
 
-// ntlmExchange sends the first message, without a body, and makes the Authorization header that answers the host's challenge.
-// The answer is returned with errNoChallenge when it holds no challenge.
-func (l *lane) ntlmExchange(ctx context.Context) (client *ntlmssp.Client, authorization string, a *answer, err error) {
-	domain, user := account(l.client.cfg.Username)
-	client, err = ntlmssp.NewClient(ntlmssp.SetUserInfo(user, l.client.cfg.Password), ntlmssp.SetDomain(domain))
+// negotiateNTLM sends the negotiate message in a request without a body and returns the Authorization header that responds to
+// the host's challenge. With errNoChallenge it also returns the response.
+func (cn *conn) negotiateNTLM(ctx context.Context) (ntlm *ntlmssp.Client, authorization string, r *response, err error) {
+	cfg := cn.client.cfg
+	domain, user := splitAccount(cfg.Username)
+	ntlm, err = ntlmssp.NewClient(ntlmssp.SetUserInfo(user, cfg.Password), ntlmssp.SetDomain(domain))
 	if err != nil {
 		return nil, "", nil, err
 	}
-	first, err := client.Authenticate(nil, nil)
+	negotiate, err := ntlm.Authenticate(nil, nil)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	// The library asks for neither a target name nor NTLM by name, which Windows expects of a first message. It keeps this
-	// same slice for the integrity code of the last message.
-	flags := binary.LittleEndian.Uint32(first[negotiateFlagsAt:])
-	binary.LittleEndian.PutUint32(first[negotiateFlagsAt:], flags|ntlmRequestTarget|ntlmNTLM)
+	// The library sets neither of these flags, which Windows expects in a negotiate message. It keeps the same slice for the
+	// integrity code of the authenticate message.
+	flags := binary.LittleEndian.Uint32(negotiate[negotiateFlagsOffset:])
+	binary.LittleEndian.PutUint32(negotiate[negotiateFlagsOffset:], flags|ntlmRequestTarget|ntlmNTLM)
 
-	a, err = l.post(ctx, time.Until(l.authBy), contentTypeSOAP, negotiate(first), nil)
+	r, err = cn.post(ctx, time.Until(cn.authDeadline), contentTypeSOAP, negotiateHeader(negotiate), nil)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	challenge := token(a.header)
-	if a.status != http.StatusUnauthorized || challenge == nil {
-		return nil, "", a, errNoChallenge
+	challenge := authToken(r.header)
+	if r.status != http.StatusUnauthorized || challenge == nil {
+		return nil, "", r, errNoChallenge
 	}
-	if l.broken {
-		return nil, "", nil, errors.New("the host closed the connection in the middle of authentication")
+	if cn.broken {
+		return nil, "", nil, errors.New("host closed the connection during authentication")
 	}
-	if err := checkChallenge(challenge, l.client.tls == nil); err != nil {
+	if err := checkChallenge(challenge, cn.client.tls == nil); err != nil {
 		return nil, "", nil, err
 	}
-	var binding *ntlmssp.ChannelBindings
-	if data := bindings(l.certificate); data != nil {
-		binding = &ntlmssp.ChannelBindings{ApplicationData: data}
+	var bindings *ntlmssp.ChannelBindings
+	if data := channelBindings(cn.certificate); data != nil {
+		bindings = &ntlmssp.ChannelBindings{ApplicationData: data}
 	}
-	last, err := authenticate(client, challenge, binding)
+	message, err := authenticate(ntlm, challenge, bindings)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	return client, negotiate(last), a, nil
+	return ntlm, negotiateHeader(message), r, nil
 }
 
-// authenticate answers a challenge. The library takes the fields of a challenge on trust and can panic on one that was made
-// to harm; that must not end the whole program.
-func authenticate(client *ntlmssp.Client, challenge []byte, bindings *ntlmssp.ChannelBindings) (message []byte, err error) {
+// authenticate returns the authenticate message for a challenge. The library does not check the lengths in a challenge, so a
+// malicious one can cause a panic, which is returned as an error.
+func authenticate(ntlm *ntlmssp.Client, challenge []byte, bindings *ntlmssp.ChannelBindings) (message []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the host's NTLM challenge is malformed: %v", r)
+			err = fmt.Errorf("NTLM challenge of the host is malformed: %v", r)
 		}
 	}()
-	return client.Authenticate(challenge, bindings)
+	return ntlm.Authenticate(challenge, bindings)
 }
 
-// checkChallenge refuses a challenge that would lead to less than NTLMv2, or to less than full sealing where that is needed.
+// checkChallenge returns an error if a challenge does not allow NTLMv2 or, if sealed is set, 128-bit sealing.
 func checkChallenge(challenge []byte, sealed bool) error {
 	if len(challenge) < challengeSize || !bytes.HasPrefix(challenge, []byte("NTLMSSP\x00\x02\x00\x00\x00")) {
-		return errors.New("the host's NTLM challenge is malformed")
+		return errors.New("NTLM challenge of the host is malformed")
 	}
-	flags := binary.LittleEndian.Uint32(challenge[challengeFlagsAt:])
+	flags := binary.LittleEndian.Uint32(challenge[challengeFlagsOffset:])
 	infoSize := binary.LittleEndian.Uint16(challenge[40:])
-	if flags&ntlmTargetInfo == 0 || infoSize <= 4 { // the end mark alone takes 4
-		return errors.New("the host's NTLM challenge does not describe the host, so NTLMv2 is not possible")
+	if flags&ntlmTargetInfo == 0 || infoSize <= 4 { // the terminator alone has 4 bytes
+		return errors.New("NTLM challenge of the host has no target information, which NTLMv2 requires")
 	}
 	if sealed && flags&ntlmSealed != ntlmSealed {
-		return fmt.Errorf("the host does not agree to seal messages with 128 bits (flags %08x); use TLS", flags)
+		return fmt.Errorf("host does not support sealing messages with 128 bits (flags %08x); use TLS", flags)
 	}
 	return nil
 }
 
-func negotiate(message []byte) string {
+// negotiateHeader returns the Authorization header for a message.
+func negotiateHeader(message []byte) string {
 	return "Negotiate " + base64.StdEncoding.EncodeToString(message)
 }
 
-// token is the message that an answer's WWW-Authenticate headers carry, or nil.
-func token(header http.Header) []byte {
+// authToken returns the token in a response's WWW-Authenticate headers, or nil.
+func authToken(header http.Header) []byte {
 	for _, value := range header.Values("WWW-Authenticate") {
 		scheme, encoded, _ := strings.Cut(value, " ")
-		if !contains([]string{"Negotiate", "NTLM", "Kerberos"}, scheme) {
+		if !containsFold([]string{"Negotiate", "NTLM", "Kerberos"}, scheme) {
 			continue
 		}
 		if message, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded)); err == nil && len(message) > 0 {
@@ -159,9 +161,10 @@ func token(header http.Header) []byte {
 	return nil
 }
 
-// bindings ties the authentication to the server's certificate (RFC 5929, tls-server-end-point), so that it is worth nothing
-// on another TLS connection. Certificates with a signature that names no hash have no such binding.
-func bindings(certificate *x509.Certificate) []byte {
+// channelBindings returns the channel binding for the host's certificate (RFC 5929, tls-server-end-point), which makes an
+// authentication useless on another TLS connection. It returns nil without a certificate, and for a certificate whose
+// signature algorithm has no hash function.
+func channelBindings(certificate *x509.Certificate) []byte {
 	if certificate == nil {
 		return nil
 	}
@@ -182,9 +185,9 @@ func bindings(certificate *x509.Certificate) []byte {
 	return append([]byte(ntlmssp.TLSServerEndPoint+":"), h.Sum(nil)...)
 }
 
-// account splits Username into domain and user as NTLM wants them. A user@domain name travels whole, without a domain, and
-// the domain "." of local accounts is left out.
-func account(username string) (domain, user string) {
+// splitAccount splits a user name into domain and user for NTLM. A name in the form user@domain is not split, and the domain
+// "." of local accounts is removed.
+func splitAccount(username string) (domain, user string) {
 	if d, u, ok := strings.Cut(username, `\`); ok {
 		if d == "." {
 			d = ""

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// pool keeps a client's lanes and bounds their number.
+// pool holds a client's idle connections and limits the number of connections.
 type pool struct {
-	places chan struct{} // one token for each lane in use
+	slots chan struct{} // holds one token for each connection in use
 
 	mu     sync.Mutex
-	idle   []*lane // the one used last is at the end
+	idle   []*conn // ordered by last use, the most recent one last
 	closed bool
 }
 
-// take waits for a place and returns the idle lane that was used last, or nil when a new one is wanted. Each take is followed
-// by one give.
-func (p *pool) take(ctx context.Context) (*lane, error) {
+// acquire waits for a free slot and returns the most recently used idle connection, or nil if the caller must open one. The
+// caller must call release once for each acquire that succeeds.
+func (p *pool) acquire(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := acquire(ctx, p.places); err != nil {
+	if err := acquire(ctx, p.slots); err != nil {
 		return nil, err
 	}
 	for {
@@ -33,42 +33,43 @@ func (p *pool) take(ctx context.Context) (*lane, error) {
 			p.mu.Unlock()
 			return nil, nil
 		}
-		l := p.idle[n-1]
+		cn := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if l.usable(time.Now()) {
-			return l, nil
+		if cn.usable(time.Now()) {
+			return cn, nil
 		}
-		l.broken = true
-		l.close()
+		cn.broken = true
+		cn.close()
 	}
 }
 
-// give returns a place, and the lane on it if there is one; a lane that cannot be used again is closed.
-func (p *pool) give(l *lane) {
-	if l != nil {
+// release frees a slot. It keeps the connection, if there is one, or closes it if it cannot be reused.
+func (p *pool) release(cn *conn) {
+	if cn != nil {
 		p.mu.Lock()
-		keep := !l.broken && !p.closed
+		keep := !cn.broken && !p.closed
 		if keep {
-			l.idleSince = time.Now()
-			p.idle = append(p.idle, l)
+			cn.idleSince = time.Now()
+			p.idle = append(p.idle, cn)
 		}
 		p.mu.Unlock()
 		if !keep {
-			l.close()
+			cn.close()
 		}
 	}
-	release(p.places)
+	release(p.slots)
 }
 
-// drop closes idle lanes: what broke one connection has usually broken them all. With final set, none is kept from now on.
-func (p *pool) drop(final bool) {
+// closeIdle closes the idle connections: what broke one connection has usually broken them all. If final is set, no connection
+// is kept from now on.
+func (p *pool) closeIdle(final bool) {
 	p.mu.Lock()
 	idle := p.idle
 	p.idle = nil
 	p.closed = p.closed || final
 	p.mu.Unlock()
-	for _, l := range idle {
-		l.close()
+	for _, cn := range idle {
+		cn.close()
 	}
 }

@@ -10,20 +10,14 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
-const (
-	// processIdle is the idle limit of a process's shell: the host ends a shell, and with it the process, that receives no
-	// request for so long. It is far beyond the longest silence of a live client, which polls every OperationTimeout while it
-	// waits.
-	processIdle = 15 * time.Minute
-	// deleteTimeout limits the deletion of a shell after its command could not be started.
-	deleteTimeout = 10 * time.Second
-)
+// deleteTimeout limits the deletion of a shell whose command could not be started.
+const deleteTimeout = 10 * time.Second
 
 var _ transport.Transport = (*Client)(nil)
 
 // Start starts a process in a new shell. It implements [transport.Transport].
 func (c *Client) Start(ctx context.Context, commandLine string, lost func()) (transport.Process, error) {
-	shell, err := c.CreateShell(ctx, ShellOptions{IdleTimeout: processIdle})
+	shell, err := c.CreateShell(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -22,42 +22,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// maxProxyHead bounds what a proxy may answer before it is a tunnel.
+// maxProxyHead is the maximum size of a proxy's response to CONNECT in bytes.
 const maxProxyHead = 64 << 10
 
-// errProxyRefused: the proxy does not accept the credentials of its URL, or wants some where there are none.
-var errProxyRefused = errors.New("it wants a user name and password, which belong into its URL")
+// errProxyAuth reports that the proxy requires credentials or refuses those of its URL.
+var errProxyAuth = errors.New("proxy requires a valid user name and password; set them in its URL")
 
-// dialHost opens a connection to the host, through the proxy where there is one. The proxy's password is tried like the host's:
-// one attempt at a time until one has succeeded, and none after one was refused.
-func (c *Client) dialHost(ctx context.Context) (net.Conn, error) {
-	if c.cfg.proxy == nil {
-		return c.dial(ctx, "tcp", c.cfg.hostPort)
-	}
-	if c.cfg.proxy.User == nil {
-		return c.dialThrough(ctx)
-	}
-	leave, err := c.proxied.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	conn, err := c.dialThrough(ctx)
-	switch {
-	case err == nil:
-		c.proxied.set(true, nil)
-	case errors.Is(err, errProxyRefused):
-		refused := &AuthError{
-			Host: c.cfg.hostPort, By: "proxy " + c.cfg.proxy.Host, Auth: winrm.AuthBasic, Username: c.cfg.proxy.User.Username(),
-			Reason: "it refuses the user name or password", Remedy: "check those in the proxy's URL",
-		}
-		c.proxied.set(false, refused)
-		return nil, refused
-	}
-	return conn, err
-}
-
-// proxyError is a failure on the way to the proxy, or of the proxy.
+// proxyError is a failure to reach the proxy, or of the proxy to reach the host.
 type proxyError struct {
 	proxy string
 	err   error
@@ -66,47 +37,80 @@ type proxyError struct {
 func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.proxy, e.err) }
 func (e *proxyError) Unwrap() error { return e.err }
 
-func (c *Client) dialThrough(ctx context.Context) (net.Conn, error) {
-	conn, err := c.dial(ctx, "tcp", c.cfg.proxy.Host)
-	if err != nil {
-		return nil, &proxyError{c.cfg.proxy.Host, err}
+// dialHost opens a connection to the host, through the proxy if there is one. Attempts with the proxy's credentials are limited
+// like those with the host's.
+func (c *Client) dialHost(ctx context.Context) (net.Conn, error) {
+	proxyURL := c.cfg.proxy
+	if proxyURL == nil {
+		return c.dial(ctx, "tcp", c.cfg.hostPort)
 	}
-	// What follows has a limit of time and no other way to be ended.
+	if proxyURL.User == nil {
+		return c.dialProxy(ctx)
+	}
+	leave, err := c.proxyGate.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	tunnel, err := c.dialProxy(ctx)
+	switch {
+	case err == nil:
+		c.proxyGate.set(true, nil)
+	case errors.Is(err, errProxyAuth):
+		rejected := &AuthError{
+			Host: c.cfg.hostPort, By: "proxy " + proxyURL.Host, Auth: winrm.AuthBasic, Username: proxyURL.User.Username(),
+			Reason: "user name or password is wrong", Remedy: "check them in the proxy's URL",
+		}
+		c.proxyGate.set(false, rejected)
+		return nil, rejected
+	}
+	return tunnel, err
+}
+
+// dialProxy opens a connection to the host through the proxy.
+func (c *Client) dialProxy(ctx context.Context) (net.Conn, error) {
+	address := c.cfg.proxy.Host
+	tcp, err := c.dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, &proxyError{address, err}
+	}
 	deadline, _ := ctx.Deadline()
-	err = conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	tunnel := conn
+	err = tcp.SetDeadline(deadline)
+	// A deadline in the past interrupts pending reads and writes.
+	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
+	tunnel := tcp
 	if err == nil {
-		tunnel, err = c.tunnel(ctx, conn)
+		tunnel, err = c.openTunnel(ctx, tcp)
 	}
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = conn.SetDeadline(time.Time{})
+		err = tcp.SetDeadline(time.Time{})
 	}
 	if err != nil {
-		_ = conn.Close()
-		return nil, &proxyError{c.cfg.proxy.Host, err}
+		_ = tcp.Close()
+		return nil, &proxyError{address, err}
 	}
 	return tunnel, nil
 }
 
-func (c *Client) tunnel(ctx context.Context, conn net.Conn) (net.Conn, error) {
+// openTunnel requests a connection to the host from the proxy at the other end of tcp.
+func (c *Client) openTunnel(ctx context.Context, tcp net.Conn) (net.Conn, error) {
 	switch c.cfg.proxy.Scheme {
 	case "socks5":
-		return conn, c.socks(ctx, conn)
+		return tcp, c.socks5(ctx, tcp)
 	case "https":
-		secure := tls.Client(conn, c.proxyTLS())
+		secure := tls.Client(tcp, c.proxyTLS())
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
-		return secure, c.connectThrough(secure)
+		return secure, c.httpConnect(secure)
 	}
-	return conn, c.connectThrough(conn)
+	return tcp, c.httpConnect(tcp)
 }
 
-// proxyTLS trusts for the proxy what the system trusts, and what is trusted for the host.
+// proxyTLS returns the TLS configuration for an HTTPS proxy. It trusts the system's CAs and those configured for the host.
 func (c *Client) proxyTLS() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.cfg.proxy.Hostname()}
 	if len(c.cfg.CACert) > 0 {
@@ -120,8 +124,8 @@ func (c *Client) proxyTLS() *tls.Config {
 	return config
 }
 
-// connectThrough asks an HTTP proxy for a tunnel to the host (RFC 9110 9.3.6).
-func (c *Client) connectThrough(conn net.Conn) error {
+// httpConnect requests a tunnel to the host from an HTTP proxy (RFC 9110 9.3.6).
+func (c *Client) httpConnect(tcp net.Conn) error {
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\nUser-Agent: hvprov\r\n", c.cfg.hostPort)
 	if user := c.cfg.proxy.User; user != nil {
@@ -129,52 +133,54 @@ func (c *Client) connectThrough(conn net.Conn) error {
 		head.WriteString("Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n")
 	}
 	head.WriteString("\r\n")
-	if _, err := conn.Write(head.Bytes()); err != nil {
+	if _, err := tcp.Write(head.Bytes()); err != nil {
 		return err
 	}
-	reader := bufio.NewReader(io.LimitReader(conn, maxProxyHead))
-	response, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
+	reader := bufio.NewReader(io.LimitReader(tcp, maxProxyHead))
+	r, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {
-		return fmt.Errorf("it does not answer as a proxy does: %w", err)
+		return fmt.Errorf("response is not that of an HTTP proxy: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }()
+	defer func() { _ = r.Body.Close() }()
 	switch {
-	case response.StatusCode == http.StatusProxyAuthRequired:
-		return errProxyRefused
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("it opens no connection to %s: HTTP status %d %s", c.cfg.hostPort, response.StatusCode, http.StatusText(response.StatusCode))
+	case r.StatusCode == http.StatusProxyAuthRequired:
+		return errProxyAuth
+	case r.StatusCode != http.StatusOK:
+		return fmt.Errorf("proxy did not connect to %s: HTTP status %d %s", c.cfg.hostPort, r.StatusCode, http.StatusText(r.StatusCode))
 	case reader.Buffered() > 0:
-		return errors.New("it sent something before it was asked") // a host waits for the client
+		return errors.New("proxy sent unexpected data after its response") // in both HTTP and TLS the client sends first
 	}
 	return nil
 }
 
-// socks asks a SOCKS5 proxy for a connection to the host, whose name the proxy resolves (RFC 1928).
-func (c *Client) socks(ctx context.Context, conn net.Conn) error {
+// socks5 requests a connection to the host from a SOCKS5 proxy, which resolves the host's name (RFC 1928).
+func (c *Client) socks5(ctx context.Context, tcp net.Conn) error {
 	var auth *proxy.Auth
 	if user := c.cfg.proxy.User; user != nil {
 		password, _ := user.Password()
 		auth = &proxy.Auth{User: user.Username(), Password: password}
 	}
-	dialer, err := proxy.SOCKS5("tcp", c.cfg.proxy.Host, auth, given{conn})
+	dialer, err := proxy.SOCKS5("tcp", c.cfg.proxy.Host, auth, fixedDialer{tcp})
 	if err != nil {
 		return err
 	}
-	through, ok := dialer.(proxy.ContextDialer)
+	contextDialer, ok := dialer.(proxy.ContextDialer)
 	if !ok {
-		return errors.ErrUnsupported // the package says that it is one
+		return errors.ErrUnsupported // SOCKS5 documents that it returns one
 	}
-	_, err = through.DialContext(ctx, "tcp", c.cfg.hostPort)
-	if err != nil && strings.Contains(err.Error(), "authentication") { // the package has no name for it
-		return fmt.Errorf("%w: %w", errProxyRefused, err)
+	_, err = contextDialer.DialContext(ctx, "tcp", c.cfg.hostPort)
+	if err != nil && strings.Contains(err.Error(), "authentication") { // the package exports no error for it
+		return fmt.Errorf("%w: %w", errProxyAuth, err)
 	}
 	return err
 }
 
-// given is a dialer that gives the connection that is there already.
-type given struct{ conn net.Conn }
+// fixedDialer is a dialer that returns an open connection.
+type fixedDialer struct{ conn net.Conn }
 
-func (g given) Dial(string, string) (net.Conn, error) { return g.conn, nil }
+func (d fixedDialer) Dial(string, string) (net.Conn, error) { return d.conn, nil }
 
-// DialContext is Dial.
-func (g given) DialContext(context.Context, string, string) (net.Conn, error) { return g.conn, nil }
+// DialContext implements [proxy.ContextDialer].
+func (d fixedDialer) DialContext(context.Context, string, string) (net.Conn, error) {
+	return d.conn, nil
+}

@@ -4,85 +4,59 @@ package wsman_test
 
 import (
 	"context"
-	"io"
 	"net"
 	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tcptest"
 )
 
-// relay passes bytes between a client and a host, so that a test can end their connections from the host's side.
+// relay forwards connections to a host, so that a test can close them from the host's side.
 type relay struct {
-	target   string
-	listener net.Listener
-	tasks    sync.WaitGroup
+	address string
 
 	mu    sync.Mutex
-	pairs []*pair
+	conns []*relayedConn
 }
 
-type pair struct {
-	client, host net.Conn
-	done         chan struct{}
+type relayedConn struct {
+	host net.Conn
+	done chan struct{} // closed when the client's end is closed
 }
 
 func startRelay(t *testing.T, server *simhost.Server) *relay {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{target: net.JoinHostPort(server.Address(), strconv.Itoa(server.Port())), listener: listener}
-	r.tasks.Go(r.accept)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		r.cut()
-		r.tasks.Wait()
-	})
-	return r
-}
-
-func (r *relay) accept() {
-	for {
-		client, err := r.listener.Accept()
+	r := &relay{}
+	target := net.JoinHostPort(server.Address(), strconv.Itoa(server.Port()))
+	r.address = tcptest.Serve(t, func(ctx context.Context, client net.Conn) {
+		host, err := tcptest.Dial(ctx, target)
 		if err != nil {
 			return
 		}
-		host, err := net.Dial("tcp", r.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		p := &pair{client: client, host: host, done: make(chan struct{})}
+		c := &relayedConn{host: host, done: make(chan struct{})}
 		r.mu.Lock()
-		r.pairs = append(r.pairs, p)
+		r.conns = append(r.conns, c)
 		r.mu.Unlock()
-		r.tasks.Go(func() {
-			_, _ = io.Copy(host, client)
-			_ = host.Close()
-		})
-		r.tasks.Go(func() {
-			_, _ = io.Copy(client, host)
-			_ = client.Close()
-			close(p.done)
-		})
-	}
+		tcptest.Relay(client, client, host)
+		close(c.done)
+	}).String()
+	return r
 }
 
-// cut ends all connections from the host's side and returns when the client's ends are closed.
-func (r *relay) cut() {
+// closeAll closes all connections from the host's side and returns when the client's ends are closed.
+func (r *relay) closeAll() {
 	r.mu.Lock()
-	pairs := r.pairs
-	r.pairs = nil
+	conns := r.conns
+	r.conns = nil
 	r.mu.Unlock()
-	for _, p := range pairs {
-		_ = p.host.Close()
-		<-p.done
+	for _, c := range conns {
+		_ = c.host.Close()
+		<-c.done
 	}
 }
 
 func (r *relay) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, network, r.listener.Addr().String())
+	return new(net.Dialer).DialContext(ctx, network, r.address)
 }

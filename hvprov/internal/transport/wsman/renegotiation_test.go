@@ -14,18 +14,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
 )
 
-// Windows asks for the client certificate when it has read the first request, by beginning TLS anew. Go's servers cannot do
-// that; OpenSSL's s_server does it when it is told to.
-func TestACertificateThatIsAskedForLate(t *testing.T) {
+// Windows requests the client certificate by TLS renegotiation after the first HTTP request. Go's TLS server does not support
+// that; OpenSSL's s_server does.
+func TestAClientCertificateIsSentInARenegotiation(t *testing.T) {
 	t.Parallel()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("client certificates by renegotiation: openssl is not found")
+		t.Skip("openssl is not installed")
 	}
 	authority := certtest.NewAuthority(t)
 	dir := t.TempDir()
@@ -37,13 +36,13 @@ func TestACertificateThatIsAskedForLate(t *testing.T) {
 		return path
 	}
 	serverCert, serverKey, ca := serverPEM(t)
-	command := exec.CommandContext(within(t), openssl, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state", "-no_tls1_3",
+	command := exec.CommandContext(testContext(t), openssl, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-state", "-no_tls1_3",
 		"-cert", write("cert.pem", serverCert), "-key", write("key.pem", serverKey), "-CAfile", write("ca.pem", authority.PEM))
 	input, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := command.StdoutPipe()
+	stdout, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +53,25 @@ func TestACertificateThatIsAskedForLate(t *testing.T) {
 	lines := make(chan string, 1000)
 	go func() {
 		defer close(lines)
-		for scanner := bufio.NewScanner(output); scanner.Scan(); {
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
 			lines <- scanner.Text()
 		}
 	}()
 	defer func() {
 		_ = command.Process.Kill()
-		for range lines { // to the end of its output
+		for range lines { // until the end of the output
 		}
-		_ = command.Wait() // it was killed
+		_ = command.Wait() // returns an error because the process was killed
 	}()
-	var said []string
+	var output []string
 	await := func(part string) (line string, err error) {
 		for line := range lines {
-			said = append(said, line)
+			output = append(output, line)
 			if strings.Contains(line, part) {
 				return line, nil
 			}
 		}
-		return "", fmt.Errorf("s_server did not say %q:\n%s", part, strings.Join(said, "\n"))
+		return "", fmt.Errorf("s_server did not print %q:\n%s", part, strings.Join(output, "\n"))
 	}
 	line, err := await("ACCEPT 127.0.0.1:")
 	if err != nil {
@@ -83,14 +82,14 @@ func TestACertificateThatIsAskedForLate(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	answered := make(chan error, 1)
+	responded := make(chan error, 1)
 	go func() {
-		answered <- func() error {
-			if _, err := await("Authorization: http://schemas.dmtf.org"); err != nil { // the request has been read
+		responded <- func() error {
+			if _, err := await("Authorization: http://schemas.dmtf.org"); err != nil { // the server has read the request
 				return err
 			}
-			if strings.Contains(strings.Join(said, "\n"), "read client certificate") {
-				return errors.New("the certificate was asked for at the beginning")
+			if strings.Contains(strings.Join(output, "\n"), "read client certificate") {
+				return errors.New("the certificate was requested in the first handshake")
 			}
 			if _, err := io.WriteString(input, "R\n"); err != nil {
 				return err
@@ -112,9 +111,9 @@ func TestACertificateThatIsAskedForLate(t *testing.T) {
 	client := newClient(t, winrm.Config{
 		Address: "127.0.0.1", Port: port, TLS: true, CACert: ca, Auth: winrm.AuthCertificate, ClientCert: cert, ClientKey: key,
 	})
-	shell, err := client.CreateShell(within(t), wsman.ShellOptions{})
-	if told := <-answered; told != nil {
-		t.Fatal(told)
+	shell, err := client.CreateShell(testContext(t))
+	if err := <-responded; err != nil {
+		t.Fatal(err)
 	}
 	if err != nil || shell.ID() != "LATE" {
 		t.Errorf("got %v, %v", shell, err)

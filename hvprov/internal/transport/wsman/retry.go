@@ -10,69 +10,63 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
-// How often a request is sent again, by class of failure; the package comment gives the reasons.
+// Numbers of retries. The package comment explains which request is retried when.
 const (
-	repeatsReceive = 5 // of an answer that was lost
-	repeatsOther   = 2
-	repeatsBusy    = 4 // about 4 s in all
+	retriesReceive = 5 // after a lost response
+	retriesOther   = 2
+	retriesBusy    = 4 // about 4 s in all
 )
 
-// do sends an envelope, again where that is allowed and may help, and gives the answer to parse, whose failure counts as an
-// answer that was lost.
-func (c *Client) do(ctx context.Context, action, envelope string, parse func(answer []byte) error) error {
-	return c.repeat(ctx, action, envelope, parse, nil)
-}
-
-// repeat is do, and calls lost before it sends an envelope again.
-func (c *Client) repeat(ctx context.Context, action, envelope string, parse func(answer []byte) error, lost func()) error {
+// do sends an envelope, with retries, and calls parse with the response. An error of parse counts as a lost response. onRetry,
+// if not nil, is called before each retry.
+func (c *Client) do(ctx context.Context, action, envelope string, parse func(response []byte) error, onRetry func()) error {
 	for attempt := 0; ; attempt++ {
-		answer, err := c.attempt(ctx, action, envelope)
+		response, err := c.attempt(ctx, action, envelope)
 		if err == nil && parse != nil {
-			err = c.wrap(ctx, action, parse(answer))
+			err = c.wrap(ctx, action, parse(response))
 		}
 		if errors.Is(err, transport.ErrConnectionLost) {
-			c.lanes.drop(false)
+			c.pool.closeIdle(false)
 		}
-		if err == nil || attempt >= repeats(action, err) {
+		if err == nil || attempt >= maxRetries(action, err) {
 			return err
 		}
-		if ended := c.pause(ctx, attempt); ended != nil {
-			return c.wrap(ctx, action, ended)
+		if err := c.pause(ctx, attempt); err != nil {
+			return c.wrap(ctx, action, err)
 		}
-		if lost != nil {
-			lost()
+		if onRetry != nil {
+			onRetry()
 		}
 	}
 }
 
-// repeats says how often a request that failed with err may be sent again.
-func repeats(action string, err error) int {
+// maxRetries returns how often a request that failed with err may be retried.
+func maxRetries(action string, err error) int {
+	idempotent := action == actionCommand || action == actionSignal || action == actionDelete
 	var failed *TransportError
 	if errors.As(err, &failed) {
 		switch {
 		case failed.byContext || failed.permanent:
 			return 0
-		case failed.busy: // the HTTP service turned it away
-			return repeatsBusy
+		case failed.busy:
+			return retriesBusy
 		case action == actionReceive:
-			return repeatsReceive
-		case action == actionCommand, action == actionSignal, action == actionDelete:
-			return repeatsOther
-		case action == actionSend && failed.unreachable: // nothing was sent
-			return repeatsOther
+			return retriesReceive
+		case idempotent, action == actionSend && failed.unreachable:
+			return retriesOther
 		}
 		return 0
 	}
 	switch {
 	case errors.Is(err, transport.ErrBusy):
-		return repeatsBusy
-	case isFault(err, codeOperationTimedOut) && (action == actionCommand || action == actionSignal || action == actionDelete):
-		return repeatsOther
+		return retriesBusy
+	case idempotent && isFault(err, codeOperationTimedOut):
+		return retriesOther
 	}
 	return 0
 }
 
-// pause waits before attempt number attempt+1: 0.25 s, then twice as long each time, at most 4 s.
+// pause waits before the retry that follows an attempt: 0.25 s, doubled for each further attempt, at most 4 s.
 func pause(ctx context.Context, attempt int) error {
 	timer := time.NewTimer(min(250*time.Millisecond<<attempt, 4*time.Second))
 	defer timer.Stop()

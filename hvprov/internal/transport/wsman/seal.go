@@ -12,8 +12,8 @@ import (
 	"github.com/bodgit/ntlmssp"
 )
 
-// The form of sealed messages, as MS-WSMV 2.2.9.1 gives it. It looks like MIME multipart and is not: there is no line end
-// before the last boundary, and blanks are as Windows writes them.
+// The format of sealed messages (MS-WSMV 2.2.9.1). It resembles MIME multipart but is not: there is no line break before the
+// last boundary, and white space is as Windows writes it.
 const (
 	sealedProtocol    = "application/HTTP-SPNEGO-session-encrypted"
 	sealedBoundary    = "--Encrypted Boundary"
@@ -23,7 +23,7 @@ const (
 	signatureSize     = 16
 )
 
-// seal makes the body that carries an envelope in secret.
+// seal returns the encrypted and signed body for an envelope.
 func seal(session *ntlmssp.SecuritySession, envelope []byte) ([]byte, error) {
 	ciphertext, signature, err := session.Wrap(envelope)
 	if err != nil {
@@ -33,32 +33,32 @@ func seal(session *ntlmssp.SecuritySession, envelope []byte) ([]byte, error) {
 	b.Grow(len(envelope) + 512)
 	fmt.Fprintf(&b, "%s\r\n\tContent-Type: %s\r\n\tOriginalContent: type=%s;Length=%d\r\n%s\r\n\t%s",
 		sealedBoundary, sealedProtocol, contentTypeSOAP, len(envelope), sealedBoundary, sealedOctets)
-	_ = binary.Write(&b, binary.LittleEndian, uint32(len(signature))) //nolint:gosec // 16
+	_ = binary.Write(&b, binary.LittleEndian, uint32(len(signature))) //nolint:gosec // 16 bytes
 	b.Write(signature)
 	b.Write(ciphertext)
 	b.WriteString(sealedEnd + "\r\n")
 	return b.Bytes(), nil
 }
 
-// isSealed tells whether a Content-Type announces a sealed body.
+// isSealed reports whether contentType is that of a sealed body.
 func isSealed(contentType string) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/encrypted")
 }
 
-// unseal reads a sealed body and proves that the host made it, as the next in order.
+// unseal decrypts a sealed body and verifies its signature, which includes its sequence number.
 func unseal(session *ntlmssp.SecuritySession, body []byte) ([]byte, error) {
 	_, sealed, found := bytes.Cut(body, []byte(sealedOctets))
 	end := bytes.LastIndex(sealed, []byte(sealedEnd))
 	if !found || end < 4+signatureSize {
-		return nil, errors.New("a sealed answer is malformed")
+		return nil, errors.New("sealed response is malformed")
 	}
 	if binary.LittleEndian.Uint32(sealed) != signatureSize {
-		return nil, errors.New("a sealed answer has a signature of unknown size")
+		return nil, errors.New("sealed response has a signature of unknown size")
 	}
 	signature, ciphertext := sealed[4:4+signatureSize], sealed[4+signatureSize:end]
 	envelope, err := session.Unwrap(ciphertext, signature)
 	if err != nil {
-		return nil, fmt.Errorf("a sealed answer is not genuine: %w", err)
+		return nil, fmt.Errorf("sealed response is not authentic: %w", err)
 	}
 	return envelope, nil
 }

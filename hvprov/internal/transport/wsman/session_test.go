@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// setups are the ways to reach a host, with the requests that authentication adds to a new connection.
+// setups are the transports and authentication methods, with the number of requests that authentication adds to a connection.
 var setups = []struct {
 	name  string
 	host  simhost.Options
@@ -26,14 +26,14 @@ var setups = []struct {
 	{"Basic over TLS", simhost.Options{Auth: simhost.Auth{AllowBasic: true}}, winrm.AuthBasic, 0},
 }
 
-func TestACommandsWholeLifeStaysOnOneConnection(t *testing.T) {
+func TestAllRequestsOfACommandUseOneConnection(t *testing.T) {
 	t.Parallel()
 	for _, setup := range setups {
 		t.Run(setup.name, func(t *testing.T) {
 			t.Parallel()
 			server := startHost(t, setup.host)
 			client := newClient(t, configFor(server, setup.auth))
-			ctx := within(t)
+			ctx := testContext(t)
 
 			shell := createShell(t, client)
 			command := startCommand(t, shell, "cat")
@@ -70,34 +70,34 @@ func TestACommandsWholeLifeStaysOnOneConnection(t *testing.T) {
 	}
 }
 
-func TestStandardErrorAndANegativeExitCodeArriveAsTheyAre(t *testing.T) {
+func TestStandardErrorAndANegativeExitCodeAreReturned(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, configFor(startHost(t, simhost.Options{}), winrm.AuthNTLM))
-	output, _, err := drain(within(t), startCommand(t, createShell(t, client), "complain"))
+	output, _, err := drain(testContext(t), startCommand(t, createShell(t, client), "fail"))
 	if err != nil || string(output.Stderr) != "bad" || len(output.Stdout) != 0 || output.ExitCode != -1073741510 {
 		t.Errorf("got %+v, %v", output, err)
 	}
 }
 
-func TestALargeInputGoesInPiecesThatFitTheEnvelope(t *testing.T) {
+func TestALargeInputIsSentInChunksThatFitTheEnvelope(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{Quotas: simhost.Quotas{EnvelopeBytes: wsman.DefaultEnvelopeSize}})
 	client := newClient(t, configFor(server, winrm.AuthNTLM))
 	command := startCommand(t, createShell(t, client), "count")
 	const size = 300_000
-	if err := command.Send(within(t), make([]byte, size), true); err != nil {
+	if err := command.Send(testContext(t), make([]byte, size), true); err != nil {
 		t.Fatal(err)
 	}
-	output, _, err := drain(within(t), command)
+	output, _, err := drain(testContext(t), command)
 	if err != nil || string(output.Stdout) != "300000" {
-		t.Errorf("the command counted %q, %v", output.Stdout, err)
+		t.Errorf("the command received %q bytes, %v", output.Stdout, err)
 	}
 	if n := server.Counters().ByAction[simhost.ActionSend]; n != 3 {
 		t.Errorf("%d requests for %d bytes, want 3", n, size)
 	}
 }
 
-func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
+func TestConcurrentRequestsShareTheConnections(t *testing.T) {
 	t.Parallel()
 	for _, setup := range setups {
 		t.Run(setup.name, func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
 			config.Dial = traffic.dial
 			client := newClient(t, config)
 			shell := createShell(t, client)
-			ctx := within(t)
+			ctx := testContext(t)
 			var wg sync.WaitGroup
-			for range 100 { // five requests each, one after the other
+			for range 100 { // five sequential requests each
 				wg.Go(func() {
 					command, err := shell.Start(ctx, "cat")
 					if err != nil {
@@ -136,42 +136,42 @@ func TestManyRequestsAtOnceKeepToTheirConnections(t *testing.T) {
 			}
 			for _, text := range []string{"Envelope", "bmVlZGxl", password} {
 				if traffic.contains(text) {
-					t.Errorf("%q passed in clear", text)
+					t.Errorf("%q was sent in clear text", text)
 				}
 			}
 		})
 	}
 }
 
-func TestACommandLineThatCmdCannotTakeIsRefusedBeforehand(t *testing.T) {
+func TestACommandLineThatIsTooLongForCmdIsRejectedWithoutARequest(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, configFor(startHost(t, simhost.Options{}), winrm.AuthNTLM))
 	shell := createShell(t, client)
 	before := client.Stats().Requests
-	_, err := shell.Start(within(t), "echo "+strings.Repeat("x", 8187))
+	_, err := shell.Start(testContext(t), "echo "+strings.Repeat("x", 8187))
 	if err == nil || !strings.Contains(err.Error(), "8192 characters") {
 		t.Errorf("got %v", err)
 	}
 	if client.Stats().Requests != before {
 		t.Error("a request was sent")
 	}
-	if _, err := shell.Start(within(t), "echo "+strings.Repeat("x", 8186)); err != nil {
-		t.Errorf("the longest command line: %v", err)
+	if _, err := shell.Start(testContext(t), "echo "+strings.Repeat("x", 8186)); err != nil {
+		t.Errorf("a command line of the maximum length: %v", err)
 	}
 }
 
-func TestWhatIsGoneOnTheHost(t *testing.T) {
+func TestRequestsForADeletedShell(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{Quotas: simhost.Quotas{ShellsPerUser: 1}})
 	client := newClient(t, configFor(server, winrm.AuthNTLM))
-	ctx := within(t)
+	ctx := testContext(t)
 	shell := createShell(t, client)
 	command := startCommand(t, shell, "silent")
 
-	_, err := client.CreateShell(ctx, wsman.ShellOptions{})
+	_, err := client.CreateShell(ctx)
 	var fault *wsman.FaultError
 	if !errors.Is(err, transport.ErrQuota) || !errors.As(err, &fault) || fault.Code != 2150859173 {
-		t.Errorf("one shell too many: %v", err)
+		t.Errorf("second shell: %v", err)
 	}
 	if err := shell.Delete(ctx); err != nil {
 		t.Fatal(err)
@@ -186,6 +186,6 @@ func TestWhatIsGoneOnTheHost(t *testing.T) {
 		t.Errorf("Start: %v", err)
 	}
 	if err := errors.Join(command.Terminate(ctx), shell.Delete(ctx)); err != nil {
-		t.Errorf("cleaning up again: %v", err)
+		t.Errorf("Terminate and Delete: %v", err)
 	}
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 )
 
-// defaultConfig is where krb5.conf is on most systems.
+// defaultConfig is the usual path of krb5.conf.
 const defaultConfig = "/etc/krb5.conf"
 
-// readConfig reads krb5.conf, and tells its path. Directives to include others are not followed. Where nobody named a file and
-// there is none in the usual place, KDCs are to be found in the DNS.
-func readConfig(path string) (read *config.Config, file string, err error) {
+// readConfig reads krb5.conf and returns its path as well. include directives are ignored. If no path is configured and the file
+// does not exist at the usual path, KDCs are looked up in the DNS.
+func readConfig(path string) (krb5 *config.Config, file string, err error) {
 	if path == "" {
-		// The variable may list several files, of which the first counts most.
+		// The variable may list several files, of which the first has precedence.
 		if list := filepath.SplitList(os.Getenv("KRB5_CONFIG")); len(list) > 0 {
 			path = list[0]
 		}
@@ -32,65 +32,66 @@ func readConfig(path string) (read *config.Config, file string, err error) {
 	if file == "" {
 		file = defaultConfig
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // it is for the user to name it
+	text, err := os.ReadFile(file) //nolint:gosec // the user configures the path
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
-		read = config.New()
-		read.LibDefaults.DNSLookupKDC = true
-		return read, file, nil
+		krb5 = config.New()
+		krb5.LibDefaults.DNSLookupKDC = true
+		return krb5, file, nil
 	}
 	if err != nil {
 		return nil, file, err
 	}
-	err = guard(func() error {
-		read, err = config.NewFromReader(bytes.NewReader(text))
+	err = recoverPanic(func() error {
+		krb5, err = config.NewFromReader(bytes.NewReader(text))
 		return err
 	})
 	var unsupported config.UnsupportedDirective
 	if err != nil && !errors.As(err, &unsupported) {
 		return nil, file, err
 	}
-	return read, file, nil
+	return krb5, file, nil
 }
 
-// cachePath gives the path of the credential cache.
-func cachePath(path string) (string, error) {
+// ccachePath returns the path of the credential cache.
+func ccachePath(path string) (string, error) {
 	if path == "" {
 		path = os.Getenv("KRB5CCNAME")
 	}
 	if path == "" {
 		return fmt.Sprintf("/tmp/krb5cc_%d", os.Getuid()), nil
 	}
-	// One letter is the drive of a path on Windows.
+	// A single letter is the drive of a Windows path.
 	if kind, rest, found := strings.Cut(path, ":"); found && len(kind) > 1 && !strings.ContainsAny(kind, `/\`) {
 		if kind != "FILE" {
-			return "", fmt.Errorf("credential caches of type %s cannot be read here", kind)
+			return "", fmt.Errorf("credential caches of type %s are not supported", kind)
 		}
 		path = rest
 	}
 	return path, nil
 }
 
-// cached reads the TGT of the credential cache. It is read anew each time a ticket is wanted: kinit may have been run again.
-func (c *Client) cached() (*ticket, error) {
-	path, err := cachePath(c.options.CCache)
+// readCCache returns the TGT in the credential cache. The cache is read whenever a ticket is needed, because kinit may have updated
+// it.
+func (c *Client) readCCache() (*ticket, error) {
+	path, err := ccachePath(c.options.CCache)
 	if err != nil {
-		return nil, &Error{By: "credential cache", Reason: err.Error(), Remedy: "let kinit write a file: kinit -c FILE:path"}
+		return nil, &Error{By: "credential cache", Reason: err.Error(), Remedy: "use a file: kinit -c FILE:path"}
 	}
 	refuse := func(remedy, format string, args ...any) error {
 		return &Error{By: "credential cache " + path, Reason: fmt.Sprintf(format, args...), Remedy: remedy}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, refuse("run kinit, name another cache, or give a password", "%v", err)
+		return nil, refuse("run kinit, or configure another cache or a password", "%v", err)
 	}
 	cache := new(credentials.CCache)
-	if err := guard(func() error { return cache.Unmarshal(text) }); err != nil {
-		return nil, refuse("run kinit", "it cannot be read as one")
+	if err := recoverPanic(func() error { return cache.Unmarshal(text) }); err != nil {
+		return nil, refuse("run kinit", "file is not a credential cache")
 	}
 	owner := cache.DefaultPrincipal
 	name, realm := c.user.PrincipalNameString(), c.realm
 	if c.options.Username != "" && (name != owner.PrincipalName.PrincipalNameString() || realm != owner.Realm) {
-		return nil, refuse("leave the user name empty, or run kinit for it", "it is that of %s@%s, not of %s@%s",
+		return nil, refuse("remove the user name, or run kinit for it", "cache belongs to %s@%s, not to %s@%s",
 			owner.PrincipalName.PrincipalNameString(), owner.Realm, name, realm)
 	}
 	c.user, c.realm = owner.PrincipalName, owner.Realm
@@ -102,15 +103,15 @@ func (c *Client) cached() (*ticket, error) {
 		}
 		var tgt messages.Ticket
 		if err := tgt.Unmarshal(entry.Ticket); err != nil {
-			return nil, refuse("run kinit", "its ticket is malformed")
+			return nil, refuse("run kinit", "ticket is malformed")
 		}
 		found = &ticket{Ticket: tgt, key: entry.Key, end: entry.EndTime, renewTill: entry.RenewTill}
 	}
 	switch {
 	case found == nil:
-		return nil, refuse("run kinit", "it holds no ticket of realm %s to ask for others with", c.realm)
+		return nil, refuse("run kinit", "cache contains no TGT of realm %s", c.realm)
 	case !c.now().Before(found.end):
-		return nil, refuse("run kinit", "its ticket expired at %s", found.end.Format("2006-01-02 15:04:05 MST"))
+		return nil, refuse("run kinit", "ticket expired at %s", found.end.Format("2006-01-02 15:04:05 MST"))
 	}
 	return found, nil
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 )
 
-// Error tells that there is no ticket, or no proof of the other side, and that asking again will not help.
+// Error reports that a ticket was refused or that the service was not authenticated. A retry cannot succeed.
 type Error struct {
-	// By is who or what refused: a KDC, a file. It is empty for the service itself.
+	// By is the name of what refused: a KDC or a file. It is empty for the service itself.
 	By string
-	// Code is that of RFC 4120 7.5.9, or 0 where the refusal is not a KDC's or a service's.
+	// Code is the error code (RFC 4120 7.5.9), or 0 if the error is not that of a KDC or a service.
 	Code int32
-	// Reason says what was refused, Remedy what to do.
+	// Reason describes the cause, Remedy what to check.
 	Reason, Remedy string
 }
 
-// Error says who refused what, and what to do.
+// Error returns what refused, the cause and the remedy.
 func (e *Error) Error() string {
 	text := e.Reason
 	if e.By != "" {
@@ -33,88 +33,88 @@ func (e *Error) Error() string {
 	return text
 }
 
-// UnreachableError tells that no KDC of a realm answered.
+// UnreachableError reports that no KDC of a realm answered.
 type UnreachableError struct {
 	Realm string
-	Errs  []error // what happened, for each KDC that was tried
+	Errs  []error // the failure of each KDC
 }
 
-// Error says what happened with each KDC.
+// Error returns the failure of each KDC and the remedy.
 func (e *UnreachableError) Error() string {
 	texts := make([]string, len(e.Errs))
 	for i, err := range e.Errs {
 		texts[i] = err.Error()
 	}
-	return fmt.Sprintf("no KDC of realm %s answered: %s; check kdc in krb5.conf, and that its port can be reached", e.Realm, strings.Join(texts, ", "))
+	return fmt.Sprintf("no KDC of realm %s answered: %s; check kdc in krb5.conf, and that its TCP port is reachable", e.Realm, strings.Join(texts, ", "))
 }
 
-// Unwrap gives what happened.
+// Unwrap returns the failure of each KDC.
 func (e *UnreachableError) Unwrap() []error { return e.Errs }
 
-// refusal says what a KDC's error means.
-func (c *Client) refusal(realm string, e messages.KRBError) *Error {
-	made := explain(e, c.options.SPN)
-	made.By = "KDC of realm " + realm
-	return made
+// kdcError returns the Error for the error message of a KDC.
+func (c *Client) kdcError(realm string, e messages.KRBError) *Error {
+	err := newError(e, c.options.SPN)
+	err.By = "KDC of realm " + realm
+	return err
 }
 
-// explain says what an error of a KDC or of a service means.
-func explain(e messages.KRBError, spn string) *Error {
-	made := &Error{Code: e.ErrorCode}
+// newError returns the Error for the error message of a KDC or service.
+func newError(e messages.KRBError, spn string) *Error {
+	err := &Error{Code: e.ErrorCode}
 	switch e.ErrorCode {
 	case errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN:
-		made.Reason, made.Remedy = "it does not know the user", "check the user name and the realm"
+		err.Reason, err.Remedy = "it does not know the user", "check the user name and the realm"
 	case errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN:
-		made.Reason = fmt.Sprintf("it does not know the service %s", spn)
-		made.Remedy = "use the host's DNS name for its address, or set the SPN that the host is registered under (setspn -L)"
+		err.Reason = fmt.Sprintf("it does not know the service %s", spn)
+		err.Remedy = "use the host's DNS name as its address, or set the SPN that is registered for the host (setspn -L)"
 	case errorcode.KDC_ERR_PREAUTH_FAILED, errorcode.KRB_AP_ERR_BAD_INTEGRITY:
-		made.Reason, made.Remedy = "the password is wrong", "check it"
+		err.Reason, err.Remedy = "the password is wrong", "check it"
 	case errorcode.KDC_ERR_CLIENT_REVOKED:
-		made.Reason, made.Remedy = "the account is locked, disabled or expired", "have it looked at by who administers it"
+		err.Reason, err.Remedy = "the account is locked, disabled or expired", "ask the domain's administrator"
 	case errorcode.KDC_ERR_KEY_EXPIRED:
-		made.Reason, made.Remedy = "the password has expired", "change it"
+		err.Reason, err.Remedy = "the password has expired", "change it"
 	case errorcode.KDC_ERR_NAME_EXP:
-		made.Reason, made.Remedy = "the account has expired", "have it looked at by who administers it"
+		err.Reason, err.Remedy = "the account has expired", "ask the domain's administrator"
 	case errorcode.KRB_AP_ERR_SKEW:
-		made.Reason, made.Remedy = skew(e.STime), "set this machine's clock by the domain's"
+		err.Reason, err.Remedy = skewText(e.STime), "synchronize this machine's clock with the domain"
 	case errorcode.KRB_AP_ERR_TKT_EXPIRED:
-		made.Reason, made.Remedy = "the ticket has expired", "get a new one with kinit, or compare the clocks"
+		err.Reason, err.Remedy = "the ticket has expired", "get a new one with kinit, or compare the clocks"
 	case errorcode.KRB_AP_ERR_MODIFIED, errorcode.KRB_AP_ERR_NOKEY, errorcode.KRB_AP_ERR_BADKEYVER:
-		made.Reason = "the ticket is made for another account than the one that the service runs as"
-		made.Remedy = fmt.Sprintf("check which account the SPN %s is registered for (setspn -Q)", spn)
+		err.Reason = "the ticket was issued for another account than the service's"
+		err.Remedy = fmt.Sprintf("check which account the SPN %s is registered for (setspn -Q)", spn)
 	case errorcode.KDC_ERR_ETYPE_NOSUPP:
-		made.Reason, made.Remedy = "no encryption type is common to both sides", "check default_tkt_enctypes in krb5.conf, and those of the account"
+		err.Reason, err.Remedy = "client and KDC have no common encryption type", "check default_tkt_enctypes in krb5.conf and the encryption types of the account"
 	case errorcode.KDC_ERR_WRONG_REALM:
-		made.Reason, made.Remedy = "the user belongs to another realm", "check the realm"
+		err.Reason, err.Remedy = "the user belongs to another realm", "check the realm"
 		if e.CRealm != "" {
-			made.Remedy = "set the realm to " + e.CRealm
+			err.Remedy = "set the realm to " + e.CRealm
 		}
 	default:
-		made.Reason = errorcode.Lookup(e.ErrorCode)
+		err.Reason = errorcode.Lookup(e.ErrorCode)
 	}
-	if e.EText != "" && made.Remedy == "" {
-		made.Reason += " (" + e.EText + ")"
+	if e.EText != "" && err.Remedy == "" {
+		err.Reason += " (" + e.EText + ")"
 	}
-	return made
+	return err
 }
 
-// skew says how far the other side's clock is from this one.
-func skew(theirs time.Time) string {
+// skewText describes the difference between this machine's clock and the other side's.
+func skewText(theirs time.Time) string {
 	apart := time.Until(theirs)
 	direction := "behind"
 	if apart < 0 {
 		direction = "ahead of"
 	}
-	return fmt.Sprintf("this machine's clock is %v %s the other side's, which is too far",
+	return fmt.Sprintf("this machine's clock is %v %s the other side's, which is too much",
 		apart.Abs().Round(time.Second), direction)
 }
 
-// malformed is for what cannot be made or understood.
+// malformed returns the Error for a message that cannot be created or parsed.
 func (c *Client) malformed(err error) *Error {
-	return &Error{By: "KDC of realm " + c.realm, Reason: err.Error(), Remedy: "check that this is the realm's KDC"}
+	return &Error{By: "KDC of realm " + c.realm, Reason: err.Error(), Remedy: "check that this is a KDC of the realm"}
 }
 
-// far tells whether a time of the other side is further from this side's than is allowed.
-func (c *Client) far(theirs time.Time) bool {
+// isSkewed reports whether the other side's time differs from this machine's by more than the configured clockskew.
+func (c *Client) isSkewed(theirs time.Time) bool {
 	return time.Until(theirs).Abs() > c.config.LibDefaults.Clockskew
 }

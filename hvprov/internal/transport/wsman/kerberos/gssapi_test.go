@@ -15,7 +15,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
 )
 
-// acceptor is a service that MIT's library stands for: it takes a token and tied-to bindings, and says what it makes of it.
+// acceptor is a service that uses MIT's library. Its arguments are a token and the expected channel bindings. It prints the user's
+// name or "refused", and its reply.
 const acceptor = `
 import base64, sys, gssapi
 from gssapi.raw import ChannelBindings
@@ -30,11 +31,11 @@ except gssapi.exceptions.GSSError as error:
 print(base64.b64encode(token).decode())
 `
 
-func TestMITsLibraryAcceptsTokensAndIsAccepted(t *testing.T) {
+func TestTokensInteroperateWithMITKerberos(t *testing.T) {
 	t.Parallel()
-	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
+	const python = "/usr/bin/python3" // Debian's Python, which has the packages
 	if err := exec.CommandContext(t.Context(), python, "-c", "import gssapi").Run(); err != nil {
-		t.Skip("Kerberos: MIT's GSS-API is not found for Python (Debian: python3-gssapi)")
+		t.Skip("Kerberos: the Python package gssapi is not installed (Debian package python3-gssapi)")
 	}
 	kdc := krbtest.Start(t)
 	keytab := filepath.Join(t.TempDir(), "keytab")
@@ -43,14 +44,14 @@ func TestMITsLibraryAcceptsTokensAndIsAccepted(t *testing.T) {
 	}
 	kdc.AddUser("operator", "correct horse")
 	client := New(Options{Username: "operator", Password: "correct horse", ConfigFile: kdc.ConfigFile, SPN: service})
-	for _, c := range []struct{ name, bound, expected, want string }{
+	for _, c := range []struct{ name, bindings, expected, want string }{
 		{"without a channel binding", "", "", "operator@LAB.EXAMPLE"},
-		{"with one", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:0123456789abcdef", "operator@LAB.EXAMPLE"},
-		{"with that of another connection", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:fedcba9876543210", "refused"},
+		{"with a channel binding", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:0123456789abcdef", "operator@LAB.EXAMPLE"},
+		{"with the channel binding of another connection", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:fedcba9876543210", "refused"},
 	} {
 		var bindings []byte
-		if c.bound != "" {
-			bindings = []byte(c.bound)
+		if c.bindings != "" {
+			bindings = []byte(c.bindings)
 		}
 		token, err := client.Token(t.Context(), time.Minute, bindings)
 		if err != nil {
@@ -59,18 +60,18 @@ func TestMITsLibraryAcceptsTokensAndIsAccepted(t *testing.T) {
 		accept := exec.CommandContext(t.Context(), python, "-c", acceptor, base64.StdEncoding.EncodeToString(token.Bytes), c.expected)
 		accept.Env = append(os.Environ(), "KRB5_CONFIG="+kdc.ConfigFile, "KRB5_KTNAME="+keytab, "KRB5RCACHENAME=none:")
 		out, err := accept.Output()
-		said, encoded, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		if err != nil || said != c.want {
+		result, encoded, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if err != nil || result != c.want {
 			t.Errorf("%s: got %q, %v", c.name, out, err)
 			continue
 		}
-		answer, err := base64.StdEncoding.DecodeString(encoded)
+		reply, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var refused *Error
-		if err := token.Verify(answer); (err == nil) != (c.want != "refused") || err != nil && !errors.As(err, &refused) {
-			t.Errorf("%s: its answer gives %v", c.name, err)
+		if err := token.Verify(reply); (err == nil) != (c.want != "refused") || err != nil && !errors.As(err, &refused) {
+			t.Errorf("%s: Verify returned %v", c.name, err)
 		}
 	}
 }

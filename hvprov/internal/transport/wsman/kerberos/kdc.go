@@ -17,12 +17,12 @@ import (
 	"github.com/jcmturner/gokrb5/v8/messages"
 )
 
-// maxReply bounds an answer. It is far more than any ticket: Windows' own limit is 64 KB.
+// maxReply is the maximum size of a reply in bytes, far more than any ticket: Windows limits tickets to 64 KB.
 const maxReply = 1 << 20
 
-// exchange sends a message to the KDCs of a realm, one after the other until one answers. An answer that is an error of
-// Kerberos is returned as such. All goes over TCP, which RFC 4120 7.2.2 has every KDC accept.
-func (c *Client) exchange(ctx context.Context, realm string, message []byte) (answer []byte, refused *messages.KRBError, err error) {
+// exchange sends a message to the KDCs of a realm, one after the other until one replies, and returns the reply or the KDC's error
+// message. It uses TCP only, which every KDC must support (RFC 4120 7.2.2).
+func (c *Client) exchange(ctx context.Context, realm string, message []byte) (reply []byte, refused *messages.KRBError, err error) {
 	addresses, err := c.kdcs(ctx, realm)
 	if err != nil {
 		return nil, nil, err
@@ -30,18 +30,18 @@ func (c *Client) exchange(ctx context.Context, realm string, message []byte) (an
 	end, _ := ctx.Deadline()
 	var failures []error
 	for i, address := range addresses {
-		// A KDC that is silent must leave time for those after it.
-		share := time.Until(end) / time.Duration(len(addresses)-i)
-		answer, err := c.exchangeWith(ctx, share, address, message)
+		// A KDC that does not reply must leave time for those after it.
+		timeout := time.Until(end) / time.Duration(len(addresses)-i)
+		reply, err := c.exchangeWith(ctx, timeout, address, message)
 		if err == nil {
 			var e messages.KRBError
-			isError := e.Unmarshal(answer) == nil
+			isError := e.Unmarshal(reply) == nil
 			if isError && e.ErrorCode == errorcode.KDC_ERR_SVC_UNAVAILABLE {
-				err = errors.New("it has no capacity")
+				err = errors.New("KDC has no capacity")
 			} else if isError {
 				return nil, &e, nil
 			} else {
-				return answer, nil, nil
+				return reply, nil, nil
 			}
 		}
 		failures = append(failures, fmt.Errorf("%s: %w", address, err))
@@ -49,8 +49,8 @@ func (c *Client) exchange(ctx context.Context, realm string, message []byte) (an
 	return nil, nil, &UnreachableError{Realm: realm, Errs: failures}
 }
 
-// kdcs gives the addresses of a realm's KDCs: those that the configuration names, or else, where it allows that, those that
-// the DNS knows, as Windows' domains have it.
+// kdcs returns the addresses of a realm's KDCs from the configuration, or else from the DNS if the configuration permits that.
+// Windows domains register their KDCs there.
 func (c *Client) kdcs(ctx context.Context, realm string) (addresses []string, err error) {
 	for _, known := range c.config.Realms {
 		if known.Realm != realm {
@@ -64,11 +64,11 @@ func (c *Client) kdcs(ctx context.Context, realm string) (addresses []string, er
 		return addresses, nil
 	}
 	if !c.config.LibDefaults.DNSLookupKDC {
-		return nil, &Error{By: c.file, Reason: "it names no KDC for realm " + realm, Remedy: "add kdc to the realm, or set dns_lookup_kdc = true"}
+		return nil, &Error{By: c.file, Reason: "no KDC is configured for realm " + realm, Remedy: "add kdc to the realm, or set dns_lookup_kdc = true"}
 	}
-	records, err := c.lookup(ctx, realm)
+	records, err := c.lookupSRV(ctx, realm)
 	if err == nil && len(records) == 0 {
-		err = errors.New("the DNS knows none")
+		err = errors.New("no SRV records found in the DNS")
 	}
 	if err != nil {
 		return nil, &UnreachableError{Realm: realm, Errs: []error{err}}
@@ -79,12 +79,13 @@ func (c *Client) kdcs(ctx context.Context, realm string) (addresses []string, er
 	return addresses, nil
 }
 
-func (c *Client) exchangeWith(ctx context.Context, limit time.Duration, address string, message []byte) (answer []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// exchangeWith sends a message to one KDC and returns its reply.
+func (c *Client) exchangeWith(ctx context.Context, timeout time.Duration, address string, message []byte) (reply []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer func() {
 		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("no answer within %v: %w", limit.Round(time.Millisecond), ctx.Err())
+			err = fmt.Errorf("no answer within %v: %w", timeout.Round(time.Millisecond), ctx.Err())
 		}
 	}()
 	conn, err := c.dial(ctx, "tcp", address)
@@ -92,24 +93,24 @@ func (c *Client) exchangeWith(ctx context.Context, limit time.Duration, address 
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	// A deadline in the past ends reads and writes that are under way.
+	// A deadline in the past interrupts pending reads and writes.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
-	framed := binary.BigEndian.AppendUint32(nil, uint32(len(message))) //nolint:gosec // a message is some kilobytes long
+	framed := binary.BigEndian.AppendUint32(nil, uint32(len(message))) //nolint:gosec // messages have some kilobytes
 	if _, err := conn.Write(append(framed, message...)); err != nil {
 		return nil, err
 	}
 	var size [4]byte
 	if _, err := io.ReadFull(conn, size[:]); err != nil {
-		return nil, fmt.Errorf("it closed the connection: %w", err)
+		return nil, fmt.Errorf("KDC closed the connection: %w", err)
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n == 0 || n > maxReply {
-		return nil, fmt.Errorf("it does not speak Kerberos: an answer of %d bytes", n)
+		return nil, fmt.Errorf("response is not Kerberos: length of %d bytes", n)
 	}
-	answer = make([]byte, n)
-	if _, err := io.ReadFull(conn, answer); err != nil {
-		return nil, fmt.Errorf("it closed the connection: %w", err)
+	reply = make([]byte, n)
+	if _, err := io.ReadFull(conn, reply); err != nil {
+		return nil, fmt.Errorf("KDC closed the connection: %w", err)
 	}
-	return answer, nil
+	return reply, nil
 }

@@ -3,7 +3,7 @@
 package kerberos
 
 import (
-	"crypto/md5" //nolint:gosec // RFC 4121 4.1.1.2 has channel bindings hashed so
+	"crypto/md5" //nolint:gosec // RFC 4121 4.1.1.2 requires MD5 for channel bindings
 	"encoding/binary"
 	"time"
 
@@ -19,9 +19,9 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// Token is what a client sends to a service to prove itself, once.
+// Token authenticates a client to a service, once.
 type Token struct {
-	// Bytes are the token, in SPNEGO's form (RFC 4178).
+	// Bytes is the encoded SPNEGO token (RFC 4178).
 	Bytes []byte
 
 	spn   string
@@ -30,22 +30,22 @@ type Token struct {
 	cusec int
 }
 
-// newToken makes a token with the ticket at hand.
+// newToken returns a token with the service ticket.
 func (c *Client) newToken(bindings []byte) (*Token, error) {
-	proof, err := types.NewAuthenticator(c.realm, c.user)
+	authenticator, err := types.NewAuthenticator(c.realm, c.user)
 	if err != nil {
 		return nil, c.malformed(err)
 	}
-	// Services refuse a second authenticator of the same microsecond as a repetition of the first.
+	// Services reject a second authenticator with the same time in microseconds as a replay.
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if !now.After(c.last) {
-		now = c.last.Add(time.Microsecond)
+	if !now.After(c.lastTime) {
+		now = c.lastTime.Add(time.Microsecond)
 	}
-	c.last = now
-	proof.CTime, proof.Cusec = now.Truncate(time.Second), now.Nanosecond()/int(time.Microsecond)
-	proof.Cksum = types.Checksum{CksumType: chksumtype.GSSAPI, Checksum: checksum(bindings)}
+	c.lastTime = now
+	authenticator.CTime, authenticator.Cusec = now.Truncate(time.Second), now.Nanosecond()/int(time.Microsecond)
+	authenticator.Cksum = types.Checksum{CksumType: chksumtype.GSSAPI, Checksum: checksum(bindings)}
 
-	request, err := messages.NewAPReq(c.service.Ticket, c.service.key, proof)
+	request, err := messages.NewAPReq(c.service.Ticket, c.service.key, authenticator)
 	if err != nil {
 		return nil, c.malformed(err)
 	}
@@ -58,7 +58,7 @@ func (c *Client) newToken(bindings []byte) (*Token, error) {
 	if err != nil {
 		return nil, c.malformed(err)
 	}
-	// RFC 4121 4.1: the mechanism, 01 00 for AP-REQ, and that.
+	// RFC 4121 4.1: the mechanism, 01 00 for AP-REQ, and the AP-REQ.
 	inner := append(append(mechanism, 1, 0), message...)
 	outer := spnego.SPNEGOToken{Init: true, NegTokenInit: spnego.NegTokenInit{
 		MechTypes: []asn1.ObjectIdentifier{gssapi.OIDKRB5.OID()}, MechTokenBytes: asn1tools.AddASNAppTag(inner, 0),
@@ -67,56 +67,56 @@ func (c *Client) newToken(bindings []byte) (*Token, error) {
 	if err != nil {
 		return nil, c.malformed(err)
 	}
-	return &Token{Bytes: encoded, spn: c.options.SPN, key: c.service.key, ctime: proof.CTime, cusec: proof.Cusec}, nil
+	return &Token{Bytes: encoded, spn: c.options.SPN, key: c.service.key, ctime: authenticator.CTime, cusec: authenticator.Cusec}, nil
 }
 
-// checksum is the field of RFC 4121 4.1.1: the hash of the channel bindings, or zeros, and what is asked for.
+// checksum returns the checksum field of RFC 4121 4.1.1: the hash of the channel bindings, or zeros, and the context flags.
 func checksum(bindings []byte) []byte {
 	field := make([]byte, 24)
 	binary.LittleEndian.PutUint32(field, md5.Size)
 	if bindings != nil {
-		var data [16]byte                                                             // no addresses, of either side
-		described := binary.LittleEndian.AppendUint32(data[:], uint32(len(bindings))) //nolint:gosec // some dozen
-		sum := md5.Sum(append(described, bindings...))                                //nolint:gosec // as above
+		var addresses [16]byte                                                        // no initiator and acceptor addresses
+		data := binary.LittleEndian.AppendUint32(addresses[:], uint32(len(bindings))) //nolint:gosec // less than 100 bytes
+		sum := md5.Sum(append(data, bindings...))                                     //nolint:gosec // see the import
 		copy(field[4:], sum[:])
 	}
 	binary.LittleEndian.PutUint32(field[20:], gssapi.ContextFlagMutual|gssapi.ContextFlagInteg)
 	return field
 }
 
-// Verify proves by the service's answer to the token that the service could read it, and so is the one that the ticket is for.
-// An answer that refuses gives an *[Error] with the service's reason.
-func (t *Token) Verify(answer []byte) error {
-	return guard(func() error {
+// Verify verifies that the service's reply to the token proves that the service could decrypt the ticket, so that it is the one
+// for which the ticket was issued. If the reply is an error message, Verify returns an *[Error] with the service's reason.
+func (t *Token) Verify(reply []byte) error {
+	return recoverPanic(func() error {
 		var outer spnego.SPNEGOToken
-		if err := outer.Unmarshal(answer); err != nil || !outer.Resp {
-			return unproven("its answer is no SPNEGO token")
+		if err := outer.Unmarshal(reply); err != nil || !outer.Resp {
+			return notVerified("reply is not a SPNEGO token")
 		}
 		var inner spnego.KRB5Token
 		if err := inner.Unmarshal(outer.NegTokenResp.ResponseToken); err != nil {
-			return unproven("its answer holds no token of Kerberos")
+			return notVerified("reply contains no Kerberos token")
 		}
 		if inner.IsKRBError() {
-			return explain(inner.KRBError, t.spn)
+			return newError(inner.KRBError, t.spn)
 		}
 		if !inner.IsAPRep() || outer.NegTokenResp.State() == spnego.NegStateReject {
-			return unproven("it rejects the token")
+			return notVerified("token is rejected")
 		}
 		plain, err := crypto.DecryptEncPart(inner.APRep.EncPart, t.key, keyusage.AP_REP_ENCPART)
 		if err != nil {
-			return unproven("its answer is not encrypted with the ticket's key")
+			return notVerified("reply is not encrypted with the ticket's key")
 		}
 		var part messages.EncAPRepPart
 		if err := part.Unmarshal(plain); err != nil {
-			return unproven("its answer is malformed")
+			return notVerified("reply is malformed")
 		}
 		if !part.CTime.Equal(t.ctime) || part.Cusec != t.cusec {
-			return unproven("it answers another token")
+			return notVerified("reply belongs to another token")
 		}
 		return nil
 	})
 }
 
-func unproven(reason string) *Error {
-	return &Error{Reason: reason, Remedy: "make sure that this is the host that was meant, and no one stands between"}
+func notVerified(reason string) *Error {
+	return &Error{Reason: reason, Remedy: "make sure that this is the intended host and that the connection is not intercepted"}
 }

@@ -17,12 +17,12 @@ import (
 
 const service = "HTTP/hv01.lab.example"
 
-func TestTicketsOfARealKDC(t *testing.T) {
+func TestTokensWithAMITKDC(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
 	kdc.AddService(service)
 	kdc.AddUser("operator", "correct horse")
-	kdc.AddUser("unguarded", "correct horse", "-requires_preauth")
+	kdc.AddUser("nopreauth", "correct horse", "-requires_preauth")
 	kdc.AddUser("locked", "correct horse", "-allow_tix")
 	kdc.AddUser("expired", "correct horse", "-expire", "yesterday")
 	kdc.AddUser("stale", "correct horse", "-pwexpire", "yesterday")
@@ -35,29 +35,29 @@ func TestTicketsOfARealKDC(t *testing.T) {
 	cases := []struct {
 		name   string
 		change func(*Options)
-		want   string // empty: a token
+		want   string // empty: success
 	}{
 		{"a password", func(*Options) {}, ""},
 		{"a user with a realm", func(o *Options) { o.Username = "operator@LAB.EXAMPLE" }, ""},
-		{"a realm in small letters", func(o *Options) { o.Username, o.Realm = "operator", "lab.example" }, ""},
-		{"a user with Windows' short domain", func(o *Options) { o.Username = `LAB\operator` }, ""},
-		{"a user that need not prove the password first", func(o *Options) { o.Username = "unguarded" }, ""},
+		{"a realm in lower case", func(o *Options) { o.Username, o.Realm = "operator", "lab.example" }, ""},
+		{"a user with a NetBIOS domain", func(o *Options) { o.Username = `LAB\operator` }, ""},
+		{"a user without preauthentication", func(o *Options) { o.Username = "nopreauth" }, ""},
 		{"a wrong password", func(o *Options) { o.Password = "wrong" }, "the password is wrong"},
-		{"a wrong password that need not be proved first", func(o *Options) { o.Username, o.Password = "unguarded", "wrong" }, "the password is wrong"},
+		{"a wrong password without preauthentication", func(o *Options) { o.Username, o.Password = "nopreauth", "wrong" }, "the password is wrong"},
 		{"an unknown user", func(o *Options) { o.Username = "nobody" }, "does not know the user"},
 		{"a locked account", func(o *Options) { o.Username = "locked" }, "locked, disabled or expired"},
 		{"an expired account", func(o *Options) { o.Username = "expired" }, "account has expired"},
 		{"an expired password", func(o *Options) { o.Username = "stale" }, "password has expired"},
 		{"an unknown service", func(o *Options) { o.SPN = "HTTP/192.0.2.1" }, "does not know the service HTTP/192.0.2.1; use the host's DNS name"},
-		{"an unknown realm", func(o *Options) { o.Realm = "NOWHERE.EXAMPLE" }, "names no KDC for realm NOWHERE.EXAMPLE"},
+		{"an unknown realm", func(o *Options) { o.Realm = "NOWHERE.EXAMPLE" }, "no KDC is configured for realm NOWHERE.EXAMPLE"},
 		{"a credential cache", func(o *Options) { *o = Options{CCache: cache, ConfigFile: o.ConfigFile, SPN: o.SPN} }, ""},
-		{"a credential cache, by type", func(o *Options) { o.CCache, o.Password = "FILE:"+cache, "" }, ""},
-		{"a credential cache of another user", func(o *Options) { o.Username, o.CCache, o.Password = "nobody", cache, "" }, "it is that of operator@LAB.EXAMPLE"},
-		{"a credential cache that is none", func(o *Options) { o.CCache, o.Password = o.ConfigFile, "" }, "it cannot be read as one"},
-		{"a credential cache that is empty", func(o *Options) { o.CCache, o.Password = empty, "" }, "it cannot be read as one"},
-		{"a credential cache that is not there", func(o *Options) { o.CCache, o.Password = empty+"x", "" }, "run kinit"},
-		{"a credential cache in the kernel", func(o *Options) { o.CCache, o.Password = "KEYRING:persistent:0", "" }, "type KEYRING cannot be read"},
-		{"a configuration that is not there", func(o *Options) { o.ConfigFile = empty + "x" }, "name a readable krb5.conf"},
+		{"a credential cache with its type", func(o *Options) { o.CCache, o.Password = "FILE:"+cache, "" }, ""},
+		{"a credential cache of another user", func(o *Options) { o.Username, o.CCache, o.Password = "nobody", cache, "" }, "cache belongs to operator@LAB.EXAMPLE"},
+		{"a credential cache of another format", func(o *Options) { o.CCache, o.Password = o.ConfigFile, "" }, "file is not a credential cache"},
+		{"an empty credential cache", func(o *Options) { o.CCache, o.Password = empty, "" }, "file is not a credential cache"},
+		{"a missing credential cache", func(o *Options) { o.CCache, o.Password = empty+"x", "" }, "run kinit"},
+		{"a credential cache in the kernel", func(o *Options) { o.CCache, o.Password = "KEYRING:persistent:0", "" }, "type KEYRING are not supported"},
+		{"a missing configuration", func(o *Options) { o.ConfigFile = empty + "x" }, "set the path of a readable krb5.conf"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,20 +76,20 @@ func TestTicketsOfARealKDC(t *testing.T) {
 	}
 }
 
-func TestARefusedPasswordIsProvedOnce(t *testing.T) {
+func TestARejectedPasswordIsSentOnce(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
 	kdc.AddUser("operator", "correct horse")
 	client := New(Options{Username: "operator", Password: "wrong", ConfigFile: kdc.ConfigFile, SPN: service})
 	if _, err := client.Token(t.Context(), time.Minute, nil); err == nil {
-		t.Fatal("a wrong password was taken")
+		t.Fatal("a wrong password was accepted")
 	}
-	if as, _ := kdc.Requests(); as != 2 { // one asks what proof is wanted
+	if as, _ := kdc.Requests(); as != 2 { // the first is sent without preauthentication
 		t.Errorf("%d AS requests", as)
 	}
 }
 
-func TestTicketsAreKeptAndReplacedBeforeTheirEnd(t *testing.T) {
+func TestTicketsAreCachedAndReplacedBeforeTheirEnd(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
 	kdc.AddService(service)
@@ -100,7 +100,7 @@ func TestTicketsAreKeptAndReplacedBeforeTheirEnd(t *testing.T) {
 			t.Errorf("%s: %d AS and %d TGS requests, want %d and %d", what, as, tgs, wantAS, wantTGS)
 		}
 	}
-	must := func(client *Client) {
+	mustGetToken := func(client *Client) {
 		t.Helper()
 		if _, err := client.Token(t.Context(), time.Minute, nil); err != nil {
 			t.Fatal(err)
@@ -110,64 +110,64 @@ func TestTicketsAreKeptAndReplacedBeforeTheirEnd(t *testing.T) {
 	client := New(options)
 	var all sync.WaitGroup
 	for range 20 {
-		all.Go(func() { must(client) })
+		all.Go(func() { mustGetToken(client) })
 	}
 	all.Wait()
-	count("twenty at once", 2, 1)
+	count("twenty concurrent requests", 2, 1)
 
 	client.now = func() time.Time { return time.Now().Add(10*time.Hour - time.Minute) }
-	must(client)
+	mustGetToken(client)
 	count("near the end of the tickets", 4, 2)
 
-	// A cache's tickets are renewed, and the cache is read again where that is not possible.
+	// The tickets of a credential cache are renewed. If that is not possible, the cache is read again.
 	options.Password, options.CCache = "", kdc.Kinit("operator", "correct horse", "-l", "1h", "-r", "2h")
 	client = New(options)
-	must(client)
-	count("with a cache", 6, 3) // kinit's among them
+	mustGetToken(client)
+	count("with a cache", 6, 3) // including kinit's
 	client.now = func() time.Time { return time.Now().Add(time.Hour - time.Minute) }
-	must(client)
-	count("near the end of a cache's ticket", 6, 5)
+	mustGetToken(client)
+	count("near the end of the ticket in the cache", 6, 5)
 	client.now = func() time.Time { return time.Now().Add(time.Hour) }
-	client.granter, client.service = nil, nil
-	if _, err := client.Token(t.Context(), time.Minute, nil); err == nil || !strings.Contains(err.Error(), "its ticket expired at") {
+	client.tgt, client.service = nil, nil
+	if _, err := client.Token(t.Context(), time.Minute, nil); err == nil || !strings.Contains(err.Error(), "ticket expired at") {
 		t.Errorf("got %v", err)
 	}
-	count("after the end of a cache's ticket", 6, 5)
+	count("after the end of the ticket in the cache", 6, 5)
 }
 
-func TestAServiceInATrustedRealm(t *testing.T) {
+func TestAServiceInAnotherRealm(t *testing.T) {
 	t.Parallel()
-	kdc := krbtest.StartBoth(t)
-	const there = "HTTP/hv02.other.example"
-	kdc.AddTrustedService(there)
+	kdc := krbtest.StartWithTrust(t)
+	const spn = "HTTP/hv02.other.example"
+	kdc.AddService(spn + "@" + krbtest.OtherRealm)
 	kdc.AddUser("operator", "correct horse")
-	read, err := os.ReadFile(kdc.ConfigFile)
+	config, err := os.ReadFile(kdc.ConfigFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mapped := writeConfig(t, string(read)+"[domain_realm]\n.other.example = "+krbtest.Trusted+"\n")
+	mapped := krbtest.WriteConfig(t, string(config)+"[domain_realm]\n.other.example = "+krbtest.OtherRealm+"\n")
 	for name, options := range map[string]Options{
-		"the KDC refers to it":        {ConfigFile: kdc.ConfigFile, SPN: there},
-		"the configuration has it":    {ConfigFile: mapped, SPN: there},
-		"the name of the service has": {ConfigFile: kdc.ConfigFile, SPN: there + "@" + krbtest.Trusted},
+		"by a referral of the KDC": {ConfigFile: kdc.ConfigFile, SPN: spn},
+		"by the configuration":     {ConfigFile: mapped, SPN: spn},
+		"by the SPN":               {ConfigFile: kdc.ConfigFile, SPN: spn + "@" + krbtest.OtherRealm},
 	} {
 		options.Username, options.Password = "operator", "correct horse"
 		client := New(options)
 		if _, err := client.Token(t.Context(), time.Minute, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if client.service.Realm != krbtest.Trusted {
-			t.Errorf("%s: the ticket is of realm %s", name, client.service.Realm)
+		} else if client.service.Realm != krbtest.OtherRealm {
+			t.Errorf("%s: got a ticket of realm %s", name, client.service.Realm)
 		}
 	}
 }
 
-func TestAContextEndsARequestToAKDCThatIsSilent(t *testing.T) {
+func TestCancellationInterruptsAPendingKDCRequest(t *testing.T) {
 	t.Parallel()
-	kdc := silentKDC(t)
-	client := New(Options{Username: "operator", Password: "p", ConfigFile: configFor(t, kdc), SPN: service})
+	kdc := silent(t)
+	client := New(Options{Username: "operator", Password: "p", ConfigFile: krbtest.ConfigFor(t, kdc.address), SPN: service})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		<-kdc.asked
+		<-kdc.requests
 		cancel()
 	}()
 	if _, err := client.Token(ctx, time.Minute, nil); !errors.Is(err, context.Canceled) {

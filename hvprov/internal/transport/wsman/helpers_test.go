@@ -20,7 +20,7 @@ import (
 
 const password = "correct horse battery staple"
 
-// programs are commands of the simulated host.
+// programs are the commands of the simulated host.
 var programs = map[string]simhost.Program{
 	"cat": func(_ context.Context, _ string, stdin io.Reader, stdout, _ io.Writer) int {
 		_, _ = io.Copy(stdout, stdin)
@@ -35,13 +35,13 @@ var programs = map[string]simhost.Program{
 		<-ctx.Done()
 		return 1
 	},
-	"complain": func(_ context.Context, _ string, _ io.Reader, _, stderr io.Writer) int {
+	"fail": func(_ context.Context, _ string, _ io.Reader, _, stderr io.Writer) int {
 		_, _ = io.WriteString(stderr, "bad")
 		return -1073741510
 	},
 }
 
-// startHost starts a simulated host; options that are not set are those that every test wants.
+// startHost starts a simulated host with the programs and the account of the tests.
 func startHost(t *testing.T, options simhost.Options) *simhost.Server {
 	t.Helper()
 	options.Programs = programs
@@ -58,7 +58,7 @@ func startHost(t *testing.T, options simhost.Options) *simhost.Server {
 	return server
 }
 
-// configFor is what a client needs to reach the host with good credentials.
+// configFor returns a configuration with valid credentials for a host.
 func configFor(server *simhost.Server, auth winrm.Auth) winrm.Config {
 	return winrm.Config{
 		Address: server.Address(), Port: server.Port(), TLS: server.CACertPEM() != nil, CACert: server.CACertPEM(),
@@ -72,21 +72,22 @@ func newClient(t *testing.T, config winrm.Config) *wsman.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wsman.WithoutPauses(client)
+	wsman.DisablePauses(client)
 	t.Cleanup(client.Close)
 	return client
 }
 
-func within(t *testing.T) context.Context {
+// testContext returns a context that ends with the test, or after five minutes if the test hangs.
+func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func createShell(t *testing.T, client *wsman.Client) *wsman.Shell {
 	t.Helper()
-	shell, err := client.CreateShell(within(t), wsman.ShellOptions{})
+	shell, err := client.CreateShell(testContext(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +96,14 @@ func createShell(t *testing.T, client *wsman.Client) *wsman.Shell {
 
 func startCommand(t *testing.T, shell *wsman.Shell, line string) *wsman.Command {
 	t.Helper()
-	command, err := shell.Start(within(t), line)
+	command, err := shell.Start(testContext(t), line)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return command
 }
 
-// drain receives until the command has ended.
+// drain receives output until the command has ended.
 func drain(ctx context.Context, command *wsman.Command) (all transport.Output, receives int, err error) {
 	for !all.Done {
 		output, err := command.Receive(ctx)
@@ -117,13 +118,12 @@ func drain(ctx context.Context, command *wsman.Command) (all transport.Output, r
 	return all, receives, nil
 }
 
-// wire keeps what passed over the connections of a client, and can end them.
+// wire records the bytes of a client's connections.
 type wire struct {
-	mu    sync.Mutex
-	sent  bytes.Buffer
-	came  bytes.Buffer
-	conns []net.Conn
-	// replies, if set, stand in for the host's answers from the n-th write of a connection on (0 is the first).
+	mu       sync.Mutex
+	sent     bytes.Buffer
+	received bytes.Buffer
+	// replies replace the host's responses by the number of the connection's write; the first is 0.
 	replies map[int]string
 }
 
@@ -131,7 +131,7 @@ type wireConn struct {
 	net.Conn
 	wire   *wire
 	writes int
-	fake   io.Reader
+	reply  io.Reader // replaces the host
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -139,39 +139,36 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.conns = append(w.conns, conn)
 	return &wireConn{Conn: conn, wire: w}, nil
 }
 
 func (c *wireConn) Write(p []byte) (int, error) {
 	c.wire.mu.Lock()
 	c.wire.sent.Write(p)
-	reply, fake := c.wire.replies[c.writes]
+	reply, found := c.wire.replies[c.writes]
 	c.wire.mu.Unlock()
 	c.writes++
-	if fake {
-		c.fake = bytes.NewReader([]byte(reply))
+	if found {
+		c.reply = bytes.NewReader([]byte(reply))
 		return len(p), nil
 	}
 	return c.Conn.Write(p)
 }
 
 func (c *wireConn) Read(p []byte) (int, error) {
-	if c.fake != nil {
-		return c.fake.Read(p)
+	if c.reply != nil {
+		return c.reply.Read(p)
 	}
 	n, err := c.Conn.Read(p)
 	c.wire.mu.Lock()
-	c.wire.came.Write(p[:n])
+	c.wire.received.Write(p[:n])
 	c.wire.mu.Unlock()
 	return n, err
 }
 
-// contains tells whether a text passed in clear, in either direction.
+// contains reports whether text was transferred in clear text in either direction.
 func (w *wire) contains(text string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return bytes.Contains(w.sent.Bytes(), []byte(text)) || bytes.Contains(w.came.Bytes(), []byte(text))
+	return bytes.Contains(w.sent.Bytes(), []byte(text)) || bytes.Contains(w.received.Bytes(), []byte(text))
 }
