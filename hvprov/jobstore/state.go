@@ -7,11 +7,11 @@ import "slices"
 // State is the state of a job.
 //
 //	pending ───> queued ───> running ───> succeeded
-//	   │            │         │ │ ^           ^
-//	   │            │         │ v │           │
+//	   │            │         │ │ ▲           ▲
+//	   │            │         │ ▼ │           │
 //	   │            │         │ unknown ──────┘
-//	   v            v         v    │
-//	 failed, cancelled <───────────┘
+//	   ▼            ▼         ▼    │
+//	 failed, cancelled ◄───────────┘
 //
 // A job becomes unknown when its host cannot report the outcome. When the host is reachable again, the service follows the job
 // further (running) or reads its result (succeeded, failed or cancelled).

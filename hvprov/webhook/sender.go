@@ -207,7 +207,10 @@ func (s *Sender) Close(ctx context.Context) error {
 	}
 	s.cancel()
 	left := 0
-	for range s.sub.All(context.WithoutCancel(ctx)) { // ends at once: the subscription is closed
+	for { // does not wait: the subscription is closed
+		if _, err := s.sub.Next(context.WithoutCancel(ctx)); err != nil {
+			break
+		}
 		left++
 	}
 	s.mu.Lock()
