@@ -1,5 +1,5 @@
-# Two virtual machines with the attributes of a team's own schema, job-inputs.yaml beside this file, on a simulated
-# Hyper-V host. `make demo EXAMPLE=custom-schema` runs this; nothing is made outside its work folder.
+# Two virtual machines with the attributes of a custom schema, job-inputs.yaml, on a simulated Hyper-V host.
+# `make demo EXAMPLE=custom-schema` runs this example; it creates nothing outside its work folder.
 
 terraform {
   required_version = ">= 1.8"
@@ -12,30 +12,30 @@ terraform {
 }
 
 variable "state_file" {
-  description = "File that keeps what the simulated host holds."
+  description = "File that keeps the state of the simulated host."
   type        = string
   default     = "simulated-host.json"
 }
 
 variable "job_log_dir" {
-  description = "Folder for one log file per job."
+  description = "Folder for job logs."
   type        = string
   default     = "job-logs"
 }
 
-# A throw-away value for the simulated host. For a real one give this variable no default, and set it with TF_VAR_… or
+# The default is a value for the simulated host. For a real host, remove the default and set this variable with TF_VAR_… or
 # from a secret store.
 variable "admin_password" {
-  description = "Password of the machines' administrator."
+  description = "Password of the administrator of the virtual machines."
   type        = string
   sensitive   = true
   default     = "throw-away-Admin-1" # not a secret: for the simulated host only
 }
 
-# The schema is no setting of the provider, since its attributes have to be known before there are settings. It comes
-# from the environment: HYPERVVM_SCHEMA_FILE.
+# The schema is not a setting of the provider: Terraform needs the attributes before it reads the provider configuration. The
+# HYPERVVM_SCHEMA_FILE environment variable names it.
 provider "hypervvm" {
-  # In place of `simulator`, a real host is given by `host = { address = …, username = …, password = … }`.
+  # For a real host, replace `simulator` with `host = { address = …, username = …, password = … }`.
   simulator = {
     state_file = var.state_file
   }
@@ -44,7 +44,7 @@ provider "hypervvm" {
 
 resource "hypervvm" "web" {
   name        = "web-01"
-  template    = "ubuntu-24.04" # os follows from it: linux
+  template    = "ubuntu-24.04" # os is inferred from it: linux
   memory      = 4
   cpus        = 2
   description = "Web server of the training in May"
@@ -70,7 +70,7 @@ resource "hypervvm" "web" {
 resource "hypervvm" "desktop" {
   name     = "desktop-01"
   template = "windows-server-2022"
-  os       = "windows" # it may be given all the same
+  os       = "windows" # can be set explicitly
   memory   = 8
   network  = "External"
 
@@ -81,7 +81,7 @@ resource "hypervvm" "desktop" {
 }
 
 output "machines" {
-  description = "Where each machine is, and the log of the job that made it."
+  description = "Location of each virtual machine, and the log of the job that created it."
   value = {
     for machine in [hypervvm.web, hypervvm.desktop] : machine.name => {
       id        = machine.id

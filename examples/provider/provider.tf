@@ -12,7 +12,7 @@ variable "hyperv_password" {
   sensitive   = true
 }
 
-# Several hosts, by the names that resources give in `host`. With only one, `host = { … }` does.
+# Several hosts. The `host` attribute of a resource is one of the keys. For a single host, use `host = { … }`.
 provider "hypervvm" {
   hosts = {
     hv01 = {

@@ -1,5 +1,5 @@
-# Two virtual machines on a simulated Hyper-V host: a Linux machine with a static address, and a Windows machine that
-# joins a domain. `make demo` runs this; nothing is made outside its work folder.
+# Two virtual machines on a simulated Hyper-V host: one with Linux and a static address, and one with Windows that joins a
+# domain. `make demo` runs this example; it creates nothing outside its work folder.
 
 terraform {
   required_version = ">= 1.8"
@@ -12,43 +12,43 @@ terraform {
 }
 
 variable "state_file" {
-  description = "File that keeps what the simulated host holds."
+  description = "File that keeps the state of the simulated host."
   type        = string
   default     = "simulated-host.json"
 }
 
 variable "job_log_dir" {
-  description = "Folder for one log file per job."
+  description = "Folder for job logs."
   type        = string
   default     = "job-logs"
 }
 
-# The defaults below are throw-away values for the simulated host. For a real one give these variables no default, and
-# set them with TF_VAR_… or from a secret store.
+# The defaults below are values for the simulated host. For a real host, remove the defaults and set these variables with
+# TF_VAR_… or from a secret store.
 
 variable "linux_password" {
-  description = "Password of the Linux machine's administrator."
+  description = "Password of the administrator of the Linux virtual machine."
   type        = string
   sensitive   = true
   default     = "throw-away-Linux-1" # not a secret: for the simulated host only
 }
 
 variable "windows_password" {
-  description = "Password of the Windows machine's administrator."
+  description = "Password of the administrator of the Windows virtual machine."
   type        = string
   sensitive   = true
   default     = "throw-away-Windows-1" # not a secret: for the simulated host only
 }
 
 variable "domain_join_password" {
-  description = "Password of the account that may join machines to the domain."
+  description = "Password of the account that joins virtual machines to the domain."
   type        = string
   sensitive   = true
   default     = "throw-away-Join-1" # not a secret: for the simulated host only
 }
 
 provider "hypervvm" {
-  # In place of `simulator`, a real host is given by `host = { address = …, username = …, password = … }`.
+  # For a real host, replace `simulator` with `host = { address = …, username = …, password = … }`.
   simulator = {
     state_file = var.state_file
   }
@@ -95,7 +95,7 @@ resource "hypervvm" "windows" {
 }
 
 output "machines" {
-  description = "Where each machine is, and the log of the job that made it."
+  description = "Location of each virtual machine, and the log of the job that created it."
   value = {
     for machine in [hypervvm.linux, hypervvm.windows] : machine.vm_name => {
       id        = machine.id

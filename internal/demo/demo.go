@@ -6,130 +6,115 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
 // demo is one run of an example.
 type demo struct {
-	dir, work, cliConfig, logs string
-	ownSchema                  bool // the example has a job schema of its own
-	host                       *hyperv.Store
+	options
+	out  *lineWriter
+	cli  tfcli.CLI
+	host *simhost.Server
 
-	printer *printer
-	cli     tfcli.CLI
-	pwsh    string
-
-	steps []step
-	made  []hyperv.VM
-	jobs  shown
+	dir, work, logs string           // the run's folder, and in it the copy of the example and the job logs
+	env             []string         // of the commands
+	offsets         map[string]int64 // bytes printed, by job log
+	jobLines        int
+	summary         []string
 }
 
-// step is a command that was run.
-type step struct {
-	name string
-	took time.Duration
-}
+// cleanupTimeout limits the destroy after Ctrl-C or a failure.
+const cleanupTimeout = 2 * time.Minute
 
-// cleanupTime is how long the clean-up after Ctrl-C may take.
-const cleanupTime = 2 * time.Minute
-
-// perform runs the commands and looks at what they did. After a failure or Ctrl-C it removes what is there.
+// perform runs the commands and prints the summary. After a failure or Ctrl-C it destroys what is left.
 func (d *demo) perform(ctx context.Context) error {
-	follower := follow(d.logs, d.printer)
-	err := d.commands(ctx)
-	if err != nil {
-		err = interrupted(ctx, err)
-		err = errors.Join(err, d.cleanUp(ctx))
+	if err := interrupted(ctx, d.commands(ctx)); err != nil {
+		return errors.Join(err, d.cleanUp(ctx))
 	}
-	d.jobs = follower.stop()
-	if err != nil {
-		return err
+	d.heading("summary")
+	for _, line := range d.summary {
+		d.printf("%s", line)
 	}
-	d.summary()
+	d.printf("jobs       %d lines", d.jobLines)
+	d.printf("left       nothing: no virtual machine, no file of one")
 	return nil
 }
 
 func (d *demo) commands(ctx context.Context) error {
 	for _, c := range []struct {
-		heading string
-		args    []string
-		after   func() error
+		name  string
+		args  []string
+		check func() error
 	}{
-		{heading: "validate", args: []string{"validate"}},
-		{heading: "plan", args: []string{"plan", "-input=false", "-out=demo.tfplan"}},
-		{heading: "apply", args: []string{"apply", "-input=false", "demo.tfplan"}, after: d.lookAtMachines},
-		{heading: "plan again", args: []string{"plan", "-input=false", "-detailed-exitcode"}},
-		{heading: "destroy", args: []string{"destroy", "-auto-approve", "-input=false"}, after: func() error { return leftovers(d.host) }},
+		{name: "init", args: []string{"init", "-input=false", "-plugin-dir=" + d.plugins()}},
+		{name: "validate", args: []string{"validate"}},
+		{name: "plan", args: []string{"plan", "-input=false", "-out=demo.tfplan"}},
+		{name: "apply", args: []string{"apply", "-input=false", "demo.tfplan"}, check: d.summarizeVMs},
+		{name: "plan again", args: []string{"plan", "-input=false", "-detailed-exitcode"}},
+		{name: "destroy", args: []string{"destroy", "-auto-approve", "-input=false"}, check: d.leftovers},
 	} {
-		d.printer.heading(c.heading)
-		started := time.Now()
+		d.heading(c.name)
+		started, before := time.Now(), d.host.Counters()
 		err := d.terraform(ctx, c.args...)
-		d.steps = append(d.steps, step{c.heading, time.Since(started)})
-		var exit *exitError
+		after := d.host.Counters()
+		d.summary = append(d.summary, fmt.Sprintf("%-10s %.1f s, %d processes on the host, %d POSTs",
+			c.name, time.Since(started).Seconds(), after.Processes-before.Processes, after.POSTs-before.POSTs))
+		var exit *exec.ExitError
 		switch {
-		case errors.As(err, &exit) && exit.code == 2 && c.heading == "plan again":
-			return errors.New("the second plan found something to do: after apply it has to be empty")
+		case errors.As(err, &exit) && exit.ExitCode() == 2 && c.name == "plan again":
+			return errors.New("the second plan is not empty")
 		case err != nil:
-			return fmt.Errorf("%s: %w", c.heading, err)
-		case c.after != nil:
-			if err := c.after(); err != nil {
-				return fmt.Errorf("after %s: %w", c.heading, err)
+			return fmt.Errorf("%s: %w", c.name, err)
+		case c.check != nil:
+			if err := c.check(); err != nil {
+				return fmt.Errorf("after %s: %w", c.name, err)
 			}
 		}
 	}
 	return nil
 }
 
-// lookAtMachines keeps what the host holds for the summary.
-func (d *demo) lookAtMachines() error {
-	state, err := d.host.Read()
-	if err != nil {
-		return err
-	}
-	if len(state.VMs) == 0 {
-		return errors.New("the host holds no virtual machine")
-	}
-	d.made = state.VMs
-	return nil
-}
-
-// cleanUp destroys what a failed or interrupted run has left. ctx may have ended already.
+// cleanUp destroys what a failed or interrupted run left. It runs even if ctx has ended.
 func (d *demo) cleanUp(ctx context.Context) error {
-	if leftovers(d.host) == nil {
-		d.printer.line("the host holds nothing: nothing to clean up")
+	if d.leftovers() == nil {
+		d.printf("the host is empty: nothing to clean up")
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	d.printer.heading("clean-up: destroy")
+	d.heading("clean-up: destroy")
 	if err := d.terraform(ctx, "destroy", "-auto-approve", "-input=false"); err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
-	return leftovers(d.host)
+	return d.leftovers()
 }
 
-// answeredBy says who answers the agent's session.
-func (d *demo) answeredBy() string {
-	if d.pwsh == "" {
-		return "the simulator gives its own answers"
+func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+
+func (d *demo) heading(text string) {
+	line := fmt.Sprintf("== %s %s", text, strings.Repeat("=", max(0, 70-len(text))))
+	if !d.plain {
+		line = "\x1b[1;36m" + line + "\x1b[0m"
 	}
-	return "the real agent runs there in a PowerShell: " + d.pwsh
+	d.printf("\n%s", line)
 }
 
-func (d *demo) summary() {
-	p := d.printer
-	p.heading("summary")
-	p.line("command    %s", d.cli)
-	p.line("host       simulated; %s", d.answeredBy())
-	for _, s := range d.steps {
-		p.line("%-10s %.1f s", s.name, s.took.Seconds())
-	}
-	for _, vm := range d.made {
-		p.line("made       %s", describe(vm))
-	}
-	p.line("jobs       %d lines, shown as they came: at most %.2f s after the host said them", d.jobs.lines, d.jobs.delay.Seconds())
-	p.line("left       nothing: no virtual machine, no file of one")
+// lineWriter serialises writes of whole lines.
+type lineWriter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// Write writes whole lines.
+func (w *lineWriter) Write(lines []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(lines)
 }

@@ -3,38 +3,57 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// newHost makes the simulated host's state before the provider first asks for it. With a pace, the host takes about the
-// time for each step that lets an eye follow.
-func newHost(path string, pace bool) (*hyperv.Store, error) {
-	store, err := hyperv.Open(path)
-	if err != nil || !pace {
-		return store, err
+// startHost starts the simulated host, slowed down if the options say so.
+func (d *demo) startHost() (*simhost.Server, error) {
+	host, err := simhost.Start(simhost.Options{StateFile: filepath.Join(d.dir, "host.json"), PowerShell: d.pwsh})
+	if err != nil || !d.pace {
+		return host, err
 	}
-	return store, store.Update(func(s *hyperv.State) error {
-		s.Behaviour.CopyBytesPerSecond = 1 << 20 // the images have 2 MiB
+	return host, host.Store().Update(func(s *hyperv.State) error {
+		s.Behaviour.CopyBytesPerSecond = 1 << 20 // an image has 2 MiB
 		s.Behaviour.Calls = map[string]hyperv.Call{
-			"New-VM":                   {DelayMS: 400},
-			"Set-VMFirmware":           {DelayMS: 200},
-			"Connect-VMNetworkAdapter": {DelayMS: 300},
-			"Start-VM":                 {DelayMS: 600},
-			"Stop-VM":                  {DelayMS: 300},
-			"Remove-VM":                {DelayMS: 300},
+			"New-VM": {DelayMS: 400}, "Set-VMFirmware": {DelayMS: 200}, "Connect-VMNetworkAdapter": {DelayMS: 300},
+			"Start-VM": {DelayMS: 600}, "Stop-VM": {DelayMS: 300}, "Remove-VM": {DelayMS: 300},
 		}
 		return nil
 	})
 }
 
-// leftovers is an error if the host holds a machine, or a file beside its images. It looks at the host's own state and
-// folders, whatever the provider says.
+// summarizeVMs adds the virtual machines on the host to the summary.
+func (d *demo) summarizeVMs() error {
+	state, err := d.host.Store().Read()
+	if err == nil && len(state.VMs) == 0 {
+		err = errors.New("the host has no virtual machine")
+	}
+	if err != nil {
+		return err
+	}
+	for _, vm := range state.VMs {
+		line := fmt.Sprintf("created    %s (%s): %s, %d processors, %g GiB", vm.Name, vm.ID, strings.ToLower(vm.State), vm.ProcessorCount,
+			float64(vm.MemoryStartupBytes)/(1<<30))
+		for _, a := range vm.Adapters {
+			line += strings.TrimRight(fmt.Sprintf(", %s %s", a.SwitchName, strings.Join(a.IPAddresses, " ")), " ")
+		}
+		d.summary = append(d.summary, line)
+	}
+	return nil
+}
+
+// leftovers returns an error if the host has a virtual machine, or a file besides its images. It reads the state and the
+// folders of the host, independently of the provider.
+func (d *demo) leftovers() error { return leftovers(d.host.Store()) }
+
 func leftovers(store *hyperv.Store) error {
 	state, err := store.Read()
 	if err != nil {
@@ -42,7 +61,7 @@ func leftovers(store *hyperv.Store) error {
 	}
 	var left []string
 	for _, vm := range state.VMs {
-		left = append(left, describe(vm))
+		left = append(left, "virtual machine "+vm.Name)
 	}
 	disks := state.Host.VirtualHardDiskPath
 	images := filepath.Join(disks, "Images")
@@ -58,20 +77,10 @@ func leftovers(store *hyperv.Store) error {
 		return nil
 	})
 	if err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("look at the simulated host's disks: %w", err)
+		return fmt.Errorf("read the disks of the simulated host: %w", err)
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("the host still holds:\n  %s", strings.Join(left, "\n  "))
+		return fmt.Errorf("the host is not empty:\n  %s", strings.Join(left, "\n  "))
 	}
 	return nil
-}
-
-// describe says in a line what a machine is.
-func describe(vm hyperv.VM) string {
-	text := fmt.Sprintf("%s (%s): %s, %d processors, %g GiB", vm.Name, vm.ID, strings.ToLower(vm.State), vm.ProcessorCount,
-		float64(vm.MemoryStartupBytes)/(1<<30))
-	for _, a := range vm.Adapters {
-		text += strings.TrimRight(fmt.Sprintf(", %s %s", a.SwitchName, strings.Join(a.IPAddresses, " ")), " ")
-	}
-	return text
 }

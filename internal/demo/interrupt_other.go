@@ -9,8 +9,8 @@ import (
 	"os/exec"
 )
 
-// separate does nothing: on Windows the console sends Ctrl-C to the command too.
-func separate(*exec.Cmd) {}
+// ownProcessGroup does nothing: on Windows the console sends Ctrl-C to the command too.
+func ownProcessGroup(*exec.Cmd) {}
 
-// interrupt does nothing but let the command end: it has had the console's Ctrl-C already.
+// interrupt does nothing: the command has received Ctrl-C from the console.
 func interrupt(*os.Process) error { return nil }

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// separate puts the command into a process group of its own. A terminal sends Ctrl-C to all of a group: the command
-// would have it twice, and take the second for "at once, whatever is lost".
-func separate(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// ownProcessGroup starts the command in its own process group. A terminal sends Ctrl-C to its whole foreground group: the
+// command would receive it twice, and Terraform aborts without clean-up on the second one.
+func ownProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }

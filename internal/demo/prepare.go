@@ -11,80 +11,83 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
-// findCLI finds the command to run, and builds OpenTofu where there is none.
-func findCLI(ctx context.Context, p *printer, named, cache string) (tfcli.CLI, error) {
-	cli, err := tfcli.Find(ctx, named, cache)
-	if !errors.Is(err, tfcli.ErrNotFound) {
-		return cli, err
-	}
-	p.heading("OpenTofu")
-	p.line("%v.", err)
-	p.line("Building OpenTofu %s with Go, once: it takes some minutes, and stays in %s.", tfcli.OpenTofuVersion, cache)
-	return tfcli.Build(ctx, cache, p)
-}
-
-// schemaFile is the job schema that an example may have.
+// schemaFile is the job schema that an example may contain.
 const schemaFile = "job-inputs.yaml"
 
-// prepare builds the provider and makes a work folder with a copy of the example, the settings for it, and a CLI
-// configuration that takes the provider from where it was built.
-func prepare(ctx context.Context, root, example string, pace bool) (*demo, error) {
-	cache := filepath.Join(root, ".cache")
-	plugins := filepath.Join(cache, "demo", "bin")
-	if err := os.MkdirAll(plugins, 0o750); err != nil {
-		return nil, err
-	}
-	binary := filepath.Join(plugins, "terraform-provider-hypervvm")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the provider: %w\n%s", err, out)
-	}
+// overrides replaces the simulator of the example, which runs in the provider, with the host that the environment names: the
+// demo runs that host itself, to count its processes and requests.
+const overrides = "provider \"hypervvm\" {\n  simulator = null\n}\n"
 
-	dir, err := os.MkdirTemp(filepath.Join(cache, "demo"), "run-")
-	if err != nil {
-		return nil, err
-	}
-	d := &demo{
-		dir:       dir,
-		work:      filepath.Join(dir, filepath.Base(example)),
-		cliConfig: filepath.Join(dir, "cli.tfrc"),
-		logs:      filepath.Join(dir, "job-logs"),
-	}
-	if err := d.fill(filepath.Join(root, "examples", example), plugins, pace); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return d, nil
-}
+func (d *demo) plugins() string { return filepath.Join(d.root, ".cache", "demo", "plugins") }
 
-func (d *demo) fill(example, plugins string, pace bool) error {
-	if err := os.CopyFS(d.work, os.DirFS(example)); err != nil {
-		return fmt.Errorf("copy the example: %w", err)
-	}
-	_, err := os.Stat(filepath.Join(d.work, schemaFile))
-	d.ownSchema = err == nil
-	if d.host, err = newHost(filepath.Join(d.dir, "host.json"), pace); err != nil {
+// prepare builds the provider, copies the example to a work folder and starts the simulated host.
+func (d *demo) prepare(ctx context.Context, cache string) error {
+	if err := d.build(ctx); err != nil {
 		return err
 	}
-	variables, err := json.Marshal(map[string]string{"state_file": d.host.Path(), "job_log_dir": d.logs})
+	var err error
+	if d.dir, err = os.MkdirTemp(filepath.Join(cache, "demo"), "run-"); err != nil {
+		return err
+	}
+	d.work, d.logs = filepath.Join(d.dir, filepath.Base(d.example)), filepath.Join(d.dir, "job-logs")
+	if err = d.writeConfiguration(); err == nil {
+		d.host, err = d.startHost()
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(d.dir))
+	}
+	d.env = append(tfcli.Environ(os.DevNull),
+		"HYPERVVM_HOST="+d.host.Address(), "HYPERVVM_PORT="+strconv.Itoa(d.host.Port()), "HYPERVVM_CA_CERT="+string(d.host.CACertPEM()),
+		"HYPERVVM_USERNAME="+d.host.Username(), "HYPERVVM_PASSWORD="+d.host.Password())
+	if schema := filepath.Join(d.work, schemaFile); fileExists(schema) {
+		d.env = append(d.env, "HYPERVVM_SCHEMA_FILE="+schema)
+	}
+	agent := "the fake agent answers"
+	if d.pwsh != "" {
+		agent = "the real agent runs in " + d.pwsh
+	}
+	d.summary = []string{"command    " + d.cli.String(), "host       simulated; " + agent}
+	d.printf("provider built; %s; the host is simulated, %s", d.cli, agent)
+	return nil
+}
+
+// build builds the provider into folders that `init -plugin-dir` accepts, for Terraform and for OpenTofu.
+func (d *demo) build(ctx context.Context) error {
+	const version = "0.0.1"
+	for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		binary := filepath.Join(d.plugins(), registry, "hypervvm", "hypervvm", version, runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-hypervvm_v"+version)
+		if runtime.GOOS == "windows" {
+			binary += ".exe"
+		}
+		build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+		build.Dir = d.root
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the provider: %w\n%s", err, out)
+		}
+	}
+	return nil
+}
+
+func (d *demo) writeConfiguration() error {
+	if err := os.CopyFS(d.work, os.DirFS(filepath.Join(d.root, "examples", d.example))); err != nil {
+		return fmt.Errorf("copy the example: %w", err)
+	}
+	variables, err := json.Marshal(map[string]string{"job_log_dir": d.logs})
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(d.work, "demo.auto.tfvars.json"), variables, 0o600); err != nil {
 		return err
 	}
-	// With dev_overrides no `init` is needed, which would ask a registry. HCL's quoting is JSON's, but for templates.
-	quoted, err := json.Marshal(filepath.ToSlash(plugins))
-	if err != nil {
-		return err
-	}
-	config := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = %s\n  }\n  direct {}\n}\n", quoted)
-	return os.WriteFile(d.cliConfig, []byte(config), 0o600)
+	return os.WriteFile(filepath.Join(d.work, "demo_override.tf"), []byte(overrides), 0o600)
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command schemajson writes the provider's schema as `terraform providers schema -json` does, so that docs/ is made without
-// Terraform and without OpenTofu.
+// Command schemajson writes the provider's schema in the format of `terraform providers schema -json`, so that docs/ can be
+// generated without Terraform and OpenTofu.
 //
 //	go run ./internal/schemajson > providers-schema.json
 //
-// It asks the provider in its own process, which heeds HYPERVVM_SCHEMA_FILE. A test compares what it writes with what Terraform says.
+// A test compares the output with that of Terraform or OpenTofu.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -22,8 +23,46 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/provider"
 )
 
-// key is the provider's name in the JSON: tfplugindocs looks for the short one.
+// key is the name of the provider in the output, where tfplugindocs expects the short name.
 const key = "hypervvm"
+
+// The types below are the parts of format version 1.0 that the provider needs.
+type (
+	providerSchemas struct {
+		FormatVersion string                    `json:"format_version"`
+		Schemas       map[string]providerSchema `json:"provider_schemas"`
+	}
+	providerSchema struct {
+		Provider    schema            `json:"provider"`
+		Resources   map[string]schema `json:"resource_schemas,omitempty"`
+		DataSources map[string]schema `json:"data_source_schemas,omitempty"`
+	}
+	schema struct {
+		Version int64 `json:"version"`
+		Block   block `json:"block"`
+	}
+	block struct {
+		Attributes      map[string]attribute `json:"attributes,omitempty"`
+		Description     string               `json:"description,omitempty"`
+		DescriptionKind string               `json:"description_kind,omitempty"`
+	}
+	attribute struct {
+		Type            json.RawMessage `json:"type,omitempty"`
+		NestedType      *nestedType     `json:"nested_type,omitempty"`
+		Description     string          `json:"description,omitempty"`
+		DescriptionKind string          `json:"description_kind,omitempty"`
+		Deprecated      bool            `json:"deprecated,omitempty"`
+		Required        bool            `json:"required,omitempty"`
+		Optional        bool            `json:"optional,omitempty"`
+		Computed        bool            `json:"computed,omitempty"`
+		Sensitive       bool            `json:"sensitive,omitempty"`
+		WriteOnly       bool            `json:"write_only,omitempty"`
+	}
+	nestedType struct {
+		Attributes  map[string]attribute `json:"attributes"`
+		NestingMode string               `json:"nesting_mode"`
+	}
+)
 
 func main() {
 	if err := write(context.Background(), os.Stdout, key); err != nil {
@@ -32,21 +71,30 @@ func main() {
 	}
 }
 
-// write writes the schema under a provider's name.
+// write writes the schema under the name of the provider.
 func write(ctx context.Context, out io.Writer, name string) error {
-	schema, err := provider.LoadSchema()
+	jobSchema, err := provider.LoadSchema()
 	if err != nil {
 		return err
 	}
-	server := providerserver.NewProtocol6(provider.New("docs", schema, nil))()
-	answer, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+	server := providerserver.NewProtocol6(provider.New("docs", jobSchema, nil))()
+	in, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
-		return fmt.Errorf("ask the provider for its schema: %w", err)
+		return fmt.Errorf("get the schema of the provider: %w", err)
 	}
-	for _, d := range answer.Diagnostics {
-		return fmt.Errorf("ask the provider for its schema: %s: %s", d.Summary, d.Detail)
+	for _, d := range in.Diagnostics {
+		return fmt.Errorf("get the schema of the provider: %s: %s", d.Summary, d.Detail)
 	}
-	converted, err := convertProvider(answer)
+	if len(in.EphemeralResourceSchemas)+len(in.Functions)+len(in.ListResourceSchemas)+len(in.ActionSchemas)+len(in.StateStoreSchemas) > 0 {
+		return errors.New("the provider has objects other than resources and data sources, which are not supported")
+	}
+	var converted providerSchema
+	if converted.Provider, err = convertSchema(in.Provider); err == nil {
+		converted.Resources, err = convertSchemas(in.ResourceSchemas)
+	}
+	if err == nil {
+		converted.DataSources, err = convertSchemas(in.DataSourceSchemas)
+	}
 	if err != nil {
 		return err
 	}
@@ -56,35 +104,49 @@ func write(ctx context.Context, out io.Writer, name string) error {
 	return encoder.Encode(providerSchemas{FormatVersion: "1.0", Schemas: map[string]providerSchema{name: converted}})
 }
 
-func convertProvider(in *tfprotov6.GetProviderSchemaResponse) (providerSchema, error) {
-	var out providerSchema
-	if len(in.Functions)+len(in.ListResourceSchemas)+len(in.ActionSchemas)+len(in.StateStoreSchemas) > 0 {
-		return out, errors.New("the provider has functions, list resources, actions or state stores: this program does not know their form yet")
-	}
-	config, err := convertSchema(in.Provider)
-	if err != nil {
-		return out, fmt.Errorf("provider: %w", err)
-	}
-	out.Provider = &config
-	for _, kind := range []struct {
-		name string
-		from map[string]*tfprotov6.Schema
-		to   *map[string]schema
-	}{
-		{"resource", in.ResourceSchemas, &out.Resources},
-		{"data source", in.DataSourceSchemas, &out.DataSources},
-		{"ephemeral resource", in.EphemeralResourceSchemas, &out.EphemeralResources},
-	} {
-		for name, from := range kind.from {
-			converted, err := convertSchema(from)
-			if err != nil {
-				return out, fmt.Errorf("%s %s: %w", kind.name, name, err)
-			}
-			if *kind.to == nil {
-				*kind.to = map[string]schema{}
-			}
-			(*kind.to)[name] = converted
+func convertSchemas(in map[string]*tfprotov6.Schema) (map[string]schema, error) {
+	out := make(map[string]schema, len(in))
+	for name, s := range in {
+		var err error
+		if out[name], err = convertSchema(s); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return out, nil
+}
+
+func convertSchema(in *tfprotov6.Schema) (schema, error) {
+	if len(in.Block.BlockTypes) > 0 {
+		return schema{}, errors.New("nested blocks are not supported")
+	}
+	attributes, err := convertAttributes(in.Block.Attributes)
+	return schema{Version: in.Version, Block: block{
+		Attributes: attributes, Description: in.Block.Description, DescriptionKind: descriptionKind(in.Block.DescriptionKind),
+	}}, err
+}
+
+func convertAttributes(in []*tfprotov6.SchemaAttribute) (map[string]attribute, error) {
+	out := make(map[string]attribute, len(in))
+	for _, a := range in {
+		converted := attribute{
+			Description: a.Description, DescriptionKind: descriptionKind(a.DescriptionKind), Deprecated: a.Deprecated,
+			Required: a.Required, Optional: a.Optional, Computed: a.Computed, Sensitive: a.Sensitive, WriteOnly: a.WriteOnly,
+		}
+		var err error
+		if a.NestedType != nil {
+			converted.NestedType = &nestedType{NestingMode: strings.ToLower(a.NestedType.Nesting.String())}
+			converted.NestedType.Attributes, err = convertAttributes(a.NestedType.Attributes)
+		} else {
+			converted.Type, err = json.Marshal(a.Type) // in Terraform's form: "string", ["list","string"]
+		}
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", a.Name, err)
+		}
+		out[a.Name] = converted
+	}
+	return out, nil
+}
+
+func descriptionKind(kind tfprotov6.StringKind) string {
+	return strings.ToLower(kind.String())
 }

@@ -12,12 +12,10 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
-
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
-func TestTheSchemaIsAsTerraformSaysIt(t *testing.T) {
+func TestTheOutputEqualsThatOfTerraform(t *testing.T) {
 	cli, err := tfcli.Find(t.Context(), "", filepath.Join("..", "..", ".cache"))
 	if errors.Is(err, tfcli.ErrNotFound) {
 		t.Skip(err)
@@ -38,10 +36,10 @@ func TestTheSchemaIsAsTerraformSaysIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ask := exec.CommandContext(t.Context(), cli.Path, "providers", "schema", "-json")
-	ask.Dir = dir
-	ask.Env = tfcli.Environ(filepath.Join(dir, "cli.tfrc"))
-	said, err := ask.Output()
+	command := exec.CommandContext(t.Context(), cli.Path, "providers", "schema", "-json")
+	command.Dir = dir
+	command.Env = tfcli.Environ(filepath.Join(dir, "cli.tfrc"))
+	output, err := command.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,9 +52,9 @@ func TestTheSchemaIsAsTerraformSaysIt(t *testing.T) {
 	if err := write(t.Context(), &ours, address); err != nil {
 		t.Fatal(err)
 	}
-	got, want := decode(t, ours.Bytes()), decode(t, said)
+	got, want := decode(t, ours.Bytes()), decode(t, output)
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s says\n%s\nand we say\n%s", cli, said, ours.Bytes())
+		t.Errorf("got\n%s\nwant the output of %s\n%s", ours.Bytes(), cli, output)
 	}
 }
 
@@ -67,25 +65,4 @@ func decode(t *testing.T, text []byte) any {
 		t.Fatal(err)
 	}
 	return v
-}
-
-func TestConvertType(t *testing.T) {
-	t.Parallel()
-	for want, in := range map[string]tftypes.Type{
-		`"string"`:               tftypes.String,
-		`"dynamic"`:              tftypes.DynamicPseudoType,
-		`["list","number"]`:      tftypes.List{ElementType: tftypes.Number},
-		`["set",["map","bool"]]`: tftypes.Set{ElementType: tftypes.Map{ElementType: tftypes.Bool}},
-		`["object",{"a":"string","b":["list","string"]}]`: tftypes.Object{AttributeTypes: map[string]tftypes.Type{
-			"a": tftypes.String, "b": tftypes.List{ElementType: tftypes.String},
-		}},
-	} {
-		got, err := convertType(in)
-		if err != nil || string(got) != want {
-			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
-		}
-	}
-	if got, err := convertType(tftypes.Tuple{}); err == nil {
-		t.Errorf("a tuple: got %s, want an error", got)
-	}
 }

@@ -1,5 +1,5 @@
 variable "admin_password" {
-  description = "Password of the administrator inside the machine."
+  description = "Password of the administrator account in the guest."
   type        = string
   sensitive   = true
 }
@@ -23,7 +23,7 @@ resource "hypervvm" "web" {
   guest_v4_defaultgw  = "192.0.2.1"
   guest_v4_dns1       = "192.0.2.53"
 
-  # Memory and processors change only while a machine is off: let it be shut down and started for that.
+  # Memory and processors can only be changed while the virtual machine is off: allow it to be shut down and started again.
   allow_power_cycle = true
 
   timeouts = {
