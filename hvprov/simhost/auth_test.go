@@ -14,7 +14,7 @@ import (
 	"github.com/masterzen/winrm"
 )
 
-// masterzenClient is an ordinary client of WinRM's, not of this project.
+// masterzenClient is the client of another project.
 func masterzenClient(t *testing.T, s *Server, transport func() winrm.Transporter, user, password string) *winrm.Client {
 	t.Helper()
 	endpoint := winrm.NewEndpoint(s.Address(), s.Port(), s.CACertPEM() != nil, false, s.CACertPEM(), nil, nil, 30*time.Second)
@@ -47,27 +47,27 @@ func TestAuthentication(t *testing.T) {
 		user      string
 		password  string
 		sealed    bool
-		refused   string // what the log says
+		refused   string // note in the log
 	}{
-		{name: "basic over TLS is served when it is allowed", opts: Options{Auth: Auth{AllowBasic: true}}},
-		{name: "basic over TLS is refused by default", refused: "Basic is not allowed"},
-		{name: "basic over HTTP is refused", opts: plain(Auth{AllowBasic: true}), refused: "Basic over HTTP"},
-		{name: "basic over HTTP is served when clear messages are allowed", opts: plain(Auth{AllowBasic: true, AllowUnencrypted: true})},
-		{name: "basic with a wrong password is refused", opts: Options{Auth: Auth{AllowBasic: true}}, password: "wrong", refused: "wrong user name"},
-		{name: "basic of an unknown user is refused", opts: Options{Auth: Auth{AllowBasic: true}}, user: "nobody", refused: "wrong user name"},
-		{name: "NTLM over TLS is served", transport: ntlmClear},
-		{name: "NTLM with a domain is served", transport: ntlmClear, user: `SIMHOST\administrator`},
-		{name: "NTLM over TLS with a wrong password is refused", transport: ntlmClear, password: "wrong", refused: "wrong password"},
-		{name: "NTLM of an unknown user is refused", transport: ntlmClear, user: "nobody", refused: "no such user"},
-		{name: "NTLM of a locked account is refused", transport: ntlmClear, user: "locked", password: "pw", refused: "locked"},
-		{name: "NTLM of an expired account is refused", transport: ntlmClear, user: "expired", password: "pw", refused: "expired"},
-		{name: "NTLM of a second account is served", transport: ntlmClear, user: "operator", password: "pw"},
-		{name: "NTLM over HTTP with clear messages is refused", opts: plain(Auth{}), transport: ntlmClear, refused: "unencrypted messages"},
-		{name: "NTLM over HTTP with clear messages is served when they are allowed", opts: plain(Auth{AllowUnencrypted: true}), transport: ntlmClear},
-		{name: "NTLM over HTTP with sealed messages is served", opts: plain(Auth{}), transport: ntlmSealed, sealed: true},
-		{name: "NTLM over HTTP of a locked account is refused", opts: plain(Auth{}), transport: ntlmSealed, user: "locked", password: "pw", refused: "locked"},
+		{name: "basic over TLS is accepted if allowed", opts: Options{Auth: Auth{AllowBasic: true}}},
+		{name: "basic over TLS is rejected by default", refused: "Basic is not allowed"},
+		{name: "basic over HTTP is rejected", opts: plain(Auth{AllowBasic: true}), refused: "Basic over HTTP"},
+		{name: "basic over HTTP is accepted if unencrypted messages are allowed", opts: plain(Auth{AllowBasic: true, AllowUnencrypted: true})},
+		{name: "basic with a wrong password is rejected", opts: Options{Auth: Auth{AllowBasic: true}}, password: "wrong", refused: "wrong user name"},
+		{name: "basic of an unknown user is rejected", opts: Options{Auth: Auth{AllowBasic: true}}, user: "unknown", refused: "wrong user name"},
+		{name: "NTLM over TLS is accepted", transport: ntlmClear},
+		{name: "NTLM with a domain is accepted", transport: ntlmClear, user: `SIMHOST\administrator`},
+		{name: "NTLM over TLS with a wrong password is rejected", transport: ntlmClear, password: "wrong", refused: "wrong password"},
+		{name: "NTLM of an unknown user is rejected", transport: ntlmClear, user: "unknown", refused: "no such user"},
+		{name: "NTLM of a locked account is rejected", transport: ntlmClear, user: "locked", password: "pw", refused: "locked"},
+		{name: "NTLM of an expired account is rejected", transport: ntlmClear, user: "expired", password: "pw", refused: "expired"},
+		{name: "NTLM of a second account is accepted", transport: ntlmClear, user: "operator", password: "pw"},
+		{name: "NTLM over HTTP with unencrypted messages is rejected", opts: plain(Auth{}), transport: ntlmClear, refused: "unencrypted messages"},
+		{name: "NTLM over HTTP with unencrypted messages is accepted if allowed", opts: plain(Auth{AllowUnencrypted: true}), transport: ntlmClear},
+		{name: "NTLM over HTTP with sealed messages is accepted", opts: plain(Auth{}), transport: ntlmSealed, sealed: true},
+		{name: "NTLM over HTTP of a locked account is rejected", opts: plain(Auth{}), transport: ntlmSealed, user: "locked", password: "pw", refused: "locked"},
 		{
-			name: "NTLM over TLS without a channel binding is refused when one is required",
+			name: "NTLM over TLS without a channel binding is rejected when one is required",
 			opts: Options{Auth: Auth{RequireChannelBinding: true}}, transport: ntlmClear, refused: "channel binding",
 		},
 	} {
@@ -95,14 +95,14 @@ func TestAuthentication(t *testing.T) {
 				return
 			}
 			if err == nil {
-				t.Fatalf("got %q, want a refusal", stdout.String())
+				t.Fatalf("got %q, want a rejection", stdout.String())
 			}
 			log := s.Log()
 			if last := log[len(log)-1]; last.Status != http.StatusUnauthorized || !strings.Contains(last.Note, c.refused) {
 				t.Errorf("last answer %d %q, want 401 for %q", last.Status, last.Note, c.refused)
 			}
 			if n := s.Counters(); n.Shells != 0 || len(n.ByAction) != 0 {
-				t.Errorf("the refused client reached %v", n)
+				t.Errorf("the rejected client reached %v", n)
 			}
 		})
 	}
@@ -117,13 +117,13 @@ func checkSealed(t *testing.T, s *Server, want bool) {
 	}
 }
 
-func TestRefusalTellsNothing(t *testing.T) {
+func TestRejectionsHaveNoBody(t *testing.T) {
 	t.Parallel()
 	for _, basic := range []bool{false, true} {
 		s := start(t, Options{Auth: Auth{AllowBasic: basic}})
 		w := dial(t, s)
 		w.pass = "wrong"
-		got := w.do(ask{action: nsTransfer + "/Create", body: createBody})
+		got := w.do(wireRequest{action: nsTransfer + "/Create", body: createBody})
 		if got.status != http.StatusUnauthorized || got.raw != "" {
 			t.Errorf("got %d %q", got.status, got.raw)
 		}
@@ -137,7 +137,7 @@ func TestRefusalTellsNothing(t *testing.T) {
 	}
 }
 
-func TestSealedMessagesNeedTheirOwnConnection(t *testing.T) {
+func TestSealedMessagesNeedAnAuthenticatedConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{PlainHTTP: true})
 	req, err := http.NewRequestWithContext(limited(t), http.MethodPost, s.URL(), strings.NewReader(boundary+"\r\n"))
@@ -177,7 +177,7 @@ func TestIdentifyNeedsNoAuthentication(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(body, "OS: 0.0.0 SP: 0.0 Stack: 3.0") {
 		t.Errorf("got %d %s", status, body)
 	}
-	if status, _ := post((ask{action: nsTransfer + "/Create", body: createBody}).envelope(s.URL())); status != http.StatusUnauthorized {
+	if status, _ := post((wireRequest{action: nsTransfer + "/Create", body: createBody}).envelope(s.URL())); status != http.StatusUnauthorized {
 		t.Errorf("Create without authentication: status %d", status)
 	}
 }

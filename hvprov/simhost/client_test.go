@@ -23,7 +23,7 @@ func upper(_ context.Context, _ string, stdin io.Reader, stdout, _ io.Writer) in
 	return 3
 }
 
-func TestThisProjectsClient(t *testing.T) {
+func TestTheClientOfThisProject(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -56,7 +56,7 @@ func TestThisProjectsClient(t *testing.T) {
 			}
 			stats, n := client.Stats(), server.Counters()
 			if int(stats.Requests) != n.POSTs || int(stats.Connections) != n.Connections || n.OpenShells != 0 {
-				t.Errorf("the client counts %+v, the host %+v", stats, n)
+				t.Errorf("client counters %+v, host counters %+v", stats, n)
 			}
 		})
 	}

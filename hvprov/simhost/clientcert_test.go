@@ -24,13 +24,13 @@ func TestClientCertificates(t *testing.T) {
 		status int
 		note   string
 	}{
-		{"one that is mapped", Options{}, authority, "OPERATOR@lab.example", http.StatusOK, ""},
-		{"none", Options{}, nil, "", http.StatusForbidden, "no client certificate was sent"},
-		{"one of another authority", Options{}, other, "operator@lab.example", http.StatusForbidden, "unknown authority"},
-		{"one that is not mapped", Options{}, authority, "nobody@lab.example", http.StatusUnauthorized, "is not mapped to an account"},
-		{"one of a locked account", Options{}, authority, "locked@lab.example", http.StatusUnauthorized, "locked"},
-		{"one of an expired account", Options{}, authority, "expired@lab.example", http.StatusUnauthorized, "expired"},
-		{"one where none is served", Options{Auth: Auth{AllowBasic: true}}, authority, "operator@lab.example", http.StatusUnauthorized, "not enabled"},
+		{"a mapped certificate", Options{}, authority, "OPERATOR@lab.example", http.StatusOK, ""},
+		{"no certificate", Options{}, nil, "", http.StatusForbidden, "no client certificate was sent"},
+		{"a certificate of another authority", Options{}, other, "operator@lab.example", http.StatusForbidden, "unknown authority"},
+		{"a certificate that is not mapped", Options{}, authority, "unknown@lab.example", http.StatusUnauthorized, "is not mapped to an account"},
+		{"a locked account", Options{}, authority, "locked@lab.example", http.StatusUnauthorized, "locked"},
+		{"an expired account", Options{}, authority, "expired@lab.example", http.StatusUnauthorized, "expired"},
+		{"certificates are not enabled", Options{Auth: Auth{AllowBasic: true}}, authority, "operator@lab.example", http.StatusUnauthorized, "not enabled"},
 		{"plain HTTP", Options{PlainHTTP: true}, nil, "", http.StatusUnauthorized, "not enabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestClientCertificates(t *testing.T) {
 			}
 			transport := &http.Transport{TLSClientConfig: config}
 			defer transport.CloseIdleConnections()
-			envelope := ask{action: nsTransfer + "/Create", body: createBody}.envelope(s.URL())
+			envelope := wireRequest{action: nsTransfer + "/Create", body: createBody}.envelope(s.URL())
 			request, err := http.NewRequestWithContext(limited(t), http.MethodPost, s.URL(), strings.NewReader(envelope))
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-func TestWaysOfAuthenticatingThatCannotBe(t *testing.T) {
+func TestInvalidAuthenticationOptionsAreRejected(t *testing.T) {
 	t.Parallel()
 	for want, auth := range map[string]Auth{"keytab": {Keytab: []byte("x")}, "PEM": {ClientCAs: []byte("x")}} {
 		if s, err := Start(Options{Auth: auth}); err == nil || !strings.Contains(err.Error(), want) {

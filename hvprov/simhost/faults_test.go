@@ -15,10 +15,10 @@ func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		fault  Fault
-		broken bool   // the client sees its connection break
-		status int    // or this
-		code   uint32 // and this
-		done   bool   // the request was carried out
+		broken bool   // the connection breaks
+		status int    // of the answer
+		code   uint32 // of the fault
+		done   bool   // the request was served
 	}{
 		{name: "none", fault: FaultNone, status: http.StatusOK, done: true},
 		{name: "drop before", fault: FaultDropBefore, broken: true},
@@ -31,12 +31,12 @@ func TestFaults(t *testing.T) {
 		{name: "busy", fault: FaultBusy, status: http.StatusInternalServerError, code: codeBusy},
 	} {
 		for _, tls := range []bool{false, true} {
-			opts := open(Options{Faults: FaultsOn(ActionCommand, c.fault, 1)})
+			opts := basicAuth(Options{Faults: FaultsOn(ActionCommand, c.fault, 1)})
 			opts.PlainHTTP = !tls
 			w := dial(t, start(t, opts))
 			shell, id := w.create(), newGUID()
-			// With a body a client does not repeat a POST by itself, so one request is one request.
-			got, err := w.try(limited(t), commandAsk(shell, id, "echo hi"))
+			// net/http does not repeat a POST with a body, so that each request is sent once.
+			got, err := w.try(limited(t), commandRequest(shell, id, "echo hi"))
 			if (err != nil) != c.broken || err == nil && (got.status != c.status || got.code != c.code) {
 				t.Errorf("%s, TLS %t: status %d, fault %d, %v", c.name, tls, got.status, got.code, err)
 			}
@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 			if c.done {
 				want = codeCommandIDTaken
 			}
-			if again := w.do(commandAsk(shell, id, "echo hi")); again.code != want {
+			if again := w.do(commandRequest(shell, id, "echo hi")); again.code != want {
 				t.Errorf("%s, TLS %t: repeated, fault %d, want %d", c.name, tls, again.code, want)
 			}
 			if n := w.server.Counters(); n.ByAction[ActionCommand] != 2 || n.Processes != 1 {
@@ -60,10 +60,10 @@ func TestFaults(t *testing.T) {
 
 func TestBlackHole(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Faults: FaultsOn(ActionCreate, FaultBlackHole, 1)})))
+	w := dial(t, start(t, basicAuth(Options{Faults: FaultsOn(ActionCreate, FaultBlackHole, 1)})))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if got, err := w.try(ctx, ask{action: nsTransfer + "/Create", body: createBody}); err == nil {
+	if got, err := w.try(ctx, wireRequest{action: nsTransfer + "/Create", body: createBody}); err == nil {
 		t.Fatalf("got %+v", got)
 	}
 	if n := w.server.Counters().OpenShells; n != 1 {
@@ -73,15 +73,15 @@ func TestBlackHole(t *testing.T) {
 
 func TestRepeatedAnswer(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Faults: FaultsOn(ActionReceive, FaultRepeat, 2), Programs: map[string]Program{"cat": cat}})))
+	w := dial(t, start(t, basicAuth(Options{Faults: FaultsOn(ActionReceive, FaultRepeat, 2), Programs: map[string]Program{"cat": cat}})))
 	shell := w.create()
 	id := w.command(shell, "cat")
-	w.must(sendAsk(shell, id, "one", false))
+	w.must(sendRequest(shell, id, "one", false))
 	first, second := w.receive(shell, id), w.receive(shell, id)
 	if first.stdout != "one" || second.stdout != "one" {
 		t.Errorf("got %+v and %+v", first, second)
 	}
-	w.must(sendAsk(shell, id, "two", true))
+	w.must(sendRequest(shell, id, "two", true))
 	if h := w.receiveAll(shell, id); h.stdout != "two" {
 		t.Errorf("then %+v", h)
 	}
@@ -89,13 +89,13 @@ func TestRepeatedAnswer(t *testing.T) {
 
 func TestReboot(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Faults: FaultsOn(ActionSend, FaultReboot, 1), Programs: map[string]Program{"hang": hang}})))
+	w := dial(t, start(t, basicAuth(Options{Faults: FaultsOn(ActionSend, FaultReboot, 1), Programs: map[string]Program{"hang": hang}})))
 	shell := w.create()
 	id := w.command(shell, "hang")
-	if got, err := w.try(limited(t), sendAsk(shell, id, "x", false)); err == nil {
+	if got, err := w.try(limited(t), sendRequest(shell, id, "x", false)); err == nil {
 		t.Fatalf("got %+v", got)
 	}
-	if got := w.do(receiveAsk(shell, id)); got.code != codeNotFound {
+	if got := w.do(receiveRequest(shell, id)); got.code != codeNotFound {
 		t.Errorf("fault %d", got.code)
 	}
 	if n := w.server.Counters(); n.RunningProcesses != 0 || n.OpenShells != 0 {
@@ -119,9 +119,9 @@ func TestFaultsOn(t *testing.T) {
 
 func TestLatencyIsAddedToEachRequest(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Latency: 30 * time.Millisecond})))
+	w := dial(t, start(t, basicAuth(Options{Latency: 30 * time.Millisecond})))
 	begin := time.Now()
-	w.must(deleteAsk(w.create()))
+	w.must(deleteRequest(w.create()))
 	if d := time.Since(begin); d < 60*time.Millisecond {
 		t.Errorf("two requests took %v", d)
 	}

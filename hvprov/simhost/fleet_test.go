@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-func TestAFleetIsManyHostsOfOneAccount(t *testing.T) {
+func TestTheHostsOfAFleetShareAccountAndCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	opts := FleetOptions{
@@ -26,7 +26,7 @@ func TestAFleetIsManyHostsOfOneAccount(t *testing.T) {
 	once := func(what string) {
 		t.Helper()
 		if seen[what] {
-			t.Errorf("%s is there twice", what)
+			t.Errorf("%s is not unique", what)
 		}
 		seen[what] = true
 	}
@@ -34,7 +34,7 @@ func TestAFleetIsManyHostsOfOneAccount(t *testing.T) {
 	for i, s := range fleet.Hosts() {
 		once(s.URL())
 		if s.Password() != first.Password() || !bytes.Equal(s.CACertPEM(), first.CACertPEM()) {
-			t.Errorf("host %d has an account or a certificate of its own", i)
+			t.Errorf("host %d has another account or certificate", i)
 		}
 		if want := opts.Health(i); s.health.get() != want {
 			t.Errorf("host %d is %v, want %v", i, s.health.get(), want)
@@ -63,14 +63,14 @@ func TestAFleetIsManyHostsOfOneAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	if state, err := fleet.Hosts()[0].Store().Read(); err != nil || len(state.VMs) != 1 {
-		t.Errorf("started again in its folder, it has %+v, %v", state, err)
+		t.Errorf("after a restart in the same folder: %+v, %v", state, err)
 	}
 	if err := fleet.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestAFleetLeavesNothing(t *testing.T) {
+func TestCloseOfAFleetRemovesItsFiles(t *testing.T) {
 	t.Parallel()
 	fleet, err := StartFleet(FleetOptions{Hosts: 2})
 	if err != nil {
@@ -80,11 +80,11 @@ func TestAFleetLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(fleet.Hosts()[0].StateFile()); !os.IsNotExist(err) {
-		t.Errorf("a state file is left: %v", err)
+		t.Errorf("a state file remains: %v", err)
 	}
 }
 
-func TestAFleetThatCannotBeIsRefused(t *testing.T) {
+func TestInvalidFleetOptionsAreRejected(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, FleetName(1)), nil, 0o600); err != nil {
@@ -98,15 +98,15 @@ func TestAFleetThatCannotBeIsRefused(t *testing.T) {
 		"options that nobody can have": {Hosts: 2, Each: Options{Latency: -1}},
 	} {
 		if fleet, err := StartFleet(opts); err == nil {
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s was accepted", name)
 			_ = fleet.Close()
 		}
 	}
 }
 
-func TestTheLogKeepsWhatItIsTold(t *testing.T) {
+func TestTheLogKeepsLogEntries(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{LogEntries: 4}))
+	s := start(t, basicAuth(Options{LogEntries: 4}))
 	w := dial(t, s)
 	for range 20 {
 		if err := w.identify(t.Context()); err != nil {
@@ -114,6 +114,6 @@ func TestTheLogKeepsWhatItIsTold(t *testing.T) {
 		}
 	}
 	if n := len(s.Log()); n > 4 || n < 2 {
-		t.Errorf("%d entries are kept", n)
+		t.Errorf("%d entries in the log", n)
 	}
 }

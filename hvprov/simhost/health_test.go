@@ -27,9 +27,9 @@ func setHealth(t *testing.T, s *Server, h Health) {
 	}
 }
 
-func TestARefusingHostHasNobodyListening(t *testing.T) {
+func TestARefusingHostDoesNotListen(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Health: Refusing}))
+	s := start(t, basicAuth(Options{Health: Refusing}))
 	w := dial(t, s)
 	refused := func() {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestARefusingHostHasNobodyListening(t *testing.T) {
 	}
 }
 
-func TestASilentHostAnswersNothing(t *testing.T) {
+func TestASilentHostDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -65,7 +65,7 @@ func TestASilentHostAnswersNothing(t *testing.T) {
 		{"until it is healthy again", true, func(t *testing.T, s *Server) { setHealth(t, s, Healthy) }, false},
 		{"until it is healthy again, over TLS", false, func(t *testing.T, s *Server) { setHealth(t, s, Healthy) }, false},
 		{"until it refuses", true, func(t *testing.T, s *Server) { setHealth(t, s, Refusing) }, true},
-		{"until it ends", true, func(t *testing.T, s *Server) {
+		{"until it is closed", true, func(t *testing.T, s *Server) {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
@@ -73,7 +73,7 @@ func TestASilentHostAnswersNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			opts := open(Options{Health: Silent})
+			opts := basicAuth(Options{Health: Silent})
 			opts.PlainHTTP = c.plain
 			s := start(t, opts)
 			w := dial(t, s)
@@ -84,11 +84,11 @@ func TestASilentHostAnswersNothing(t *testing.T) {
 			}
 			select {
 			case err := <-answered:
-				t.Errorf("answered: %v", err)
+				t.Errorf("got an answer: %v", err)
 			default:
 			}
 			if n := s.Counters().POSTs; n > 0 {
-				t.Errorf("it has seen %d requests", n)
+				t.Errorf("%d requests served", n)
 			}
 			c.end(t, s)
 			if err := <-answered; (err != nil) != c.fails {
@@ -98,36 +98,36 @@ func TestASilentHostAnswersNothing(t *testing.T) {
 	}
 }
 
-func TestASilentHostThatWasSpokenToCanBeEnded(t *testing.T) {
+func TestASilentHostWithAnOpenConnectionCanBeClosed(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Auth: Auth{AllowBasic: true}})
 	if err := dial(t, s).identify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	setHealth(t, s, Silent)
-	if err := s.Close(); err != nil { // which would say farewell, over TLS
+	if err := s.Close(); err != nil { // TLS close_notify must not block
 		t.Error(err)
 	}
 }
 
 func TestASlowHostTakesLonger(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Health: Slow, Latency: time.Second, SlowBy: 3 * time.Second}))
+	s := start(t, basicAuth(Options{Health: Slow, Latency: time.Second, SlowBy: 3 * time.Second}))
 	if got := s.delay(); got != 4*time.Second {
-		t.Errorf("slow, it takes %v longer", got)
+		t.Errorf("delay of a slow host: %v", got)
 	}
 	setHealth(t, s, Healthy)
 	if got := s.delay(); got != time.Second {
-		t.Errorf("healthy, it takes %v longer", got)
+		t.Errorf("delay of a healthy host: %v", got)
 	}
-	if got := start(t, open(Options{Health: Slow})).delay(); got != 2*time.Second {
-		t.Errorf("by default, it takes %v longer", got)
+	if got := start(t, basicAuth(Options{Health: Slow})).delay(); got != 2*time.Second {
+		t.Errorf("default delay of a slow host: %v", got)
 	}
 }
 
 func TestAFlappingHostCutsConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Health: Flapping, CutOneIn: 1}))
+	s := start(t, basicAuth(Options{Health: Flapping, CutOneIn: 1}))
 	w := dial(t, s)
 	for range 20 {
 		if err := w.identify(t.Context()); err == nil {
@@ -140,7 +140,7 @@ func TestAFlappingHostCutsConnections(t *testing.T) {
 	}
 }
 
-func TestCutsFollowFromTheSeed(t *testing.T) {
+func TestCutsAreReproducibleByTheSeed(t *testing.T) {
 	t.Parallel()
 	draw := func(opts Options) (faults []Fault) {
 		if err := opts.withDefaults(); err != nil {
@@ -154,31 +154,31 @@ func TestCutsFollowFromTheSeed(t *testing.T) {
 	}
 	one := draw(Options{Health: Flapping, Seed: 1})
 	if !slices.Equal(one, draw(Options{Health: Flapping, Seed: 1})) {
-		t.Error("the same seed gives other cuts")
+		t.Error("the same seed results in other cuts")
 	}
 	if slices.Equal(one, draw(Options{Health: Flapping, Seed: 2})) {
-		t.Error("another seed gives the same cuts")
+		t.Error("another seed results in the same cuts")
 	}
 	count := map[Fault]int{}
 	for _, f := range one {
 		count[f]++
 	}
 	if len(count) != 5 || count[FaultNone] < 800 || count[FaultNone] > 950 {
-		t.Errorf("of 1,000 requests, the faults were %v", count)
+		t.Errorf("faults of 1,000 requests: %v", count)
 	}
 	if slices.ContainsFunc(draw(Options{Health: Slow}), func(f Fault) bool { return f != FaultNone }) {
-		t.Error("a host that does not flap cuts")
+		t.Error("a healthy host cuts connections")
 	}
 }
 
-func TestHealthHasNames(t *testing.T) {
+func TestHealthNamesCanBeParsed(t *testing.T) {
 	t.Parallel()
 	for _, h := range []Health{Healthy, Slow, Refusing, Silent, Flapping} {
 		if got, err := ParseHealth(h.String()); err != nil || got != h || h.String() == "" {
-			t.Errorf("%v is parsed as %v, %v", h, got, err)
+			t.Errorf("%v parsed as %v, %v", h, got, err)
 		}
 	}
 	if _, err := ParseHealth("dead"); err == nil {
-		t.Error("dead was taken")
+		t.Error("dead was accepted")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// start gives a server that ends with the test.
+// start returns a server that Cleanup closes.
 func start(t *testing.T, opts Options) *Server {
 	t.Helper()
 	s, err := Start(opts)
@@ -31,13 +31,13 @@ func start(t *testing.T, opts Options) *Server {
 	return s
 }
 
-// open is a configuration that a plain HTTP client can talk to.
-func open(opts Options) Options {
+// basicAuth returns options with Basic authentication over HTTP.
+func basicAuth(opts Options) Options {
 	opts.PlainHTTP, opts.Auth = true, Auth{AllowBasic: true, AllowUnencrypted: true}
 	return opts
 }
 
-// wire is a client that sends what a test wants, right or wrong, with Basic authentication.
+// wire is a client with Basic authentication that sends valid and invalid requests.
 type wire struct {
 	t      *testing.T
 	server *Server
@@ -57,7 +57,7 @@ func dial(t *testing.T, s *Server) *wire {
 	return &wire{t, s, &http.Client{Transport: transport}, s.Username(), s.Password()}
 }
 
-// answer is what came back.
+// answer is a parsed answer.
 type answer struct {
 	status int
 	header http.Header
@@ -69,13 +69,13 @@ type answer struct {
 	subs   string
 }
 
-// ask is a request; zero fields have what a good client sends.
-type ask struct {
+// wireRequest is a request. Zero fields have valid values; "-" omits a header.
+type wireRequest struct {
 	action, resource, id, shell, timeout, size, extra, body string
 	options                                                 map[string]string
 }
 
-func (a ask) envelope(url string) string {
+func (a wireRequest) envelope(url string) string {
 	or := func(s, d string) string {
 		if s == "" {
 			return d
@@ -83,7 +83,7 @@ func (a ask) envelope(url string) string {
 		return s
 	}
 	header := func(name, value string) string {
-		if value == "-" { // left out
+		if value == "-" { // omitted
 			return ""
 		}
 		return "<" + name + ">" + value + "</" + name + ">"
@@ -108,8 +108,8 @@ func (a ask) envelope(url string) string {
 	return b.String()
 }
 
-// try sends a request, and gives the error of a connection that broke.
-func (w *wire) try(ctx context.Context, a ask) (answer, error) {
+// try sends a request and returns the error of a broken connection.
+func (w *wire) try(ctx context.Context, a wireRequest) (answer, error) {
 	return w.post(ctx, a.envelope(w.server.URL()))
 }
 
@@ -149,8 +149,8 @@ func (w *wire) post(ctx context.Context, envelope string) (answer, error) {
 	return got, nil
 }
 
-// do sends a request, and fails the test if the connection breaks.
-func (w *wire) do(a ask) answer {
+// do sends a request and fails the test if the connection breaks.
+func (w *wire) do(a wireRequest) answer {
 	w.t.Helper()
 	got, err := w.try(context.Background(), a)
 	if err != nil {
@@ -159,8 +159,8 @@ func (w *wire) do(a ask) answer {
 	return got
 }
 
-// must sends a request that has to succeed.
-func (w *wire) must(a ask) answer {
+// must sends a request and fails the test if it does not succeed.
+func (w *wire) must(a wireRequest) answer {
 	w.t.Helper()
 	got := w.do(a)
 	if got.status != http.StatusOK {
@@ -173,16 +173,16 @@ const createBody = `<rsp:Shell><rsp:InputStreams>stdin</rsp:InputStreams><rsp:Ou
 
 func (w *wire) create() string {
 	w.t.Helper()
-	got := w.must(ask{action: nsTransfer + "/Create", body: createBody})
+	got := w.must(wireRequest{action: nsTransfer + "/Create", body: createBody})
 	return strings.TrimSpace(between(got.raw, "<rsp:ShellId>", "</rsp:ShellId>"))
 }
 
-func commandAsk(shell, id, line string) ask {
+func commandRequest(shell, id, line string) wireRequest {
 	attr := ""
 	if id != "" {
 		attr = fmt.Sprintf(` CommandId=%q`, id)
 	}
-	return ask{
+	return wireRequest{
 		action: nsShell + "/Command", shell: shell, options: map[string]string{"WINRS_CONSOLEMODE_STDIN": "FALSE"},
 		body: `<rsp:CommandLine` + attr + `><rsp:Command>` + escape(line) + `</rsp:Command></rsp:CommandLine>`,
 	}
@@ -190,41 +190,43 @@ func commandAsk(shell, id, line string) ask {
 
 func (w *wire) command(shell, line string) string {
 	w.t.Helper()
-	return w.must(commandAsk(shell, "", line)).body.child(nsShell, "CommandId").text()
+	return w.must(commandRequest(shell, "", line)).body.child(nsShell, "CommandId").text()
 }
 
-func sendAsk(shell, command, text string, end bool) ask {
-	return ask{action: nsShell + "/Send", shell: shell, body: fmt.Sprintf(`<rsp:Send><rsp:Stream Name="stdin" CommandId=%q End="%t">%s</rsp:Stream></rsp:Send>`,
+func sendRequest(shell, command, text string, end bool) wireRequest {
+	return wireRequest{action: nsShell + "/Send", shell: shell, body: fmt.Sprintf(`<rsp:Send><rsp:Stream Name="stdin" CommandId=%q End="%t">%s</rsp:Stream></rsp:Send>`,
 		command, end, base64.StdEncoding.EncodeToString([]byte(text)))}
 }
 
-func receiveAsk(shell, command string) ask {
-	return ask{
+func receiveRequest(shell, command string) wireRequest {
+	return wireRequest{
 		action: nsShell + "/Receive", shell: shell,
 		body: fmt.Sprintf(`<rsp:Receive><rsp:DesiredStream CommandId=%q>stdout stderr</rsp:DesiredStream></rsp:Receive>`, command),
 	}
 }
 
-func signalAsk(shell, command, name string) ask {
-	return ask{
+func signalRequest(shell, command, name string) wireRequest {
+	return wireRequest{
 		action: nsShell + "/Signal", shell: shell,
 		body: fmt.Sprintf(`<rsp:Signal CommandId=%q><rsp:Code>%s/signal/%s</rsp:Code></rsp:Signal>`, command, nsShell, name),
 	}
 }
 
-func deleteAsk(shell string) ask { return ask{action: nsTransfer + "/Delete", shell: shell} }
+func deleteRequest(shell string) wireRequest {
+	return wireRequest{action: nsTransfer + "/Delete", shell: shell}
+}
 
-// heard is what a Receive brought.
-type heard struct {
+// receivedOutput is the output in the answer to a Receive.
+type receivedOutput struct {
 	stdout, stderr string
 	pieces         []string
 	done           bool
 	exit           string
 }
 
-func hear(t *testing.T, got answer) heard {
+func parseReceive(t *testing.T, got answer) receivedOutput {
 	t.Helper()
-	var h heard
+	var h receivedOutput
 	for i := range got.body.Children {
 		c := &got.body.Children[i]
 		switch c.XMLName.Local {
@@ -249,15 +251,15 @@ func hear(t *testing.T, got answer) heard {
 	return h
 }
 
-func (w *wire) receive(shell, command string) heard {
+func (w *wire) receive(shell, command string) receivedOutput {
 	w.t.Helper()
-	return hear(w.t, w.must(receiveAsk(shell, command)))
+	return parseReceive(w.t, w.must(receiveRequest(shell, command)))
 }
 
 // receiveAll receives until the command has ended.
-func (w *wire) receiveAll(shell, command string) heard {
+func (w *wire) receiveAll(shell, command string) receivedOutput {
 	w.t.Helper()
-	var all heard
+	var all receivedOutput
 	for !all.done {
 		h := w.receive(shell, command)
 		all.stdout, all.stderr, all.pieces = all.stdout+h.stdout, all.stderr+h.stderr, append(all.pieces, h.pieces...)
@@ -272,7 +274,7 @@ func between(s, left, right string) string {
 	return s
 }
 
-// limited gives a context that saves a test from hanging.
+// limited returns a context that ends a hanging test.
 func limited(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)

@@ -11,63 +11,63 @@ import (
 
 func TestQuotaOfShells(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Quotas: Quotas{ShellsPerUser: 2}})))
+	w := dial(t, start(t, basicAuth(Options{Quotas: Quotas{ShellsPerUser: 2}})))
 	first := w.create()
 	w.create()
-	got := w.do(ask{action: nsTransfer + "/Create", body: createBody})
+	got := w.do(wireRequest{action: nsTransfer + "/Create", body: createBody})
 	if got.code != codeMaxShells || got.subs != "w:QuotaLimit" || !strings.Contains(got.raw, "maximum number of 2 concurrent shells") {
 		t.Errorf("got %s", got.raw)
 	}
-	w.must(deleteAsk(first))
+	w.must(deleteRequest(first))
 	w.create()
 }
 
 func TestQuotaOfUsers(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Quotas: Quotas{Users: 1}, Accounts: map[string]AccountState{"other": {Password: "pw"}}}))
+	s := start(t, basicAuth(Options{Quotas: Quotas{Users: 1}, Accounts: map[string]AccountState{"other": {Password: "pw"}}}))
 	w, other := dial(t, s), dial(t, s)
 	other.user, other.pass = "other", "pw"
 	shell := w.create()
 	w.create() // the same user again
-	if got := other.do(ask{action: nsTransfer + "/Create", body: createBody}); got.code != codeMaxUsers {
+	if got := other.do(wireRequest{action: nsTransfer + "/Create", body: createBody}); got.code != codeMaxUsers {
 		t.Errorf("fault %d", got.code)
 	}
-	w.must(deleteAsk(shell))
+	w.must(deleteRequest(shell))
 }
 
-// Windows never gives an operation of a text shell back before its shell ends.
-func TestQuotaOfOperationsLeaks(t *testing.T) {
+// Windows does not release an operation of a text shell before the shell is deleted.
+func TestOperationsAreReleasedOnlyWithTheirShell(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Quotas: Quotas{OperationsPerUser: 3}})))
+	w := dial(t, start(t, basicAuth(Options{Quotas: Quotas{OperationsPerUser: 3}})))
 	shell, second := w.create(), w.create()
 	for _, sh := range []string{shell, shell, second} {
 		id := w.command(sh, "echo")
 		w.receiveAll(sh, id)
-		w.must(signalAsk(sh, id, "terminate"))
+		w.must(signalRequest(sh, id, "terminate"))
 	}
-	if got := w.do(commandAsk(second, "", "echo")); got.code != codeMaxOperations || got.subs != "w:QuotaLimit" {
+	if got := w.do(commandRequest(second, "", "echo")); got.code != codeMaxOperations || got.subs != "w:QuotaLimit" {
 		t.Errorf("fault %d %s", got.code, got.subs)
 	}
-	w.must(deleteAsk(shell))
+	w.must(deleteRequest(shell))
 	w.command(second, "echo")
 }
 
 func TestQuotaOfProcesses(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Quotas: Quotas{ProcessesPerShell: 2}, Programs: map[string]Program{"hang": hang}})))
+	w := dial(t, start(t, basicAuth(Options{Quotas: Quotas{ProcessesPerShell: 2}, Programs: map[string]Program{"hang": hang}})))
 	shell := w.create()
 	first := w.command(shell, "hang")
 	w.command(shell, "hang")
-	if got := w.do(commandAsk(shell, "", "hang")); got.code != codeNoQuota {
+	if got := w.do(commandRequest(shell, "", "hang")); got.code != codeNoQuota {
 		t.Errorf("fault %d", got.code)
 	}
-	w.must(signalAsk(shell, first, "terminate"))
+	w.must(signalRequest(shell, first, "terminate"))
 	w.command(shell, "hang")
 }
 
 func TestQuotaOfConnections(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Quotas: Quotas{Connections: 1}}))
+	s := start(t, basicAuth(Options{Quotas: Quotas{Connections: 1}}))
 	w := dial(t, s)
 	w.create() // holds its connection
 	conn, err := net.Dial("tcp", s.listener.Addr().String())
@@ -76,7 +76,7 @@ func TestQuotaOfConnections(t *testing.T) {
 	}
 	defer func() { _ = conn.Close() }()
 	if n, err := conn.Read(make([]byte, 1)); err == nil {
-		t.Errorf("read %d bytes from a connection too many", n)
+		t.Errorf("read %d bytes from a connection beyond the quota", n)
 	}
 	if n := s.Counters(); n.Connections != 1 || n.OpenConnections != 1 {
 		t.Errorf("counted %+v", n)
@@ -93,16 +93,16 @@ func TestDefaultQuotas(t *testing.T) {
 	}
 }
 
-func TestIdleShellEnds(t *testing.T) {
+func TestIdleShellsAreDeleted(t *testing.T) {
 	t.Parallel()
 	clock := NewManualClock(epoch)
-	w := dial(t, start(t, open(Options{Clock: clock, Programs: map[string]Program{"hang": hang}})))
-	idle := ask{action: nsTransfer + "/Create", body: strings.Replace(createBody, "</rsp:Shell>", "<rsp:IdleTimeOut>PT900S</rsp:IdleTimeOut></rsp:Shell>", 1)}
+	w := dial(t, start(t, basicAuth(Options{Clock: clock, Programs: map[string]Program{"hang": hang}})))
+	idle := wireRequest{action: nsTransfer + "/Create", body: strings.Replace(createBody, "</rsp:Shell>", "<rsp:IdleTimeOut>PT900S</rsp:IdleTimeOut></rsp:Shell>", 1)}
 	shell := between(w.must(idle).raw, "<rsp:ShellId>", "</rsp:ShellId>")
 	id := w.command(shell, "hang")
 
 	clock.Advance(880 * time.Second)
-	a := receiveAsk(shell, id) // somebody is there
+	a := receiveRequest(shell, id) // keeps the shell in use
 	a.timeout = "PT10S"
 	got := later(func() answer { return w.do(a) })
 	clock.AwaitTimer(10 * time.Second)
@@ -112,13 +112,13 @@ func TestIdleShellEnds(t *testing.T) {
 	}
 	clock.Advance(899 * time.Second) // counted from the end of that request
 	if n := w.server.Counters(); n.OpenShells != 1 || n.RunningProcesses != 1 {
-		t.Errorf("before its time: %+v", n)
+		t.Errorf("before the idle limit: %+v", n)
 	}
 	clock.Advance(time.Second)
 	if n := w.server.Counters(); n.OpenShells != 0 || n.RunningProcesses != 0 {
-		t.Errorf("after its time: %+v", n)
+		t.Errorf("after the idle limit: %+v", n)
 	}
-	if got := w.do(receiveAsk(shell, id)); got.code != codeNotFound {
+	if got := w.do(receiveRequest(shell, id)); got.code != codeNotFound {
 		t.Errorf("Receive: fault %d", got.code)
 	}
 }

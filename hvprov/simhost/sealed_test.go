@@ -20,8 +20,8 @@ import (
 	"github.com/bodgit/ntlmssp"
 )
 
-// lane is an NTLM client on one connection, made from another project's implementation.
-type lane struct {
+// ntlmClient is an NTLM client on one connection, with the implementation of another project.
+type ntlmClient struct {
 	server  *Server
 	http    *http.Client
 	ntlm    *ntlmssp.Client
@@ -29,7 +29,7 @@ type lane struct {
 	binding *ntlmssp.ChannelBindings
 }
 
-func newLane(t *testing.T, s *Server) *lane {
+func newNTLMClient(t *testing.T, s *Server) *ntlmClient {
 	t.Helper()
 	client, err := ntlmssp.NewClient(ntlmssp.SetUserInfo(s.Username(), s.Password()), ntlmssp.SetVersion(ntlmssp.DefaultVersion()))
 	if err != nil {
@@ -37,10 +37,10 @@ func newLane(t *testing.T, s *Server) *lane {
 	}
 	transport := dial(t, s).http.Transport.(*http.Transport)
 	transport.MaxConnsPerHost = 1
-	return &lane{server: s, http: &http.Client{Transport: transport}, ntlm: client}
+	return &ntlmClient{server: s, http: &http.Client{Transport: transport}, ntlm: client}
 }
 
-func (l *lane) post(ctx context.Context, kind, authorization string, body []byte) (*http.Response, []byte, error) {
+func (l *ntlmClient) post(ctx context.Context, kind, authorization string, body []byte) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.server.URL(), bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
@@ -58,8 +58,8 @@ func (l *lane) post(ctx context.Context, kind, authorization string, body []byte
 	return resp, raw, err
 }
 
-// token wraps a message of the client's into SPNEGO, if that is asked for.
-func (l *lane) token(message []byte, first bool) (string, error) {
+// token returns a message of the client, wrapped in SPNEGO if configured.
+func (l *ntlmClient) token(message []byte, first bool) (string, error) {
 	if !l.spnego {
 		return base64.StdEncoding.EncodeToString(message), nil
 	}
@@ -86,8 +86,8 @@ func (l *lane) token(message []byte, first bool) (string, error) {
 	return base64.StdEncoding.EncodeToString(der), err
 }
 
-// handshake authenticates the connection, and gives the status of its last answer.
-func (l *lane) handshake(ctx context.Context) (*http.Response, error) {
+// handshake authenticates the connection and returns the last answer.
+func (l *ntlmClient) handshake(ctx context.Context) (*http.Response, error) {
 	message, err := l.ntlm.Authenticate(nil, nil)
 	if err != nil {
 		return nil, err
@@ -117,8 +117,8 @@ func (l *lane) handshake(ctx context.Context) (*http.Response, error) {
 	return resp, err
 }
 
-// call sends an envelope sealed, and opens the answer.
-func (l *lane) call(ctx context.Context, envelope string) (string, error) {
+// call sends a sealed envelope and decrypts the answer.
+func (l *ntlmClient) call(ctx context.Context, envelope string) (string, error) {
 	sealed, sig, err := l.ntlm.SecuritySession().Wrap([]byte(envelope))
 	if err != nil {
 		return "", err
@@ -137,7 +137,7 @@ func (l *lane) call(ctx context.Context, envelope string) (string, error) {
 	_, payload, found := bytes.Cut(raw, []byte(octets))
 	payload, ended := bytes.CutSuffix(payload, []byte(boundary+"--\r\n"))
 	if !found || !ended || resp.Header.Get("Content-Type") != sealedType {
-		return "", fmt.Errorf("answer %d not sealed: %q", resp.StatusCode, raw)
+		return "", fmt.Errorf("answer %d is not sealed: %q", resp.StatusCode, raw)
 	}
 	plain, err := l.ntlm.SecuritySession().Unwrap(payload[20:], payload[4:20])
 	return string(plain), err
@@ -149,7 +149,7 @@ func TestSealedExchange(t *testing.T) {
 		t.Run(fmt.Sprintf("with SPNEGO %t", spnego), func(t *testing.T) {
 			t.Parallel()
 			s := start(t, Options{PlainHTTP: true})
-			l := newLane(t, s)
+			l := newNTLMClient(t, s)
 			l.spnego = spnego
 			resp, err := l.handshake(limited(t))
 			if err != nil || resp.StatusCode != http.StatusOK {
@@ -158,14 +158,14 @@ func TestSealedExchange(t *testing.T) {
 			if done := resp.Header.Get("Www-Authenticate"); (done != "") != spnego {
 				t.Errorf("the handshake ends with %q", done)
 			}
-			for range 3 { // the ciphers of both sides move on together
-				got, err := l.call(limited(t), (ask{action: nsTransfer + "/Create", body: createBody}).envelope(s.URL()))
+			for range 3 { // the ciphers of both sides stay in step
+				got, err := l.call(limited(t), (wireRequest{action: nsTransfer + "/Create", body: createBody}).envelope(s.URL()))
 				if err != nil || !strings.Contains(got, "<rsp:ShellId>") {
 					t.Fatalf("got %s, %v", got, err)
 				}
 			}
 			// Faults are sealed as well.
-			got, err := l.call(limited(t), deleteAsk(newGUID()).envelope(s.URL()))
+			got, err := l.call(limited(t), deleteRequest(newGUID()).envelope(s.URL()))
 			if err != nil || !strings.Contains(got, fmt.Sprint(codeNotFound)) {
 				t.Errorf("got %s, %v", got, err)
 			}
@@ -177,14 +177,14 @@ func TestSealedExchange(t *testing.T) {
 	}
 }
 
-func TestBrokenSealIsRefused(t *testing.T) {
+func TestMessagesWithABrokenSealAreRejected(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{PlainHTTP: true})
-	l := newLane(t, s)
+	l := newNTLMClient(t, s)
 	if _, err := l.handshake(limited(t)); err != nil {
 		t.Fatal(err)
 	}
-	// A message that was never sent leaves the two ciphers apart.
+	// A message that was encrypted and not sent puts the ciphers out of step.
 	if _, _, err := l.ntlm.SecuritySession().Wrap([]byte("lost")); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestBrokenSealIsRefused(t *testing.T) {
 	}
 	// The connection is not authenticated any more.
 	if _, err := l.call(limited(t), "<x/>"); err == nil {
-		t.Error("a second message was taken")
+		t.Error("a second message was accepted")
 	}
 }
 
@@ -209,11 +209,11 @@ func TestChannelBinding(t *testing.T) {
 		data func(cert []byte) []byte
 		want int
 	}{
-		{"the server's own", func(cert []byte) []byte { h := sha256.Sum256(cert); return h[:] }, http.StatusOK},
-		{"another one's", func([]byte) []byte { return make([]byte, 32) }, http.StatusUnauthorized},
-		{"none", nil, http.StatusUnauthorized},
+		{"the binding of the server", func(cert []byte) []byte { h := sha256.Sum256(cert); return h[:] }, http.StatusOK},
+		{"another binding", func([]byte) []byte { return make([]byte, 32) }, http.StatusUnauthorized},
+		{"no binding", nil, http.StatusUnauthorized},
 	} {
-		l := newLane(t, s)
+		l := newNTLMClient(t, s)
 		if c.data != nil {
 			conn, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(s.URL(), "https://"), "/wsman"), l.http.Transport.(*http.Transport).TLSClientConfig)
 			if err != nil {
@@ -236,11 +236,11 @@ func TestManySealedConnections(t *testing.T) {
 	const lanes, calls = 8, 20
 	errs := make(chan error, lanes)
 	for range lanes {
-		l := newLane(t, s)
+		l := newNTLMClient(t, s)
 		go func() {
 			_, err := l.handshake(t.Context())
 			for range calls {
-				got, callErr := l.call(t.Context(), (ask{action: nsEnum + "/Enumerate", resource: uriShell}).envelope(s.URL()))
+				got, callErr := l.call(t.Context(), (wireRequest{action: nsEnum + "/Enumerate", resource: uriShell}).envelope(s.URL()))
 				if callErr == nil && !strings.Contains(got, "EnumerateResponse") {
 					callErr = errors.New(got)
 				}

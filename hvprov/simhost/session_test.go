@@ -14,16 +14,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
-// The agent's session is answered the same way by the simulator and by the agent itself.
+// A session works with the fake agent and with the real agent.
 func TestSessionOfTheAgent(t *testing.T) {
 	t.Parallel()
 	for name, pwsh := range map[string]string{"answered in Go": "", "run by PowerShell": os.Getenv("HYPERVVM_PWSH")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if name == "run by PowerShell" && pwsh == "" {
-				t.Skip("HYPERVVM_PWSH names no PowerShell")
+				t.Skip("needs a PowerShell: set HYPERVVM_PWSH")
 			}
-			w := dial(t, start(t, open(Options{PowerShell: pwsh})))
+			w := dial(t, start(t, basicAuth(Options{PowerShell: pwsh})))
 			bundle := agent.Bundle()
 			sum := sha256.Sum256(bundle)
 			script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: "token12345678", SHA256: hex.EncodeToString(sum[:])})
@@ -32,8 +32,8 @@ func TestSessionOfTheAgent(t *testing.T) {
 			}
 			shell := w.create()
 			id := w.command(shell, protocol.CommandLine(script))
-			w.must(sendAsk(shell, id, string(protocol.Compress(bundle))+"\n", false))
-			w.must(sendAsk(shell, id, `{"id":"1","request":"hello"}`+"\n", true))
+			w.must(sendRequest(shell, id, string(protocol.Compress(bundle))+"\n", false))
+			w.must(sendRequest(shell, id, `{"id":"1","request":"hello"}`+"\n", true))
 			all := w.receiveAll(shell, id)
 			var hello protocol.HelloResult
 			for line := range strings.Lines(all.stdout) {

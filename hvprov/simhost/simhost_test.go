@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestOptionsThatAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -31,12 +31,12 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		s, err := Start(opts)
 		if err == nil {
 			_ = s.Close()
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }
 
-func TestCloseLeavesNothing(t *testing.T) {
+func TestCloseRemovesEverything(t *testing.T) {
 	before := runtime.NumGoroutine()
 	s, err := Start(Options{Auth: Auth{AllowBasic: true}, Programs: map[string]Program{"hang": hang, "cat": cat}})
 	if err != nil {
@@ -45,7 +45,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	w := dial(t, s)
 	shell := w.create()
 	id := w.command(shell, "hang")
-	polling := later(func() error { _, err := w.try(t.Context(), receiveAsk(shell, id)); return err })
+	polling := later(func() error { _, err := w.try(t.Context(), receiveRequest(shell, id)); return err })
 	w.command(shell, "cat")
 	if n := s.Counters(); n.RunningProcesses != 2 {
 		t.Errorf("counted %+v", n)
@@ -73,7 +73,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Error("the port is still open")
 	}
 	w.http.CloseIdleConnections()
-	// A goroutine that has done its work may take a moment to end.
+	// Goroutines that are ending need to be scheduled.
 	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(end) {
 			buf := make([]byte, 1<<16)
@@ -89,11 +89,11 @@ func TestCounters(t *testing.T) {
 	shell := w.create()
 	id := w.command(shell, "echo hi")
 	w.receiveAll(shell, id)
-	w.must(signalAsk(shell, id, "terminate"))
-	w.must(deleteAsk(shell))
-	w.do(deleteAsk(shell))
+	w.must(signalRequest(shell, id, "terminate"))
+	w.must(deleteRequest(shell))
+	w.do(deleteRequest(shell))
 	w.pass = "wrong"
-	w.do(deleteAsk(shell))
+	w.do(deleteRequest(shell))
 	n := s.Counters()
 	receives := n.ByAction[ActionReceive]
 	if n.POSTs != 6+receives || n.Faults != 1 || n.Shells != 1 || n.OpenShells != 0 || n.Processes != 1 ||
@@ -110,7 +110,7 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-func TestStateFileOfTheCallerStays(t *testing.T) {
+func TestTheStateFileOfTheCallerIsKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")
 	s := start(t, Options{StateFile: path})
@@ -128,7 +128,7 @@ func TestStateFileOfTheCallerStays(t *testing.T) {
 	}
 }
 
-// script is a stand-in for PowerShell: what the server does with a program of the system is the same for any.
+// script writes a shell script that replaces PowerShell: the server treats all programs in the same way.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -141,15 +141,15 @@ func script(t *testing.T, text string) string {
 	return path
 }
 
-func TestProcessGetsItsPlace(t *testing.T) {
+func TestProcessesHaveTheirEnvironmentAndFolder(t *testing.T) {
 	t.Setenv("HYPERVVM_PASSWORD", "secret of the one who started the server")
 	pwsh := script(t, `echo "$1|$2|$HYPERVVM_STANDIN_STATE|$MINE|$HYPERVVM_PASSWORD"; echo "$PSModulePath" >&2; cat; exit 7`)
-	s := start(t, open(Options{PowerShell: pwsh}))
+	s := start(t, basicAuth(Options{PowerShell: pwsh}))
 	w := dial(t, s)
-	shell := between(w.must(ask{action: nsTransfer + "/Create", body: strings.Replace(createBody, "</rsp:Shell>",
+	shell := between(w.must(wireRequest{action: nsTransfer + "/Create", body: strings.Replace(createBody, "</rsp:Shell>",
 		`<rsp:Environment><rsp:Variable Name="MINE">1 2</rsp:Variable></rsp:Environment></rsp:Shell>`, 1)}).raw, "<rsp:ShellId>", "</rsp:ShellId>")
 	id := w.command(shell, `powershell.exe -Command "one  \"two\""`)
-	w.must(sendAsk(shell, id, "input", true))
+	w.must(sendRequest(shell, id, "input", true))
 	h := w.receiveAll(shell, id)
 	if want := `-Command|one  "two"|` + s.StateFile() + "|1 2|\ninput"; h.stdout != want || h.exit != "7" {
 		t.Errorf("got %q, %s; want %q", h.stdout, h.exit, want)
@@ -160,14 +160,14 @@ func TestProcessGetsItsPlace(t *testing.T) {
 	}
 }
 
-func TestDeleteKillsTheTree(t *testing.T) {
+func TestDeleteKillsChildProcesses(t *testing.T) {
 	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "alive")
 	pwsh := script(t, `mkfifo "$1"; (exec 9>"$1"; echo ready; sleep 1000) & wait`)
-	w := dial(t, start(t, open(Options{PowerShell: pwsh})))
+	w := dial(t, start(t, basicAuth(Options{PowerShell: pwsh})))
 	shell := w.create()
 	id := w.command(shell, "powershell.exe "+fifo)
-	// The grandchild opens its end once there is a reader, and holds it for as long as it lives.
+	// The grandchild opens its end of the pipe when there is a reader, and holds it until it ends.
 	ended := later(func() error {
 		for {
 			f, err := os.Open(fifo)
@@ -186,7 +186,7 @@ func TestDeleteKillsTheTree(t *testing.T) {
 	if h := w.receive(shell, id); h.stdout != "ready\n" {
 		t.Fatalf("got %+v", h)
 	}
-	w.must(deleteAsk(shell))
+	w.must(deleteRequest(shell))
 	if err := ended(); err == nil || err.Error() != "EOF" {
 		t.Errorf("got %v", err)
 	}
@@ -197,7 +197,7 @@ func TestDeleteKillsTheTree(t *testing.T) {
 
 func TestProcessThatCannotStart(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{PowerShell: filepath.Join(t.TempDir(), "missing")})))
+	w := dial(t, start(t, basicAuth(Options{PowerShell: filepath.Join(t.TempDir(), "missing")})))
 	shell := w.create()
 	if h := w.receiveAll(shell, w.command(shell, "powershell.exe -Command 1")); h.exit != "1" || !strings.Contains(h.stderr, "missing") {
 		t.Errorf("got %+v", h)
@@ -208,7 +208,7 @@ func TestOutputOfAnEndedProcessIsNotLost(t *testing.T) {
 	t.Parallel()
 	const size = 300_000
 	pwsh := script(t, `head -c 300000 /dev/zero`)
-	w := dial(t, start(t, open(Options{PowerShell: pwsh})))
+	w := dial(t, start(t, basicAuth(Options{PowerShell: pwsh})))
 	shell := w.create()
 	if h := w.receiveAll(shell, w.command(shell, "powershell.exe")); len(h.stdout) != size {
 		t.Errorf("%d bytes of %d", len(h.stdout), size)
@@ -219,16 +219,16 @@ func TestRealPowerShell(t *testing.T) {
 	t.Parallel()
 	pwsh := os.Getenv("HYPERVVM_PWSH")
 	if pwsh == "" {
-		t.Skip("HYPERVVM_PWSH names no PowerShell")
+		t.Skip("needs a PowerShell: set HYPERVVM_PWSH")
 	}
-	w := dial(t, start(t, open(Options{PowerShell: pwsh})))
+	w := dial(t, start(t, basicAuth(Options{PowerShell: pwsh})))
 	shell := w.create()
 	h := w.receiveAll(shell, w.command(shell, `powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "(Get-Module -ListAvailable Hyper-V).Name"`))
 	if strings.TrimSpace(h.stdout) != "Hyper-V" || h.exit != "0" {
 		t.Errorf("got %+v", h)
 	}
 	id := w.command(shell, `powershell.exe -NoLogo -NoProfile -NonInteractive -Command "[Console]::In.ReadLine().ToUpper()"`)
-	w.must(sendAsk(shell, id, "hello\n", false))
+	w.must(sendRequest(shell, id, "hello\n", false))
 	if h := w.receiveAll(shell, id); strings.TrimSpace(h.stdout) != "HELLO" {
 		t.Errorf("got %+v", h)
 	}

@@ -14,26 +14,26 @@ import (
 
 func TestHeaderChecks(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{})))
+	w := dial(t, start(t, basicAuth(Options{})))
 	for _, c := range []struct {
 		name string
-		ask  ask
+		ask  wireRequest
 		code uint32
 		subs string
 	}{
-		{"a message id that is no uuid", ask{id: "17"}, codeBadHeader, "a:InvalidMessageInformationHeader"},
-		{"no message id", ask{id: "-"}, codeHeaderRequired, "a:MessageInformationHeaderRequired"},
-		{"no action", ask{action: "-"}, codeHeaderRequired, "a:MessageInformationHeaderRequired"},
-		{"an action that nobody knows", ask{action: nsShell + "/Dance"}, codeBadAction, "a:ActionNotSupported"},
-		{"a resource that is not there", ask{resource: nsShell + "/bash"}, codeNoResource, "a:DestinationUnreachable"},
-		{"no resource", ask{resource: "-"}, codeNoResource, "a:DestinationUnreachable"},
-		{"an operation timeout above the greatest", ask{timeout: "PT61S"}, codeTimeoutHeader, "w:InvalidParameter"},
-		{"an operation timeout that is none", ask{timeout: "20s"}, codeTimeoutHeader, "w:InvalidParameter"},
-		{"an envelope size below the least", ask{size: "4096"}, codeBadHeader, "a:InvalidMessageInformationHeader"},
-		{"a header that has to be understood", ask{extra: `<rsp:CompressionType s:mustUnderstand="true">xpress</rsp:CompressionType>`}, codeMustUnderstand, ""},
-		{"a body that is no shell", ask{body: `<rsp:Send/>`}, codeSchema, "w:SchemaValidationError"},
-		{"an idle time-out below a minute", ask{body: `<rsp:Shell><rsp:IdleTimeOut>PT59S</rsp:IdleTimeOut></rsp:Shell>`}, codeIdleTimeout, "w:InvalidParameter"},
-		{"a disconnection of a cmd shell", ask{action: nsShell + "/Disconnect"}, codeNoDisconnect, "w:UnsupportedFeature"},
+		{"a message id that is not a UUID", wireRequest{id: "17"}, codeBadHeader, "a:InvalidMessageInformationHeader"},
+		{"no message id", wireRequest{id: "-"}, codeHeaderRequired, "a:MessageInformationHeaderRequired"},
+		{"no action", wireRequest{action: "-"}, codeHeaderRequired, "a:MessageInformationHeaderRequired"},
+		{"an unknown action", wireRequest{action: nsShell + "/Dance"}, codeBadAction, "a:ActionNotSupported"},
+		{"an unknown resource", wireRequest{resource: nsShell + "/bash"}, codeNoResource, "a:DestinationUnreachable"},
+		{"no resource", wireRequest{resource: "-"}, codeNoResource, "a:DestinationUnreachable"},
+		{"an operation timeout above the maximum", wireRequest{timeout: "PT61S"}, codeTimeoutHeader, "w:InvalidParameter"},
+		{"an operation timeout that is not a duration", wireRequest{timeout: "20s"}, codeTimeoutHeader, "w:InvalidParameter"},
+		{"an envelope size below the minimum", wireRequest{size: "4096"}, codeBadHeader, "a:InvalidMessageInformationHeader"},
+		{"an unknown header with mustUnderstand", wireRequest{extra: `<rsp:CompressionType s:mustUnderstand="true">xpress</rsp:CompressionType>`}, codeMustUnderstand, ""},
+		{"a body that is not a shell", wireRequest{body: `<rsp:Send/>`}, codeSchema, "w:SchemaValidationError"},
+		{"an idle time-out below a minute", wireRequest{body: `<rsp:Shell><rsp:IdleTimeOut>PT59S</rsp:IdleTimeOut></rsp:Shell>`}, codeIdleTimeout, "w:InvalidParameter"},
+		{"a disconnection of a cmd shell", wireRequest{action: nsShell + "/Disconnect"}, codeNoDisconnect, "w:UnsupportedFeature"},
 	} {
 		if c.ask.action == "" {
 			c.ask.action = nsTransfer + "/Create"
@@ -41,24 +41,24 @@ func TestHeaderChecks(t *testing.T) {
 		if c.ask.body == "" {
 			c.ask.body = createBody
 		}
-		got := w.do(c.ask)
+		got := w.do(c.wireRequest)
 		if got.status != http.StatusInternalServerError || got.code != c.code || got.subs != c.subs || got.action != uriFault {
 			t.Errorf("%s: status %d, fault %d %s; want fault %d %s", c.name, got.status, got.code, got.subs, c.code, c.subs)
 		}
 	}
 	if n := w.server.Counters(); n.Shells != 0 {
-		t.Errorf("%d shells were made", n.Shells)
+		t.Errorf("%d shells were created", n.Shells)
 	}
 }
 
-func TestGoodHeadersPass(t *testing.T) {
+func TestValidHeadersAreAccepted(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{})))
-	for name, a := range map[string]ask{
-		"an option that has to be understood": {extra: `<p:SessionId s:mustUnderstand="true">uuid:` + newGUID() + `</p:SessionId>`},
-		"an unknown header":                   {extra: `<x:Thing xmlns:x="urn:x" s:mustUnderstand="false">1</x:Thing>`},
-		"a timeout with a fraction":           {timeout: "PT60.000S"},
-		"a timeout in minutes":                {timeout: "PT1M"},
+	w := dial(t, start(t, basicAuth(Options{})))
+	for name, a := range map[string]wireRequest{
+		"a known header with mustUnderstand": {extra: `<p:SessionId s:mustUnderstand="true">uuid:` + newGUID() + `</p:SessionId>`},
+		"an unknown header":                  {extra: `<x:Thing xmlns:x="urn:x" s:mustUnderstand="false">1</x:Thing>`},
+		"a timeout with a fraction":          {timeout: "PT60.000S"},
+		"a timeout in minutes":               {timeout: "PT1M"},
 	} {
 		a.action, a.body, a.id = nsTransfer+"/Create", createBody, "uuid:"+strings.ToLower(newGUID())
 		if got := w.do(a); got.status != http.StatusOK || got.relate != a.id || got.action != nsTransfer+"/CreateResponse" {
@@ -69,7 +69,7 @@ func TestGoodHeadersPass(t *testing.T) {
 
 func TestHTTPChecks(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Quotas: Quotas{EnvelopeBytes: 10_000}}))
+	s := start(t, basicAuth(Options{Quotas: Quotas{EnvelopeBytes: 10_000}}))
 	w := dial(t, s)
 	do := func(method, url, kind, body string) int {
 		req, err := http.NewRequestWithContext(limited(t), method, url, strings.NewReader(body))
@@ -105,7 +105,7 @@ func TestHTTPChecks(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
-	got, err := w.post(limited(t), (ask{action: nsTransfer + "/Create", body: createBody, extra: strings.Repeat(" ", 10_000)}).envelope(s.URL()))
+	got, err := w.post(limited(t), (wireRequest{action: nsTransfer + "/Create", body: createBody, extra: strings.Repeat(" ", 10_000)}).envelope(s.URL()))
 	if err != nil || got.code != codeEnvelopeSize {
 		t.Errorf("an envelope above the limit: fault %d, %v", got.code, err)
 	}
@@ -113,8 +113,8 @@ func TestHTTPChecks(t *testing.T) {
 
 func TestShellLifecycle(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{})))
-	got := w.must(ask{action: nsTransfer + "/Create", body: createBody})
+	w := dial(t, start(t, basicAuth(Options{})))
+	got := w.must(wireRequest{action: nsTransfer + "/Create", body: createBody})
 	for _, want := range []string{
 		"<x:ResourceCreated>", `<w:Selector Name="ShellId">`, "<rsp:Owner>Administrator</rsp:Owner>", "<rsp:ClientIP>127.0.0.1</rsp:ClientIP>",
 		"<rsp:IdleTimeOut>PT7200.000S</rsp:IdleTimeOut>", "<rsp:ShellRunTime>P0DT0H0M0S</rsp:ShellRunTime>",
@@ -127,22 +127,22 @@ func TestShellLifecycle(t *testing.T) {
 	if !regexp.MustCompile(`^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$`).MatchString(shell) {
 		t.Errorf("shell %q", shell)
 	}
-	if got := w.must(ask{action: nsTransfer + "/Get", resource: uriShell, shell: shell}); got.body.XMLName.Local != "Shell" {
+	if got := w.must(wireRequest{action: nsTransfer + "/Get", resource: uriShell, shell: shell}); got.body.XMLName.Local != "Shell" {
 		t.Errorf("Get: %s", got.raw)
 	}
-	if got := w.must(ask{action: nsEnum + "/Enumerate", resource: uriShell}); !strings.Contains(got.raw, shell) {
+	if got := w.must(wireRequest{action: nsEnum + "/Enumerate", resource: uriShell}); !strings.Contains(got.raw, shell) {
 		t.Errorf("Enumerate: %s", got.raw)
 	}
-	if got := w.must(deleteAsk(strings.ToLower(shell))); got.action != nsTransfer+"/DeleteResponse" {
+	if got := w.must(deleteRequest(strings.ToLower(shell))); got.action != nsTransfer+"/DeleteResponse" {
 		t.Errorf("Delete: %s", got.raw)
 	}
-	for name, a := range map[string]ask{
-		"Command": commandAsk(shell, "", "echo"), "Receive": receiveAsk(shell, newGUID()), "Send": sendAsk(shell, newGUID(), "", false),
-		"Signal": signalAsk(shell, newGUID(), "terminate"), "Delete": deleteAsk(shell),
+	for name, a := range map[string]wireRequest{
+		"Command": commandRequest(shell, "", "echo"), "Receive": receiveRequest(shell, newGUID()), "Send": sendRequest(shell, newGUID(), "", false),
+		"Signal": signalRequest(shell, newGUID(), "terminate"), "Delete": deleteRequest(shell),
 		"Get": {action: nsTransfer + "/Get", resource: uriShell, shell: shell},
 	} {
 		if got := w.do(a); got.code != codeNotFound || got.subs != "w:InvalidSelectors" {
-			t.Errorf("%s in a shell that is gone: fault %d %s", name, got.code, got.subs)
+			t.Errorf("%s in a deleted shell: fault %d %s", name, got.code, got.subs)
 		}
 	}
 	if n := w.server.Counters(); n.Shells != 1 || n.OpenShells != 0 {
@@ -152,30 +152,30 @@ func TestShellLifecycle(t *testing.T) {
 
 func TestShellsBelongToTheirUsers(t *testing.T) {
 	t.Parallel()
-	s := start(t, open(Options{Accounts: map[string]AccountState{"other": {Password: "pw"}}}))
+	s := start(t, basicAuth(Options{Accounts: map[string]AccountState{"other": {Password: "pw"}}}))
 	shell := dial(t, s).create()
 	other := dial(t, s)
 	other.user, other.pass = "other", "pw"
-	if got := other.do(deleteAsk(shell)); got.code != codeAccessDenied {
+	if got := other.do(deleteRequest(shell)); got.code != codeAccessDenied {
 		t.Errorf("fault %d", got.code)
 	}
-	if got := other.must(ask{action: nsEnum + "/Enumerate", resource: uriShell}); strings.Contains(got.raw, shell) {
+	if got := other.must(wireRequest{action: nsEnum + "/Enumerate", resource: uriShell}); strings.Contains(got.raw, shell) {
 		t.Errorf("Enumerate shows another's shell: %s", got.raw)
 	}
 }
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Programs: map[string]Program{"cat": cat}})))
+	w := dial(t, start(t, basicAuth(Options{Programs: map[string]Program{"cat": cat}})))
 	shell := w.create()
 	long := strings.Repeat("x", maxLine+1)
 	for _, c := range []struct{ name, line, stdout, stderr, exit string }{
 		{"echo writes its arguments", "echo one  two", "one  two\r\n", "", "0"},
 		{"echo can be run by cmd", `C:\Windows\System32\cmd.exe /c echo one`, "one\r\n", "", "0"},
-		{"exit gives its code", "exit 42", "", "", "42"},
-		{"exit gives codes above an int32 as negative ones", "exit 3221225786", "", "", "-1073741510"},
+		{"exit returns its code", "exit 42", "", "", "42"},
+		{"exit returns codes above an int32 as negative numbers", "exit 3221225786", "", "", "-1073741510"},
 		{"an unknown program is an error", "frobnicate", "", "'frobnicate' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n", "1"},
-		{"a line that cmd.exe does not take is an error", "echo " + long, "", "The command line is too long.\r\n", "1"},
+		{"a line that is too long for cmd.exe is an error", "echo " + long, "", "The command line is too long.\r\n", "1"},
 		{"PowerShell is not simulated", "powershell.exe -Command 1", "", "CLIXML", "1"},
 	} {
 		h := w.receiveAll(shell, w.command(shell, c.line))
@@ -183,40 +183,40 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s: got %q, %q, %s", c.name, h.stdout, h.stderr, h.exit)
 		}
 	}
-	direct := commandAsk(shell, "", "echo "+long)
+	direct := commandRequest(shell, "", "echo "+long)
 	direct.options["WINRS_SKIP_CMD_SHELL"] = "TRUE"
 	if h := w.receiveAll(shell, w.must(direct).body.child(nsShell, "CommandId").text()); h.stdout != long+"\r\n" {
 		t.Errorf("without cmd.exe: %d characters of %d", len(h.stdout), len(long)+2)
 	}
-	if got := w.do(commandAsk(shell, "", "echo "+strings.Repeat("x", maxProcess))); got.code != codeLineTooLong || !strings.Contains(got.raw, "ProviderFault") {
+	if got := w.do(commandRequest(shell, "", "echo "+strings.Repeat("x", maxProcess))); got.code != codeLineTooLong || !strings.Contains(got.raw, "ProviderFault") {
 		t.Errorf("beyond CreateProcess: fault %d", got.code)
 	}
 }
 
 func TestArgumentsAreJoined(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{})))
+	w := dial(t, start(t, basicAuth(Options{})))
 	shell := w.create()
-	a := commandAsk(shell, "", "echo")
+	a := commandRequest(shell, "", "echo")
 	a.body = `<rsp:CommandLine><rsp:Command>echo</rsp:Command><rsp:Arguments>a&amp;b</rsp:Arguments><rsp:Arguments>c</rsp:Arguments></rsp:CommandLine>`
 	if h := w.receiveAll(shell, w.must(a).body.child(nsShell, "CommandId").text()); h.stdout != "a&b c\r\n" {
 		t.Errorf("got %q", h.stdout)
 	}
 }
 
-func TestCommandIDOfTheClient(t *testing.T) {
+func TestTheClientMayChooseTheCommandID(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{})))
+	w := dial(t, start(t, basicAuth(Options{})))
 	shell, id := w.create(), newGUID()
-	got := w.must(commandAsk(shell, strings.ToLower(id), "echo hi"))
+	got := w.must(commandRequest(shell, strings.ToLower(id), "echo hi"))
 	if have := got.body.child(nsShell, "CommandId").text(); have != id {
 		t.Errorf("command %q, want %q", have, id)
 	}
-	if got := w.do(commandAsk(shell, id, "echo hi")); got.code != codeCommandIDTaken {
+	if got := w.do(commandRequest(shell, id, "echo hi")); got.code != codeCommandIDTaken {
 		t.Errorf("the same id again: fault %d", got.code)
 	}
-	if got := w.do(commandAsk(shell, "seventeen", "echo hi")); got.code != codeCommandIDInvalid {
-		t.Errorf("an id that is no GUID: fault %d", got.code)
+	if got := w.do(commandRequest(shell, "seventeen", "echo hi")); got.code != codeCommandIDInvalid {
+		t.Errorf("an id that is not a GUID: fault %d", got.code)
 	}
 	if n := w.server.Counters().Processes; n != 1 {
 		t.Errorf("%d processes", n)
@@ -228,70 +228,70 @@ func TestCommandIDOfTheClient(t *testing.T) {
 
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Programs: map[string]Program{"hang": hang}})))
+	w := dial(t, start(t, basicAuth(Options{Programs: map[string]Program{"hang": hang}})))
 	shell := w.create()
 	for _, name := range []string{"terminate", "ctrl_c", "ctrl_break"} {
 		id := w.command(shell, "hang")
-		w.must(signalAsk(shell, id, name))
+		w.must(signalRequest(shell, id, name))
 		if n := w.server.Counters().RunningProcesses; n != 0 {
 			t.Errorf("%s: %d processes run", name, n)
 		}
 		if h := w.receive(shell, id); !h.done || h.exit != fmt.Sprint(exitKilled) {
 			t.Errorf("%s: got %+v", name, h)
 		}
-		if got := w.do(signalAsk(shell, id, "ctrl_c")); got.code != codeNotFound {
+		if got := w.do(signalRequest(shell, id, "ctrl_c")); got.code != codeNotFound {
 			t.Errorf("ctrl_c after %s: fault %d", name, got.code)
 		}
-		w.must(signalAsk(shell, id, "terminate")) // gives the command up
-		if got := w.do(receiveAsk(shell, id)); got.code != codeNotFound {
-			t.Errorf("Receive of a command given up: fault %d", got.code)
+		w.must(signalRequest(shell, id, "terminate")) // removes the command
+		if got := w.do(receiveRequest(shell, id)); got.code != codeNotFound {
+			t.Errorf("Receive of a removed command: fault %d", got.code)
 		}
 	}
-	if got := w.do(signalAsk(shell, w.command(shell, "hang"), "wink")); got.code != codeSchema {
+	if got := w.do(signalRequest(shell, w.command(shell, "hang"), "wink")); got.code != codeSchema {
 		t.Errorf("an unknown signal: fault %d", got.code)
 	}
 }
 
 func TestInput(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Programs: map[string]Program{"cat": cat}})))
+	w := dial(t, start(t, basicAuth(Options{Programs: map[string]Program{"cat": cat}})))
 	shell := w.create()
 	id := w.command(shell, "cat")
-	w.must(sendAsk(shell, id, "one\n", false))
+	w.must(sendRequest(shell, id, "one\n", false))
 	if h := w.receive(shell, id); h.stdout != "one\n" || h.done {
 		t.Errorf("got %+v", h)
 	}
-	w.must(sendAsk(shell, id, "two\n", true))
+	w.must(sendRequest(shell, id, "two\n", true))
 	if h := w.receiveAll(shell, id); h.stdout != "two\n" || h.exit != "0" {
 		t.Errorf("got %+v", h)
 	}
-	if got := w.do(sendAsk(shell, id, "three\n", false)); got.code != codePipeClosed {
+	if got := w.do(sendRequest(shell, id, "three\n", false)); got.code != codePipeClosed {
 		t.Errorf("Send to a process that has ended: fault %d", got.code)
 	}
-	if got := w.do(ask{action: nsShell + "/Send", shell: shell, body: `<rsp:Send><rsp:Stream Name="stdin" CommandId="` + id + `">%%</rsp:Stream></rsp:Send>`}); got.code != codeSchema {
-		t.Errorf("no base64: fault %d", got.code)
+	if got := w.do(wireRequest{action: nsShell + "/Send", shell: shell, body: `<rsp:Send><rsp:Stream Name="stdin" CommandId="` + id + `">%%</rsp:Stream></rsp:Send>`}); got.code != codeSchema {
+		t.Errorf("input that is not base64: fault %d", got.code)
 	}
 }
 
 func TestConsoleInputHasNoEnd(t *testing.T) {
 	t.Parallel()
-	w := dial(t, start(t, open(Options{Programs: map[string]Program{"cat": cat}})))
+	w := dial(t, start(t, basicAuth(Options{Programs: map[string]Program{"cat": cat}})))
 	shell := w.create()
-	a := commandAsk(shell, "", "cat")
+	a := commandRequest(shell, "", "cat")
 	a.options["WINRS_CONSOLEMODE_STDIN"] = "TRUE"
 	id := w.must(a).body.child(nsShell, "CommandId").text()
-	w.must(sendAsk(shell, id, "one", true))
-	w.must(sendAsk(shell, id, "two", true)) // would be refused after an end
+	w.must(sendRequest(shell, id, "one", true))
+	w.must(sendRequest(shell, id, "two", true)) // would be rejected after the end of input
 	got := w.receive(shell, id)
 	if !strings.HasPrefix("onetwo", got.stdout) || got.done {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestProgramsGetTheirArguments(t *testing.T) {
+func TestProgramsReceiveTheirArguments(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 1)
-	w := dial(t, start(t, open(Options{Programs: map[string]Program{
+	w := dial(t, start(t, basicAuth(Options{Programs: map[string]Program{
 		"show": func(_ context.Context, args string, _ io.Reader, _, _ io.Writer) int { got <- args; return 0 },
 	}})))
 	shell := w.create()

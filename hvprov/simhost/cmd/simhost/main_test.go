@@ -39,13 +39,12 @@ func TestParse(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-keytab", file + "x"}, {"-delay", "Start-VM"}, {"-delay", "=2s"}, {"-delay", "Start-VM=-2s"}, {"-fail", "Start-VM="}, {"more"}, {"-nothing"}} {
 		if _, err := parse(args, env, io.Discard); err == nil {
-			t.Errorf("%q was taken", args)
+			t.Errorf("%q was accepted", args)
 		}
 	}
 }
 
-// endAfter ends the command once it has said how to reach it. Its buffer is no embedded one, whose other ways of being
-// written to would pass Write by.
+// endAfter stops the command after its announcement. Its buffer is not embedded, since other methods would bypass Write.
 type endAfter struct {
 	said bytes.Buffer
 	end  func()
@@ -95,11 +94,11 @@ func TestRun(t *testing.T) {
 		t.Errorf("certificate %q, %v", pem, err)
 	}
 	if !delayed || delays() {
-		t.Errorf("Start-VM is delayed: %t while it serves, %t afterwards", delayed, delays())
+		t.Errorf("Start-VM is delayed: %t while serving, %t afterwards", delayed, delays())
 	}
 }
 
-func TestPasswordFromOutsideIsNotShown(t *testing.T) {
+func TestAGivenPasswordIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	out := serve(t, func(name string) string { return map[string]string{passwordVariable: "hidden-word"}[name] }, func() {}, "-http")
 	if strings.Contains(out, "hidden-word") || !strings.Contains(out, `export HYPERVVM_PASSWORD="$HYPERVVM_SIMHOST_PASSWORD"`) || strings.Contains(out, "CA_CERT") {

@@ -15,7 +15,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
 )
 
-// initiator is a client that MIT's library stands for. It prints a token, reads the answer, and says what it makes of it.
+// initiator is a client with MIT's library. It prints a token, reads the answer and prints the result.
 const initiator = `
 import base64, sys, gssapi
 name = gssapi.Name("HTTP/127.0.0.1@LAB.EXAMPLE", gssapi.NameType.kerberos_principal)
@@ -31,9 +31,9 @@ except gssapi.exceptions.GSSError as error:
 
 func TestMITsLibraryIsAcceptedAndAcceptsTheAnswer(t *testing.T) {
 	t.Parallel()
-	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
+	const python = "/usr/bin/python3" // the Python of Debian, which has python3-gssapi
 	if err := exec.CommandContext(t.Context(), python, "-c", "import gssapi").Run(); err != nil {
-		t.Skip("Kerberos: MIT's GSS-API is not found for Python (Debian: python3-gssapi)")
+		t.Skip("needs MIT's GSS-API for Python (Debian: python3-gssapi)")
 	}
 	kdc := krbtest.Start(t)
 	kdc.AddUser("operator", "correct horse")
@@ -43,7 +43,7 @@ func TestMITsLibraryIsAcceptedAndAcceptsTheAnswer(t *testing.T) {
 	}
 	cache := kdc.Kinit("operator", "correct horse")
 
-	// converse gives what the client says last, and the token.
+	// converse returns the last output of the client and its token.
 	converse := func(answer func(token []byte) []byte) (said string) {
 		t.Helper()
 		client := exec.CommandContext(t.Context(), python, "-c", initiator)
@@ -89,14 +89,14 @@ func TestMITsLibraryIsAcceptedAndAcceptsTheAnswer(t *testing.T) {
 		return answer
 	})
 	if said != "True True" {
-		t.Errorf("the client says %q", said)
+		t.Errorf("the client printed %q", said)
 	}
 	if _, _, err := service.Accept(first); err == nil || !strings.Contains(err.Error(), "used before") {
-		t.Errorf("a token that is repeated: %v", err)
+		t.Errorf("a replayed token: %v", err)
 	}
 	said = converse(func(token []byte) []byte { return service.Refuse(token) })
 	if !strings.Contains(said, "revoked") {
-		t.Errorf("a client that is refused says %q", said)
+		t.Errorf("a rejected client printed %q", said)
 	}
 	said = converse(func(token []byte) []byte {
 		client, answer, err := service.Accept(token)
@@ -107,16 +107,16 @@ func TestMITsLibraryIsAcceptedAndAcceptsTheAnswer(t *testing.T) {
 		return answer
 	})
 	if strings.HasPrefix(said, "True") {
-		t.Errorf("a client took an answer that was changed: %q", said)
+		t.Errorf("the client accepted a changed answer: %q", said)
 	}
 }
 
-func TestWhatIsNoTokenDoesNoHarm(t *testing.T) {
+func TestMalformedTokensAreRejected(t *testing.T) {
 	t.Parallel()
 	service := &Service{}
 	for _, token := range [][]byte{nil, {0}, {0x60, 0x02, 0x06, 0x00}, []byte("NTLMSSP\x00\x01"), bytes.Repeat([]byte{0xa1}, 20)} {
 		if IsToken(token) {
-			t.Errorf("%x is taken for a token", token)
+			t.Errorf("%x is accepted as a token", token)
 		}
 		if _, _, err := service.Accept(token); err == nil {
 			t.Errorf("%x was accepted", token)
@@ -124,7 +124,7 @@ func TestWhatIsNoTokenDoesNoHarm(t *testing.T) {
 	}
 	for _, keytab := range [][]byte{nil, {5}, {5, 2, 0, 0, 0, 9}, []byte("text")} {
 		if _, err := NewService(keytab); err == nil {
-			t.Errorf("%x was taken for a keytab", keytab)
+			t.Errorf("%x was accepted as a keytab", keytab)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bodgit/ntlmssp"
 )
 
-// handshake has another project's client answer a challenge.
+// handshake answers a challenge with the client of another project.
 func handshake(t *testing.T, user, password, domain string, binding *ntlmssp.ChannelBindings) (*ntlmssp.Client, *Challenge, []byte) {
 	t.Helper()
 	client, err := ntlmssp.NewClient(ntlmssp.SetUserInfo(user, password), ntlmssp.SetDomain(domain), ntlmssp.SetVersion(ntlmssp.DefaultVersion()))
@@ -125,7 +125,7 @@ func TestSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed[0] ^= 1
-	for name, message := range map[string][]byte{"a changed message": append(signature, sealed...), "too short a message": {1, 0, 0}} {
+	for name, message := range map[string][]byte{"a changed message": append(signature, sealed...), "a message that is too short": {1, 0, 0}} {
 		if _, err := session.Open(message); !errors.Is(err, ErrSealing) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -137,7 +137,7 @@ func TestMalformedMessages(t *testing.T) {
 	_, _, last := handshake(t, "a", "pw", "", nil)
 	for n := range last {
 		if id, err := ParseAuthenticate(last[:n]); err == nil && n < 64 {
-			t.Errorf("%d bytes were taken as %+v", n, id)
+			t.Errorf("%d bytes were accepted as %+v", n, id)
 		}
 	}
 	outside := bytes.Clone(last)
@@ -155,7 +155,7 @@ func TestMalformedMessages(t *testing.T) {
 	}
 }
 
-func TestUnwrapRefuses(t *testing.T) {
+func TestUnwrapRejectsMalformedTokens(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string][]byte{
 		"nothing": nil, "text": []byte("hello"), "another mechanism": {0x60, 5, 6, 3, 42, 3, 4}, "a cut token": {0x60, 0x20, 6},
