@@ -41,7 +41,7 @@ func TestHeaderChecks(t *testing.T) {
 		if c.ask.body == "" {
 			c.ask.body = createBody
 		}
-		got := w.do(c.wireRequest)
+		got := w.do(c.ask)
 		if got.status != http.StatusInternalServerError || got.code != c.code || got.subs != c.subs || got.action != uriFault {
 			t.Errorf("%s: status %d, fault %d %s; want fault %d %s", c.name, got.status, got.code, got.subs, c.code, c.subs)
 		}
