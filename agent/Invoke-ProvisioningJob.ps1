@@ -1,31 +1,57 @@
 <#
 .SYNOPSIS
-Runs one provisioning job on this Hyper-V host, from a job definition in JSON.
+Runs one provisioning job on this Hyper-V host from a job definition in JSON.
 
 .DESCRIPTION
-The definition comes through the pipeline or on standard input, on one line or many. What the job does is written line by
-line; the exit code is 0 when it succeeded, else 1. Clients that run many jobs use the session of lib\Session.ps1 instead.
+The definition is read from the pipeline or from standard input, on one line or several. Progress is written as one line per
+event. The exit code is 0 when the job succeeded, and 1 otherwise. Clients that run many jobs use the session of
+lib\Session.ps1 instead.
+
+.PARAMETER InputObject
+The job definition, or its lines.
+
+.PARAMETER JobId
+The id of the job, a GUID. The job's folder is named after it.
+
+.PARAMETER VMId
+The GUID of the virtual machine to update or delete.
+
+.PARAMETER Changed
+The fields to change in an update.
+
+.PARAMETER AllowPowerCycle
+Allows an update to stop and start the virtual machine.
+
+.PARAMETER ImagePath
+The folder of images. Defaults to Images in the host's folder for virtual hard disks.
+
+.PARAMETER VMPath
+The folder for new virtual machines. Defaults to the host's folder for virtual hard disks.
+
+.PARAMETER SecretField
+Fields that are never shown or stored, in addition to those whose names end in pw, password or secret.
 
 .EXAMPLE
 Get-Content -LiteralPath job.json | .\Invoke-ProvisioningJob.ps1
+
+.EXAMPLE
+Get-Content -LiteralPath job.json | .\Invoke-ProvisioningJob.ps1 -VMId 6f0c2a5e-8a3b-4b3e-9d0f-2f6a1c9b7e10 -Changed gb_ram -AllowPowerCycle
+
+.INPUTS
+System.String. The job definition, or its lines.
+
+.OUTPUTS
+None. The events of the job are written to standard output.
 #>
 [CmdletBinding()]
 param(
-    # The definition, or its lines.
     [Parameter(ValueFromPipeline)] [AllowNull()] [AllowEmptyString()] [object] $InputObject,
-    # The job's id, a GUID. The job's folder is named for it.
     [string] $JobId = [guid]::NewGuid().ToString(),
-    # The virtual machine to update or to delete, by its GUID.
     [string] $VMId = '',
-    # For an update: the fields to change.
     [string[]] $Changed = @(),
-    # For an update: the virtual machine may be stopped and started.
     [switch] $AllowPowerCycle,
-    # The folder of the images; by default Images below the host's folder for virtual hard disks.
     [string] $ImagePath = '',
-    # The folder for new virtual machines; by default the host's folder for virtual hard disks.
     [string] $VMPath = '',
-    # Fields never to be shown or stored; by default those whose names end in pw, password or secret.
     [string[]] $SecretField = @()
 )
 
@@ -33,49 +59,9 @@ begin {
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
-    $names = @(
-        'Version',
-        'Text',
-        'Output',
-        'Definition',
-        'Host',
-        'Manifest',
-        'Capacity',
-        'Cluster',
-        'Network',
-        'Media',
-        'Disk',
-        'DiskView',
-        'Inventory',
-        'DiskPlan',
-        'DiskCheck',
-        'Check',
-        'NetworkCheck',
-        'Job',
-        'Store',
-        'Journal',
-        'Place',
-        'Undo',
-        'Copy',
-        'Memory',
-        'Firmware',
-        'Actions',
-        'Hardware',
-        'DiskMake',
-        'Wait',
-        'Provision',
-        'DiskUpdate',
-        'Update',
-        'DiskRemove',
-        'NetworkUpdate',
-        'Remove',
-        'Repair',
-        'Launch',
-        'Worker',
-        'Follow',
-        'Session'
-    )
-    foreach ($name in $names) { . ([System.IO.Path]::Combine($PSScriptRoot, 'lib', "$name.ps1")) }
+    # The files contain only functions and constants, so their order does not matter.
+    foreach ($file in [System.IO.Directory]::GetFiles([System.IO.Path]::Combine($PSScriptRoot, 'lib'), '*.ps1')) { . $file }
+    $script:AgentMessageText = [System.IO.File]::ReadAllText([System.IO.Path]::Combine($PSScriptRoot, 'messages.json'))
     $pieces = New-Object -TypeName System.Collections.ArrayList
 }
 
@@ -85,11 +71,11 @@ process {
 
 end {
     try {
-        if (-not (Get-AgentGuid -Text $JobId)) { throw (New-AgentError -Code 'bad_request' -Message 'JobId must be a GUID') }
+        if (-not (Get-AgentGuid -Text $JobId)) { throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'JobId' }) }
         $definition = Read-ProvisioningJobDefinition -InputObject $pieces.ToArray()
         $vm = Get-AgentGuid -Text $VMId
         if ($definition.Operation -ne 'provision' -and -not $vm) {
-            throw (New-AgentError -Code 'bad_request' -Message "to $($definition.Operation), give the virtual machine's GUID as VMId")
+            throw (New-AgentError -MessageId 'vm_id_missing' -Values @{ operation = $definition.Operation })
         }
         $secrets = @($SecretField) + @($definition.Fields.Keys | Where-Object -FilterScript { $_ -match '(pw|password|secret)\z' })
         $settings = [pscustomobject]@{ image_path = $ImagePath; vm_path = $VMPath }

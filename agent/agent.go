@@ -1,92 +1,64 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package agent holds the PowerShell that does the work on a Hyper-V host.
+// Package agent contains the PowerShell agent that provisions virtual machines on a Hyper-V host.
 package agent
 
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
-	"slices"
+	"io/fs"
+	"sync"
 )
 
-// Version is the agent's version. The scripts say the same in lib/Version.ps1.
+// Version is the version of the agent. It equals the one in lib/Version.ps1.
 const Version = "0.1.0"
 
 //go:embed lib/*.ps1
 var lib embed.FS
 
-//go:embed Invoke-ProvisioningJob.ps1
-var entry []byte
+// Bundle returns the agent as one script, without comments. It contains only functions and constants: a session starts when
+// Start-AgentSession is called. The script is the same for the same version of this package.
+func Bundle() []byte { return bytes.Clone(bundle()) }
 
-// libOrder is the order in which the files are read: variables first, so that no function meets one that is not set.
-var libOrder = []string{
-	"Version.ps1",
-	"Text.ps1",
-	"Output.ps1",
-	"Definition.ps1",
-	"Host.ps1",
-	"Manifest.ps1",
-	"Capacity.ps1",
-	"Cluster.ps1",
-	"Network.ps1",
-	"Media.ps1",
-	"Disk.ps1",
-	"DiskView.ps1",
-	"Inventory.ps1",
-	"DiskPlan.ps1",
-	"DiskCheck.ps1",
-	"Check.ps1",
-	"NetworkCheck.ps1",
-	"Job.ps1",
-	"Store.ps1",
-	"Journal.ps1",
-	"Place.ps1",
-	"Undo.ps1",
-	"Copy.ps1",
-	"Memory.ps1",
-	"Firmware.ps1",
-	"Actions.ps1",
-	"Hardware.ps1",
-	"DiskMake.ps1",
-	"Wait.ps1",
-	"Provision.ps1",
-	"DiskUpdate.ps1",
-	"Update.ps1",
-	"DiskRemove.ps1",
-	"NetworkUpdate.ps1",
-	"Remove.ps1",
-	"Repair.ps1",
-	"Launch.ps1",
-	"Worker.ps1",
-	"Follow.ps1",
-	"Session.ps1",
-}
-
-// Bundle gives the agent as one text: functions and constants only, so that dot-sourcing it does nothing yet. Calling
-// Start-AgentSession then serves a session. The text is the same for the same version of this package.
-func Bundle() []byte {
+var bundle = sync.OnceValue(func() []byte {
+	names, err := fs.Glob(lib, "lib/*.ps1")
+	if err != nil {
+		panic(fmt.Sprintf("agent: %v", err)) // the pattern is valid
+	}
 	var b bytes.Buffer
-	for _, name := range libOrder {
-		text, err := lib.ReadFile("lib/" + name)
+	for _, name := range names {
+		text, err := lib.ReadFile(name)
 		if err != nil {
-			panic(fmt.Sprintf("agent: %v", err)) // embedded: only a wrong libOrder gets here, and a test reads it
+			panic(fmt.Sprintf("agent: %v", err)) // the name is one of the embedded files
 		}
-		b.Write(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
-		b.WriteByte('\n')
+		writeWithoutComments(&b, text)
 	}
+	b.WriteString("$script:AgentMessageText = @'\n")
+	if err := json.Compact(&b, messages); err != nil {
+		panic(fmt.Sprintf("agent: messages.json: %v", err)) // embedded: a test parses it
+	}
+	b.WriteString("\n'@\n")
 	return b.Bytes()
-}
+})
 
-// Files gives the agent's files for use by hand, by their paths below one folder, with forward slashes.
-func Files() map[string][]byte {
-	files := map[string][]byte{"Invoke-ProvisioningJob.ps1": slices.Clone(entry)}
-	for _, name := range libOrder {
-		text, err := lib.ReadFile("lib/" + name)
-		if err != nil {
-			panic(fmt.Sprintf("agent: %v", err)) // see Bundle
+// writeWithoutComments writes a script without blank lines, lines that are comments, and comment-based help. They are a fifth
+// of what travels to a host.
+func writeWithoutComments(b *bytes.Buffer, script []byte) {
+	help := false
+	for line := range bytes.Lines(script) {
+		line = bytes.TrimRight(line, "\r\n")
+		trimmed := bytes.TrimSpace(line)
+		switch {
+		case bytes.Equal(trimmed, []byte("<#")):
+			help = true
+		case bytes.Equal(trimmed, []byte("#>")):
+			help = false
+		case help, len(trimmed) == 0, trimmed[0] == '#':
+		default:
+			b.Write(line)
+			b.WriteByte('\n')
 		}
-		files["lib/"+name] = text
 	}
-	return files
 }

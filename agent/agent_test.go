@@ -4,8 +4,8 @@ package agent_test
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,77 +13,55 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 )
 
-func TestVersionIsTheScriptsOwn(t *testing.T) {
+func TestVersionOfThePackageEqualsThatOfTheScripts(t *testing.T) {
 	t.Parallel()
 	m := regexp.MustCompile(`(?m)^\$script:AgentVersion = '([^']+)'$`).FindSubmatch(agent.Bundle())
 	if m == nil {
-		t.Fatal("the bundle does not say its version")
+		t.Fatal("the bundle does not set its version")
 	}
 	if string(m[1]) != agent.Version {
-		t.Errorf("the scripts say version %s, the package %s", m[1], agent.Version)
+		t.Errorf("version of the scripts is %s, of the package %s", m[1], agent.Version)
 	}
 }
 
-func TestBundleHoldsEachFileOnce(t *testing.T) {
+func TestBundleContainsEachFunctionOnce(t *testing.T) {
 	t.Parallel()
-	entries, err := os.ReadDir("lib")
-	if err != nil {
-		t.Fatal(err)
+	bundle := agent.Bundle()
+	defined := map[string]int{}
+	for _, m := range functionPattern.FindAllSubmatch(bundle, -1) {
+		defined[string(m[1])]++
 	}
-	bundle, files := agent.Bundle(), agent.Files()
-	for _, entry := range entries {
-		text, err := os.ReadFile("lib/" + entry.Name())
-		if err != nil {
-			t.Fatal(err)
+	for name, text := range scripts(t) {
+		for _, m := range functionPattern.FindAllStringSubmatch(text, -1) {
+			if defined[m[1]] != 1 {
+				t.Errorf("%s: function %s is %d times in the bundle", name, m[1], defined[m[1]])
+			}
 		}
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-		if n := bytes.Count(bundle, text); n != 1 {
-			t.Errorf("%s is %d times in the bundle", entry.Name(), n)
-		}
-		if _, ok := files["lib/"+entry.Name()]; !ok {
-			t.Errorf("%s is not among the files for use by hand", entry.Name())
-		}
-	}
-	if len(files) != len(entries)+1 {
-		t.Errorf("%d files for use by hand, want the %d of lib and the entry", len(files), len(entries))
 	}
 	if !bytes.Equal(bundle, agent.Bundle()) {
-		t.Error("the bundle differs from one call to the next")
+		t.Error("the bundle differs between two calls")
 	}
 }
 
-// TestEntryReadsTheFilesOfTheBundleInItsOrder compares the two places that name the files.
-func TestEntryReadsTheFilesOfTheBundleInItsOrder(t *testing.T) {
+// TestBundleIsSmall guards the request in which the bundle travels.
+func TestBundleIsSmall(t *testing.T) {
 	t.Parallel()
-	entry := string(agent.Files()["Invoke-ProvisioningJob.ps1"])
-	list := entry[strings.Index(entry, "$names = @("):strings.Index(entry, "foreach ($name in $names)")]
-	at := -1
-	for _, m := range regexp.MustCompile(`'(\w+)'`).FindAllStringSubmatch(list, -1) {
-		text, ok := agent.Files()["lib/"+m[1]+".ps1"]
-		if !ok {
-			t.Errorf("the entry names %s, which is not in lib", m[1])
-			continue
-		}
-		next := bytes.Index(agent.Bundle(), bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
-		if next <= at {
-			t.Errorf("%s comes earlier in the bundle than in the entry", m[1])
-		}
-		at = next
-	}
-	if n := strings.Count(list, "'") / 2; n != len(agent.Files())-1 {
-		t.Errorf("the entry names %d files of %d", n, len(agent.Files())-1)
+	const limit = 256 << 10
+	if n := len(agent.Bundle()); n > limit {
+		t.Errorf("the bundle has %d bytes, at most %d are expected", n, limit)
 	}
 }
 
-// TestBundleOnlyDefines looks for statements outside functions, which dot-sourcing would run.
+// TestBundleOnlyDefines looks for statements outside functions, which would run when the bundle is loaded.
 func TestBundleOnlyDefines(t *testing.T) {
 	t.Parallel()
-	allowed := regexp.MustCompile(`^(#|\$script:Agent\w+ = |function [A-Z][\w-]+ \{$|\}$|$)`)
+	allowed := regexp.MustCompile(`^(\$script:Agent\w+ = |function [A-Z][\w-]+ \{$|\}$|$)`)
 	for i, line := range strings.Split(string(agent.Bundle()), "\n") {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "param(") || strings.HasPrefix(line, "Set-StrictMode") ||
 			strings.HasPrefix(line, "'@") || strings.HasPrefix(line, "$ErrorAction") || strings.HasPrefix(line, "$Progress") ||
-			strings.HasPrefix(line, "if ($null -eq (Get-Command") || strings.HasPrefix(line, "& $Function") {
-			continue // within a function, or the text that Start-AgentWork hands on
+			strings.HasPrefix(line, "if ($null -eq (Get-Command") || strings.HasPrefix(line, "& $Function") ||
+			strings.HasPrefix(line, `{"adapter_added":`) {
+			continue // in a function, in the script that Start-AgentWork runs, or the message catalogue
 		}
 		if !allowed.MatchString(line) {
 			t.Errorf("line %d of the bundle is neither a function nor a constant: %s", i+1, line)
@@ -91,23 +69,100 @@ func TestBundleOnlyDefines(t *testing.T) {
 	}
 }
 
-// TestScriptsArePlainASCII holds them to what Windows PowerShell reads right without a byte order mark.
-func TestScriptsArePlainASCII(t *testing.T) {
+// TestHereStringsContainNoCommentLine guards Bundle, which removes lines that look like comments.
+func TestHereStringsContainNoCommentLine(t *testing.T) {
 	t.Parallel()
-	err := fs.WalkDir(os.DirFS("."), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.Contains(name, ".ps") {
-			return err
+	hereString := regexp.MustCompile(`(?s)@(['"])\n.*?\n['"]@`)
+	for name, text := range scripts(t) {
+		for _, block := range hereString.FindAllString(text, -1) {
+			for _, line := range strings.Split(block, "\n") {
+				if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") || line == "<#" {
+					t.Errorf("%s: a here-string contains line %q, which Bundle would remove", name, line)
+				}
+			}
 		}
+	}
+}
+
+// TestFunctionNamesAreFree compares the agent's functions with commands of Windows. An alias comes before a function of its name,
+// so that Get-VMCheckpoint, for example, would run the alias of Get-VMSnapshot.
+func TestFunctionNamesAreFree(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "windows_commands.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]bool{}
+	for _, line := range strings.Fields(strings.ToLower(string(text))) {
+		taken[line] = true
+	}
+	for name, text := range scripts(t) {
+		for _, m := range functionPattern.FindAllStringSubmatch(text, -1) {
+			if taken[strings.ToLower(m[1])] {
+				t.Errorf("%s: %s is the name of a command or an alias of Windows", name, m[1])
+			}
+		}
+	}
+}
+
+// TestFunctionsAreDocumented requires a comment, or comment-based help, at the start of each function.
+func TestFunctionsAreDocumented(t *testing.T) {
+	t.Parallel()
+	documented := regexp.MustCompile(`^(    # [A-Z]|    <#$)`)
+	for name, text := range scripts(t) {
+		lines := strings.Split(text, "\n")
+		if !strings.HasPrefix(lines[0], "# ") && lines[0] != "<#" {
+			t.Errorf("%s: the first line must describe the file", name)
+		}
+		for i, line := range lines {
+			if strings.HasPrefix(line, "function ") && !documented.MatchString(lines[i+1]) {
+				t.Errorf("%s:%d: %s is not documented", name, i+1, line)
+			}
+		}
+	}
+}
+
+// TestScriptsAreASCII keeps the scripts readable for Windows PowerShell, which reads files without a byte order mark as ANSI.
+func TestScriptsAreASCII(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("lib/*.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(append(files, more...), "messages.json") {
 		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, b := range text {
 			if b > 126 || b == '\t' {
 				t.Errorf("%s: byte %d is %#x", name, i, b)
 				break
 			}
 		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+}
+
+var functionPattern = regexp.MustCompile(`(?m)^function ([\w-]+) \{`)
+
+// scripts returns the text of the agent's scripts by name.
+func scripts(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob("lib/*.ps1")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	texts := map[string]string{}
+	for _, name := range append(names, "Invoke-ProvisioningJob.ps1") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
+	return texts
 }

@@ -6,14 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 )
 
-// oldMedia puts an ISO file into a machine of generation 1, and takes it out again while that runs.
-const oldMedia = `
+// generation1Media attaches an ISO file to a generation 1 virtual machine, and ejects it while the virtual machine runs.
+const generation1Media = `
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 . '%agent%'
@@ -24,23 +21,22 @@ $job = New-AgentJob -Id 'x' -Definition @{ Operation = 'provision'; Fields = [or
 $job.Steps = 'media', 'eject'
 $plan = @{ Media = '%iso%' }
 Invoke-ProvisionMedia -Context $context -Job $job -Plan $plan -VM $vm -Drive @{}
-[System.Console]::WriteLine("in it: $((Get-VMDvdDrive -VM $vm).Path)")
+[System.Console]::WriteLine("attached: $((Get-VMDvdDrive -VM $vm).Path)")
 Start-VM -VM $vm
 Invoke-ProvisionEject -Context $context -Job $job -Plan $plan -VM $vm
 `
 
-func TestAMachineOfGeneration1HasADriveForAnISOFile(t *testing.T) {
+func TestAGeneration1VirtualMachineUsesItsIDEDriveForAnISOFile(t *testing.T) {
 	t.Parallel()
-	h := byHand(t)
-	bundle, script, iso := filepath.Join(h.dir, "bundle.ps1"), filepath.Join(h.dir, "media.ps1"), filepath.Join(h.dir, "seed.iso")
-	h.must(os.WriteFile(iso, []byte("CD001"), 0o600))
-	h.must(os.WriteFile(bundle, agent.Bundle(), 0o600))
-	h.must(os.WriteFile(script, []byte(strings.NewReplacer("%agent%", bundle, "%iso%", iso).Replace(oldMedia)), 0o600))
-	output, code := h.run("", "-File", script)
-	h.holds(output, code, 0, "[1/2] media: attach ISO file "+iso, "in it: "+iso, "[2/2] eject: take out ISO file "+iso)
-	vms := h.vms()
+	f := newFixture(t)
+	iso := filepath.Join(f.dir, "seed.iso")
+	f.must(os.WriteFile(iso, []byte("CD001"), 0o600))
+	output, code := f.runScript(generation1Media, "%iso%", iso)
+	path := values{"path": iso}
+	f.wantOutput(output, code, 0, "[1/2] media: "+f.message("step_media", path), "attached: "+iso, "[2/2] eject: "+f.message("step_eject", path))
+	vms := f.vms()
 	if len(vms) != 1 || len(vms[0].DVDs) != 1 || vms[0].DVDs[0].ControllerType != "IDE" || vms[0].DVDs[0].Path != "" ||
 		!slices.Equal(vms[0].StartupOrder, []string{"IDE", "CD", "LegacyNetworkAdapter", "Floppy"}) {
-		t.Errorf("the host holds %+v", vms)
+		t.Errorf("virtual machines on the host: %+v", vms)
 	}
 }

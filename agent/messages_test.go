@@ -78,6 +78,83 @@ func TestMessagesArePlainEnglish(t *testing.T) {
 	}
 }
 
+var (
+	usePattern    = regexp.MustCompile(`(?:Get-AgentMessage -Id|-MessageId) '([^']+)'`)
+	valuesPattern = regexp.MustCompile(`^ -Values (@\{|\$values\b)`)
+	keyPattern    = regexp.MustCompile(`^\s*([a-z_]+) = `)
+	namedPattern  = regexp.MustCompile(`\{([a-z_]+)\}`)
+)
+
+// TestScriptsUseTheMessageCatalogue compares the message ids and the values in the scripts with the catalogue.
+func TestScriptsUseTheMessageCatalogue(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for name, text := range scripts(t) {
+		for _, at := range usePattern.FindAllStringSubmatchIndex(text, -1) {
+			id := text[at[2]:at[3]]
+			used[id] = true
+			message, ok := agent.Messages()[id]
+			if !ok {
+				t.Errorf("%s: message %q is not in messages.json", name, id)
+				continue
+			}
+			want := map[string]bool{}
+			for _, m := range namedPattern.FindAllStringSubmatch(message.Message+message.Remedy, -1) {
+				want[m[1]] = true
+			}
+			got := valuesOf(text, at[1])
+			for key := range want {
+				if !got[key] {
+					t.Errorf("%s: message %q has no value for {%s}", name, id, key)
+				}
+			}
+			for key := range got {
+				if !want[key] {
+					t.Errorf("%s: message %q has no placeholder {%s}", name, id, key)
+				}
+			}
+		}
+	}
+	for id := range agent.Messages() {
+		if !used[id] {
+			t.Errorf("message %q of messages.json is not used", id)
+		}
+	}
+}
+
+// valuesOf returns the keys of the -Values argument that starts at an offset of a script: of a hashtable, or of the last
+// assignment to $values before it.
+func valuesOf(text string, at int) map[string]bool {
+	keys := map[string]bool{}
+	m := valuesPattern.FindStringSubmatch(text[at:])
+	if m == nil {
+		return keys
+	}
+	at += len(m[0])
+	if m[1] != "@{" {
+		const assignment = "$values = @{"
+		at = strings.LastIndex(text[:at], assignment) + len(assignment)
+	}
+	depth, start := 0, at
+	for i := at; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '(' || c == '{' || c == '[':
+			depth++
+		case depth > 0 && (c == ')' || c == '}' || c == ']'):
+			depth--
+		case depth == 0 && (c == ';' || c == '\n' || c == '}'):
+			if m := keyPattern.FindStringSubmatch(text[start:i]); m != nil {
+				keys[m[1]] = true
+			}
+			start = i + 1
+			if c == '}' {
+				return keys
+			}
+		}
+	}
+	return keys
+}
+
 func TestAMessageTakesItsValues(t *testing.T) {
 	t.Parallel()
 	m := agent.Message{Code: "memory", Message: "host {host} has {size} GiB", Remedy: "request {size} GiB or less"}

@@ -1,13 +1,13 @@
-# What the host has, and what it has left.
+# The capacity of the host: processors, memory, disk space, images and ISO files.
 
 function Get-HostCapacity {
-    # The folders are those that the host's owner has set, or the host's own.
+    # Returns the capacity of the host. Settings may name other folders than the host's default ones.
     param([Parameter(Mandatory)] $Machine, [AllowNull()] $Settings)
 
     $vmPath = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path'
     $imagePath = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path'
-    $images = @(Get-AgentImage -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
-    $media = @(Get-AgentMedia -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
+    $images = @(Get-ImageFile -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
+    $media = @(Get-MediaFile -Folder $imagePath | ForEach-Object -Process { [ordered]@{ name = $_.BaseName; size_bytes = $_.Length } })
     return [ordered]@{
         name                   = $Machine.Name
         logical_processors     = $Machine.LogicalProcessorCount
@@ -23,7 +23,7 @@ function Get-HostCapacity {
 }
 
 function Get-AvailableMemory {
-    # Gives how many bytes of memory virtual machines can still get, or null when the host cannot tell.
+    # Returns the memory that is available to virtual machines in bytes, or null when it is unknown.
     param([Parameter(Mandatory)] $Machine)
 
     try {
@@ -33,7 +33,7 @@ function Get-AvailableMemory {
             $free += [long]$node.MemoryAvailable
             $total += [long]$node.MemoryTotal
         }
-        # The module's documentation names no unit, MiB or bytes: it is the one in which the nodes make up the host.
+        # The module's documentation does not state the unit, MiB or bytes: it is the one in which the nodes add up to the host.
         if ($total -lt $Machine.MemoryCapacity / 1024) { return $free * 1MB }
         return $free
     } catch {
@@ -42,23 +42,23 @@ function Get-AvailableMemory {
 }
 
 function Get-FreeSpace {
-    # Gives the free bytes of the volume that a folder is on, or null when they are not known. The folder need not be there yet.
+    # Returns the free bytes of the volume of a folder, or null when they are unknown. The folder need not exist.
     param([Parameter(Mandatory)] [string] $Folder)
 
     try {
         for ($at = $Folder; $at; $at = [System.IO.Path]::GetDirectoryName($at)) {
             if (-not [System.IO.Directory]::Exists($at)) { continue }
-            # Another volume is mounted there: one that the cluster shares, if it is known at all.
-            if ([System.IO.File]::GetAttributes($at).HasFlag([System.IO.FileAttributes]::ReparsePoint)) { return Get-SharedSpace -Folder $Folder }
+            # A reparse point mounts another volume: only those of the cluster are known.
+            if ([System.IO.File]::GetAttributes($at).HasFlag([System.IO.FileAttributes]::ReparsePoint)) { return Get-ClusterVolumeSpace -Folder $Folder }
         }
         return (New-Object -TypeName System.IO.DriveInfo -ArgumentList ([System.IO.Path]::GetPathRoot($Folder))).AvailableFreeSpace
     } catch {
-        return $null # a share on the network, for one
+        return $null # for example a network share
     }
 }
 
-function Get-SharedSpace {
-    # Gives the free bytes of the cluster's volume that a folder is on, or null.
+function Get-ClusterVolumeSpace {
+    # Returns the free bytes of the cluster shared volume of a folder, or null.
     param([Parameter(Mandatory)] [string] $Folder)
 
     $separator = [string][System.IO.Path]::DirectorySeparatorChar

@@ -1,8 +1,13 @@
-# The dry run: what stands in a definition's way on this host.
+# Checks: the findings that prevent a job definition from succeeding on this host.
 
 function Get-JobFinding {
-    # Gives the findings in the order in which a user would meet them. Call it within @( ). Machine is what Get-AgentHost
-    # gave; Unknown names the fields that will have a value later. With Warn come also those that may have gone when a job begins.
+    <#
+    .SYNOPSIS
+    Returns the findings of a definition, in the order in which a job would meet them. Call it within @( ).
+    .DESCRIPTION
+    Machine is the result of Get-AgentHost. Unknown names the fields whose values are not known yet. Warn adds findings that
+    may no longer apply when a job starts.
+    #>
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Machine,
@@ -14,69 +19,73 @@ function Get-JobFinding {
     )
 
     $fields = $Definition.Fields
-    if ($fields.Contains('vm_name')) { Find-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
+    if ($fields.Contains('vm_name')) { Get-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
-        Find-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
+        Get-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
             -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Fields $fields -Warn:$Warn
     }
     if ($Definition.Operation -eq 'update' -and $VMId -and ($fields.Contains('disk_size_gb') -or $fields.Contains('data_disks'))) {
-        Find-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn
+        Get-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn
     }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('media_name')) {
-        Find-MediaFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['media_name']
+        Get-MediaFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['media_name']
     }
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
-        Find-SwitchFinding -Machine $Machine -Name $fields['switch_name']
+        Get-SwitchFinding -Machine $Machine -Name $fields['switch_name']
     }
-    Find-AdapterFinding -Machine $Machine -Fields $fields -VMId $VMId
+    Get-AdapterFinding -Machine $Machine -Fields $fields -VMId $VMId
     if ($fields.Contains('gb_ram') -and $fields['gb_ram'] * 1GB -gt $Machine.MemoryCapacity) {
         $size = Format-AgentNumber -Value ([System.Math]::Floor($Machine.MemoryCapacity / 1GB))
-        New-JobFinding -Field 'gb_ram' -Code 'memory' -Message "host $($Machine.Name) has $size GiB of memory in all" -Remedy "ask for $size GiB or less"
+        New-JobFinding -Field 'gb_ram' -MessageId 'memory_exceeds_host' -Values @{ host = $Machine.Name; size = $size }
     } elseif ($Warn -and $fields.Contains('gb_ram') -and $fields['power_state'] -ne 'off' -and $Unknown -notcontains 'power_state') {
-        Find-MemoryFinding -Machine $Machine -Bytes ([long]($fields['gb_ram'] * 1GB)) -VMId $VMId
+        Get-MemoryFinding -Machine $Machine -Bytes ([long]($fields['gb_ram'] * 1GB)) -VMId $VMId
     }
-    if ($Warn) { Find-MaximumFinding -Machine $Machine -Maximum $fields['gb_ram_max'] }
-    Find-FirmwareFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
+    if ($Warn) { Get-MaximumMemoryFinding -Machine $Machine -Maximum $fields['gb_ram_max'] }
+    Get-FirmwareFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
-        New-JobFinding -Field 'cpu_cores' -Code 'cpu' -Remedy "ask for $($Machine.LogicalProcessorCount) or less" `
-            -Message "host $($Machine.Name) has $($Machine.LogicalProcessorCount) logical processors"
+        New-JobFinding -Field 'cpu_cores' -MessageId 'cpu_exceeds_host' -Values @{ host = $Machine.Name; count = $Machine.LogicalProcessorCount }
     }
-    if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Find-WaitFinding -Fields $fields }
+    if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Get-GuestWaitFinding -Fields $fields }
     if ($fields['vm_clustered'] -eq $true) {
         $role = ''
         if ($Definition.Operation -eq 'provision') { $role = [string]$fields['vm_name'] }
-        Find-ClusterFinding -Context $Context -Machine $Machine -Name $role
+        Get-ClusterFinding -Context $Context -Machine $Machine -Name $role
     }
 }
 
 function New-JobFinding {
+    <#
+    .SYNOPSIS
+    Returns a finding about a field: an error, or a warning.
+    .DESCRIPTION
+    Code, message and remedy are those of MessageId. VMId is the virtual machine that causes the finding, if any.
+    #>
     param(
         [Parameter(Mandatory)] [string] $Field,
-        [Parameter(Mandatory)] [string] $Code,
-        [Parameter(Mandatory)] [string] $Message,
-        [Parameter(Mandatory)] [string] $Remedy,
+        [Parameter(Mandatory)] [string] $MessageId,
+        [System.Collections.IDictionary] $Values = @{},
         [string] $VMId = '',
         [string] $Severity = 'error'
     )
 
-    $finding = [ordered]@{ field = $Field; severity = $Severity; code = $Code; message = $Message; remedy = $Remedy }
+    $text = Get-AgentMessage -Id $MessageId -Values $Values
+    $finding = [ordered]@{ field = $Field; severity = $Severity; code = $text.Code; message = $text.Message; remedy = $text.Remedy }
     if ($VMId) { $finding['vm_id'] = $VMId }
     return $finding
 }
 
-function Find-NameFinding {
+function Get-NameFinding {
+    # Returns a finding when another virtual machine has the name.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Name, [AllowEmptyString()] [string] $VMId)
 
-    $holder = Find-HostName -Name $Name -ExceptId $VMId
-    if ($null -eq $holder) { return }
-    $id = $holder.Id.ToString()
-    New-JobFinding -Field 'vm_name' -Code 'name_taken' -VMId $id `
-        -Message "a virtual machine named '$($holder.Name)' already exists on host $($Machine.Name) (id $id)" `
-        -Remedy 'choose another name, or import the existing virtual machine'
+    $vm = Find-VMByName -Name $Name -ExceptId $VMId
+    if ($null -eq $vm) { return }
+    $id = $vm.Id.ToString()
+    New-JobFinding -Field 'vm_name' -VMId $id -MessageId 'vm_name_taken' -Values @{ name = $vm.Name; host = $Machine.Name; id = $id }
 }
 
-function Find-ImageFinding {
-    # Target is the folder that the machine's disks would be made in.
+function Get-ImageFinding {
+    # Returns the findings about an image and the disks to be created. Target is the folder of the disks.
     param(
         [Parameter(Mandatory)] [string] $Folder,
         [Parameter(Mandatory)] [string] $Name,
@@ -85,20 +94,23 @@ function Find-ImageFinding {
         [switch] $Warn
     )
 
-    $images = @(Get-AgentImage -Folder $Folder)
+    $images = @(Get-ImageFile -Folder $Folder)
     foreach ($image in $images) {
         if (Test-SameName -Left $image.BaseName -Right $Name) {
-            Find-DiskFinding -Image $image -Target $Target -Fields $Fields -Warn:$Warn
+            Get-DiskFinding -Image $image -Target $Target -Fields $Fields -Warn:$Warn
             return
         }
     }
-    $remedy = 'put a .vhdx file into that folder'
-    if ($images.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', [string[]]@($images | ForEach-Object -Process { $_.BaseName })) }
-    New-JobFinding -Field 'image_name' -Code 'image_missing' -Message "image '$Name' was not found in $Folder" -Remedy $remedy
+    if ($images.Count -eq 0) {
+        New-JobFinding -Field 'image_name' -MessageId 'image_missing_folder_empty' -Values @{ image = $Name; folder = $Folder }
+        return
+    }
+    $known = Join-AgentText -Text @($images | ForEach-Object -Process { $_.BaseName })
+    New-JobFinding -Field 'image_name' -MessageId 'image_missing' -Values @{ image = $Name; folder = $Folder; images = $known }
 }
 
-function Find-MemoryFinding {
-    # Warns of a host that could not start the virtual machine now. One that runs already gives back what it has first.
+function Get-MemoryFinding {
+    # Returns a warning when the host cannot start the virtual machine now. Stopping a running one frees its memory first.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [long] $Bytes, [AllowEmptyString()] [string] $VMId)
 
     $available = Get-AvailableMemory -Machine $Machine
@@ -111,13 +123,13 @@ function Find-MemoryFinding {
         }
     }
     if ($Bytes -le $available) { return }
-    New-JobFinding -Field 'gb_ram' -Severity 'warning' -Code 'memory' -Remedy 'ask for less, or stop other virtual machines before this one starts' `
-        -Message ("host $($Machine.Name) has $(Format-AgentSize -Bytes $available) of memory available now, " +
-            "of $(Format-AgentSize -Bytes $Machine.MemoryCapacity)")
+    New-JobFinding -Field 'gb_ram' -Severity 'warning' -MessageId 'memory_not_available' -Values @{
+        host = $Machine.Name; available = (Format-AgentSize -Bytes $available); total = (Format-AgentSize -Bytes $Machine.MemoryCapacity)
+    }
 }
 
 function Get-AgentCheck {
-    # Answers the request of that name.
+    # Serves request check.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition') -Partial
@@ -126,7 +138,7 @@ function Get-AgentCheck {
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
             -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
     if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) {
-        $findings += @(Find-CycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed'))
+        $findings += @(Get-PowerCycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed'))
     }
     return [ordered]@{ findings = [object[]]$findings }
 }

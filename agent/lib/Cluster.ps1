@@ -1,46 +1,44 @@
-# The role of a virtual machine in the host's failover cluster.
+# Roles of virtual machines in the host's failover cluster.
 
-function Find-ClusterFinding {
-    # Gives the findings about a machine that is to be a role of the host's cluster. Name is empty when it has its role already, or
-    # will be named later.
+function Get-ClusterFinding {
+    # Returns the findings about a virtual machine that is to become a role of the host's cluster. Name is empty when it already has
+    # its role, or its name is not known yet.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Machine, [AllowEmptyString()] [string] $Name)
 
     $cluster = Get-AgentCluster -Context $Context
     if (-not $cluster) {
-        New-JobFinding -Field 'vm_clustered' -Code 'cluster' -Message "host $($Machine.Name) is not a member of a failover cluster" `
-            -Remedy 'set vm_clustered to false, or use a clustered host'
+        New-JobFinding -Field 'vm_clustered' -MessageId 'host_not_clustered' -Values @{ host = $Machine.Name }
         return
     }
     if (-not $Name) { return }
     foreach ($group in @(Get-ClusterGroup)) {
         if (-not (Test-SameName -Left $group.Name -Right $Name)) { continue }
-        New-JobFinding -Field 'vm_name' -Code 'cluster' -Message "cluster '$cluster' has a group named '$Name' already" `
-            -Remedy 'choose another name, or remove that group'
+        New-JobFinding -Field 'vm_name' -MessageId 'cluster_group_exists' -Values @{ cluster = $cluster; name = $Name }
         return
     }
 }
 
 function Invoke-ProvisionCluster {
+    # Step cluster: makes the virtual machine a role of the cluster.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM)
 
-    Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message "add the virtual machine to cluster '$(Get-AgentCluster -Context $Context)'"
-    $Job.Made.Clustered = $true
+    Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -MessageId 'step_cluster_add' -Values @{ cluster = (Get-AgentCluster -Context $Context) }
+    $Job.Journal.Clustered = $true
     Save-JobState -Context $Context -Job $Job
-    Add-AgentRole -Context $Context -VM $VM
+    Add-ClusterRoleOfVM -Context $Context -VM $VM
 }
 
-function Add-AgentRole {
-    # Makes a machine a role of the cluster, and looks whether it is one: a group of its name may be another's.
+function Add-ClusterRoleOfVM {
+    # Makes a virtual machine a role of the cluster and verifies it: a group of its name may belong to another.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $VM)
 
     $null = Add-ClusterVirtualMachineRole -VMId $VM.Id
-    if ((Get-ClusterRole).ContainsKey($VM.Id.ToString())) { return }
-    throw (New-AgentError -Code 'step_failed' `
-            -Message "cluster '$(Get-AgentCluster -Context $Context)' has no role of virtual machine $($VM.Id), though it was added")
+    if ((Get-ClusterRoleName).ContainsKey($VM.Id.ToString())) { return }
+    throw (New-AgentError -MessageId 'cluster_role_missing' -Values @{ cluster = (Get-AgentCluster -Context $Context); id = $VM.Id })
 }
 
-function Get-ClusterRole {
-    # Gives the names of the roles of all virtual machines in the cluster, by the machines' GUIDs.
+function Get-ClusterRoleName {
+    # Returns the role names of all virtual machines in the cluster, by virtual machine GUID.
     $roles = @{}
     $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
     foreach ($parameter in @($resources | Get-ClusterParameter -Name 'VmID')) {
@@ -50,13 +48,14 @@ function Get-ClusterRole {
 }
 
 function Set-JobCluster {
+    # Adds the role of a virtual machine, or removes it. Returns the change as text.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [bool] $Clustered)
 
     $before = ([string]$VM.IsClustered).ToLowerInvariant()
     if ($Clustered -and -not $VM.IsClustered) {
-        Add-AgentRole -Context $Context -VM $VM
+        Add-ClusterRoleOfVM -Context $Context -VM $VM
     } elseif ($VM.IsClustered -and -not $Clustered) {
         $null = Remove-ClusterGroup -VMId $VM.Id -RemoveResources -Force
     }
-    return "$(([string]$Clustered).ToLowerInvariant()), was $before"
+    return (Get-AgentMessage -Id 'change' -Values @{ after = ([string]$Clustered).ToLowerInvariant(); before = $before }).Message
 }

@@ -1,8 +1,10 @@
-# Reading a job definition, and holding it to what this agent can do.
+# Reading a job definition, and validating it against what this agent supports.
 
 function Read-ProvisioningJobDefinition {
-    # Gives the definition within text that came through the pipeline, line by line or in one piece; without any, within
-    # what standard input holds.
+    <#
+    .SYNOPSIS
+    Returns the job definition in the input of the pipeline, line by line or in one piece; without input, in standard input.
+    #>
     param([AllowNull()] [AllowEmptyCollection()] [object[]] $InputObject)
 
     $pieces = New-Object -TypeName System.Collections.ArrayList
@@ -12,35 +14,33 @@ function Read-ProvisioningJobDefinition {
     }
     $text = [string]::Join("`n", $pieces.ToArray())
     if ([string]::IsNullOrWhiteSpace($text) -and [System.Console]::IsInputRedirected) { $text = [System.Console]::In.ReadToEnd() }
-    if ([string]::IsNullOrWhiteSpace($text)) {
-        throw (New-AgentError -Code 'invalid_definition' -Message 'no job definition was given' `
-                -Remedy 'pipe one in (Get-Content job.json | .\Invoke-ProvisioningJob.ps1) or give it on standard input')
-    }
+    if ([string]::IsNullOrWhiteSpace($text)) { throw (New-AgentError -MessageId 'definition_missing') }
     try {
         $value = ConvertFrom-AgentJson -Text $text.TrimStart([char]0xFEFF)
     } catch {
-        throw (New-AgentError -Code 'invalid_definition' -Message "the job definition cannot be read: $($_.Exception.Message)")
+        throw (New-AgentError -MessageId 'definition_unreadable' -Values @{ reason = $_.Exception.Message })
     }
     return ConvertTo-JobDefinition -Value $value
 }
 
 function ConvertTo-JobDefinition {
-    # Gives a definition as a table: Operation, and Fields in their order. Partial is for a dry run, where fields may
-    # still lack.
+    <#
+    .SYNOPSIS
+    Validates a job definition and returns its Operation and its Fields, in their order.
+    .DESCRIPTION
+    Partial is for checks, where required fields may be missing.
+    #>
     param([Parameter(Mandatory)] [AllowNull()] $Value, [switch] $Partial)
 
-    if ($Value -isnot [System.Management.Automation.PSCustomObject]) {
-        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition is not a JSON object')
-    }
+    if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
     Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
-    if (@('provision', 'update', 'delete') -cnotcontains $operation) {
-        throw (New-AgentError -Code 'invalid_definition' -Message "the job definition's operation must be one of: provision, update, delete")
+    $operations = 'provision', 'update', 'delete'
+    if ($operations -cnotcontains $operation) {
+        throw (New-AgentError -MessageId 'definition_operation_invalid' -Values @{ operations = (Join-AgentText -Text $operations) })
     }
     $given = Get-AgentProperty -Value $Value -Name 'fields'
-    if ($given -isnot [System.Management.Automation.PSCustomObject]) {
-        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition has no fields')
-    }
+    if ($given -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_fields_missing') }
     $fields = [ordered]@{}
     foreach ($property in $given.PSObject.Properties) {
         if ($null -eq $property.Value) { continue }
@@ -50,87 +50,119 @@ function ConvertTo-JobDefinition {
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         foreach ($name in 'vm_name', 'image_name', 'gb_ram', 'cpu_cores') {
-            if (-not $fields.Contains($name)) {
-                throw (New-AgentError -Code 'invalid_definition' -Message "the job definition lacks field '$name'" -Field $name)
-            }
+            if (-not $fields.Contains($name)) { throw (New-AgentError -Field $name -MessageId 'field_missing' -Values @{ field = $name }) }
         }
     }
     return @{ Operation = $operation; Fields = $fields }
 }
 
 function Assert-JobSchema {
+    # Throws when a definition's schema is missing, or is not one that this agent supports.
     param([AllowNull()] $Schema)
 
     $id = Get-AgentProperty -Value $Schema -Name 'id'
     $version = Get-AgentProperty -Value $Schema -Name 'version'
     if ($id -isnot [string] -or [string]::IsNullOrWhiteSpace($id) -or -not (Test-WholeNumber -Value $version)) {
-        throw (New-AgentError -Code 'invalid_definition' -Message 'the job definition does not name its schema by id and version')
+        throw (New-AgentError -MessageId 'definition_schema_missing')
     }
     if ($id -cne $script:AgentSchemaId -or $script:AgentSchemaVersions -notcontains $version) {
-        $versions = [string]::Join(', ', $script:AgentSchemaVersions)
-        throw (New-AgentError -Code 'schema_mismatch' `
-                -Message "the job definition is for schema $id version $version, and this agent knows $($script:AgentSchemaId) version $versions" `
-                -Remedy 'use a client and an agent of the same release')
+        throw (New-AgentError -MessageId 'schema_mismatch' -Values @{
+                id = $id; version = $version; supported_id = $script:AgentSchemaId; supported_versions = (Join-AgentText -Text $script:AgentSchemaVersions)
+            })
     }
 }
 
 function Assert-JobField {
-    # Refuses a value of the wrong type, or one that could reach beyond its place. Fields that are not the agent's pass.
+    # Throws when a field has a value of the wrong type, or one that could refer to a file outside its folder. Unknown fields pass.
     param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
 
-    $wants = ''
+    $requirement = ''
     switch -CaseSensitive ($Name) {
-        'vm_name' { if (-not (Test-FileName -Value $Value)) { $wants = 'a name of 1 to 100 characters that can name a file' } }
-        'image_name' { if (-not (Test-FileName -Value $Value)) { $wants = 'a name of 1 to 100 characters that can name a file' } }
-        'media_name' { if (-not (Test-FileName -Value $Value)) { $wants = 'a name of 1 to 100 characters that can name a file' } }
-        'os_family' { if (@('windows', 'linux') -cnotcontains $Value) { $wants = 'one of: windows, linux' } }
-        'power_state' { if (@('running', 'off') -cnotcontains $Value) { $wants = 'one of: running, off' } }
-        'gb_ram' { if (-not (Test-Number -Value $Value) -or $Value -le 0) { $wants = 'a number above 0' } }
-        'disk_type' { if (@('copy', 'differencing') -cnotcontains $Value) { $wants = 'one of: copy, differencing' } }
-        'disk_size_gb' { if (-not (Test-DiskSize -Value $Value)) { $wants = 'a whole number from 1 to 65536' } }
-        'data_disks' {
-            if (-not (Test-DataDiskList -Value $Value)) {
-                $wants = 'a list of disks, each with a name that no other has, of letters, digits, hyphens and underscores, a size_gb from 1 to 65536, ' +
-                'and a type that is dynamic or fixed'
+        'vm_name' { $requirement = Get-FileNameRequirement -Value $Value }
+        'image_name' { $requirement = Get-FileNameRequirement -Value $Value }
+        'media_name' { $requirement = Get-FileNameRequirement -Value $Value }
+        'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
+        'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off' }
+        'gb_ram' { if (-not (Test-Number -Value $Value) -or $Value -le 0) { $requirement = (Get-AgentMessage -Id 'requirement_positive_number').Message } }
+        'disk_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'copy', 'differencing' }
+        'disk_size_gb' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 65536 }
+        'data_disks' { if (-not (Test-DataDiskList -Value $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_data_disks').Message } }
+        'cpu_cores' {
+            if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 1) {
+                $requirement = (Get-AgentMessage -Id 'requirement_whole_number_minimum' -Values @{ minimum = 1 }).Message
             }
         }
-        'cpu_cores' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 1) { $wants = 'a whole number of 1 or more' } }
-        'vlan_id' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 0 -or $Value -gt 4094) { $wants = 'a whole number from 0 to 4094' } }
-        'mac_address' { $wants = Get-MacFault -Value $Value }
+        'vlan_id' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 0 -Maximum 4094 }
+        'mac_address' { $requirement = Get-MacRequirement -Value $Value }
         'network_adapters' { Assert-AdapterField -Value $Value }
-        'wait_for' { if (@('nothing', 'heartbeat', 'address') -cnotcontains $Value) { $wants = 'one of: nothing, heartbeat, address' } }
-        'wait_seconds' { if (-not (Test-WholeNumber -Value $Value) -or $Value -lt 1 -or $Value -gt 7200) { $wants = 'a whole number from 1 to 7200' } }
-        'vm_clustered' { if ($Value -isnot [bool]) { $wants = 'true or false' } }
-        'switch_name' { if ($Value -isnot [string]) { $wants = 'text' } }
-        'notes' { if ($Value -isnot [string]) { $wants = 'text' } }
+        'wait_for' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'nothing', 'heartbeat', 'address' }
+        'wait_seconds' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 7200 }
+        'vm_clustered' { $requirement = Get-BooleanRequirement -Value $Value }
+        'switch_name' { if ($Value -isnot [string]) { $requirement = (Get-AgentMessage -Id 'requirement_text').Message } }
+        'notes' { if ($Value -isnot [string]) { $requirement = (Get-AgentMessage -Id 'requirement_text').Message } }
     }
-    if (-not $wants) { $wants = (Get-MemoryWant -Name $Name -Value $Value) + (Get-FirmwareWant -Name $Name -Value $Value) + (Get-ActionWant -Name $Name -Value $Value) }
-    if ($wants) {
-        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' must be $wants" -Field $Name)
+    if (-not $requirement) {
+        $requirement = (Get-MemoryRequirement -Name $Name -Value $Value) + (Get-FirmwareRequirement -Name $Name -Value $Value) +
+        (Get-ActionRequirement -Name $Name -Value $Value)
     }
+    if ($requirement) { throw (New-AgentError -Field $Name -MessageId 'field_invalid' -Values @{ field = $Name; requirement = $requirement }) }
 }
 
-function Get-MacFault {
-    # Says what a MAC address must be; empty text when the value is one.
+# Each of the following returns what a value must be, or an empty string when the value is valid.
+
+function Get-ChoiceRequirement {
+    # The value must be one of the choices.
+    param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value, [Parameter(Mandatory)] [object[]] $Choices)
+
+    if ($Choices -ccontains $Value) { return '' }
+    return (Get-AgentMessage -Id 'requirement_one_of' -Values @{ values = (Join-AgentText -Text $Choices) }).Message
+}
+
+function Get-WholeNumberRequirement {
+    # The value must be a whole number within limits.
+    param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value, [Parameter(Mandatory)] [int] $Minimum, [Parameter(Mandatory)] [int] $Maximum)
+
+    if ((Test-WholeNumber -Value $Value) -and $Value -ge $Minimum -and $Value -le $Maximum) { return '' }
+    return (Get-AgentMessage -Id 'requirement_whole_number' -Values @{ minimum = $Minimum; maximum = $Maximum }).Message
+}
+
+function Get-BooleanRequirement {
+    # The value must be a boolean.
+    param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
+
+    if ($Value -is [bool]) { return '' }
+    return (Get-AgentMessage -Id 'requirement_boolean').Message
+}
+
+function Get-FileNameRequirement {
+    # The value must be valid as a file name.
+    param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
+
+    if (Test-FileName -Value $Value) { return '' }
+    return (Get-AgentMessage -Id 'requirement_file_name').Message
+}
+
+function Get-MacRequirement {
+    # The value must be a MAC address.
     param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
 
     if ($Value -is [string] -and $Value -cmatch '^[0-9A-F][02468ACE](-[0-9A-F]{2}){5}\z') { return '' }
-    return 'six pairs of the digits 0 to 9 and A to F, joined by hyphens, with the first pair even'
+    return (Get-AgentMessage -Id 'requirement_mac_address').Message
 }
 
 function Assert-AdapterField {
-    # Refuses a list of network adapters that has a part of the wrong type, or a name twice.
+    # Throws when a list of network adapters has a part of the wrong type, or a name twice.
     param([Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
 
     $field = 'network_adapters'
-    $wants = ''
-    if ($Value -isnot [array]) { $wants = 'a list' }
+    $requirement = ''
+    if ($Value -isnot [array]) { $requirement = (Get-AgentMessage -Id 'requirement_list').Message }
     $names = @()
-    for ($index = 0; -not $wants -and $index -lt $Value.Count; $index++) {
+    for ($index = 0; -not $requirement -and $index -lt $Value.Count; $index++) {
         $item = $Value[$index]
         $field = "network_adapters[$index]"
         if ($item -isnot [System.Management.Automation.PSCustomObject]) {
-            $wants = 'an object'
+            $requirement = (Get-AgentMessage -Id 'requirement_object').Message
             break
         }
         $name = Get-AgentProperty -Value $item -Name 'name'
@@ -139,42 +171,42 @@ function Assert-AdapterField {
         $mac = Get-AgentProperty -Value $item -Name 'mac_address'
         if ($name -isnot [string] -or $name -notmatch '^[^\x00-\x1f\x7f]{1,64}\z') {
             $field += '.name'
-            $wants = 'a name of 1 to 64 characters'
+            $requirement = (Get-AgentMessage -Id 'requirement_adapter_name').Message
         } elseif ($switchName -isnot [string] -or -not $switchName) {
             $field += '.switch_name'
-            $wants = 'text'
-        } elseif ($null -ne $vlan -and (-not (Test-WholeNumber -Value $vlan) -or $vlan -lt 0 -or $vlan -gt 4094)) {
+            $requirement = (Get-AgentMessage -Id 'requirement_text').Message
+        } elseif ($null -ne $vlan -and (Get-WholeNumberRequirement -Value $vlan -Minimum 0 -Maximum 4094)) {
             $field += '.vlan_id'
-            $wants = 'a whole number from 0 to 4094'
-        } elseif ($null -ne $mac -and (Get-MacFault -Value $mac)) {
+            $requirement = Get-WholeNumberRequirement -Value $vlan -Minimum 0 -Maximum 4094
+        } elseif ($null -ne $mac -and (Get-MacRequirement -Value $mac)) {
             $field += '.mac_address'
-            $wants = Get-MacFault -Value $mac
+            $requirement = Get-MacRequirement -Value $mac
         } elseif ($names -contains $name) {
             $field += '.name'
             for ($first = 0; $names[$first] -ne $name; $first++) { continue }
-            $wants = "another name than network_adapters[$first].name"
+            $requirement = (Get-AgentMessage -Id 'requirement_adapter_name_unique' -Values @{ index = $first }).Message
         }
         $names += $name
     }
-    if ($wants) {
-        throw (New-AgentError -Code 'invalid_definition' -Message "field '$field' must be $wants" -Field $field)
-    }
+    if ($requirement) { throw (New-AgentError -Field $field -MessageId 'field_invalid' -Values @{ field = $field; requirement = $requirement }) }
 }
 
 function Test-Number {
+    # Reports whether a value is a number.
     param([AllowNull()] $Value)
 
     return $Value -is [int] -or $Value -is [long] -or $Value -is [decimal] -or $Value -is [double]
 }
 
 function Test-WholeNumber {
+    # Reports whether a value is a whole number below 10^9.
     param([AllowNull()] $Value)
 
     return (Test-Number -Value $Value) -and $Value -eq [System.Math]::Truncate([double]$Value) -and [System.Math]::Abs([double]$Value) -lt 1000000000
 }
 
 function Test-FileName {
-    # Tells whether text names one file in the folder that it is joined to, on every file system of Windows.
+    # Reports whether text is the name of one file in the folder that it is joined to, on every file system of Windows.
     param([AllowNull()] $Value)
 
     return $Value -is [string] -and $Value.Length -ge 1 -and $Value.Length -le 100 -and

@@ -1,10 +1,10 @@
-# Virtual hard disks: what is known of them, which drive they are attached by, and those that a definition asks for.
+# Virtual hard disks: their properties, the drives that they are attached to, and the data disks of a definition.
 
-# How many bytes the file of an empty virtual hard disk takes, beside what a fixed one holds.
+# The file size of an empty virtual hard disk in bytes, without the content of a fixed one.
 $script:AgentDiskOverhead = [long]4MB
 
-function Get-WantedDisk {
-    # Gives the data disks that a field asks for, in their order. Call it within @( ).
+function Get-DataDiskSpec {
+    # Returns the data disks of a definition, in their order. Call it within @( ).
     param([AllowNull()] [AllowEmptyCollection()] $Value)
 
     $index = 0
@@ -18,11 +18,11 @@ function Get-WantedDisk {
 }
 
 function Test-DataDiskList {
-    # Tells whether a value is a list of data disks that can be made side by side.
+    # Reports whether a value is a valid list of data disks.
     param([AllowNull()] $Value)
 
     if ($Value -isnot [array]) { return $false }
-    $names = @{} # which knows no letter case, as the names of files
+    $names = @{} # keys ignore case, as file names do
     foreach ($item in $Value) {
         $name = Get-AgentProperty -Value $item -Name 'name'
         $type = Get-AgentProperty -Value $item -Name 'type'
@@ -35,22 +35,22 @@ function Test-DataDiskList {
 }
 
 function Test-DiskSize {
-    # Tells whether a value is a size in GiB that a virtual hard disk can have.
+    # Reports whether a value is a valid size of a virtual hard disk in GiB.
     param([AllowNull()] $Value)
 
     return (Test-WholeNumber -Value $Value) -and $Value -ge 1 -and $Value -le 65536
 }
 
 function Get-DataDiskPath {
-    # Gives the file of a new data disk. No file of another disk has that name: that of the image's disk has nothing between the
-    # machine's name and its ending, and no name of a disk has a dot.
+    # Returns the path of a new data disk. It is unique: names of data disks contain no dot, and the image's disk is named after the
+    # virtual machine alone.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $VMName, [Parameter(Mandatory)] [string] $Name)
 
     return [System.IO.Path]::Combine($Folder, "$VMName.$Name.vhdx")
 }
 
-function Find-Disk {
-    # Gives what Get-VHD says of the disks at paths, by path and in one call. What cannot be read is not known.
+function Get-DiskInfo {
+    # Returns the results of Get-VHD by path, with one call. Disks that cannot be read are missing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Path)
 
     $found = @{}
@@ -63,28 +63,28 @@ function Find-Disk {
 }
 
 function Test-CheckpointDisk {
-    # Tells whether a file is what Hyper-V writes to since a checkpoint.
+    # Reports whether a file is the differencing disk of a checkpoint.
     param([AllowNull()] [AllowEmptyString()] [string] $Path)
 
     return $Path -match '\.avhdx?\z'
 }
 
 function Get-DiskChain {
-    # Gives the path of a disk, and those of all that it differs from. Call it within @( ).
+    # Returns the path of a disk and of all its parents. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Path)
 
     $seen = @{}
     while ($Path -and -not $seen.ContainsKey($Path)) {
         $seen[$Path] = $true
         $Path
-        $disk = (Find-Disk -Path $Path)[$Path]
+        $disk = (Get-DiskInfo -Path $Path)[$Path]
         $Path = ''
         if ($null -ne $disk) { $Path = [string]$disk.ParentPath }
     }
 }
 
 function Find-DiskDrive {
-    # Gives the drive that a disk is attached by, itself or below the disks of checkpoints; nothing when it is not.
+    # Returns the drive that a disk is attached to, itself or as parent of a checkpoint's disk, or nothing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Drive, [Parameter(Mandatory)] [string] $Path)
 
     foreach ($item in $Drive) { if (Test-SameName -Left $item.Path -Right $Path) { return $item } }
@@ -94,32 +94,32 @@ function Find-DiskDrive {
 }
 
 function Find-ImageDrive {
-    # Gives the drive of the disk that was made of the image, or of the only one; nothing when there is none such.
+    # Returns the drive of the disk that was created from the image, or the only drive, or nothing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Drive, [AllowNull()] $Manifest)
 
     if ($null -ne $Manifest -and $Manifest.Disk) { return Find-DiskDrive -Drive $Drive -Path $Manifest.Disk }
     if ($Drive.Count -eq 1) { return $Drive[0] }
 }
 
-function Test-Smaller {
-    # Tells whether a size in whole GiB asks a disk to shrink. One that hides only a fraction of what it has does not: a fraction
-    # cannot be asked for.
-    param([Parameter(Mandatory)] [long] $Bytes, [Parameter(Mandatory)] [long] $Have)
+function Test-DiskShrink {
+    # Reports whether a requested size would shrink a disk. Sizes are requested in whole GiB, so the fraction of the current size does
+    # not count.
+    param([Parameter(Mandatory)] [long] $Bytes, [Parameter(Mandatory)] [long] $CurrentBytes)
 
-    return $Bytes -lt [System.Math]::Floor($Have / 1GB) * 1GB
+    return $Bytes -lt [System.Math]::Floor($CurrentBytes / 1GB) * 1GB
 }
 
 function ConvertTo-DiskError {
-    # Gives an error about a drive that is full as one that says so, and any other as it is.
+    # Converts the error of a full volume to one with a remedy. Returns other errors unchanged.
     param([Parameter(Mandatory)] $ErrorRecord, [Parameter(Mandatory)] [string] $Path)
 
     $cause = $ErrorRecord.Exception.GetBaseException()
     if ($cause.HResult -ne -2147024784 -and -not $cause.Message.Contains('(0x80070070)')) { return $ErrorRecord }
-    return New-AgentError -Code 'storage' -Message "there is not enough space for $Path" -Remedy 'make room on that drive, or ask for smaller disks'
+    return New-AgentError -MessageId 'storage_full' -Values @{ path = $Path }
 }
 
 function Resize-HostDisk {
-    # Gives a disk another size in bytes.
+    # Sets the size of a disk.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [long] $Bytes)
 
     try { Resize-VHD -Path $Path -SizeBytes $Bytes } catch { throw (ConvertTo-DiskError -ErrorRecord $_ -Path $Path) }

@@ -1,50 +1,51 @@
-# What stands in the way of the disks that a definition asks for.
+# Checks of the disks of a definition.
 
-function Find-DiskFinding {
-    # About a new machine: the disk of its image, the data disks, and the space for all of them. Target is the folder that they are made in.
+function Get-DiskFinding {
+    # Returns the findings about the disks of a new virtual machine: the image's disk, the data disks, and the free space for all
+    # of them. Target is their folder.
     param([Parameter(Mandatory)] $Image, [Parameter(Mandatory)] [string] $Target, [Parameter(Mandatory)] $Fields, [switch] $Warn)
 
     $differencing = $Fields['disk_type'] -eq 'differencing'
-    $takes = @{ Field = 'image_name'; What = "image '$($Image.BaseName)'"; Bytes = $Image.Length }
-    if ($differencing) { $takes = @{ Field = 'disk_type'; What = 'the differencing disk'; Bytes = $script:AgentDiskOverhead } }
+    $imageItem = (Get-AgentMessage -Id 'item_image' -Values @{ image = $Image.BaseName }).Message
+    $need = @{ Field = 'image_name'; Item = $imageItem; Bytes = $Image.Length }
+    if ($differencing) { $need = @{ Field = 'disk_type'; Item = (Get-AgentMessage -Id 'item_differencing_disk').Message; Bytes = $script:AgentDiskOverhead } }
     if ($differencing -or $Fields.Contains('disk_size_gb')) {
-        $disk = (Find-Disk -Path $Image.FullName)[$Image.FullName]
+        $disk = (Get-DiskInfo -Path $Image.FullName)[$Image.FullName]
         if ($null -eq $disk) {
-            New-JobFinding -Field 'image_name' -Code 'image_unfit' -Message "image '$($Image.BaseName)' cannot be read as a virtual hard disk" `
-                -Remedy 'look at it with Get-VHD on the host, and make it anew'
+            New-JobFinding -Field 'image_name' -MessageId 'image_unreadable' -Values @{ image = $Image.BaseName }
             return
         }
         if ($Fields.Contains('disk_size_gb')) {
             $bytes = [long]$Fields['disk_size_gb'] * 1GB
-            if ($bytes -lt $disk.Size) { New-SizeFinding -Field 'disk_size_gb' -Name 'disk_size_gb' -What "image '$($Image.BaseName)'" -Have $disk.Size }
-            elseif ([string]$disk.VhdType -eq 'Fixed' -and -not $differencing) { $takes.Bytes += $bytes - [long]$disk.Size }
+            if ($bytes -lt $disk.Size) { New-SizeFinding -Field 'disk_size_gb' -Name 'disk_size_gb' -Item $imageItem -Size $disk.Size }
+            elseif ([string]$disk.VhdType -eq 'Fixed' -and -not $differencing) { $need.Bytes += $bytes - [long]$disk.Size }
         }
-        if ($differencing) { Find-ParentFinding -Image $Image }
+        if ($differencing) { Get-ParentDiskFinding -Image $Image }
     }
-    $all = @($takes) + @(Get-WantedDisk -Value $Fields['data_disks'] | ForEach-Object -Process { Get-DiskSpace -Disk $_ })
-    Find-SpaceFinding -Takes $all -Target $Target -Warn:$Warn
+    $all = @($need) + @(Get-DataDiskSpec -Value $Fields['data_disks'] | ForEach-Object -Process { Get-DataDiskSpace -Disk $_ })
+    Get-FreeSpaceFinding -Needs $all -Target $Target -Warn:$Warn
 }
 
 function New-SizeFinding {
-    # About a disk that would have to shrink.
-    param([Parameter(Mandatory)] [string] $Field, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $What, [Parameter(Mandatory)] [long] $Have)
+    # Returns a finding about a disk that is larger than the requested size. Name is the field to correct.
+    param([Parameter(Mandatory)] [string] $Field, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Item, [Parameter(Mandatory)] [long] $Size)
 
-    New-JobFinding -Field $Field -Code 'disk_size' -Message "$What has $(Format-AgentSize -Bytes $Have), and a disk does not shrink" `
-        -Remedy "set $Name to $(Format-AgentNumber -Value ([System.Math]::Ceiling($Have / 1GB))) or more"
+    New-JobFinding -Field $Field -MessageId 'disk_too_small' -Values @{
+        disk = $Item; size = (Format-AgentSize -Bytes $Size); field = $Name; minimum = (Format-AgentNumber -Value ([System.Math]::Ceiling($Size / 1GB)))
+    }
 }
 
-function Find-ParentFinding {
-    # About an image that a machine writes to: what differs from it would be spoilt.
+function Get-ParentDiskFinding {
+    # Returns a finding when a virtual machine writes to the image: a changed parent invalidates its differencing disks.
     param([Parameter(Mandatory)] $Image)
 
     $user = Find-DiskUser -Path $Image.FullName -ExceptId ''
     if ($null -eq $user) { return }
-    New-JobFinding -Field 'disk_type' -Code 'image_unfit' -Remedy 'detach it there, or set disk_type to copy' `
-        -Message "virtual machine '$($user.Name)' writes to image '$($Image.BaseName)', which must not change below a differencing disk"
+    New-JobFinding -Field 'disk_type' -MessageId 'image_in_use' -Values @{ vm = $user.Name; image = $Image.BaseName }
 }
 
 function Find-DiskUser {
-    # Gives a virtual machine that a file is attached to, but for the one with the GUID ExceptId.
+    # Returns a virtual machine that a file is attached to, except the one with the GUID ExceptId.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [AllowEmptyString()] [string] $ExceptId)
 
     foreach ($vm in @(Get-VM)) {
@@ -53,43 +54,45 @@ function Find-DiskUser {
     }
 }
 
-function Get-DiskSpace {
-    # Gives what a new data disk takes of its drive.
+function Get-DataDiskSpace {
+    # Returns the disk space that a new data disk needs.
     param([Parameter(Mandatory)] $Disk)
 
     $bytes = $script:AgentDiskOverhead
     if ($Disk.Type -eq 'fixed') { $bytes += $Disk.Bytes }
-    return @{ Field = "data_disks[$($Disk.Index)].size_gb"; What = "data disk '$($Disk.Name)'"; Bytes = $bytes }
+    return @{ Field = "data_disks[$($Disk.Index)].size_gb"; Item = (Get-AgentMessage -Id 'item_data_disk' -Values @{ disk = $Disk.Name }).Message; Bytes = $bytes }
 }
 
-function Find-SpaceFinding {
-    # Gives the finding about the first of several files that a drive has no room for, or with Warn hardly has.
-    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Takes, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
+function Get-FreeSpaceFinding {
+    # Returns the finding about the first of several files that does not fit on the volume; with Warn, or leaves less than 1 GiB.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Needs, [Parameter(Mandatory)] [string] $Target, [switch] $Warn)
 
-    if ($Takes.Count -eq 0) { return }
+    if ($Needs.Count -eq 0) { return }
     $free = Get-FreeSpace -Folder $Target
     if ($null -eq $free) { return }
-    $beside = ''
+    $first = $true
     $warning = $null
-    foreach ($item in $Takes) {
+    foreach ($need in $Needs) {
         $severity = 'error'
-        if ($item.Bytes -le $free) { $severity = 'warning' }
-        if ($severity -eq 'error' -or ($null -eq $warning -and $free - $item.Bytes -lt 1GB)) {
-            $finding = New-JobFinding -Field $item.Field -Severity $severity -Code 'storage' `
-                -Remedy 'make room there, or have virtual machines made in a folder of another drive' `
-                -Message "$($item.What) takes $(Format-AgentSize -Bytes $item.Bytes), and $Target has $(Format-AgentSize -Bytes $free) free$beside"
+        if ($need.Bytes -le $free) { $severity = 'warning' }
+        if ($severity -eq 'error' -or ($null -eq $warning -and $free - $need.Bytes -lt 1GB)) {
+            $values = @{ item = $need.Item; needed = (Format-AgentSize -Bytes $need.Bytes); folder = $Target; free = (Format-AgentSize -Bytes $free) }
+            if ($first) {
+                $finding = New-JobFinding -Field $need.Field -Severity $severity -MessageId 'storage_low' -Values $values
+            } else {
+                $finding = New-JobFinding -Field $need.Field -Severity $severity -MessageId 'storage_low_after_others' -Values $values
+            }
             if ($severity -eq 'error') { return $finding }
             $warning = $finding
         }
-        $free -= $item.Bytes
-        $beside = ' beside the other disks'
+        $free -= $need.Bytes
+        $first = $false
     }
-    # A gibibyte should be left once they are there.
     if ($Warn -and $null -ne $warning) { $warning }
 }
 
-function Find-DiskUpdateFinding {
-    # About the disks of a machine that exists.
+function Get-DiskUpdateFinding {
+    # Returns the findings about the disks of an existing virtual machine.
     param([Parameter(Mandatory)] [string] $VMId, [Parameter(Mandatory)] $Fields, [switch] $Warn)
 
     $vm = Find-HostVM -Id $VMId
@@ -97,102 +100,89 @@ function Find-DiskUpdateFinding {
     $manifest = Find-JobManifest -VM $vm
     $state = ConvertTo-PowerState -State $vm.State
     $off = $state -eq 'off' -or $Fields['power_state'] -eq 'off'
-    $takes = New-Object -TypeName System.Collections.ArrayList
+    $needs = New-Object -TypeName System.Collections.ArrayList
     $touched = ''
     if ($Fields.Contains('disk_size_gb')) {
         $plan = Get-DiskSizePlan -VM $vm -Manifest $manifest -SizeGb $Fields['disk_size_gb']
-        Find-DiskSizeFinding -VM $vm -Plan $plan -Fields $Fields
-        if ($null -ne $plan -and $plan.Bytes -gt $plan.Have) {
+        Get-DiskSizeFinding -VM $vm -Plan $plan
+        if ($null -ne $plan -and $plan.Bytes -gt $plan.CurrentBytes) {
             $touched = 'disk_size_gb'
-            if ($plan.Fixed) { $null = $takes.Add(@{ Field = 'disk_size_gb'; What = 'the disk that grows'; Bytes = $plan.Bytes - $plan.Have }) }
+            if ($plan.Fixed) {
+                $null = $needs.Add(@{ Field = 'disk_size_gb'; Item = (Get-AgentMessage -Id 'item_disk_growth').Message; Bytes = $plan.Bytes - $plan.CurrentBytes })
+            }
             if ($Warn -and $state -eq 'running' -and -not $off -and [string]$plan.Drive.ControllerType -eq 'IDE') {
-                New-JobFinding -Field 'disk_size_gb' -Severity 'warning' -Code 'power_cycle_refused' -Remedy 'allow the power cycle, or turn it off first' `
-                    -Message "the disk of virtual machine '$($vm.Name)' is on an IDE controller, and grows only while the machine is off"
+                New-JobFinding -Field 'disk_size_gb' -Severity 'warning' -MessageId 'disk_ide_online' -Values @{ vm = $vm.Name }
             }
         }
     }
-    $wanted = @(Get-WantedDisk -Value $Fields['data_disks'])
+    $wanted = @(Get-DataDiskSpec -Value $Fields['data_disks'])
     if ($null -eq $manifest) {
-        if ($wanted.Count -gt 0) {
-            New-JobFinding -Field 'data_disks' -Code 'invalid_definition' -Remedy 'leave data_disks out' `
-                -Message "no job is recorded for virtual machine '$($vm.Name)', and so none of its disks as made for it"
-        }
+        if ($wanted.Count -gt 0) { New-JobFinding -Field 'data_disks' -MessageId 'data_disks_not_managed' -Values @{ vm = $vm.Name } }
     } elseif ($Fields.Contains('data_disks')) {
         foreach ($item in @(Get-DataDiskPlan -VM $vm -Manifest $manifest -Wanted $wanted)) {
             if ($item.Action -ne 'nothing' -and -not $touched) { $touched = 'data_disks' }
-            if ($item.Action -eq 'make') { $null = $takes.Add((Get-DiskSpace -Disk $item)) }
-            elseif ($item.Action -ne 'detach' -and $item.HasType -eq 'fixed' -and $item.Bytes -gt $item.Have) {
-                $null = $takes.Add(@{ Field = "data_disks[$($item.Index)].size_gb"; What = "data disk '$($item.Name)', which grows,"; Bytes = $item.Bytes - $item.Have })
+            if ($item.Action -eq 'create') { $null = $needs.Add((Get-DataDiskSpace -Disk $item)) }
+            elseif ($item.Action -ne 'detach' -and $item.CurrentType -eq 'fixed' -and $item.Bytes -gt $item.CurrentBytes) {
+                $growth = (Get-AgentMessage -Id 'item_data_disk_growth' -Values @{ disk = $item.Name }).Message
+                $null = $needs.Add(@{ Field = "data_disks[$($item.Index)].size_gb"; Item = $growth; Bytes = $item.Bytes - $item.CurrentBytes })
             }
-            Find-DataDiskFinding -VM $vm -Item $item
+            Get-DataDiskFinding -VM $vm -Item $item
         }
     }
     if ($touched -and -not $off -and $state -ne 'running') {
-        New-JobFinding -Field $touched -Code 'power_cycle_refused' -Remedy 'start it, or turn it off first' `
-            -Message "changing $touched needs virtual machine '$($vm.Name)' to be running or off, and it is $state"
+        New-JobFinding -Field $touched -MessageId 'disk_change_state' -Values @{ field = $touched; vm = $vm.Name; state = $state }
     }
-    if ($null -ne $manifest) { Find-SpaceFinding -Takes $takes.ToArray() -Target $manifest.Folder -Warn:$Warn }
+    if ($null -ne $manifest) { Get-FreeSpaceFinding -Needs $needs.ToArray() -Target $manifest.Folder -Warn:$Warn }
 }
 
-function Find-DiskSizeFinding {
-    param([Parameter(Mandatory)] $VM, [AllowNull()] $Plan, [Parameter(Mandatory)] $Fields)
+function Get-DiskSizeFinding {
+    # Returns a finding about a new size of the image's disk.
+    param([Parameter(Mandatory)] $VM, [AllowNull()] $Plan)
 
+    $item = (Get-AgentMessage -Id 'item_vm_disk' -Values @{ vm = $VM.Name }).Message
     if ($null -eq $Plan) {
-        New-JobFinding -Field 'disk_size_gb' -Code 'invalid_definition' -Remedy 'leave disk_size_gb out' `
-            -Message "which disk of virtual machine '$($VM.Name)' was made of an image is not recorded"
-    } elseif ($Plan.Have -eq 0) {
-        New-UnreadFinding -Field 'disk_size_gb' -Path $Plan.Path
-    } elseif (Test-Smaller -Bytes $Plan.Bytes -Have $Plan.Have) {
-        New-SizeFinding -Field 'disk_size_gb' -Name 'disk_size_gb' -What "the disk of virtual machine '$($VM.Name)'" -Have $Plan.Have
-    } elseif ($Plan.Bytes -gt $Plan.Have -and (Test-CheckpointDisk -Path $Plan.Path)) {
-        New-CheckpointFinding -Field 'disk_size_gb' -VM $VM -What 'its disk cannot grow'
+        New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_size_not_managed' -Values @{ vm = $VM.Name }
+    } elseif ($Plan.CurrentBytes -eq 0) {
+        New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_unreadable' -Values @{ path = $Plan.Path }
+    } elseif (Test-DiskShrink -Bytes $Plan.Bytes -CurrentBytes $Plan.CurrentBytes) {
+        New-SizeFinding -Field 'disk_size_gb' -Name 'disk_size_gb' -Item $item -Size $Plan.CurrentBytes
+    } elseif ($Plan.Bytes -gt $Plan.CurrentBytes -and (Test-CheckpointDisk -Path $Plan.Path)) {
+        New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_checkpoint_expand' -Values @{ disk = $item; vm = $VM.Name }
     }
 }
 
-function Find-DataDiskFinding {
+function Get-DataDiskFinding {
+    # Returns the findings about one item of a data disk plan.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Item)
 
+    $text = (Get-AgentMessage -Id 'item_data_disk' -Values @{ disk = $Item.Name }).Message
     if ($Item.Action -eq 'detach') {
-        if (Test-CheckpointDisk -Path $Item.Drive.Path) { New-CheckpointFinding -Field 'data_disks' -VM $VM -What "data disk '$($Item.Name)' cannot be detached" }
-        return
-    }
-    $at = "data_disks[$($Item.Index)]"
-    if ($Item.Action -eq 'make') {
-        if ([System.IO.File]::Exists($Item.Path)) {
-            New-JobFinding -Field "$at.name" -Code 'disk_busy' -Message "file $($Item.Path) exists already, and is not recorded as made for virtual machine '$($VM.Name)'" `
-                -Remedy 'use another name, or move the file away'
+        if (Test-CheckpointDisk -Path $Item.Drive.Path) {
+            New-JobFinding -Field 'data_disks' -MessageId 'disk_checkpoint_detach' -Values @{ disk = $text; vm = $VM.Name }
         }
         return
     }
-    if ($Item.Have -eq 0) {
-        New-UnreadFinding -Field "$at.name" -Path $Item.Path
+    $field = "data_disks[$($Item.Index)]"
+    if ($Item.Action -eq 'create') {
+        if ([System.IO.File]::Exists($Item.Path)) {
+            New-JobFinding -Field "$field.name" -MessageId 'data_disk_file_exists' -Values @{ path = $Item.Path; vm = $VM.Name }
+        }
         return
     }
-    if ($Item.HasType -ne $Item.Type) {
-        New-JobFinding -Field "$at.type" -Code 'disk_type' -Message "data disk '$($Item.Name)' is $($Item.HasType), which was decided when it was made" `
-            -Remedy "set type to $($Item.HasType), or use another name for another disk"
+    if ($Item.CurrentBytes -eq 0) {
+        New-JobFinding -Field "$field.name" -MessageId 'disk_unreadable' -Values @{ path = $Item.Path }
+        return
     }
-    if (Test-Smaller -Bytes $Item.Bytes -Have $Item.Have) {
-        New-SizeFinding -Field "$at.size_gb" -Name 'size_gb' -What "data disk '$($Item.Name)'" -Have $Item.Have
-    } elseif ($Item.Action -eq 'grow' -and (Test-CheckpointDisk -Path $Item.Drive.Path)) {
-        New-CheckpointFinding -Field "$at.size_gb" -VM $VM -What "data disk '$($Item.Name)' cannot grow"
+    if ($Item.CurrentType -ne $Item.Type) {
+        New-JobFinding -Field "$field.type" -MessageId 'data_disk_type' -Values @{ disk = $Item.Name; type = $Item.CurrentType }
+    }
+    if (Test-DiskShrink -Bytes $Item.Bytes -CurrentBytes $Item.CurrentBytes) {
+        New-SizeFinding -Field "$field.size_gb" -Name 'size_gb' -Item $text -Size $Item.CurrentBytes
+    } elseif ($Item.Action -eq 'expand' -and (Test-CheckpointDisk -Path $Item.Drive.Path)) {
+        New-JobFinding -Field "$field.size_gb" -MessageId 'disk_checkpoint_expand' -Values @{ disk = $text; vm = $VM.Name }
     }
     if ($Item.Action -eq 'attach') {
         $user = Find-DiskUser -Path $Item.Path -ExceptId $VM.Id.ToString()
-        if ($null -ne $user) {
-            New-JobFinding -Field "$at.name" -Code 'disk_busy' -Message "virtual machine '$($user.Name)' uses $($Item.Path)" -Remedy 'detach it there, or use another name'
-        }
+        if ($null -ne $user) { New-JobFinding -Field "$field.name" -MessageId 'data_disk_in_use' -Values @{ vm = $user.Name; path = $Item.Path } }
     }
-}
-
-function New-CheckpointFinding {
-    param([Parameter(Mandatory)] [string] $Field, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $What)
-
-    New-JobFinding -Field $Field -Code 'disk_busy' -Message "virtual machine '$($VM.Name)' has checkpoints, so that $What" -Remedy 'remove its checkpoints first'
-}
-
-function New-UnreadFinding {
-    param([Parameter(Mandatory)] [string] $Field, [Parameter(Mandatory)] [string] $Path)
-
-    New-JobFinding -Field $Field -Code 'disk_busy' -Message "$Path cannot be read as a virtual hard disk" -Remedy 'look at it with Get-VHD on the host'
 }

@@ -1,25 +1,30 @@
-# What becomes of the disks of a virtual machine that exists.
+# Plans of changes to the disks of an existing virtual machine.
 
 function Get-DataDiskPlan {
-    # Gives for each data disk what there is to do, and how: Action is make, attach, grow, nothing or detach. First come those that are
-    # wanted, in their order, then those that are attached and no longer wanted. Have is 0 where the size is not known. Call it within @( ).
+    <#
+    .SYNOPSIS
+    Returns the action for each data disk: create, attach, expand, nothing or detach. Call it within @( ).
+    .DESCRIPTION
+    The disks of the definition come first, in its order, then the attached disks that it no longer contains. CurrentBytes is 0 when
+    the size is unknown.
+    #>
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Wanted)
 
     $drives = @(Get-VMHardDiskDrive -VM $VM)
     foreach ($disk in $Wanted) {
         $item = @{
-            Action = 'make'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; HasType = $disk.Type
-            Path = (Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name); Recorded = $false; Have = [long]0; Drive = $null
+            Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type
+            Path = (Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name); Recorded = $false; CurrentBytes = [long]0; Drive = $null
         }
         foreach ($recorded in $Manifest.DataDisks) {
             if (Test-SameName -Left $recorded.name -Right $disk.Name) {
                 $item.Recorded = $true
                 $item.Path = $recorded.path
                 $item.Drive = Find-DiskDrive -Drive $drives -Path $recorded.path
-                $item.HasType = $recorded.type
+                $item.CurrentType = $recorded.type
             }
         }
-        if ($null -ne $item.Drive -or ($item.Recorded -and [System.IO.File]::Exists($item.Path))) { Add-DiskFact -Item $item }
+        if ($null -ne $item.Drive -or ($item.Recorded -and [System.IO.File]::Exists($item.Path))) { Set-DiskPlanAction -Item $item }
         $item
     }
     foreach ($recorded in $Manifest.DataDisks) {
@@ -29,43 +34,43 @@ function Get-DataDiskPlan {
     }
 }
 
-function Add-DiskFact {
-    # Adds to the plan of a disk that is there what it is, and so what there is to do.
+function Set-DiskPlanAction {
+    # Sets the current size and type of an existing disk, and the action that follows.
     param([Parameter(Mandatory)] $Item)
 
     $at = $Item.Path
     if ($null -ne $Item.Drive) { $at = [string]$Item.Drive.Path }
-    $fact = (Find-Disk -Path $at)[$at]
-    if ($null -ne $fact) {
-        $Item.Have = [long]$fact.Size
-        $type = ([string]$fact.VhdType).ToLowerInvariant()
-        if (@('dynamic', 'fixed') -contains $type) { $Item.HasType = $type }
+    $info = (Get-DiskInfo -Path $at)[$at]
+    if ($null -ne $info) {
+        $Item.CurrentBytes = [long]$info.Size
+        $type = ([string]$info.VhdType).ToLowerInvariant()
+        if (@('dynamic', 'fixed') -contains $type) { $Item.CurrentType = $type }
     }
     if ($null -eq $Item.Drive) { $Item.Action = 'attach' }
-    elseif ($Item.Bytes -gt $Item.Have) { $Item.Action = 'grow' }
+    elseif ($Item.Bytes -gt $Item.CurrentBytes) { $Item.Action = 'expand' }
     else { $Item.Action = 'nothing' }
 }
 
 function Get-DiskSizePlan {
-    # Gives the drive of a machine's disk, the bytes that it has and those that it is to have; nothing when it is not known which disk that is.
+    # Returns the drive of the image's disk with its current and requested size, or nothing when it is unknown which disk that is.
     param([Parameter(Mandatory)] $VM, [AllowNull()] $Manifest, [Parameter(Mandatory)] $SizeGb)
 
     $drive = Find-ImageDrive -Drive @(Get-VMHardDiskDrive -VM $VM) -Manifest $Manifest
     if ($null -eq $drive) { return }
-    $plan = @{ Drive = $drive; Path = [string]$drive.Path; Bytes = [long]$SizeGb * 1GB; Have = [long]0; Fixed = $false }
-    $fact = (Find-Disk -Path $plan.Path)[$plan.Path]
-    if ($null -ne $fact) {
-        $plan.Have = [long]$fact.Size
-        $plan.Fixed = [string]$fact.VhdType -eq 'Fixed'
+    $plan = @{ Drive = $drive; Path = [string]$drive.Path; Bytes = [long]$SizeGb * 1GB; CurrentBytes = [long]0; Fixed = $false }
+    $info = (Get-DiskInfo -Path $plan.Path)[$plan.Path]
+    if ($null -ne $info) {
+        $plan.CurrentBytes = [long]$info.Size
+        $plan.Fixed = [string]$info.VhdType -eq 'Fixed'
     }
     return $plan
 }
 
-function Test-DiskNeedsOff {
-    # Tells whether a machine has to be off for its disk to grow: on an IDE controller none does while it runs.
+function Test-DiskRequiresOff {
+    # Reports whether a virtual machine must be off for its disk to be expanded: disks on an IDE controller cannot be expanded online.
     param([Parameter(Mandatory)] $VM, [AllowNull()] $SizeGb)
 
     if ($null -eq $SizeGb) { return $false }
     $plan = Get-DiskSizePlan -VM $VM -Manifest (Find-JobManifest -VM $VM) -SizeGb $SizeGb
-    return $null -ne $plan -and $plan.Bytes -gt $plan.Have -and [string]$plan.Drive.ControllerType -eq 'IDE'
+    return $null -ne $plan -and $plan.Bytes -gt $plan.CurrentBytes -and [string]$plan.Drive.ControllerType -eq 'IDE'
 }

@@ -1,57 +1,59 @@
-# The disks of a virtual machine that is removed: what checkpoints hold goes back into them, and none goes that another disk rests on.
+# The disks of a virtual machine to be deleted: checkpoints are merged, and disks that others depend on are kept.
 
-# For how many seconds the disks of checkpoints are waited for. They are left after that, with all that they rest on.
+# How long a job waits for checkpoints to be merged, in seconds. Disks that are not merged by then are kept, with their parents.
 $script:AgentMergeSeconds = 600
 
-function Get-VMCheckpoint {
-    # Gives the checkpoints of a machine whose drives are those of checkpoints. Call it within @( ).
+function Get-JobCheckpoint {
+    # Returns the checkpoints of a virtual machine whose drives use checkpoint disks. Call it within @( ).
     param([Parameter(Mandatory)] $VM)
 
     if (@($VM.HardDrives | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) { Get-VMSnapshot -VM $VM }
 }
 
-function Remove-VMCheckpoint {
-    # Removes checkpoints, and waits until the drives are the disks below again.
+function Remove-JobCheckpoint {
+    # Step checkpoints: removes checkpoints and waits until their disks are merged.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [object[]] $Checkpoint)
 
-    $names = [string]::Join(', ', [string[]]@($Checkpoint | ForEach-Object -Process { "'$($_.Name)'" }))
-    Enter-JobStep -Context $Context -Job $Job -Name 'checkpoints' -Message "remove checkpoints $names"
+    $names = Join-AgentText -Text @($Checkpoint | ForEach-Object -Process { Format-QuotedText -Text $_.Name })
+    Enter-JobStep -Context $Context -Job $Job -Name 'checkpoints' -MessageId 'step_checkpoints' -Values @{ checkpoints = $names }
     foreach ($item in $Checkpoint) { Remove-VMSnapshot -VMSnapshot $item -Confirm:$false }
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while (@(Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) {
-        Assert-JobGoesOn -Context $Context -Job $Job
+        Assert-JobNotCancelled -Context $Context -Job $Job
         if ($watch.Elapsed.TotalSeconds -gt $script:AgentMergeSeconds) { return }
         Start-Sleep -Milliseconds 500
     }
 }
 
-function Get-DiskUse {
-    # Gives by path what speaks against deleting a file: a virtual machine that uses it, or a disk that differs from it. Disks are those
-    # that were a removed machine's; Own are the files that are to go.
+function Get-DiskUsage {
+    # Returns by path why a file cannot be deleted: a virtual machine uses it, or it is the parent of another disk. Disk are the disks of
+    # the removed virtual machine; Own are the files to delete.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disk, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Own)
 
-    $use = @{} # a hashtable's keys know no case here, as file names
+    $use = @{} # keys ignore case, as file names do
     if ($Own.Count -eq 0) { return $use }
-    $above = @{}
+    $children = @{}
     foreach ($other in @(Get-VM)) {
         foreach ($drive in @($other.HardDrives)) {
             $path = [string]$drive.Path
-            $use[$path] = "virtual machine '$($other.Name)' uses it"
-            $above[$path] = "a disk of virtual machine '$($other.Name)' differs from it"
+            $use[$path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = $other.Name }).Message
+            $children[$path] = (Get-AgentMessage -Id 'leftover_vm_parent' -Values @{ vm = $other.Name }).Message
         }
     }
-    foreach ($path in $Disk) { if ($Own -notcontains $path -and $path) { $above[$path] = "$path, which is left, differs from it" } }
-    while ($above.Count -gt 0) {
-        $known = Find-Disk -Path ([string[]]@($above.Keys))
+    foreach ($path in $Disk) {
+        if ($Own -notcontains $path -and $path) { $children[$path] = (Get-AgentMessage -Id 'leftover_kept_parent' -Values @{ path = $path }).Message }
+    }
+    while ($children.Count -gt 0) {
+        $known = Get-DiskInfo -Path ([string[]]@($children.Keys))
         $next = @{}
-        foreach ($path in $above.Keys) {
+        foreach ($path in $children.Keys) {
             if (-not $known.ContainsKey($path)) { continue }
             $parent = [string]$known[$path].ParentPath
             if (-not $parent -or $use.ContainsKey($parent)) { continue }
-            $use[$parent] = $above[$path]
-            $next[$parent] = $above[$path]
+            $use[$parent] = $children[$path]
+            $next[$parent] = $children[$path]
         }
-        $above = $next
+        $children = $next
     }
     return $use
 }

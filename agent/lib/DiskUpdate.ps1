@@ -1,58 +1,60 @@
-# Changing the disks of a virtual machine that exists, and taking that back. Each thing is noted in $Job.Made.Disks before it is done.
+# Changing the disks of an existing virtual machine, and undoing that. Each change is recorded in the journal before it is made.
 
 function Set-JobDiskSize {
-    # Has a machine's disk grow. Gives what was done.
+    # Expands the image's disk. Returns the change as text.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [AllowNull()] $Value)
 
-    if ($null -eq $Value) { return 'stays as it is: a disk does not shrink' }
+    if ($null -eq $Value) { return (Get-AgentMessage -Id 'change_disk_kept').Message }
     $disk = Get-DiskSizePlan -VM $Plan.VM -Manifest $Plan.Manifest -SizeGb $Value
-    if ($disk.Bytes -gt $disk.Have) { Resize-JobDisk -Context $Context -Job $Job -Path $disk.Path -Bytes $disk.Bytes -Have $disk.Have }
-    return "$(Format-AgentSize -Bytes ([System.Math]::Max($disk.Bytes, $disk.Have))), was $(Format-AgentSize -Bytes $disk.Have)"
+    if ($disk.Bytes -gt $disk.CurrentBytes) { Resize-JobDisk -Context $Context -Job $Job -Path $disk.Path -Bytes $disk.Bytes -CurrentBytes $disk.CurrentBytes }
+    return (Get-AgentMessage -Id 'change' -Values @{
+            after = (Format-AgentSize -Bytes ([System.Math]::Max($disk.Bytes, $disk.CurrentBytes))); before = (Format-AgentSize -Bytes $disk.CurrentBytes)
+        }).Message
 }
 
 function Set-JobDataDisk {
-    # Makes, attaches and detaches data disks, and has them grow. Gives what was done. What can fail and be taken back comes first.
+    # Creates, attaches, expands and detaches data disks. Returns the changes as text. Changes that can be undone come first.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [AllowNull()] $Value)
 
     $manifest = $Plan.Manifest
-    if ($null -eq $manifest) { return 'none' }
+    if ($null -eq $manifest) { return (Get-AgentMessage -Id 'change_data_disks_none').Message }
     $vm = $Plan.VM
-    $wanted = @(Get-WantedDisk -Value $Value)
+    $wanted = @(Get-DataDiskSpec -Value $Value)
     $items = @(Get-DataDiskPlan -VM $vm -Manifest $manifest -Wanted $wanted)
     $done = New-Object -TypeName System.Collections.ArrayList
-    foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'make' })) {
-        Assert-JobGoesOn -Context $Context -Job $Job
-        if ([System.IO.File]::Exists($item.Path)) { throw (New-AgentError -Code 'step_failed' -Message "file $($item.Path) exists already") }
-        Add-JobDisk -Context $Context -Job $Job -Action 'made' -Name $item.Name -Path $item.Path
+    foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'create' })) {
+        Assert-JobNotCancelled -Context $Context -Job $Job
+        if ([System.IO.File]::Exists($item.Path)) { throw (New-AgentError -MessageId 'file_exists' -Values @{ path = $item.Path }) }
+        Add-DiskJournalEntry -Context $Context -Job $Job -Action 'made' -Name $item.Name -Path $item.Path
         New-DataDisk -Context $Context -Job $Job -Manifest $manifest -Disk $item -Path $item.Path
         Add-VMHardDiskDrive -VM $vm -ControllerType SCSI -Path $item.Path
-        $null = $done.Add("made $($item.Name)")
+        $null = $done.Add((Get-AgentMessage -Id 'change_data_disk_created' -Values @{ disk = $item.Name }).Message)
     }
     foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'attach' })) {
-        Add-JobDisk -Context $Context -Job $Job -Action 'attached' -Name $item.Name -Path $item.Path
+        Add-DiskJournalEntry -Context $Context -Job $Job -Action 'attached' -Name $item.Name -Path $item.Path
         Add-VMHardDiskDrive -VM $vm -ControllerType SCSI -Path $item.Path
-        $null = $done.Add("attached $($item.Name)")
+        $null = $done.Add((Get-AgentMessage -Id 'change_data_disk_attached' -Values @{ disk = $item.Name }).Message)
     }
-    foreach ($item in @($items | Where-Object -FilterScript { @('attach', 'grow') -contains $_.Action -and $_.Bytes -gt $_.Have })) {
+    foreach ($item in @($items | Where-Object -FilterScript { @('attach', 'expand') -contains $_.Action -and $_.Bytes -gt $_.CurrentBytes })) {
         $path = $item.Path
         if ($null -ne $item.Drive) { $path = [string]$item.Drive.Path }
-        Resize-JobDisk -Context $Context -Job $Job -Path $path -Bytes $item.Bytes -Have $item.Have
-        $null = $done.Add("grew $($item.Name)")
+        Resize-JobDisk -Context $Context -Job $Job -Path $path -Bytes $item.Bytes -CurrentBytes $item.CurrentBytes
+        $null = $done.Add((Get-AgentMessage -Id 'change_data_disk_expanded' -Values @{ disk = $item.Name }).Message)
     }
     foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'detach' })) {
-        # It may have got a checkpoint since the plan: what is written since would be in a file that nobody knows.
-        if (Test-CheckpointDisk -Path $item.Drive.Path) { Assert-NoFinding -Findings @(Find-DataDiskFinding -VM $vm -Item $item) }
-        Add-JobDisk -Context $Context -Job $Job -Action 'detached' -Name $item.Name -Path $item.Path
+        # A checkpoint may have been created since the plan: its disk, which is not recorded, would hold the newest data.
+        if (Test-CheckpointDisk -Path $item.Drive.Path) { Assert-NoFinding -Findings @(Get-DataDiskFinding -VM $vm -Item $item) }
+        Add-DiskJournalEntry -Context $Context -Job $Job -Action 'detached' -Name $item.Name -Path $item.Path
         Remove-VMHardDiskDrive -VMHardDiskDrive $item.Drive
-        $null = $done.Add("detached $($item.Name)")
+        $null = $done.Add((Get-AgentMessage -Id 'change_data_disk_detached' -Values @{ disk = $item.Name }).Message)
     }
-    Set-ManifestOrder -Manifest $manifest -Wanted $wanted
-    if ($done.Count -eq 0) { return 'nothing to do' }
-    return [string]::Join(', ', [string[]]$done.ToArray())
+    Set-ManifestDiskOrder -Manifest $manifest -Wanted $wanted
+    if ($done.Count -eq 0) { return (Get-AgentMessage -Id 'change_data_disks_none').Message }
+    return Join-AgentText -Text $done.ToArray()
 }
 
-function Add-JobDisk {
-    # Notes what is about to be done to a disk.
+function Add-DiskJournalEntry {
+    # Records a change of a disk in the journal: made, attached, detached or grown. Bytes is the size before it grows.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
@@ -62,27 +64,27 @@ function Add-JobDisk {
         [long] $Bytes = 0
     )
 
-    $null = $Job.Made.Disks.Add([ordered]@{ action = $Action; name = $Name; path = $Path; bytes = $Bytes })
+    $null = $Job.Journal.Disks.Add([ordered]@{ action = $Action; name = $Name; path = $Path; bytes = $Bytes })
     Save-JobState -Context $Context -Job $Job
 }
 
 function Resize-JobDisk {
-    # Has a disk grow to Bytes from Have.
+    # Expands a disk from CurrentBytes to Bytes.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
         [Parameter(Mandatory)] [string] $Path,
         [Parameter(Mandatory)] [long] $Bytes,
-        [Parameter(Mandatory)] [long] $Have
+        [Parameter(Mandatory)] [long] $CurrentBytes
     )
 
-    Add-JobDisk -Context $Context -Job $Job -Action 'grown' -Name '' -Path $Path -Bytes $Have
+    Add-DiskJournalEntry -Context $Context -Job $Job -Action 'grown' -Name '' -Path $Path -Bytes $CurrentBytes
     Resize-HostDisk -Path $Path -Bytes $Bytes
 }
 
-function Set-ManifestOrder {
-    # Puts the data disks of a manifest into the order in which they are wanted, with the names' letters as they are; those that are
-    # kept come last.
+function Set-ManifestDiskOrder {
+    # Sorts the data disks of a manifest as in the definition, and adopts the case of its names. Disks that it does not contain come
+    # last.
     param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Wanted)
 
     $rest = [System.Collections.ArrayList]@($Manifest.DataDisks)
@@ -98,23 +100,23 @@ function Set-ManifestOrder {
     $Manifest.DataDisks = $ordered
 }
 
-function Write-KeptDisk {
-    # Says of each disk that an update detached that its file is kept.
+function Add-DetachedDiskLeftover {
+    # Reports the file of each disk that an update detached as a leftover.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    foreach ($entry in @($Job.Made.Disks | Where-Object -FilterScript { $_.action -eq 'detached' })) {
-        Add-JobLeft -Context $Context -Job $Job -Text "$($entry.path): data disk '$($entry.name)' is detached, and its file is kept for as long as the virtual machine lives"
+    foreach ($entry in @($Job.Journal.Disks | Where-Object -FilterScript { $_.action -eq 'detached' })) {
+        Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason (Get-AgentMessage -Id 'leftover_disk_detached' -Values @{ disk = $entry.name }).Message
     }
 }
 
 function Undo-JobDisk {
-    # Takes back what an update did to disks.
+    # Undoes the disk changes of an update.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $entries = @($Job.Made.Disks)
+    $entries = @($Job.Journal.Disks)
     if ($entries.Count -eq 0) { return }
     $vm = Find-HostVM -Id $Job.VMId
-    if ($null -eq $vm) { throw "virtual machine $($Job.VMId) is gone, and what was done to its disks stays" }
+    if ($null -eq $vm) { throw (New-AgentError -MessageId 'undo_vm_missing' -Values @{ id = $Job.VMId }) }
     $manifest = Find-JobManifest -VM $vm
     for ($index = $entries.Count - 1; $index -ge 0; $index--) {
         $entry = $entries[$index]
@@ -122,23 +124,25 @@ function Undo-JobDisk {
             'made' { Undo-MadeDisk -Context $Context -Job $Job -VM $vm -Manifest $manifest -Entry $entry }
             'attached' {
                 if ($null -ne (Find-AttachedDrive -VM $vm -Path $entry.path)) {
-                    $null = Undo-JobPart -Context $Context -Job $Job -Done "detached $($entry.path) again" -What $entry.path -Action {
+                    $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_disk_detached' -Values @{ path = $entry.path } -Item $entry.path -Action {
                         Remove-VMHardDiskDrive -VMHardDiskDrive (Find-AttachedDrive -VM $vm -Path $entry.path)
                     }
                 }
             }
             'detached' {
                 if ($null -eq (Find-AttachedDrive -VM $vm -Path $entry.path)) {
-                    $null = Undo-JobPart -Context $Context -Job $Job -Done "attached $($entry.path) again" -What $entry.path -Action {
+                    $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_disk_attached' -Values @{ path = $entry.path } -Item $entry.path -Action {
                         Add-VMHardDiskDrive -VM $vm -ControllerType SCSI -Path $entry.path
                     }
                 }
             }
             'grown' {
-                $disk = (Find-Disk -Path $entry.path)[$entry.path]
+                $disk = (Get-DiskInfo -Path $entry.path)[$entry.path]
                 if ($null -ne $disk -and [long]$disk.Size -gt [long]$entry.bytes) {
-                    Add-JobLeft -Context $Context -Job $Job `
-                        -Text "$($entry.path): it had $(Format-AgentSize -Bytes $entry.bytes) and has $(Format-AgentSize -Bytes $disk.Size) now, and a disk does not shrink"
+                    $reason = (Get-AgentMessage -Id 'leftover_disk_expanded' -Values @{
+                            before = (Format-AgentSize -Bytes $entry.bytes); after = (Format-AgentSize -Bytes $disk.Size)
+                        }).Message
+                    Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason $reason
                 }
             }
         }
@@ -146,13 +150,14 @@ function Undo-JobDisk {
 }
 
 function Undo-MadeDisk {
+    # Detaches and deletes a disk that an update created.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [AllowNull()] $Manifest, [Parameter(Mandatory)] $Entry)
 
     $path = $Entry.path
     $drive = Find-AttachedDrive -VM $VM -Path $path
     $gone = $true
     if ($null -ne $drive -or [System.IO.File]::Exists($path)) {
-        $gone = Undo-JobPart -Context $Context -Job $Job -Done "deleted $path" -What $path -Action {
+        $gone = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $path } -Item $path -Action {
             if ($null -ne $drive) { Remove-VMHardDiskDrive -VMHardDiskDrive $drive }
             [System.IO.File]::Delete($path)
         }
@@ -164,6 +169,7 @@ function Undo-MadeDisk {
 }
 
 function Find-AttachedDrive {
+    # Returns the drive of a virtual machine with a path, or nothing.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Path)
 
     return Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-SameName -Left $_.Path -Right $Path } | Select-Object -First 1

@@ -1,26 +1,27 @@
-# Firmware and security of virtual machines: generation, secure boot and the virtual TPM.
+# Generation, secure boot and virtual TPM of virtual machines.
 
-function Get-FirmwareWant {
-    # Says what a field about firmware must be when a value is not that.
+function Get-FirmwareRequirement {
+    # Returns what a firmware field must be, or an empty string when its value is valid.
     param([Parameter(Mandatory)] [string] $Name, [AllowNull()] $Value)
 
     switch -CaseSensitive ($Name) {
-        'generation' { if (-not (Test-WholeNumber -Value $Value) -or ($Value -ne 1 -and $Value -ne 2)) { return '1 or 2' } }
-        'secure_boot' { if ($Value -isnot [bool]) { return 'true or false' } }
-        'tpm' { if ($Value -isnot [bool]) { return 'true or false' } }
+        'generation' { return Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 2 }
+        'secure_boot' { return Get-BooleanRequirement -Value $Value }
+        'tpm' { return Get-BooleanRequirement -Value $Value }
     }
     return ''
 }
 
 function Get-JobGeneration {
+    # Returns the generation of a definition. Defaults to 2.
     param([Parameter(Mandatory)] $Fields)
 
     if ($null -eq $Fields['generation']) { return 2 }
     return [int]$Fields['generation']
 }
 
-function Find-FirmwareFinding {
-    # Tells what this host, or this generation, does not have.
+function Get-FirmwareFinding {
+    # Returns the findings about features that the host or the generation does not support.
     param(
         [Parameter(Mandatory)] $Machine,
         [Parameter(Mandatory)] $Definition,
@@ -31,27 +32,24 @@ function Find-FirmwareFinding {
     $fields = $Definition.Fields
     if ($fields['secure_boot'] -ne $true -and $fields['tpm'] -ne $true) { return }
     $generation = Get-JobGeneration -Fields $fields
-    # A machine that takes another's place has a generation of its own.
+    # A virtual machine that replaces another has the generation of its definition.
     if ($VMId -and $Definition.Operation -eq 'update') {
         $vm = Find-HostVM -Id $VMId
         if ($null -ne $vm) { $generation = [int]$vm.Generation }
     }
     if ($Unknown -contains 'generation') { $generation = 2 }
     foreach ($name in 'secure_boot', 'tpm') {
-        $what = if ($name -eq 'tpm') { 'virtual TPM' } else { 'secure boot' }
-        if ($fields[$name] -eq $true -and $generation -ne 2) {
-            New-JobFinding -Field $name -Code 'firmware' -Message "a virtual machine of generation $generation has no $what" `
-                -Remedy "leave $name out, or use generation 2 with an image that starts by UEFI"
-        }
+        if ($fields[$name] -ne $true -or $generation -eq 2) { continue }
+        $feature = if ($name -eq 'tpm') { (Get-AgentMessage -Id 'feature_tpm').Message } else { (Get-AgentMessage -Id 'feature_secure_boot').Message }
+        New-JobFinding -Field $name -MessageId 'firmware_generation' -Values @{ generation = $generation; feature = $feature; field = $name }
     }
-    if ($fields['tpm'] -eq $true -and $generation -eq 2 -and -not (Test-HostSecurity)) {
-        New-JobFinding -Field 'tpm' -Code 'firmware' -Message "the Hyper-V module of host $($Machine.Name) has no commands for a virtual TPM" `
-            -Remedy 'leave tpm out, or use a host with Windows Server 2016 or later'
+    if ($fields['tpm'] -eq $true -and $generation -eq 2 -and -not (Test-TpmSupport)) {
+        New-JobFinding -Field 'tpm' -MessageId 'tpm_not_supported' -Values @{ host = $Machine.Name }
     }
 }
 
-function Test-HostSecurity {
-    # Tells whether the module has the commands about key protectors and TPMs, which came with Windows Server 2016.
+function Test-TpmSupport {
+    # Reports whether the Hyper-V module has the commands for key protectors and TPMs, which were added in Windows Server 2016.
     foreach ($module in @(Get-Module -Name 'Hyper-V')) {
         if ($module.ExportedCommands.ContainsKey('Set-VMKeyProtector') -and $module.ExportedCommands.ContainsKey('Enable-VMTPM')) { return $true }
     }
@@ -59,7 +57,7 @@ function Test-HostSecurity {
 }
 
 function Get-SecureBootTemplate {
-    # Gives the template for the family of an operating system; empty text for none in particular.
+    # Returns the secure boot template of an operating system family, or an empty string for the host's default.
     param([AllowNull()] [AllowEmptyString()] [string] $Family)
 
     switch ($Family) {
@@ -70,40 +68,45 @@ function Get-SecureBootTemplate {
 }
 
 function Invoke-ProvisionFirmware {
+    # Step firmware: sets the boot order, secure boot and the TPM of a generation 2 virtual machine.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
 
     $fields = $Job.Fields
     $template = Get-SecureBootTemplate -Family $fields['os_family']
     $parameters = @{ EnableSecureBoot = 'On' }
-    $message = 'start from the disk, secure boot with the template of the host'
+    $secureBoot = (Get-AgentMessage -Id 'secure_boot_default').Message
     if ($fields['secure_boot'] -eq $false) {
         $parameters['EnableSecureBoot'] = 'Off'
-        $message = 'start from the disk, secure boot off'
+        $secureBoot = (Get-AgentMessage -Id 'secure_boot_off').Message
     } elseif ($template) {
         $parameters['SecureBootTemplate'] = $template
-        $message = "start from the disk, secure boot with template $template"
+        $secureBoot = (Get-AgentMessage -Id 'secure_boot_template' -Values @{ template = $template }).Message
     }
-    if ($fields['tpm'] -eq $true) { $message += ', virtual TPM' }
-    Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -Message $message
+    if ($fields['tpm'] -eq $true) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -MessageId 'step_firmware_tpm' -Values @{ secure_boot = $secureBoot }
+    } else {
+        Enter-JobStep -Context $Context -Job $Job -Name 'firmware' -MessageId 'step_firmware' -Values @{ secure_boot = $secureBoot }
+    }
     Set-VMFirmware -VM $VM -FirstBootDevice $Drive @parameters
     if ($fields['tpm'] -eq $true) { Enable-JobTPM -VM $VM }
 }
 
 function Enable-JobTPM {
+    # Enables the virtual TPM, with a local key protector where the virtual machine has none.
     param([Parameter(Mandatory)] $VM)
 
     try {
-        # A key protector that is there holds the keys of what the TPM protects: another would lose them. One of four bytes is none.
+        # An existing key protector holds the keys of what the TPM protects, and must not be replaced. Four bytes mean that none is set.
         if (@(Get-VMKeyProtector -VM $VM).Count -le 4) { Set-VMKeyProtector -VM $VM -NewLocalKeyProtector }
     } catch {
-        throw (New-AgentError -Code 'step_failed' -Field 'tpm' -Message "the host cannot make a key protector for the virtual TPM: $($_.Exception.Message.Trim())" `
-                -Remedy 'leave tpm out, or see whether the host may keep keys of its own (Get-HgsClientConfiguration)')
+        throw (New-AgentError -Field 'tpm' -MessageId 'tpm_key_protector_failed' -Values @{ reason = $_.Exception.Message.Trim() })
     }
     Enable-VMTPM -VM $VM
 }
 
 function Get-FirmwarePlan {
-    # Gives what the changed fields among secure boot and TPM are and shall be, by name, and which need the machine to be off.
+    # Returns the current and the requested value of secure boot and TPM where they change, and in Cycle those that require the
+    # virtual machine to be off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job)
 
     $plan = @{ Cycle = @() }
@@ -113,7 +116,7 @@ function Get-FirmwarePlan {
             $before = $second -and [string](Get-VMFirmware -VM $VM).SecureBoot -eq 'On'
             $after = $second -and $Job.Fields[$name] -ne $false
         } elseif ($name -ceq 'tpm') {
-            $before = $second -and (Test-HostSecurity) -and [bool](Get-VMSecurity -VM $VM).TpmEnabled
+            $before = $second -and (Test-TpmSupport) -and [bool](Get-VMSecurity -VM $VM).TpmEnabled
             $after = $Job.Fields[$name] -eq $true
         } else {
             continue
@@ -125,7 +128,7 @@ function Get-FirmwarePlan {
 }
 
 function Set-JobSecurity {
-    # Turns secure boot, or the TPM, on or off. Tells what became of it.
+    # Turns secure boot, or the TPM, on or off. Returns the change as text.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
 
     $part = $Plan[$Name]
@@ -141,13 +144,13 @@ function Set-JobSecurity {
             Set-VMFirmware -VM $VM -EnableSecureBoot On
         }
     }
-    $words = @{ $true = 'on'; $false = 'off' }
-    return "$($words[[bool]$part.After]), was $($words[[bool]$part.Before])"
+    $words = @{ $true = (Get-AgentMessage -Id 'value_on').Message; $false = (Get-AgentMessage -Id 'value_off').Message }
+    return (Get-AgentMessage -Id 'change' -Values @{ after = $words[[bool]$part.After]; before = $words[[bool]$part.Before] }).Message
 }
 
 function Get-VMSecurityDetail {
-    # Gives whether secure boot is on, and whether there is a TPM, by the GUIDs of virtual machines, asked for all at once.
-    # Generation 1 has neither. What cannot be had is not known.
+    # Returns whether secure boot and the TPM are on, by virtual machine GUID, with one call for all virtual machines. Generation 1
+    # has neither. Values that cannot be read are missing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
     $detail = @{ SecureBoot = @{}; TPM = @{} }
@@ -162,7 +165,7 @@ function Get-VMSecurityDetail {
             $detail.SecureBoot[$firmware.VMId.ToString()] = [string]$firmware.SecureBoot -eq 'On'
         }
     } catch { $null = $_ }
-    if (-not (Test-HostSecurity)) { return $detail }
+    if (-not (Test-TpmSupport)) { return $detail }
     try {
         foreach ($security in @(Get-VMSecurity -VM $second -ErrorAction SilentlyContinue)) {
             $detail.TPM[$security.VMId.ToString()] = [bool]$security.TpmEnabled

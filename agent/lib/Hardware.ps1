@@ -1,19 +1,19 @@
-# What an update does to memory, firmware and actions together.
+# Memory, firmware and actions of an update.
 
 function Get-HardwarePlan {
-    # Gives what the changed fields come to, and in Cycle which of them need the virtual machine to be off.
+    # Returns the plan of the changed fields, and in Cycle those that require the virtual machine to be off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $State)
 
     $memory = Get-MemoryPlan -VM $VM -Job $Job -State $State
     $firmware = Get-FirmwarePlan -VM $VM -Job $Job
     $cycle = @($memory.Cycle) + @($firmware.Cycle)
-    # Hyper-V takes the other actions while the machine runs.
+    # Hyper-V accepts the other actions while the virtual machine runs.
     if ($Job.Changed -ccontains 'stop_action' -and (Test-ActionDiffers -VM $VM -Fields $Job.Fields -Name 'stop_action')) { $cycle += 'stop_action' }
     return @{ Memory = $memory; Firmware = $firmware; Cycle = $cycle }
 }
 
 function Set-JobHardware {
-    # Changes one field. Tells what became of it, or nothing when the field is none of these.
+    # Changes one field. Returns the change as text, or nothing when the field is not one of these.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
 
     switch -CaseSensitive ($Name) {

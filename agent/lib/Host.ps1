@@ -1,32 +1,33 @@
-# The host: its module, its virtual machines by GUID, its images and its cluster.
+# The host: its Hyper-V module, virtual machines, switches, images and cluster.
 
 function Get-AgentHost {
-    # Gives what Get-VMHost does, or an error that says what the host lacks.
+    <#
+    .SYNOPSIS
+    Returns the result of Get-VMHost. Throws host_not_ready, with the remedy, when the host cannot be queried.
+    #>
     try {
         if ($null -eq (Get-Module -Name 'Hyper-V')) { Import-Module -Name 'Hyper-V' -Verbose:$false }
     } catch {
-        throw (New-AgentError -Code 'host_not_ready' -Message "the PowerShell module Hyper-V cannot be loaded: $($_.Exception.Message)" `
-                -Remedy 'install the role: Install-WindowsFeature -Name Hyper-V -IncludeManagementTools')
+        throw (New-AgentError -MessageId 'hyperv_module_missing' -Values @{ reason = $_.Exception.Message })
     }
     try {
         return Get-VMHost
     } catch {
-        $remedy = 'see whether the service vmms (Hyper-V Virtual Machine Management) runs on the host'
         if ($_.CategoryInfo.Category -eq [System.Management.Automation.ErrorCategory]::PermissionDenied) {
-            $remedy = 'make the account a member of the group Hyper-V Administrators on the host'
+            throw (New-AgentError -MessageId 'host_access_denied' -Values @{ reason = $_.Exception.Message })
         }
-        throw (New-AgentError -Code 'host_not_ready' -Message $_.Exception.Message -Remedy $remedy)
+        throw (New-AgentError -MessageId 'host_not_ready' -Values @{ reason = $_.Exception.Message })
     }
 }
 
 function Get-AgentCluster {
-    # Gives the name of the cluster that the host belongs to, or empty text. Looked up once a session.
+    # Returns the name of the host's cluster, or an empty string. Queried once per session.
     param([Parameter(Mandatory)] $Context)
 
     if ($null -eq $Context.Cluster) {
         $name = ''
         if ($null -ne (Get-Command -Name 'Get-Cluster' -ErrorAction SilentlyContinue)) {
-            # A host that has the tools and is in no cluster fails here.
+            # Fails on a host that has the tools but is not a cluster node.
             try { $name = [string](Get-Cluster).Name } catch { $name = '' }
         }
         $Context.Cluster = $name
@@ -35,11 +36,12 @@ function Get-AgentCluster {
 }
 
 function Get-AgentHello {
+    # Serves request hello.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $machine = Get-AgentHost
     if ((Get-AgentProperty -Value $Request -Name 'install') -eq $true) {
-        try { $null = Get-AgentInstallation -Context $Context } catch { $null = $_ } # install tells why
+        try { $null = Invoke-AgentInstall -Context $Context } catch { $null = $_ } # request install reports the error
     }
     $version = [System.Environment]::OSVersion.Version
     return [ordered]@{
@@ -57,7 +59,7 @@ function Get-AgentHello {
 }
 
 function Get-AgentFolder {
-    # Gives the folder of the images, or the one for new virtual machines: as the host's owner set it, or the host's own.
+    # Returns the folder of images, or of new virtual machines: from the settings, or the host's default.
     param([Parameter(Mandatory)] $Machine, [AllowNull()] $Settings, [Parameter(Mandatory)] [string] $Name)
 
     $folder = Get-AgentText -Value $Settings -Name $Name
@@ -66,15 +68,15 @@ function Get-AgentFolder {
     return [System.IO.Path]::Combine($Machine.VirtualHardDiskPath, 'Images')
 }
 
-function Get-AgentImage {
-    # Gives the images in a folder, in the order of their names. Call it within @( ).
+function Get-ImageFile {
+    # Returns the images in a folder, sorted by name. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder)
 
     Get-FolderFile -Folder $Folder -Extension '.vhdx'
 }
 
 function Get-FolderFile {
-    # Gives the files in a folder that have an extension, in the order of their names. Call it within @( ).
+    # Returns the files in a folder with an extension, sorted by name. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Extension)
 
     if (-not [System.IO.Directory]::Exists($Folder)) { return }
@@ -85,14 +87,14 @@ function Get-FolderFile {
 }
 
 function Test-SameName {
-    # Compares names as Hyper-V and Windows do: literally, but for the case of letters.
+    # Reports whether two names are equal as Hyper-V and Windows compare them: ordinal, ignoring case.
     param([AllowNull()] [string] $Left, [AllowNull()] [string] $Right)
 
     return [string]::Equals($Left, $Right, [System.StringComparison]::OrdinalIgnoreCase)
 }
 
 function Find-HostVM {
-    # Gives the virtual machine of that GUID, or nothing when the host has none.
+    # Returns the virtual machine with a GUID, or nothing when the host does not have it.
     param([Parameter(Mandatory)] [string] $Id)
 
     try {
@@ -100,31 +102,31 @@ function Find-HostVM {
     } catch {
         if ($_.FullyQualifiedErrorId -notlike 'InvalidParameter,*') { throw }
     }
-    # The same error has other causes: only a look at all machines tells that this one is gone.
+    # The error has other causes too: only the list of all virtual machines shows that this one does not exist.
     return Get-VM | Where-Object -FilterScript { $_.Id.ToString() -eq $Id }
 }
 
 function Get-HostVM {
-    # Gives the virtual machine of that GUID, or an error.
+    # Returns the virtual machine with a GUID. Throws vm_not_found.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Id)
 
     $vm = Find-HostVM -Id $Id
     if ($null -eq $vm) {
-        throw (New-AgentError -Code 'vm_not_found' -Message "virtual machine $Id is not on host $($Machine.Name)")
+        throw (New-AgentError -MessageId 'vm_not_found' -Values @{ id = $Id; host = $Machine.Name })
     }
     return $vm
 }
 
-function Find-HostName {
-    # Gives the virtual machines that have a name, but for the one with the GUID ExceptId. The name goes to no cmdlet: there,
-    # it would be a pattern.
+function Find-VMByName {
+    # Returns a virtual machine with a name, except the one with the GUID ExceptId. The name is not passed to Get-VM, which would
+    # treat it as a wildcard pattern.
     param([Parameter(Mandatory)] [string] $Name, [string] $ExceptId = '')
 
     Get-VM | Where-Object -FilterScript { (Test-SameName -Left $_.Name -Right $Name) -and $_.Id.ToString() -ne $ExceptId } | Select-Object -First 1
 }
 
 function Find-HostSwitch {
-    # Gives the virtual switch of a name, or without a name the only one; nothing when there is none such.
+    # Returns the virtual switch with a name, or without a name the only one; nothing when it does not exist.
     param([AllowNull()] [AllowEmptyString()] [string] $Name)
 
     $switches = @(Get-VMSwitch)

@@ -1,7 +1,7 @@
-# What the host holds, in the shape that clients read.
+# The inventory of the host, in the shape that clients read.
 
 function Get-AgentInventory {
-    # Settings are what the host's owner has set.
+    # Serves request inventory. Settings may name the folders of images and virtual machines.
     param([AllowNull()] $Settings)
 
     $machine = Get-AgentHost
@@ -13,9 +13,8 @@ function Get-AgentInventory {
 }
 
 function Get-VMDetail {
-    # Gives what virtual machines do not say of themselves, asked for all of them at once: what their disks are by path, and their
-    # roles in the cluster, secure boot and TPM by GUID; and their drives by GUID, which the module looks up whenever it is asked.
-    # What cannot be had is not known.
+    # Returns what the objects of Get-VM do not contain, with one call for all virtual machines: disks by path; cluster roles, secure
+    # boot and TPM by GUID; and drives by GUID, which the module queries at each access. Values that cannot be read are missing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
     $detail = @{ Disks = @{}; Roles = @{}; Drives = @{}; Security = (Get-VMSecurityDetail -VM $VM) }
@@ -29,15 +28,18 @@ function Get-VMDetail {
             $null = $paths.Add([string]$drive.Path)
         }
     }
-    $detail.Disks = Find-Disk -Path $paths.ToArray()
+    $detail.Disks = Get-DiskInfo -Path $paths.ToArray()
     if ($clustered) {
-        try { $detail.Roles = Get-ClusterRole } catch { $null = $_ }
+        try { $detail.Roles = Get-ClusterRoleName } catch { $null = $_ }
     }
     return $detail
 }
 
 function ConvertTo-AgentVM {
-    # Detail is what Get-VMDetail gave; without it, it is asked for here.
+    <#
+    .SYNOPSIS
+    Converts a virtual machine to the shape that clients read. Detail is the result of Get-VMDetail; without it, it is queried here.
+    #>
     param([Parameter(Mandatory)] $VM, [AllowNull()] $Detail)
 
     if ($null -eq $Detail) { $Detail = Get-VMDetail -VM @($VM) }
@@ -51,7 +53,7 @@ function ConvertTo-AgentVM {
         $null = $adapters.Add($adapter)
         $addresses.AddRange($adapter['ip_addresses'])
     }
-    $firstItem = Find-FirstAdapter -Adapters $items -Ours @(Get-RecordedAdapter -Manifest $manifest)
+    $firstItem = Find-PrimaryAdapter -Adapters $items -Recorded @(Get-RecordedAdapter -Manifest $manifest)
     $first = @{ switch_name = ''; vlan_id = 0; mac_address = '' }
     $static = ''
     if ($null -ne $firstItem) {
@@ -70,21 +72,21 @@ function ConvertTo-AgentVM {
         $jobId = $manifest.JobId
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
-    $own = Get-OwnDisk -Drives $drives.ToArray() -Manifest $manifest
+    $own = Get-ManagedDisk -Drives $drives.ToArray() -Manifest $manifest
     return [ordered]@{
         id                   = $id
         name                 = $VM.Name
         power_state          = ConvertTo-PowerState -State $VM.State
         generation           = [int]$VM.Generation
-        memory_gb            = ConvertTo-MemorySize -Bytes $VM.MemoryStartup
-        memory_assigned_gb   = ConvertTo-MemorySize -Bytes $VM.MemoryAssigned
+        memory_gb            = ConvertTo-Gibibyte -Bytes $VM.MemoryStartup
+        memory_assigned_gb   = ConvertTo-Gibibyte -Bytes $VM.MemoryAssigned
         dynamic_memory       = [ordered]@{
             enabled    = [bool]$VM.DynamicMemoryEnabled
-            minimum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMinimum
-            maximum_gb = ConvertTo-MemorySize -Bytes $VM.MemoryMaximum
+            minimum_gb = ConvertTo-Gibibyte -Bytes $VM.MemoryMinimum
+            maximum_gb = ConvertTo-Gibibyte -Bytes $VM.MemoryMaximum
         }
-        memory_minimum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMinimum } else { $null }
-        memory_maximum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactSize -Bytes $VM.MemoryMaximum } else { $null }
+        memory_minimum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactGibibyte -Bytes $VM.MemoryMinimum } else { $null }
+        memory_maximum_gb    = if ($VM.DynamicMemoryEnabled) { ConvertTo-ExactGibibyte -Bytes $VM.MemoryMaximum } else { $null }
         secure_boot          = $Detail.Security.SecureBoot[$id]
         tpm                  = $Detail.Security.TPM[$id]
         processor_count      = [int]$VM.ProcessorCount
@@ -102,21 +104,22 @@ function ConvertTo-AgentVM {
         drives               = [object[]]$drives.ToArray()
         disk_size_gb         = $own.Size
         data_disks           = $own.DataDisks
-        heartbeat            = ConvertTo-AgentName -Value $VM.Heartbeat
+        heartbeat            = ConvertTo-SnakeCase -Value $VM.Heartbeat
         integration_services = Get-OptionalText -Value $VM -Name 'IntegrationServicesState'
-        checkpoint_type      = ConvertTo-AgentName -Value $VM.CheckpointType
-        start_action         = ConvertTo-AgentName -Value $VM.AutomaticStartAction
-        stop_action          = ConvertTo-AgentName -Value $VM.AutomaticStopAction
+        checkpoint_type      = ConvertTo-SnakeCase -Value $VM.CheckpointType
+        start_action         = ConvertTo-SnakeCase -Value $VM.AutomaticStartAction
+        stop_action          = ConvertTo-SnakeCase -Value $VM.AutomaticStopAction
         job_id               = $jobId
         recorded             = $recorded
     }
 }
 
 function ConvertTo-AgentAdapter {
+    # Converts a network adapter to the shape that clients read.
     param([Parameter(Mandatory)] $Adapter)
 
     $mac = [string]$Adapter.MacAddress
-    if ($mac -eq '000000000000') { $mac = '' } # given at the first start
+    if ($mac -eq '000000000000') { $mac = '' } # assigned at the first start
     $addresses = New-Object -TypeName System.Collections.ArrayList
     foreach ($address in @($Adapter.IPAddresses)) {
         if ($address -and $address -notmatch '^(fe80:|169\.254\.)') { $null = $addresses.Add([string]$address) }
@@ -131,14 +134,15 @@ function ConvertTo-AgentAdapter {
     }
 }
 
-function ConvertTo-AgentName {
-    # Gives one of Hyper-V's names as clients read it: StartIfRunning is start_if_running. None is empty text.
+function ConvertTo-SnakeCase {
+    # Converts a name that Hyper-V uses to the one that clients read: StartIfRunning to start_if_running. Null is an empty string.
     param([AllowNull()] $Value)
 
     return [System.Text.RegularExpressions.Regex]::Replace([string]$Value, '([a-z])([A-Z])', '$1_$2').ToLowerInvariant()
 }
 
 function ConvertTo-PowerState {
+    # Converts a state of Hyper-V to a power state that clients read.
     param([Parameter(Mandatory)] $State)
 
     switch ([string]$State) {
@@ -154,8 +158,8 @@ function ConvertTo-PowerState {
     return 'other'
 }
 
-function ConvertTo-MemorySize {
-    # Gives bytes as GiB, whole where they are.
+function ConvertTo-Gibibyte {
+    # Converts bytes to GiB, rounded to three decimals, as an integer where it is whole.
     param([Parameter(Mandatory)] [long] $Bytes)
 
     $size = [System.Math]::Round($Bytes / 1GB, 3)
@@ -164,7 +168,7 @@ function ConvertTo-MemorySize {
 }
 
 function Get-AdapterVlan {
-    # Gives the VLAN of the first adapter, 0 when it has none.
+    # Returns the VLAN of the first adapter, or 0 when it is untagged.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Adapters)
 
     if ($Adapters.Count -eq 0) { return 0 }
@@ -174,7 +178,7 @@ function Get-AdapterVlan {
 }
 
 function Get-OptionalText {
-    # Gives a property that not every version of the module has as text; empty where it has none.
+    # Returns a property as text, or an empty string in versions of the module that do not have it.
     param([Parameter(Mandatory)] $Value, [Parameter(Mandatory)] [string] $Name)
 
     $property = $Value.PSObject.Properties[$Name]

@@ -1,7 +1,7 @@
-# One job from its beginning to its result.
+# A job, from its start to its result.
 
 function New-AgentJob {
-    # Gives the record of a job.
+    # Returns the record of a job.
     param(
         [Parameter(Mandatory)] [string] $Id,
         [Parameter(Mandatory)] $Definition,
@@ -12,20 +12,20 @@ function New-AgentJob {
         [AllowNull()] $Settings
     )
 
-    # The longest first: one secret may be part of another. Very short text would strike out innocent words.
+    # Longest first: a secret may contain another. Texts of fewer than four characters would redact ordinary words.
     $secrets = @($SecretNames | ForEach-Object -Process { Get-SecretText -Value $Definition.Fields[$_] } | Where-Object -FilterScript { $_.Length -ge 4 } |
             Sort-Object -Property Length -Descending)
     return @{
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
         State = 'waiting'; Committed = $false; Outcome = ''; Seq = 0
-        Steps = @(); Step = ''; Message = ''; Made = (New-JobJournal)
-        Undone = (New-Object -TypeName System.Collections.ArrayList); Left = (New-Object -TypeName System.Collections.ArrayList)
+        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal)
+        Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
 }
 
 function Get-SecretText {
-    # Gives every text within a field that is secret or has a part that is: which part it is, only the client knows.
+    # Returns every string in the value of a secret field. Which part of an object is secret, only the client knows.
     param([AllowNull()] $Value)
 
     if ($Value -is [string]) { return $Value }
@@ -36,47 +36,61 @@ function Get-SecretText {
     }
 }
 
-function Assert-JobGoesOn {
+function Assert-JobNotCancelled {
+    # Throws when the job was cancelled, unless it is past the point where it can be.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     if ($Job.Committed -or -not $Context.Key) { return }
-    if ([System.IO.File]::Exists((Get-JobFile -Key $Context.Key -Name 'cancel'))) { throw (New-AgentError -Code 'cancelled' -Message 'the job was cancelled') }
+    if ([System.IO.File]::Exists((Get-JobFile -Key $Context.Key -Name 'cancel'))) { throw (New-AgentError -MessageId 'job_cancelled') }
 }
 
 function Enter-JobStep {
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Message)
+    <#
+    .SYNOPSIS
+    Starts a step of a job: saves the state, and writes the step's event. Throws when the job was cancelled.
+    #>
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Job,
+        [Parameter(Mandatory)] [string] $Name,
+        [Parameter(Mandatory)] [string] $MessageId,
+        [System.Collections.IDictionary] $Values = @{}
+    )
 
-    Assert-JobGoesOn -Context $Context -Job $Job
+    Assert-JobNotCancelled -Context $Context -Job $Job
     $Job.Step = $Name
     Save-JobState -Context $Context -Job $Job
-    Write-JobEvent -Context $Context -Job $Job -Kind 'step' -Message $Message `
-        -More ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
+    Write-JobEvent -Context $Context -Job $Job -Kind 'step' -Message (Get-AgentMessage -Id $MessageId -Values $Values).Message `
+        -Properties ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
 }
 
 function Invoke-AgentJob {
+    <#
+    .SYNOPSIS
+    Runs a job, undoes it when it fails or is cancelled, and writes its result.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $job.State = 'running'
     Save-JobState -Context $Context -Job $job
     $failure = $null
     try {
-        # The operations give nothing back, so what comes through the pipeline is what the host's cmdlets warn of.
+        # The operations return nothing: what comes through the pipeline are warnings of the host's cmdlets.
         Invoke-JobOperation -Context $Context -Job $job 3>&1 | ForEach-Object -Process {
             if ($_ -is [System.Management.Automation.WarningRecord]) { Write-JobEvent -Context $Context -Job $job -Kind 'warning' -Message $_.Message }
         }
-        $job.Made.Done = $true
+        $job.Journal.Done = $true
         Save-JobState -Context $Context -Job $job
     } catch {
         $failure = ConvertTo-AgentFailure -ErrorRecord $_ -Code 'step_failed'
         $failure['step'] = $job.Step
-        try { Undo-Job -Context $Context -Job $job } catch {
-            Add-JobLeft -Context $Context -Job $job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message']
-        }
+        try { Undo-Job -Context $Context -Job $job } catch { Add-JobLeftover -Context $Context -Job $job -Reason (Get-FailureMessage -ErrorRecord $_) }
     }
     Complete-AgentJob -Context $Context -Job $job -Failure $failure
 }
 
 function Invoke-JobOperation {
+    # Runs the steps of a job's operation.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     switch ($Job.Operation) {
@@ -87,46 +101,55 @@ function Invoke-JobOperation {
 }
 
 function Complete-AgentJob {
-    # Tells the result, the last that a job says.
+    # Writes the result, which is a job's last event, and saves the final state.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [AllowNull()] $Failure)
 
-    $more = [ordered]@{ outcome = 'succeeded' }
+    $result = [ordered]@{ outcome = 'succeeded' }
     $vm = $null
     if ($Job.VMId) {
         try { $vm = Find-HostVM -Id $Job.VMId } catch { $vm = $null }
     }
-    if ($null -ne $vm) { $more['vm'] = ConvertTo-AgentVM -VM $vm }
+    if ($null -ne $vm) { $result['vm'] = ConvertTo-AgentVM -VM $vm }
     if ($null -ne $Failure) {
-        $more['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
+        $result['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
         foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }
         $Job.Message = $Failure['message']
-        $more['error'] = $Failure
+        $result['error'] = $Failure
     } elseif ($null -ne $vm) {
-        $Job.Message = "virtual machine '$($vm.Name)' is $($more['vm']['power_state'])"
+        $Job.Message = (Get-AgentMessage -Id 'result_vm' -Values @{ vm = $vm.Name; state = $result['vm']['power_state'] }).Message
     }
-    if ($Job.Undone.Count -gt 0) { $more['undone'] = [object[]]$Job.Undone.ToArray() }
-    if ($Job.Left.Count -gt 0) { $more['left'] = [object[]]$Job.Left.ToArray() }
-    $Job.Outcome = $more['outcome']
-    Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -More $more
+    if ($Job.Undone.Count -gt 0) { $result['undone'] = [object[]]$Job.Undone.ToArray() }
+    if ($Job.Leftovers.Count -gt 0) { $result['left'] = [object[]]$Job.Leftovers.ToArray() }
+    $Job.Outcome = $result['outcome']
+    Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -Properties $result
     $Job.State = 'ended'
     Save-JobState -Context $Context -Job $Job
 }
 
-function Lock-HostName {
-    # Lets one job at a time, of all processes on this host, look for a name and take it: Hyper-V itself allows a name twice.
+# How long a job waits for another that is creating or renaming a virtual machine, in seconds.
+$script:AgentNameLockSeconds = 120
+
+function Lock-VMName {
+    <#
+    .SYNOPSIS
+    Locks virtual machine names for one job on this host, of all processes, so that no two jobs use the same name.
+    .DESCRIPTION
+    Hyper-V allows several virtual machines of one name. The caller checks the name and uses it while it holds the lock.
+    #>
     $mutex = New-Object -TypeName System.Threading.Mutex -ArgumentList $false, 'Global\hypervvm-names'
     try {
-        if (-not $mutex.WaitOne(120000)) {
+        if (-not $mutex.WaitOne($script:AgentNameLockSeconds * 1000)) {
             $mutex.Dispose()
-            throw (New-AgentError -Code 'step_failed' -Message 'another job has been creating a virtual machine for two minutes' -Remedy 'try again')
+            throw (New-AgentError -MessageId 'name_lock_timeout' -Values @{ seconds = $script:AgentNameLockSeconds })
         }
     } catch [System.Threading.AbandonedMutexException] {
-        $null = $_ # Its holder died; it is ours now.
+        $null = $_ # The process that held it ended, and the lock is now this process's.
     }
     return $mutex
 }
 
-function Unlock-HostName {
+function Unlock-VMName {
+    # Releases the lock of Lock-VMName.
     param([Parameter(Mandatory)] $Lock)
 
     $Lock.ReleaseMutex()

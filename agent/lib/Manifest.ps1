@@ -1,9 +1,9 @@
-# The manifest: what a job made, and what it was asked for, beside the files that it made. It holds no secret.
+# The manifest: the files that a job created, and the fields of its definition, stored beside the files. It contains no secret.
 
 $script:AgentManifestName = 'hypervvm.json'
 
 function New-JobManifest {
-    # Gives the manifest of a job that begins, to be kept in Folder.
+    # Returns the manifest of a new virtual machine, to be stored in Folder.
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $VMId)
 
     return @{
@@ -13,7 +13,7 @@ function New-JobManifest {
 }
 
 function Get-JobRecord {
-    # Gives the fields of a job that may be kept.
+    # Returns the fields of a job without the secret ones.
     param([Parameter(Mandatory)] $Job)
 
     $kept = [ordered]@{}
@@ -24,7 +24,7 @@ function Get-JobRecord {
 }
 
 function Save-JobManifest {
-    # Writes a manifest beside its place and then renames it, so that there is always a whole one.
+    # Writes a manifest atomically: to a temporary file, which is then renamed.
     param([Parameter(Mandatory)] $Manifest)
 
     $text = ConvertTo-AgentJson -Value ([ordered]@{
@@ -43,7 +43,7 @@ function Save-JobManifest {
 }
 
 function Find-JobManifest {
-    # Gives the manifest of a virtual machine from one of the folders that it lives in, or nothing.
+    # Returns the manifest of a virtual machine from one of its folders, or nothing.
     param([Parameter(Mandatory)] $VM)
 
     $folders = New-Object -TypeName System.Collections.ArrayList
@@ -70,37 +70,38 @@ function Find-JobManifest {
                 Files  = $files; Disk = (Get-AgentText -Value $value -Name 'disk'); DataDisks = $disks; Recorded = (Get-AgentProperty -Value $value -Name 'recorded')
             }
         } catch {
-            $null = $_ # Not one of ours, or being replaced: as good as none.
+            $null = $_ # Not a manifest of the agent, or being replaced: treated as missing.
         }
     }
 }
 
 function Add-ParentFolder {
+    # Adds the folder of a path to a list, once.
     param([Parameter(Mandatory)] $Folders, [AllowNull()] [string] $Path)
 
-    # What a drive calls its path need not be one: a disk of the host's has none.
+    # The path of a drive may not be a file path: a physical disk of the host has none.
     try { $parent = [System.IO.Path]::GetDirectoryName($Path) } catch { $parent = '' }
     if ($parent -and -not $Folders.Contains($parent)) { $null = $Folders.Add($parent) }
 }
 
 function Remove-JobsFolder {
-    # Removes the folder of the jobs' folders when the last of them is gone. No job may be making one just now.
+    # Removes the parent of the jobs' folders when it is empty, while no job can create a folder in it.
     param([Parameter(Mandatory)] [string] $Path)
 
-    $lock = Lock-HostName
+    $lock = Lock-VMName
     try {
         if ([System.IO.Directory]::Exists($Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
             [System.IO.Directory]::Delete($Path)
         }
     } catch {
-        $null = $_ # An empty folder that stays does no harm.
+        $null = $_ # An empty folder that remains does no harm.
     } finally {
-        Unlock-HostName -Lock $lock
+        Unlock-VMName -Lock $lock
     }
 }
 
 function Remove-EmptyFolder {
-    # Removes a folder with the empty folders within. Gives true when it is gone; a file anywhere keeps it.
+    # Removes a folder with its empty subfolders. Reports whether it is gone; a file in any of them keeps it.
     param([Parameter(Mandatory)] [string] $Path)
 
     if (-not [System.IO.Directory]::Exists($Path)) { return $true }

@@ -1,36 +1,39 @@
-# ISO files of the owner's: put into a new virtual machine as a DVD, and taken out again. None is ever the job's, so none is recorded
-# or deleted.
+# ISO files of the user: attached to a new virtual machine as a DVD, and ejected. They do not belong to the job, so they are neither
+# recorded nor deleted.
 
-function Get-AgentMedia {
-    # Gives the ISO files in a folder, in the order of their names. Call it within @( ).
+function Get-MediaFile {
+    # Returns the ISO files in a folder, sorted by name. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder)
 
     Get-FolderFile -Folder $Folder -Extension '.iso'
 }
 
-function Find-AgentMedia {
-    # Gives the path of the ISO file of a name in a folder, or empty text.
+function Find-MediaFile {
+    # Returns the path of the ISO file with a name in a folder, or an empty string.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
-    foreach ($file in @(Get-AgentMedia -Folder $Folder)) { if (Test-SameName -Left $file.BaseName -Right $Name) { return $file.FullName } }
+    foreach ($file in @(Get-MediaFile -Folder $Folder)) { if (Test-SameName -Left $file.BaseName -Right $Name) { return $file.FullName } }
     return ''
 }
 
-function Find-MediaFinding {
+function Get-MediaFinding {
+    # Returns a finding when an ISO file does not exist.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
-    if (Find-AgentMedia -Folder $Folder -Name $Name) { return }
-    $remedy = 'put an .iso file into that folder'
-    $files = @(Get-AgentMedia -Folder $Folder)
-    if ($files.Count -gt 0) { $remedy = 'use one of: ' + [string]::Join(', ', [string[]]@($files | ForEach-Object -Process { $_.BaseName })) }
-    New-JobFinding -Field 'media_name' -Code 'media_missing' -Message "ISO file '$Name' was not found in $Folder" -Remedy $remedy
+    if (Find-MediaFile -Folder $Folder -Name $Name) { return }
+    $files = @(Get-MediaFile -Folder $Folder | ForEach-Object -Process { $_.BaseName })
+    if ($files.Count -eq 0) {
+        New-JobFinding -Field 'media_name' -MessageId 'media_missing_folder_empty' -Values @{ media = $Name; folder = $Folder }
+        return
+    }
+    New-JobFinding -Field 'media_name' -MessageId 'media_missing' -Values @{ media = $Name; folder = $Folder; files = (Join-AgentText -Text $files) }
 }
 
 function Invoke-ProvisionMedia {
-    # Puts the ISO file into the new machine, which starts from its disk all the same.
+    # Step media: attaches the ISO file. The virtual machine still boots from its disk.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
 
-    Enter-JobStep -Context $Context -Job $Job -Name 'media' -Message "attach ISO file $($Plan.Media) as a DVD"
+    Enter-JobStep -Context $Context -Job $Job -Name 'media' -MessageId 'step_media' -Values @{ path = $Plan.Media }
     $dvds = @(Get-VMDvdDrive -VM $VM)
     if ($VM.Generation -eq 1 -and $dvds.Count -gt 0) {
         Set-VMDvdDrive -VMDvdDrive $dvds[0] -Path $Plan.Media
@@ -43,14 +46,15 @@ function Invoke-ProvisionMedia {
         Set-VMFirmware -VM $VM -FirstBootDevice $Drive
     }
     if ($Job.Steps -notcontains 'eject') {
-        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message 'the DVD stays in the virtual machine, since nothing is waited for: take it out once it has done its work'
+        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'media_not_ejected'
     }
 }
 
 function Invoke-ProvisionEject {
+    # Step eject: ejects the ISO file.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
-    Enter-JobStep -Context $Context -Job $Job -Name 'eject' -Message "take out ISO file $($Plan.Media)"
+    Enter-JobStep -Context $Context -Job $Job -Name 'eject' -MessageId 'step_eject' -Values @{ path = $Plan.Media }
     foreach ($dvd in @(Get-VMDvdDrive -VM $VM)) {
         if (-not (Test-SameName -Left $dvd.Path -Right $Plan.Media)) { continue }
         if ($VM.Generation -eq 1) {
@@ -58,10 +62,10 @@ function Invoke-ProvisionEject {
             continue
         }
         try { Remove-VMDvdDrive -VMDvdDrive $dvd } catch {
-            # No reason to undo a machine that is up, as long as the file is out.
-            $why = (ConvertTo-AgentFailure -ErrorRecord $_)['message']
+            # The virtual machine is up, so the job need not fail as long as the file is ejected.
+            $reason = Get-FailureMessage -ErrorRecord $_
             Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
-            Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message "the DVD drive stays in the virtual machine, with nothing in it: $why"
+            Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'media_drive_kept' -Values @{ reason = $reason }
         }
     }
 }

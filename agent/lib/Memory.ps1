@@ -1,53 +1,62 @@
-# Memory, static or dynamic: the bounds that a definition asks for, and how a virtual machine comes to them.
+# Memory, static or dynamic: validating a definition's memory fields, and applying them to a virtual machine.
 
-function Get-MemoryWant {
-    # Says what a field about memory must be when a value is not that.
+function Get-MemoryRequirement {
+    # Returns what a memory field must be, or an empty string when its value is valid.
     param([Parameter(Mandatory)] [string] $Name, [AllowNull()] $Value)
 
     if (@('gb_ram_min', 'gb_ram_max') -cnotcontains $Name) { return '' }
-    # Hyper-V hands memory out in pieces of 2 MiB.
+    # Hyper-V allocates memory in units of 2 MiB.
     if ((Test-Number -Value $Value) -and $Value -gt 0 -and $Value -le 1048576 -and ($Value * 512) -eq [System.Math]::Truncate($Value * 512)) { return '' }
-    return 'a number above 0, a multiple of 2 MiB (1/512)'
+    return (Get-AgentMessage -Id 'requirement_memory_size').Message
 }
 
 function Assert-MemoryOrder {
-    # Refuses bounds of memory that lack each other, or that the memory is not within. Partial is for a dry run, where fields
-    # may still lack.
+    # Throws when only one of minimum and maximum is set, or gb_ram is not between them. Partial is for checks, where fields may be
+    # missing.
     param([Parameter(Mandatory)] $Fields, [switch] $Partial)
 
     $minimum = $Fields['gb_ram_min']
     $maximum = $Fields['gb_ram_max']
     if (-not $Partial) {
-        if ($null -ne $minimum -and $null -eq $maximum) { throw (New-AgentError -Code 'invalid_definition' -Message "field 'gb_ram_min' needs 'gb_ram_max' beside it" -Field 'gb_ram_max') }
-        if ($null -ne $maximum -and $null -eq $minimum) { throw (New-AgentError -Code 'invalid_definition' -Message "field 'gb_ram_max' needs 'gb_ram_min' beside it" -Field 'gb_ram_min') }
+        if ($null -ne $minimum -and $null -eq $maximum) {
+            throw (New-AgentError -Field 'gb_ram_max' -MessageId 'memory_bound_missing' -Values @{ field = 'gb_ram_min'; missing = 'gb_ram_max' })
+        }
+        if ($null -ne $maximum -and $null -eq $minimum) {
+            throw (New-AgentError -Field 'gb_ram_min' -MessageId 'memory_bound_missing' -Values @{ field = 'gb_ram_max'; missing = 'gb_ram_min' })
+        }
     }
-    $row = @(foreach ($name in 'gb_ram_min', 'gb_ram', 'gb_ram_max') { if ($null -ne $Fields[$name]) { $name } })
-    for ($index = 1; $index -lt $row.Count; $index++) {
-        $low = $row[$index - 1]
-        $high = $row[$index]
+    $names = @(foreach ($name in 'gb_ram_min', 'gb_ram', 'gb_ram_max') { if ($null -ne $Fields[$name]) { $name } })
+    for ($index = 1; $index -lt $names.Count; $index++) {
+        $low = $names[$index - 1]
+        $high = $names[$index]
         if ($Fields[$low] -le $Fields[$high]) { continue }
-        $blamed = if ($low -eq 'gb_ram_min') { $low } else { $high }
-        throw (New-AgentError -Code 'invalid_definition' -Field $blamed -Remedy 'let gb_ram_min, gb_ram and gb_ram_max ascend' `
-                -Message "field '$low' is $(Format-AgentNumber -Value $Fields[$low]), and more than '$high', which is $(Format-AgentNumber -Value $Fields[$high])")
+        $field = if ($low -eq 'gb_ram_min') { $low } else { $high }
+        throw (New-AgentError -Field $field -MessageId 'memory_order' -Values @{
+                low = $low; low_gb = (Format-AgentNumber -Value $Fields[$low]); high = $high; high_gb = (Format-AgentNumber -Value $Fields[$high])
+            })
     }
 }
 
 function Test-DynamicMemory {
+    # Reports whether a definition requests dynamic memory.
     param([Parameter(Mandatory)] $Fields)
 
     return $null -ne $Fields['gb_ram_min'] -and $null -ne $Fields['gb_ram_max']
 }
 
 function Format-JobMemory {
+    # Returns the memory of a definition as text.
     param([Parameter(Mandatory)] $Fields)
 
-    $text = "memory: $(Format-AgentNumber -Value $Fields['gb_ram']) GiB"
-    if (-not (Test-DynamicMemory -Fields $Fields)) { return $text }
-    return "$text ($(Format-AgentNumber -Value $Fields['gb_ram_min']) to $(Format-AgentNumber -Value $Fields['gb_ram_max']) GiB)"
+    $size = Format-AgentNumber -Value $Fields['gb_ram']
+    if (-not (Test-DynamicMemory -Fields $Fields)) { return (Get-AgentMessage -Id 'memory_static' -Values @{ size = $size }).Message }
+    return (Get-AgentMessage -Id 'memory_dynamic' -Values @{
+            size = $size; minimum = (Format-AgentNumber -Value $Fields['gb_ram_min']); maximum = (Format-AgentNumber -Value $Fields['gb_ram_max'])
+        }).Message
 }
 
 function Initialize-JobMemory {
-    # Gives a new virtual machine the memory of its definition.
+    # Sets the memory of a new virtual machine.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Fields)
 
     $startup = [long]($Fields['gb_ram'] * 1GB)
@@ -60,7 +69,8 @@ function Initialize-JobMemory {
 }
 
 function Get-MemoryPlan {
-    # Gives the memory that a virtual machine has and is to have, in bytes, and which of the changed fields need it to be off.
+    # Returns the current and the requested memory of a virtual machine in bytes, and in Cycle the changed fields that require it
+    # to be off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $State)
 
     $fields = $Job.Fields
@@ -73,11 +83,12 @@ function Get-MemoryPlan {
         if (($changed -contains $name -or $turned) -and $null -ne $fields[$name]) { $after[$name] = [long]($fields[$name] * 1GB) }
     }
     if ($changed.Count -gt 0 -and $after.Dynamic -and ($after.gb_ram_min -gt $after.gb_ram -or $after.gb_ram -gt $after.gb_ram_max)) {
-        throw (New-AgentError -Code 'memory' -Field $changed[0] -Remedy 'set gb_ram_min and gb_ram_max to bounds that gb_ram is within' `
-                -Message ("virtual machine '$($VM.Name)' would start with $(Format-AgentNumber -Value ($after.gb_ram / 1GB)) GiB of memory, " +
-                "and its dynamic memory goes from $(Format-AgentNumber -Value ($after.gb_ram_min / 1GB)) to $(Format-AgentNumber -Value ($after.gb_ram_max / 1GB)) GiB"))
+        throw (New-AgentError -Field $changed[0] -MessageId 'memory_out_of_bounds' -Values @{
+                vm = $VM.Name; startup = (Format-AgentNumber -Value ($after.gb_ram / 1GB))
+                minimum = (Format-AgentNumber -Value ($after.gb_ram_min / 1GB)); maximum = (Format-AgentNumber -Value ($after.gb_ram_max / 1GB))
+            })
     }
-    # A machine that runs takes a lower minimum and a higher maximum, if its memory is dynamic already.
+    # A running virtual machine with dynamic memory accepts a lower minimum and a higher maximum.
     $flips = $after.Dynamic -ne $before.Dynamic
     $live = $State -eq 'running' -and $before.Dynamic -and $after.Dynamic
     $cycle = @(foreach ($name in $changed) {
@@ -90,8 +101,8 @@ function Get-MemoryPlan {
 }
 
 function Set-JobMemory {
-    # Gives a virtual machine its memory, all of it at once: the parts must be in order at each moment. Tells what became of the
-    # field of that name.
+    # Sets all memory fields of a virtual machine at once: they must be consistent at all times. Returns the change of one field as
+    # text.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
 
     $before = $Plan.Before
@@ -107,23 +118,26 @@ function Set-JobMemory {
         $Plan.Done = $true
     }
     $texts = foreach ($part in $after, $before) {
-        if ($Name -eq 'gb_ram' -or $part.Dynamic) { "$(Format-AgentNumber -Value ($part[$Name] / 1GB)) GiB" } else { 'none' }
+        if ($Name -eq 'gb_ram' -or $part.Dynamic) {
+            (Get-AgentMessage -Id 'value_gib' -Values @{ size = (Format-AgentNumber -Value ($part[$Name] / 1GB)) }).Message
+        } else {
+            (Get-AgentMessage -Id 'value_none').Message
+        }
     }
-    return "$($texts[0]), was $($texts[1])"
+    return (Get-AgentMessage -Id 'change' -Values @{ after = $texts[0]; before = $texts[1] }).Message
 }
 
-function Find-MaximumFinding {
-    # Warns of a maximum that the host does not have.
+function Get-MaximumMemoryFinding {
+    # Returns a warning when the maximum exceeds the memory of the host.
     param([Parameter(Mandatory)] $Machine, [AllowNull()] $Maximum)
 
     if ($null -eq $Maximum -or $Maximum * 1GB -le $Machine.MemoryCapacity) { return }
     $size = Format-AgentNumber -Value ([System.Math]::Floor($Machine.MemoryCapacity / 1GB))
-    New-JobFinding -Field 'gb_ram_max' -Severity 'warning' -Code 'memory' -Remedy "ask for $size GiB or less" `
-        -Message "host $($Machine.Name) has $size GiB of memory in all, so the virtual machine never gets its maximum"
+    New-JobFinding -Field 'gb_ram_max' -Severity 'warning' -MessageId 'memory_maximum_exceeds_host' -Values @{ host = $Machine.Name; size = $size }
 }
 
-function ConvertTo-ExactSize {
-    # Gives bytes as GiB, exactly.
+function ConvertTo-ExactGibibyte {
+    # Converts bytes to GiB without rounding.
     param([Parameter(Mandatory)] [long] $Bytes)
 
     return $Bytes / 1GB

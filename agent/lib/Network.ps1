@@ -1,35 +1,40 @@
-# Network adapters: the first, which each machine is made with, and further ones, which jobs add and the manifest records.
+# Network adapters: the primary one, which Hyper-V creates with each virtual machine, and additional ones, which jobs add and the
+# manifest records.
 
-# The name that Hyper-V gives a new machine's adapter.
+# The name of the primary adapter of a new virtual machine.
 $script:AgentFirstAdapterName = 'Network Adapter'
 
 function Invoke-ProvisionNetwork {
+    # Step network: connects the primary adapter, and adds the additional ones.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $vlan = [int]$Job.Fields['vlan_id']
     $mac = [string]$Job.Fields['mac_address']
     $virtualSwitch = $Plan.Switch
-    $message = "connect to switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $vlan)"
-    if ($mac) { $message += ", MAC address $(Format-AdapterMac -Mac $mac)" }
-    Enter-JobStep -Context $Context -Job $Job -Name 'network' -Message $message
+    $vlanText = Format-Vlan -Id $vlan
+    if ($mac) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'network' -MessageId 'step_network_mac' -Values @{ switch = $virtualSwitch.Name; vlan = $vlanText; mac = $mac }
+    } else {
+        Enter-JobStep -Context $Context -Job $Job -Name 'network' -MessageId 'step_network' -Values @{ switch = $virtualSwitch.Name; vlan = $vlanText }
+    }
     $adapters = @(Get-VMNetworkAdapter -VM $VM)
     if ($adapters.Count -eq 0) {
-        throw (New-AgentError -Code 'step_failed' -Message "virtual machine '$($Job.Fields['vm_name'])' has no network adapter")
+        throw (New-AgentError -MessageId 'adapter_missing' -Values @{ vm = $Job.Fields['vm_name'] })
     }
     $first = $adapters[0]
     if ($mac) { Set-VMNetworkAdapter -VMNetworkAdapter $first -StaticMacAddress (Get-MacDigit -Mac $mac) }
     Connect-VMNetworkAdapter -VMNetworkAdapter $first -VMSwitch $virtualSwitch
     if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $first -Access -VlanId $vlan }
     foreach ($spec in @(Get-AdapterSpec -Value $Job.Fields['network_adapters'])) {
-        if (Test-SameName -Left $spec.Name -Right $first.Name) { # Windows in another language has another name for it
-            throw (New-AgentError -Code 'adapter_name' -Field 'network_adapters' -Remedy 'choose another name' `
-                    -Message "the first network adapter has the name '$($first.Name)'")
+        if (Test-SameName -Left $spec.Name -Right $first.Name) { # its name depends on the language of Windows
+            throw (New-AgentError -Field 'network_adapters' -MessageId 'adapter_name_first' -Values @{ name = $first.Name })
         }
         Add-JobAdapter -Context $Context -Job $Job -VM $VM -Spec $spec
     }
 }
 
 function Add-JobAdapter {
+    # Adds and configures an additional adapter.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Spec)
 
     $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName
@@ -38,12 +43,13 @@ function Add-JobAdapter {
     $adapter = Add-VMNetworkAdapter -VM $VM -Name $Spec.Name -Passthru @options
     Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
     if ($Spec.Vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $Spec.Vlan }
-    Write-JobEvent -Context $Context -Job $Job -Kind 'log' `
-        -Message "network adapter '$($Spec.Name)': added, switch '$($virtualSwitch.Name)', $(Format-Vlan -Id $Spec.Vlan), MAC address $(Format-AdapterMac -Mac $Spec.Mac)"
+    Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_added' -Values @{
+        adapter = $Spec.Name; switch = $virtualSwitch.Name; vlan = (Format-Vlan -Id $Spec.Vlan); mac = (Format-AdapterMac -Mac $Spec.Mac)
+    }
 }
 
 function Get-AdapterSpec {
-    # Gives the further adapters that a definition, or a record of one, asks for. Call it within @( ).
+    # Returns the additional adapters of a definition or a manifest. Call it within @( ).
     param([AllowNull()] $Value)
 
     foreach ($item in @($Value)) {
@@ -56,7 +62,7 @@ function Get-AdapterSpec {
 }
 
 function Get-RecordedAdapter {
-    # Gives the further adapters that a machine's manifest records. Call it within @( ).
+    # Returns the additional adapters that a manifest records. Call it within @( ).
     param([AllowNull()] $Manifest)
 
     if ($null -eq $Manifest -or $null -eq $Manifest.Recorded) { return }
@@ -68,21 +74,21 @@ function Get-RecordedAdapter {
 }
 
 function Find-AdapterSpec {
-    # Gives the adapter with a name, or nothing.
+    # Returns the adapter with a name from a list, or nothing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Specs, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Name)
 
     foreach ($spec in $Specs) { if (Test-SameName -Left $spec.Name -Right $Name) { return $spec } }
 }
 
-function Find-FirstAdapter {
-    # Gives the adapter that a machine was made with: the first that no job added; nothing when it has none.
-    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Adapters, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Ours)
+function Find-PrimaryAdapter {
+    # Returns the primary adapter: the first that is not recorded as added by a job; nothing when there is none.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Adapters, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Recorded)
 
-    foreach ($adapter in $Adapters) { if ($null -eq (Find-AdapterSpec -Specs $Ours -Name $adapter.Name)) { return $adapter } }
+    foreach ($adapter in $Adapters) { if ($null -eq (Find-AdapterSpec -Specs $Recorded -Name $adapter.Name)) { return $adapter } }
 }
 
-function Find-FurtherAdapter {
-    # Gives the adapter with a name that is not the first; nothing when there is none.
+function Find-AdditionalAdapter {
+    # Returns the adapter with a name that is not the primary one, or nothing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Adapters, [AllowNull()] $First, [Parameter(Mandatory)] [string] $Name)
 
     foreach ($adapter in $Adapters) {
@@ -91,14 +97,14 @@ function Find-FurtherAdapter {
 }
 
 function Get-MacDigit {
-    # Gives a MAC address without what joins its pairs.
+    # Returns the digits of a MAC address, without separators.
     param([AllowEmptyString()] [string] $Mac)
 
     return $Mac.Replace('-', '').Replace(':', '').ToUpperInvariant()
 }
 
 function Get-StaticMac {
-    # Gives the address of an adapter that has one of its own, as 00-15-5D-00-10-20; else empty text.
+    # Returns the static MAC address of an adapter, such as 00-15-5D-00-10-20, or an empty string when it is dynamic.
     param([Parameter(Mandatory)] $Adapter)
 
     $digits = Get-MacDigit -Mac ([string]$Adapter.MacAddress)
@@ -107,27 +113,29 @@ function Get-StaticMac {
 }
 
 function Format-AdapterMac {
+    # Returns a MAC address as text.
     param([AllowEmptyString()] [string] $Mac)
 
     if ($Mac) { return $Mac }
-    return 'chosen by the host'
+    return (Get-AgentMessage -Id 'mac_dynamic').Message
 }
 
 function Format-Vlan {
+    # Returns a VLAN as text.
     param([Parameter(Mandatory)] [int] $Id)
 
-    if ($Id -gt 0) { return "VLAN $Id" }
-    return 'untagged'
+    if ($Id -gt 0) { return (Get-AgentMessage -Id 'vlan_access' -Values @{ id = $Id }).Message }
+    return (Get-AgentMessage -Id 'vlan_untagged').Message
 }
 
 function ConvertTo-AdapterList {
-    # Gives the further adapters that a manifest records and that are there, in the manifest's order; null without a manifest.
+    # Returns the additional adapters that are recorded and exist, in the order of the manifest; null without a manifest.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Adapters, [AllowNull()] $First, [AllowNull()] $Manifest)
 
     if ($null -eq $Manifest) { return $null }
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($spec in @(Get-RecordedAdapter -Manifest $Manifest)) {
-        $adapter = Find-FurtherAdapter -Adapters $Adapters -First $First -Name $spec.Name
+        $adapter = Find-AdditionalAdapter -Adapters $Adapters -First $First -Name $spec.Name
         if ($null -eq $adapter) { continue }
         $item = [ordered]@{ name = $spec.Name; switch_name = $null; vlan_id = $null; mac_address = $null }
         if ($adapter.SwitchName) {

@@ -1,25 +1,25 @@
-# What stands in the way of network adapters, their names, switches and addresses.
+# Checks of network adapters: names, switches and MAC addresses.
 
-function Find-AdapterFinding {
-    # Gives the findings about the further adapters and all MAC addresses.
+function Get-AdapterFinding {
+    # Returns the findings about additional adapters and all MAC addresses.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] $Fields, [AllowEmptyString()] [string] $VMId)
 
     $specs = @(Get-AdapterSpec -Value $Fields['network_adapters'])
     if ($specs.Count -eq 0 -and -not $Fields['mac_address']) { return }
-    Find-AdapterNameFinding -Specs $specs -VMId $VMId
+    Get-AdapterNameFinding -Specs $specs -VMId $VMId
     for ($index = 0; $index -lt $specs.Count; $index++) {
-        Find-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -Field "network_adapters[$index].switch_name"
+        Get-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -Field "network_adapters[$index].switch_name"
     }
-    Find-MacFinding -Fields $Fields -Specs $specs -VMId $VMId
+    Get-MacFinding -Fields $Fields -Specs $specs -VMId $VMId
 }
 
-function Find-AdapterNameFinding {
+function Get-AdapterNameFinding {
+    # Returns the findings about names of additional adapters.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Specs, [AllowEmptyString()] [string] $VMId)
 
     for ($index = 0; $index -lt $Specs.Count; $index++) {
         if (Test-SameName -Left $Specs[$index].Name -Right $script:AgentFirstAdapterName) {
-            New-JobFinding -Field "network_adapters[$index].name" -Code 'adapter_name' -Remedy 'choose another name' `
-                -Message "the first network adapter has the name '$($script:AgentFirstAdapterName)'"
+            New-JobFinding -Field "network_adapters[$index].name" -MessageId 'adapter_name_first' -Values @{ name = $script:AgentFirstAdapterName }
         }
     }
     if (-not $VMId -or $Specs.Count -eq 0) { return }
@@ -27,23 +27,21 @@ function Find-AdapterNameFinding {
     if ($null -eq $vm) { return }
     $manifest = Find-JobManifest -VM $vm
     if ($null -eq $manifest) {
-        New-JobFinding -Field 'network_adapters' -Code 'adapter_name' -Remedy 'leave network_adapters out' `
-            -Message "no job is recorded for virtual machine '$($vm.Name)', so that its network adapters cannot be told apart"
+        New-JobFinding -Field 'network_adapters' -MessageId 'adapters_not_managed' -Values @{ vm = $vm.Name }
         return
     }
-    $ours = @(Get-RecordedAdapter -Manifest $manifest)
+    $recorded = @(Get-RecordedAdapter -Manifest $manifest)
     $adapters = @($vm.NetworkAdapters)
     for ($index = 0; $index -lt $Specs.Count; $index++) {
         $name = $Specs[$index].Name
-        if ((Test-SameName -Left $name -Right $script:AgentFirstAdapterName) -or $null -ne (Find-AdapterSpec -Specs $ours -Name $name) -or
-            $null -eq (Find-FurtherAdapter -Adapters $adapters -First $null -Name $name)) { continue }
-        New-JobFinding -Field "network_adapters[$index].name" -Code 'adapter_name' -Remedy 'choose another name, or remove that adapter' `
-            -Message "virtual machine '$($vm.Name)' has a network adapter '$name' that no job made"
+        if ((Test-SameName -Left $name -Right $script:AgentFirstAdapterName) -or $null -ne (Find-AdapterSpec -Specs $recorded -Name $name) -or
+            $null -eq (Find-AdditionalAdapter -Adapters $adapters -First $null -Name $name)) { continue }
+        New-JobFinding -Field "network_adapters[$index].name" -MessageId 'adapter_name_taken' -Values @{ vm = $vm.Name; name = $name }
     }
 }
 
-function Find-MacFinding {
-    # Gives the findings about addresses that another virtual machine of the host has, or that are given twice.
+function Get-MacFinding {
+    # Returns the findings about MAC addresses that another virtual machine uses, or that the definition uses twice.
     param([Parameter(Mandatory)] $Fields, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Specs, [AllowEmptyString()] [string] $VMId)
 
     $wanted = [ordered]@{}
@@ -57,71 +55,69 @@ function Find-MacFinding {
         if ($vm.Id.ToString() -eq $VMId) { continue }
         foreach ($adapter in @($vm.NetworkAdapters)) {
             $digits = Get-MacDigit -Mac ([string]$adapter.MacAddress)
-            if (-not $holders.ContainsKey($digits)) { $holders[$digits] = "network adapter '$($adapter.Name)' of virtual machine '$($vm.Name)'" }
+            if (-not $holders.ContainsKey($digits)) { $holders[$digits] = @{ Adapter = $adapter.Name; VM = $vm.Name } }
         }
     }
     $given = @{}
     foreach ($field in $wanted.Keys) {
         $mac = $wanted[$field]
         if ($given.ContainsKey($mac)) {
-            New-JobFinding -Field $field -Code 'mac_taken' -Remedy 'choose another address' -Message "MAC address $mac is given in $($given[$mac]) already"
+            New-JobFinding -Field $field -MessageId 'mac_duplicate' -Values @{ mac = $mac; field = $given[$mac] }
             continue
         }
         $given[$mac] = $field
         $digits = Get-MacDigit -Mac $mac
         if ($holders.ContainsKey($digits)) {
-            New-JobFinding -Field $field -Code 'mac_taken' -Remedy 'choose another address' -Message "$($holders[$digits]) has MAC address $mac already"
+            New-JobFinding -Field $field -MessageId 'mac_taken' -Values @{ mac = $mac; adapter = $holders[$digits].Adapter; vm = $holders[$digits].VM }
         }
     }
 }
 
-function Find-SwitchFinding {
-    # Field is the one that names the switch.
+function Get-SwitchFinding {
+    # Returns a finding when the virtual switch does not exist, or is not unique. Field is the field that names the switch.
     param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name, [string] $Field = 'switch_name')
 
     $names = [string[]]@(Get-VMSwitch | ForEach-Object -Process { $_.Name })
     [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
-    $known = [string]::Join(', ', $names)
+    $known = Join-AgentText -Text $names
     if ($names.Count -eq 0) {
-        New-JobFinding -Field $Field -Code 'switch_missing' -Message "host $($Machine.Name) has no virtual switch" -Remedy 'create one with New-VMSwitch'
+        New-JobFinding -Field $Field -MessageId 'switch_none' -Values @{ host = $Machine.Name }
     } elseif ($Name) {
         foreach ($candidate in $names) { if (Test-SameName -Left $candidate -Right $Name) { return } }
-        New-JobFinding -Field $Field -Code 'switch_missing' -Remedy "use one of: $known" `
-            -Message "virtual switch '$Name' does not exist on host $($Machine.Name)"
+        New-JobFinding -Field $Field -MessageId 'switch_missing' -Values @{ name = $Name; host = $Machine.Name; switches = $known }
     } elseif ($names.Count -gt 1) {
-        New-JobFinding -Field $Field -Code 'switch_ambiguous' -Remedy "set switch_name to one of: $known" `
-            -Message "host $($Machine.Name) has $($names.Count) virtual switches and none was named"
+        New-JobFinding -Field $Field -MessageId 'switch_ambiguous' -Values @{ host = $Machine.Name; count = $names.Count; switches = $known }
     }
 }
 
-function Find-AdapterCycle {
-    # Names the fields whose change needs the machine to be off: those of MAC addresses, and of adapters that are added or removed
-    # where the machine does not take that while it runs. Call it within @( ).
+function Get-AdapterPowerCycleField {
+    # Returns the fields whose change requires the virtual machine to be off: MAC addresses, and adapters to add or remove where the
+    # virtual machine does not support that while it runs. Call it within @( ).
     param([Parameter(Mandatory)] $VM, [AllowNull()] $Manifest, [Parameter(Mandatory)] $Fields, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Changed)
 
     $adapters = @($VM.NetworkAdapters)
-    $ours = @(Get-RecordedAdapter -Manifest $Manifest)
-    $first = Find-FirstAdapter -Adapters $adapters -Ours $ours
+    $recorded = @(Get-RecordedAdapter -Manifest $Manifest)
+    $first = Find-PrimaryAdapter -Adapters $adapters -Recorded $recorded
     if ($Changed -contains 'mac_address' -and $null -ne $first -and (Get-StaticMac -Adapter $first) -ne [string]$Fields['mac_address']) { 'mac_address' }
     if ($Changed -notcontains 'network_adapters') { return }
     $hot = $VM.Generation -eq 2 -and [string]$VM.State -eq 'Running'
     $specs = @(Get-AdapterSpec -Value $Fields['network_adapters'])
     $needed = $false
     foreach ($spec in $specs) {
-        $adapter = Find-FurtherAdapter -Adapters $adapters -First $first -Name $spec.Name
+        $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
         if ($null -eq $adapter) { $needed = $needed -or -not $hot } else { $needed = $needed -or (Get-StaticMac -Adapter $adapter) -ne $spec.Mac }
     }
-    foreach ($spec in $ours) {
-        if ($null -eq (Find-AdapterSpec -Specs $specs -Name $spec.Name) -and $null -ne (Find-FurtherAdapter -Adapters $adapters -First $first -Name $spec.Name)) {
+    foreach ($spec in $recorded) {
+        if ($null -eq (Find-AdapterSpec -Specs $specs -Name $spec.Name) -and $null -ne (Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name)) {
             $needed = $needed -or -not $hot
         }
     }
     if ($needed) { 'network_adapters' }
 }
 
-function Find-CycleFinding {
-    # Gives the findings about an update of a machine that runs, and that would have to be off. No changed field stands for all that
-    # the definition has.
+function Get-PowerCycleFinding {
+    # Returns the findings about changes that require a running virtual machine to be off. Without Changed, all fields of the
+    # definition are checked.
     param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId, [AllowEmptyCollection()] [string[]] $Changed = @())
 
     $fields = $Definition.Fields
@@ -129,8 +125,7 @@ function Find-CycleFinding {
     $vm = Find-HostVM -Id $VMId
     if ($null -eq $vm -or [string]$vm.State -eq 'Off') { return }
     if ($Changed.Count -eq 0) { $Changed = @($fields.Keys) }
-    foreach ($name in @(Find-AdapterCycle -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed $Changed)) {
-        New-JobFinding -Field $name -Code 'power_cycle_refused' -Remedy 'allow the power cycle, or turn it off first' `
-            -Message "changing $name needs virtual machine '$($vm.Name)' to be off, and it is $(ConvertTo-PowerState -State $vm.State)"
+    foreach ($name in @(Get-AdapterPowerCycleField -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed $Changed)) {
+        New-JobFinding -Field $name -MessageId 'power_cycle_refused' -Values @{ fields = $name; vm = $vm.Name; state = (ConvertTo-PowerState -State $vm.State) }
     }
 }

@@ -1,41 +1,53 @@
-# Changing the network adapters of a virtual machine that exists.
+# Changing the network adapters of an existing virtual machine.
 
-function Get-FirstAdapter {
-    # Gives the adapter that the machine was made with, or an error.
+function Get-PrimaryAdapter {
+    # Returns the primary adapter. Throws when there is none.
     param([Parameter(Mandatory)] $Plan)
 
-    $first = Find-FirstAdapter -Adapters @(Get-VMNetworkAdapter -VM $Plan.VM) -Ours @(Get-RecordedAdapter -Manifest $Plan.Manifest)
+    $first = Find-PrimaryAdapter -Adapters @(Get-VMNetworkAdapter -VM $Plan.VM) -Recorded @(Get-RecordedAdapter -Manifest $Plan.Manifest)
     if ($null -eq $first) {
-        throw (New-AgentError -Code 'step_failed' -Message "virtual machine '$($Plan.VM.Name)' has no network adapter")
+        throw (New-AgentError -MessageId 'adapter_missing' -Values @{ vm = $Plan.VM.Name })
     }
     return $first
 }
 
+function Format-SwitchName {
+    # Returns the name of a switch as text.
+    param([AllowNull()] [AllowEmptyString()] [string] $Name)
+
+    if ($Name) { return Format-QuotedText -Text $Name }
+    return (Get-AgentMessage -Id 'value_not_connected').Message
+}
+
 function Set-JobSwitch {
+    # Connects the primary adapter to a switch, or disconnects it. Returns the change as text.
     param([Parameter(Mandatory)] $Plan, [AllowNull()] [AllowEmptyString()] [string] $Name)
 
-    $adapter = Get-FirstAdapter -Plan $Plan
-    $before = 'not connected'
-    if ($adapter.SwitchName) { $before = "'$($adapter.SwitchName)'" }
-    if (-not $Name) {
+    $adapter = Get-PrimaryAdapter -Plan $Plan
+    $before = Format-SwitchName -Name $adapter.SwitchName
+    $after = ''
+    if ($Name) {
+        $virtualSwitch = Find-HostSwitch -Name $Name
+        Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
+        $after = $virtualSwitch.Name
+    } else {
         Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
-        return "not connected, was $before"
     }
-    $virtualSwitch = Find-HostSwitch -Name $Name
-    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
-    return "'$($virtualSwitch.Name)', was $before"
+    return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-SwitchName -Name $after); before = $before }).Message
 }
 
 function Set-JobVlan {
+    # Sets the VLAN of the primary adapter. Returns the change as text.
     param([Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [int] $Id)
 
-    $adapter = Get-FirstAdapter -Plan $Plan
+    $adapter = Get-PrimaryAdapter -Plan $Plan
     $before = Format-Vlan -Id (Get-AdapterVlan -Adapters @($adapter))
     Set-AdapterVlan -Adapter $adapter -Id $Id
-    return "$(Format-Vlan -Id $Id), was $before"
+    return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-Vlan -Id $Id); before = $before }).Message
 }
 
 function Set-AdapterVlan {
+    # Sets the VLAN of an adapter; 0 means untagged.
     param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] [int] $Id)
 
     if ($Id -gt 0) {
@@ -46,16 +58,17 @@ function Set-AdapterVlan {
 }
 
 function Set-JobMac {
-    # Gives the first adapter an address of its own, or has the host choose.
+    # Sets a static MAC address of the primary adapter, or a dynamic one. Returns the change as text.
     param([Parameter(Mandatory)] $Plan, [AllowEmptyString()] [string] $Mac)
 
-    $adapter = Get-FirstAdapter -Plan $Plan
+    $adapter = Get-PrimaryAdapter -Plan $Plan
     $before = Get-StaticMac -Adapter $adapter
     if ($before -ne $Mac) { Set-AdapterMac -Adapter $adapter -Mac $Mac }
-    return "$(Format-AdapterMac -Mac $Mac), was $(Format-AdapterMac -Mac $before)"
+    return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-AdapterMac -Mac $Mac); before = (Format-AdapterMac -Mac $before) }).Message
 }
 
 function Set-AdapterMac {
+    # Sets a static MAC address of an adapter, or a dynamic one.
     param([Parameter(Mandatory)] $Adapter, [AllowEmptyString()] [string] $Mac)
 
     if ($Mac) {
@@ -66,78 +79,79 @@ function Set-AdapterMac {
 }
 
 function Set-JobAdapter {
-    # Makes the further adapters what is asked for: first those that are new, and last those that are to go.
+    # Adds, changes and removes additional adapters, in this order. Returns the changes as text.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan)
 
     $adapters = @(Get-VMNetworkAdapter -VM $Plan.VM)
     $wanted = @(Get-AdapterSpec -Value $Job.Fields['network_adapters'])
-    $ours = @(Get-RecordedAdapter -Manifest $Plan.Manifest)
-    $first = Find-FirstAdapter -Adapters $adapters -Ours $ours
+    $recorded = @(Get-RecordedAdapter -Manifest $Plan.Manifest)
+    $first = Find-PrimaryAdapter -Adapters $adapters -Recorded $recorded
     $added = 0
     $changed = 0
     $removed = 0
     foreach ($spec in $wanted) {
-        if ($null -ne (Find-FurtherAdapter -Adapters $adapters -First $first -Name $spec.Name)) { continue }
-        $null = $Job.Made.Adapters.Add($spec.Name)
+        if ($null -ne (Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name)) { continue }
+        $null = $Job.Journal.Adapters.Add($spec.Name)
         Save-JobState -Context $Context -Job $Job
         Add-JobAdapter -Context $Context -Job $Job -VM $Plan.VM -Spec $spec
         $added++
     }
     foreach ($spec in $wanted) {
-        $adapter = Find-FurtherAdapter -Adapters $adapters -First $first -Name $spec.Name
+        $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
         if ($null -eq $adapter) { continue }
         $texts = [string[]]@(Edit-JobAdapter -Adapter $adapter -Spec $spec)
         if ($texts.Count -eq 0) { continue }
         $changed++
-        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "network adapter '$($spec.Name)': $([string]::Join('; ', $texts))"
+        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_changed' -Values @{ adapter = $spec.Name; changes = [string]::Join('; ', $texts) }
     }
-    foreach ($spec in $ours) {
-        $adapter = Find-FurtherAdapter -Adapters $adapters -First $first -Name $spec.Name
+    foreach ($spec in $recorded) {
+        $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
         if ($null -eq $adapter -or $null -ne (Find-AdapterSpec -Specs $wanted -Name $spec.Name)) { continue }
         Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
         $removed++
-        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "network adapter '$($spec.Name)': removed"
+        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_removed' -Values @{ adapter = $spec.Name }
     }
-    return "$added added, $changed changed, $removed removed"
+    return (Get-AgentMessage -Id 'change_adapters' -Values @{ added = $added; changed = $changed; removed = $removed }).Message
 }
 
 function Edit-JobAdapter {
-    # Gives an adapter the settings that it has not, and says which. Call it within @( ).
+    # Changes the settings of an adapter that differ. Returns the changes as texts. Call it within @( ).
     param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec)
 
     if (-not (Test-SameName -Left $Adapter.SwitchName -Right $Spec.SwitchName)) {
         $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName
         Connect-VMNetworkAdapter -VMNetworkAdapter $Adapter -VMSwitch $virtualSwitch
-        $before = 'not connected'
-        if ($Adapter.SwitchName) { $before = "'$($Adapter.SwitchName)'" }
-        "switch '$($virtualSwitch.Name)', was $before"
+        (Get-AgentMessage -Id 'change_switch' -Values @{
+            after = (Format-SwitchName -Name $virtualSwitch.Name); before = (Format-SwitchName -Name $Adapter.SwitchName)
+        }).Message
     }
     $vlan = Get-AdapterVlan -Adapters @($Adapter)
     if ($vlan -ne $Spec.Vlan) {
         Set-AdapterVlan -Adapter $Adapter -Id $Spec.Vlan
-        "$(Format-Vlan -Id $Spec.Vlan), was $(Format-Vlan -Id $vlan)"
+        (Get-AgentMessage -Id 'change' -Values @{ after = (Format-Vlan -Id $Spec.Vlan); before = (Format-Vlan -Id $vlan) }).Message
     }
     $mac = Get-StaticMac -Adapter $Adapter
     if ($mac -ne $Spec.Mac) {
         Set-AdapterMac -Adapter $Adapter -Mac $Spec.Mac
-        "MAC address $(Format-AdapterMac -Mac $Spec.Mac), was $(Format-AdapterMac -Mac $mac)"
+        (Get-AgentMessage -Id 'change_mac' -Values @{ after = (Format-AdapterMac -Mac $Spec.Mac); before = (Format-AdapterMac -Mac $mac) }).Message
     }
 }
 
 function Undo-JobAdapter {
-    # Takes back the adapters that an update added. Each was looked for before it was added, so one of that name is the job's.
+    # Removes the adapters that an update added. No adapter had the name before the job added it, so it belongs to the job.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $names = @($Job.Made.Adapters)
+    $names = @($Job.Journal.Adapters)
     [System.Array]::Reverse($names)
     foreach ($name in $names) {
         $vm = Find-HostVM -Id $Job.VMId
         if ($null -eq $vm) { return }
-        $ours = @(Get-RecordedAdapter -Manifest (Find-JobManifest -VM $vm)) + @{ Name = $name }
+        $recorded = @(Get-RecordedAdapter -Manifest (Find-JobManifest -VM $vm)) + @{ Name = $name }
         $adapters = @(Get-VMNetworkAdapter -VM $vm)
-        $adapter = Find-FurtherAdapter -Adapters $adapters -First (Find-FirstAdapter -Adapters $adapters -Ours $ours) -Name $name
+        $adapter = Find-AdditionalAdapter -Adapters $adapters -First (Find-PrimaryAdapter -Adapters $adapters -Recorded $recorded) -Name $name
         if ($null -eq $adapter) { continue }
-        $null = Undo-JobPart -Context $Context -Job $Job -Done "removed network adapter '$name'" -What "network adapter '$name'" -Action {
+        $item = (Get-AgentMessage -Id 'item_adapter' -Values @{ adapter = $name }).Message
+        $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_adapter_removed' -Values @{ adapter = $name } -Item $item -Action {
             Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
         }
     }

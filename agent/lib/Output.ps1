@@ -1,11 +1,11 @@
-# What the agent says: answers and events, one frame a line. A job run by hand says its events as lines for people instead,
-# and a worker writes them into the job's folder.
+# Output of the agent: answers and events, one frame per line. A job that is run by hand writes its events as readable lines
+# instead, and a worker process writes them to the job's folder.
 
-# A frame's JSON that is longer is sent as base64 of its gzip.
-$script:AgentCompressOver = 2048
+# JSON that is longer, in characters, is sent as base64-encoded gzip.
+$script:AgentCompressThreshold = 2048
 
 function New-AgentContext {
-    # Gives what all parts of a session share, across its runspaces.
+    # Returns the state that all parts of a session share, across its runspaces.
     param(
         [Parameter(Mandatory)] [AllowEmptyString()] [string] $Token,
         [Parameter(Mandatory)] [System.IO.TextWriter] $Writer,
@@ -13,28 +13,28 @@ function New-AgentContext {
     )
 
     return [hashtable]::Synchronized(@{
-            Token    = $Token
-            Writer   = [System.IO.TextWriter]::Synchronized($Writer)
-            Bundle   = $Bundle
-            Hold     = $false
-            Cluster  = $null
-            Gate     = (New-Object -TypeName System.Object)
-            # Of a session: the jobs that are followed, and what runs beside the loop that reads.
-            Watches  = @{}
-            Wake     = (New-Object -TypeName System.Threading.AutoResetEvent -ArgumentList $false)
-            Done     = $false
-            Pool     = $null
-            Work     = [System.Collections.ArrayList]::Synchronized((New-Object -TypeName System.Collections.ArrayList))
-            # Of a job that has a folder: its key, the installed agent, the worker's process and the file of its events.
-            Key      = ''
-            Agent    = ''
-            WorkerId = 0
-            Events   = $null
+            Token       = $Token
+            Writer      = [System.IO.TextWriter]::Synchronized($Writer)
+            Bundle      = $Bundle
+            Buffered    = $false
+            Cluster     = $null
+            InstallLock = (New-Object -TypeName System.Object)
+            # Session only: the watched jobs, and the work that runs beside the loop that reads requests.
+            Watches     = @{}
+            Wake        = (New-Object -TypeName System.Threading.AutoResetEvent -ArgumentList $false)
+            Closing     = $false
+            Pool        = $null
+            Work        = [System.Collections.ArrayList]::Synchronized((New-Object -TypeName System.Collections.ArrayList))
+            # Job with a folder only: its key, the installed agent, the id of the worker process and the event file.
+            Key         = ''
+            Agent       = ''
+            WorkerId    = 0
+            Events      = $null
         })
 }
 
 function New-JobContext {
-    # Gives what a job needs to write into its folder. No session hears of it.
+    # Returns the context of a job that writes to its folder and to no session.
     param([Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Agent)
 
     $context = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
@@ -44,28 +44,31 @@ function New-JobContext {
 }
 
 function Write-AgentLine {
+    # Writes one line, and flushes it unless the context buffers its output.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Line)
 
-    # A client that has gone is no reason for a job to stop half-way.
+    # A job goes on when its client has disconnected, so errors are ignored.
     try { $Context.Writer.WriteLine($Line) } catch { $null = $_ }
-    if (-not $Context.Hold) { Send-AgentOutput -Context $Context }
+    if (-not $Context.Buffered) { Send-AgentOutput -Context $Context }
 }
 
 function Send-AgentOutput {
-    # Lets what was written leave.
+    # Flushes the output.
     param([Parameter(Mandatory)] $Context)
 
-    try { $Context.Writer.Flush() } catch { $null = $_ }
+    try { $Context.Writer.Flush() } catch { $null = $_ } # see Write-AgentLine
 }
 
 function ConvertTo-AgentFrame {
+    # Returns a frame: the session's token, a space, and JSON or base64-encoded gzip.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [string] $Text)
 
-    if ($text.Length -gt $script:AgentCompressOver) { $text = Compress-AgentText -Text $text }
-    return $Context.Token + ' ' + $text
+    if ($Text.Length -gt $script:AgentCompressThreshold) { $Text = Compress-AgentText -Text $Text }
+    return $Context.Token + ' ' + $Text
 }
 
 function Compress-AgentText {
+    # Returns text as base64-encoded gzip.
     param([Parameter(Mandatory)] [string] $Text)
 
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text)
@@ -77,6 +80,7 @@ function Compress-AgentText {
 }
 
 function Expand-AgentText {
+    # Decompresses base64-encoded gzip.
     param([Parameter(Mandatory)] [string] $Text)
 
     try {
@@ -85,11 +89,12 @@ function Expand-AgentText {
         $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $gzip, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
         return $reader.ReadToEnd()
     } catch {
-        throw (New-AgentError -Code 'bad_request' -Message 'the line is neither JSON nor base64 of gzip')
+        throw (New-AgentError -MessageId 'request_unreadable')
     }
 }
 
 function Write-AgentAnswer {
+    # Writes the answer to a request: a result, or a failure.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Id, $Result, $Failure)
 
     $answer = [ordered]@{ type = 'answer'; id = $Id; ok = ($null -eq $Failure) }
@@ -98,7 +103,7 @@ function Write-AgentAnswer {
 }
 
 function Protect-JobText {
-    # Puts asterisks in the place of a job's secrets.
+    # Replaces a job's secrets with asterisks.
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Text)
 
     foreach ($secret in $Job.Secrets) { $Text = $Text.Replace($secret, '******') }
@@ -106,22 +111,30 @@ function Protect-JobText {
 }
 
 function Write-JobEvent {
-    # Says an event of a job.
+    <#
+    .SYNOPSIS
+    Writes an event of a job, redacted.
+    .DESCRIPTION
+    The text is MessageId with Values, or Message when it comes from elsewhere. Properties are further properties of the event.
+    #>
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
         [Parameter(Mandatory)] [string] $Kind,
-        [Parameter(Mandatory)] [AllowEmptyString()] [string] $Message,
-        [System.Collections.IDictionary] $More = @{}
+        [string] $MessageId = '',
+        [System.Collections.IDictionary] $Values = @{},
+        [AllowEmptyString()] [string] $Message = '',
+        [System.Collections.IDictionary] $Properties = @{}
     )
 
+    if ($MessageId) { $Message = (Get-AgentMessage -Id $MessageId -Values $Values).Message }
     $Job.Seq++
     $record = [ordered]@{
         type = 'event'; job = $Job.Id; seq = $Job.Seq
         time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
         kind = $Kind; step = $Job.Step; message = (Protect-JobText -Job $Job -Text $Message)
     }
-    foreach ($key in $More.Keys) { $record[$key] = $More[$key] }
+    foreach ($key in $Properties.Keys) { $record[$key] = $Properties[$key] }
     if ($null -ne $Context.Events) {
         Add-JobLine -Stream $Context.Events -Line (ConvertTo-AgentJson -Value $record)
     } else {
@@ -130,6 +143,7 @@ function Write-JobEvent {
 }
 
 function Format-JobEvent {
+    # Formats an event as the line that a user reads.
     param([Parameter(Mandatory)] $Record)
 
     $text = switch ($Record['kind']) {

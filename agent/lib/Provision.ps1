@@ -1,7 +1,10 @@
-# Making a virtual machine from an image, step by step. What a step makes is noted in $Job.Made, and that written down, before
-# it is made.
+# Provisioning a virtual machine from an image. Each step saves what it is about to create in the job's journal first.
 
 function Invoke-ProvisionJob {
+    <#
+    .SYNOPSIS
+    Runs the steps of a provision job.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
@@ -14,7 +17,7 @@ function Invoke-ProvisionJob {
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'media') { Invoke-ProvisionMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
     if ($Job.Steps -contains 'start') {
-        Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
+        Enter-JobStep -Context $Context -Job $Job -Name 'start' -MessageId 'step_start'
         Start-VM -VM $vm
     }
     if ($Job.Steps -contains 'wait') { Invoke-ProvisionWait -Context $Context -Job $Job }
@@ -23,12 +26,12 @@ function Invoke-ProvisionJob {
 }
 
 function Get-ProvisionStep {
-    # Gives the steps of the definition. The role in the cluster is last: what is not whole is nothing to fail over.
+    # Returns the steps of a definition. The cluster role comes last: an incomplete virtual machine must not fail over.
     param([Parameter(Mandatory)] $Fields)
 
-    $waits = [bool](Get-JobWait -Fields $Fields)
+    $waits = [bool](Get-WaitCondition -Fields $Fields)
     'preflight', 'vm', 'disk'
-    if (@(Get-WantedDisk -Value $Fields['data_disks']).Count -gt 0) { 'data_disks' }
+    if (@(Get-DataDiskSpec -Value $Fields['data_disks']).Count -gt 0) { 'data_disks' }
     if ((Get-JobGeneration -Fields $Fields) -eq 2) { 'firmware' }
     'network'
     if ($Fields.Contains('media_name')) { 'media' }
@@ -39,74 +42,74 @@ function Get-ProvisionStep {
 }
 
 function Invoke-ProvisionPreflight {
-    # Gives the folder, the image and the switch that the later steps need.
+    # Step preflight: checks the definition. Returns the folder, image, ISO file and switch for the later steps.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message 'check the definition against the host'
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_preflight'
     Write-GuestWarning -Context $Context -Job $Job -Names $Job.Fields.Keys
     $machine = Get-AgentHost
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'provision'; Fields = $Job.Fields } -Settings $Job.Settings)
     Assert-NoFinding -Findings $findings
     $folder = [System.IO.Path]::Combine((Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'vm_path'), 'hypervvm', $Job.Id.ToLowerInvariant())
     if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
-        throw (New-AgentError -Code 'step_failed' -Message "folder $folder exists already" -Remedy 'a job of this id ran before: use a new id')
+        throw (New-AgentError -MessageId 'folder_exists' -Values @{ folder = $folder })
     }
     $library = Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path'
-    $image = @(Get-AgentImage -Folder $library | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
+    $image = @(Get-ImageFile -Folder $library | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
     $media = ''
-    if ($Job.Fields.Contains('media_name')) { $media = Find-AgentMedia -Folder $library -Name $Job.Fields['media_name'] }
+    if ($Job.Fields.Contains('media_name')) { $media = Find-MediaFile -Folder $library -Name $Job.Fields['media_name'] }
     return @{ Machine = $machine; Folder = $folder; Image = $image; Media = $media; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }
 }
 
 function Assert-NoFinding {
-    # Fails with the first finding, if there is any.
+    # Throws the first finding, if any.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Findings)
 
     foreach ($finding in $Findings) {
-        throw (New-AgentError -Code $finding['code'] -Message $finding['message'] -Field $finding['field'] -Remedy $finding['remedy'])
+        throw (New-AgentException -Code $finding['code'] -Message $finding['message'] -Field $finding['field'] -Remedy $finding['remedy'])
     }
 }
 
 function Write-GuestWarning {
-    # Names the settings that this version takes and does not apply.
+    # Writes a warning that names the fields which this version accepts but does not apply.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [AllowEmptyCollection()] $Names)
 
     $ignored = @($Names | Where-Object -FilterScript { $_ -match '^(guest|cnf)_' })
     if ($ignored.Count -gt 0) {
-        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' `
-            -Message ('settings inside the guest are not applied by this version: ' + [string]::Join(', ', $ignored))
+        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'guest_settings_ignored' -Values @{ fields = (Join-AgentText -Text $ignored) }
     }
 }
 
 function Invoke-ProvisionVM {
+    # Step vm: creates and configures the virtual machine, without disks.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan)
 
     $fields = $Job.Fields
     $name = $fields['vm_name']
     $folder = $Plan.Folder
     $generation = Get-JobGeneration -Fields $fields
-    $kind = if ($generation -eq 2) { '' } else { " of generation $generation" }
-    Enter-JobStep -Context $Context -Job $Job -Name 'vm' `
-        -Message ("create virtual machine '$name'$kind in ${folder}: processors: $(Format-AgentNumber -Value $fields['cpu_cores']), " +
-            "$(Format-JobMemory -Fields $fields), $(Format-JobCheckpoint -Fields $fields)")
-    $lock = Lock-HostName
+    Enter-JobStep -Context $Context -Job $Job -Name 'vm' -MessageId 'step_vm' -Values @{
+        generation = $generation; vm = $name; folder = $folder; processors = (Format-AgentNumber -Value $fields['cpu_cores'])
+        memory = (Format-JobMemory -Fields $fields); checkpoints = (Format-JobCheckpoint -Fields $fields)
+    }
+    $lock = Lock-VMName
     try {
-        Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
-        # Until its id is known, the virtual machine is found by its folder, which is this job's alone.
-        $Job.Made.Folder = $folder
-        $Job.Made.Making = $true
+        Assert-NoFinding -Findings @(Get-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
+        # Until its id is known, the virtual machine is identified by its folder, which only this job uses.
+        $Job.Journal.Folder = $folder
+        $Job.Journal.Making = $true
         Save-JobState -Context $Context -Job $Job
         $null = [System.IO.Directory]::CreateDirectory($folder)
         $vm = New-VM -Name $name -MemoryStartupBytes ([long]($fields['gb_ram'] * 1GB)) -Generation $generation -NoVHD -Path $folder
         $Job.VMId = $vm.Id.ToString()
-        $Job.Made.VM = $Job.VMId
+        $Job.Journal.VM = $Job.VMId
         Save-JobState -Context $Context -Job $Job
     } finally {
-        Unlock-HostName -Lock $lock
+        Unlock-VMName -Lock $lock
     }
-    Write-JobEvent -Context $Context -Job $Job -Kind 'vm' -Message "virtual machine '$name' has id $($Job.VMId)" -More @{ vm_id = $Job.VMId }
-    $Job.Made.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
-    Save-JobManifest -Manifest $Job.Made.Manifest
+    Write-JobEvent -Context $Context -Job $Job -Kind 'vm' -MessageId 'vm_created' -Values @{ vm = $name; id = $Job.VMId } -Properties @{ vm_id = $Job.VMId }
+    $Job.Journal.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
+    Save-JobManifest -Manifest $Job.Journal.Manifest
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
     Initialize-JobMemory -VM $vm -Fields $fields
     Initialize-JobAction -VM $vm -Fields $fields
@@ -114,15 +117,16 @@ function Invoke-ProvisionVM {
 }
 
 function Invoke-ProvisionDisk {
+    # Step disk: creates the image's disk and attaches it. Returns its drive.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
-    Enter-JobStep -Context $Context -Job $Job -Name 'disk' -Message (Format-ImageDisk -Job $Job -Image $Plan.Image -Path $path)
-    if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Code 'step_failed' -Message "file $path exists already") }
-    $null = $Job.Made.Files.Add($path)
+    Enter-DiskStep -Context $Context -Job $Job -Image $Plan.Image -Path $path
+    if ([System.IO.File]::Exists($path)) { throw (New-AgentError -MessageId 'file_exists' -Values @{ path = $path }) }
+    $null = $Job.Journal.Files.Add($path)
     Save-JobState -Context $Context -Job $Job
     New-ImageDisk -Context $Context -Job $Job -Image $Plan.Image -Path $path
-    # The BIOS of generation 1 starts from IDE only.
+    # The BIOS of generation 1 boots from IDE only.
     if ((Get-JobGeneration -Fields $Job.Fields) -eq 1) {
         return Add-VMHardDiskDrive -VM $VM -ControllerType IDE -ControllerNumber 0 -ControllerLocation 0 -Path $path -Passthru
     }

@@ -1,6 +1,10 @@
-# Removing a virtual machine: unregistered first, then only the files that its manifest lists.
+# Deleting a virtual machine: it is removed from Hyper-V first, and then only the files that its manifest lists are deleted.
 
 function Invoke-DeleteJob {
+    <#
+    .SYNOPSIS
+    Runs the steps of a delete job. A virtual machine that does not exist is a success.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $Job.Steps = @('preflight')
@@ -16,46 +20,47 @@ function Invoke-DeleteJob {
             $manifest = Find-JobManifest -VM $vm
             if ([string]$vm.State -ne 'Off') { $Job.Steps += 'stop' }
             if ($vm.IsClustered) { $Job.Steps += 'cluster' }
-            $checkpoints = @(Get-VMCheckpoint -VM $vm)
+            $checkpoints = @(Get-JobCheckpoint -VM $vm)
             if ($checkpoints.Count -gt 0) { $Job.Steps += 'checkpoints' }
             $Job.Steps += 'unregister', 'files'
         }
     } catch { $problem = $_ }
-    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message "find virtual machine $($Job.VMId)"
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_find_vm' -Values @{ id = $Job.VMId }
     if ($null -ne $problem) { throw $problem }
     if ($null -eq $vm) {
-        $Job.Message = "virtual machine $($Job.VMId) is not on host $($machine.Name): nothing to do"
+        $Job.Message = (Get-AgentMessage -Id 'result_vm_absent' -Values @{ id = $Job.VMId; host = $machine.Name }).Message
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message $Job.Message
         return
     }
-    $Job.Message = "virtual machine '$($vm.Name)' was removed"
+    $Job.Message = (Get-AgentMessage -Id 'result_vm_removed' -Values @{ vm = $vm.Name }).Message
 
     if ($Job.Steps -contains 'stop') {
-        Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'turn off the virtual machine'
+        Enter-JobStep -Context $Context -Job $Job -Name 'stop' -MessageId 'step_turn_off'
         Stop-VM -VM $vm -TurnOff -Force
     }
     if ($Job.Steps -contains 'cluster') {
-        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -Message 'remove the role from the cluster'
+        Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -MessageId 'step_cluster_remove'
         $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force
     }
-    if ($checkpoints.Count -gt 0) { Remove-VMCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints }
+    if ($checkpoints.Count -gt 0) { Remove-JobCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints }
     $disks = @(Get-VMHardDiskDrive -VM $vm | ForEach-Object -Process { [string]$_.Path })
-    Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -Message "remove virtual machine '$($vm.Name)' from host $($machine.Name)"
+    Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -MessageId 'step_unregister' -Values @{ vm = $vm.Name; host = $machine.Name }
     $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks }
     if ($null -ne $manifest) {
         $removing['folder'] = $manifest.Folder
         $removing['job'] = $manifest.JobId
         $removing['files'] = [object[]]@($manifest.Files)
     }
-    $Job.Made.Removing = $removing
+    $Job.Journal.Removing = $removing
     Save-JobState -Context $Context -Job $Job
     Remove-VM -VM $vm -Force
-    # Too late to cancel: the files would have no owner.
+    # The job can no longer be cancelled: the files would remain without a virtual machine.
     $Job.Committed = $true
     Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks
 }
 
 function Remove-JobFile {
+    # Step files: deletes the files of a removed virtual machine that its manifest lists. All others are reported as leftovers.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
@@ -65,47 +70,52 @@ function Remove-JobFile {
 
     $own = @()
     if ($null -eq $Manifest) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'files' -Message 'no job is recorded for this virtual machine: its files stay'
+        Enter-JobStep -Context $Context -Job $Job -Name 'files' -MessageId 'step_files_kept'
     } else {
         $own = @($Manifest.Files)
-        Enter-JobStep -Context $Context -Job $Job -Name 'files' -Message "delete the files of job $($Manifest.JobId)"
+        Enter-JobStep -Context $Context -Job $Job -Name 'files' -MessageId 'step_files' -Values @{ job = $Manifest.JobId }
     }
-    $use = Get-DiskUse -Disk $Disks -Own $own
+    $use = Get-DiskUsage -Disk $Disks -Own $own
     foreach ($file in $own) {
-        $why = ''
-        if ($use.ContainsKey($file)) { $why = $use[$file] }
-        elseif (-not (Test-WithinFolder -Folder $Manifest.Folder -Path $file)) { $why = "it is not in folder $($Manifest.Folder)" }
-        else {
+        $reason = ''
+        if ($use.ContainsKey($file)) {
+            $reason = $use[$file]
+        } elseif (-not (Test-WithinFolder -Folder $Manifest.Folder -Path $file)) {
+            $reason = (Get-AgentMessage -Id 'leftover_outside_folder' -Values @{ folder = $Manifest.Folder }).Message
+        } else {
             try {
                 if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
-                Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "deleted $file"
+                Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'file_deleted' -Values @{ path = $file }
             } catch {
-                $why = (ConvertTo-AgentFailure -ErrorRecord $_)['message']
+                $reason = Get-FailureMessage -ErrorRecord $_
             }
         }
-        if ($why) { Add-JobLeft -Context $Context -Job $Job -Text "${file}: $why" }
+        if ($reason) { Add-JobLeftover -Context $Context -Job $Job -Item $file -Reason $reason }
     }
     foreach ($disk in $Disks) {
-        if ($own -notcontains $disk) { Add-JobLeft -Context $Context -Job $Job -Text "${disk}: it is not recorded as made for this virtual machine" }
+        if ($own -notcontains $disk) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }
     if ($null -ne $Manifest) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
 }
 
 function Remove-JobFolder {
+    # Removes the folder of a job with its manifest.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder)
 
     try {
         [System.IO.File]::Delete([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
-        if (-not (Remove-EmptyFolder -Path $Folder)) { throw 'it holds files that are not recorded' }
+        if (-not (Remove-EmptyFolder -Path $Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_unrecorded').Message }
         $parent = [System.IO.Path]::GetDirectoryName($Folder)
         if ([System.IO.Path]::GetFileName($parent) -eq 'hypervvm') { Remove-JobsFolder -Path $parent }
-        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "removed folder $Folder"
+        Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'folder_removed' -Values @{ folder = $Folder }
     } catch {
-        Add-JobLeft -Context $Context -Job $Job -Text "folder ${Folder}: $((ConvertTo-AgentFailure -ErrorRecord $_)['message'])"
+        $item = (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $Folder }).Message
+        Add-JobLeftover -Context $Context -Job $Job -Item $item -Reason (Get-FailureMessage -ErrorRecord $_)
     }
 }
 
 function Test-WithinFolder {
+    # Reports whether a path is in a folder.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Path)
 
     $start = [System.IO.Path]::GetFullPath($Folder).TrimEnd([System.IO.Path]::DirectorySeparatorChar) + [System.IO.Path]::DirectorySeparatorChar

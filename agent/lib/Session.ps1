@@ -1,8 +1,13 @@
-# The session: requests in, answers and events out. The loop that reads never waits for the host: what takes time runs in a
-# runspace of its own, and jobs in processes of their own.
+# The session: it reads requests and writes answers and events. The loop that reads never waits for the host: queries run in
+# runspaces, and jobs in worker processes.
 
 function Start-AgentSession {
-    # Serves requests from Reader until its end, then follows its jobs to theirs. Bundle is the text of the agent, for the runspaces.
+    <#
+    .SYNOPSIS
+    Serves requests from Reader until its end, then follows the watched jobs until they have ended.
+    .DESCRIPTION
+    Bundle is the text of the agent, which each runspace loads, and which is installed on the host for worker processes.
+    #>
     param(
         [Parameter(Mandatory)] [string] $Token,
         [Parameter(Mandatory)] [System.IO.TextReader] $Reader,
@@ -18,25 +23,25 @@ function Start-AgentSession {
         Following = $false
     }
     $context = $session.Context
-    # One follows the jobs; the others serve what takes time.
+    # One runspace follows the jobs; the others serve queries.
     $context.Pool = [runspacefactory]::CreateRunspacePool(1, 7)
     $context.Pool.Open()
     try {
         while ($null -ne ($line = $Reader.ReadLine())) {
             if ($line.Trim() -ne '') { Invoke-AgentLine -Session $session -Line $line.Trim() }
-            Clear-AgentWork -Context $context
+            Clear-CompletedWork -Context $context
         }
-        $context.Done = $true
+        $context.Closing = $true
         $null = $context.Wake.Set()
-        while ($context.Work.Count -gt 0) { Clear-AgentWork -Context $context -Wait }
+        while ($context.Work.Count -gt 0) { Clear-CompletedWork -Context $context -Wait }
     } finally {
         $context.Pool.Dispose()
     }
 }
 
 function Invoke-AgentLine {
-    # Serves the requests of one line: one, or several as a JSON array. Those of several give what they can answer at once in
-    # one piece, so that it takes one round trip.
+    # Serves the requests of one line: one request, or a JSON array of several. Immediate answers to several requests are
+    # written together, which saves round trips.
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [string] $Line)
 
     $context = $Session.Context
@@ -44,7 +49,7 @@ function Invoke-AgentLine {
         $text = $Line
         if ($text.StartsWith('[')) {
             $requests = @((ConvertFrom-AgentJson -Text ('{"list":' + $text + '}')).list)
-            if ($requests.Count -eq 0) { throw (New-AgentError -Code 'bad_request' -Message 'the text is not a JSON object') }
+            if ($requests.Count -eq 0) { throw (New-AgentError -MessageId 'json_not_object') }
         } else {
             if (-not $text.StartsWith('{')) { $text = Expand-AgentText -Text $text }
             $requests = ConvertFrom-AgentJson -Text $text
@@ -53,41 +58,40 @@ function Invoke-AgentLine {
         Write-AgentAnswer -Context $context -Id '' -Failure (ConvertTo-AgentFailure -ErrorRecord $_)
         return
     }
-    $context.Hold = @($requests).Count -gt 1
+    $context.Buffered = @($requests).Count -gt 1
     try {
         foreach ($request in @($requests)) { Invoke-AgentRequest -Session $Session -Request $request }
     } finally {
-        $context.Hold = $false
+        $context.Buffered = $false
         Send-AgentOutput -Context $context
     }
 }
 
 function Invoke-AgentRequest {
+    # Serves one request.
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [AllowNull()] $Request)
 
     $context = $Session.Context
     $id = ''
     try {
-        if ($Request -isnot [System.Management.Automation.PSCustomObject]) {
-            throw (New-AgentError -Code 'bad_request' -Message 'the text is not a JSON object')
-        }
+        if ($Request -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'json_not_object') }
         $id = Get-AgentText -Value $request -Name 'id'
         $name = Get-AgentText -Value $request -Name 'request'
         switch -CaseSensitive ($name) {
             'ping' { Write-AgentAnswer -Context $context -Id $id -Result @{} }
             'hello' {
-                # Waited for: it loads the module and what is shared by all runspaces, which PowerShell does not always bear in two at once.
+                # Waits: hello loads the Hyper-V module and types that runspaces share, and two runspaces cannot always load them at once.
                 $null = (Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request).Handle.AsyncWaitHandle.WaitOne()
-                $null = Start-AgentWork -Context $context -Function 'Invoke-AgentSweep' -Argument @{}
+                $null = Start-AgentWork -Context $context -Function 'Invoke-AgentCleanup' -Argument @{}
             }
             'install' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'inventory' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'check' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'jobs' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'submit' { Submit-AgentJob -Session $Session -Request $request }
-            'attach' { Join-AgentJob -Session $Session -Request $request }
+            'attach' { Connect-AgentJob -Session $Session -Request $request }
             'cancel' { Stop-AgentJob -Context $context -Request $request }
-            default { throw (New-AgentError -Code 'unknown_request' -Message "'$name' is not a request that agent $($script:AgentVersion) knows") }
+            default { throw (New-AgentError -MessageId 'request_unknown' -Values @{ version = $script:AgentVersion; request = $name }) }
         }
     } catch {
         Write-AgentAnswer -Context $context -Id $id -Failure (ConvertTo-AgentFailure -ErrorRecord $_)
@@ -95,7 +99,7 @@ function Invoke-AgentRequest {
 }
 
 function Start-AgentWork {
-    # Runs a function of the agent in a runspace, with the session's context and one argument. Gives what tells of its end.
+    # Runs a function of the agent in a runspace, with the session's context and one argument. Returns its asynchronous handle.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [string] $Function, [Parameter(Mandatory)] $Argument)
 
     $shell = [powershell]::Create()
@@ -113,13 +117,13 @@ if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction Si
     return $work
 }
 
-function Clear-AgentWork {
-    # Lets go of work that has ended; with Wait, once all has.
+function Clear-CompletedWork {
+    # Disposes of completed work; with Wait, of all work once it is complete.
     param([Parameter(Mandatory)] $Context, [switch] $Wait)
 
     foreach ($work in $Context.Work.ToArray()) {
         if (-not $Wait -and -not $work.Handle.IsCompleted) { continue }
-        # Each function answers for its own errors; what comes through here is only for the log.
+        # Each function answers for its own errors; anything else goes to standard error, which the client logs.
         try { $null = $work.Shell.EndInvoke($work.Handle) } catch { [System.Console]::Error.WriteLine($_.Exception.Message) }
         $work.Shell.Dispose()
         $Context.Work.Remove($work)
@@ -127,13 +131,14 @@ function Clear-AgentWork {
 }
 
 function Invoke-AgentQuery {
+    # Serves a query and writes its answer.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
 
     $id = Get-AgentText -Value $Argument -Name 'id'
     try {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context -Request $Argument }
-            'install' { Get-AgentInstallation -Context $Context }
+            'install' { Invoke-AgentInstall -Context $Context }
             'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
@@ -145,17 +150,20 @@ function Invoke-AgentQuery {
 }
 
 function Submit-AgentJob {
-    # Takes a job on, or follows one that is known: the same id never runs twice.
+    <#
+    .SYNOPSIS
+    Accepts a job, or attaches to a known one: the same id never runs twice.
+    #>
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request)
 
     $context = $Session.Context
     $id = Get-AgentText -Value $Request -Name 'id'
     $jobId = Get-AgentText -Value $Request -Name 'job'
     $key = Get-AgentGuid -Text $jobId
-    if (-not $key) { throw (New-AgentError -Code 'bad_request' -Message 'job must be a GUID') }
+    if (-not $key) { throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'job' }) }
     $claim = $null
     if (-not (Test-JobKnown -Key $key)) {
-        $job = ConvertTo-AgentJob -Request $Request -JobId $jobId # or an error
+        $job = ConvertTo-AgentJob -Request $Request -JobId $jobId # throws when the request is invalid
         $claim = New-JobClaim -Key $key
     }
     $after = 0
@@ -168,10 +176,11 @@ function Submit-AgentJob {
     if ($null -ne $claim) {
         $null = Start-AgentWork -Context $context -Function 'Start-JobWorker' -Argument @{ Key = $key; Request = $Request; Claim = $claim }
     }
-    Watch-AgentJob -Session $Session -Key $key -After $after
+    Add-JobWatch -Session $Session -Key $key -After $after
 }
 
 function ConvertTo-AgentJob {
+    # Returns the job of a submit request.
     param([Parameter(Mandatory)] $Request, [Parameter(Mandatory)] [string] $JobId)
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition')
@@ -179,7 +188,7 @@ function ConvertTo-AgentJob {
     if ($definition.Operation -eq 'provision') {
         $vmId = ''
     } elseif (-not $vmId) {
-        throw (New-AgentError -Code 'bad_request' -Message 'vm_id must be the GUID of a virtual machine')
+        throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'vm_id' })
     }
     return New-AgentJob -Id $JobId -Definition $definition -VMId $vmId `
         -Changed @(Get-AgentTextList -Value $Request -Name 'changed') `
@@ -188,19 +197,19 @@ function ConvertTo-AgentJob {
         -Settings (Get-AgentProperty -Value $Request -Name 'settings')
 }
 
-function Join-AgentJob {
-    # Sends what a job has said beyond a number; all that it says from now on comes by itself.
+function Connect-AgentJob {
+    # Serves request attach: sends the job's events after a sequence number, and then the new ones as they occur.
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request)
 
     $jobId = Get-AgentText -Value $Request -Name 'job'
     $key = Get-AgentGuid -Text $jobId
-    if (-not (Test-JobKnown -Key $key)) { throw (New-AgentError -Code 'job_unknown' -Message "job $jobId is not known here") }
+    if (-not (Test-JobKnown -Key $key)) { throw (New-AgentError -MessageId 'job_unknown' -Values @{ job = $jobId }) }
     Write-AgentAnswer -Context $Session.Context -Id (Get-AgentText -Value $Request -Name 'id') -Result ([ordered]@{ job = $jobId; known = $true })
-    Watch-AgentJob -Session $Session -Key $key -After ([int](Get-AgentProperty -Value $Request -Name 'after'))
+    Add-JobWatch -Session $Session -Key $key -After ([int](Get-AgentProperty -Value $Request -Name 'after'))
 }
 
 function Stop-AgentJob {
-    # Tells a job to stop. Its worker sees that at its next step.
+    # Serves request cancel: marks the job as cancelled. Its worker process checks the mark at each step.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $jobId = Get-AgentText -Value $Request -Name 'job'

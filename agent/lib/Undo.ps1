@@ -1,45 +1,50 @@
-# Taking back what a job had made when it failed or was cancelled: in reverse, and nothing else.
+# Undoing a job that failed or was cancelled: in reverse order, and only what the job itself created.
 
 function Undo-Job {
+    <#
+    .SYNOPSIS
+    Undoes a job from its journal.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $made = $Job.Made
+    $journal = $Job.Journal
     if ($Job.Operation -eq 'update') {
-        try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeft -Context $Context -Job $Job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message'] }
-        try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeft -Context $Context -Job $Job -Text (ConvertTo-AgentFailure -ErrorRecord $_)['message'] }
+        try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
+        try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         $vm = $null
-        if ($made.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
+        if ($journal.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
         if ($null -ne $vm -and [string]$vm.State -eq 'Off') {
-            $null = Undo-JobPart -Context $Context -Job $Job -Done 'started the virtual machine again' -What "virtual machine $($Job.VMId)" -Action {
-                Start-VM -VM $vm
-            }
+            $item = (Get-AgentMessage -Id 'item_vm_id' -Values @{ id = $Job.VMId }).Message
+            $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_started' -Item $item -Action { Start-VM -VM $vm }
         }
         return
     }
+    if (-not $journal.Folder) { return }
     $gone = $true
-    if (-not $made.Folder) { return }
-    if (-not $made.VM -and $made.Making) { $made.VM = Find-FolderVM -Folder $made.Folder }
-    if ($made.VM) { $gone = Undo-JobVM -Context $Context -Job $Job }
+    $folderText = (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $journal.Folder }).Message
+    if (-not $journal.VM -and $journal.Making) { $journal.VM = Find-VMInFolder -Folder $journal.Folder }
+    if ($journal.VM) { $gone = Undo-JobVM -Context $Context -Job $Job }
     if (-not $gone) {
-        $null = $Job.Left.Add((Protect-JobText -Job $Job -Text "folder $($made.Folder): the virtual machine's files are in it"))
+        $text = (Get-AgentMessage -Id 'leftover' -Values @{ item = $folderText; reason = (Get-AgentMessage -Id 'leftover_vm_files').Message }).Message
+        $null = $Job.Leftovers.Add((Protect-JobText -Job $Job -Text $text))
         return
     }
-    if (-not [System.IO.Directory]::Exists($made.Folder)) { return }
-    foreach ($file in @($made.Files)) {
+    if (-not [System.IO.Directory]::Exists($journal.Folder)) { return }
+    foreach ($file in @($journal.Files)) {
         if (-not [System.IO.File]::Exists($file)) { continue }
-        $null = Undo-JobPart -Context $Context -Job $Job -Done "deleted $file" -What $file -Action { [System.IO.File]::Delete($file) }
+        $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $file } -Item $file -Action { [System.IO.File]::Delete($file) }
     }
     foreach ($name in $script:AgentManifestName, ($script:AgentManifestName + '.new')) {
-        [System.IO.File]::Delete([System.IO.Path]::Combine($made.Folder, $name))
+        [System.IO.File]::Delete([System.IO.Path]::Combine($journal.Folder, $name))
     }
-    $null = Undo-JobPart -Context $Context -Job $Job -Done "removed folder $($made.Folder)" -What "folder $($made.Folder)" -Action {
-        if (-not (Remove-EmptyFolder -Path $made.Folder)) { throw 'it holds files that are not from this job' }
-        Remove-JobsFolder -Path ([System.IO.Path]::GetDirectoryName($made.Folder))
+    $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'folder_removed' -Values @{ folder = $journal.Folder } -Item $folderText -Action {
+        if (-not (Remove-EmptyFolder -Path $journal.Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_not_empty').Message }
+        Remove-JobsFolder -Path ([System.IO.Path]::GetDirectoryName($journal.Folder))
     }
 }
 
-function Find-FolderVM {
-    # Gives the GUID of the virtual machine that lives in a folder, or empty text.
+function Find-VMInFolder {
+    # Returns the GUID of the virtual machine whose configuration is in a folder, or an empty string.
     param([Parameter(Mandatory)] [string] $Folder)
 
     foreach ($vm in @(Get-VM)) {
@@ -49,47 +54,56 @@ function Find-FolderVM {
 }
 
 function Undo-JobVM {
-    # Gives true when the virtual machine is gone.
+    # Removes the virtual machine that a job created. Reports whether it is gone.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $id = $Job.Made.VM
+    $id = $Job.Journal.VM
     $name = $Job.Fields['vm_name']
-    return Undo-JobPart -Context $Context -Job $Job -Done "removed virtual machine '$name' ($id)" -What "virtual machine '$name' ($id)" -Action {
+    $item = (Get-AgentMessage -Id 'item_vm' -Values @{ vm = $name; id = $id }).Message
+    return Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_removed' -Values @{ vm = $name; id = $id } -Item $item -Action {
         $vm = Find-HostVM -Id $id
         if ($null -ne $vm) {
             if ([string]$vm.State -ne 'Off') { Stop-VM -VM $vm -TurnOff -Force }
-            if ($Job.Made.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
+            if ($Job.Journal.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
             Remove-VM -VM $vm -Force
         }
     }
 }
 
-function Undo-JobPart {
-    # Takes one thing back and tells of it. Gives false when that failed: the thing is then left, and said to be.
+function Undo-JobItem {
+    <#
+    .SYNOPSIS
+    Runs Action to undo one item, and writes an undo event with the text of MessageId.
+    .DESCRIPTION
+    Reports whether it succeeded. An item that cannot be undone is reported as a leftover.
+    #>
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
-        [Parameter(Mandatory)] [string] $Done,
-        [Parameter(Mandatory)] [string] $What,
+        [Parameter(Mandatory)] [string] $MessageId,
+        [System.Collections.IDictionary] $Values = @{},
+        [Parameter(Mandatory)] [string] $Item,
         [Parameter(Mandatory)] [scriptblock] $Action
     )
 
     try {
         $null = & $Action
     } catch {
-        $text = "${What}: " + (ConvertTo-AgentFailure -ErrorRecord $_)['message']
-        Add-JobLeft -Context $Context -Job $Job -Text $text
+        Add-JobLeftover -Context $Context -Job $Job -Item $Item -Reason (Get-FailureMessage -ErrorRecord $_)
         return $false
     }
-    $null = $Job.Undone.Add((Protect-JobText -Job $Job -Text $Done))
-    Write-JobEvent -Context $Context -Job $Job -Kind 'undo' -Message $Done
+    $text = (Get-AgentMessage -Id $MessageId -Values $Values).Message
+    $null = $Job.Undone.Add((Protect-JobText -Job $Job -Text $text))
+    Write-JobEvent -Context $Context -Job $Job -Kind 'undo' -Message $text
     return $true
 }
 
-function Add-JobLeft {
-    # Notes something that stays on the host, and why.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Text)
+function Add-JobLeftover {
+    # Records an item that stays on the host, and why, and writes a warning.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [string] $Item = '', [Parameter(Mandatory)] [string] $Reason)
 
-    $null = $Job.Left.Add((Protect-JobText -Job $Job -Text $Text))
-    Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message "left $Text"
+    $text = $Reason
+    if ($Item) { $text = (Get-AgentMessage -Id 'leftover' -Values @{ item = $Item; reason = $Reason }).Message }
+    $null = $Job.Leftovers.Add((Protect-JobText -Job $Job -Text $text))
+    Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'leftover_kept' -Values @{ leftover = $text }
 }

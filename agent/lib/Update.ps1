@@ -1,30 +1,34 @@
-# Changing a virtual machine that exists: only the fields that are named, in place where Hyper-V can.
+# Updating an existing virtual machine: only the changed fields, in place where Hyper-V supports it.
 
 function Invoke-UpdateJob {
+    <#
+    .SYNOPSIS
+    Runs the steps of an update job.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    # What is to be done decides how many steps there are, so it is found out before the first is told of.
+    # The plan determines the number of steps, so it is made before the event of the first step.
     $Job.Steps = @('preflight')
     $plan = $null
     $problem = $null
     try { $plan = Get-UpdatePlan -Context $Context -Job $Job } catch { $problem = $_ }
-    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -Message "find virtual machine $($Job.VMId)"
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_find_vm' -Values @{ id = $Job.VMId }
     if ($null -ne $problem) { throw $problem }
     Write-GuestWarning -Context $Context -Job $Job -Names $Job.Changed
     $vm = $plan.VM
 
     if ($plan.Stop) {
         if ($plan.Cycle.Count -gt 0) {
-            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message "shut down the virtual machine to change $([string]::Join(', ', $plan.Cycle))"
+            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -MessageId 'step_stop_to_change' -Values @{ fields = (Join-AgentText -Text $plan.Cycle) }
         } else {
-            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -Message 'shut down the virtual machine'
+            Enter-JobStep -Context $Context -Job $Job -Name 'stop' -MessageId 'step_stop'
         }
-        $Job.Made.Stopped = $plan.Start
+        $Job.Journal.Stopped = $plan.Start
         Save-JobState -Context $Context -Job $Job
         if ($plan.State -eq 'running') { Stop-VM -VM $vm -Force } else { Stop-VM -VM $vm -TurnOff -Force }
     }
     if ($plan.Configure.Count -gt 0) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'configure' -Message "change $([string]::Join(', ', $plan.Configure))"
+        Enter-JobStep -Context $Context -Job $Job -Name 'configure' -MessageId 'step_configure' -Values @{ fields = (Join-AgentText -Text $plan.Configure) }
         foreach ($name in $plan.Configure) { Set-JobField -Context $Context -Job $Job -Plan $plan -Name $name }
     }
     if ($null -ne $plan.Manifest) {
@@ -32,15 +36,15 @@ function Invoke-UpdateJob {
         Save-JobManifest -Manifest $plan.Manifest
     }
     if ($plan.Start) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'start' -Message 'start the virtual machine'
+        Enter-JobStep -Context $Context -Job $Job -Name 'start' -MessageId 'step_start'
         Start-VM -VM $vm
-        $Job.Made.Stopped = $false
+        $Job.Journal.Stopped = $false
     }
-    Write-KeptDisk -Context $Context -Job $Job
+    Add-DetachedDiskLeftover -Context $Context -Job $Job
 }
 
 function Get-UpdatePlan {
-    # Finds the virtual machine, refuses what cannot be, and sets the job's steps.
+    # Finds the virtual machine, checks the changes, and sets the job's steps.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $machine = Get-AgentHost
@@ -59,17 +63,13 @@ function Get-UpdatePlan {
     $cycle = @($Job.Changed | Where-Object -FilterScript {
             $hardware.Cycle -ccontains $_ -or
             ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount) -or
-            ($_ -eq 'disk_size_gb' -and (Test-DiskNeedsOff -VM $vm -SizeGb $wanted['disk_size_gb']))
-        }) + @(Find-AdapterCycle -VM $vm -Manifest $manifest -Fields $wanted -Changed $Job.Changed)
+            ($_ -eq 'disk_size_gb' -and (Test-DiskRequiresOff -VM $vm -SizeGb $wanted['disk_size_gb']))
+        }) + @(Get-AdapterPowerCycleField -VM $vm -Manifest $manifest -Fields $wanted -Changed $Job.Changed)
     $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
     if ($cycle.Count -gt 0 -and $state -ne 'off' -and -not $off) {
-        $message = "changing $([string]::Join(', ', $cycle)) needs virtual machine '$($vm.Name)' to be off, and it is $state"
-        if ($state -ne 'running') {
-            throw (New-AgentError -Code 'power_cycle_refused' -Message $message -Field $cycle[0] -Remedy 'turn it off first')
-        }
-        if (-not $Job.AllowPowerCycle) {
-            throw (New-AgentError -Code 'power_cycle_refused' -Message $message -Field $cycle[0] -Remedy 'allow the power cycle, or turn it off first')
-        }
+        $values = @{ fields = (Join-AgentText -Text $cycle); vm = $vm.Name; state = $state }
+        if ($state -ne 'running') { throw (New-AgentError -Field $cycle[0] -MessageId 'power_cycle_not_running' -Values $values) }
+        if (-not $Job.AllowPowerCycle) { throw (New-AgentError -Field $cycle[0] -MessageId 'power_cycle_refused' -Values $values) }
     } elseif ($state -eq 'off' -or $off) {
         $cycle = @()
     }
@@ -87,19 +87,20 @@ function Get-UpdatePlan {
 }
 
 function Assert-ChangeableField {
+    # Throws when a field cannot be changed, or cannot be removed.
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
-    # What the agent does not know is recorded, and so it can be recorded anew.
+    # Fields that the agent does not apply are only recorded, so they can change.
     if (@('image_name', 'os_family', 'generation', 'disk_type') -ccontains $Name) {
-        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' cannot be changed on a virtual machine that exists" -Field $Name)
+        throw (New-AgentError -Field $Name -MessageId 'field_not_changeable' -Values @{ field = $Name })
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {
-        throw (New-AgentError -Code 'invalid_definition' -Message "field '$Name' has no value to go back to" -Field $Name)
+        throw (New-AgentError -Field $Name -MessageId 'field_not_removable' -Values @{ field = $Name })
     }
 }
 
 function Set-JobField {
-    # Gives one field of the virtual machine its value, or without one what the machine would have had without it.
+    # Changes one field of a virtual machine to its value, or to its default, and writes an event.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] [string] $Name)
 
     $vm = $Plan.VM
@@ -107,23 +108,23 @@ function Set-JobField {
     $text = switch ($Name) {
         'vm_name' {
             $before = $vm.Name
-            $lock = Lock-HostName
+            $lock = Lock-VMName
             try {
-                Assert-NoFinding -Findings @(Find-NameFinding -Machine $Plan.Machine -Name $value -VMId $Job.VMId)
+                Assert-NoFinding -Findings @(Get-NameFinding -Machine $Plan.Machine -Name $value -VMId $Job.VMId)
                 Rename-VM -VM $vm -NewName $value
             } finally {
-                Unlock-HostName -Lock $lock
+                Unlock-VMName -Lock $lock
             }
-            "'$value', was '$before'"
+            (Get-AgentMessage -Id 'change' -Values @{ after = (Format-QuotedText -Text $value); before = (Format-SwitchName -Name $before) }).Message
         }
         'cpu_cores' {
             $before = $vm.ProcessorCount
             if ($value -ne $before) { Set-VMProcessor -VM $vm -Count $value }
-            "$(Format-AgentNumber -Value $value), was $before"
+            (Get-AgentMessage -Id 'change' -Values @{ after = (Format-AgentNumber -Value $value); before = $before }).Message
         }
         'notes' {
             Set-VM -VM $vm -Notes ([string]$value)
-            'changed'
+            (Get-AgentMessage -Id 'change_notes').Message
         }
         'switch_name' { Set-JobSwitch -Plan $Plan -Name $value }
         'vlan_id' { Set-JobVlan -Plan $Plan -Id ([int]$value) }
@@ -134,8 +135,8 @@ function Set-JobField {
         'vm_clustered' { Set-JobCluster -Context $Context -VM $vm -Clustered ($value -eq $true) }
         default {
             $hardware = Set-JobHardware -VM $vm -Job $Job -Plan $Plan.Hardware -Name $Name
-            if ($hardware) { $hardware } else { 'recorded' }
+            if ($hardware) { $hardware } else { (Get-AgentMessage -Id 'change_recorded').Message }
         }
     }
-    Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message "${Name}: $text"
+    Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'field_changed' -Values @{ field = $Name; change = $text }
 }

@@ -1,4 +1,4 @@
-# What this agent is, and what it understands.
+# The version of this agent, and the job schemas that it supports.
 
 $script:AgentVersion = '0.1.0'
 $script:AgentSchemaId = 'vm-provisioning'

@@ -1,18 +1,21 @@
-# The worker: the process that does one job, and says what it does in the job's folder.
+# The worker process: it runs one job and writes the job's events to its folder.
 
 function Start-AgentWorker {
-    # Does the job of an id, which it gets from the pipe of a name.
+    <#
+    .SYNOPSIS
+    Runs the job with an id in this process. The job arrives through a named pipe.
+    #>
     param([Parameter(Mandatory)] [string] $Id, [Parameter(Mandatory)] [string] $Pipe)
 
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
     $alive = $null
-    # Whoever looks whether the job is alive has the file open for a moment.
+    # A process that checks whether the job is alive has the file open for a moment.
     for ($attempt = 1; $null -eq $alive; $attempt++) {
-        $alive = Lock-AgentFile -Path (Get-JobFile -Key $Id -Name 'alive.lock')
+        $alive = Lock-File -Path (Get-JobFile -Key $Id -Name 'alive.lock')
         if ($null -eq $alive) {
-            if ($attempt -ge 100) { throw "job $Id has a worker already" }
+            if ($attempt -ge 100) { throw (New-AgentError -MessageId 'worker_running' -Values @{ job = $Id }) }
             Start-Sleep -Milliseconds 20
         }
     }
@@ -20,7 +23,7 @@ function Start-AgentWorker {
     try {
         $client = New-Object -TypeName System.IO.Pipes.NamedPipeClientStream -ArgumentList '.', $Pipe, ([System.IO.Pipes.PipeDirection]::InOut)
         try {
-            $client.Connect($script:AgentHandOver)
+            $client.Connect($script:AgentHandoverMilliseconds)
             $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $client, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
             $request = ConvertFrom-AgentJson -Text ([string]$reader.ReadLine())
             $job = ConvertTo-AgentJob -Request $request -JobId (Get-AgentText -Value $request -Name 'job')
@@ -34,27 +37,27 @@ function Start-AgentWorker {
         } finally {
             $client.Dispose()
         }
-        Invoke-JobInPlace -Context $context -Job $job
+        Invoke-JobInSlot -Context $context -Job $job
     } finally {
         if ($null -ne $events) { $events.Stream.Dispose() }
         $alive.Dispose()
     }
 }
 
-function Invoke-JobInPlace {
-    # Does a job once there is a place for it.
+function Invoke-JobInSlot {
+    # Runs a job as soon as a concurrency slot is free.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     try {
-        $place = Enter-JobPlace -Context $Context -Job $Job
+        $slot = Wait-JobSlot -Context $Context -Job $Job
     } catch {
-        $Job.VMId = '' # nothing was touched: no need to look at the host
+        $Job.VMId = '' # the virtual machine was not changed, so the result need not contain it
         Complete-AgentJob -Context $Context -Job $Job -Failure (ConvertTo-AgentFailure -ErrorRecord $_)
         return
     }
     try {
         Invoke-AgentJob -Context $Context -Job $Job
     } finally {
-        $place.Dispose()
+        $slot.Dispose()
     }
 }

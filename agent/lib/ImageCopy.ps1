@@ -1,7 +1,7 @@
-# The copy of an image: never over anything that exists, told of as it goes, and stopped when the job is cancelled.
+# Copying an image, with progress events and cancellation. An existing file is never overwritten.
 
-function Copy-AgentImage {
-    # Created is run once the new file is there and is this job's.
+function Copy-ImageFile {
+    # Copies an image. Created runs once the new file exists and belongs to this job.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
@@ -17,23 +17,23 @@ function Copy-AgentImage {
         $writer = [System.IO.File]::Open($Target, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None)
         try {
             & $Created
-            $writer.SetLength($length) # too little space shows now, not after an hour
+            $writer.SetLength($length) # fails at once when there is not enough space
             $buffer = New-Object -TypeName byte[] -ArgumentList $piece
             $watch = [System.Diagnostics.Stopwatch]::StartNew()
-            $told = [long]0
+            $reported = [long]0
             $copied = [long]0
             while (($count = $reader.Read($buffer, 0, $buffer.Length)) -gt 0) {
-                Assert-JobGoesOn -Context $Context -Job $Job
+                Assert-JobNotCancelled -Context $Context -Job $Job
                 $writer.Write($buffer, 0, $count)
                 $copied += $count
-                if ($copied -lt $length -and $watch.ElapsedMilliseconds - $told -ge 500) {
-                    $told = $watch.ElapsedMilliseconds
+                if ($copied -lt $length -and $watch.ElapsedMilliseconds - $reported -ge 500) {
+                    $reported = $watch.ElapsedMilliseconds
                     Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $length -Elapsed $watch.Elapsed
                 }
             }
             $writer.Flush($true)
             if ($copied -ne $length -or $writer.Length -ne $length) {
-                throw (New-AgentError -Code 'step_failed' -Message "the image has $length bytes, and $copied were copied to a file of $($writer.Length)")
+                throw (New-AgentError -MessageId 'copy_incomplete' -Values @{ length = $length; copied = $copied; written = $writer.Length })
             }
             Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $length -Elapsed $watch.Elapsed
         } finally {
@@ -45,6 +45,7 @@ function Copy-AgentImage {
 }
 
 function Write-CopyProgress {
+    # Writes a progress event of a copy.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
@@ -56,6 +57,8 @@ function Write-CopyProgress {
     $percent = 100
     if ($Copied -lt $Length) { $percent = [int][System.Math]::Floor($Copied * 100 / $Length) }
     $rate = $Copied / [System.Math]::Max($Elapsed.TotalSeconds, 0.001)
-    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -More ([ordered]@{ percent = $percent; bytes_per_second = [long]$rate }) `
-        -Message "$(Format-AgentSize -Bytes $Copied) of $(Format-AgentSize -Bytes $Length), $(Format-AgentSize -Bytes $rate)/s"
+    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Properties ([ordered]@{ percent = $percent; bytes_per_second = [long]$rate }) `
+        -MessageId 'copy_progress' -Values @{
+        copied = (Format-AgentSize -Bytes $Copied); total = (Format-AgentSize -Bytes $Length); rate = (Format-AgentSize -Bytes $rate)
+    }
 }

@@ -1,11 +1,11 @@
-# The data folder on the host: the installed agent, and one folder for each job, which outlives every process.
+# The data folder on the host: the installed agents, and a folder for each job that outlives the job's processes.
 
 $script:AgentMainName = 'agent.ps1'
 $script:AgentWorkerName = 'Start-JobWorker.ps1'
 $script:AgentWorkerText = 'param([string] $Job, [string] $Pipe); . ([System.IO.Path]::Combine($PSScriptRoot, ''agent.ps1'')); Start-AgentWorker -Id $Job -Pipe $Pipe'
 
-function Get-AgentDataFolder {
-    # Gives a folder below the data folder of the agent.
+function Get-DataFolder {
+    # Returns the path of a folder in the data folder.
     param([Parameter(Mandatory)] [string] $Name)
 
     $root = [System.Environment]::GetEnvironmentVariable('ProgramData')
@@ -13,22 +13,25 @@ function Get-AgentDataFolder {
     return [System.IO.Path]::Combine([System.Environment]::GetEnvironmentVariable('HOME'), '.hypervvm', $Name)
 }
 
-function Initialize-AgentData {
-    # Makes the data folder. What is in it runs with the rights of who uses it, so on Windows only those may write there who
-    # have the host in their hands anyway.
-    $folder = [System.IO.Path]::GetDirectoryName((Get-AgentDataFolder -Name 'jobs'))
+function Initialize-DataFolder {
+    <#
+    .SYNOPSIS
+    Creates the data folder, and on Windows restricts it to administrators.
+    .DESCRIPTION
+    The scripts in it run with the rights of every user of the agent, so only accounts that control the host may write to it.
+    #>
+    $folder = [System.IO.Path]::GetDirectoryName((Get-DataFolder -Name 'jobs'))
     $null = [System.IO.Directory]::CreateDirectory($folder)
     if ([System.IO.Path]::DirectorySeparatorChar -ne '\') { return }
     $user = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
     $access = Get-Acl -LiteralPath $folder
-    # The system, and the group Administrators.
+    # SYSTEM, and the group Administrators.
     if (@('S-1-5-18', 'S-1-5-32-544', $user) -notcontains $access.GetOwner([System.Security.Principal.SecurityIdentifier]).Value) {
-        throw (New-AgentError -Code 'host_not_ready' -Message "folder $folder belongs to $($access.Owner), who may be no administrator" `
-                -Remedy "if the account may be trusted, give the folder to the administrators: icacls.exe `"$folder`" /setowner *S-1-5-32-544")
+        throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = $folder; owner = $access.Owner })
     }
     if ($access.AreAccessRulesProtected) { return }
     $access.SetAccessRuleProtection($true, $false)
-    # These, and the group Hyper-V Administrators.
+    # The same, and the group Hyper-V Administrators.
     foreach ($id in @('S-1-5-18', 'S-1-5-32-544', 'S-1-5-32-578', $user)) {
         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $id
         $access.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $sid, 'FullControl', 'ContainerInherit, ObjectInherit', 'None', 'Allow'))
@@ -36,8 +39,8 @@ function Initialize-AgentData {
     Set-Acl -LiteralPath $folder -AclObject $access
 }
 
-function Lock-AgentFile {
-    # Opens a file that nobody else then can open. Gives nothing when somebody has it open, or when it is not as Mode wants it.
+function Lock-File {
+    # Opens a file exclusively and returns its stream; returns nothing when another process has it open, or Mode does not apply.
     param(
         [Parameter(Mandatory)] [string] $Path,
         [System.IO.FileMode] $Mode = [System.IO.FileMode]::OpenOrCreate,
@@ -53,22 +56,22 @@ function Lock-AgentFile {
 }
 
 function Open-SharedFile {
-    # Opens a file that others may write, replace and delete meanwhile.
+    # Opens a file that other processes may write, replace and delete at the same time.
     param([Parameter(Mandatory)] [string] $Path, [System.IO.FileMode] $Mode = [System.IO.FileMode]::Open, [System.IO.FileAccess] $Access = [System.IO.FileAccess]::Read)
 
     return [System.IO.File]::Open($Path, $Mode, $Access, ([System.IO.FileShare]::ReadWrite -bor [System.IO.FileShare]::Delete))
 }
 
 function Read-SharedFile {
-    # Gives the text of a file.
+    # Returns the text of a file that may be in use.
     param([Parameter(Mandatory)] [string] $Path)
 
     $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList (Open-SharedFile -Path $Path), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
     try { return $reader.ReadToEnd() } finally { $reader.Dispose() }
 }
 
-function Write-WholeFile {
-    # Writes text beside its place, to the disk, and then renames it, so that there is always a whole file.
+function Write-AtomicFile {
+    # Writes a file atomically: to a temporary file, which is flushed to the disk and then renamed.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [string] $Text)
 
     $new = $Path + '.new'
@@ -89,7 +92,7 @@ function Write-WholeFile {
             }
             return
         } catch {
-            # A virus scanner or a reader may have it open just now.
+            # A virus scanner or a reader may have the file open.
             if ($attempt -ge 40) { throw }
             Start-Sleep -Milliseconds 25
         }
@@ -97,41 +100,43 @@ function Write-WholeFile {
 }
 
 function Get-JobFolder {
+    # Returns the path of a job's folder.
     param([Parameter(Mandatory)] [string] $Key)
 
-    return [System.IO.Path]::Combine((Get-AgentDataFolder -Name 'jobs'), $Key)
+    return [System.IO.Path]::Combine((Get-DataFolder -Name 'jobs'), $Key)
 }
 
 function Get-JobFile {
-    # Gives the path of one of a job's files: claim, alive.lock, state.json, events.ndjson or cancel.
+    # Returns the path of one of a job's files: claim, alive.lock, state.json, events.ndjson or cancel.
     param([Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] [string] $Name)
 
     return [System.IO.Path]::Combine((Get-JobFolder -Key $Key), $Name)
 }
 
 function Test-JobKnown {
+    # Reports whether the host knows a job.
     param([Parameter(Mandatory)] [AllowEmptyString()] [string] $Key)
 
     return $Key -ne '' -and [System.IO.File]::Exists((Get-JobFile -Key $Key -Name 'claim'))
 }
 
 function New-JobClaim {
-    # Takes a job's id for this process. Gives the open claim, which says that the job is alive until its worker does; nothing
-    # when the job is known already.
+    # Claims a job's id for this process. Returns the open claim file, whose lock marks the job as alive until its worker process
+    # has its own lock; returns nothing when the job is already known.
     param([Parameter(Mandatory)] [string] $Key)
 
-    Initialize-AgentData
+    Initialize-DataFolder
     $null = [System.IO.Directory]::CreateDirectory((Get-JobFolder -Key $Key))
-    $claim = Lock-AgentFile -Path (Get-JobFile -Key $Key -Name 'claim') -Mode ([System.IO.FileMode]::CreateNew)
+    $claim = Lock-File -Path (Get-JobFile -Key $Key -Name 'claim') -Mode ([System.IO.FileMode]::CreateNew)
     if ($null -eq $claim -and -not (Test-JobKnown -Key $Key)) {
-        throw (New-AgentError -Code 'internal' -Message "the folder of job $Key cannot be written to")
+        throw (New-AgentError -MessageId 'job_folder_not_writable' -Values @{ job = $Key })
     }
     return $claim
 }
 
 function Get-JobKey {
-    # Gives the keys of all jobs that the host knows, the oldest first. Call it within @( ).
-    $root = Get-AgentDataFolder -Name 'jobs'
+    # Returns the keys of all jobs on the host, oldest first. Call it within @( ).
+    $root = Get-DataFolder -Name 'jobs'
     if (-not [System.IO.Directory]::Exists($root)) { return }
     @([System.IO.Directory]::GetDirectories($root) | Where-Object -FilterScript { [System.IO.File]::Exists([System.IO.Path]::Combine($_, 'claim')) } |
             Sort-Object -Property @{ Expression = { [System.IO.File]::GetCreationTimeUtc([System.IO.Path]::Combine($_, 'claim')) } }, @{ Expression = { $_ } } |

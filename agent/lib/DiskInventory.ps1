@@ -1,7 +1,7 @@
-# What an inventory tells of disks. It comes from one call for all disks, and so without asking for each what it differs from.
+# Disks of an inventory, from one call of Get-VHD for all disks. Chains of differencing disks are not followed, to save calls.
 
 function ConvertTo-AgentDrive {
-    # Disks is what Find-Disk gave.
+    # Converts a drive to the shape that clients read. Disks is the result of Get-DiskInfo.
     param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] $Disks)
 
     $path = [string]$Drive.Path
@@ -11,8 +11,8 @@ function ConvertTo-AgentDrive {
     $parent = ''
     if ($Disks.ContainsKey($path)) {
         $disk = $Disks[$path]
-        $size = ConvertTo-MemorySize -Bytes $disk.Size
-        $file = ConvertTo-MemorySize -Bytes $disk.FileSize
+        $size = ConvertTo-Gibibyte -Bytes $disk.Size
+        $file = ConvertTo-Gibibyte -Bytes $disk.FileSize
         $type = ([string]$disk.VhdType).ToLowerInvariant()
         $parent = [string]$disk.ParentPath
     }
@@ -22,13 +22,13 @@ function ConvertTo-AgentDrive {
     }
 }
 
-function Get-OwnDisk {
-    # Gives the size of a machine's disk, and its data disks, as far as they are known. Drives are as ConvertTo-AgentDrive gives them.
+function Get-ManagedDisk {
+    # Returns the size of the image's disk, and the data disks, as far as they are known. Drives are results of ConvertTo-AgentDrive.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Drives, [AllowNull()] $Manifest)
 
     $first = $null
     if ($null -ne $Manifest -and $Manifest.Disk) {
-        $first = $Drives | Where-Object -FilterScript { Test-DriveOf -Drive $_ -Path $Manifest.Disk } | Select-Object -First 1
+        $first = $Drives | Where-Object -FilterScript { Test-DriveOfDisk -Drive $_ -Path $Manifest.Disk } | Select-Object -First 1
     } elseif ($Drives.Count -eq 1) {
         $first = $Drives[0]
     }
@@ -37,7 +37,7 @@ function Get-OwnDisk {
     if ($null -eq $Manifest) { return $own }
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($recorded in $Manifest.DataDisks) {
-        $drive = $Drives | Where-Object -FilterScript { Test-DriveOf -Drive $_ -Path $recorded.path } | Select-Object -First 1
+        $drive = $Drives | Where-Object -FilterScript { Test-DriveOfDisk -Drive $_ -Path $recorded.path } | Select-Object -First 1
         if ($null -eq $drive) { continue }
         if ($null -eq $drive.size_gb) { return $own }
         $type = $recorded.type
@@ -48,8 +48,8 @@ function Get-OwnDisk {
     return $own
 }
 
-function Test-DriveOf {
-    # Tells whether a drive is that of a disk, or of a checkpoint's disk over it: Hyper-V names that for the one below and a GUID.
+function Test-DriveOfDisk {
+    # Reports whether a drive uses a disk or a checkpoint's disk on top of it, which Hyper-V names after its parent and a GUID.
     param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] [string] $Path)
 
     if (Test-SameName -Left $Drive.path -Right $Path) { return $true }

@@ -1,8 +1,12 @@
-# What a job writes down in its folder: its events, and its state with the account of what it made. Never a secret.
+# The files of a job in its folder: its events, and its state with the journal of what it created. They contain no secret.
 
 function New-JobJournal {
-    # Gives the account of what a job made, empty. What can be found on the host by it is noted before it is made, so that a
-    # worker that dies leaves nothing that nobody knows of.
+    <#
+    .SYNOPSIS
+    Returns an empty journal of what a job creates and changes.
+    .DESCRIPTION
+    Each object is recorded before it is created, so that a job whose worker process has died can be undone completely.
+    #>
     return @{
         Folder = ''; Making = $false; VM = ''; Files = (New-Object -TypeName System.Collections.ArrayList); Manifest = $null
         Disks = (New-Object -TypeName System.Collections.ArrayList); Adapters = (New-Object -TypeName System.Collections.ArrayList)
@@ -11,24 +15,24 @@ function New-JobJournal {
 }
 
 function Save-JobState {
-    # Writes a job's state, if it has a folder: one that is run by hand has none.
+    # Saves a job's state, unless it has no folder because it is run by hand.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     if (-not $Context.Key) { return }
-    $made = $Job.Made
-    Write-WholeFile -Path (Get-JobFile -Key $Context.Key -Name 'state.json') -Text (ConvertTo-AgentJson -Value ([ordered]@{
+    $journal = $Job.Journal
+    Write-AtomicFile -Path (Get-JobFile -Key $Context.Key -Name 'state.json') -Text (ConvertTo-AgentJson -Value ([ordered]@{
                 format = 1; job = $Job.Id; operation = $Job.Operation; status = $Job.State; pid = $Context.WorkerId; agent = $Context.Agent
                 vm_id = $Job.VMId; name = [string]$Job.Fields['vm_name']; step = $Job.Step; steps = [object[]]@($Job.Steps); message = $Job.Message
                 made = [ordered]@{
-                    folder = $made.Folder; making = $made.Making; vm = $made.VM; files = [object[]]$made.Files.ToArray()
-                    disks = [object[]]$made.Disks.ToArray(); adapters = [object[]]$made.Adapters.ToArray()
-                    clustered = $made.Clustered; stopped = $made.Stopped; removing = $made.Removing; done = $made.Done
+                    folder = $journal.Folder; making = $journal.Making; vm = $journal.VM; files = [object[]]$journal.Files.ToArray()
+                    disks = [object[]]$journal.Disks.ToArray(); adapters = [object[]]$journal.Adapters.ToArray()
+                    clustered = $journal.Clustered; stopped = $journal.Stopped; removing = $journal.Removing; done = $journal.Done
                 }
             }))
 }
 
 function Read-JobState {
-    # Gives what the state file of a job holds, or nothing when there is none.
+    # Returns the content of a job's state file, or nothing when it does not exist.
     param([Parameter(Mandatory)] [string] $Key)
 
     $path = Get-JobFile -Key $Key -Name 'state.json'
@@ -37,7 +41,7 @@ function Read-JobState {
 }
 
 function ConvertFrom-JobState {
-    # Gives the job that a state tells of, without its definition.
+    # Returns the job of a state, without its definition.
     param([Parameter(Mandatory)] $State)
 
     $job = New-AgentJob -Id $State.job -Definition @{ Operation = $State.operation; Fields = @{ vm_name = $State.name } } -VMId $State.vm_id
@@ -45,23 +49,23 @@ function ConvertFrom-JobState {
     $job.Step = $State.step
     $job.Steps = @($State.steps)
     $job.Message = $State.message
-    $made = $State.made
-    $job.Made.Folder = $made.folder
-    $job.Made.Making = $made.making
-    $job.Made.VM = $made.vm
-    foreach ($file in @($made.files)) { $null = $job.Made.Files.Add($file) }
-    foreach ($disk in @($made.disks)) { $null = $job.Made.Disks.Add($disk) }
-    foreach ($name in @(Get-AgentTextList -Value $made -Name 'adapters')) { $null = $job.Made.Adapters.Add($name) }
-    $job.Made.Clustered = $made.clustered
-    $job.Made.Stopped = $made.stopped
-    $job.Made.Removing = $made.removing
-    $job.Made.Done = $made.done
+    $journal = $State.made
+    $job.Journal.Folder = $journal.folder
+    $job.Journal.Making = $journal.making
+    $job.Journal.VM = $journal.vm
+    foreach ($file in @($journal.files)) { $null = $job.Journal.Files.Add($file) }
+    foreach ($disk in @($journal.disks)) { $null = $job.Journal.Disks.Add($disk) }
+    foreach ($name in @(Get-AgentTextList -Value $journal -Name 'adapters')) { $null = $job.Journal.Adapters.Add($name) }
+    $job.Journal.Clustered = $journal.clustered
+    $job.Journal.Stopped = $journal.stopped
+    $job.Journal.Removing = $journal.removing
+    $job.Journal.Done = $journal.done
     return $job
 }
 
 function Open-JobEvent {
-    # Opens the file of a job's events for more of them. Gives the stream, how many there are, and whether the last is the result.
-    # What a worker that died had written of a line is cut off.
+    # Opens a job's event file for appending. Returns the stream, the number of events, and whether the last is the result.
+    # An incomplete last line, from a worker process that died, is removed.
     param([Parameter(Mandatory)] [string] $Key)
 
     $stream = Open-SharedFile -Path (Get-JobFile -Key $Key -Name 'events.ndjson') -Mode OpenOrCreate -Access ReadWrite
@@ -74,18 +78,18 @@ function Open-JobEvent {
     $null = $stream.Seek($end, [System.IO.SeekOrigin]::Begin)
     $lines = @()
     if ($end -gt 0) { $lines = @([System.Text.Encoding]::UTF8.GetString($bytes, 0, $end - 1).Split([char]10)) }
-    return @{ Stream = $stream; Count = $lines.Count; Ended = ($lines.Count -gt 0 -and (Test-JobResult -Line $lines[-1])) }
+    return @{ Stream = $stream; Count = $lines.Count; Ended = ($lines.Count -gt 0 -and (Test-ResultEvent -Line $lines[-1])) }
 }
 
-function Test-JobResult {
-    # Tells whether an event is a result. Within a message, quotation marks would be escaped.
+function Test-ResultEvent {
+    # Reports whether an event is a result. Quotation marks within a message are escaped, so they cannot match.
     param([Parameter(Mandatory)] [AllowEmptyString()] [string] $Line)
 
     return $Line.Contains('"kind":"result"')
 }
 
 function Add-JobLine {
-    # Adds an event to the file of a job's events.
+    # Appends an event to a job's event file.
     param([Parameter(Mandatory)] [System.IO.Stream] $Stream, [Parameter(Mandatory)] [string] $Line)
 
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Line + "`n")
@@ -94,11 +98,11 @@ function Add-JobLine {
 }
 
 function Get-AgentJobList {
-    # Gives the jobs that the host knows, the oldest first.
+    # Returns the jobs on the host, oldest first.
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($key in @(Get-JobKey)) {
         $state = $null
-        try { $state = Read-JobState -Key $key } catch { $null = $_ } # its folder may be going just now
+        try { $state = Read-JobState -Key $key } catch { $null = $_ } # the folder may be in removal
         if ($null -eq $state) { continue }
         $count = 0
         $status = $state.status
@@ -106,7 +110,7 @@ function Get-AgentJobList {
         if ([System.IO.File]::Exists($path)) {
             $lines = (Read-SharedFile -Path $path).Split([char]10)
             $count = $lines.Count - 1
-            if ($count -gt 0 -and (Test-JobResult -Line $lines[$count - 1])) { $status = 'ended' }
+            if ($count -gt 0 -and (Test-ResultEvent -Line $lines[$count - 1])) { $status = 'ended' }
         }
         $null = $list.Add([ordered]@{ job = $state.job; status = $status; operation = $state.operation; vm_id = $state.vm_id; seq = $count })
     }

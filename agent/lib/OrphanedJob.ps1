@@ -1,63 +1,69 @@
-# Jobs whose worker died: found by a lock that nobody holds any more, and undone by what they had written down.
+# Orphaned jobs, whose worker process has ended before the job: found by their unlocked files, and undone from their journal.
 
-# For how many days the folder of a job that has ended is kept, and how many go at the start of one session.
-$script:AgentKeepDays = 7
-$script:AgentRemoveAtOnce = 50
+# How long the folder of an ended job is kept, in days, and how many folders one session removes at its start.
+$script:AgentRetentionDays = 7
+$script:AgentCleanupBatch = 50
 
-function Lock-DeadJob {
-    # Gives the open files of a job that no process works at, so that none can; nothing when one does.
+function Lock-OrphanedJob {
+    # Locks the files of an orphaned job and returns them; returns nothing when a process runs or starts the job.
     param([Parameter(Mandatory)] [string] $Key)
 
-    # In this order: who starts a worker lets go of the claim only when the worker holds the other.
-    $claim = Lock-AgentFile -Path (Get-JobFile -Key $Key -Name 'claim') -Mode Open
+    # In this order: the process that starts a worker releases the claim only after the worker has locked alive.lock.
+    $claim = Lock-File -Path (Get-JobFile -Key $Key -Name 'claim') -Mode Open
     if ($null -eq $claim) { return }
-    $alive = Lock-AgentFile -Path (Get-JobFile -Key $Key -Name 'alive.lock')
+    $alive = Lock-File -Path (Get-JobFile -Key $Key -Name 'alive.lock')
     if ($null -ne $alive) { return @{ Claim = $claim; Alive = $alive } }
     $claim.Dispose()
 }
 
-function Unlock-DeadJob {
+function Unlock-OrphanedJob {
+    # Releases the locks of Lock-OrphanedJob.
     param([Parameter(Mandatory)] $Lock)
 
     $Lock.Alive.Dispose()
     $Lock.Claim.Dispose()
 }
 
-function Test-JobDead {
-    # Tells whether no process works at a job.
+function Test-JobOrphaned {
+    # Reports whether no process runs or starts a job.
     param([Parameter(Mandatory)] [string] $Key)
 
-    $lock = Lock-DeadJob -Key $Key
+    $lock = Lock-OrphanedJob -Key $Key
     if ($null -eq $lock) { return $false }
-    Unlock-DeadJob -Lock $lock
+    Unlock-OrphanedJob -Lock $lock
     return $true
 }
 
-function Repair-AgentJob {
-    # Undoes a job whose worker died, and writes its result; one that all was done for keeps its virtual machine.
+function Repair-OrphanedJob {
+    <#
+    .SYNOPSIS
+    Undoes an orphaned job and writes its result. A job that had completed its work keeps its virtual machine.
+    .DESCRIPTION
+    Argument is the job's key.
+    #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
 
     $key = $Argument
-    $lock = Lock-DeadJob -Key $key
+    $lock = Lock-OrphanedJob -Key $key
     if ($null -eq $lock) { return }
     try {
         $state = Read-JobState -Key $key
         if ($null -eq $state) {
-            # Nothing was begun. The events' names for it come from the folder's.
+            # The job had not started. Its id is the name of its folder.
             $job = New-AgentJob -Id $key -Definition @{ Operation = 'provision'; Fields = @{ vm_name = '' } }
         } else {
             $job = ConvertFrom-JobState -State $state
         }
-        Complete-StoredJob -Context $Context -Key $key -Job $job -Failure ([ordered]@{
-                code = 'worker_died'; message = 'the process of the job on the host died before the job had ended'; step = $job.Step
-            }) -Undo
+        $text = Get-AgentMessage -Id 'worker_died'
+        $failure = [ordered]@{ code = $text.Code; message = $text.Message; remedy = $text.Remedy; step = $job.Step }
+        Complete-StoredJob -Context $Context -Key $key -Job $job -Failure $failure -Undo
     } finally {
-        Unlock-DeadJob -Lock $lock
+        Unlock-OrphanedJob -Lock $lock
     }
 }
 
 function Complete-StoredJob {
-    # Ends a job of which this process knows only what is in its folder, and whose lock it holds.
+    # Ends a job of which this process knows only the files, which it has locked.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Failure, [switch] $Undo)
 
     $events = Open-JobEvent -Key $Key
@@ -71,8 +77,8 @@ function Complete-StoredJob {
             return
         }
         if ($Undo -and $Job.State -ne 'waiting') {
-            $null = Get-AgentHost # a host that is not ready yet is no reason to leave things: the next who looks tries again
-            if (Complete-DeadJob -Context $store -Job $Job) { $Failure = $null }
+            $null = Get-AgentHost # throws while the host is not ready; the next check retries
+            if (Complete-OrphanedJob -Context $store -Job $Job) { $Failure = $null }
         }
         Complete-AgentJob -Context $store -Job $Job -Failure $Failure
     } finally {
@@ -80,30 +86,33 @@ function Complete-StoredJob {
     }
 }
 
-function Complete-DeadJob {
-    # Takes back what a job had made. Gives true when the job had done its work, or could be brought to its end.
+function Complete-OrphanedJob {
+    # Undoes a job from its journal. Returns true when the job had completed its work, or its work could be completed.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
-    $Job.Committed = $true # too late to cancel
-    if ($Job.Made.Done) { return $true }
+    $Job.Committed = $true # it can no longer be cancelled
+    if ($Job.Journal.Done) { return $true }
     if ($Job.Operation -ne 'delete') {
         Undo-Job -Context $Context -Job $Job
         return $false
     }
-    if ($null -eq $Job.Made.Removing -or $null -ne (Find-HostVM -Id $Job.VMId)) { return $false }
-    $removing = $Job.Made.Removing
+    if ($null -eq $Job.Journal.Removing -or $null -ne (Find-HostVM -Id $Job.VMId)) { return $false }
+    $removing = $Job.Journal.Removing
     $manifest = $null
     if ($removing.folder) { $manifest = @{ Folder = $removing.folder; JobId = $removing.job; Files = @($removing.files) } }
-    $Job.Message = "virtual machine '$($removing.name)' was removed"
+    $Job.Message = (Get-AgentMessage -Id 'result_vm_removed' -Values @{ vm = $removing.name }).Message
     Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks @($removing.disks)
     return $true
 }
 
-function Invoke-AgentSweep {
-    # At the start of a session: undoes jobs whose worker died, and removes what is old.
+function Invoke-AgentCleanup {
+    <#
+    .SYNOPSIS
+    Repairs orphaned jobs, and removes old job folders and agents. Runs at the start of a session.
+    #>
     param([Parameter(Mandatory)] $Context, [AllowNull()] $Argument)
 
-    $old = [System.DateTime]::UtcNow.AddDays(-$script:AgentKeepDays)
+    $old = [System.DateTime]::UtcNow.AddDays(-$script:AgentRetentionDays)
     $removed = 0
     $used = New-Object -TypeName System.Collections.ArrayList
     foreach ($key in @(Get-JobKey)) {
@@ -111,8 +120,8 @@ function Invoke-AgentSweep {
             $state = Read-JobState -Key $key
             if ($null -eq $state -or $state.status -ne 'ended') {
                 if ($null -ne $state) { $null = $used.Add($state.agent) }
-                Repair-AgentJob -Context $Context -Argument $key
-            } elseif ($removed -lt $script:AgentRemoveAtOnce -and [System.IO.File]::GetLastWriteTimeUtc((Get-JobFile -Key $key -Name 'state.json')) -lt $old) {
+                Repair-OrphanedJob -Context $Context -Argument $key
+            } elseif ($removed -lt $script:AgentCleanupBatch -and [System.IO.File]::GetLastWriteTimeUtc((Get-JobFile -Key $key -Name 'state.json')) -lt $old) {
                 $removed++
                 Remove-EndedJob -Key $key
             }
@@ -124,7 +133,7 @@ function Invoke-AgentSweep {
 }
 
 function Remove-EndedJob {
-    # Removes the folder of a job. The claim goes last, since without it the id would be free.
+    # Removes the folder of a job. The claim is removed last: without it, the id could be used again.
     param([Parameter(Mandatory)] [string] $Key)
 
     foreach ($name in 'events.ndjson', 'alive.lock', 'cancel', 'state.json.new', 'state.json', 'claim') {
