@@ -50,7 +50,7 @@ type Service struct {
 	ledger    *jobregistry.Registry
 	sealer    *jobregistry.Cipher // nil: no key
 	bus       *notify.Bus
-	secrets   *redact.Set // of the jobs that run
+	secrets   *redact.Redactor // of the jobs that run
 	steps     steps
 
 	mu     sync.Mutex
@@ -83,7 +83,7 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 	opts = opts.withDefaults()
 	s := &Service{
 		opts: opts, schema: opts.Schema, agents: translation,
-		hosts: map[string]*host{}, jobs: map[string]*Job{}, secrets: &redact.Set{},
+		hosts: map[string]*host{}, jobs: map[string]*Job{}, secrets: redact.New(),
 	}
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(opts.Logger.Handler(), s.secrets))

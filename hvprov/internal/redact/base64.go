@@ -3,134 +3,189 @@
 package redact
 
 import (
-	"encoding/base64"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// base64Form is what is sure to be in the base64 of a text that has the secret in it.
-type base64Form struct {
-	text string
-	// How many characters around text may also hold bits of the secret.
-	before, after int
-}
+const (
+	// minBase64 is the number of base64 characters that hold a secret of minAnywhere bytes.
+	minBase64 = (minAnywhere*8 + 5) / 6
+	// minWrapped is the length from which a line of base64 may continue on the next one. MIME wraps at 76, PEM at 64
+	// characters.
+	minWrapped = 48
+)
 
-// base64Forms gives the base64 of raw, wherever in a longer text raw begins: at the first, second or third byte of a group
-// of three. It is without the characters at its ends that also depend on the neighbours.
-func base64Forms(raw []byte) []base64Form {
-	var forms []base64Form
-	for offset := range 3 {
-		encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, offset), raw...))
-		from, to := offset*8, (offset+len(raw))*8 // the secret's bits
-		first, last := (from+5)/6, to/6           // the characters that hold no other
-		forms = append(forms, base64Form{text: encoded[first:last], before: first - from/6, after: (to+5)/6 - last})
+// base64Values maps the characters of base64 and base64url to their six bits plus 1; 0 is no such character.
+var base64Values = func() (values [256]byte) {
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		values[c] = byte(i + 1) // #nosec G115 -- there are 64
 	}
-	return forms
+	values['-'], values['_'] = values['+'], values['/']
+	return values
+}()
+
+// base64Run is a longest sequence of base64 characters in a text.
+type base64Run struct {
+	values  []byte // six bits each
+	spans   []span // of the characters in the text
+	decoded []byte // scratch space
 }
 
-// isBase64 takes in the characters of base64url as well.
-func isBase64(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
-		c == '+' || c == '/' || c == '-' || c == '_'
-}
-
-// left goes back from a place in base64 over as many characters.
-func (f *finder) left(w way, at, characters int) int {
-	if w != asBase64 {
-		return at
+// findBase64 returns the spans of base64 characters that hold a pattern: it decodes everything that could be base64, and
+// searches the result as UTF-8 and as UTF-16.
+func (t *trie) findBase64(s string) []span {
+	var found []span
+	var run base64Run
+	for at := 0; at < len(s); {
+		next := run.read(s, at)
+		if len(run.values) >= minBase64 {
+			found = t.findInRun(&run, s, next, found)
+		}
+		at = max(next, at+1)
 	}
-	for range characters {
-		to := at
+	return found
+}
+
+// read reads a run that begins at a place of s, and returns its end.
+func (r *base64Run) read(s string, at int) (end int) {
+	r.values, r.spans = r.values[:0], r.spans[:0]
+	lineLength, broken := 0, false
+	for at < len(s) {
+		c, width := s[at], 1
+		if c != '_' && base64Values[c] == 0 || c == '_' && strings.HasPrefix(s[at:], "_x") {
+			c, width = decodeBase64Character(s, at)
+		}
 		switch {
-		case strings.HasSuffix(f.s[:to], "\r\n") && wrapped(f.s, to-2):
-			to -= 2
-		case strings.HasSuffix(f.s[:to], "\n") && wrapped(f.s, to-1):
-			to--
+		case base64Values[c] != 0:
+			if broken {
+				lineLength, broken = 0, false
+			}
+			lineLength++
+			r.values = append(r.values, base64Values[c]-1)
+			r.spans = append(r.spans, span{at, at + width})
+		case lineLength >= minWrapped && (c == '\r' || c == '\n'):
+			broken = true
+		default:
+			return at
 		}
-		if to == 0 || !isBase64(f.s[to-1]) {
-			break
-		}
-		at = to - 1
+		at += width
 	}
 	return at
 }
 
-// right goes on from a place in base64 over as many characters, and then over the padding if there were any to go over.
-func (f *finder) right(at, characters int) int {
-	for range characters {
-		to := at + lineBreak(f.s, at)
-		if to == len(f.s) || !isBase64(f.s[to]) {
+// decodeBase64Character returns the base64 character, padding or line break that is encoded at a place of s, or s[at].
+func decodeBase64Character(s string, at int) (c byte, width int) {
+	switch s[at] {
+	case '\\', '&', '%', '_', '\r', escapeByte:
+		var d decodings
+		d.decode(s, at, false)
+		for _, one := range d.all[:d.n] {
+			if c := one.text[0]; one.size == 1 && (base64Values[c] != 0 || c == '=' || c == '\r' || c == '\n') {
+				return c, one.width
+			}
+		}
+	}
+	return s[at], 1
+}
+
+// findInRun searches a run of s that ends at end.
+func (t *trie) findInRun(run *base64Run, s string, end int, found []span) []span {
+	for offset := range 4 { // of the first character of a group of four
+		decoded := run.decode(offset)
+		add := func(from, to int) { found = append(found, run.span(offset, from, to, s, end)) }
+		if t.mayContain(decoded) {
+			for _, sp := range (&search{trie: t, s: string(decoded)}).all() {
+				add(sp.from, sp.to)
+			}
+		}
+		for odd := range 2 {
+			if len(decoded) < 2*minAnywhere {
+				break
+			}
+			if text, index := t.decodeUTF16(decoded, odd); text != "" {
+				for _, sp := range (&search{trie: t, s: text}).all() {
+					add(index[sp.from], index[sp.to])
+				}
+			}
+		}
+	}
+	return found
+}
+
+// decode decodes a run from one of its first four characters on.
+func (r *base64Run) decode(offset int) []byte {
+	r.decoded = r.decoded[:0]
+	bits, n := uint32(0), 0
+	for _, v := range r.values[min(offset, len(r.values)):] {
+		bits, n = bits<<6|uint32(v), n+6
+		if n >= 8 {
+			n -= 8
+			r.decoded = append(r.decoded, byte(bits>>n)) // #nosec G115 -- the lower eight bits
+		}
+	}
+	return r.decoded
+}
+
+// span returns which part of s holds some of the decoded bytes, with the padding after them.
+func (r *base64Run) span(offset, from, to int, s string, end int) span {
+	first, last := offset+from*8/6, offset+(to*8+5)/6-1
+	sp := span{r.spans[first].from, r.spans[last].to}
+	for last == len(r.spans)-1 && end < len(s) && (to*8)%6 != 0 {
+		c, width := decodeBase64Character(s, end)
+		if c != '=' {
 			break
 		}
-		at = to + 1
+		end += width
+		sp.to = end
 	}
-	for characters > 0 && at < len(f.s) && f.s[at] == '=' {
-		at++
-	}
-	return at
+	return sp
 }
 
-// shortestLine is the length from which lines of base64 are taken to go on in the next one. MIME has 76 characters to a line,
-// and PEM 64.
-const shortestLine = 48
-
-// wrapped tells whether at is the end of such a line.
-func wrapped(s string, at int) bool {
-	if at < shortestLine {
-		return false
-	}
-	for i := at - shortestLine; i < at; i++ {
-		if !isBase64(s[i]) {
-			return false
+// mayContain reports whether a pattern could begin somewhere in some bytes.
+func (t *trie) mayContain(decoded []byte) bool {
+	for _, b := range decoded {
+		if t.root[b] != 0 || encodingBytes[b] {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
-var lineBreaks = []string{"\r\n", "\n", `\r\n`, `\n`, "&#xD;&#xA;", "&#xA;", "_x000D__x000A_", "_x000A_", "%0D%0A", "%0A"}
-
-// lineBreak gives the length of the break at the end of a line of base64, or 0.
-func lineBreak(s string, at int) int {
-	if at == len(s) || isBase64(s[at]) && s[at] != '_' || !wrapped(s, at) {
-		return 0
-	}
-	for _, b := range lineBreaks {
-		if strings.HasPrefix(s[at:], b) {
-			return len(b)
+// decodeUTF16 decodes UTF-16LE that begins at the first or second byte, and returns for each byte of the text, and for its end,
+// where it begins in decoded. The text is empty if no pattern could begin in it.
+func (t *trie) decodeUTF16(decoded []byte, odd int) (text string, index []int) {
+	possible := false
+	for i := odd; i+1 < len(decoded) && !possible; i += 2 {
+		switch unit := rune(decoded[i]) | rune(decoded[i+1])<<8; {
+		case unit < utf8.RuneSelf:
+			possible = t.root[unit] != 0 || encodingBytes[unit]
+		case utf16.IsSurrogate(unit):
+			possible = t.root[0xf0]|t.root[0xf1]|t.root[0xf2]|t.root[0xf3]|t.root[0xf4] != 0 // first bytes of U+10000 and above
+		default:
+			lead := byte(0xe0 | unit>>12) // of the three bytes in UTF-8
+			if unit < 0x800 {
+				lead = byte(0xc0 | unit>>6) // #nosec G115 -- of two bytes
+			}
+			possible = t.root[lead] != 0 || encodingBytes[lead]
 		}
 	}
-	return 0
-}
-
-// readBase64 reads one character of base64 that is not written as itself.
-func (rd *reading) readBase64(s string, at int) {
-	switch s[at] {
-	case '-':
-		rd.add("+", 1)
-	case '_':
-		rd.add("/", 1)
+	if !possible {
+		return "", nil
 	}
-	if readings[s[at]] {
-		rd.readText(s, at, false)
+	var b strings.Builder
+	for i := odd; i+1 < len(decoded); {
+		r, size := rune(decoded[i])|rune(decoded[i+1])<<8, 2
+		if utf16.IsSurrogate(r) && i+3 < len(decoded) {
+			if pair := utf16.DecodeRune(r, rune(decoded[i+2])|rune(decoded[i+3])<<8); pair != utf8.RuneError {
+				r, size = pair, 4
+			}
+		}
+		n, _ := b.WriteRune(r)
+		for range n {
+			index = append(index, i)
+		}
+		i += size
 	}
-	switch s[at] {
-	case '\r', '\n', '\\', '&', '_', '%':
-	default:
-		return
-	}
-	if !wrapped(s, at) {
-		return
-	}
-	width := lineBreak(s, at)
-	if width == 0 || at+width == len(s) {
-		rd.cut = rd.cut || len(s)-at < len("_x000D__x000A_")
-		return
-	}
-	switch c := s[at+width]; {
-	case c == '-':
-		rd.add("+", width+1)
-	case c == '_':
-		rd.add("/", width+1)
-	case isBase64(c):
-		rd.add(s[at+width:at+width+1], width+1)
-	}
+	return b.String(), append(index, odd+(len(decoded)-odd)/2*2)
 }

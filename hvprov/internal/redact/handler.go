@@ -11,13 +11,13 @@ import (
 	"sync/atomic"
 )
 
-// Handler redacts what is logged: the message, and keys and values of attributes, also in groups. Values that are secrets as
-// numbers or within structs become text. It is made by [NewHandler].
+// Handler is a [slog.Handler] that redacts the message, and the keys and values of attributes, of each record. A value that
+// contains a secret in a struct, or as a number, is logged as text.
 type Handler struct {
-	inner slog.Handler
-	src   Source
-	steps []step                // since NewHandler
-	bound atomic.Pointer[bound] // inner with steps, as redacted last
+	inner    slog.Handler
+	redactor *Redactor
+	steps    []step // since NewHandler
+	bound    atomic.Pointer[boundHandler]
 }
 
 // step is a group that was opened, or attributes that were set.
@@ -26,15 +26,16 @@ type step struct {
 	attrs []slog.Attr
 }
 
-type bound struct {
-	by *Redactor
-	to slog.Handler
+// boundHandler is the inner handler after the steps, as redacted in a generation of the redactor.
+type boundHandler struct {
+	generation uint64
+	handler    slog.Handler
 }
 
-// NewHandler gives a handler that redacts with what src has at the time of each record. Attributes that a logger was given
-// before ([slog.Logger.With]) are redacted with that as well.
-func NewHandler(inner slog.Handler, src Source) *Handler {
-	return &Handler{inner: inner, src: src}
+// NewHandler returns a handler that passes redacted records to inner. It redacts with the secrets that redactor has when a
+// record is logged, including the attributes that were set earlier with [slog.Logger.With].
+func NewHandler(inner slog.Handler, redactor *Redactor) *Handler {
+	return &Handler{inner: inner, redactor: redactor}
 }
 
 // Enabled implements [slog.Handler].
@@ -44,13 +45,12 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
-	r := h.src.Redactor()
-	clean := slog.NewRecord(record.Time, record.Level, r.String(record.Message), record.PC)
+	clean := slog.NewRecord(record.Time, record.Level, h.redactor.String(record.Message), record.PC)
 	record.Attrs(func(a slog.Attr) bool {
-		clean.AddAttrs(r.attr(a))
+		clean.AddAttrs(h.redactor.attr(a))
 		return true
 	})
-	return h.bind(r).Handle(ctx, clean)
+	return h.bind().Handle(ctx, clean)
 }
 
 // WithAttrs implements [slog.Handler].
@@ -70,24 +70,28 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 }
 
 func (h *Handler) with(s step) *Handler {
-	return &Handler{inner: h.inner, src: h.src, steps: append(h.steps[:len(h.steps):len(h.steps)], s)}
+	return &Handler{inner: h.inner, redactor: h.redactor, steps: append(h.steps[:len(h.steps):len(h.steps)], s)}
 }
 
-// bind gives inner with the steps, redacted by r.
-func (h *Handler) bind(r *Redactor) slog.Handler {
-	if b := h.bound.Load(); b != nil && b.by == r {
-		return b.to
+// bind returns the inner handler after the redacted steps.
+func (h *Handler) bind() slog.Handler {
+	if len(h.steps) == 0 {
+		return h.inner
 	}
-	to := h.inner
+	_, generation := h.redactor.state()
+	if b := h.bound.Load(); b != nil && b.generation == generation {
+		return b.handler
+	}
+	handler := h.inner
 	for _, s := range h.steps {
 		if s.group != "" {
-			to = to.WithGroup(r.String(s.group))
+			handler = handler.WithGroup(h.redactor.String(s.group))
 		} else {
-			to = to.WithAttrs(r.attrs(s.attrs))
+			handler = handler.WithAttrs(h.redactor.attrs(s.attrs))
 		}
 	}
-	h.bound.Store(&bound{r, to})
-	return to
+	h.bound.Store(&boundHandler{generation, handler})
+	return handler
 }
 
 func (r *Redactor) attrs(attrs []slog.Attr) []slog.Attr {
@@ -119,14 +123,14 @@ func (r *Redactor) value(v slog.Value) slog.Value {
 	return v
 }
 
-// any gives a value as it is when no handler could write a secret of it, and else its text.
+// any returns a value as it is if no handler could write a secret of it, and else its redacted text.
 func (r *Redactor) any(v any) (clean slog.Value) {
-	if r == nil || len(r.text.nodes)+len(r.words.nodes) == 0 {
+	if empty, _ := r.state(); empty {
 		return slog.AnyValue(v)
 	}
 	defer func() {
-		if recover() != nil { // a method of a nil pointer, say
-			clean = slog.StringValue(fmt.Sprintf("a %T that cannot be shown", v))
+		if recover() != nil { // for example a method of a nil pointer
+			clean = slog.StringValue(fmt.Sprintf("%T cannot be formatted", v))
 		}
 	}()
 	switch v := v.(type) {
@@ -134,26 +138,26 @@ func (r *Redactor) any(v any) (clean slog.Value) {
 		return slog.AnyValue(nil)
 	case *slog.Source:
 		return slog.AnyValue(v)
-	case []byte:
-		// Handlers write it as text, as base64, or as numbers.
+	case []byte: // handlers write it as text, as base64, or as numbers
 		if text := string(v); r.String(text) != text {
 			return slog.StringValue(r.String(text))
 		}
 		return slog.AnyValue(v)
 	case error:
 		if text := v.Error(); r.String(text) != text {
-			// Not wrapped, or the secret would be one Unwrap away.
-			return slog.AnyValue(errors.New(r.String(text)))
+			return slog.AnyValue(errors.New(r.String(text))) // not wrapped: Unwrap would return the secret
 		}
 	}
 	for _, format := range []string{"%+v", "%v", "%#v"} {
 		text := fmt.Sprintf(format, v)
-		if r.String(text) != text {
-			return slog.StringValue(r.String(text))
+		if clean := r.String(text); clean != text {
+			return slog.StringValue(clean)
 		}
 	}
-	if text, err := json.Marshal(v); err == nil && string(r.Bytes(text)) != string(text) {
-		return slog.StringValue(r.String(string(text)))
+	if text, err := json.Marshal(v); err == nil {
+		if clean := r.String(string(text)); clean != string(text) {
+			return slog.StringValue(clean)
+		}
 	}
 	return slog.AnyValue(v)
 }

@@ -2,59 +2,109 @@
 
 package redact
 
-// trie holds the byte strings that are looked for. Many secrets that are looked for at once cost hardly more than one:
-// most places of a text are left after a look at the root.
+// trie is a set of byte strings with reference counts. The zero value is empty.
 type trie struct {
-	nodes []node // the first is the root
-	root  [256]int32
+	root  [256]int32 // the node of each first byte; 0 is none
+	nodes []node     // nodes[0] is not used
+	free  int32      // list of nodes to use again, linked by sibling
+	count int        // of strings, each as often as it was added
 }
 
 type node struct {
-	next []edge
-	end  bool // a string ends here
-	// For base64: how many characters around the string may also hold bits of the secret.
-	before, after int
+	child   int32 // the first of its children, which are linked by sibling
+	sibling int32
+	uses    int32 // strings that end here or further down
+	ends    int32 // strings that end here
+	b       byte
 }
 
-type edge struct {
-	b  byte
-	to int32
-}
+func (t *trie) empty() bool { return t.count == 0 }
 
-// add adds a string, which is not empty.
-func (t *trie) add(s string, before, after int) {
+// add adds a string, which must not be empty, and reports whether it is new.
+func (t *trie) add(s string) bool {
 	if len(t.nodes) == 0 {
-		t.nodes = append(t.nodes, node{})
+		t.nodes = make([]node, 1, 1+len(s))
 	}
+	t.count++
 	at := int32(0)
 	for i := range len(s) {
 		next := t.step(at, s[i])
 		if next == 0 {
-			next = int32(len(t.nodes)) // #nosec G115 -- no secrets have 2 GiB
-			t.nodes = append(t.nodes, node{})
-			if at == 0 {
-				t.root[s[i]] = next
-			} else {
-				t.nodes[at].next = append(t.nodes[at].next, edge{s[i], next})
-			}
+			next = t.insert(at, s[i])
+		}
+		t.nodes[next].uses++
+		at = next
+	}
+	t.nodes[at].ends++
+	return t.nodes[at].ends == 1
+}
+
+// insert adds a child to a node, or to the root for 0.
+func (t *trie) insert(parent int32, b byte) int32 {
+	at := t.free
+	if at != 0 {
+		t.free = t.nodes[at].sibling
+	} else {
+		at = int32(len(t.nodes)) // #nosec G115 -- secrets are far shorter than 2 GiB
+		t.nodes = append(t.nodes, node{})
+	}
+	t.nodes[at] = node{b: b}
+	if parent == 0 {
+		t.root[b] = at
+	} else {
+		t.nodes[at].sibling = t.nodes[parent].child
+		t.nodes[parent].child = at
+	}
+	return at
+}
+
+// remove removes a string that was added, and reports whether no other one is left of it.
+func (t *trie) remove(s string) bool {
+	if t.count--; t.count == 0 {
+		*t = trie{}
+		return true
+	}
+	at, last := int32(0), false
+	for i := range len(s) {
+		next := t.step(at, s[i])
+		n := &t.nodes[next]
+		n.uses--
+		if i == len(s)-1 {
+			n.ends--
+			last = n.ends == 0
+		}
+		if n.uses == 0 {
+			t.unlink(at, next) // its child, if the string goes on, stays reachable from it
 		}
 		at = next
 	}
-	n := &t.nodes[at]
-	n.end, n.before, n.after = true, max(n.before, before), max(n.after, after)
+	return last
 }
 
-// step gives the node behind a byte; 0 is none.
+// unlink takes a child from a node, or from the root for 0, and adds it to the free list.
+func (t *trie) unlink(parent, at int32) {
+	n := &t.nodes[at]
+	if parent == 0 {
+		t.root[n.b] = 0
+	} else {
+		link := &t.nodes[parent].child
+		for *link != at {
+			link = &t.nodes[*link].sibling
+		}
+		*link = n.sibling
+	}
+	n.sibling, t.free = t.free, at
+}
+
+// step returns the child of a node, or of the root for 0; 0 is none.
 func (t *trie) step(at int32, b byte) int32 {
 	if at == 0 {
 		return t.root[b]
 	}
-	for _, e := range t.nodes[at].next {
-		if e.b == b {
-			return e.to
-		}
+	for at = t.nodes[at].child; at != 0 && t.nodes[at].b != b; {
+		at = t.nodes[at].sibling
 	}
-	return 0
+	return at
 }
 
 // path is step for several bytes.
