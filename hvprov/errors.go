@@ -3,172 +3,78 @@
 package hvprov
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// What [errors.Is] finds in the errors of this package. Submissions that the schema refuses are
-// *jobschema.ValidationError.
+// Sentinel errors of this package, matched with [errors.Is]. A job's error matches the same ones after a restart. A submission
+// that the schema does not allow is a [*jobschema.ValidationError] or a [*jobschema.VersionMismatchError].
 var (
-	ErrHostUnknown     = errors.New("host is not configured")
-	ErrHostUnreachable = errors.New("host is not reachable")
-	ErrHostNotReady    = errors.New("host is not ready")
-	ErrAuthentication  = errors.New("host refused the credentials")
-	ErrQuota           = transport.ErrQuota
+	ErrHostUnknown     = cause.ErrHostUnknown
+	ErrHostUnreachable = cause.ErrHostUnreachable
+	ErrHostNotReady    = cause.ErrHostNotReady
+	ErrHostBusy        = cause.ErrHostBusy // the host has active jobs
+	ErrAuthentication  = cause.ErrAuthentication
+	ErrQuota           = transport.ErrQuota // a limit of the host on shells, operations or load
 	ErrConnectionLost  = transport.ErrConnectionLost
-	ErrVMNotFound      = errors.New("virtual machine not found")
-	ErrNameTaken       = inventorycache.ErrNameTaken // by a virtual machine, or a job that is under way
-	ErrVMBusy          = inventorycache.ErrVMBusy    // another job is about the virtual machine
-	ErrTimeLimit       = errors.New("it ran for longer than it may")
-	ErrJobFailed       = errors.New("job failed")
-	ErrJobUnknown      = errors.New("how the job ended is not known")
-	ErrJobCancelled    = errors.New("job was cancelled")
-	ErrClosed          = errors.New("the service is closed")
+	ErrVMNotFound      = cause.ErrVMNotFound
+	ErrNameTaken       = cause.ErrNameTaken // by a virtual machine, or by an active job
+	ErrVMBusy          = cause.ErrVMBusy    // another job works on the virtual machine
+	ErrTimeLimit       = cause.ErrTimeLimit
+	ErrJobFailed       = cause.ErrJobFailed
+	ErrJobUnknown      = cause.ErrJobUnknown // the outcome could not be asked for
+	ErrJobCancelled    = cause.ErrJobCancelled
+	ErrJobNotFound     = jobstore.ErrNotFound // neither the service nor the host knows the job
+	ErrClosed          = cause.ErrClosed
 )
 
-// HostUnknownError is a submission for a host that the service does not have. It is [ErrHostUnknown].
-type HostUnknownError struct {
-	Host  string
-	Known []string
-}
+// Typed errors of this package, matched with [errors.As].
+type (
+	// JobError reports a job that did not succeed.
+	JobError = job.Error
+	// HostError reports a failed request to a host.
+	HostError = job.HostError
+	// HostUnknownError reports a host that is not configured, or was removed.
+	HostUnknownError = inventory.HostUnknownError
+	// NameTakenError reports a name that a job cannot use.
+	NameTakenError = inventory.NameTakenError
+	// VMBusyError reports a virtual machine that another job works on.
+	VMBusyError = inventory.VMBusyError
+)
 
-func (e *HostUnknownError) Error() string {
-	if len(e.Known) == 0 {
-		return fmt.Sprintf("host %q is not configured: no host is", e.Host)
-	}
-	return fmt.Sprintf("host %q is not configured; configured are: %s", e.Host, strings.Join(e.Known, ", "))
-}
-
-// Is reports whether target is [ErrHostUnknown].
-func (e *HostUnknownError) Is(target error) bool { return target == ErrHostUnknown }
-
-// HostConfigError is a host whose settings do not hold together.
-type HostConfigError struct {
+// HostBusyError reports a host that cannot be removed because it has active jobs. It matches [ErrHostBusy].
+type HostBusyError struct {
 	Host string
-	Err  error
+	Jobs []string // GUIDs of the active jobs, sorted
 }
 
-func (e *HostConfigError) Error() string { return fmt.Sprintf("host %s: %v", e.Host, e.Err) }
-func (e *HostConfigError) Unwrap() error { return e.Err }
-
-// HostError is a host that could not be asked. Class is [ErrHostUnreachable], [ErrAuthentication] or [ErrHostNotReady].
-type HostError struct {
-	Host  string
-	Class error
-	Err   error // the cause
+func (e *HostBusyError) Error() string {
+	return fmt.Sprintf("host %s has %d active jobs (%s): wait for their end, or cancel them", e.Host, len(e.Jobs), strings.Join(e.Jobs, ", "))
 }
 
-func (e *HostError) Error() string { return fmt.Sprintf("host %s: %v: %v", e.Host, e.Class, e.Err) }
+// Is reports whether target is [ErrHostBusy].
+func (e *HostBusyError) Is(target error) bool { return target == ErrHostBusy }
 
-// Unwrap gives the class and the cause.
-func (e *HostError) Unwrap() []error { return []error{e.Class, e.Err} }
-
-// NameTakenError is a name that a submission cannot have. It is [ErrNameTaken].
-type NameTakenError struct {
-	inventorycache.NameTakenError
-}
-
-func (e *NameTakenError) Error() string {
-	if e.JobID == "" {
-		return fmt.Sprintf("a virtual machine named '%s' already exists on host %s (id %s): choose another name", e.Name, e.Host, e.VMID)
-	}
-	return e.NameTakenError.Error()
-}
-
-// VMNotFoundError is a virtual machine that is not on its host. It is [ErrVMNotFound].
-type VMNotFoundError struct {
-	Host string
-	VM   string // GUID or name
-}
-
-func (e *VMNotFoundError) Error() string {
-	return fmt.Sprintf("virtual machine %q is not on host %s", e.VM, e.Host)
-}
-
-// Is reports whether target is [ErrVMNotFound].
-func (e *VMNotFoundError) Is(target error) bool { return target == ErrVMNotFound }
-
-// JobError is a job that did not succeed. Class is [ErrJobFailed], [ErrJobCancelled] or [ErrJobUnknown]; a job that
-// failed because its VM's name was taken is [ErrNameTaken] too.
-type JobError struct {
-	Host    string
-	Job     string
-	Class   error
-	Failure job.Failure // the host's account; empty for a job that is unknown
-	Cause   error       // why the job is unknown or was never run
-	Result  *job.Result // nil for a job that is unknown
-	Lines   []string    // what it said last, without secrets
-	LogFile string      // all that it said; empty where no files are kept
-}
-
-func (e *JobError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%v on host %s", e.Class, e.Host)
-	if e.Failure.Step != "" {
-		fmt.Fprintf(&b, " in step %s", e.Failure.Step)
-	}
-	if e.Failure.Message != "" {
-		fmt.Fprintf(&b, ": %s", e.Failure.Message)
-	}
-	if e.Failure.Remedy != "" {
-		fmt.Fprintf(&b, "; %s", e.Failure.Remedy)
-	}
-	if e.Cause != nil {
-		fmt.Fprintf(&b, ": %v", e.Cause)
-	}
-	return b.String()
-}
-
-// Is reports whether target is the class, or what the host's code says.
-func (e *JobError) Is(target error) bool {
-	switch target {
-	case e.Class:
-		return true
-	case ErrNameTaken:
-		return e.Failure.Code == job.CodeNameTaken
-	case ErrVMNotFound:
-		return e.Failure.Code == job.CodeVMNotFound
-	case ErrHostNotReady:
-		return e.Failure.Code == job.CodeHostNotReady
-	}
-	return false
-}
-
-// Unwrap gives the cause.
-func (e *JobError) Unwrap() error { return e.Cause }
-
-// hostError says of an error on the way to a host, or from it, what it means for the caller.
-func hostError(host string, err error) error {
-	if err == nil || errors.Is(err, ErrClosed) {
-		return err
-	}
-	var refused *hostagent.AgentError
-	var told *HostError
+// Code returns the stable code of an error of this package for programs in other languages, such as "name_taken". For an error
+// that matches several sentinels it is the code of the most significant one. It is empty for other errors, and for nil.
+func Code(err error) string {
+	var invalid *jobschema.ValidationError
+	var mismatch *jobschema.VersionMismatchError
 	switch {
-	case errors.As(err, &told):
-		return err
-	case errors.As(err, &refused):
-		if refused.Code == job.CodeHostNotReady {
-			return &HostError{Host: host, Class: ErrHostNotReady, Err: err}
-		}
-		return fmt.Errorf("host %s: %w", host, err)
-	case errors.Is(err, hostagent.ErrClosed):
-		return ErrClosed
-	case errors.Is(err, transport.ErrAuth):
-		return &HostError{Host: host, Class: ErrAuthentication, Err: err}
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		return &HostError{Host: host, Class: ErrHostUnreachable, Err: err}
-	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
-		return &HostError{Host: host, Class: ErrHostNotReady, Err: err}
+	case errors.As(err, &mismatch):
+		return "schema_mismatch"
+	case errors.As(err, &invalid):
+		return "invalid_submission"
+	case errors.Is(err, jobstore.ErrExists):
+		return "job_exists"
 	}
-	return fmt.Errorf("host %s: %w", host, err)
+	return cause.Code(err)
 }

@@ -7,25 +7,38 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// moved tells that a job has come to another state.
-func (s *Service) moved(r jobstore.Record) {
+// Subscribe returns a subscription to the events that a filter selects: events of jobs, changes of their states, and changes of the
+// states of hosts. A subscriber that is too slow receives the number of events that it missed, and delays nothing. The caller closes
+// the subscription.
+func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
+	if h, err := s.hosts.Get(filter.Host); err == nil {
+		filter.Host = h.Name
+	}
+	return s.bus.Subscribe(filter)
+}
+
+// publishJobEvent publishes an event that a job reported.
+func (s *Service) publishJobEvent(spec *jobspec.Spec, e job.Event) {
+	s.bus.Publish(notify.Event{Kind: notify.KindJobEvent, Time: e.Time, Host: spec.Record.Host, Job: spec.Record.ID, Event: &e})
+}
+
+// onJobTransition publishes a change of the state of a job.
+func (s *Service) onJobTransition(r jobstore.Record) {
 	s.bus.Publish(notify.Event{Kind: notify.KindJobState, Host: r.Host, Job: r.ID, State: string(r.State), Err: r.Error, Last: r.State.Ended()})
 }
 
-// changed tells what became different on a host.
-func (s *Service) changed(c inventorycache.Change) {
+// onInventoryChange publishes that a host answers or has stopped answering, and has unknown outcomes reconciled.
+func (s *Service) onInventoryChange(c inventorycache.Change) {
 	switch c.Kind {
 	case inventorycache.HostConnected:
 		s.bus.Publish(notify.Event{Kind: notify.KindHostState, Host: c.Host, State: "connected"})
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !s.closed {
-			s.group.Go(func() { s.settleUnknown(c.Host) })
-		}
+		s.dispatcher.Reconcile(c.Host)
 	case inventorycache.HostDisconnected:
 		if !errors.Is(c.Err, ErrClosed) {
 			s.bus.Publish(notify.Event{Kind: notify.KindHostState, Host: c.Host, State: "disconnected", Err: c.Err.Error()})
@@ -33,9 +46,9 @@ func (s *Service) changed(c inventorycache.Change) {
 	}
 }
 
-// agentState tells that a host's agent has come to another state.
-func (s *Service) agentState(hostName string, now hostagent.State, cause error) {
-	e := notify.Event{Kind: notify.KindHostState, Host: hostName, State: "agent_" + string(now)}
+// onAgentState publishes a change of the state of a host's agent.
+func (s *Service) onAgentState(host string, state hostagent.State, cause error) {
+	e := notify.Event{Kind: notify.KindHostState, Host: host, State: "agent_" + string(state)}
 	if cause != nil {
 		e.Err = cause.Error()
 	}

@@ -107,7 +107,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 		t.Errorf("%+v, %v", snapshot, err)
 	}
 	m = service.Metrics()
-	if m.Jobs[jobstore.Succeeded] != 2 || m.Hosts[0].VMs != 2 || m.Hosts[0].Traffic.Requests == 0 || m.Hosts[0].Requests.Sessions != 1 {
+	if m.Jobs[jobstore.Succeeded] != 2 || m.Hosts[0].VMs != 2 || m.Hosts[0].Traffic.Requests == 0 || m.Hosts[0].Agent.Sessions != 1 {
 		t.Errorf("the metrics are %+v", m)
 	}
 	steps := map[string]uint64{}

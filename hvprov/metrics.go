@@ -5,70 +5,162 @@ package hvprov
 import (
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/histogram"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// Metrics is what a service does, and has done since it was made, at one moment. hvprov/prommetrics gives it to Prometheus.
+// Metrics describes the work of a service at one moment. Counters count since the service was made. In JSON, durations are
+// nanoseconds. Package prommetrics passes metrics to Prometheus.
 type Metrics struct {
-	Jobs  map[jobstore.State]int // of those that are remembered; every state is there
-	Steps []StepMetrics          // how long steps and whole jobs took
-	Hosts []HostMetrics          // by name
-	Pools map[string]taskpool.Metrics
+	Jobs  map[jobstore.State]int `json:"jobs"`  // number of job records in each state
+	Steps []StepMetrics          `json:"steps"` // sorted by operation and step
+	Hosts []HostMetrics          `json:"hosts"` // sorted by name
+	Pools map[string]PoolMetrics `json:"pools"` // the pools of workers, by name
 }
 
-// HostMetrics is the part of one host.
+// StepMetrics describes the durations of one step by the clocks of the hosts, or those of whole jobs from their start on the host to
+// their end. Hosts name the steps: those beyond the first 64 are counted as "other".
+type StepMetrics struct {
+	Operation job.Operation `json:"operation"`
+	Step      string        `json:"step,omitempty"` // empty: the whole job
+	Durations Histogram     `json:"durations"`
+}
+
+// HostMetrics describes the work of one host.
 type HostMetrics struct {
-	Host  string
-	State inventory.HostState // as the last request for what it holds found it
-	Agent hostagent.State
+	Host  string              `json:"host"`
+	State inventory.HostState `json:"state"`
+	Agent AgentMetrics        `json:"agent"`
 
-	Queued  int // jobs that wait
-	Running int
-	Unknown int // jobs whose end is not known
+	Queued  int `json:"queued"` // jobs that wait
+	Running int `json:"running"`
+	Unknown int `json:"unknown"` // jobs whose outcome is unknown
 
-	VMs         int           // in the last snapshot
-	SnapshotAge time.Duration // 0: there is none
-	Failures    int           // requests for a snapshot that failed, one after the other, up to now
+	VMs         int           `json:"vms"`             // in the latest snapshot
+	SnapshotAge time.Duration `json:"snapshot_age_ns"` // 0: there is no snapshot
+	Failures    int           `json:"failures"`        // inventory requests that have failed in a row
 
-	Requests hostagent.Stats // to the agent
-	Traffic  transport.Stats // of the connection
+	Traffic TransportStats `json:"traffic"`
 }
 
-// Metrics gives what the service does and has done. It asks no host.
+// AgentMetrics describes the agent on a host, and the sessions with it.
+type AgentMetrics struct {
+	State      string `json:"state"`      // unknown, checking, ready, updating or failed
+	Requests   int64  `json:"requests"`   // sent; hello is not counted
+	Failed     int64  `json:"failed"`     // requests that were refused, lost or given up
+	Sessions   int64  `json:"sessions"`   // started: each is a PowerShell process on the host
+	Reconnects int64  `json:"reconnects"` // times that a connection was lost within a session and restored
+}
+
+// PoolMetrics describes a pool of workers.
+type PoolMetrics struct {
+	Workers    int                    `json:"workers"`        // limit of workers now; scaled with the backlog
+	MaxWorkers int                    `json:"max_workers"`    // maximum of that limit
+	Busy       int                    `json:"busy"`           // workers that run a task
+	Queued     int                    `json:"queued"`         // tasks that wait
+	Stuck      int                    `json:"stuck"`          // tasks that were given up and have not returned
+	OldestWait time.Duration          `json:"oldest_wait_ns"` // time in the queue of the oldest task
+	ScaledUp   uint64                 `json:"scaled_up"`      // times that the limit of workers rose
+	ScaledDown uint64                 `json:"scaled_down"`    // times that it fell
+	Tasks      map[string]TaskMetrics `json:"tasks"`          // by category
+}
+
+// TaskMetrics counts the tasks of one category. An accepted task is in Submitted, and after its end in exactly one of Finished,
+// Failed, TimedOut, Cancelled and Panicked.
+type TaskMetrics struct {
+	Submitted uint64    `json:"submitted"`
+	Refused   uint64    `json:"refused"` // not accepted
+	Started   uint64    `json:"started"`
+	Finished  uint64    `json:"finished"` // without an error
+	Failed    uint64    `json:"failed"`
+	TimedOut  uint64    `json:"timed_out"`
+	Cancelled uint64    `json:"cancelled"` // before or after their start
+	Panicked  uint64    `json:"panicked"`
+	Wait      Histogram `json:"wait"` // time in the queue
+	Run       Histogram `json:"run"`  // time of execution
+}
+
+// Histogram is a distribution of durations.
+type Histogram struct {
+	Count   uint64        `json:"count"`
+	Sum     time.Duration `json:"sum_ns"`
+	Max     time.Duration `json:"max_ns"`
+	Buckets []Bucket      `json:"buckets"` // cumulative, by rising bound
+}
+
+// Bucket is the number of durations up to a bound.
+type Bucket struct {
+	UpTo  time.Duration `json:"up_to_ns"`
+	Count uint64        `json:"count"`
+}
+
+// Metrics returns the metrics of the service. It makes no request.
 func (s *Service) Metrics() Metrics {
-	m := Metrics{Jobs: s.ledger.Counts(), Steps: s.steps.metrics(), Pools: s.pools.Metrics()}
-	counts := map[string]map[jobstore.State]int{}
-	for _, r := range s.ledger.All(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running, jobstore.Unknown}}) {
-		if counts[r.Host] == nil {
-			counts[r.Host] = map[jobstore.State]int{}
-		}
-		counts[r.Host][r.State]++
+	m := Metrics{Jobs: s.jobs.Counts(), Hosts: []HostMetrics{}, Pools: map[string]PoolMetrics{}}
+	steps := s.steps.All()
+	m.Steps = make([]StepMetrics, len(steps))
+	for i, step := range steps {
+		m.Steps[i] = StepMetrics{Operation: step.Operation, Step: step.Step, Durations: newHistogram(step.Durations)}
 	}
-	for _, name := range s.Hosts() {
-		h, err := s.host(name)
-		if err != nil {
-			continue
+	for name, pool := range s.pools.Metrics() {
+		m.Pools[name] = newPoolMetrics(pool)
+	}
+	jobs := map[string]map[jobstore.State]int{}
+	for _, r := range s.jobs.All(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running, jobstore.Unknown}}) {
+		if jobs[r.Host] == nil {
+			jobs[r.Host] = map[jobstore.State]int{}
 		}
-		state, _ := h.agent.State()
-		n := counts[name]
+		jobs[r.Host][r.State]++
+	}
+	for _, h := range s.hosts.All() {
+		state, _ := h.Agent.State()
+		stats, n := h.Agent.Stats(), jobs[h.Name]
 		host := HostMetrics{
-			Host: name, Agent: state, Queued: n[jobstore.Pending] + n[jobstore.Queued], Running: n[jobstore.Running], Unknown: n[jobstore.Unknown],
-			Requests: h.agent.Stats(), Traffic: h.client.Stats(),
+			Host: h.Name, Traffic: TransportStats(h.Transport.Stats()),
+			Agent: AgentMetrics{
+				State: string(state), Requests: stats.Requests, Failed: stats.Failed, Sessions: stats.Sessions, Reconnects: stats.Reconnects,
+			},
+			Queued: n[jobstore.Pending] + n[jobstore.Queued], Running: n[jobstore.Running], Unknown: n[jobstore.Unknown],
 		}
-		if view, err := s.inventory.Cached(name); err == nil {
-			host.State = view.State
-			if view.Failure != nil {
-				host.Failures = view.Failure.Count
-			}
-			if view.Snapshot != nil {
-				host.VMs, host.SnapshotAge = len(view.Snapshot.VMs), time.Since(view.Snapshot.TakenAt)
-			}
+		if view, err := s.inventory.Cached(h.Name); err == nil {
+			host.addView(view)
 		}
 		m.Hosts = append(m.Hosts, host)
 	}
 	return m
+}
+
+func (m *HostMetrics) addView(view inventory.HostView) {
+	m.State = view.State
+	if view.Failure != nil {
+		m.Failures = view.Failure.Count
+	}
+	if view.Snapshot != nil {
+		m.VMs, m.SnapshotAge = len(view.Snapshot.VMs), time.Since(view.Snapshot.TakenAt)
+	}
+}
+
+func newPoolMetrics(p taskpool.Metrics) PoolMetrics {
+	m := PoolMetrics{
+		Workers: p.Workers, MaxWorkers: p.MaxWorkers, Busy: p.Busy, Queued: p.Queued, Stuck: p.Stuck, OldestWait: p.OldestWait,
+		ScaledUp: p.ScaledUp, ScaledDown: p.ScaledDown, Tasks: make(map[string]TaskMetrics, len(p.Categories)),
+	}
+	for category, c := range p.Categories {
+		m.Tasks[category] = TaskMetrics{
+			Submitted: c.Submitted, Refused: c.Refused, Started: c.Started, Finished: c.Finished, Failed: c.Failed, TimedOut: c.TimedOut,
+			Cancelled: c.Cancelled, Panicked: c.Panicked, Wait: newHistogram(c.Wait), Run: newHistogram(c.Run),
+		}
+	}
+	return m
+}
+
+func newHistogram(h histogram.Histogram) Histogram {
+	buckets := make([]Bucket, len(h.Buckets))
+	for i, b := range h.Buckets {
+		buckets[i] = Bucket(b)
+	}
+	return Histogram{Count: h.Count, Sum: h.Sum, Max: h.Max, Buckets: buckets}
 }

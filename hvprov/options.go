@@ -11,57 +11,58 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// Host says how a Hyper-V host is reached, and where it keeps things.
+// Host configures a Hyper-V host.
 type Host struct {
-	WinRM     winrm.Config
-	ImagePath string // folder of the images; empty: Images below the host's default for virtual hard disks
-	VMPath    string // folder for the VMs made; empty: the host's default for virtual hard disks
+	WinRM     winrm.Config // the connection to the host
+	ImagePath string       // folder of the disk images; empty: Images below the host's default folder for virtual hard disks
+	VMPath    string       // folder for new virtual machines; empty: the host's default folder for virtual hard disks
 }
 
-// Options say what a [Service] works with. The zero value serves the embedded schema and no host.
+// Options configure a [Service]. The zero value has the embedded schema and no host.
 type Options struct {
-	// Schema is what submissions are held to. One of another id than the embedded schema's has to translate to that, as
-	// jobschema.Translate has it, since that is the one that agents know. Nil: the embedded schema.
+	// Schema is the schema of submissions. A schema with another id than the embedded one must translate to it, because agents
+	// know only that one: see [jobschema.Translate]. Nil: the embedded schema.
 	Schema *jobschema.Schema
-	Hosts  map[string]Host // by the name that submissions use; names are compared without letter case
+	// Hosts are the hosts by name. The letter case of a name is not significant.
+	Hosts map[string]Host
 
-	// Store keeps the records of jobs. A service that is made with the store of one that ended, or was killed, goes on with
-	// its jobs. The service closes it. Nil: they are kept in memory.
+	// Store keeps the records of jobs. A service continues the jobs that the store has from a service that was closed or killed.
+	// The service closes the store, also when [New] fails. Nil: records are kept in memory.
 	Store jobstore.Store
-	// StoreKey are 32 random bytes with which a job that holds secrets is kept in the store until its host has
-	// it. They belong somewhere else than the store. Nil: a job whose secrets had not reached its host when the service
-	// ended fails, and says so.
+	// StoreKey is a key of 32 random bytes. It encrypts the values of jobs that contain secrets, for as long as their hosts do
+	// not have them. Do not keep it in the store. Nil: such values are not stored, and a job that had not reached its host when
+	// the service ended fails.
 	StoreKey []byte
-	// KeepEnded is how many jobs that have ended are remembered. 0: ten thousand.
+	// KeepEnded is the number of finished jobs whose records are kept. 0: 10,000.
 	KeepEnded int
-	// KeepEvents is how many events are kept for subscribers that ask for what has been. 0: the default of notify.
+	// KeepEvents is the number of events that are kept for replay. 0: see [notify.DefaultKeep].
 	KeepEvents int
 
-	// JobLogDir is the folder for one log file per job, named for the job's id. It is made where it is missing.
-	// Empty: no files.
+	// JobLogDir is the folder of the log files of jobs, one for each, named by the job's id. It is created if it is missing.
+	// Empty: no log files.
 	JobLogDir string
-	// InventoryMaxAge is how old a snapshot of a host may be that serves a read. 0: ten seconds. The service's own
-	// jobs end a snapshot at once.
+	// InventoryMaxAge is the maximum age of an inventory snapshot that serves a read. Jobs of the service invalidate the
+	// snapshot at once. 0: 10 seconds.
 	InventoryMaxAge time.Duration
-	// RefreshEvery is how often each host is asked what it holds without anybody wanting to know. 0: never.
+	// RefreshEvery is how often the inventory of each host is read without a request for it. 0: never.
 	RefreshEvery time.Duration
-	// JobsPerHost is how many jobs run on one host at once; more wait. 0: four, as many as a host takes.
+	// JobsPerHost is the number of jobs that run at once on one host; further jobs wait. 0: 4, the limit of an agent.
 	JobsPerHost int
-	// JobLimit is for how long a job may run, unless its submission says otherwise. Then its host is told to stop and undo
-	// it. 0: without limit.
+	// JobLimit is the time limit of jobs whose submissions set none. A job that exceeds it is cancelled and rolled back. 0: no
+	// limit.
 	JobLimit time.Duration
-	// Reattach is for how long a host is tried again when the session with it was lost in the middle of a job, which goes on
-	// meanwhile, before the job's end is given up as unknown. 0: five minutes.
+	// Reattach is how long a lost session is replaced by another, while the job continues on its host, before the outcome of the
+	// job counts as unknown. 0: 5 minutes.
 	Reattach time.Duration
-	// CancelGrace is for how long a cancelled job is waited for, while it undoes what it made. 0: five minutes.
+	// CancelGrace is how long [Job.Wait] waits for a cancelled job to be rolled back. 0: 5 minutes.
 	CancelGrace time.Duration
 
-	Logger *slog.Logger // nil: nothing is logged. Secrets of jobs that run are taken out of what it gets.
-	Tracer Tracer       // nil: nobody is told of spans
-	Client string       // who uses the service, for the hosts' logs; empty: "hvprov"
+	Logger *slog.Logger // secrets of active jobs are removed from what is logged; nil: nothing is logged
+	Tracer Tracer       // nil: nothing is traced
+	Client string       // name of the program, for the log of hosts and for job records; empty: "hvprov"
 }
 
-// defaultJobsPerHost is how many jobs an agent runs at once on its host.
+// defaultJobsPerHost is the number of jobs that an agent runs at once.
 const defaultJobsPerHost = 4
 
 func (o Options) withDefaults() Options {

@@ -1,255 +1,178 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package hvprov provisions virtual machines on Hyper-V hosts: it checks what is asked for against a schema and against
-// the host, runs one job for it there, tells what the job says as it says it, and undoes it when it is cancelled.
+// Package hvprov provisions virtual machines on Hyper-V hosts.
 //
-// A [Service] has any number of hosts. Jobs wait in a queue for each host, so that a busy or dead one holds up no other, and
-// run in a pool apart from questions. They run on their hosts, whatever becomes of the connection and of this process: a
-// service that is made with the [Options.Store] of one that is gone follows them further.
+// A [Service] checks a [Submission] against the job schema and the host, runs it there as a [Job], reports the events of the job as
+// they happen, and rolls the job back when it is cancelled. It has any number of hosts. Jobs wait in a queue for each host, so that
+// a busy or unreachable host delays no other one, and they use other workers than queries do. Jobs run on their hosts
+// independently of connections and of this process: a service with the [Options.Store] of one that has ended continues its jobs.
 package hvprov
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/dispatch"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// questionLimit is for how long one question to a host may take. A host that loads Hyper-V's module for the first time may
-// be silent for half a minute.
-const questionLimit = 2 * time.Minute
+// maxQueriesPerHost is the number of queries that one host is asked at once. Its agent answers seven at a time.
+const maxQueriesPerHost = 8
 
-// questionsPerHost is how many questions a host is asked at once. Its agent answers seven at a time.
-const questionsPerHost = 8
-
-// Service provisions virtual machines. Its methods may be called from many goroutines.
+// Service provisions virtual machines. Its methods are safe for concurrent use.
 type Service struct {
-	opts      Options
-	schema    *jobschema.Schema      // of submissions
-	agents    *jobschema.Translation // from schema to the one that agents know
-	hosts     map[string]*host       // by lower-case name
-	pools     *taskpool.Pools
-	inventory *inventorycache.Cache
-	ledger    *jobregistry.Registry
-	sealer    *jobregistry.Cipher // nil: no key
-	bus       *notify.Bus
-	secrets   *redact.Redactor // of the jobs that run
-	steps     steps
+	opts       Options
+	bundle     []byte // the agent's PowerShell text
+	specs      *jobspec.Builder
+	hosts      *hostset.Set
+	pools      *taskpool.Pools
+	inventory  *inventorycache.Cache
+	jobs       *jobregistry.Registry
+	dispatcher *dispatch.Dispatcher
+	bus        *notify.Bus
+	secrets    *redact.Redactor // of active jobs
+	steps      *jobrun.StepTimes
 
-	mu     sync.Mutex
-	closed bool
-	jobs   map[string]*Job // that have not ended, by lower-case id
-	group  sync.WaitGroup
+	hostsMu sync.Mutex // held while hosts are added and removed
+	closed  bool       // under hostsMu
 }
 
-// host is what a service keeps of one host.
-type host struct {
-	name   string
-	agent  *hostagent.Agent
-	client *wsman.Client
-}
-
-// New gives a service. It makes no connection: that is done when a host is first asked for something, or at once where the
-// store has jobs that have not ended, which it goes on with.
-func New(ctx context.Context, opts Options) (*Service, error) {
-	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
-	if err != nil {
-		return nil, err
-	}
-	if opts.Schema == nil {
-		opts.Schema = known
-	}
-	translation, err := jobschema.Translate(opts.Schema, known)
-	if err != nil {
-		return nil, err
-	}
-	opts = opts.withDefaults()
+// New returns a service. It connects to a host at the first request for it, or at once if the store has jobs of that host to
+// continue. ctx limits reading the store. When New fails, it closes [Options.Store].
+func New(ctx context.Context, opts Options) (_ *Service, err error) {
 	s := &Service{
-		opts: opts, schema: opts.Schema, agents: translation,
-		hosts: map[string]*host{}, jobs: map[string]*Job{}, secrets: redact.New(),
+		opts: opts.withDefaults(), bundle: agent.Bundle(), hosts: &hostset.Set{}, secrets: redact.New(), steps: &jobrun.StepTimes{},
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if s.inventory != nil {
+			err = errors.Join(err, s.inventory.Close(ctx))
+		}
+		if opts.Store != nil {
+			err = errors.Join(err, opts.Store.Close())
+		}
+	}()
+	if s.specs, err = newSpecs(opts); err != nil {
+		return nil, err
 	}
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
-	s.opts.Logger = slog.New(redact.NewHandler(opts.Logger.Handler(), s.secrets))
-	if len(opts.StoreKey) > 0 {
-		if s.sealer, err = jobregistry.NewCipher(opts.StoreKey); err != nil {
-			return nil, fmt.Errorf("the store's key: %w", err)
-		}
-	}
+	s.opts.Logger = slog.New(redact.NewHandler(s.opts.Logger.Handler(), s.secrets))
 	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
-		Jobs: func() int { return len(s.hosts) * opts.JobsPerHost }, JobsPerHost: opts.JobsPerHost,
-		Questions: func() int { return len(s.hosts) * questionsPerHost }, FastPerHost: questionsPerHost,
+		Jobs: func() int { return s.hosts.Len() * s.opts.JobsPerHost }, JobsPerHost: s.opts.JobsPerHost,
+		Questions: func() int { return s.hosts.Len() * maxQueriesPerHost }, FastPerHost: maxQueriesPerHost,
 		Logger: s.opts.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	bundle := agent.Bundle() // is put together anew each time
-	for name, h := range opts.Hosts {
-		if err := s.addHost(name, h, bundle); err != nil {
-			return nil, err
-		}
-	}
 	s.inventory = inventorycache.New(inventorycache.Options{
-		Fetch: s.fetch, Run: s.question("inventory"), MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
-		Timeout: questionLimit, OnChange: s.changed, Logger: s.opts.Logger,
+		Fetch: s.fetchInventory, Run: s.runFetch, MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
+		Timeout: hostset.QueryLimit, OnChange: s.onInventoryChange, Logger: s.opts.Logger,
 	})
-	s.ledger, err = jobregistry.Open(ctx, jobregistry.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnTransition: s.moved})
+	s.jobs, err = jobregistry.Open(ctx, jobregistry.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnTransition: s.onJobTransition})
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range s.Hosts() {
-		if err := s.inventory.AddHost(name); err != nil {
+	s.dispatcher = dispatch.New(dispatch.Options{
+		Hosts: s.hosts, Specs: s.specs, Jobs: s.jobs, Pool: s.pools.Job, Inventory: s.inventory, Run: s.runConfig(),
+		Logger: s.opts.Logger, AddSecrets: s.secrets.Add,
+	})
+	for name, h := range opts.Hosts {
+		if err := s.AddHost(ctx, name, h); err != nil {
 			return nil, err
 		}
 	}
-	s.resume()
+	s.dispatcher.Restore(ctx)
 	return s, nil
 }
 
-func (s *Service) addHost(name string, conf Host, bundle []byte) error {
-	key := strings.ToLower(name)
-	if _, taken := s.hosts[key]; taken {
-		return fmt.Errorf("two hosts are called %q: names of hosts are compared without letter case", name)
-	}
-	client, err := wsman.NewClient(conf.WinRM)
-	if err != nil {
-		return &HostConfigError{Host: name, Err: err}
-	}
-	s.hosts[key] = &host{name: name, client: client, agent: hostagent.New(hostagent.Options{
-		Connect:   client.Start,
-		Bundle:    bundle,
-		Client:    s.opts.Client,
-		Settings:  protocol.Settings{ImagePath: conf.ImagePath, VMPath: conf.VMPath},
-		Logger:    s.opts.Logger.With("host", name),
-		OnState:   func(now hostagent.State, cause error) { s.agentState(name, now, cause) },
-		OnRequest: s.requestHook(name),
-	})}
-	return nil
-}
-
-// fetch asks a host what it holds.
-func (s *Service) fetch(ctx context.Context, name string) (*inventory.Snapshot, error) {
-	h, err := s.host(name)
+// newSpecs returns the builder of job specifications for the options.
+func newSpecs(opts Options) (*jobspec.Builder, error) {
+	embedded, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
 	if err != nil {
 		return nil, err
 	}
-	result, err := h.agent.Inventory(ctx)
-	if err != nil {
-		return nil, hostError(h.name, err)
+	b := &jobspec.Builder{Schema: opts.Schema}
+	if b.Schema == nil {
+		b.Schema = embedded
 	}
-	for i := range result.VMs {
-		result.VMs[i].Recorded = s.agents.Back(result.VMs[i].Recorded)
+	if b.Translation, err = jobschema.Translate(b.Schema, embedded); err != nil {
+		return nil, err
 	}
-	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
+	if len(opts.StoreKey) > 0 {
+		if b.Cipher, err = jobregistry.NewCipher(opts.StoreKey); err != nil {
+			return nil, fmt.Errorf("option StoreKey: %w", err)
+		}
+	}
+	return b, nil
 }
 
-// question gives what runs a question of one kind to a host in the pool that is for those.
-func (s *Service) question(category string) func(context.Context, string, func(context.Context) error) error {
-	return func(ctx context.Context, hostName string, ask func(context.Context) error) error {
-		return s.pools.Fast.Do(ctx, taskpool.Task{Category: category, Host: hostName, Limit: questionLimit, Run: ask})
+// runConfig returns what the jobs of the service share.
+func (s *Service) runConfig() jobrun.Config {
+	return jobrun.Config{
+		Field: s.specs.Translation.Origin, Recorded: s.specs.Translation.Back, Publish: s.publishJobEvent, BeginSpan: s.beginJobSpan,
+		Steps: s.steps, Logger: s.opts.Logger, LogDir: s.opts.JobLogDir, ReconnectFor: s.opts.Reattach, CancelGrace: s.opts.CancelGrace,
 	}
 }
 
-// Schema gives the schema that submissions are held to.
-func (s *Service) Schema() *jobschema.Schema { return s.schema }
+// Schema returns the schema of submissions.
+func (s *Service) Schema() *jobschema.Schema { return s.specs.Schema }
 
-// Hosts gives the names of the hosts, sorted.
-func (s *Service) Hosts() []string {
-	names := make([]string, 0, len(s.hosts))
-	for _, h := range s.hosts {
-		names = append(names, h.name)
+// Close takes no more jobs, cancels those that wait, and waits for those that run. When ctx ends, the running jobs continue on their
+// hosts, where a service with the same store continues to follow them; their outcome is unknown to this service. Then Close ends
+// the sessions with the hosts. The error names the jobs that continue. Close returns within seconds after ctx has ended.
+func (s *Service) Close(ctx context.Context) error {
+	s.hostsMu.Lock()
+	s.closed = true
+	s.hostsMu.Unlock()
+	errs := []error{s.dispatcher.Close(ctx), s.inventory.Close(ctx)}
+	var closing sync.WaitGroup
+	all := s.hosts.All()
+	hostErrs := make([]error, len(all))
+	for i, h := range all {
+		closing.Go(func() { hostErrs[i] = h.Close(ctx) })
 	}
-	slices.Sort(names)
-	return names
+	closing.Wait()
+	errs = append(errs, s.pools.Fast.Close(ctx), s.dispatcher.Wait(ctx))
+	s.bus.Close()
+	errs = append(errs, s.jobs.Close())
+	return errors.Join(append(errs, hostErrs...)...)
 }
 
-// HostInfo connects to a host and returns what its agent reports about it.
-func (s *Service) HostInfo(ctx context.Context, hostName string) (HostInfo, error) {
-	h, err := s.host(hostName)
-	if err != nil {
-		return HostInfo{}, err
-	}
-	var hello protocol.HelloResult
-	err = s.question("hello")(ctx, h.name, func(ctx context.Context) (err error) {
-		hello, err = h.agent.Hello(ctx)
-		return err
-	})
-	if err != nil {
-		return HostInfo{}, hostError(h.name, err)
-	}
-	return newHostInfo(hello), nil
-}
-
-// TransportStats returns what the connection to a host has cost so far.
-func (s *Service) TransportStats(hostName string) (TransportStats, error) {
-	h, err := s.host(hostName)
-	if err != nil {
-		return TransportStats{}, err
-	}
-	return TransportStats(h.client.Stats()), nil
-}
-
-// Check runs a submission dry on its host. The submission may lack fields, of which those in Unknown will be set later.
-// What stands in the way is among the findings, not the error: that tells why the host could not be asked.
+// Check checks a submission on its host without running it. The findings say what prevents the job, or deserves attention. The error
+// says why the host could not be asked.
 func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.Finding, err error) {
 	sub := req.Submission
-	h, err := s.host(sub.Host)
+	h, err := s.hosts.Get(sub.Host)
 	if err != nil {
 		return nil, err
 	}
-	fields := s.agents.Partial(s.schema.Partial(sub.Values))
-	err = s.question("check")(ctx, h.name, func(ctx context.Context) (err error) {
-		findings, err = h.agent.Check(ctx, hostagent.Submission{
-			Definition: s.definition(sub.Operation, fields), VMID: sub.VMID, Changed: s.targets(sub.Changed), AllowPowerCycle: sub.AllowPowerCycle,
-		}, s.targets(req.Unknown))
+	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(s.specs.Schema.Partial(sub.Values)))
+	err = h.Query(ctx, "check", func(ctx context.Context) (err error) {
+		findings, err = h.Agent.Check(ctx, request, s.specs.AgentFields(req.Unknown))
 		return err
 	})
 	if err != nil {
-		return nil, hostError(h.name, err)
+		return nil, err
 	}
 	for i := range findings {
-		findings[i].Field = s.agents.Origin(findings[i].Field)
+		findings[i].Field = s.specs.Translation.Origin(findings[i].Field)
 	}
 	return findings, nil
-}
-
-// Subscribe implements [notify.Source]: it returns a subscription to the events of jobs, and to state changes of jobs and hosts. A
-// slow subscriber misses events, which a gap reports; it delays no job. The caller must close the subscription.
-func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
-	return s.bus.Subscribe(filter)
-}
-
-var _ notify.Source = (*Service)(nil)
-
-func (s *Service) host(name string) (*host, error) {
-	if h, ok := s.hosts[strings.ToLower(name)]; ok {
-		return h, nil
-	}
-	return nil, &HostUnknownError{Host: name, Known: s.Hosts()}
-}
-
-// definition gives what an agent is asked for, with fields as agents know them.
-func (s *Service) definition(op job.Operation, fields job.Fields) job.Definition {
-	return job.Definition{
-		Schema:    s.agents.Ref(),
-		Operation: op,
-		Fields:    fields,
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
@@ -303,4 +304,14 @@ func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
 	if info.ImagePath != images || info.VMPath != machines || len(info.Images) != 1 || info.Images[0].Name != "gold" {
 		t.Errorf("the host is %+v", info)
 	}
+}
+
+// records returns the records that a filter selects.
+func records(t *testing.T, s *hvprov.Service, filter jobstore.Filter) []jobstore.Record {
+	t.Helper()
+	all, next, err := s.Jobs(filter, jobstore.Page{})
+	if err != nil || next != "" {
+		t.Fatalf("job records: next page %q, error %v", next, err)
+	}
+	return all
 }

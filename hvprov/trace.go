@@ -5,49 +5,49 @@ package hvprov
 import (
 	"context"
 	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
 )
 
-// SpanKind is what kind of work a [Span] is.
-type SpanKind string
-
-// The kinds of spans. A job is made of steps, as its host tells them, and of requests to the host.
+// The kinds of spans. A job contains the spans of its steps, as its host reports them, and of its requests to the host.
 const (
-	SpanJob     SpanKind = "job"
-	SpanStep    SpanKind = "step"
-	SpanRequest SpanKind = "request"
+	SpanJob     = "job"
+	SpanStep    = "step"
+	SpanRequest = "request"
 )
 
-// Span is work that begins.
+// Span describes work that begins.
 type Span struct {
-	Kind  SpanKind
-	Name  string    // a job's operation, a step's name, a request's name
-	Host  string    // as the service calls it
-	Job   string    // the job's GUID; empty for a request that belongs to none
+	Kind  string    // SpanJob, SpanStep or SpanRequest
+	Name  string    // operation of the job, name of the step, or name of the request
+	Host  string    // as configured
+	Job   string    // GUID of the job; empty for a request that belongs to none
 	Start time.Time // by the clock of this computer
 }
 
-// Tracer is told of the service's work. Its methods are called from many goroutines and must not block. hvprov/oteltrace has
-// one for OpenTelemetry.
+// Tracer records spans. Its methods are called concurrently and must not block. Package oteltrace implements it for OpenTelemetry.
 type Tracer interface {
-	// Begin is told of a span as it begins. It gives the context of what happens within, and what is to be called at the
-	// span's end, with the error that it ended with.
+	// Begin begins a span. It returns the context of the work within the span, and a function that ends the span with the error
+	// of the work.
 	Begin(ctx context.Context, span Span) (context.Context, func(err error))
 }
 
-// noTracer is told of everything and does nothing.
+// noTracer records nothing.
 type noTracer struct{}
 
 func (noTracer) Begin(ctx context.Context, _ Span) (context.Context, func(error)) {
 	return ctx, func(error) {}
 }
 
-// jobKey is under which a context carries the id of the job that it belongs to.
-type jobKey struct{}
+// beginJobSpan begins the span of a job or of a step.
+func (s *Service) beginJobSpan(ctx context.Context, kind, name string, spec *jobspec.Spec) (context.Context, func(error)) {
+	return s.opts.Tracer.Begin(ctx, Span{Kind: kind, Name: name, Host: spec.Record.Host, Job: spec.Record.ID, Start: time.Now()})
+}
 
-// requestHook tells the tracer of the requests to a host.
-func (s *Service) requestHook(hostName string) func(context.Context, string) (context.Context, func(error)) {
+// requestSpans returns a function that begins the span of a request to a host.
+func (s *Service) requestSpans(host string) func(context.Context, string) (context.Context, func(error)) {
 	return func(ctx context.Context, request string) (context.Context, func(error)) {
-		id, _ := ctx.Value(jobKey{}).(string)
-		return s.opts.Tracer.Begin(ctx, Span{Kind: SpanRequest, Name: request, Host: hostName, Job: id, Start: time.Now()})
+		return s.opts.Tracer.Begin(ctx, Span{Kind: SpanRequest, Name: request, Host: host, Job: jobrun.JobID(ctx), Start: time.Now()})
 	}
 }

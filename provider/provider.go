@@ -74,7 +74,9 @@ func (p *Provider) Close(ctx context.Context) error {
 	defer p.mu.Unlock()
 	var errs []error
 	for _, service := range p.services {
-		for _, j := range service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
+		active, _, err := service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}, jobstore.Page{})
+		errs = append(errs, err)
+		for _, j := range active {
 			errs = append(errs, service.Cancel(ctx, j.ID)) // no other process would attach to it
 		}
 		errs = append(errs, service.Close(ctx))

@@ -84,7 +84,7 @@ func run(ctx context.Context) (err error) {
 	}
 	h := m.Hosts[0]
 	fmt.Printf("\n%s: %d HTTP requests, %d bytes sent, %d received, %d PowerShell process\n",
-		h.Host, h.Traffic.Requests, h.Traffic.BytesSent, h.Traffic.BytesReceived, h.Requests.Sessions)
+		h.Host, h.Traffic.Requests, h.Traffic.BytesSent, h.Traffic.BytesReceived, h.Agent.Sessions)
 	return nil
 }
 

@@ -51,11 +51,12 @@ type Record struct {
 
 	Result *job.Result `json:"result,omitempty"` // result from the host, without secrets
 
-	// Failure and Cause say why the job did not succeed, in a form from which the same typed error can be rebuilt after a
-	// restart. Failure is the host's report, also where the host refused the job and there is no result. Cause is the stable
-	// code of the service's own reason, such as "time_limit" or "host_unreachable". Error is the text for people.
+	// Failure and Causes say why the job did not succeed, in a form from which an error that matches the same sentinels is
+	// rebuilt after a restart. Failure is the host's report, also where the host refused the job and there is no result. Causes
+	// are the stable codes of the service's own reasons, such as "time_limit", the most significant first. Error is the text
+	// for people.
 	Failure *job.Failure `json:"failure,omitempty"`
-	Cause   string       `json:"cause,omitempty"`
+	Causes  []string     `json:"causes,omitempty"`
 	Error   string       `json:"error,omitempty"`
 }
 
@@ -63,6 +64,7 @@ type Record struct {
 func (r Record) Clone() Record {
 	r.Values = maps.Clone(r.Values)
 	r.Changed = slices.Clone(r.Changed)
+	r.Causes = slices.Clone(r.Causes)
 	r.EncryptedValues = bytes.Clone(r.EncryptedValues)
 	return r
 }

@@ -5,11 +5,13 @@ package jobstore
 import (
 	"context"
 	"errors"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 )
 
 // Errors of a [Store], for [errors.Is].
 var (
-	ErrNotFound = errors.New("job not found")
+	ErrNotFound = cause.ErrJobNotFound
 	ErrExists   = errors.New("job already exists") // from a service, for a submission whose ID is in use
 	ErrConflict = errors.New("job record was changed by another writer")
 )

@@ -22,7 +22,7 @@ import (
 
 const secret = "c0rrect horse"
 
-func TestJobsStepsAndRequestsAreSpans(t *testing.T) {
+func TestJobsStepsAndRequestsAreTraced(t *testing.T) {
 	t.Parallel()
 	host, err := simhost.Start(simhost.Options{})
 	if err != nil {
@@ -54,7 +54,7 @@ func TestJobsStepsAndRequestsAreSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := j.Wait(t.Context()); err == nil {
-		t.Fatal("the job succeeded")
+		t.Fatal("job succeeded, want an error")
 	}
 	if err := service.Close(context.Background()); err != nil {
 		t.Fatal(err)
@@ -64,36 +64,36 @@ func TestJobsStepsAndRequestsAreSpans(t *testing.T) {
 	for _, s := range recorder.Ended() {
 		spans[s.Name()] = s
 		if strings.Contains(s.Status().Description, secret) {
-			t.Errorf("%s shows the secret: %s", s.Name(), s.Status().Description)
+			t.Errorf("span %s contains the secret: %s", s.Name(), s.Status().Description)
 		}
 	}
 	if started, ended := len(recorder.Started()), len(recorder.Ended()); started != ended {
-		t.Errorf("%d spans began, %d ended", started, ended)
+		t.Errorf("%d spans began, but %d ended", started, ended)
 	}
 	whole := spans["job provision"]
 	if whole == nil || whole.Status().Code != codes.Error {
-		t.Fatalf("the job's span is %+v", whole)
+		t.Fatalf("span of the job is %+v", whole)
 	}
 	for name, within := range map[string]bool{
 		"request install": false, "request inventory": false, "request submit": true, "step preflight": true, "step disk": true, "step start": true,
 	} {
 		s := spans[name]
 		if s == nil {
-			t.Errorf("there is no span %s", name)
+			t.Errorf("span %s is missing", name)
 			continue
 		}
 		if inside := s.Parent().SpanID() == whole.SpanContext().SpanID(); inside != within {
-			t.Errorf("%s is within the job: %t", name, inside)
+			t.Errorf("span %s is within the job: %t", name, inside)
 		}
 		has := map[attribute.KeyValue]bool{}
 		for _, a := range s.Attributes() {
 			has[a] = true
 		}
 		if !has[attribute.String("hvprov.host", "hv01")] || within && !has[attribute.String("hvprov.job", j.ID())] {
-			t.Errorf("%s has %v", name, s.Attributes())
+			t.Errorf("span %s has the attributes %v", name, s.Attributes())
 		}
 	}
 	if spans["step start"].Status().Code != codes.Error || spans["step disk"].Status().Code == codes.Error {
-		t.Error("the step that failed is not the one that is told")
+		t.Error("status of the failed step and of the others is wrong")
 	}
 }

@@ -12,9 +12,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
@@ -25,14 +22,14 @@ type source hvprov.Metrics
 
 func (s source) Metrics() hvprov.Metrics { return hvprov.Metrics(s) }
 
-func histogram() taskpool.Histogram {
-	return taskpool.Histogram{
+func histogram() hvprov.Histogram {
+	return hvprov.Histogram{
 		Count: 3, Sum: 90 * time.Second, Max: time.Minute,
-		Buckets: []taskpool.Bucket{{UpTo: time.Second, Count: 1}, {UpTo: time.Minute, Count: 3}},
+		Buckets: []hvprov.Bucket{{UpTo: time.Second, Count: 1}, {UpTo: time.Minute, Count: 3}},
 	}
 }
 
-func TestEachMetricReachesPrometheus(t *testing.T) {
+func TestEveryMetricIsCollected(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(prommetrics.New(source{
@@ -43,17 +40,17 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 		},
 		Hosts: []hvprov.HostMetrics{
 			{
-				Host: "hv01", State: inventory.StateConnected, Agent: hostagent.StateReady, Queued: 3, Running: 4, VMs: 50,
-				SnapshotAge: 7 * time.Second, Requests: hostagent.Stats{Requests: 9, Failed: 1, Sessions: 2, Reconnects: 5},
-				Traffic: transport.Stats{Requests: 20, Connections: 3, BytesSent: 1000, BytesReceived: 2000},
+				Host: "hv01", State: inventory.StateConnected, Queued: 3, Running: 4, VMs: 50,
+				SnapshotAge: 7 * time.Second, Agent: hvprov.AgentMetrics{State: "ready", Requests: 9, Failed: 1, Sessions: 2, Reconnects: 5},
+				Traffic: hvprov.TransportStats{Requests: 20, Connections: 3, BytesSent: 1000, BytesReceived: 2000},
 			},
 			{Host: "hv02", State: inventory.StateDisconnected},
 			{Host: "hv03", State: inventory.StateUnknown},
 		},
-		Pools: map[string]taskpool.Metrics{"job": {
+		Pools: map[string]hvprov.PoolMetrics{"job": {
 			Workers: 8, MaxWorkers: 12, Busy: 4, Queued: 3, Stuck: 1, OldestWait: 2 * time.Second, ScaledUp: 6,
-			Categories: map[string]taskpool.CategoryMetrics{"provision": {
-				Counts: taskpool.Counts{Finished: 11, TimedOut: 1}, Wait: histogram(), Run: histogram(),
+			Tasks: map[string]hvprov.TaskMetrics{"provision": {
+				Finished: 11, TimedOut: 1, Wait: histogram(), Run: histogram(),
 			}},
 		}},
 	}))
@@ -64,7 +61,7 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "hvprov_") || f.GetHelp() == "" {
-			t.Errorf("metric %s: %q", f.GetName(), f.GetHelp())
+			t.Errorf("metric %s has the help text %q", f.GetName(), f.GetHelp())
 		}
 		for _, m := range f.GetMetric() {
 			got[name(f, m)] = value(m)
@@ -92,7 +89,7 @@ func TestEachMetricReachesPrometheus(t *testing.T) {
 		`hvprov_host_snapshot_age_seconds host=hv02`:                       "",
 	} {
 		if got[metric] != want {
-			t.Errorf("%s is %q, want %q", metric, got[metric], want)
+			t.Errorf("metric %s is %q, want %q", metric, got[metric], want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 )
 
@@ -132,7 +133,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	c.closed = true
 	for key, e := range c.hosts {
 		delete(c.hosts, key)
-		c.remove(e, ErrClosed)
+		c.remove(e, cause.ErrClosed)
 	}
 	c.mu.Unlock()
 	done := make(chan struct{})

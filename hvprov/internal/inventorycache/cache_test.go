@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -247,19 +248,19 @@ func TestCloseCancelsRequests(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := <-failed; !errors.Is(err, inventorycache.ErrClosed) {
+	if err := <-failed; !errors.Is(err, cause.ErrClosed) {
 		t.Errorf("waiting reader: got %v, want ErrClosed", err)
 	}
 	if r.ctx.Err() == nil {
 		t.Error("the request was not cancelled")
 	}
-	if _, err := c.Get(t.Context(), "hv01"); !errors.Is(err, inventorycache.ErrClosed) {
+	if _, err := c.Get(t.Context(), "hv01"); !errors.Is(err, cause.ErrClosed) {
 		t.Errorf("Get: got %v, want ErrClosed", err)
 	}
-	if err := c.AddHost("hv02"); !errors.Is(err, inventorycache.ErrClosed) {
+	if err := c.AddHost("hv02"); !errors.Is(err, cause.ErrClosed) {
 		t.Errorf("AddHost: got %v, want ErrClosed", err)
 	}
-	if err := c.RemoveHost("hv01"); !errors.Is(err, inventorycache.ErrClosed) {
+	if err := c.RemoveHost("hv01"); !errors.Is(err, cause.ErrClosed) {
 		t.Errorf("RemoveHost: got %v, want ErrClosed", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 )
 
 // AddHost adds a host. Host names are compared without regard to letter case.
@@ -20,7 +22,7 @@ func (c *Cache) AddHost(name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return ErrClosed
+		return cause.ErrClosed
 	}
 	key := casefold.Key(name)
 	if other := c.hosts[key]; other != nil {
@@ -33,7 +35,7 @@ func (c *Cache) AddHost(name string) error {
 }
 
 // RemoveHost removes a host with its snapshot and reservations, and cancels its requests, whose readers receive a
-// [*HostUnknownError].
+// [*inventory.HostUnknownError].
 func (c *Cache) RemoveHost(name string) error {
 	c.mu.Lock()
 	e, err := c.find(name)
@@ -66,7 +68,7 @@ func (c *Cache) remove(e *entry, cause error) {
 // find returns the state of a host. c.mu must be held.
 func (c *Cache) find(host string) (*entry, error) {
 	if c.closed {
-		return nil, ErrClosed
+		return nil, cause.ErrClosed
 	}
 	if e := c.hosts[casefold.Key(host)]; e != nil {
 		return e, nil
@@ -81,5 +83,5 @@ func (c *Cache) unknown(host string) error {
 		known = append(known, e.name)
 	}
 	slices.Sort(known)
-	return &HostUnknownError{Host: host, Known: known}
+	return &inventory.HostUnknownError{Host: host, Known: known}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -41,16 +42,16 @@ func TestARemovedHostLeavesNothingBehind(t *testing.T) {
 		<-contexts
 
 		removeHost(t, c, "HV01")
-		if err := <-failed; !errors.Is(err, inventorycache.ErrHostUnknown) || !strings.Contains(err.Error(), `"hv01" is not configured; configured hosts: hv02`) {
+		if err := <-failed; !errors.Is(err, cause.ErrHostUnknown) || !strings.Contains(err.Error(), `"hv01" is not configured; configured hosts: hv02`) {
 			t.Errorf("waiting reader: got %v, want ErrHostUnknown", err)
 		}
 		if ctx := <-contexts; ctx.Err() == nil {
 			t.Error("the request of a removed host was not cancelled")
 		}
-		if _, err := c.Cached("hv01"); !errors.Is(err, inventorycache.ErrHostUnknown) {
+		if _, err := c.Cached("hv01"); !errors.Is(err, cause.ErrHostUnknown) {
 			t.Errorf("Cached: got %v, want ErrHostUnknown", err)
 		}
-		if err := c.RemoveHost("hv01"); !errors.Is(err, inventorycache.ErrHostUnknown) {
+		if err := c.RemoveHost("hv01"); !errors.Is(err, cause.ErrHostUnknown) {
 			t.Errorf("second removal: got %v, want ErrHostUnknown", err)
 		}
 		if all := c.CachedAll(); len(all) != 1 || all[0].Host != "hv02" {

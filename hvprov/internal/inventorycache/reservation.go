@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -33,8 +34,8 @@ type reservation struct {
 // Reserve reserves a name and a virtual machine for a job until release is called. Calling release again has no effect. Views
 // of the host show the virtual machine as being created, updated or deleted.
 //
-// Reserve fails with a [*NameTakenError] when another job has reserved the name, or a snapshot that could serve a reader has
-// a virtual machine of that name; the host makes the final check when the job starts. It fails with a [*VMBusyError] when
+// Reserve fails with a [*inventory.NameTakenError] when another job has reserved the name, or a snapshot that could serve a reader has
+// a virtual machine of that name; the host makes the final check when the job starts. It fails with a [*inventory.VMBusyError] when
 // another job is working on the virtual machine. A job does not conflict with itself or with the virtual machine that it
 // created: it may reserve the same more than once.
 func (c *Cache) Reserve(r Reservation) (release func(), err error) {
@@ -58,16 +59,16 @@ func (c *Cache) Reserve(r Reservation) (release func(), err error) {
 			continue
 		}
 		if r.VMID != "" && strings.EqualFold(other.VMID, r.VMID) {
-			return nil, &VMBusyError{Host: e.name, VMID: other.VMID, JobID: other.JobID, Operation: other.Operation}
+			return nil, &inventory.VMBusyError{Host: e.name, VMID: other.VMID, JobID: other.JobID, Operation: other.Operation}
 		}
 		if wanted.needsUniqueName(e) && other.nameKey == wanted.nameKey {
-			return nil, &NameTakenError{Host: e.name, Name: other.Name, JobID: other.JobID, VMID: other.VMID}
+			return nil, &inventory.NameTakenError{Host: e.name, Name: other.Name, JobID: other.JobID, VMID: other.VMID}
 		}
 	}
 	if fresh := c.fresh(e); fresh != nil && wanted.needsUniqueName(e) {
 		for _, vm := range fresh.ByName(r.Name) {
 			if !wanted.isFor(&vm) {
-				return nil, &NameTakenError{Host: e.name, Name: vm.Name, VMID: vm.ID}
+				return nil, &inventory.NameTakenError{Host: e.name, Name: vm.Name, VMID: vm.ID}
 			}
 		}
 	}

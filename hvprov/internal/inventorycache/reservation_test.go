@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -44,11 +45,11 @@ func TestOneOfAHundredConcurrentJobsReservesAName(t *testing.T) {
 				release, err := c.Reserve(r)
 				mu.Lock()
 				defer mu.Unlock()
-				var taken *inventorycache.NameTakenError
+				var taken *inventory.NameTakenError
 				switch {
 				case err == nil:
 					won = append(won, release)
-				case !errors.As(err, &taken) || taken.JobID == "" || taken.JobID == r.JobID || !errors.Is(err, inventorycache.ErrNameTaken):
+				case !errors.As(err, &taken) || taken.JobID == "" || taken.JobID == r.JobID || !errors.Is(err, cause.ErrNameTaken):
 					t.Errorf("got %v, want a NameTakenError of another job", err)
 				}
 			})
@@ -136,11 +137,11 @@ func TestReservations(t *testing.T) {
 				}
 				tc.r.Host = "HV01"
 				_, err := c.Reserve(tc.r)
-				var taken *inventorycache.NameTakenError
-				var busy *inventorycache.VMBusyError
+				var taken *inventory.NameTakenError
+				var busy *inventory.VMBusyError
 				switch {
 				case tc.busy:
-					if !errors.As(err, &busy) || busy.JobID != "job-1" || busy.Host != host || !errors.Is(err, inventorycache.ErrVMBusy) {
+					if !errors.As(err, &busy) || busy.JobID != "job-1" || busy.Host != host || !errors.Is(err, cause.ErrVMBusy) {
 						t.Errorf("got %v, want VMBusyError of job-1", err)
 					}
 				case tc.taken != "":
@@ -154,7 +155,7 @@ func TestReservations(t *testing.T) {
 		})
 	}
 	c := newCache(t, inventorycache.Options{Fetch: fixedInventory()}, host)
-	if _, err := c.Reserve(inventorycache.Reservation{Host: "hv09"}); !errors.Is(err, inventorycache.ErrHostUnknown) {
+	if _, err := c.Reserve(inventorycache.Reservation{Host: "hv09"}); !errors.Is(err, cause.ErrHostUnknown) {
 		t.Errorf("unknown host: got %v, want ErrHostUnknown", err)
 	}
 }
@@ -195,7 +196,7 @@ func TestANameIsHeldUntilEveryReservationOfTheJobIsReleased(t *testing.T) {
 	}
 	other := r
 	other.JobID = "2"
-	for i, want := range []error{inventorycache.ErrNameTaken, inventorycache.ErrNameTaken, nil} {
+	for i, want := range []error{cause.ErrNameTaken, cause.ErrNameTaken, nil} {
 		if _, err := c.Reserve(other); !errors.Is(err, want) {
 			t.Errorf("after %d releases: %v, want %v", i, err, want)
 		}

@@ -51,7 +51,7 @@ func Run(t *testing.T, durable bool, open func(t *testing.T) jobstore.Store) {
 func testRoundTrip(t *testing.T, store jobstore.Store) {
 	r := put(t, store, sample("one"))
 	wantRecord(t, store, r)
-	r.State, r.Error, r.Cause, r.EncryptedValues = jobstore.Failed, "job exceeded its time limit", "time_limit", nil
+	r.State, r.Error, r.Causes, r.EncryptedValues = jobstore.Failed, "job exceeded its time limit", []string{"time_limit"}, nil
 	r = put(t, store, r)
 	wantRecord(t, store, r)
 	if got, err := store.Get(t.Context(), "ONE"); err != nil || got.ID != r.ID {

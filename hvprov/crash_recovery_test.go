@@ -111,7 +111,7 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			records := service.Jobs(jobstore.Filter{})
+			records := records(t, service, jobstore.Filter{})
 			if len(records) != killedJobs {
 				t.Errorf("%d jobs are known", len(records))
 			}

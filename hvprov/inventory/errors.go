@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package inventorycache
+package inventory
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Errors that [errors.Is] matches.
-var (
-	ErrHostUnknown = errors.New("host is not configured")
-	ErrNameTaken   = errors.New("virtual machine name is taken")
-	ErrVMBusy      = errors.New("virtual machine is busy")
-	ErrClosed      = errors.New("inventory cache is closed")
-)
-
-// HostUnknownError reports a host that was never added, or was removed. It matches [ErrHostUnknown].
+// HostUnknownError reports a host that was never added, or was removed. It matches hvprov.ErrHostUnknown.
 type HostUnknownError struct {
 	Host  string
 	Known []string // the hosts that are configured, sorted
@@ -31,10 +23,10 @@ func (e *HostUnknownError) Error() string {
 	return fmt.Sprintf("host %q is not configured; configured hosts: %s", e.Host, strings.Join(e.Known, ", "))
 }
 
-// Is reports whether target is [ErrHostUnknown].
-func (e *HostUnknownError) Is(target error) bool { return target == ErrHostUnknown }
+// Is reports whether target is hvprov.ErrHostUnknown.
+func (e *HostUnknownError) Is(target error) bool { return target == cause.ErrHostUnknown }
 
-// NameTakenError reports a name that a job cannot use. It matches [ErrNameTaken].
+// NameTakenError reports a name that a job cannot use. It matches hvprov.ErrNameTaken.
 type NameTakenError struct {
 	Host  string
 	Name  string // in the letter case of its holder
@@ -50,10 +42,10 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("a virtual machine named '%s' already exists on host %s (id %s): choose another name", e.Name, e.Host, e.VMID)
 }
 
-// Is reports whether target is [ErrNameTaken].
-func (e *NameTakenError) Is(target error) bool { return target == ErrNameTaken }
+// Is reports whether target is hvprov.ErrNameTaken.
+func (e *NameTakenError) Is(target error) bool { return target == cause.ErrNameTaken }
 
-// VMBusyError reports a virtual machine that another job is working on. It matches [ErrVMBusy].
+// VMBusyError reports a virtual machine that another job is working on. It matches hvprov.ErrVMBusy.
 type VMBusyError struct {
 	Host      string
 	VMID      string
@@ -66,5 +58,5 @@ func (e *VMBusyError) Error() string {
 		e.JobID, e.Operation, e.VMID, e.Host)
 }
 
-// Is reports whether target is [ErrVMBusy].
-func (e *VMBusyError) Is(target error) bool { return target == ErrVMBusy }
+// Is reports whether target is hvprov.ErrVMBusy.
+func (e *VMBusyError) Is(target error) bool { return target == cause.ErrVMBusy }

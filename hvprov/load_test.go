@@ -197,7 +197,7 @@ func (g *throng) job(b *batch, i int, name string, falls bool) {
 // settled waits until no job's end is unknown: their hosts are back.
 func (g *throng) settled() {
 	g.Helper()
-	for _, r := range g.service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Unknown}}) {
+	for _, r := range records(g.T, g.service, jobstore.Filter{States: []jobstore.State{jobstore.Unknown}}) {
 		j, err := g.service.Attach(context.Background(), r.Host, r.ID)
 		if err != nil {
 			g.Fatal(err)
@@ -223,7 +223,7 @@ func (g *throng) agree() {
 			}
 			there[vm.Name] = true
 		}
-		for _, r := range g.service.Jobs(jobstore.Filter{Host: simhost.FleetName(i)}) {
+		for _, r := range records(g.T, g.service, jobstore.Filter{Host: simhost.FleetName(i)}) {
 			if !r.State.Ended() || (r.State == jobstore.Succeeded) != there[r.VMName] {
 				g.Errorf("%s on host %d is %s, and there: %t", r.VMName, i, r.State, there[r.VMName])
 			}

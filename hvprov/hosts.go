@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
+)
+
+// Hosts returns the names of the hosts, sorted.
+func (s *Service) Hosts() []string { return s.hosts.Names() }
+
+// AddHost adds a host while the service runs. It makes no connection. The service asks the host for jobs whose outcome is unknown
+// when it first answers.
+func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	client, err := wsman.NewClient(conf.WinRM)
+	if err != nil {
+		return fmt.Errorf("host %s: %w", name, err)
+	}
+	h := &hostset.Host{Name: name, Transport: client, Queries: s.pools.Fast, Agent: hostagent.New(hostagent.Options{
+		Connect:   client.Start,
+		Bundle:    s.bundle,
+		Client:    s.opts.Client,
+		Settings:  protocol.Settings{ImagePath: conf.ImagePath, VMPath: conf.VMPath},
+		Logger:    s.opts.Logger.With("host", name),
+		OnState:   func(state hostagent.State, cause error) { s.onAgentState(name, state, cause) },
+		OnRequest: s.requestSpans(name),
+	})}
+	s.hostsMu.Lock()
+	defer s.hostsMu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if err := s.hosts.Add(h); err != nil {
+		return err
+	}
+	if err := s.inventory.AddHost(name); err != nil {
+		s.hosts.Remove(name)
+		return err
+	}
+	s.dispatcher.AdmitHost(name)
+	return nil
+}
+
+// RemoveHost removes a host while the service runs, and ends the session with it; ctx limits the time for that. A host with active
+// jobs is not removed: the error is a [*HostBusyError]. Records of the host's jobs stay, and the outcomes of jobs that are unknown
+// stay so until the host is added again. Requests to the host that are in progress fail with [ErrHostUnknown] or [ErrClosed].
+func (s *Service) RemoveHost(ctx context.Context, name string) error {
+	h, err := s.removeHost(name)
+	if err != nil {
+		return err
+	}
+	return h.Close(ctx)
+}
+
+func (s *Service) removeHost(name string) (*hostset.Host, error) {
+	s.hostsMu.Lock()
+	defer s.hostsMu.Unlock()
+	h, err := s.hosts.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if active := s.dispatcher.RetireHost(h.Name); len(active) > 0 {
+		return nil, &HostBusyError{Host: h.Name, Jobs: active}
+	}
+	if err := s.inventory.RemoveHost(h.Name); err != nil {
+		return nil, err
+	}
+	s.hosts.Remove(h.Name)
+	return h, nil
+}
+
+// HostInfo is what the agent on a host reports about itself and the host when a session begins.
+type HostInfo struct {
+	Host       string `json:"host"`              // the computer name
+	Cluster    string `json:"cluster,omitempty"` // the failover cluster that the host is a node of; empty: none
+	OS         string `json:"os"`
+	PowerShell string `json:"powershell"` // version
+	HyperV     string `json:"hyperv"`     // version of the Hyper-V PowerShell module
+	Agent      string `json:"agent"`      // version
+	Installed  bool   `json:"installed"`  // the files that jobs run from are on the host
+	ImagePath  string `json:"image_path"` // folder of the disk images
+	VMPath     string `json:"vm_path"`    // folder for new virtual machines
+
+	Schemas map[string][]int `json:"schemas"` // versions of job schemas that the agent supports, by schema id
+}
+
+// HostInfo connects to a host and returns what its agent reports about it.
+func (s *Service) HostInfo(ctx context.Context, host string) (HostInfo, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return HostInfo{}, err
+	}
+	var hello protocol.HelloResult
+	err = h.Query(ctx, "hello", func(ctx context.Context) (err error) {
+		hello, err = h.Agent.Hello(ctx)
+		return err
+	})
+	if err != nil {
+		return HostInfo{}, err
+	}
+	info := HostInfo{
+		Host: hello.Host, Cluster: hello.Cluster, OS: hello.OS, PowerShell: hello.PowerShell, HyperV: hello.HyperV,
+		Agent: hello.Agent, Installed: hello.Installed, ImagePath: hello.ImagePath, VMPath: hello.VMPath,
+		Schemas: make(map[string][]int, len(hello.Schemas)),
+	}
+	for _, schema := range hello.Schemas {
+		info.Schemas[schema.ID] = schema.Versions
+	}
+	return info, nil
+}
+
+// TransportStats counts the work of the connection to a host since the host was added.
+type TransportStats struct {
+	Requests      int64 `json:"requests"`       // for WinRM: HTTP requests, those for authentication included
+	Connections   int64 `json:"connections"`    // TCP connections opened
+	BytesSent     int64 `json:"bytes_sent"`     // on the wire, TLS included
+	BytesReceived int64 `json:"bytes_received"` // on the wire, TLS included
+}
+
+// TransportStats returns the work of the connection to a host.
+func (s *Service) TransportStats(host string) (TransportStats, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return TransportStats{}, err
+	}
+	return TransportStats(h.Transport.Stats()), nil
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// HostError classifies an error of a request to a host: most become a [*job.HostError]. It returns an error that has been
+// classified already as it is.
+func HostError(host string, err error) error {
+	var refused *hostagent.AgentError
+	var classified *job.HostError
+	class := error(nil)
+	switch {
+	case err == nil, errors.Is(err, cause.ErrClosed), errors.As(err, &classified):
+		return err
+	case errors.As(err, &refused):
+		if refused.Code == job.CodeHostNotReady {
+			class = cause.ErrHostNotReady
+		}
+	case errors.Is(err, hostagent.ErrClosed), errors.Is(err, taskpool.ErrClosed):
+		return cause.ErrClosed
+	case errors.Is(err, transport.ErrAuth):
+		class = cause.ErrAuthentication
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		class = cause.ErrHostUnreachable
+	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
+		class = cause.ErrHostNotReady
+	}
+	if class == nil {
+		return fmt.Errorf("host %s: %w", host, err)
+	}
+	return &job.HostError{Host: host, Class: class, Err: err}
+}

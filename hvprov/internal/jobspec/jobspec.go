@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package jobspec checks submissions against the job schema, and turns them into what an agent runs and what a store keeps.
+package jobspec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+)
+
+// Spec describes one job.
+type Spec struct {
+	Record  jobstore.Record      // what the store keeps
+	Request hostagent.Submission // what the agent runs; its fields are those of the agent's schema
+	Secrets []string             // secret values among the submitted ones
+	OnEvent func(job.Event)      // nil: no callback
+
+	// Resumed reports that the job may have reached its host before this process started.
+	Resumed bool
+	// FollowOnly reports that the values of the job are not known any more: it can be attached to, but not submitted.
+	FollowOnly bool
+}
+
+// Builder makes specs.
+type Builder struct {
+	Schema      *jobschema.Schema      // of submissions
+	Translation *jobschema.Translation // from Schema to the schema of agents
+	Cipher      *jobregistry.Cipher    // encrypts values that contain secrets for the store; nil: they are not stored
+}
+
+// New returns the spec of a new job. r describes the submission except for its values, which may contain secrets.
+func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
+	if r.ID == "" {
+		r.ID = uuid.NewString()
+	}
+	spec, err := b.build(r, values)
+	if err != nil {
+		return Spec{}, err
+	}
+	stored, all := b.withoutSecrets(values)
+	spec.Record.Schema, spec.Record.Values, spec.Record.HasNoSecrets = b.Schema.Ref(), stored, all
+	if !all && b.Cipher != nil {
+		text, err := json.Marshal(values)
+		if err != nil {
+			return Spec{}, fmt.Errorf("encode values of job %s: %w", r.ID, err)
+		}
+		spec.Record.EncryptedValues = b.Cipher.Encrypt(r.ID, text)
+	}
+	return spec, nil
+}
+
+// build checks a submission and returns its spec, without what only the store needs.
+func (b *Builder) build(r jobstore.Record, values map[string]any) (Spec, error) {
+	if !r.Operation.Valid() {
+		return Spec{}, fmt.Errorf("operation %q is not one of provision, update and delete", r.Operation)
+	}
+	fields, secrets, err := b.fields(r, values)
+	if err != nil {
+		return Spec{}, err
+	}
+	if (r.Operation == job.OperationProvision) != (r.VMID == "") {
+		return Spec{}, fmt.Errorf("operation %s with virtual machine %q: update and delete require the GUID of a virtual machine, provision has none",
+			r.Operation, r.VMID)
+	}
+	if !IsGUID(r.ID) {
+		return Spec{}, fmt.Errorf("job id %q is not a GUID such as 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11: leave it empty to have one generated", r.ID)
+	}
+	if name, ok := fields.Get("vm_name"); ok {
+		r.VMName, _ = name.(string)
+	}
+	return Spec{Record: r, Request: b.Request(r, fields), Secrets: secrets}, nil
+}
+
+// fields returns submitted values as fields of the agent's schema, and the secrets among them.
+func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.Fields, secrets []string, err error) {
+	if r.Schema != (job.SchemaRef{}) {
+		if err := b.Schema.CheckVersion(r.Schema.ID, r.Schema.Version); err != nil {
+			return nil, nil, err
+		}
+	}
+	if r.Operation == job.OperationDelete {
+		return nil, nil, nil // the GUID of the virtual machine is all that a delete needs
+	}
+	valid, err := b.Schema.Validate(values)
+	if err != nil {
+		return nil, nil, err
+	}
+	fields, err = b.Translation.Fields(valid)
+	return fields, b.Schema.SecretValues(valid), err
+}
+
+// Request returns what an agent is asked to run, with fields of the agent's schema.
+func (b *Builder) Request(r jobstore.Record, fields job.Fields) hostagent.Submission {
+	return hostagent.Submission{
+		Job: r.ID, VMID: r.VMID, AllowPowerCycle: r.AllowPowerCycle,
+		Definition: job.Definition{Schema: b.Translation.Ref(), Operation: r.Operation, Fields: fields},
+		Changed:    b.AgentFields(r.Changed), Secrets: b.AgentFields(b.Schema.SecretIDs()),
+	}
+}
+
+// AgentFields returns ids of fields as the agent's schema has them.
+func (b *Builder) AgentFields(ids []string) []string {
+	targets := make([]string, len(ids))
+	for i, id := range ids {
+		targets[i] = b.Translation.Target(id)
+	}
+	return targets
+}
+
+// withoutSecrets returns values without the fields that are or contain a secret, and whether those are all of them.
+func (b *Builder) withoutSecrets(values map[string]any) (kept map[string]any, all bool) {
+	kept = maps.Clone(values)
+	maps.DeleteFunc(kept, func(id string, _ any) bool {
+		f, ok := b.Schema.Field(id)
+		return !ok || f.HoldsSecret()
+	})
+	return kept, len(kept) == len(values)
+}
+
+// errSecretsLost reports a job that cannot run after a restart.
+var errSecretsLost = errors.New("the service stopped before the job reached its host, and the job's secrets were not stored: submit the job again, " +
+	"and set StoreKey so that secrets are stored encrypted")
+
+// Restore returns the spec of a job that a store has kept. A job that has reached its host, or may have and whose values are
+// not known any more, is one to follow only.
+func (b *Builder) Restore(r jobstore.Record) (Spec, error) {
+	mayRun := r.State == jobstore.Running || r.State == jobstore.Unknown
+	submitted := r
+	if r.Operation == job.OperationProvision {
+		submitted.VMID = "" // a provision has none, until the host has created it
+	}
+	if !r.HostAccepted {
+		values, err := b.storedValues(r)
+		if err == nil {
+			spec, err := b.build(submitted, values)
+			spec.Record, spec.Resumed = r, mayRun
+			return spec, err
+		}
+		if !mayRun {
+			return Spec{}, err
+		}
+	}
+	return Spec{Record: r, Request: b.Request(submitted, nil), Resumed: true, FollowOnly: true}, nil
+}
+
+// storedValues returns all submitted values of a job that its host may not have.
+func (b *Builder) storedValues(r jobstore.Record) (map[string]any, error) {
+	switch {
+	case r.HasNoSecrets:
+		return r.Values, nil
+	case r.EncryptedValues == nil || b.Cipher == nil:
+		return nil, errSecretsLost
+	}
+	text, err := b.Cipher.Decrypt(r.ID, r.EncryptedValues)
+	if err != nil {
+		return nil, fmt.Errorf("decrypt the secrets of job %s, which were stored with another StoreKey: %w", r.ID, err)
+	}
+	var values map[string]any
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber() // exact
+	return values, dec.Decode(&values)
+}
+
+// IsGUID reports whether s is a GUID in the form 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11, in any letter case.
+func IsGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

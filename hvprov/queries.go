@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+)
+
+// VM returns a virtual machine by its GUID, from a snapshot that is at most [Options.InventoryMaxAge] old. Concurrent reads share one
+// request. The error is [ErrVMNotFound] if the host does not have it.
+func (s *Service) VM(ctx context.Context, host, id string) (*job.VM, error) {
+	snapshot, err := s.HostInventory(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if vm, ok := snapshot.ByID(id); ok {
+		return vm, nil
+	}
+	return nil, &vmNotFoundError{host, id}
+}
+
+// vmNotFoundError reports a virtual machine that is not on its host. It matches [ErrVMNotFound].
+type vmNotFoundError struct{ host, vm string }
+
+func (e *vmNotFoundError) Error() string {
+	return fmt.Sprintf("virtual machine %q is not on host %s", e.vm, e.host)
+}
+
+func (e *vmNotFoundError) Is(target error) bool { return target == ErrVMNotFound }
+
+// LookupVM returns a virtual machine by its name or GUID. The error is [ErrVMNotFound] if the host does not have it. A name that
+// several virtual machines share is an error too.
+func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM, error) {
+	snapshot, err := s.HostInventory(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if vm, ok := snapshot.ByID(nameOrID); ok {
+		return vm, nil
+	}
+	found := snapshot.ByName(nameOrID)
+	switch len(found) {
+	case 0:
+		return nil, &vmNotFoundError{host, nameOrID}
+	case 1:
+		return &found[0], nil
+	}
+	ids := make([]string, len(found))
+	for i, vm := range found {
+		ids[i] = vm.ID
+	}
+	return nil, fmt.Errorf("host %s has %d virtual machines named %q: use one of their GUIDs: %s", host, len(found), nameOrID, strings.Join(ids, ", "))
+}
+
+// HostInventory returns the contents of a host, at most [Options.InventoryMaxAge] old.
+func (s *Service) HostInventory(ctx context.Context, host string) (*inventory.Snapshot, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := s.inventory.Get(ctx, h.Name)
+	return snapshot, jobrun.HostError(h.Name, err)
+}
+
+// fetchInventory requests the inventory of a host.
+func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.Snapshot, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	var result protocol.InventoryResult
+	if result, err = h.Agent.Inventory(ctx); err != nil {
+		return nil, jobrun.HostError(h.Name, err)
+	}
+	for i := range result.VMs {
+		result.VMs[i].Recorded = s.specs.Translation.Back(result.VMs[i].Recorded)
+	}
+	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
+}
+
+// runFetch runs a request for the inventory of a host in the pool of queries.
+func (s *Service) runFetch(ctx context.Context, host string, fetch func(context.Context) error) error {
+	return s.pools.Fast.Do(ctx, taskpool.Task{Category: "inventory", Host: host, Limit: hostset.QueryLimit, Run: fetch})
+}
+
+// HostView returns a host as it was last seen, with the virtual machines that jobs are creating, updating and deleting. It makes no
+// request, so it does not fail for a host that does not answer: see [inventory.HostView.State].
+func (s *Service) HostView(host string) (inventory.HostView, error) { return s.inventory.Cached(host) }
+
+// HostViews returns a view of each host, sorted by name. It makes no request.
+func (s *Service) HostViews() []inventory.HostView { return s.inventory.CachedAll() }
+
+// Job returns the record of a job. The error is [ErrJobNotFound] if there is none.
+func (s *Service) Job(id string) (jobstore.Record, error) { return s.dispatcher.Record(id) }
+
+// Jobs returns one page of the records that a filter selects, in the order of submission, and the value of [jobstore.Page.After] for
+// the next page; it is empty after the last record. The zero values of filter and page select all records.
+func (s *Service) Jobs(filter jobstore.Filter, page jobstore.Page) (records []jobstore.Record, next string, err error) {
+	return s.jobs.List(filter, page)
+}

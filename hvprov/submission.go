@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov
+
+import (
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+)
+
+// Submission describes a job to run.
+type Submission struct {
+	Host      string // name of a configured host
+	Operation job.Operation
+	Values    map[string]any // by field of the schema; not used by a delete
+
+	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value
+	// means the service's.
+	Schema job.SchemaRef
+
+	VMID            string   // update, delete: GUID of the virtual machine
+	Changed         []string // update: the fields to change; all others stay as they are
+	AllowPowerCycle bool     // update: the virtual machine may be stopped and started if a change requires it
+
+	// SkipInventoryCheck omits the request for the inventory of a host that is not in the cache yet, which reports taken names
+	// before the job starts. Set it after a [Service.Check] without findings, maybe in another process: the job checks its name
+	// on the host in any case.
+	SkipInventoryCheck bool
+
+	// Limit is the time limit of the job, not counting its time in the queue. A job that exceeds it is cancelled and rolled back,
+	// and fails with [ErrTimeLimit]. 0: [Options.JobLimit].
+	Limit time.Duration
+	// JobID is the GUID of the job. Empty: one is generated. Submitting the same job again under the same id returns the job
+	// that exists, which does not run twice; another submission under that id is an error.
+	JobID string
+	// Requester is the person or system on whose behalf the job is submitted. It is kept in the record of the job, shown in its
+	// events, and can be filtered for. It has no other effect.
+	Requester string
+	// OnEvent is called with each event of the job, in order and once, without secrets. The job's next event waits for its
+	// return: slow consumers should use [Service.Subscribe].
+	OnEvent func(job.Event)
+}
+
+// record returns the record of the submission, without its values.
+func (sub *Submission) record() jobstore.Record {
+	return jobstore.Record{
+		ID: sub.JobID, Host: sub.Host, Operation: sub.Operation, VMID: sub.VMID, Schema: sub.Schema, Requester: sub.Requester,
+		Changed: sub.Changed, AllowPowerCycle: sub.AllowPowerCycle, Limit: sub.Limit,
+	}
+}
+
+// CheckRequest is a submission to check on its host without running it.
+type CheckRequest struct {
+	// Submission is the submission to check. Required fields may be missing from its values. JobID, Limit, Requester and OnEvent
+	// have no effect.
+	Submission Submission
+	// Unknown lists fields whose values are not known yet. The host does not report them as missing.
+	Unknown []string
+}
