@@ -7,71 +7,64 @@ import (
 	"strings"
 )
 
-// Limits that keep the decoder's memory bounded, whatever it is fed.
+// Limits of the decoder's memory.
 const (
-	maxRecord   = 4 << 20 // bytes of one record's text; longer ones come in pieces
+	maxRecord   = 4 << 20 // bytes of one record's text; longer ones are split
 	maxTag      = 64 << 10
 	maxComment  = 1 << 10
-	maxDepth    = 64 // of elements, and of documents within documents
+	maxDepth    = 64 // of nested elements and nested documents
 	maxEntity   = 12
 	maxName     = 16
-	maxSequence = 128     // of an escape sequence that is kept whole where a text is cut into pieces
-	window      = 4 << 10 // bytes that are searched at a time, so that no search is repeated over the whole input
+	maxSequence = 128     // bytes of an escape sequence that is not split with its text
+	window      = 4 << 10 // bytes searched at a time, so that searches are not repeated over the whole input
 	replacement = "\uFFFD"
 )
 
-// Decoder turns bytes into records. How the bytes are cut into pieces makes no difference. One goroutine at a time may use it.
+// Decoder decodes bytes to records. The records do not depend on how the input is split. A Decoder is not safe for concurrent use.
 //
-// It never fails: what is not CLIXML, or is no longer, becomes records of the stream "text". It keeps some MiB at most.
+// Decoding never fails: input that is not valid CLIXML becomes records of the stream "text". A Decoder buffers a few MiB at most.
 type Decoder struct {
-	// Fallback reads what is not UTF-8: a console without code page 65001 writes in that of the host, such as [CodePage437]. It
-	// is given a line or a string, or a piece of one that is too long. Nil puts U+FFFD in place of what is not UTF-8.
-	Fallback func(text []byte) string
-	// AsWritten gives each string as it was written: the lines of an error one by one, and escape sequences with them. It is for
-	// those who look at what a host writes; people are better served without it.
-	AsWritten bool
-
 	emit  func(Record)
 	limit int // bytes of one record's text
 
-	documents int    // open <Objs> elements
-	line      []byte // text outside of items, up to its line end
-	midLine   bool   // a piece of it was emitted, because it is too long
-	wide      bool   // the line before was UTF-16, so that the second byte of its line end comes first now
-	quiet     bool   // only a header or document has been seen since the last text, so that blank lines mean nothing
+	documents   int    // open <Objs> elements
+	line        []byte // incomplete line outside of items
+	continued   bool   // the start of the line was emitted, because the line is too long
+	afterUTF16  bool   // the previous line was UTF-16, so this one starts with the second byte of its line end
+	afterMarkup bool   // a header or document is the last thing before this line, so a blank line is layout
 
-	tag   []byte // what may become a tag, from its "<" on
-	named bool   // its name is complete, and one that counts here
-	quote byte   // the quotation mark of the attribute that it is in
+	tag   []byte // incomplete tag, from its "<" on
+	named bool   // the name of the tag is complete and significant
+	quote byte   // the quotation mark of the attribute that is incomplete
 
-	item   *item  // the item that is open, or nil
-	spare  item   // its memory
-	value  []byte // the text of its open leaf, entities undone
-	entity []byte // what may become an entity, from its "&" on
+	item   *item  // the open item, or nil
+	buffer item   // the memory of the open item
+	value  []byte // the text of the open leaf, entities decoded
+	entity []byte // incomplete entity, from its "&" on
 
-	failure failure // the error whose lines are coming
-	scratch []byte  // memory for a text that is being made
+	errorLines errorLines // the open error
+	scratch    []byte     // memory for a text
 }
 
-// NewDecoder makes a decoder that gives each record to emit as soon as it is complete.
+// NewDecoder returns a decoder that calls emit with each record as soon as it is complete.
 func NewDecoder(emit func(Record)) *Decoder { return &Decoder{emit: emit, limit: maxRecord} }
 
-// Write decodes p. It never fails.
+// Write decodes p. It always returns len(p) and nil.
 func (d *Decoder) Write(p []byte) (int, error) {
 	d.feed(p)
 	return len(p), nil
 }
 
-// Close ends the input and emits what is left: a string that is cut is marked so, an object that is cut is dropped. The
+// Close ends the input and emits the rest: an incomplete string is marked as truncated, an incomplete object is dropped. The
 // decoder can then be used for another input.
 func (d *Decoder) Close() {
-	if len(d.tag) > 0 && !d.plausible() {
+	if len(d.tag) > 0 && !d.couldBeSignificant() {
 		d.literal()
 	}
 	d.endItem()
 	d.flushLine()
 	d.endError(false)
-	*d = Decoder{Fallback: d.Fallback, AsWritten: d.AsWritten, emit: d.emit, limit: d.limit}
+	*d = Decoder{emit: d.emit, limit: d.limit}
 }
 
 func (d *Decoder) feed(p []byte) {
@@ -89,19 +82,19 @@ func (d *Decoder) feed(p []byte) {
 	}
 }
 
-// put emits a record that is not a line of an error.
-func (d *Decoder) put(r Record) {
+// emitRecord emits a record after the open error, if there is one.
+func (d *Decoder) emitRecord(r Record) {
 	d.endError(false)
 	d.emit(r)
 }
 
-// inText takes text up to its line end, or up to what may be a tag.
+// inText consumes plain text up to the line end or a "<" and returns the rest.
 func (d *Decoder) inText(p []byte) []byte {
-	if d.item != nil && d.item.over > 0 { // the value of a member that is too deep
+	if d.item != nil && d.item.skipped > 0 { // within a member beyond maxDepth
 		return d.skip(p)
 	}
 	if p[0] == '<' { // the usual case within a document
-		return d.begin(p[1:])
+		return d.beginTag(p[1:])
 	}
 	run := p[:min(len(p), window)]
 	end := bytes.IndexByte(run, '\n')
@@ -110,7 +103,7 @@ func (d *Decoder) inText(p []byte) []byte {
 	}
 	if i := bytes.IndexByte(run, '<'); i >= 0 {
 		d.addText(run[:i])
-		return d.begin(p[i+1:])
+		return d.beginTag(p[i+1:])
 	}
 	if end >= 0 && len(d.line) == 0 && len(run) <= d.limit { // the usual case: no copy
 		d.text(run, false)
@@ -123,21 +116,21 @@ func (d *Decoder) inText(p []byte) []byte {
 	return p[len(run):]
 }
 
-// skip passes over a value that no record shows.
+// skip consumes a value that no record contains.
 func (d *Decoder) skip(p []byte) []byte {
 	i := bytes.IndexByte(p, '<')
 	if i < 0 {
 		return nil
 	}
-	return d.begin(p[i+1:])
+	return d.beginTag(p[i+1:])
 }
 
-// addText adds to the line; one that is too long comes in pieces.
+// addText adds to the line and splits it at the limit.
 func (d *Decoder) addText(run []byte) {
 	for len(run) > 0 {
 		n := min(len(run), d.limit-len(d.line))
 		if n == 0 {
-			end := len(d.line) - max(incomplete(d.line), unfinished(d.line))
+			end := len(d.line) - max(incompleteRune(d.line), incompleteSequence(d.line))
 			d.text(d.line[:end], true)
 			d.line = append(d.line[:0], d.line[end:]...)
 			continue
@@ -154,13 +147,13 @@ func (d *Decoder) flushLine() {
 	}
 }
 
-// text emits a line without the headers in it. Blank lines beside and within documents are layout.
-func (d *Decoder) text(line []byte, cut bool) {
-	line = d.readable(line)
-	if !d.midLine {
+// text emits a line without the headers in it. Blank lines within and next to documents are layout.
+func (d *Decoder) text(line []byte, truncated bool) {
+	line = d.decodeLine(line)
+	if !d.continued {
 		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
 	}
-	d.midLine = cut
+	d.continued = truncated
 	for {
 		at, size := header(line)
 		if at < 0 {
@@ -169,24 +162,24 @@ func (d *Decoder) text(line []byte, cut bool) {
 		if at > 0 {
 			d.textRecord(line[:at], false)
 		}
-		d.quiet = true
+		d.afterMarkup = true
 		line = line[at+size:]
 	}
-	if len(line) == 0 || (d.quiet || d.documents > 0) && len(bytes.TrimSpace(line)) == 0 {
+	if len(line) == 0 || (d.afterMarkup || d.documents > 0) && len(bytes.TrimSpace(line)) == 0 {
 		return
 	}
-	d.textRecord(line, cut)
+	d.textRecord(line, truncated)
 }
 
-func (d *Decoder) textRecord(text []byte, cut bool) {
-	d.quiet = false
-	d.put(Record{Stream: "text", Text: string(text), Truncated: cut})
+func (d *Decoder) textRecord(text []byte, truncated bool) {
+	d.afterMarkup = false
+	d.emitRecord(Record{Stream: "text", Text: string(text), Truncated: truncated})
 }
 
 const headerText = "#< CLIXML"
 
-// header finds the line that announces a document; it may have text in front, and its line end belongs to it. What only begins
-// like it is text.
+// header returns the position and size of the header line of a document, including its line end, or -1. Text may precede it on the
+// same line.
 func header(line []byte) (at, size int) {
 	for from := 0; ; {
 		i := bytes.IndexByte(line[from:], '#')

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// element is one that CLIXML has (MS-PSRP 2.2.5). Nothing else counts as a tag: what native programs write may hold any "<".
+// element is an element of CLIXML (MS-PSRP 2.2.5). Other tags are text: the output of native programs may contain any "<".
 type element struct {
 	name string
 	role role
-	end  string // what follows the "<" of its closing tag
+	end  string // its closing tag without the "<"
 }
 
 func newElement(name string, role role) *element { return &element{name, role, "/" + name + ">"} }
@@ -19,8 +19,8 @@ func newElement(name string, role role) *element { return &element{name, role, "
 type role byte
 
 const (
-	leaf      role = iota // its text is a value
-	primitive             // a leaf that can stand alone
+	leaf      role = iota // contains a value
+	primitive             // a leaf that can be an item
 	container
 )
 
@@ -28,7 +28,7 @@ const object = "Obj"
 
 var document = newElement("Objs", container)
 
-// elements holds them by their first letter, those that occur most first.
+// elements maps the first letter of a name to its elements, the most frequent ones first.
 var elements = func() (all ['Z' + 1][]*element) {
 	for _, of := range []struct {
 		role  role
@@ -46,7 +46,7 @@ var elements = func() (all ['Z' + 1][]*element) {
 	return all
 }()
 
-// elementOf is the element of that name, or nil.
+// elementOf returns the element with the given name, or nil.
 func elementOf(name []byte) *element {
 	if len(name) == 0 || int(name[0]) >= len(elements) {
 		return nil
@@ -59,7 +59,7 @@ func elementOf(name []byte) *element {
 	return nil
 }
 
-// streamName is the lower-case name of a stream, from the attribute's value. Hosts write them in several ways.
+// streamName returns the lower-case name of a stream from the value of the attribute S. Hosts write names in several ways.
 func streamName(s []byte) string {
 	switch string(s) {
 	case "":
@@ -74,7 +74,7 @@ func streamName(s []byte) string {
 	return strings.ToLower(string(dropSequences(unescapeName(s))))
 }
 
-// member is one part of an object that records show.
+// member is a property of an object that a Record contains.
 type member byte
 
 const (
@@ -104,42 +104,42 @@ const (
 	source
 	time
 	tags
-	members // their number
+	members // the number of members
 )
 
-// place is where a member, or one within it, is found in an object.
-type place struct {
-	name   string // the member's, or where it has none the element's
-	member member
-	within []*place
+// node is a node in the tree of the paths of the members.
+type node struct {
+	name     string // the attribute N of the element, or else the element's name
+	member   member // none for an inner node
+	children []*node
 }
 
-// find is the place of that name within p, or nil.
-func (p *place) find(name string) *place {
-	for _, within := range p.within {
-		if within.name == name {
-			return within
+// child returns the child with the given name, or nil.
+func (n *node) child(name string) *node {
+	for _, c := range n.children {
+		if c.name == name {
+			return c
 		}
 	}
 	return nil
 }
 
-// ofElement is the place within p of an element with that attribute N, which is as it is written.
-func (p *place) ofElement(e *element, name []byte) *place {
+// childOf returns the child for an element with the given value of the attribute N, in which escapes are not decoded.
+func (n *node) childOf(e *element, name []byte) *node {
 	if len(name) == 0 {
-		return p.find(e.name)
+		return n.child(e.name)
 	}
-	within := p.find(string(name))
-	if within == nil && bytes.ContainsAny(name, "&_") {
-		within = p.find(string(unescapeName(name)))
+	c := n.child(string(name))
+	if c == nil && bytes.ContainsAny(name, "&_") {
+		c = n.child(string(unescapeName(name)))
 	}
-	return within
+	return c
 }
 
-// root holds the members' places.
-var root = func() *place {
-	root := &place{}
-	for _, at := range []struct {
+// root is the root of the tree.
+var root = func() *node {
+	root := &node{}
+	for _, m := range []struct {
 		path   string
 		member member
 	}{
@@ -172,16 +172,16 @@ var root = func() *place {
 		{"Props/TimeGenerated", time},
 		{"Props/Tags/LST/S", tags},
 	} {
-		p := root
-		for name := range strings.SplitSeq(at.path, "/") {
-			within := p.find(name)
-			if within == nil {
-				within = &place{name: name}
-				p.within = append(p.within, within)
+		n := root
+		for name := range strings.SplitSeq(m.path, "/") {
+			c := n.child(name)
+			if c == nil {
+				c = &node{name: name}
+				n.children = append(n.children, c)
 			}
-			p = within
+			n = c
 		}
-		p.member = at.member
+		n.member = m.member
 	}
 	return root
 }()

@@ -17,12 +17,11 @@ func ExampleDecoder() {
 			fmt.Printf("%s: %q\n", r.Stream, r.Text)
 		}
 	})
-	decoder.Fallback = clixml.CodePage437
-	for _, piece := range []string{
-		"qemu-img: caf\x82\r\n#< CLI", "XML\r\n<Objs Version=\"1.1.0.1\"><Obj S=\"progress\"><MS><PR N=\"Record\"><AV>Copying</AV>",
+	for _, chunk := range []string{
+		"qemu-img: café\r\n#< CLI", "XML\r\n<Objs Version=\"1.1.0.1\"><Obj S=\"progress\"><MS><PR N=\"Record\"><AV>Copying</AV>",
 		"<PC>42</PC></PR></MS></Obj><S S=\"Error\">Get-VM : no VM is _x000D__x000A_</S><S S=\"Error\">named x_x00", "0D__x000A_</S></Objs>",
 	} {
-		_, _ = decoder.Write([]byte(piece)) // as it comes from the connection
+		_, _ = decoder.Write([]byte(chunk))
 	}
 	decoder.Close()
 	// Output:

@@ -2,5 +2,5 @@
 
 package clixml
 
-// SetLimit sets the number of bytes of one record's text, so that tests need less input.
+// SetLimit sets the maximum number of bytes of a record's text.
 func SetLimit(d *Decoder, limit int) { d.limit = limit }

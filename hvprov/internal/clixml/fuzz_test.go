@@ -12,8 +12,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/clixml"
 )
 
-// FuzzSplit feeds any input whole, cut in two, and byte by byte: the records have to be the same, with texts that are valid UTF-8
-// and have no escape sequences; and the input has to stay as it is.
+// FuzzSplit decodes an input as a whole, split at one position, and byte by byte. The records must be the same, their texts must be
+// valid UTF-8 without escape sequences, and the input must not be modified.
 func FuzzSplit(f *testing.F) {
 	var vectors []vector
 	load(f, "clixml_vectors.json", &vectors)
@@ -26,25 +26,24 @@ func FuzzSplit(f *testing.F) {
 		}
 	}
 	f.Add([]byte(open+errorObject+informationObject+closed), 200)
-	f.Add([]byte(open+wrappedError+wrappedError+colouredError+colouredError+closed), 300)
-	f.Add([]byte(plainLine+"\x1b]0;title\a\x1b[32mok\x1b[0m caf\x82\r\n\uFEFF"+wide("wsl: über\r\n")+open+closed), 90)
+	f.Add([]byte(open+wrappedError+wrappedError+coloredError+coloredError+closed), 300)
+	f.Add([]byte(plainLine+"\x1b]0;title\a\x1b[32mok\x1b[0m caf\x82\r\n\uFEFF"+utf16LE("wsl: über\r\n")+open+closed), 90)
 	f.Fuzz(func(t *testing.T, input []byte, at int) {
 		for name, setUp := range map[string]func(*clixml.Decoder){
-			"":                  func(*clixml.Decoder) {},
-			"with a fallback: ": func(d *clixml.Decoder) { d.Fallback = clixml.CodePage437 },
-			"in pieces: ":       func(d *clixml.Decoder) { clixml.SetLimit(d, 256) },
+			"":                   func(*clixml.Decoder) {},
+			"with a low limit: ": func(d *clixml.Decoder) { clixml.SetLimit(d, 256) },
 		} {
 			before := bytes.Clone(input)
 			whole := decodeWith(setUp, input)
 			if !bytes.Equal(input, before) {
-				t.Errorf("%sthe input became %q", name, input)
+				t.Errorf("%sthe input was changed to %q", name, input)
 			}
 			if at >= 0 && at <= len(input) {
-				if cut := decodeWith(setUp, input[:at], input[at:]); !slices.EqualFunc(cut, whole, same) {
-					t.Errorf("%scut at %d:\n got %+v\nwant %+v", name, at, cut, whole)
+				if split := decodeWith(setUp, input[:at], input[at:]); !slices.EqualFunc(split, whole, equal) {
+					t.Errorf("%ssplit at %d:\n got %+v\nwant %+v", name, at, split, whole)
 				}
 			}
-			if single := decodeWith(setUp, bytewise(input)...); !slices.EqualFunc(single, whole, same) {
+			if single := decodeWith(setUp, bytewise(input)...); !slices.EqualFunc(single, whole, equal) {
 				t.Errorf("%sbyte by byte:\n got %+v\nwant %+v", name, single, whole)
 			}
 			for _, r := range whole {
@@ -72,10 +71,10 @@ func checkTexts(t *testing.T, r clixml.Record) {
 			t.Errorf("%q is not valid UTF-8", text)
 		}
 		if strings.Contains(text, "\x1b") {
-			t.Errorf("%q has an escape character", text)
+			t.Errorf("%q contains an escape character", text)
 		}
 	}
 	if r.Stream == "" || r.Stream == "text" && r.Text == "" {
-		t.Errorf("%+v has nothing to say", r)
+		t.Errorf("%+v is empty", r)
 	}
 }

@@ -8,62 +8,62 @@ import (
 	"unicode/utf8"
 )
 
-// item is one thing in a document: a primitive, or an object of which only those members are kept that a record shows.
+// item is a primitive or an object in a document. Of an object only the members that a Record contains are stored.
 type item struct {
-	stream string
-	open   []level
-	over   int // elements that are open beyond maxDepth
+	stream  string
+	open    []level
+	skipped int // open elements beyond maxDepth
 
-	text   []byte // the values of the members, one after the other
-	values [members]span
-	tags   []span
-	cut    bool
+	text      []byte // the values of the members, concatenated
+	values    [members]span
+	tags      []span
+	truncated bool
 }
 
 // level is an open element.
 type level struct {
 	*element
-	place *place // nil where no member is kept
+	node *node // nil if no member is stored
 }
 
-// span is where a value stands in the item's text.
+// span is the position of a value in the item's text.
 type span struct {
 	from, to int
 	set      bool
 }
 
-const tagCost = 64 // bytes that a tag takes beside its text
+const tagCost = 64 // bytes of memory for a tag in addition to its text
 
-// begin makes it another item. Only objects have members.
+// begin resets the item for another element. Only objects have members.
 func (i *item) begin(e *element, stream string) {
-	i.stream, i.open, i.over = stream, i.open[:0], 0
+	i.stream, i.open, i.skipped = stream, i.open[:0], 0
 	if e.role == container {
-		i.text, i.values, i.tags, i.cut = i.text[:0], [members]span{}, i.tags[:0], false
+		i.text, i.values, i.tags, i.truncated = i.text[:0], [members]span{}, i.tags[:0], false
 	}
 }
 
 func (i *item) top() *level { return &i.open[len(i.open)-1] }
 
-// inLeaf tells whether text at this place is a value.
-func (i *item) inLeaf() bool { return i.over == 0 && i.top().role != container }
+// inLeaf reports whether a leaf is open, so that text is its value.
+func (i *item) inLeaf() bool { return i.skipped == 0 && i.top().role != container }
 
-// kept tells whether a record shows the value of the open leaf.
-func (i *item) kept() bool {
-	p := i.top().place
-	return len(i.open) == 1 || p != nil && p.member != none
+// isStored reports whether a Record contains the value of the open leaf.
+func (i *item) isStored() bool {
+	n := i.top().node
+	return len(i.open) == 1 || n != nil && n.member != none
 }
 
-// complete acts on a tag.
-func (d *Decoder) complete(e *element, closing bool, attributes []byte) {
+// handleTag processes a complete tag.
+func (d *Decoder) handleTag(e *element, closing bool, attributes []byte) {
 	if len(d.entity) > 0 {
 		d.endEntity()
 	}
 	d.flushLine()
 	switch {
 	case e == document:
-		d.endItem() // its writer died, if there is one
+		d.endItem() // incomplete, because its process ended
 		d.endError(false)
-		d.quiet = true
+		d.afterMarkup = true
 		switch {
 		case closing:
 			d.documents--
@@ -75,11 +75,11 @@ func (d *Decoder) complete(e *element, closing bool, attributes []byte) {
 	case d.item != nil:
 		d.openElement(e, attributes)
 	case e.role == primitive || e.name == object:
-		d.item = &d.spare
+		d.item = &d.buffer
 		d.item.begin(e, streamName(attribute(attributes, "S")))
 		d.openElement(e, attributes)
 	}
-	// What is left is part of an object whose beginning is lost.
+	// Other elements belong to an object whose start was lost.
 }
 
 func isEmpty(attributes []byte) bool { return bytes.HasSuffix(attributes, []byte("/")) }
@@ -88,30 +88,30 @@ func (d *Decoder) openElement(e *element, attributes []byte) {
 	empty := isEmpty(attributes)
 	if len(d.item.open) >= maxDepth {
 		if !empty {
-			d.item.over++
+			d.item.skipped++
 		}
 		return
 	}
-	at := root
+	n := root
 	if len(d.item.open) > 0 {
-		if at = d.item.top().place; at != nil {
-			at = at.ofElement(e, attribute(attributes, "N"))
+		if n = d.item.top().node; n != nil {
+			n = n.childOf(e, attribute(attributes, "N"))
 		}
 	}
-	d.item.open = append(d.item.open, level{e, at})
+	d.item.open = append(d.item.open, level{e, n})
 	if empty {
 		d.closeElement(e)
 	}
 }
 
-// closeElement closes the innermost element of that name and whatever is open within it.
+// closeElement closes the innermost open element e and all elements within it.
 func (d *Decoder) closeElement(e *element) {
 	i := d.item
 	switch {
 	case i == nil:
 		return
-	case i.over > 0:
-		i.over--
+	case i.skipped > 0:
+		i.skipped--
 		return
 	}
 	n := len(i.open) - 1
@@ -127,16 +127,16 @@ func (d *Decoder) closeElement(e *element) {
 			d.item = nil
 			return
 		}
-		d.keep()
+		d.storeMember()
 	}
 	i.open = i.open[:n]
 	if n == 0 {
 		d.item = nil
-		d.put(i.record())
+		d.emitRecord(i.record())
 	}
 }
 
-// endItem ends an item whose end does not come. What there is of a string is worth showing; half an object is not.
+// endItem ends an incomplete item. An incomplete string is emitted, an incomplete object is dropped.
 func (d *Decoder) endItem() {
 	if d.item == nil {
 		return
@@ -148,34 +148,34 @@ func (d *Decoder) endItem() {
 	d.item, d.value = nil, d.value[:0]
 }
 
-// endString emits the string that is open.
-func (d *Decoder) endString(cut bool) {
-	d.scratch = d.takeValue(d.scratch[:0])
-	d.emitString(cut)
+// endString emits the open string.
+func (d *Decoder) endString(truncated bool) {
+	d.scratch = d.appendValue(d.scratch[:0])
+	d.emitString(truncated)
 }
 
-// emitString emits the string that is open, or a piece of it, whose text is the scratch memory.
-func (d *Decoder) emitString(cut bool) {
-	if d.item.stream == "error" && d.item.top().name == "S" && !d.AsWritten {
-		d.errorLine(d.scratch, cut)
+// emitString emits the open string, or part of it, whose text is in the scratch memory.
+func (d *Decoder) emitString(truncated bool) {
+	if d.item.stream == "error" && d.item.top().name == "S" {
+		d.addErrorLine(d.scratch, truncated)
 		return
 	}
-	d.put(Record{Stream: d.item.stream, Text: string(d.forPeople(d.scratch)), Truncated: cut})
+	d.emitRecord(Record{Stream: d.item.stream, Text: string(dropSequences(d.scratch)), Truncated: truncated})
 }
 
-// addValue adds to the text of the open element. A string that is too long comes in pieces; a member is cut.
+// addValue adds to the value of the open leaf. At the limit a string is split, and a member is truncated.
 func (d *Decoder) addValue(run []byte) {
-	if !d.item.kept() {
+	if !d.item.isStored() {
 		return
 	}
 	for len(run) > 0 {
 		n := min(len(run), d.limit-len(d.value))
 		if n == 0 {
 			if len(d.item.open) > 1 {
-				d.item.cut = true
+				d.item.truncated = true
 				return
 			}
-			d.endPiece()
+			d.emitChunk()
 			continue
 		}
 		d.value = append(d.value, run[:n]...)
@@ -183,13 +183,13 @@ func (d *Decoder) addValue(run []byte) {
 	}
 }
 
-// keep keeps the value of the open leaf, if it is the first of that member.
-func (d *Decoder) keep() {
+// storeMember stores the value of the open leaf, if it is the first value of its member.
+func (d *Decoder) storeMember() {
 	i := d.item
-	if !i.kept() {
+	if !i.isStored() {
 		return
 	}
-	m := i.top().place.member
+	m := i.top().node.member
 	if i.values[m].set && m != tags {
 		d.value = d.value[:0]
 		return
@@ -198,11 +198,11 @@ func (d *Decoder) keep() {
 	if isSimple(d.value) {
 		i.text, d.value = append(i.text, d.value...), d.value[:0]
 	} else {
-		i.text = d.takeValue(i.text)
-		i.text = i.text[:from+len(d.forPeople(i.text[from:]))]
+		i.text = d.appendValue(i.text)
+		i.text = i.text[:from+len(dropSequences(i.text[from:]))]
 	}
 	if len(i.text)+tagCost*len(i.tags) > d.limit {
-		i.text, i.cut = i.text[:from], true
+		i.text, i.truncated = i.text[:from], true
 		return
 	}
 	value := span{from, len(i.text), true}
@@ -213,7 +213,7 @@ func (d *Decoder) keep() {
 	i.values[m] = value
 }
 
-// isSimple tells that there is nothing to undo in a value, as in most of them.
+// isSimple reports whether a value contains no escapes, escape sequences or bytes beyond ASCII. Most values do not.
 func isSimple(value []byte) bool {
 	for _, c := range value {
 		if c == '_' || c == esc || c >= utf8.RuneSelf {
@@ -223,9 +223,9 @@ func isSimple(value []byte) bool {
 	return true
 }
 
-// record makes the record of an object.
+// record returns the record of an object.
 func (i *item) record() Record {
-	text := string(i.text) // one for all its members
+	text := string(i.text) // one string for all members
 	get := func(m member) string { return text[i.values[m].from:i.values[m].to] }
 	number := func(m member, unknown int) int {
 		if n, err := strconv.Atoi(get(m)); err == nil {
@@ -233,7 +233,7 @@ func (i *item) record() Record {
 		}
 		return unknown
 	}
-	r := Record{Stream: i.stream, Text: get(toString), Truncated: i.cut}
+	r := Record{Stream: i.stream, Text: get(toString), Truncated: i.truncated}
 	switch i.stream {
 	case "progress":
 		r.Progress = &Progress{

@@ -3,7 +3,9 @@
 package clixml_test
 
 import (
+	"iter"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -31,7 +33,7 @@ const (
 		`<DT N="TimeGenerated">2026-01-02T03:04:05.0000000Z</DT><Obj N="Tags" RefId="2"><LST><S>PSHOST</S><S>b</S></LST></Obj></Props></Obj>`
 )
 
-func TestObjectsBecomeRecordsWithFields(t *testing.T) {
+func TestObjectsAreDecodedToRecordsWithFields(t *testing.T) {
 	t.Parallel()
 	input := open + errorObject + informationObject +
 		`<Obj S="information" RefId="3"><Props><S N="MessageData">plain</S><Obj N="Tags"><LST/></Obj></Props></Obj>` + closed
@@ -52,7 +54,7 @@ func TestObjectsBecomeRecordsWithFields(t *testing.T) {
 	})
 }
 
-func TestErrorDetailsStandInForTheMessage(t *testing.T) {
+func TestErrorDetailsReplaceTheMessage(t *testing.T) {
 	t.Parallel()
 	input := strings.ReplaceAll(errorObject, "</MS>", `<S N="ErrorDetails_Message">details</S></MS>`)
 	want := decode([]byte(open + errorObject + closed))
@@ -64,45 +66,45 @@ func TestErrorDetailsStandInForTheMessage(t *testing.T) {
 	})
 }
 
-func TestWhatIsMixedIn(t *testing.T) {
+func TestTextAndUnusualMarkupInDocuments(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name, input string
 		want        []string
 	}{
 		{
-			"a document within a document returns to the outer one",
+			"a nested document",
 			open + `<S S="Error">1</S>` + open + `<S S="Error">2</S>` + closed + `<S S="Error">3</S>` + closed + "end",
 			[]string{`error "1"`, `error "2"`, `error "3"`, `text "end"`},
 		},
 		{
-			"native output within an object comes before it",
+			"native output within an object precedes its record",
 			open + "<Obj S=\"Output\"><ToString>t</ToString>\nnative: 3 < 4 & <file> done\n<Props><S N=\"a\">1</S></Props></Obj>" + closed,
 			[]string{`text "native: 3 < 4 & <file> done\n"`, `output "t"`},
 		},
-		{"a tag that was cut is text", open + "<S S=\"Err<S S=\"Error\">x</S>" + closed, []string{`text "<S S=\"Err"`, `error "x"`}},
-		{"a tag that was cut within its name's attributes", open + "<S <S S=\"Error\">x</S>" + closed, []string{`text "<S "`, `error "x"`}},
+		{"a truncated tag is text", open + "<S S=\"Err<S S=\"Error\">x</S>" + closed, []string{`text "<S S=\"Err"`, `error "x"`}},
+		{"a tag truncated before its attributes is text", open + "<S <S S=\"Error\">x</S>" + closed, []string{`text "<S "`, `error "x"`}},
 		{"a greater-than sign within an attribute", `<Objs><S N='a>"b' S="a>b">x</S></Objs>`, []string{`a>b "x"`}},
 		{
-			"names that are escaped", `<Objs><Obj S="inform&#97;tion"><Props><S N="Message_x0044_ata">d</S><S N="Sour&#x63;e">s</S></Props></Obj></Objs>`,
+			"escaped names", `<Objs><Obj S="inform&#97;tion"><Props><S N="Message_x0044_ata">d</S><S N="Sour&#x63;e">s</S></Props></Obj></Objs>`,
 			[]string{`information "d"`},
 		},
-		{"blank lines of plain text stay", "a\n\nb\n", []string{`text "a\n"`, `text "\n"`, `text "b\n"`}},
-		{"a byte order mark is dropped", "\uFEFF" + open + `<S S="Error">x</S>` + closed, []string{`error "x"`}},
-		{"a byte order mark after the header is dropped", "#< CLIXML\r\n\uFEFF<Objs><S>x</S></Objs>", []string{`output "x"`}},
+		{"blank lines of plain text", "a\n\nb\n", []string{`text "a\n"`, `text "\n"`, `text "b\n"`}},
+		{"a byte order mark is removed", "\uFEFF" + open + `<S S="Error">x</S>` + closed, []string{`error "x"`}},
+		{"a byte order mark after the header is removed", "#< CLIXML\r\n\uFEFF<Objs><S>x</S></Objs>", []string{`output "x"`}},
 		{"a header that ends with a carriage return", "#< CLIXML\r<Objs><S>x</S></Objs>", []string{`output "x"`}},
-		{"a header in the midst of a line of text", "a#< CLIXML\rb\n", []string{`text "a"`, `text "b\n"`}},
-		{"an unknown entity and a bare ampersand stay", "<Objs><S>a &nbsp; b & c &#xZZ; &amp;amp; &</S></Objs>", []string{`output "a &nbsp; b & c &#xZZ; &amp; &"`}},
-		{"every entity", "<Objs><S>&lt;&gt;&amp;&quot;&apos;&#9;&#x1F3B5;&#x110000;&#xD83C;&lt</S></Objs>", []string{"output \"<>&\\\"'\\t\U0001F3B5&#x110000;\uFFFD&lt\""}},
-		{"a less-than sign within a string stays", "<Objs><S>a < b </T> <S x</S></Objs>", []string{`output "a < b </T> <S x"`}},
+		{"a header within a line of text", "a#< CLIXML\rb\n", []string{`text "a"`, `text "b\n"`}},
+		{"unknown entities and ampersands are text", "<Objs><S>a &nbsp; b & c &#xZZ; &amp;amp; &</S></Objs>", []string{`output "a &nbsp; b & c &#xZZ; &amp; &"`}},
+		{"all entities", "<Objs><S>&lt;&gt;&amp;&quot;&apos;&#9;&#x1F3B5;&#x110000;&#xD83C;&lt</S></Objs>", []string{"output \"<>&\\\"'\\t\U0001F3B5&#x110000;\uFFFD&lt\""}},
+		{"a less-than sign within a string", "<Objs><S>a < b </T> <S x</S></Objs>", []string{`output "a < b </T> <S x"`}},
 		{
-			"a comment is dropped, and one that never ends is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",
+			"a comment is removed, an unterminated one is text", "<Objs><!-- no --><S>a</S><!-->" + strings.Repeat("x", 1100) + "<S>b</S></Objs>",
 			[]string{`output "a"`, `text "<!-->` + strings.Repeat("x", 1100) + `"`, `output "b"`},
 		},
-		{"a document that ends in the midst of a string", "<Objs><S S=\"Error\">ab</Objs>c\n", []string{`error "ab" TRUNC`, `text "c\n"`}},
+		{"a document that ends within a string", "<Objs><S S=\"Error\">ab</Objs>c\n", []string{`error "ab" TRUNC`, `text "c\n"`}},
 		{"escapes in a stream's name", "<Objs><S S=\"a_x0020_b\">x</S></Objs>", []string{`a b "x"`}},
 		{
-			"members deeper than anyone writes are passed over",
+			"members beyond the maximum depth are ignored",
 			"<Objs><Obj><ToString>t</ToString>" + strings.Repeat("<Obj>", 100) + "<S>deep</S>" + strings.Repeat("</Obj>", 101) + "<S>after</S></Objs>",
 			[]string{`output "t"`, `output "after"`},
 		},
@@ -114,7 +116,7 @@ func TestWhatIsMixedIn(t *testing.T) {
 	}
 }
 
-func TestADecoderCanBeUsedAgainAfterClose(t *testing.T) {
+func TestADecoderCanBeReusedAfterClose(t *testing.T) {
 	t.Parallel()
 	var texts []string
 	d := clixml.NewDecoder(func(r clixml.Record) { texts = append(texts, r.Text) })
@@ -127,14 +129,14 @@ func TestADecoderCanBeUsedAgainAfterClose(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsTooLongComesInPiecesAndLosesNothing(t *testing.T) {
+func TestARecordThatIsTooLongIsSplitWithoutLoss(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
-	decode := func(pieces ...[]byte) (records []clixml.Record) {
+	decode := func(chunks ...[]byte) (records []clixml.Record) {
 		d := clixml.NewDecoder(func(r clixml.Record) { records = append(records, r) })
 		clixml.SetLimit(d, limit)
-		for _, p := range pieces {
-			_, _ = d.Write(p)
+		for _, c := range chunks {
+			_, _ = d.Write(c)
 		}
 		d.Close()
 		return records
@@ -161,21 +163,18 @@ func TestARecordThatIsTooLongComesInPiecesAndLosesNothing(t *testing.T) {
 					}
 				}
 				if joined.String() != want {
-					t.Error("the pieces do not make up the whole")
+					t.Error("the joined records differ from the input")
 				}
-				var pieces [][]byte
-				for chunk := range chunks(input, 1021) {
-					pieces = append(pieces, chunk)
-				}
-				if !reflect.DeepEqual(decode(pieces...), whole) {
-					t.Error("pieces of the input gave other records")
+				if !reflect.DeepEqual(decode(slices.Collect(chunks(input, 1021))...), whole) {
+					t.Error("the records differ if the input is split")
 				}
 			})
 		}
 	}
 }
 
-func chunks(b []byte, size int) func(yield func([]byte) bool) {
+// chunks splits b into chunks of the given size.
+func chunks(b []byte, size int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(b) > 0 && yield(b[:min(size, len(b))]) {
 			b = b[min(size, len(b)):]
@@ -190,21 +189,21 @@ func TestATagThatIsTooLongIsText(t *testing.T) {
 	want := []clixml.Record{{Stream: "text", Text: tag + "x\n"}}
 	for _, at := range []int{0, 6, 7, 8, 100, 32 << 10, 64 << 10, len(input) - 20} {
 		if got := decode(input[:at], input[at:]); !reflect.DeepEqual(got, want) {
-			t.Errorf("cut at %d: %d records, the first %.100v", at, len(got), got)
+			t.Errorf("split at %d: %d records, the first %.100v", at, len(got), got)
 		}
 	}
 }
 
-func TestAMemberThatIsTooLongIsLeftOut(t *testing.T) {
+func TestAMemberThatIsTooLongIsDropped(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 10
 	long := strings.Repeat("x", limit+1)
 	input := []byte("<Objs><Obj S='Error'><ToString>t</ToString><MS><S N='FullyQualifiedErrorId'>" + long + "</S></MS></Obj>" +
 		"<Obj><ToString>" + long[:limit/2] + "</ToString><ToString>" + long + "</ToString></Obj><Obj><ToString>after</ToString></Obj></Objs>")
 	want := []string{`error "t" TRUNC`, `output "` + long[:limit/2] + `" TRUNC`, `output "after"`}
-	for _, pieces := range [][][]byte{{input}, bytewise(input)} {
+	for _, input := range [][][]byte{{input}, bytewise(input)} {
 		var got []string
-		for _, r := range decodeWith(func(d *clixml.Decoder) { clixml.SetLimit(d, limit) }, pieces...) {
+		for _, r := range decodeWith(func(d *clixml.Decoder) { clixml.SetLimit(d, limit) }, input...) {
 			got = append(got, show(r))
 		}
 		if !reflect.DeepEqual(got, want) {
@@ -213,7 +212,7 @@ func TestAMemberThatIsTooLongIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkWhereALineIsCutIsNotDropped(t *testing.T) {
+func TestAByteOrderMarkWhereALineIsSplitIsKept(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 10
 	input := strings.Repeat("x", limit) + "\uFEFF" + strings.Repeat("y", limit)
@@ -222,6 +221,6 @@ func TestAByteOrderMarkWhereALineIsCutIsNotDropped(t *testing.T) {
 		got.WriteString(r.Text)
 	}
 	if got.String() != input {
-		t.Error("the pieces do not make up the whole")
+		t.Error("the joined records differ from the input")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// counts tells whether a tag of that element means anything where the decoder stands.
-func (d *Decoder) counts(e *element, closing bool) bool {
+// isSignificant reports whether a tag of an element is markup, and not text, in the current state.
+func (d *Decoder) isSignificant(e *element, closing bool) bool {
 	switch {
 	case e == nil:
 		return false
@@ -23,31 +23,31 @@ func (d *Decoder) counts(e *element, closing bool) bool {
 	return true
 }
 
-// plausible tells whether the tag that was begun could have become one that counts.
-func (d *Decoder) plausible() bool {
+// couldBeSignificant reports whether the incomplete tag could become a significant one.
+func (d *Decoder) couldBeSignificant() bool {
 	if d.named || d.documents > 0 && (d.isComment() || d.isInstruction()) {
 		return d.documents > 0
 	}
 	if d.documents == 0 {
 		return false
 	}
-	begun, closing := strings.CutPrefix(string(d.tag[1:]), "/")
+	name, closing := strings.CutPrefix(string(d.tag[1:]), "/")
 	if d.item != nil && d.item.inLeaf() {
-		return closing && strings.HasPrefix(d.item.top().name, begun)
+		return closing && strings.HasPrefix(d.item.top().name, name)
 	}
-	if begun == "" {
+	if name == "" {
 		return true
 	}
-	return int(begun[0]) < len(elements) && slices.ContainsFunc(elements[begun[0]], func(e *element) bool {
-		return strings.HasPrefix(e.name, begun)
+	return int(name[0]) < len(elements) && slices.ContainsFunc(elements[name[0]], func(e *element) bool {
+		return strings.HasPrefix(e.name, name)
 	})
 }
 
 func (d *Decoder) isComment() bool     { return bytes.HasPrefix(d.tag, []byte("<!--")) }
 func (d *Decoder) isInstruction() bool { return bytes.HasPrefix(d.tag, []byte("<?")) }
 
-// begin takes what follows a "<".
-func (d *Decoder) begin(p []byte) []byte {
+// beginTag consumes the input after a "<" as far as it belongs to a tag and returns the rest.
+func (d *Decoder) beginTag(p []byte) []byte {
 	if n := d.wholeTag(p); n > 0 {
 		return p[n:]
 	}
@@ -55,12 +55,12 @@ func (d *Decoder) begin(p []byte) []byte {
 	return p
 }
 
-// wholeTag acts on the tag that p begins with, where it is all there, as it nearly always is, and gives its length. Otherwise it
-// is 0, and inTag, which is slower, decides: they take the same for tags.
+// wholeTag processes the tag at the start of p and returns its length, or 0 if it is incomplete or not a significant tag. Then inTag,
+// which is slower, decides by the same rules.
 func (d *Decoder) wholeTag(p []byte) int {
 	if d.item != nil {
 		if e := d.item.top().element; len(p) >= len(e.end) && string(p[:len(e.end)]) == e.end {
-			d.complete(e, true, nil)
+			d.handleTag(e, true, nil)
 			return len(e.end)
 		}
 	}
@@ -73,7 +73,7 @@ func (d *Decoder) wholeTag(p []byte) int {
 		return 0
 	}
 	e := elementOf(name[:n])
-	if !d.counts(e, closing) {
+	if !d.isSignificant(e, closing) {
 		return 0
 	}
 	quote := byte(0)
@@ -88,7 +88,7 @@ func (d *Decoder) wholeTag(p []byte) int {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '>':
-			d.complete(e, closing, name[n:n+i])
+			d.handleTag(e, closing, name[n:n+i])
 			n += i + 1
 			if closing {
 				n++
@@ -99,13 +99,13 @@ func (d *Decoder) wholeTag(p []byte) int {
 	return 0
 }
 
-// inTag takes what follows a "<" until it is a tag, or is known to be none.
+// inTag consumes an incomplete tag, or text that turns out not to be one, and returns the rest.
 func (d *Decoder) inTag(p []byte) []byte {
 	for i, c := range p {
 		switch {
 		case d.named:
 			switch {
-			case c == '<' || len(d.tag) >= maxTag: // XML has no "<" within a tag: this one was cut
+			case c == '<' || len(d.tag) >= maxTag: // XML allows no "<" within a tag: this one is truncated
 				d.literal()
 				return p[i:]
 			case d.quote != 0:
@@ -121,7 +121,7 @@ func (d *Decoder) inTag(p []byte) []byte {
 					n++
 				}
 				d.tag, d.named = d.tag[:0], false
-				d.complete(elementOf(name[:n]), closing, name[n:])
+				d.handleTag(elementOf(name[:n]), closing, name[n:])
 				return p[i+1:]
 			}
 		case d.isComment() || d.isInstruction():
@@ -129,7 +129,7 @@ func (d *Decoder) inTag(p []byte) []byte {
 			if d.isInstruction() {
 				end = "?>"
 			}
-			if c == '<' || len(d.tag) >= maxComment { // PowerShell writes none: more likely it is no comment
+			if c == '<' || len(d.tag) >= maxComment { // PowerShell writes no comments, so this is probably text
 				d.literal()
 				return p[i:]
 			}
@@ -137,34 +137,34 @@ func (d *Decoder) inTag(p []byte) []byte {
 				d.tag = d.tag[:0]
 				return p[i+1:]
 			}
-		case !d.continues(c):
+		case !d.canContinue(c):
 			d.literal()
 			return p[i:]
 		case !isNameByte(c) && c != '/' && c != '!' && c != '?' && c != '-' || c == '/' && len(d.tag) > 1:
 			d.named = true
-			return p[i:] // again, as what follows the name
+			return p[i:] // processed again as the part after the name
 		}
 		d.tag = append(d.tag, c)
 	}
 	return nil
 }
 
-// continues tells whether c can go on from a tag whose name is not complete.
-func (d *Decoder) continues(c byte) bool {
-	begun := string(d.tag[1:])
+// canContinue reports whether c can follow in a tag whose name is incomplete.
+func (d *Decoder) canContinue(c byte) bool {
+	start := string(d.tag[1:])
 	inside := d.documents > 0 && (d.item == nil || !d.item.inLeaf())
 	switch {
-	case begun == "" && (c == '!' || c == '?'), begun == "!" && c == '-', begun == "!-" && c == '-':
+	case start == "" && (c == '!' || c == '?'), start == "!" && c == '-', start == "!-" && c == '-':
 		return inside
-	case strings.HasPrefix(begun, "!"):
+	case strings.HasPrefix(start, "!"):
 		return false
-	case begun == "" && c == '/':
+	case start == "" && c == '/':
 		return true
 	case isNameByte(c):
-		return len(begun) < maxName
+		return len(start) < maxName
 	case endsName(c):
-		name, closing := strings.CutPrefix(begun, "/")
-		return d.counts(elementOf([]byte(name)), closing)
+		name, closing := strings.CutPrefix(start, "/")
+		return d.isSignificant(elementOf([]byte(name)), closing)
 	}
 	return false
 }
@@ -177,7 +177,7 @@ func endsName(c byte) bool {
 	return c == '>' || c == ' ' || c == '/' || c == '\t' || c == '\r' || c == '\n'
 }
 
-// literal turns what might have been a tag into the text that it is.
+// literal processes an incomplete tag as text.
 func (d *Decoder) literal() {
 	text := bytes.Clone(d.tag)
 	d.tag, d.named, d.quote = d.tag[:0], false, 0
@@ -189,7 +189,7 @@ func (d *Decoder) literal() {
 	d.feed(text[1:])
 }
 
-// attribute finds an attribute's value, as it is written, among those of a tag.
+// attribute returns the value of an attribute of a tag, without decoding it, or nil.
 func attribute(attributes []byte, name string) []byte {
 	for {
 		i := bytes.IndexByte(attributes, '=')
@@ -213,8 +213,8 @@ func attribute(attributes []byte, name string) []byte {
 	}
 }
 
-// unescapeName undoes entities and escapes in an attribute's value.
+// unescapeName decodes the entities and escapes in the value of an attribute.
 func unescapeName(value []byte) []byte {
-	value, _ = unescape(nil, undoEntities(value), 0)
+	value, _ = unescape(nil, decodeEntities(value), 0)
 	return bytes.ToValidUTF8(value, []byte(replacement))
 }

@@ -6,10 +6,10 @@ import "bytes"
 
 const esc = 0x1b
 
-// sequence is the length of the escape sequence that b begins with, as ECMA-48 and its users write them: ESC [ … letter, the
-// strings ESC ] … BEL or ESC \, and the short ones. One that breaks off is as long as it got; but of a string that does not end,
-// only the beginning is dropped, since what follows may be text. It is not whole when more may come.
-func sequence(b []byte) (n int, whole bool) {
+// sequenceLength returns the length of the escape sequence at the start of b (ECMA-48): ESC [ … letter, the strings ESC ] … BEL or
+// ESC \, and the short forms. An invalid sequence ends before its first invalid byte, but of an unterminated string only the
+// introducer counts, since the rest may be text. complete is false if more input could extend the sequence.
+func sequenceLength(b []byte) (n int, complete bool) {
 	if len(b) < 2 {
 		return len(b), false
 	}
@@ -19,7 +19,7 @@ func sequence(b []byte) (n int, whole bool) {
 		for n < len(b) && 0x30 <= b[n] && b[n] <= 0x3F {
 			n++
 		}
-		return ending(b, n, 0x40)
+		return finalByte(b, n, 0x40)
 	case ']', 'P', 'X', '^', '_':
 		for n = 2; n < len(b) && (b[n] >= ' ' || b[n] == '\t'); n++ {
 		}
@@ -35,11 +35,11 @@ func sequence(b []byte) (n int, whole bool) {
 		}
 		return 2, true
 	}
-	return ending(b, 1, 0x30)
+	return finalByte(b, 1, 0x30)
 }
 
-// ending takes intermediate bytes and the final one, which is not below lowest.
-func ending(b []byte, n int, lowest byte) (int, bool) {
+// finalByte returns the end of the intermediate bytes at b[n:] and of a final byte that is at least lowest.
+func finalByte(b []byte, n int, lowest byte) (int, bool) {
 	for n < len(b) && 0x20 <= b[n] && b[n] <= 0x2F {
 		n++
 	}
@@ -52,15 +52,7 @@ func ending(b []byte, n int, lowest byte) (int, bool) {
 	return n, true
 }
 
-// forPeople takes the escape sequences out of b, in place, unless it is to stay as it was written.
-func (d *Decoder) forPeople(b []byte) []byte {
-	if d.AsWritten {
-		return b
-	}
-	return dropSequences(b)
-}
-
-// dropSequences takes the escape sequences out of b, in place.
+// dropSequences removes the escape sequences from b in place.
 func dropSequences(b []byte) []byte {
 	i := bytes.IndexByte(b, esc)
 	if i < 0 {
@@ -68,7 +60,7 @@ func dropSequences(b []byte) []byte {
 	}
 	out := b[:i]
 	for b = b[i:]; len(b) > 0; {
-		n, _ := sequence(b)
+		n, _ := sequenceLength(b)
 		b = b[n:]
 		if n = bytes.IndexByte(b, esc); n < 0 {
 			n = len(b)
@@ -79,8 +71,8 @@ func dropSequences(b []byte) []byte {
 	return out
 }
 
-// unfinished is the number of bytes at the end that begin an escape sequence and do not complete it.
-func unfinished(b []byte) int {
+// incompleteSequence returns the number of bytes of an incomplete escape sequence at the end of b.
+func incompleteSequence(b []byte) int {
 	tail := b[max(0, len(b)-maxSequence):]
 	for {
 		i := bytes.IndexByte(tail, esc)
@@ -88,16 +80,16 @@ func unfinished(b []byte) int {
 			return 0
 		}
 		tail = tail[i:]
-		n, whole := sequence(tail)
-		if !whole {
+		n, complete := sequenceLength(tail)
+		if !complete {
 			return len(tail)
 		}
 		tail = tail[n:]
 	}
 }
 
-// colours are the sequences in a line that set colours, one after the other; not that which ends them at the line's end.
-func colours(line []byte) []byte {
+// colorSequences returns the concatenated sequences of a line that set colors, without the reset at its end.
+func colorSequences(line []byte) []byte {
 	var all []byte
 	line = bytes.TrimSuffix(bytes.TrimRight(line, "\r\n"), []byte("\x1b[0m"))
 	for {
@@ -105,7 +97,7 @@ func colours(line []byte) []byte {
 		if i < 0 {
 			return all
 		}
-		n, _ := sequence(line[i:])
+		n, _ := sequenceLength(line[i:])
 		if s := line[i : i+n]; n > 2 && s[1] == '[' && s[n-1] == 'm' {
 			all = append(all, s...)
 		}

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// inLeaf takes the text of an element up to what may be a tag or an entity.
+// inLeaf consumes the value of a leaf up to a "<" or "&" and returns the rest.
 func (d *Decoder) inLeaf(p []byte) []byte {
-	if !d.item.kept() {
+	if !d.item.isStored() {
 		return d.skip(p)
 	}
 	run := p[:min(len(p), window)]
@@ -26,13 +26,13 @@ func (d *Decoder) inLeaf(p []byte) []byte {
 		return p[i+1:]
 	case end >= 0:
 		d.addValue(run)
-		return d.begin(p[end+1:])
+		return d.beginTag(p[end+1:])
 	}
 	d.addValue(run)
 	return p[len(run):]
 }
 
-// inEntity takes what follows a "&" until it is an entity, or is known to be none.
+// inEntity consumes an entity, or text that turns out not to be one, and returns the rest.
 func (d *Decoder) inEntity(p []byte) []byte {
 	for i, c := range p {
 		switch {
@@ -49,20 +49,20 @@ func (d *Decoder) inEntity(p []byte) []byte {
 	return nil
 }
 
-// endEntity adds the character that an entity stands for, or the text that was none.
+// endEntity adds the character of an entity, or its text if it is not a valid entity.
 func (d *Decoder) endEntity() {
 	if len(d.entity) == 0 {
 		return
 	}
-	if c, ok := character(d.entity); ok {
+	if c, ok := decodeEntity(d.entity); ok {
 		d.entity = utf8.AppendRune(d.entity[:0], c)
 	}
 	d.addValue(d.entity)
 	d.entity = d.entity[:0]
 }
 
-// character is what an entity such as &lt; or &#xFFFE; stands for.
-func character(entity []byte) (c rune, ok bool) {
+// decodeEntity returns the character of an entity such as &lt; or &#xFFFE;.
+func decodeEntity(entity []byte) (c rune, ok bool) {
 	name, found := bytes.CutSuffix(entity[1:], []byte(";"))
 	if !found {
 		return 0, false
@@ -94,8 +94,8 @@ func character(entity []byte) (c rune, ok bool) {
 	return rune(n), true
 }
 
-// undoEntities does so in an attribute's value, which is whole.
-func undoEntities(b []byte) []byte {
+// decodeEntities decodes the entities in the value of an attribute.
+func decodeEntities(b []byte) []byte {
 	var out []byte
 	for {
 		text, rest, found := bytes.Cut(b, []byte("&"))
@@ -104,7 +104,7 @@ func undoEntities(b []byte) []byte {
 			return out
 		}
 		end := bytes.IndexByte(rest, ';') + 1
-		if c, ok := character(append([]byte("&"), rest[:end]...)); ok {
+		if c, ok := decodeEntity(append([]byte("&"), rest[:end]...)); ok {
 			out, b = utf8.AppendRune(out, c), rest[end:]
 		} else {
 			out, b = append(out, '&'), rest
@@ -112,50 +112,45 @@ func undoEntities(b []byte) []byte {
 	}
 }
 
-// maxEscapes is the length of the longest escapes that are one character together.
+// maxEscapes is the length of the longest escapes that form one character.
 const maxEscapes = 2 * len("_xHHHHHHHH_")
 
-// takeValue adds the text of the open element, escapes undone, to dst.
-func (d *Decoder) takeValue(dst []byte) []byte {
-	value := d.value
-	if !utf8.Valid(value) {
-		value = d.fallback(value)
-	}
-	dst, _ = unescape(dst, value, 0)
+// appendValue appends the value of the open leaf to dst, with escapes decoded, and resets the value.
+func (d *Decoder) appendValue(dst []byte) []byte {
+	dst, _ = unescape(dst, validUTF8(d.value), 0)
 	d.value = d.value[:0]
 	return dst
 }
 
-// endPiece emits what there is of a string that is too long, but for its end, which may be that of a character or an escape.
-func (d *Decoder) endPiece() {
-	end := len(d.value) - incomplete(d.value)
+// emitChunk emits the value of a string that is too long, except for the end, which may be part of a character or an escape.
+func (d *Decoder) emitChunk() {
+	end := len(d.value) - incompleteRune(d.value)
 	text, rest := d.value[:end], d.value[end:]
 	if utf8.Valid(text) {
 		d.scratch, rest = unescape(d.scratch[:0], d.value, maxEscapes)
 	} else {
-		d.scratch, _ = unescape(d.scratch[:0], d.fallback(text), 0)
+		d.scratch, _ = unescape(d.scratch[:0], validUTF8(text), 0)
 	}
 	d.value = append(d.value[:0], rest...)
 	d.emitString(true)
 }
 
-// unescape undoes PowerShell's own escapes, _xHHHH_ and _xHHHHHHHH_, as its reader does: from left to right, and what comes of
-// one is not read again. Two that make a surrogate pair are one character; a lone surrogate becomes U+FFFD, since UTF-8 has no
-// way to write it. It adds to dst, as long as more than keep bytes are left, which it returns: if at least maxEscapes are kept,
-// what follows them can be added later.
+// unescape decodes PowerShell's escapes, _xHHHH_ and _xHHHHHHHH_, as PowerShell does: from left to right, without decoding the result
+// again. Two escapes that form a surrogate pair are one character; a lone surrogate becomes U+FFFD. unescape appends to dst until
+// at most keep bytes of b are left, which it returns. With keep of at least maxEscapes the input can be continued later.
 func unescape(dst, b []byte, keep int) (text, rest []byte) {
 	for len(b) > keep {
 		n := bytes.IndexByte(b[:len(b)-keep], '_')
 		if n < 0 {
 			n = len(b) - keep
 			if keep > 0 {
-				n -= incomplete(b[:n])
+				n -= incompleteRune(b[:n])
 			}
 			return append(dst, b[:n]...), b[n:]
 		}
 		dst = append(dst, b[:n]...)
 		b = b[n:]
-		unit, size := escape(b)
+		unit, size := decodeEscape(b)
 		if size == 0 {
 			dst = append(dst, '_')
 			b = b[1:]
@@ -163,18 +158,18 @@ func unescape(dst, b []byte, keep int) (text, rest []byte) {
 		}
 		b = b[size:]
 		if utf16.IsSurrogate(unit) {
-			low, lowSize := escape(b)
+			low, lowSize := decodeEscape(b)
 			if pair := utf16.DecodeRune(unit, low); lowSize > 0 && pair != utf8.RuneError {
 				unit, b = pair, b[lowSize:]
 			}
 		}
-		dst = utf8.AppendRune(dst, unit) // a lone surrogate is written as U+FFFD
+		dst = utf8.AppendRune(dst, unit) // AppendRune writes a lone surrogate as U+FFFD
 	}
 	return dst, b
 }
 
-// escape reads the escape that b begins with; size is 0 when it begins with none.
-func escape(b []byte) (unit rune, size int) {
+// decodeEscape decodes the escape at the start of b. size is 0 if there is none.
+func decodeEscape(b []byte) (unit rune, size int) {
 	if len(b) < 2 || b[0] != '_' || b[1]|0x20 != 'x' {
 		return 0, 0
 	}
@@ -182,14 +177,14 @@ func escape(b []byte) (unit rune, size int) {
 		if len(b) < digits+3 || b[2+digits] != '_' {
 			continue
 		}
-		if n, ok := hexadecimal(b[2 : 2+digits]); ok && n <= utf8.MaxRune {
+		if n, ok := parseHex(b[2 : 2+digits]); ok && n <= utf8.MaxRune {
 			return rune(n), digits + 3
 		}
 	}
 	return 0, 0
 }
 
-func hexadecimal(digits []byte) (n uint32, ok bool) {
+func parseHex(digits []byte) (n uint32, ok bool) {
 	for _, c := range digits {
 		switch {
 		case '0' <= c && c <= '9':

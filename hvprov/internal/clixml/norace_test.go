@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: MPL-2.0
-
-//go:build !race
-
-package clixml_test
-
-const raceDetector = false
