@@ -55,7 +55,7 @@ func newFixture(t *testing.T) *fixture {
 	var err error
 	f.entry, err = filepath.Abs("Invoke-ProvisioningJob.ps1")
 	f.must(err)
-	f.must(standin.WriteStandIn(filepath.Join(f.dir, "modules")))
+	f.must(standin.WriteModules(filepath.Join(f.dir, "modules")))
 	f.store, err = hyperv.Open(filepath.Join(f.dir, "state.json"))
 	f.must(err)
 	return f

@@ -44,7 +44,7 @@ func (s *Server) writeModules() (string, error) {
 	if err := os.MkdirAll(s.ProgramData(), 0o700); err != nil {
 		return "", err
 	}
-	if err := standin.WriteStandIn(modules); err != nil {
+	if err := standin.WriteModules(modules); err != nil {
 		return "", err
 	}
 	s.modules = modules

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package standin holds stand-ins for the PowerShell modules Hyper-V, FailoverClusters and CimCmdlets, so that the agent can run where
-// there is no Hyper-V.
+// Package standin contains PowerShell modules that stand in for Hyper-V, FailoverClusters and CimCmdlets, so that the real agent
+// can run without Hyper-V. README.md describes them.
 package standin
 
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -15,28 +14,32 @@ import (
 //go:embed Hyper-V FailoverClusters CimCmdlets
 var modules embed.FS
 
-// StateVariable names the environment variable that tells the stand-ins which state file is their host.
+// StateVariable is the environment variable with the path of the simulated host's state file.
 const StateVariable = "HYPERVVM_STANDIN_STATE"
 
-// WriteStandIn puts the stand-ins into dir, each a module folder, so that a PowerShell with dir in its PSModulePath
-// finds them. dir is made when it is not there.
-func WriteStandIn(dir string) error {
-	err := fs.WalkDir(modules, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(dir, filepath.FromSlash(name))
-		if entry.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		text, err := modules.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, text, 0o644)
-	})
-	if err != nil {
-		return fmt.Errorf("write the stand-in for Hyper-V to %s: %w", dir, err)
+// The environment variables of the stand-in for CimCmdlets: the PowerShell that it starts, and the file that it appends the ids
+// of started processes to.
+const (
+	powerShellVariable = "HYPERVVM_STANDIN_POWERSHELL"
+	workersVariable    = "HYPERVVM_STANDIN_WORKERS"
+)
+
+// WriteModules writes the modules to dir, one folder each. A PowerShell with dir in its PSModulePath finds them there. The
+// folder is created when it does not exist; it must not contain the modules already.
+func WriteModules(dir string) error {
+	if err := os.CopyFS(dir, modules); err != nil {
+		return fmt.Errorf("write the stand-in modules to %s: %w", dir, err)
 	}
 	return nil
+}
+
+// Environment returns the environment variables with which pwsh loads the modules in a folder and simulates the host of
+// stateFile. The agent's data folder is created in data; the ids of the processes that it starts are appended to the file
+// workers, which [KillWorkers] reads.
+func Environment(pwsh, modules, stateFile, data, workers string) []string {
+	return []string{
+		"PSModulePath=" + modules + string(os.PathListSeparator) + filepath.Join(filepath.Dir(pwsh), "Modules"),
+		StateVariable + "=" + stateFile, powerShellVariable + "=" + pwsh, workersVariable + "=" + workers,
+		"ProgramData=" + data,
+	}
 }

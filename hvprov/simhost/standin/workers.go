@@ -6,30 +6,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
 
-// The environment variables that tell the stand-in for CimCmdlets which PowerShell it starts, and in which file it lists
-// what it has started.
-const (
-	PowerShellVariable = "HYPERVVM_STANDIN_POWERSHELL"
-	WorkersVariable    = "HYPERVVM_STANDIN_WORKERS"
-)
-
-// Environment gives the variables with which pwsh finds the stand-ins in the folder modules, over the host of stateFile.
-// The agent's data folder is below data; the processes that it starts are listed in the file workers, for [KillWorkers].
-func Environment(pwsh, modules, stateFile, data, workers string) []string {
-	return []string{
-		"PSModulePath=" + modules + string(os.PathListSeparator) + filepath.Join(filepath.Dir(pwsh), "Modules"),
-		StateVariable + "=" + stateFile, PowerShellVariable + "=" + pwsh, WorkersVariable + "=" + workers,
-		"ProgramData=" + data,
-	}
-}
-
-// KillWorkers ends the processes in a list, as a restart of the host would, and returns when they are gone. A list that
-// is not there is empty.
+// KillWorkers kills the processes whose ids are in a file, as a restart of the host would, and returns when they have exited. A
+// file that does not exist lists none.
 func KillWorkers(list string) error {
 	text, err := os.ReadFile(list)
 	if err != nil {

@@ -6,11 +6,11 @@ package standin
 
 import "os"
 
-// KillWorker ends one process that the stand-in started.
+// KillWorker kills a worker process.
 func KillWorker(id int) error {
 	process, err := os.FindProcess(id)
 	if err != nil {
-		return nil //nolint:nilerr // it is gone
+		return nil //nolint:nilerr // it has exited
 	}
 	if err := process.Kill(); err == nil {
 		_, _ = process.Wait()

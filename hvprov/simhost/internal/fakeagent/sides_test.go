@@ -70,7 +70,7 @@ func startOn(t *testing.T, host *fakeagent.Host) *conversation {
 func startReal(t *testing.T, pwsh, stateFile string) *conversation {
 	t.Helper()
 	modules, home := t.TempDir(), t.TempDir()
-	if err := standin.WriteStandIn(modules); err != nil {
+	if err := standin.WriteModules(modules); err != nil {
 		t.Fatal(err)
 	}
 	script, err := protocol.Bootstrap(info())

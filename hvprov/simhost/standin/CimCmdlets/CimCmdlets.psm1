@@ -1,6 +1,6 @@
-# A stand-in for the CimCmdlets module: Create of Win32_Process, for a command line that begins with powershell.exe. The
-# process that HYPERVVM_STANDIN_POWERSHELL names is started in its place, in a session of its own; its id is added to the file
-# that HYPERVVM_STANDIN_WORKERS names, so that who simulates the host can end it.
+# A stand-in for the CimCmdlets module: method Create of Win32_Process, for command lines that start powershell.exe. It starts the
+# program in HYPERVVM_STANDIN_POWERSHELL instead, in a new session, and appends the process id to the file in
+# HYPERVVM_STANDIN_WORKERS, so that the simulated host can end the process.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -16,7 +16,7 @@ function Invoke-CimMethod {
 
     if (-not $PSCmdlet.ShouldProcess($MethodName)) { return }
     if ($Namespace -ne 'root/cimv2' -or $ClassName -ne 'Win32_Process' -or $MethodName -ne 'Create') {
-        throw "the stand-in for CimCmdlets knows Win32_Process.Create alone, not $ClassName.$MethodName of $Namespace"
+        throw "the stand-in for CimCmdlets supports only Win32_Process.Create, not $ClassName.$MethodName of $Namespace"
     }
     $words = @([regex]::Matches($Arguments['CommandLine'], '"([^"]*)"|(\S+)') | ForEach-Object -Process { $_.Groups[1].Value + $_.Groups[2].Value })
     if ([System.IO.Path]::GetFileName($words[0].Replace('\', '/')) -ne 'powershell.exe') { return [pscustomobject]@{ ProcessId = 0; ReturnValue = 9 } }
@@ -31,7 +31,7 @@ function Invoke-CimMethod {
         $start.FileName = $shell
         $start.Arguments = $quoted
     } else {
-        # It writes its id down itself, before it begins, and keeps none of the streams that its starter's end depends on.
+        # The process writes its id before it starts the program, and uses none of its parent's streams, which would keep the parent alive.
         $start.FileName = 'setsid'
         $start.Arguments = "sh -c `"echo `$`$ >>'$list'; exec '$shell' \`"`$@\`" </dev/null >/dev/null 2>>'$list.errors'`" worker $quoted"
     }

@@ -1,4 +1,4 @@
-# A stand-in for the FailoverClusters module, over the same state file as the one for Hyper-V, which stands beside it.
+# A stand-in for the FailoverClusters module. It shares the state file of the stand-in for Hyper-V, whose folder is next to this one.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -18,6 +18,7 @@ function Get-Cluster {
 }
 
 function Assert-StandInCluster {
+    # Throws when the host is not a cluster node.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet)
 
     if (-not $State.host.cluster) {
@@ -26,7 +27,7 @@ function Assert-StandInCluster {
 }
 
 function Get-StandInGroup {
-    # Gives the names of all groups.
+    # Returns the names of all groups.
     param([Parameter(Mandatory)] $State)
 
     'Cluster Group'
@@ -74,7 +75,7 @@ function Get-ClusterResource {
 }
 
 function Get-ClusterParameter {
-    # Knows the one parameter of virtual machines. What comes through the pipeline makes one call, as far as the state can tell.
+    # Supports the VmID parameter of virtual machines. All objects of the pipeline count as one call.
     [CmdletBinding()]
     param([Parameter(Position = 0)] [System.Collections.Specialized.StringCollection] $Name, [Parameter(ValueFromPipeline)] [psobject] $InputObject)
 

@@ -1,7 +1,7 @@
-# Checkpoints of virtual machines. What is written since is in differencing disks, which are the machine's drives meanwhile.
+# Checkpoints. Since a checkpoint was created, the drives of the virtual machine use differencing disks.
 
 function Get-StandInCheckpoint {
-    # Gives the checkpoints that a state holds of a virtual machine. Call it within @( ).
+    # Returns the checkpoints of a virtual machine. Call it within @( ).
     param([Parameter(Mandatory)] $VM)
 
     $property = $VM.PSObject.Properties['checkpoints']
@@ -50,7 +50,7 @@ function Remove-VMSnapshot {
 }
 
 function Merge-StandInDisk {
-    # Puts what the disks of checkpoints hold into those below. The real one takes its time, and does so while the machine runs as well.
+    # Merges checkpoint disks into their parents. The real Hyper-V merges in the background, also while the virtual machine runs.
     param([Parameter(Mandatory)] $VM)
 
     foreach ($drive in $VM.drives) {

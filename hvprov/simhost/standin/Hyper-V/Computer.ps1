@@ -1,4 +1,4 @@
-# The host and its switches.
+# The host and its virtual switches.
 
 function Get-VMHost {
     [CmdletBinding()]
@@ -25,7 +25,7 @@ function Get-VMHostNumaNode {
     Invoke-StandIn -Cmdlet 'Get-VMHostNumaNode' -Action {
         param($state)
         $available = Get-StandInAvailable -State $state
-        # The real cmdlet counts in MiB.
+        # The real cmdlet returns MiB.
         [pscustomobject]@{
             PSTypeName      = 'Microsoft.HyperV.PowerShell.VMHostNumaNode'
             NodeId          = 0
@@ -37,7 +37,7 @@ function Get-VMHostNumaNode {
 }
 
 function Get-StandInAvailable {
-    # Gives the bytes of memory that virtual machines can still get.
+    # Returns the memory that is available to virtual machines, in bytes.
     param([Parameter(Mandatory)] $State)
 
     if ($State.host.memory_available_bytes -gt 0) { return [long]$State.host.memory_available_bytes }

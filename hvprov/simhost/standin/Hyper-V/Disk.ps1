@@ -1,8 +1,8 @@
-# Virtual hard disks. A file says what disk it is in one line of JSON behind the signature of a VHDX; one without is a dynamic disk
-# of the file's size, so that a copy of a file is the same disk.
+# Virtual hard disks. A file describes its disk in one line of JSON after the signature of a VHDX file. A file without is a dynamic
+# disk of the file's size. A copy of a file is therefore the same disk.
 
 function Read-StandInDisk {
-    # Gives the disk in a file.
+    # Returns the disk of a file.
     param([Parameter(Mandatory)] [string] $Path)
 
     $stream = [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, ([System.IO.FileShare]::ReadWrite -bor [System.IO.FileShare]::Delete))
@@ -24,7 +24,7 @@ function Read-StandInDisk {
 }
 
 function Write-StandInDisk {
-    # Writes what a file says of itself, and makes the file where there is none.
+    # Writes the description of a disk. Creates the file when it does not exist.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] $Disk)
 
     $text = 'vhdxfile' + (ConvertTo-Json -Compress -InputObject ([ordered]@{ type = $Disk.Type; size = $Disk.Size; parent = $Disk.Parent })) + "`n"
@@ -39,6 +39,7 @@ function Write-StandInDisk {
 }
 
 function ConvertTo-StandInDisk {
+    # Returns a virtual hard disk object.
     param([Parameter(Mandatory)] [string] $Path)
 
     $disk = Read-StandInDisk -Path $Path
@@ -49,7 +50,7 @@ function ConvertTo-StandInDisk {
 }
 
 function New-StandInDiskError {
-    # Gives an error of one of the cmdlets about files, which name the file and Windows' own error.
+    # Returns an error of New-VHD or Resize-VHD, which name the file and the Windows error.
     param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [string] $Why)
 
     $what = if ($Cmdlet -eq 'New-VHD') { 'create the virtual hard disk', 'create' } else { 'resize the virtual disk', 'resize' }
@@ -66,7 +67,7 @@ function Get-VHD {
         Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
             foreach ($file in $wanted) {
                 if (-not [System.IO.File]::Exists($file)) {
-                    # As the real one: it goes on with the next, unless errors are to stop it.
+                    # A non-terminating error, as of the real cmdlet.
                     $cmdlet.WriteError((New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found."))
                     continue
                 }
@@ -100,7 +101,7 @@ function New-VHD {
             $disk.Type = 'Differencing'
             $disk.Parent = $ParentPath
         } elseif (-not $Dynamic) {
-            $disk.Type = 'Dynamic' # which is so when nothing is said
+            $disk.Type = 'Dynamic' # the default
         }
         Invoke-StandIn -Cmdlet 'New-VHD' -Change -Action {
             param($state)
@@ -165,7 +166,7 @@ function Resize-VHD {
 }
 
 function Test-StandInDiskBusy {
-    # Tells whether a disk is in use in a way in which it cannot be resized: by IDE while the machine is not off, or below another disk.
+    # Reports whether a disk cannot be resized: on an IDE controller of a virtual machine that is not off, or as parent of another disk.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Path)
 
     foreach ($vm in $State.vms) {

@@ -1,8 +1,7 @@
-# What the operating systems in the machines say of themselves.
+# The guests: their heartbeat and IP addresses.
 
 function Update-StandInGuest {
-    # Has the guest say what it says at this look of it: its heartbeat, and an address for each adapter while it runs and is
-    # connected, else none.
+    # Sets the heartbeat of a guest, and an address for each connected adapter while it runs, as of the current number of queries.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     $guest = $State.behaviour.guest
@@ -27,14 +26,14 @@ function Update-StandInGuest {
 }
 
 function Test-StandInLook {
-    # Tells whether the guest was looked at more than so often.
+    # Reports whether the guest was queried more often than After.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [int] $After)
 
     return $After -eq 0 -or ($After -gt 0 -and $VM.looks -gt $After)
 }
 
 function Add-StandInLook {
-    # Counts a look at a guest, while the state's behaviour asks something of guests, and keeps the count.
+    # Counts a query of a guest, if the state's behaviour depends on it, and saves the count.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     $guest = $State.behaviour.guest

@@ -1,6 +1,7 @@
-# Processors and drives.
+# Processors and hard disk drives.
 
 function Assert-StandInOff {
+    # Throws when a virtual machine is not off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What)
 
     if ($VM.state -ne 'Off') {

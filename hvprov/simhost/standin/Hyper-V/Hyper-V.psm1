@@ -1,5 +1,5 @@
-# A stand-in for the Hyper-V module: functions with the real names, parameters and shapes, over the state file that the
-# environment variable HYPERVVM_STANDIN_STATE names. It knows what the agent calls, and no more.
+# A stand-in for the Hyper-V module: functions with the names, parameters and output shapes of the real cmdlets, over the state file
+# in the environment variable HYPERVVM_STANDIN_STATE. It contains only the commands that the agent calls.
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -18,7 +18,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoint.ps1'))
 
-# Before version 2.0 the module had no commands about security.
+# Version 1 of the module has no security commands.
 if ((ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText((Get-StandInPath)))).host.hyperv_version -like '1.*') {
     foreach ($name in 'Get-VMSecurity', 'Get-VMKeyProtector', 'Set-VMKeyProtector', 'Enable-VMTPM', 'Disable-VMTPM') { Remove-Item -LiteralPath "Function:$name" }
 }

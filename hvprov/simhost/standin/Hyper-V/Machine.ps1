@@ -1,4 +1,4 @@
-# Virtual machines as wholes.
+# Virtual machines: create, change, start, stop, rename and remove.
 
 function Get-VM {
     [CmdletBinding(DefaultParameterSetName = 'Name')]
@@ -168,6 +168,7 @@ function Start-VM {
 }
 
 function Start-StandInVM {
+    # Starts a virtual machine, or throws when memory or a file is missing.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     if ($VM.state -eq 'Running') { return }

@@ -1,6 +1,7 @@
-# DVD drives, and from which devices machines of generation 1 start.
+# DVD drives, and the boot order of generation 1 virtual machines.
 
 function ConvertTo-StandInDvd {
+    # Returns a DVD drive object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Dvd)
 
     $path = $null
@@ -22,7 +23,7 @@ function ConvertTo-StandInDvd {
 }
 
 function Find-StandInDvd {
-    # Gives the state of the DVD drive that an object stands for.
+    # Returns the state of the DVD drive of an object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] $Object)
 
     foreach ($dvd in $VM.dvd_drives) {
@@ -33,6 +34,7 @@ function Find-StandInDvd {
 }
 
 function Assert-StandInMedia {
+    # Throws when an ISO file does not exist.
     param([Parameter(Mandatory)] [string] $Cmdlet, [AllowNull()] [AllowEmptyString()] [string] $Path)
 
     if ($Path -and -not [System.IO.File]::Exists($Path)) {
@@ -41,7 +43,7 @@ function Assert-StandInMedia {
 }
 
 function Assert-StandInTakesDvd {
-    # An IDE controller, which generation 1 has its DVD drive on, takes no change while the machine runs.
+    # Throws when a DVD drive cannot be added or removed: the IDE controller of generation 1 cannot be changed while the virtual machine runs.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What)
 
     if ($VM.state -eq 'Off' -or ($VM.state -eq 'Running' -and $VM.generation -eq 2)) { return }
@@ -50,7 +52,7 @@ function Assert-StandInTakesDvd {
 }
 
 function Get-StandInLocation {
-    # Gives the first free place of a controller.
+    # Returns the first free location of a controller.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Type, [Parameter(Mandatory)] [int] $Number)
 
     $location = 0
@@ -59,7 +61,7 @@ function Get-StandInLocation {
 }
 
 function Test-StandInLocation {
-    # Tells whether a place of a controller is taken.
+    # Reports whether a location of a controller is in use.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Type, [Parameter(Mandatory)] [int] $Number, [Parameter(Mandatory)] [int] $Location)
 
     foreach ($drive in @($VM.drives) + @($VM.dvd_drives)) {

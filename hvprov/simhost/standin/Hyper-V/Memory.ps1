@@ -1,4 +1,4 @@
-# Memory.
+# Memory of virtual machines.
 
 function Set-VMMemory {
     [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
@@ -24,7 +24,7 @@ function Set-VMMemory {
 }
 
 function Set-StandInMemory {
-    # One that runs, with dynamic memory, takes a higher maximum and a lower minimum; all else wants it to be off.
+    # A running virtual machine with dynamic memory accepts a higher maximum and a lower minimum; all other changes require it to be off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Given)
 
     $before = @{ Dynamic = [bool]$VM.dynamic_memory; Startup = $VM.memory_startup_bytes; Minimum = $VM.memory_minimum_bytes; Maximum = $VM.memory_maximum_bytes }

@@ -1,4 +1,4 @@
-# Network adapters. One is known by its virtual machine and an id of its own, which together make its Id.
+# Network adapters. The Id of an adapter consists of the ids of its virtual machine and of the adapter.
 
 function Get-VMNetworkAdapter {
     [CmdletBinding(DefaultParameterSetName = 'VMName')]
@@ -23,7 +23,7 @@ function Get-VMNetworkAdapter {
 }
 
 function Find-StandInAdapter {
-    # Gives the state of the adapter that an object stands for.
+    # Returns the state of the adapter of an object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] $Object)
 
     $id = $Object.Id.Split('\')[1]
@@ -32,7 +32,7 @@ function Find-StandInAdapter {
 }
 
 function Assert-StandInTakesAdapter {
-    # Adapters can be added and removed while a machine is off; while it runs, generation 2 alone takes that.
+    # Throws when an adapter cannot be added or removed: the virtual machine must be off, or running in generation 2.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What)
 
     if ($VM.state -eq 'Off' -or ($VM.state -eq 'Running' -and $VM.generation -eq 2)) { return }
@@ -41,7 +41,7 @@ function Assert-StandInTakesAdapter {
 }
 
 function New-StandInMac {
-    # Gives an address of the host's choice.
+    # Returns a dynamic MAC address.
     param([Parameter(Mandatory)] $State)
 
     $number = [int]$State.next_mac
@@ -50,12 +50,12 @@ function New-StandInMac {
 }
 
 function ConvertTo-StandInMac {
-    # Gives an address as the host keeps it, or an error.
+    # Converts a MAC address to the form in which the host stores it. Throws when it is invalid.
     param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Address)
 
     $digits = $Address.Replace('-', '').ToUpperInvariant()
     if ($digits -notmatch '^[0-9A-F][02468ACE][0-9A-F]{10}\z') {
-        throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument -Message "'$Address' is no MAC address.")
+        throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument -Message "'$Address' is not a valid MAC address.")
     }
     return $digits
 }
@@ -137,7 +137,7 @@ function Set-VMNetworkAdapter {
 }
 
 function Edit-StandInAdapter {
-    # Changes the adapters that objects stand for: Edit gets the adapter's state, the host's and the machine's.
+    # Changes the adapters of objects: Edit receives the states of the adapter, the host and the virtual machine.
     param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [object[]] $Adapters, [Parameter(Mandatory)] [scriptblock] $Edit)
 
     Invoke-StandIn -Cmdlet $Cmdlet -Change -Action {
@@ -210,7 +210,7 @@ function Set-VMNetworkAdapterVlan {
 
     process {
         if (-not $PSCmdlet.ShouldProcess('VLAN')) { return }
-        if ($Access -eq $Untagged) { throw (New-StandInError -Cmdlet 'Set-VMNetworkAdapterVlan' -Message 'Give either Access or Untagged.') }
+        if ($Access -eq $Untagged) { throw (New-StandInError -Cmdlet 'Set-VMNetworkAdapterVlan' -Message 'Specify either Access or Untagged.') }
         $mode = 'Untagged'
         $number = 0
         if ($Access) {

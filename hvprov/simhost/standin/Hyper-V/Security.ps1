@@ -1,6 +1,7 @@
-# Firmware, key protectors and TPMs: of generation 2 only.
+# Firmware, key protectors and TPMs of generation 2 virtual machines.
 
 function Assert-StandInGeneration {
+    # Throws when a virtual machine is not of generation 2.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Cmdlet)
 
     if ($VM.generation -ne 2) { throw (New-StandInError -Cmdlet $Cmdlet -Message "Virtual machine '$($VM.name)' is not of generation 2.") }
@@ -51,7 +52,7 @@ function Set-VMFirmware {
 }
 
 function Edit-StandInSecurity {
-    # Changes virtual machines of generation 2 that are off.
+    # Changes generation 2 virtual machines. Throws when one is not off.
     param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $What, [Parameter(Mandatory)] $Given, [Parameter(Mandatory)] [scriptblock] $Edit)
 
     Invoke-StandIn -Cmdlet $Cmdlet -Change -Action {
@@ -100,7 +101,7 @@ function Get-VMKeyProtector {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMKeyProtector' -VM $given['VM'] -Name $given['VMName'])) {
                 Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMKeyProtector'
-                # Four bytes are how the real one shows that there is none.
+                # The real cmdlet returns four bytes when no key protector is set.
                 $bytes = [byte[]]@(0, 0, 0, 4)
                 if ($item.key_protector) { $bytes = [byte[]]@(0, 0, 0, 4, 60, 63, 120, 109, 108) }
                 $bytes
@@ -119,7 +120,7 @@ function Set-VMKeyProtector {
 
     process {
         if (-not $PSCmdlet.ShouldProcess('key protector')) { return }
-        if (-not $NewLocalKeyProtector) { throw (New-StandInError -Cmdlet 'Set-VMKeyProtector' -Message 'Give a key protector.') }
+        if (-not $NewLocalKeyProtector) { throw (New-StandInError -Cmdlet 'Set-VMKeyProtector' -Message 'Specify a key protector.') }
         Edit-StandInSecurity -Cmdlet 'Set-VMKeyProtector' -What 'key protector' -Given $PSBoundParameters -Edit {
             param($item)
             $item.key_protector = $true

@@ -1,10 +1,11 @@
-# The objects that the module gives, as the real ones show themselves.
+# The output objects of the module, in the shapes of the real ones.
 
 function ConvertTo-StandInVM {
+    # Returns a virtual machine object.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     $id = [guid]$VM.id
-    # Null is how the real object shows a heartbeat that nobody could give.
+    # The heartbeat of a real object is null while the virtual machine does not run.
     $heartbeat = $null
     if ($VM.state -eq 'Running') {
         $heartbeat = 'OkApplicationsUnknown'
@@ -45,7 +46,7 @@ function ConvertTo-StandInVM {
 }
 
 function Get-StandInMemory {
-    # Gives the bytes of memory that a virtual machine has now.
+    # Returns the memory that a virtual machine uses now, in bytes.
     param([Parameter(Mandatory)] $VM)
 
     if ($VM.state -ne 'Running') { return [long]0 }
@@ -54,6 +55,7 @@ function Get-StandInMemory {
 }
 
 function ConvertTo-StandInAdapter {
+    # Returns a network adapter object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
     return [pscustomobject]@{
@@ -72,6 +74,7 @@ function ConvertTo-StandInAdapter {
 }
 
 function ConvertTo-StandInVlan {
+    # Returns a VLAN setting object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
     return [pscustomobject]@{
@@ -83,6 +86,7 @@ function ConvertTo-StandInVlan {
 }
 
 function ConvertTo-StandInDrive {
+    # Returns a hard disk drive object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
 
     return [pscustomobject]@{

@@ -1,6 +1,7 @@
-# The state file: one process and runspace at a time reads or changes it.
+# The state file: a lock file admits one process and runspace at a time.
 
 function Get-StandInPath {
+    # Returns the path of the state file.
     $path = [System.Environment]::GetEnvironmentVariable('HYPERVVM_STANDIN_STATE')
     if (-not $path -or -not [System.IO.File]::Exists($path)) {
         throw "the stand-in for Hyper-V has no state file: HYPERVVM_STANDIN_STATE is '$path'"
@@ -9,7 +10,7 @@ function Get-StandInPath {
 }
 
 function Lock-StandIn {
-    # Gives the open lock file, which nobody else has open.
+    # Opens the lock file exclusively and returns it.
     param([Parameter(Mandatory)] [string] $Path)
 
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
@@ -24,6 +25,7 @@ function Lock-StandIn {
 }
 
 function Save-StandIn {
+    # Writes the state file atomically.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] $State)
 
     $text = (ConvertTo-Json -InputObject $State -Depth 8 -Compress) + "`n"
@@ -32,12 +34,12 @@ function Save-StandIn {
 }
 
 function Invoke-StandIn {
-    # Runs one cmdlet's Action over the state, after what the state's behaviour asks of that cmdlet. What Action changes is
-    # kept when Change is given and Action did not fail.
+    # Runs the Action of one cmdlet on the state, with the delay or the error that the state's behaviour sets for the cmdlet. With
+    # Change, the changed state is saved when Action succeeds.
     param([Parameter(Mandatory)] [string] $Cmdlet, [switch] $Change, [Parameter(Mandatory)] [scriptblock] $Action)
 
     $path = Get-StandInPath
-    $asked = $null
+    $behaviour = $null
     $lock = Lock-StandIn -Path $path
     try {
         $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path))
@@ -54,19 +56,19 @@ function Invoke-StandIn {
             if ($Change) { Save-StandIn -Path $path -State $state }
             return
         }
-        $asked = $property.Value
-        if ($asked.times -gt 0) {
-            $asked.times--
-            if ($asked.times -eq 0) { $state.behaviour.calls.PSObject.Properties.Remove($Cmdlet) }
+        $behaviour = $property.Value
+        if ($behaviour.times -gt 0) {
+            $behaviour.times--
+            if ($behaviour.times -eq 0) { $state.behaviour.calls.PSObject.Properties.Remove($Cmdlet) }
             Save-StandIn -Path $path -State $state
         }
     } finally {
         $lock.Dispose()
     }
-    $after = $null -ne $asked.PSObject.Properties['after']
-    if (-not $after) { Wait-StandIn -Asked $asked }
-    if ($asked.delay_ms -gt 0) { Start-Sleep -Milliseconds $asked.delay_ms }
-    if ($asked.fail) { throw (New-StandInError -Cmdlet $Cmdlet -Message $asked.fail) }
+    $after = $null -ne $behaviour.PSObject.Properties['after']
+    if (-not $after) { Wait-StandIn -Behaviour $behaviour }
+    if ($behaviour.delay_ms -gt 0) { Start-Sleep -Milliseconds $behaviour.delay_ms }
+    if ($behaviour.fail) { throw (New-StandInError -Cmdlet $Cmdlet -Message $behaviour.fail) }
     $lock = Lock-StandIn -Path $path
     try {
         $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path))
@@ -75,21 +77,21 @@ function Invoke-StandIn {
     } finally {
         $lock.Dispose()
     }
-    if ($after) { Wait-StandIn -Asked $asked }
+    if ($after) { Wait-StandIn -Behaviour $behaviour }
 }
 
 function Wait-StandIn {
-    # Waits for as long as the file is there that a call is to be held up by, and says so beside it.
-    param([Parameter(Mandatory)] $Asked)
+    # Blocks a call while its hold file exists, and creates a file next to it to show that the call was reached.
+    param([Parameter(Mandatory)] $Behaviour)
 
-    $hold = $Asked.PSObject.Properties['hold']
+    $hold = $Behaviour.PSObject.Properties['hold']
     if ($null -eq $hold -or -not [System.IO.File]::Exists($hold.Value)) { return }
     [System.IO.File]::WriteAllText($hold.Value + '.reached', '')
     while ([System.IO.File]::Exists($hold.Value)) { Start-Sleep -Milliseconds 5 }
 }
 
 function New-StandInError {
-    # Gives an error record with the identifier that the real cmdlet's has.
+    # Returns an error record with the identifier of the real cmdlet's.
     param(
         [Parameter(Mandatory)] [string] $Cmdlet,
         [Parameter(Mandatory)] [string] $Message,
@@ -103,7 +105,7 @@ function New-StandInError {
 }
 
 function Find-StandInVM {
-    # Gives the state of the virtual machine that an object of this module stands for.
+    # Returns the state of the virtual machine with a GUID.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Id)
 
     foreach ($vm in $State.vms) { if ($vm.id -eq $Id) { return $vm } }
@@ -112,7 +114,7 @@ function Find-StandInVM {
 }
 
 function Select-StandInVM {
-    # Gives the states that parameters of the kinds -VM and -VMName (or -Name) choose. Names are patterns, as in Hyper-V.
+    # Returns the states that -VM and -VMName (or -Name) select. Names are wildcard patterns, as in Hyper-V.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [AllowNull()] [object[]] $VM, [AllowNull()] [string[]] $Name)
 
     if ($null -ne $VM) {

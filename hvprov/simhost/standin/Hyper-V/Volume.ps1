@@ -1,11 +1,11 @@
-# The volumes of a simulated cluster, which alone can be full.
+# Cluster shared volumes. Only they have a limited size.
 
-# How many bytes the file of an empty virtual hard disk takes, beside what a fixed one holds.
+# The file size of an empty virtual hard disk in bytes, without the content of a fixed one.
 $script:StandInDiskOverhead = [long]4MB
 $script:StandInNoSpace = 'There is not enough space on the disk. (0x80070070).'
 
 function Get-StandInFreeSpace {
-    # Gives the bytes that are free on a volume: what is set, or else what the files there leave of its size.
+    # Returns the free bytes of a volume: the configured number, or its size without the size of its files.
     param([Parameter(Mandatory)] $Volume)
 
     if ($Volume.free_bytes -gt 0) { return [long]$Volume.free_bytes }
@@ -18,7 +18,7 @@ function Get-StandInFreeSpace {
 }
 
 function Test-StandInFull {
-    # Tells whether the volume that a file is on has too little space for so many bytes more. Other drives have enough.
+    # Reports whether the volume of a file has fewer free bytes than Bytes. Other volumes are never full.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [long] $Bytes)
 
     $separator = [string][System.IO.Path]::DirectorySeparatorChar
