@@ -90,7 +90,7 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 
 // runFetch runs a request for the inventory of a host in the pool of queries.
 func (s *Service) runFetch(ctx context.Context, host string, fetch func(context.Context) error) error {
-	return s.pools.Fast.Do(ctx, taskpool.Task{Category: "inventory", Host: host, Limit: hostset.QueryLimit, Run: fetch})
+	return s.pools.Query.Do(ctx, taskpool.Task{Category: "inventory", Host: host, Limit: hostset.QueryLimit, Run: fetch})
 }
 
 // HostView returns a host as it was last seen, with the virtual machines that jobs are creating, updating and deleting. It makes no

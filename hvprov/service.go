@@ -74,8 +74,8 @@ func New(ctx context.Context, opts Options) (_ *Service, err error) {
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(s.opts.Logger.Handler(), s.secrets))
 	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
-		Jobs: func() int { return s.hosts.Len() * s.opts.JobsPerHost }, JobsPerHost: s.opts.JobsPerHost,
-		Questions: func() int { return s.hosts.Len() * maxQueriesPerHost }, FastPerHost: maxQueriesPerHost,
+		JobCapacity: func() int { return s.hosts.Len() * s.opts.JobsPerHost }, JobsPerHost: s.opts.JobsPerHost,
+		QueryCapacity: func() int { return s.hosts.Len() * maxQueriesPerHost }, QueriesPerHost: maxQueriesPerHost,
 		Logger: s.opts.Logger,
 	})
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Service) Close(ctx context.Context) error {
 		closing.Go(func() { hostErrs[i] = h.Close(ctx) })
 	}
 	closing.Wait()
-	errs = append(errs, s.pools.Fast.Close(ctx), s.dispatcher.Wait(ctx))
+	errs = append(errs, s.pools.Query.Close(ctx), s.dispatcher.Wait(ctx))
 	s.bus.Close()
 	errs = append(errs, s.jobs.Close())
 	return errors.Join(append(errs, hostErrs...)...)

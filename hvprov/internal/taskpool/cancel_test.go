@@ -25,31 +25,31 @@ func TestALimitCancelsTheTask(t *testing.T) {
 			Category: "inventory", Host: "hv01", Limit: 15 * time.Second,
 			Run: func(ctx context.Context) error {
 				if deadline, ok := ctx.Deadline(); !ok || !deadline.Equal(began.Add(15*time.Second)) {
-					t.Errorf("the deadline is %v, %v", deadline, ok)
+					t.Errorf("deadline of the task is %v, %t; want 15s after its start", deadline, ok)
 				}
 				<-ctx.Done()
-				time.Sleep(time.Second) // undoes what it did
+				time.Sleep(time.Second) // cleans up
 				seen = context.Cause(ctx)
 				return ctx.Err()
 			},
 		})
 		var limit *taskpool.LimitError
 		if !errors.As(err, &limit) || limit.Host != "hv01" || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, taskpool.ErrStuck) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a LimitError that is not ErrStuck", err)
 		}
-		if want := "inventory task in pool test on host hv01: cancelled because it ran for longer than 15s: context deadline exceeded"; err.Error() != want {
-			t.Errorf("got %v", err)
+		if want := "inventory task in pool test on host hv01 exceeded its time limit of 15s: context deadline exceeded"; err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 		if !errors.As(seen, &limit) || time.Since(began) != 16*time.Second {
-			t.Errorf("the task saw %v, and ended after %v", seen, time.Since(began))
+			t.Errorf("the cause of the task's context is %v, and it ended after %v; want a LimitError and 16s", seen, time.Since(began))
 		}
-		if m := p.Metrics(); m.TimedOut != 1 || m.GivenUp != 0 || m.Stuck != 0 || m.Categories["inventory"].Run.Sum != 16*time.Second {
-			t.Errorf("got %+v", m)
+		if m := p.Metrics(); m.TimedOut != 1 || m.Abandoned != 0 || m.Stuck != 0 || m.Categories["inventory"].Run.Sum != 16*time.Second {
+			t.Errorf("unexpected metrics %+v", m)
 		}
 	})
 }
 
-func TestTheTimeInTheQueueIsNotPartOfTheLimit(t *testing.T) {
+func TestTheLimitDoesNotIncludeTheTimeInTheQueue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1})
 		start(t, p, taskpool.Task{Run: lasting(time.Hour)})
@@ -59,7 +59,7 @@ func TestTheTimeInTheQueueIsNotPartOfTheLimit(t *testing.T) {
 	})
 }
 
-func TestATaskThatWasDoneInSpiteOfItsCancellationIsDone(t *testing.T) {
+func TestATaskThatSucceedsAfterItsCancellationHasFinished(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{})
 		late := func(ctx context.Context) error { <-ctx.Done(); return nil }
@@ -67,7 +67,7 @@ func TestATaskThatWasDoneInSpiteOfItsCancellationIsDone(t *testing.T) {
 			t.Error(err)
 		}
 		if m := p.Metrics(); m.Finished != 1 || m.TimedOut != 0 {
-			t.Errorf("got %+v", m)
+			t.Errorf("unexpected metrics %+v", m)
 		}
 	})
 }
@@ -76,21 +76,18 @@ func TestCancel(t *testing.T) {
 	why := errors.New("the user pressed Ctrl-C")
 	for _, c := range []struct {
 		name    string
-		cancel  func(*taskpool.Handle, context.CancelCauseFunc)
 		started bool
-		want    error
 	}{
-		{"a waiting task by its context", func(_ *taskpool.Handle, cancel context.CancelCauseFunc) { cancel(why) }, false, why},
-		{"a running task by its context", func(_ *taskpool.Handle, cancel context.CancelCauseFunc) { cancel(why) }, true, why},
-		{"a waiting task by its handle", func(h *taskpool.Handle, _ context.CancelCauseFunc) { h.Cancel() }, false, context.Canceled},
-		{"a running task by its handle", func(h *taskpool.Handle, _ context.CancelCauseFunc) { h.Cancel() }, true, context.Canceled},
+		{"a queued task", false},
+		{"a running task", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				p := newPool(t, taskpool.Options{Max: 1})
-				var blocker *taskpool.Handle
+				release := make(chan struct{})
+				defer close(release)
 				if !c.started {
-					blocker = start(t, p, taskpool.Task{Run: lasting(time.Hour)})
+					start(t, p, taskpool.Task{Run: until(release)})
 				}
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
@@ -104,40 +101,37 @@ func TestCancel(t *testing.T) {
 				}
 				synctest.Wait()
 				began := time.Now()
-				c.cancel(h, cancel)
-				err = h.Wait(t.Context())
+				cancel(why)
+				err = wait(h)
 				var cancelled *taskpool.CancelledError
-				if !errors.As(err, &cancelled) || !errors.Is(err, c.want) || cancelled.Started != c.started || ran != c.started {
-					t.Errorf("got %v", err)
+				if !errors.As(err, &cancelled) || !errors.Is(err, why) || cancelled.Started != c.started || ran != c.started {
+					t.Errorf("got %v with Started %t, ran %t; want %v and %t", err, cancelled != nil && cancelled.Started, ran, why, c.started)
 				}
 				if time.Since(began) != 0 {
-					t.Errorf("it took %v", time.Since(began))
+					t.Errorf("the task ended %v after its cancellation, want at once", time.Since(began))
 				}
 				m := p.Metrics()
 				if m.Cancelled != 1 || m.Queued != 0 || m.Stuck != 0 || m.Submitted != m.Cancelled+uint64(m.Busy) {
-					t.Errorf("got %+v", m)
-				}
-				if blocker != nil {
-					blocker.Cancel()
+					t.Errorf("unexpected metrics %+v", m)
 				}
 			})
 		})
 	}
 }
 
-func TestATaskWhoseContextHasEndedDoesNotStart(t *testing.T) {
+func TestATaskWithAnEndedContextDoesNotStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1})
-		for range 500 { // each time the watch on the context and the worker are both after the task
+		for range 500 { // the hook of the context races with the worker
 			ctx, cancel := context.WithCancel(t.Context())
 			start(t, p, taskpool.Task{Run: func(context.Context) error { cancel(); return nil }})
 			h, err := p.Go(ctx, taskpool.Task{Run: nothing})
 			var cancelled *taskpool.CancelledError
 			if err == nil {
-				err = h.Wait(t.Context())
+				err = wait(h)
 			}
 			if !errors.As(err, &cancelled) || cancelled.Started {
-				t.Fatalf("got %v", err)
+				t.Fatalf("got %v, want a CancelledError of a task that was not started", err)
 			}
 		}
 	})
@@ -152,73 +146,58 @@ func TestTheContextOfATaskEndsWithIt(t *testing.T) {
 				t.Error(err)
 			}
 			if !errors.Is(seen.Err(), context.Canceled) {
-				t.Errorf("with limit %v it goes on: %v", limit, seen.Err())
+				t.Errorf("limit %v: context of the task after its end has error %v, want context.Canceled", limit, seen.Err())
 			}
 		}
 	})
 }
 
-func TestAWaiterThatGoesLeavesTheTask(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{})
-		h := start(t, p, taskpool.Task{Run: lasting(time.Hour)})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := h.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		if err := h.Wait(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestAStuckTaskLosesItsWorkerAndKeepsItsHostsPlace(t *testing.T) {
+func TestAStuckTaskIsReplacedExceptOnItsHost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1, PerHost: 1, Grace: 5 * time.Second})
 		release := make(chan struct{})
 		began := time.Now()
 		first := start(t, p, taskpool.Task{Category: "check", Host: "hv01", Limit: time.Second, Run: until(release)})
 		other := start(t, p, taskpool.Task{Host: "hv02", Run: nothing})
-		err := first.Wait(t.Context())
-		if err := other.Wait(t.Context()); err != nil || time.Since(began) != 6*time.Second {
-			t.Errorf("the other host, after %v: %v", time.Since(began), err)
+		err := wait(first)
+		if err := wait(other); err != nil || time.Since(began) != 6*time.Second {
+			t.Errorf("task of the other host: %v after %v, want success after 6s", err, time.Since(began))
 		}
 		if time.Since(began) != 6*time.Second || !errors.Is(err, taskpool.ErrStuck) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("after %v: got %v", time.Since(began), err)
+			t.Errorf("got %v after %v, want ErrStuck and DeadlineExceeded after 6s", err, time.Since(began))
 		}
-		if m := p.Metrics(); m.Stuck != 1 || m.Busy != 0 || m.GivenUp != 1 || m.TimedOut != 1 {
-			t.Errorf("got %+v", m)
+		if m := p.Metrics(); m.Stuck != 1 || m.Busy != 0 || m.Abandoned != 1 || m.TimedOut != 1 {
+			t.Errorf("unexpected metrics %+v", m)
 		}
 		same := start(t, p, taskpool.Task{Host: "hv01", Run: nothing})
 		synctest.Wait()
 		select {
 		case <-same.Done():
-			t.Error("a second task ran on the host of the stuck one")
+			t.Error("a second task ran on the host of the stuck task")
 		default:
 		}
 		close(release)
-		if err := same.Wait(t.Context()); err != nil {
+		if err := wait(same); err != nil {
 			t.Error(err)
 		}
-		if m := p.Metrics(); m.Stuck != 0 || m.Finished != 2 || m.GivenUp != 1 {
-			t.Errorf("got %+v", m)
+		if m := p.Metrics(); m.Stuck != 0 || m.Finished != 2 || m.Abandoned != 1 {
+			t.Errorf("unexpected metrics %+v", m)
 		}
 	})
 }
 
-func TestStuckTasksAreBoundedToo(t *testing.T) {
+func TestTheNumberOfStuckTasksIsLimited(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		allowed func() int
-		want    int32 // goroutines
+		name     string
+		capacity func() int
+		want     int32 // goroutines
 	}{
 		{"twice Max", nil, 6},
-		{"what the hosts allow", func() int { return 4 }, 4},
+		{"the capacity of the hosts", func() int { return 4 }, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				p := newPool(t, taskpool.Options{Min: 3, Max: 3, Grace: time.Second, Allowed: c.allowed})
+				p := newPool(t, taskpool.Options{Min: 3, Max: 3, Grace: time.Second, Capacity: c.capacity})
 				release := make(chan struct{})
 				var started atomic.Int32
 				for range 20 {
@@ -230,7 +209,7 @@ func TestStuckTasksAreBoundedToo(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				if n := started.Load(); n != c.want {
-					t.Errorf("%d tasks hold a goroutine, want %d", n, c.want)
+					t.Errorf("%d tasks have a goroutine, want %d", n, c.want)
 				}
 				close(release)
 				time.Sleep(time.Hour)
@@ -242,7 +221,7 @@ func TestStuckTasksAreBoundedToo(t *testing.T) {
 	}
 }
 
-func TestAPanicIsAnErrorOfItsTask(t *testing.T) {
+func TestAPanicIsTheErrorOfItsTask(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		run  func(context.Context) error
@@ -253,7 +232,7 @@ func TestAPanicIsAnErrorOfItsTask(t *testing.T) {
 		{"a panic with an error", func(context.Context) error { panic(io.ErrUnexpectedEOF) }, "unexpected EOF", io.ErrUnexpectedEOF},
 		{"a panic with nil", func(context.Context) error { panic(nil) }, "nil", nil},
 		{"an index out of range", func(context.Context) error { _ = make([]int, 1)[len(t.Name())]; return nil }, "out of range", nil},
-		{"the end of the goroutine", func(context.Context) error { runtime.Goexit(); return nil }, "runtime.Goexit", nil},
+		{"runtime.Goexit", func(context.Context) error { runtime.Goexit(); return nil }, "runtime.Goexit", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -261,24 +240,24 @@ func TestAPanicIsAnErrorOfItsTask(t *testing.T) {
 				sibling := start(t, p, taskpool.Task{Run: lasting(time.Second)})
 				first := start(t, p, taskpool.Task{Host: "hv01", Run: c.run})
 				next := start(t, p, taskpool.Task{Run: nothing})
-				err := first.Wait(t.Context())
+				err := wait(first)
 				var panicked *taskpool.PanicError
 				if !errors.As(err, &panicked) || panicked.Host != "hv01" || !bytes.Contains([]byte(err.Error()), []byte(c.want)) {
-					t.Fatalf("got %v", err)
+					t.Fatalf("got %v, want a PanicError with %q", err, c.want)
 				}
 				if c.is != nil && !errors.Is(err, c.is) {
-					t.Errorf("%v is not %v", err, c.is)
+					t.Errorf("%v does not match %v", err, c.is)
 				}
 				if !bytes.Contains(panicked.Stack, []byte("cancel_test.go")) {
-					t.Errorf("the stack does not lead to the task:\n%s", panicked.Stack)
+					t.Errorf("the stack does not contain the task:\n%s", panicked.Stack)
 				}
 				for _, h := range []*taskpool.Handle{sibling, next} {
-					if err := h.Wait(t.Context()); err != nil {
+					if err := wait(h); err != nil {
 						t.Error(err)
 					}
 				}
 				if m := p.Metrics(); m.Panicked != 1 || m.Finished != 2 || m.Busy != 0 || m.Workers != 2 {
-					t.Errorf("got %+v", m)
+					t.Errorf("unexpected metrics %+v", m)
 				}
 			})
 		})

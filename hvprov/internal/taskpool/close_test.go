@@ -5,6 +5,7 @@ package taskpool_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,33 +13,33 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 )
 
-func TestCloseDropsWhatWaitsAndWaitsForWhatRuns(t *testing.T) {
+func TestCloseDropsQueuedTasksAndWaitsForRunningOnes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1})
-		runs := start(t, p, taskpool.Task{Run: lasting(time.Minute)})
-		waits := start(t, p, taskpool.Task{Run: func(context.Context) error { t.Error("it ran"); return nil }})
+		runningTask := start(t, p, taskpool.Task{Run: lasting(time.Minute)})
+		queuedTask := start(t, p, taskpool.Task{Run: func(context.Context) error { t.Error("a dropped task ran"); return nil }})
 		began := time.Now()
 		closed := make(chan error)
 		go func() { closed <- p.Close(t.Context()) }()
-		if err := waits.Wait(t.Context()); !errors.Is(err, taskpool.ErrClosed) || time.Since(began) != 0 {
-			t.Errorf("what waits: after %v: %v", time.Since(began), err)
+		if err := wait(queuedTask); !errors.Is(err, taskpool.ErrClosed) || time.Since(began) != 0 {
+			t.Errorf("queued task: got %v after %v, want ErrClosed at once", err, time.Since(began))
 		}
 		if err := p.Do(t.Context(), taskpool.Task{Run: nothing}); !errors.Is(err, taskpool.ErrClosed) {
-			t.Errorf("what comes: %v", err)
+			t.Errorf("task after Close: got %v, want ErrClosed", err)
 		}
-		if err := runs.Err(); err != nil {
-			t.Errorf("what runs: %v", err)
+		if err := runningTask.Err(); err != nil {
+			t.Errorf("running task: %v", err)
 		}
-		if err := <-closed; err != nil || runs.Err() != nil || time.Since(began) != time.Minute {
-			t.Errorf("after %v: %v, %v", time.Since(began), err, runs.Err())
+		if err := <-closed; err != nil || runningTask.Err() != nil || time.Since(began) != time.Minute {
+			t.Errorf("after %v: Close returned %v, the task %v; want no error after 1m", time.Since(began), err, runningTask.Err())
 		}
 		if err := p.Close(t.Context()); err != nil {
-			t.Errorf("a second time: %v", err)
+			t.Errorf("second Close: %v", err)
 		}
 	})
 }
 
-func TestCloseCancelsWhatRunsWhenItsContextEnds(t *testing.T) {
+func TestCloseCancelsRunningTasksWhenItsContextEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Min: 3})
 		var handles []*taskpool.Handle
@@ -49,22 +50,22 @@ func TestCloseCancelsWhatRunsWhenItsContextEnds(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		err := p.Close(ctx)
-		if want := "pool test: 3 tasks had not ended and were cancelled: context deadline exceeded"; err == nil || err.Error() != want {
-			t.Errorf("got %v", err)
+		if want := "pool test: 3 running tasks were cancelled: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 		if time.Since(began) != time.Minute {
-			t.Errorf("it took %v", time.Since(began))
+			t.Errorf("Close took %v, want 1m", time.Since(began))
 		}
 		for _, h := range handles {
 			var cancelled *taskpool.CancelledError
 			if err := h.Err(); !errors.Is(err, taskpool.ErrClosed) || !errors.As(err, &cancelled) || !cancelled.Started {
-				t.Errorf("got %v", err)
+				t.Errorf("task: got %v, want a CancelledError of a started task", err)
 			}
 		}
 	})
 }
 
-func TestCloseGivesUpWhatDoesNotReturn(t *testing.T) {
+func TestCloseAbandonsATaskThatDoesNotReturn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Grace: 3 * time.Second})
 		release := make(chan struct{})
@@ -73,20 +74,20 @@ func TestCloseGivesUpWhatDoesNotReturn(t *testing.T) {
 		cancel()
 		began := time.Now()
 		if err := p.Close(ctx); !errors.Is(err, taskpool.ErrStuck) || time.Since(began) != 3*time.Second {
-			t.Errorf("after %v: got %v", time.Since(began), err)
+			t.Errorf("got %v after %v, want ErrStuck after 3s", err, time.Since(began))
 		}
 		if err := h.Err(); !errors.Is(err, taskpool.ErrStuck) || !errors.Is(err, taskpool.ErrClosed) {
-			t.Errorf("got %v", err)
+			t.Errorf("task: got %v, want ErrStuck and ErrClosed", err)
 		}
 		close(release)
 		synctest.Wait()
 		if err := p.Close(ctx); err != nil || p.Metrics().Stuck != 0 {
-			t.Errorf("once it has returned: %v", err)
+			t.Errorf("Close after the task has returned: %v", err)
 		}
 	})
 }
 
-func TestCloseFromManySidesAtOnce(t *testing.T) {
+func TestConcurrentCallsOfClose(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{})
 		start(t, p, taskpool.Task{Run: lasting(time.Second)})
@@ -102,7 +103,7 @@ func TestCloseFromManySidesAtOnce(t *testing.T) {
 	})
 }
 
-func TestCloseOfAPoolThatDidNothing(t *testing.T) {
+func TestCloseOfAnUnusedPool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		if err := newPool(t, taskpool.Options{}).Close(t.Context()); err != nil {
 			t.Error(err)
@@ -110,14 +111,17 @@ func TestCloseOfAPoolThatDidNothing(t *testing.T) {
 	})
 }
 
-// A decision that is being made when the pool closes asks functions of the user's: Close waits for them.
-func TestCloseWaitsForASampleUnderWay(t *testing.T) {
+// A tick that is in progress when the pool is closed calls Capacity: Close waits for it.
+func TestCloseWaitsForATickInProgress(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		sampled := false
-		p := newPool(t, taskpool.Options{Max: 2, Load: func() taskpool.Load {
-			time.Sleep(time.Minute)
-			sampled = true
-			return taskpool.Load{}
+		var calls atomic.Int32
+		var returned atomic.Bool
+		p := newPool(t, taskpool.Options{Max: 2, Capacity: func() int {
+			if calls.Add(1) == 4 { // after NewPool and two tasks: the tick
+				time.Sleep(time.Minute)
+				returned.Store(true)
+			}
+			return 2
 		}})
 		for range 2 {
 			start(t, p, taskpool.Task{Run: lasting(time.Second)})
@@ -126,8 +130,8 @@ func TestCloseWaitsForASampleUnderWay(t *testing.T) {
 		if err := p.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if m := p.Metrics(); !sampled || m.ScaledUp != 0 {
-			t.Errorf("sampled: %v; %d times up", sampled, m.ScaledUp)
+		if m := p.Metrics(); !returned.Load() || m.ScaledUp != 0 {
+			t.Errorf("Capacity has returned: %t, and the pool grew %d times; want true and 0", returned.Load(), m.ScaledUp)
 		}
 	})
 }

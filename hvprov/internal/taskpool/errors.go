@@ -9,24 +9,22 @@ import (
 	"time"
 )
 
-// What [errors.Is] finds in the errors of this package.
+// Errors that [errors.Is] matches.
 var (
-	// ErrClosed is of a task that came after [Pool.Close], or that Close cancelled.
-	ErrClosed = errors.New("the pool is closed")
-	// ErrFull is of a task that came when MaxQueued tasks were waiting. It was not taken: try it again later.
-	ErrFull = errors.New("the pool's queue is full")
-	// ErrNested is of a task that wanted to wait for a task of its own pool. Tasks that hold a worker while they wait for
-	// another would, once there are enough of them, wait for ever.
+	// ErrClosed is the error of a task that was submitted after [Pool.Close], or that Close cancelled.
+	ErrClosed = errors.New("pool is closed")
+	// ErrNested is the error of a task that waits for another task of its pool. Enough of them would wait for each other
+	// forever.
 	ErrNested = errors.New("a task cannot wait for another task of the same pool")
-	// ErrStuck is of a task that did not return after it was cancelled. What it did, or still does, is not known.
-	ErrStuck = errors.New("the task does not return")
+	// ErrStuck is the error of a task that did not return after it was cancelled. Its outcome is unknown.
+	ErrStuck = errors.New("task does not return")
 )
 
-// Origin says which task an error is about.
+// Origin identifies the task that an error is about.
 type Origin struct {
 	Pool     string
 	Category string
-	Host     string // empty for a task of no host
+	Host     string // empty for a task without a host
 }
 
 func (o Origin) String() string {
@@ -37,45 +35,45 @@ func (o Origin) String() string {
 	return s
 }
 
-// LimitError is a task that its limit cancelled. It is [context.DeadlineExceeded]. Inside the task it is the cause of the
-// context's end, as [context.Cause] gives it.
+// LimitError reports a task that exceeded its limit. It matches [context.DeadlineExceeded]. In the task it is the
+// [context.Cause] of its context.
 type LimitError struct {
 	Origin
 	Limit time.Duration
-	Err   error // what the task returned; nil inside the task, and for one that is stuck
+	Err   error // the error of the task; nil in the task itself, and for a stuck one
 }
 
 func (e *LimitError) Error() string {
-	return withCause(fmt.Sprintf("%v: cancelled because it ran for longer than %v", e.Origin, e.Limit), e.Err)
+	return withCause(fmt.Sprintf("%v exceeded its time limit of %v", e.Origin, e.Limit), e.Err)
 }
 
 // Is reports whether target is [context.DeadlineExceeded].
 func (e *LimitError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// Unwrap gives what the task returned.
+// Unwrap returns the error of the task.
 func (e *LimitError) Unwrap() error { return e.Err }
 
-// CancelledError is a task that its context, [Handle.Cancel] or [Pool.Close] cancelled.
+// CancelledError reports a task that its context or [Pool.Close] cancelled.
 type CancelledError struct {
 	Origin
-	Started bool  // false: it was still waiting, and has done nothing
-	Cause   error // why: that of the context, [context.Canceled] or [ErrClosed]
-	Err     error // what the task returned; nil for one that had not started or is stuck
+	Started bool  // false: the task was still queued and has done nothing
+	Cause   error // the cause of the context, or [ErrClosed]
+	Err     error // the error of the task; nil if it had not started or is stuck
 }
 
 func (e *CancelledError) Error() string {
 	when := "before it started"
 	if e.Started {
-		when = "while it ran"
+		when = "while it was running"
 	}
-	text := fmt.Sprintf("%v: cancelled %s: %v", e.Origin, when, e.Cause)
+	text := fmt.Sprintf("%v was cancelled %s: %v", e.Origin, when, e.Cause)
 	if e.Err == nil || errors.Is(e.Cause, e.Err) {
 		return text
 	}
 	return withCause(text, e.Err)
 }
 
-// Unwrap gives the cause and what the task returned.
+// Unwrap returns the cause and the error of the task.
 func (e *CancelledError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{e.Cause}
@@ -83,40 +81,40 @@ func (e *CancelledError) Unwrap() []error {
 	return []error{e.Cause, e.Err}
 }
 
-// StuckError is a task that was given up: it was cancelled and did not return. It is [ErrStuck].
+// StuckError reports a task that was cancelled, did not return, and was abandoned. It matches [ErrStuck].
 type StuckError struct {
 	Origin
-	Grace time.Duration // for how long it was waited for
+	Grace time.Duration // how long the pool waited for it
 	Cause error         // why it was cancelled: a [*LimitError] or a [*CancelledError]
 }
 
 func (e *StuckError) Error() string {
-	return fmt.Sprintf("%v; it has not returned within %v since and is no longer waited for: what it does on the host is not known", e.Cause, e.Grace)
+	return fmt.Sprintf("%v; it did not return within %v and was abandoned: its effect on the host is unknown", e.Cause, e.Grace)
 }
 
 // Is reports whether target is [ErrStuck].
 func (e *StuckError) Is(target error) bool { return target == ErrStuck }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *StuckError) Unwrap() error { return e.Cause }
 
-// PanicError is a task that panicked, or that ended its goroutine with [runtime.Goexit]. Other tasks know nothing of it.
+// PanicError reports a task that panicked, or ended its goroutine with [runtime.Goexit]. Other tasks are not affected.
 type PanicError struct {
 	Origin
-	Value any    // what was panicked with
-	Stack []byte // of the task's goroutine, as debug.Stack gives it
+	Value any    // the value of the panic
+	Stack []byte // of the task's goroutine, as returned by debug.Stack
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("%v: panic: %v", e.Origin, e.Value) }
 
-// Unwrap gives the value, if that is an error.
+// Unwrap returns the value of the panic, if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// errGoexit is the value of a PanicError where there was no panic.
-var errGoexit = errors.New("the task ended its goroutine (runtime.Goexit)")
+// errGoexit is the value of a PanicError without a panic.
+var errGoexit = errors.New("task ended its goroutine (runtime.Goexit)")
 
 func withCause(text string, err error) string {
 	if err == nil {

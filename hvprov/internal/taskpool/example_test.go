@@ -12,7 +12,7 @@ import (
 )
 
 func Example() {
-	pool, err := taskpool.NewPool(taskpool.Options{Name: "fast", Min: 2, Max: 32, PerHost: 4})
+	pool, err := taskpool.NewPool(taskpool.Options{Name: "query", Min: 2, Max: 32, PerHost: 4})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -30,7 +30,7 @@ func Example() {
 	fmt.Println(pool.Metrics().Categories["inventory"].TimedOut)
 	fmt.Println(pool.Close(ctx))
 	// Output:
-	// inventory task in pool fast on host hv01: cancelled because it ran for longer than 20ms: no answer
+	// inventory task in pool query on host hv01 exceeded its time limit of 20ms: no answer
 	// true
 	// 1
 	// <nil>

@@ -4,31 +4,31 @@ package taskpool
 
 import "fmt"
 
-// Check tells whether what the pool counts agrees with itself.
+// Check returns an error if the counters of the pool contradict each other.
 func (p *Pool) Check() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiting, runnable, runs := 0, 0, 0
-	for _, l := range p.queue.lines {
-		waiting += l.waiting
-		runnable += l.runnable
-		runs += l.running
-		if (l.index >= 0) != (l.runnable > 0) || l.index >= 0 && p.queue.ready[l.index] != l {
-			return fmt.Errorf("host %q is at place %d with %d tasks that may run", l.host, l.index, l.runnable)
+	defer p.unlock()
+	queued, runnable, runs := 0, 0, 0
+	for _, host := range p.queue.hosts {
+		queued += host.queued
+		runnable += host.runnable
+		runs += host.running
+		if (host.index >= 0) != (host.runnable > 0) || host.index >= 0 && p.queue.ready[host.index] != host {
+			return fmt.Errorf("host %q has index %d in the heap with %d runnable tasks", host.key, host.index, host.runnable)
 		}
 	}
 	free := max(0, p.size-p.busy)
 	switch {
-	case waiting != p.queue.waiting || runnable != p.queue.runnable:
-		return fmt.Errorf("%d wait, %d may run; counted are %d and %d", waiting, runnable, p.queue.waiting, p.queue.runnable)
-	case runs != p.busy+p.stuck || len(p.tasks) != waiting+p.busy:
-		return fmt.Errorf("%d run for hosts, %d are busy, %d stuck, %d known", runs, p.busy, p.stuck, len(p.tasks))
+	case queued != p.queue.queued || runnable != p.queue.runnable:
+		return fmt.Errorf("%d tasks are queued and %d runnable; the counters are %d and %d", queued, runnable, p.queue.queued, p.queue.runnable)
+	case runs != p.busy+p.stuck || len(p.tasks) != queued+p.busy:
+		return fmt.Errorf("%d tasks run on hosts, with %d busy workers, %d stuck tasks and %d tasks in all", runs, p.busy, p.stuck, len(p.tasks))
 	case len(p.idle) != free:
-		return fmt.Errorf("%d workers are idle and %d are known as such", free, len(p.idle))
+		return fmt.Errorf("%d workers are free, and idle has %d", free, len(p.idle))
 	case free > 0 && runnable > 0:
-		return fmt.Errorf("%d workers are idle while %d tasks may run", free, runnable)
-	case runnable > 0 && p.due.IsZero() && !p.stepping:
-		return fmt.Errorf("%d tasks wait for a worker and no decision is due", runnable)
+		return fmt.Errorf("%d workers are free with %d runnable tasks", free, runnable)
+	case runnable > 0 && p.due.IsZero() && !p.ticking:
+		return fmt.Errorf("%d tasks need a worker, and no tick is scheduled", runnable)
 	}
 	return nil
 }

@@ -8,53 +8,46 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/histogram"
 )
 
-// Metrics are what a pool does, and has done, at one moment.
+// Metrics is the state of a pool at one moment, with its counters since it was created.
 type Metrics struct {
 	Name string
 
-	Workers    int // how many there may be now, busy or not; scaled between Min and MaxWorkers
-	MaxWorkers int // how many there may come to be, as Max, the hosts and stuck tasks allow
-	Busy       int // workers that run a task
-	Queued     int // tasks that wait
-	Runnable   int // of these, how many wait for nothing but a worker; the others' hosts are at their bound
-	Stuck      int // tasks that were given up and have not returned yet
-	OldestWait time.Duration
+	Workers    int           // current number of workers, with or without a task; at most MaxWorkers
+	MaxWorkers int           // limit by Max, the capacity of the hosts and stuck tasks
+	Busy       int           // workers that have a task
+	Queued     int           // queued tasks
+	Runnable   int           // queued tasks that only need a worker; the hosts of the others are at their limit
+	Stuck      int           // abandoned tasks that have not returned
+	OldestWait time.Duration // of the oldest queued task
 
-	Counts                // of all categories
-	ScaledUp   uint64     // times that Workers rose
-	ScaledDown uint64     // times that Workers fell
-	Load       LoadSample // the last one that was taken
+	Counts            // of all categories
+	ScaledUp   uint64 // times that Workers increased
+	ScaledDown uint64 // times that Workers decreased
 
 	Categories map[string]CategoryMetrics
 }
 
-// CategoryMetrics are the part of the tasks of one category in [Metrics].
+// CategoryMetrics is the part of [Metrics] for one category.
 type CategoryMetrics struct {
 	Queued  int
-	Running int // stuck tasks are not among them
+	Running int // without stuck tasks
 	Counts
-	Wait Histogram // from the task's coming to its start, of those that started
-	Run  Histogram // from the task's start to its end, or to the moment it was given up
+	Wait histogram.Histogram // from enqueue to start, of started tasks
+	Run  histogram.Histogram // from start until the end, or until the task was abandoned
 }
 
-// Counts are of tasks since the pool was made. Each task that was taken is in Submitted, and once it has ended in just one
-// of Finished, Failed, TimedOut, Cancelled and Panicked.
+// Counts counts tasks since the pool was created. Each accepted task is in Submitted, and once it has ended in exactly one of
+// Finished, Failed, TimedOut, Cancelled and Panicked.
 type Counts struct {
 	Submitted uint64
-	Refused   uint64 // not taken, since the queue was full or the pool closed; not in Submitted
+	Refused   uint64 // not accepted because the pool was closed; not in Submitted
 	Started   uint64
 	Finished  uint64 // without an error
-	Failed    uint64 // with an error of their own
-	TimedOut  uint64 // cancelled by their limit
-	Cancelled uint64 // otherwise, before or after their start
+	Failed    uint64 // with an error of the task
+	TimedOut  uint64 // cancelled by its limit
+	Cancelled uint64 // cancelled otherwise, before or after the start
 	Panicked  uint64
-	GivenUp   uint64 // of those timed out or cancelled: did not return in time
-}
-
-// LoadSample is a load and when it was taken.
-type LoadSample struct {
-	Load
-	At time.Time // zero: none was taken yet
+	Abandoned uint64 // timed out or cancelled, and did not return within Grace
 }
 
 const (
@@ -62,14 +55,14 @@ const (
 	maxCategories = 64
 )
 
-// category is what a pool keeps of one category.
+// category is the state of one category.
 type category struct {
 	queued, running int
 	counts          Counts
 	wait, run       histogram.Recorder
 }
 
-// category gives what is kept of a category. Those beyond a number that no metrics should have share one.
+// category returns the state of a category. Further categories than maxCategories share one. p.mu must be held.
 func (p *Pool) category(name string) *category {
 	c := p.categories[name]
 	if c == nil && len(p.categories) >= maxCategories {
@@ -83,21 +76,20 @@ func (p *Pool) category(name string) *category {
 	return c
 }
 
-// Metrics gives what the pool does and has done.
+// Metrics returns the metrics of the pool.
 func (p *Pool) Metrics() Metrics {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	m := Metrics{
 		Name:       p.opts.Name,
 		Workers:    p.size,
-		MaxWorkers: p.ceiling(),
+		MaxWorkers: p.maxWorkers(),
 		Busy:       p.busy,
-		Queued:     p.queue.waiting,
+		Queued:     p.queue.queued,
 		Runnable:   p.queue.runnable,
 		Stuck:      p.stuck,
 		ScaledUp:   p.scaledUp,
 		ScaledDown: p.scaledDown,
-		Load:       p.load,
 		Categories: make(map[string]CategoryMetrics, len(p.categories)),
 	}
 	if oldest := p.queue.oldest(false); !oldest.IsZero() {
@@ -121,5 +113,5 @@ func (c *Counts) add(other Counts) {
 	c.TimedOut += other.TimedOut
 	c.Cancelled += other.Cancelled
 	c.Panicked += other.Panicked
-	c.GivenUp += other.GivenUp
+	c.Abandoned += other.Abandoned
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 )
 
-func TestMetricsAreKeptByCategory(t *testing.T) {
+func TestMetricsAreCountedByCategory(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1})
 		start(t, p, taskpool.Task{Category: "provision", Run: lasting(10 * time.Minute)})
@@ -24,39 +24,39 @@ func TestMetricsAreKeptByCategory(t *testing.T) {
 		synctest.Wait()
 		m := p.Metrics()
 		if got := m.Categories["provision"]; got.Running != 1 || got.Queued != 1 || got.Submitted != 2 || got.Started != 1 {
-			t.Errorf("at first: %+v", got)
+			t.Errorf("metrics with one running and one queued task: %+v", got)
 		}
 		time.Sleep(3 * time.Hour)
 		m = p.Metrics()
 		provision, check, other := m.Categories["provision"], m.Categories["check"], m.Categories["other"]
 		if provision.Finished != 2 || check.Failed != 1 || check.TimedOut != 1 || other.Panicked != 1 || len(m.Categories) != 3 {
-			t.Errorf("by category: %+v", m.Categories)
+			t.Errorf("metrics by category: %+v", m.Categories)
 		}
 		if m.Submitted != 5 || m.Started != 5 || m.Finished != 2 || m.Failed != 1 || m.TimedOut != 1 || m.Panicked != 1 {
-			t.Errorf("together: %+v", m.Counts)
+			t.Errorf("metrics of all categories: %+v", m.Counts)
 		}
 		if run := provision.Run; run.Count != 2 || run.Sum != 130*time.Minute || run.Max != 2*time.Hour {
-			t.Errorf("runs: %+v", run)
+			t.Errorf("run times: %+v, want 2 tasks, 130m in all and at most 2h", run)
 		}
 		if wait := provision.Wait; wait.Count != 2 || wait.Max != 10*time.Minute {
-			t.Errorf("waits: %+v", wait)
+			t.Errorf("queue times: %+v, want 2 tasks and at most 10m", wait)
 		}
 		for _, b := range provision.Run.Buckets {
 			want := uint64(0)
 			if b.UpTo >= 10*time.Minute {
-				want = 1 // the other one is in no bucket but that of all
+				want = 1 // 2 hours are longer than all bounds
 			}
 			if b.Count != want {
-				t.Errorf("up to %v: got %d, want %d", b.UpTo, b.Count, want)
+				t.Errorf("bucket up to %v: got %d, want %d", b.UpTo, b.Count, want)
 			}
 		}
 		if b := check.Run.Buckets[5]; b.UpTo != 5*time.Second || b.Count != 2 {
-			t.Errorf("a bound is part of its bucket: %+v", b)
+			t.Errorf("the bucket does not include its bound: %+v", b)
 		}
 	})
 }
 
-func TestCategoriesThatAreTooManyAreCountedTogether(t *testing.T) {
+func TestFurtherCategoriesThan64AreCountedAsOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{})
 		for i := range 1000 {
@@ -66,7 +66,7 @@ func TestCategoriesThatAreTooManyAreCountedTogether(t *testing.T) {
 		}
 		m := p.Metrics()
 		if len(m.Categories) > 65 || m.Finished != 1000 || m.Categories["other"].Finished != 1000-64 {
-			t.Errorf("%d categories, %d of them in other; %d finished", len(m.Categories), m.Categories["other"].Finished, m.Finished)
+			t.Errorf("%d categories, %d tasks of category other, %d finished", len(m.Categories), m.Categories["other"].Finished, m.Finished)
 		}
 	})
 }

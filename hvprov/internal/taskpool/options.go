@@ -9,52 +9,46 @@ import (
 	"time"
 )
 
-// Options say how a [Pool] works. All but the name may be left out.
+// Options configures a [Pool]. All fields but Name are optional.
 type Options struct {
 	// Name is the pool's name in errors, logs and metrics.
 	Name string
 
-	// Min is how many workers there may be without regard to backlog and load. 0: one.
+	// Min is the number of workers that are available regardless of the backlog. Defaults to 1.
 	Min int
-	// Max is how many workers there may be at most. 0: as many as Allowed says, or 64 where there is no Allowed.
+	// Max is the maximum number of workers. Defaults to Capacity, or to 64 without it.
 	Max int
-	// Allowed says how many tasks all hosts together take at once. No pool is larger than that, whatever Min and Max say;
-	// at 0 all tasks wait. It is asked each time a task may start: it has to be quick. Nil: no such bound.
-	Allowed func() int
-	// PerHost is how many tasks run on one host at once. Names of hosts are compared without letter case. 0: no bound.
+	// Capacity returns how many tasks all hosts together can run at once, which limits the pool regardless of Min and Max. It
+	// is called often and must return quickly. Defaults to no limit.
+	Capacity func() int
+	// PerHost is the maximum number of tasks that run on one host at once. Host names are compared without regard to letter
+	// case. Defaults to no limit.
 	PerHost int
-	// MaxQueued is how many tasks may wait; more are refused with [ErrFull]. 0: no bound.
-	MaxQueued int
 
-	// TargetAge is how long a task may wait that could run: once one is older, the pool grows even where the backlog is
-	// small. 0: 250 ms.
+	// TargetAge is how long a task that could run may be queued before the pool grows even with a small backlog. Defaults
+	// to 250 ms.
 	TargetAge time.Duration
-	// Idle is after how long a worker without work goes, down to Min. 0: 30 seconds.
+	// Idle is how long a worker stays available without a task. Defaults to 30 seconds.
 	Idle time.Duration
-	// Interval is how far apart decisions to grow are. 0: 100 ms.
+	// Interval is the minimum time between two decisions to grow. Defaults to 100 ms.
 	Interval time.Duration
 
-	// Load samples the machine's load while tasks wait, each Interval at most. Nil: the machine's own, where it is known:
-	// on Linux, from /proc.
-	Load func() Load
-	// MaxLoad is the load from which on the pool does not grow. From half way between that and 1 on, it shrinks while tasks wait. A 0 in
-	// it is 0.9; a value above 1 leaves that part out of account. CPU counts only while no task has waited for four times TargetAge.
-	MaxLoad Load
-
-	// Priority names categories whose tasks go first, the most urgent first. Categories that are not named come last.
+	// Priority lists categories whose tasks go first, the most urgent first. Other categories come last.
 	Priority []string
-	// HeadStart is what a place in Priority is worth: a task goes before one of the next category that is older by less
-	// than this. So urgent tasks pass, and yet none waits for ever. 0: 30 seconds.
-	HeadStart time.Duration
+	// PriorityAging is how much older a task must be to go before a task of the next more urgent category, so that no task
+	// is queued forever. Defaults to 30 seconds.
+	PriorityAging time.Duration
 
-	// Grace is for how long a cancelled task is waited for before it is given up as stuck. 0: ten seconds.
+	// Grace is how long the pool waits for a cancelled task before it abandons it. Defaults to 10 seconds.
 	Grace time.Duration
 
-	Logger *slog.Logger // nil: nothing is logged
+	Logger *slog.Logger // defaults to discarding everything
 }
 
-// noMax is the Max of a pool that only its hosts bound.
-const noMax = math.MaxInt32
+const (
+	defaultMax   = 64
+	unlimitedMax = math.MaxInt32 // of a pool that only Capacity limits
+)
 
 func (o Options) withDefaults() (Options, error) {
 	for _, n := range []struct {
@@ -64,38 +58,32 @@ func (o Options) withDefaults() (Options, error) {
 		{"Min", int64(o.Min)},
 		{"Max", int64(o.Max)},
 		{"PerHost", int64(o.PerHost)},
-		{"MaxQueued", int64(o.MaxQueued)},
 		{"TargetAge", int64(o.TargetAge)},
 		{"Idle", int64(o.Idle)},
 		{"Interval", int64(o.Interval)},
-		{"HeadStart", int64(o.HeadStart)},
+		{"PriorityAging", int64(o.PriorityAging)},
 		{"Grace", int64(o.Grace)},
 	} {
 		if n.value < 0 {
-			return o, fmt.Errorf("pool %q: %s is negative: leave it 0 for its default", o.Name, n.name)
+			return o, fmt.Errorf("pool %q: %s must not be negative; 0 means its default", o.Name, n.name)
 		}
 	}
 	if o.Max == 0 {
-		o.Max = 64
-		if o.Allowed != nil {
-			o.Max = noMax
+		o.Max = defaultMax
+		if o.Capacity != nil {
+			o.Max = unlimitedMax
 		}
 		o.Max = max(o.Max, o.Min)
 	}
 	setDefault(&o.Min, 1)
 	if o.Min > o.Max {
-		return o, fmt.Errorf("pool %q: Min is %d and Max is %d: Min cannot be larger", o.Name, o.Min, o.Max)
+		return o, fmt.Errorf("pool %q: Min (%d) must not be greater than Max (%d)", o.Name, o.Min, o.Max)
 	}
 	setDefault(&o.TargetAge, 250*time.Millisecond)
 	setDefault(&o.Idle, 30*time.Second)
 	setDefault(&o.Interval, 100*time.Millisecond)
-	setDefault(&o.HeadStart, 30*time.Second)
+	setDefault(&o.PriorityAging, 30*time.Second)
 	setDefault(&o.Grace, 10*time.Second)
-	setDefault(&o.MaxLoad.CPU, 0.9)
-	setDefault(&o.MaxLoad.Memory, 0.9)
-	if o.Load == nil {
-		o.Load = (&machine{}).load
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -6,65 +6,72 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Pool runs tasks with a bounded number of workers. Its methods may be called from many goroutines. One that is no longer
-// wanted is closed.
+// Pool runs tasks with a bounded number of workers. It is safe for concurrent use. Close it when it is no longer needed.
 type Pool struct {
-	opts Options
-	born time.Time
+	opts      Options
+	createdAt time.Time
 
-	mu      sync.Mutex
-	queue   *queue
-	tasks   map[*Handle]struct{} // that wait or run
-	seq     uint64
-	size    int         // workers that there may be
-	busy    int         // workers that there are
-	stuck   int         // tasks given up and not returned
-	idle    []time.Time // since when each of size-busy workers has had no work, the longest first
-	allowed int         // what Allowed last said
-	closed  bool
-	drained chan struct{} // closed when the pool is closed and nothing runs; made by Close
+	mu       sync.Mutex
+	queue    *queue
+	tasks    map[*Handle]struct{} // queued or running
+	seq      uint64
+	size     int         // workers that may exist
+	busy     int         // workers that exist
+	stuck    int         // abandoned tasks that have not returned
+	idle     []time.Time // since when each of size-busy workers has had no task, longest first
+	capacity int         // latest result of Options.Capacity
+	closed   bool
+	drained  chan struct{} // closed when the pool is closed and runs nothing; created by Close
+	logs     []logEntry    // written by unlock
 
-	// For decisions on size; see arm.
+	// For decisions about the size; see scheduleTick.
 	timer    *time.Timer
-	due      time.Time // when the timer is due; zero: it is not set
-	stepping bool      // a decision is being made
-	stepped  time.Time // when the last one was
+	due      time.Time // when the timer fires; zero: it is not set
+	ticking  bool      // a decision is in progress
+	lastTick time.Time
 
-	load                 LoadSample
 	scaledUp, scaledDown uint64
 	categories           map[string]*category
 }
 
-// inPool is the key of a value in the contexts of a pool's tasks.
-type inPool struct{ *Pool }
+// logEntry is a log record. Log handlers can block and call back, so they are not called under the lock.
+type logEntry struct {
+	level   slog.Level
+	message string
+	args    []any
+}
 
-// NewPool gives a pool. It starts no goroutine. The error is one of options that do not hold together.
+// poolKey is the key of a value in the contexts of a pool's tasks.
+type poolKey struct{ *Pool }
+
+// NewPool returns a pool, or an error for invalid options. It starts no goroutine.
 func NewPool(opts Options) (*Pool, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	p := &Pool{
-		opts: opts, born: time.Now(), tasks: map[*Handle]struct{}{}, categories: map[string]*category{},
+		opts: opts, createdAt: time.Now(), tasks: map[*Handle]struct{}{}, categories: map[string]*category{},
 		queue: newQueue(opts.PerHost, len(opts.Priority)+1),
 	}
-	p.allowed = p.askAllowed()
-	p.size = min(opts.Min, p.ceiling())
-	p.settle(p.born)
+	p.capacity = p.hostCapacity()
+	p.size = min(opts.Min, p.maxWorkers())
+	p.trimIdle(p.createdAt)
 	return p, nil
 }
 
-// Do runs a task and gives its error, once it has ended or, after its context or limit has cancelled it, was given up. The
-// error is the task's own, or a [*LimitError], [*CancelledError], [*StuckError] or [*PanicError]; a task that was not taken
-// is an error like that of [Pool.Go]. Inside a task of the same pool it is refused with [ErrNested].
+// Do runs a task and returns its error once it has ended or was abandoned. The error is that of the task, or a [*LimitError],
+// [*CancelledError], [*StuckError] or [*PanicError]; or that of [Pool.Go] for a task that was not accepted. In a task of the
+// same pool Do fails with [ErrNested].
 func (p *Pool) Do(ctx context.Context, task Task) error {
-	if err := p.checkNested(ctx); err != nil {
-		return err
+	if ctx.Value(poolKey{p}) != nil {
+		return fmt.Errorf("pool %s: %w: do the work in the task itself, or in another pool", p.opts.Name, ErrNested)
 	}
 	h, err := p.Go(ctx, task)
 	if err != nil {
@@ -74,68 +81,60 @@ func (p *Pool) Do(ctx context.Context, task Task) error {
 	return h.err
 }
 
-// Go gives the pool a task and does not wait for it. The task lives under ctx: when ctx ends, a task that waits is dropped
-// at once, and one that runs is cancelled. A task is refused when the pool is closed, with [ErrClosed], when its queue is
-// full, with [ErrFull], and when ctx has ended already.
+// Go submits a task and does not wait for it. When ctx ends, a queued task is dropped at once, and a running one is cancelled.
+// Go fails with [ErrClosed] when the pool is closed, and with a [*CancelledError] when ctx has ended already.
 func (p *Pool) Go(ctx context.Context, task Task) (*Handle, error) {
 	if task.Category == "" {
 		task.Category = otherCategory
 	}
 	h := &Handle{
-		pool: p, task: task, done: make(chan struct{}), level: p.level(task.Category),
+		task: task, done: make(chan struct{}), level: p.level(task.Category),
 		origin: Origin{Pool: p.opts.Name, Category: task.Category, Host: task.Host},
 	}
 	switch {
 	case task.Run == nil:
-		return nil, fmt.Errorf("%v: it has no Run: set the function that does the work", h.origin)
+		return nil, fmt.Errorf("%v: Run is required", h.origin)
 	case task.Limit < 0:
-		return nil, fmt.Errorf("%v: its limit is %v: leave it 0 for no limit", h.origin, task.Limit)
+		return nil, fmt.Errorf("%v: Limit must not be negative; 0 means no limit", h.origin)
 	case ctx.Err() != nil:
 		return nil, &CancelledError{Origin: h.origin, Cause: context.Cause(ctx)}
 	}
 	if task.Limit > 0 {
 		h.limit = &LimitError{Origin: h.origin, Limit: task.Limit}
 	}
-	h.ctx, h.cancel = context.WithCancelCause(context.WithValue(ctx, inPool{p}, true))
-	allowed := p.askAllowed()
-	if err := p.take(h, allowed); err != nil {
+	h.ctx, h.cancel = context.WithCancelCause(context.WithValue(ctx, poolKey{p}, true))
+	if err := p.enqueue(h, p.hostCapacity()); err != nil {
 		h.cancel(err)
 		return nil, err
 	}
 	return h, nil
 }
 
-// take puts a task into the queue.
-func (p *Pool) take(h *Handle, allowed int) error {
+func (p *Pool) enqueue(h *Handle, capacity int) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	h.category = p.category(h.task.Category)
-	full := p.opts.MaxQueued > 0 && p.queue.waiting >= p.opts.MaxQueued
-	if p.closed || full {
+	if p.closed {
 		h.category.counts.Refused++
-		err := ErrClosed
-		if !p.closed {
-			err = ErrFull
-		}
-		return fmt.Errorf("%v: %w", h.origin, err)
+		return fmt.Errorf("%v: %w", h.origin, ErrClosed)
 	}
 	now := time.Now()
 	p.seq++
-	h.seq, h.came = p.seq, now
-	h.order = now.Sub(p.born) + time.Duration(h.level)*p.opts.HeadStart
+	h.seq, h.enqueuedAt = p.seq, now
+	h.order = now.Sub(p.createdAt) + time.Duration(h.level)*p.opts.PriorityAging
 	h.category.counts.Submitted++
 	h.category.queued++
 	p.tasks[h] = struct{}{}
 	p.queue.push(h)
-	h.unhook = context.AfterFunc(h.ctx, func() { p.interrupt(h, context.Cause(h.ctx)) })
-	p.allowed = allowed
+	h.stopHook = context.AfterFunc(h.ctx, func() { p.contextEnded(h, context.Cause(h.ctx)) })
+	p.capacity = capacity
 	p.resize(p.size, now)
 	p.dispatch(now)
-	p.arm(now)
+	p.scheduleTick(now)
 	return nil
 }
 
-// level gives a category's place in the order of priority.
+// level returns the priority level of a category; 0 is the most urgent one.
 func (p *Pool) level(category string) int {
 	if i := slices.Index(p.opts.Priority, category); i >= 0 {
 		return i
@@ -143,40 +142,46 @@ func (p *Pool) level(category string) int {
 	return len(p.opts.Priority)
 }
 
-// askAllowed asks what the hosts allow. It is never called under the lock.
-func (p *Pool) askAllowed() int {
-	if p.opts.Allowed == nil {
+// hostCapacity calls Options.Capacity. p.mu must not be held.
+func (p *Pool) hostCapacity() int {
+	if p.opts.Capacity == nil {
 		return 0
 	}
-	return p.opts.Allowed()
+	return p.opts.Capacity()
 }
 
-// checkNested refuses to wait in a task of this pool for another one.
-func (p *Pool) checkNested(ctx context.Context) error {
-	if ctx.Value(inPool{p}) == nil {
-		return nil
+// log records an entry for unlock. p.mu must be held.
+func (p *Pool) log(level slog.Level, message string, args ...any) {
+	p.logs = append(p.logs, logEntry{level, message, args})
+}
+
+// unlock unlocks p.mu and writes what was logged under it.
+func (p *Pool) unlock() {
+	logs := p.logs
+	p.logs = nil
+	p.mu.Unlock()
+	for _, entry := range logs {
+		p.opts.Logger.Log(context.Background(), entry.level, entry.message, entry.args...)
 	}
-	return fmt.Errorf("pool %s: %w: run the work in the task itself, or in the other pool", p.opts.Name, ErrNested)
 }
 
-// Close takes no more tasks, and drops those that wait; their errors are [ErrClosed]. It waits for those that run until
-// ctx ends, then cancels them, and waits for their end or, after Grace, gives them up. When it returns, the pool has no
-// goroutine left but those of stuck tasks. The error tells of tasks that had to be cancelled, and is [ErrStuck] where
-// some are stuck.
+// Close rejects further tasks and drops the queued ones, whose errors match [ErrClosed]. It waits for the running tasks until
+// ctx ends, then cancels them, and waits until they have ended or, after Grace, are abandoned. When Close returns, the pool has
+// no goroutines but those of stuck tasks. The error reports tasks that were cancelled, and matches [ErrStuck] if some are stuck.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
 		p.drained = make(chan struct{})
-		p.arm(time.Now())
+		p.scheduleTick(time.Now())
 		for h := range p.tasks {
-			if h.state == waiting {
+			if h.state == queued {
 				p.drop(h, ErrClosed)
 			}
 		}
 		p.checkDrained()
 	}
-	p.mu.Unlock()
+	p.unlock()
 	select {
 	case <-p.drained:
 		return p.closeError(nil, 0)
@@ -192,7 +197,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	for h := range p.tasks {
 		h.cancel(ErrClosed)
 	}
-	p.mu.Unlock()
+	p.unlock()
 	<-p.drained
 	return p.closeError(context.Cause(ctx), cancelled)
 }
@@ -200,20 +205,20 @@ func (p *Pool) Close(ctx context.Context) error {
 func (p *Pool) closeError(cause error, cancelled int) error {
 	p.mu.Lock()
 	stuck := p.stuck
-	p.mu.Unlock()
+	p.unlock()
 	var errs []error
 	if cancelled > 0 {
-		errs = append(errs, fmt.Errorf("pool %s: %d tasks had not ended and were cancelled: %w", p.opts.Name, cancelled, cause))
+		errs = append(errs, fmt.Errorf("pool %s: %d running tasks were cancelled: %w", p.opts.Name, cancelled, cause))
 	}
 	if stuck > 0 {
-		errs = append(errs, fmt.Errorf("pool %s: %d tasks are left: %w", p.opts.Name, stuck, ErrStuck))
+		errs = append(errs, fmt.Errorf("pool %s: %d tasks are stuck: %w", p.opts.Name, stuck, ErrStuck))
 	}
 	return errors.Join(errs...)
 }
 
-// checkDrained tells Close when nothing is left to wait for.
+// checkDrained wakes Close when nothing runs any more. p.mu must be held.
 func (p *Pool) checkDrained() {
-	if !p.closed || p.busy > 0 || p.stepping {
+	if !p.closed || p.busy > 0 || p.ticking {
 		return
 	}
 	select {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,26 +17,22 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 )
 
-func TestATaskRunsAndGivesItsError(t *testing.T) {
+func TestATaskRunsAndReturnsItsError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{})
-		fail := errors.New("no such image")
+		failure := errors.New("no such image")
 		if err := p.Do(t.Context(), taskpool.Task{Run: nothing}); err != nil {
 			t.Error(err)
 		}
-		h := start(t, p, taskpool.Task{Run: func(context.Context) error { time.Sleep(time.Second); return fail }})
+		h := start(t, p, taskpool.Task{Run: func(context.Context) error { time.Sleep(time.Second); return failure }})
 		if h.Err() != nil {
-			t.Error("an error before the end")
+			t.Error("Err returned an error before the task ended")
 		}
-		if err := h.Wait(t.Context()); !errors.Is(err, fail) || err.Error() != fail.Error() {
-			t.Errorf("got %v", err)
-		}
-		<-h.Done()
-		if !errors.Is(h.Err(), fail) {
-			t.Errorf("got %v", h.Err())
+		if err := wait(h); !errors.Is(err, failure) || err.Error() != failure.Error() {
+			t.Errorf("got %v, want %v", err, failure)
 		}
 		if m := p.Metrics(); m.Finished != 1 || m.Failed != 1 || m.Busy != 0 {
-			t.Errorf("got %+v", m)
+			t.Errorf("metrics are %+v, want one finished and one failed task", m.Counts)
 		}
 	})
 }
@@ -56,14 +53,14 @@ func TestTheOldestTaskRunsFirst(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		if !slices.Equal(order, want) {
-			t.Errorf("got %v", order)
+			t.Errorf("order is %v, want %v", order, want)
 		}
 	})
 }
 
-func TestAnUrgentCategoryGoesFirstButNotForEver(t *testing.T) {
+func TestAnUrgentCategoryGoesFirstUnlessAnotherTaskIsMuchOlder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{Max: 1, Priority: []string{"cancel", "hello"}, HeadStart: time.Minute})
+		p := newPool(t, taskpool.Options{Max: 1, Priority: []string{"cancel", "hello"}, PriorityAging: time.Minute})
 		release := make(chan struct{})
 		start(t, p, taskpool.Task{Run: until(release)})
 		var order []string
@@ -82,19 +79,19 @@ func TestAnUrgentCategoryGoesFirstButNotForEver(t *testing.T) {
 		add("cancel", "cancel")
 		close(release)
 		synctest.Wait()
-		if got := strings.Join(order, ", "); got != "old inventory, cancel, hello, inventory, check" {
-			t.Errorf("got %s", got)
+		if got, want := strings.Join(order, ", "), "old inventory, cancel, hello, inventory, check"; got != want {
+			t.Errorf("order is %s, want %s", got, want)
 		}
 	})
 }
 
-func TestAHostAtItsBoundKeepsNoWorkerFromOthers(t *testing.T) {
+func TestAHostAtItsLimitDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Min: 4, Max: 4, PerHost: 2})
 		release := make(chan struct{})
 		var slow atomic.Int32
 		for i := range 100 {
-			host := []string{"hv01", "HV01"}[i%2] // one host, however it is written
+			host := []string{"hv01", "HV01"}[i%2] // the same host
 			start(t, p, taskpool.Task{Host: host, Run: func(context.Context) error {
 				slow.Add(1)
 				<-release
@@ -109,20 +106,20 @@ func TestAHostAtItsBoundKeepsNoWorkerFromOthers(t *testing.T) {
 			}
 		}
 		if waited := time.Since(began); waited != 0 || slow.Load() != 2 {
-			t.Errorf("the others waited for %v, and %d tasks ran on the slow host", waited, slow.Load())
+			t.Errorf("the other tasks were queued for %v, and %d tasks ran on the slow host; want 0s and 2", waited, slow.Load())
 		}
 		if m := p.Metrics(); m.Queued != 98 || m.Runnable != 0 || m.ScaledUp != 0 {
-			t.Errorf("tasks that wait for their host are no backlog: %+v", m)
+			t.Errorf("tasks of a host at its limit count as backlog: %+v", m)
 		}
 		close(release)
 		synctest.Wait()
 		if slow.Load() != 100 {
-			t.Errorf("%d ran", slow.Load())
+			t.Errorf("%d tasks ran, want 100", slow.Load())
 		}
 	})
 }
 
-func TestAnOldTaskOfABlockedHostIsNoReasonToGrow(t *testing.T) {
+func TestAnOldTaskOfAHostAtItsLimitDoesNotGrowThePool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Min: 2, Max: 8, PerHost: 1, TargetAge: time.Minute})
 		release := make(chan struct{})
@@ -135,26 +132,39 @@ func TestAnOldTaskOfABlockedHostIsNoReasonToGrow(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if m := p.Metrics(); m.Runnable != 1 || m.Queued != 2 || m.Workers != 2 {
-			t.Errorf("got %+v", m)
+			t.Errorf("%d tasks are runnable, %d queued, with %d workers; want 1, 2 and 2", m.Runnable, m.Queued, m.Workers)
 		}
 		close(release)
 	})
 }
 
-func TestAFullQueueRefuses(t *testing.T) {
+// blockingHandler is a log handler that uses the pool, which a lock held during logging would block.
+type blockingHandler struct {
+	slog.Handler
+	pool *taskpool.Pool
+}
+
+func (h *blockingHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h *blockingHandler) Handle(context.Context, slog.Record) error {
+	h.pool.Metrics()
+	return nil
+}
+
+func TestALogHandlerMayUseThePool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{Max: 1, MaxQueued: 2})
+		handler := &blockingHandler{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})}
+		p := newPool(t, taskpool.Options{Max: 4, Grace: time.Second, Logger: slog.New(handler)})
+		handler.pool = p
 		release := make(chan struct{})
-		for range 3 {
-			start(t, p, taskpool.Task{Run: until(release)})
+		for range 4 {
+			start(t, p, taskpool.Task{Limit: time.Minute, Run: until(release)})
 		}
-		if _, err := p.Go(t.Context(), taskpool.Task{Run: nothing}); !errors.Is(err, taskpool.ErrFull) {
-			t.Errorf("got %v", err)
-		}
+		time.Sleep(2 * time.Minute) // grows, and abandons the tasks
 		close(release)
 		synctest.Wait()
-		if m := p.Metrics(); m.Refused != 1 || m.Submitted != 3 || m.Finished != 3 {
-			t.Errorf("got %+v", m)
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -165,15 +175,12 @@ func TestATaskCannotWaitForAnotherOfItsPool(t *testing.T) {
 		inner := taskpool.Task{Run: nothing}
 		err := p.Do(t.Context(), taskpool.Task{Run: func(ctx context.Context) error {
 			if err := p.Do(ctx, inner); !errors.Is(err, taskpool.ErrNested) {
-				t.Errorf("Do: got %v", err)
+				t.Errorf("Do: got %v, want ErrNested", err)
 			}
-			h := start(t, p, inner) // not waited for: well and good
-			if err := h.Wait(ctx); !errors.Is(err, taskpool.ErrNested) {
-				t.Errorf("Wait: got %v", err)
-			}
+			start(t, p, inner) // is not waited for
 			return other.Do(ctx, taskpool.Task{Run: func(ctx context.Context) error {
 				if err := p.Do(ctx, inner); !errors.Is(err, taskpool.ErrNested) {
-					t.Errorf("Do, by way of another pool: got %v", err)
+					t.Errorf("Do, through another pool: got %v, want ErrNested", err)
 				}
 				return nil
 			}})
@@ -184,7 +191,7 @@ func TestATaskCannotWaitForAnotherOfItsPool(t *testing.T) {
 	})
 }
 
-func TestBadInputIsRefused(t *testing.T) {
+func TestInvalidInputIsRejected(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -196,34 +203,34 @@ func TestBadInputIsRefused(t *testing.T) {
 		want string
 	}{
 		{
-			"a negative bound", t.Context(),
-			taskpool.Options{Name: "fast", PerHost: -1},
+			"a negative limit of the pool", t.Context(),
+			taskpool.Options{Name: "query", PerHost: -1},
 			taskpool.Task{},
-			`pool "fast": PerHost is negative: leave it 0 for its default`,
+			`pool "query": PerHost must not be negative; 0 means its default`,
 		},
 		{
 			"a minimum above the maximum", t.Context(),
-			taskpool.Options{Name: "fast", Min: 3, Max: 2},
+			taskpool.Options{Name: "query", Min: 3, Max: 2},
 			taskpool.Task{},
-			`pool "fast": Min is 3 and Max is 2: Min cannot be larger`,
+			`pool "query": Min (3) must not be greater than Max (2)`,
 		},
 		{
-			"a task without work", t.Context(),
-			taskpool.Options{Name: "fast"},
+			"a task without Run", t.Context(),
+			taskpool.Options{Name: "query"},
 			taskpool.Task{Category: "check", Host: "hv01"},
-			`check task in pool fast on host hv01: it has no Run: set the function that does the work`,
+			`check task in pool query on host hv01: Run is required`,
 		},
 		{
-			"a negative limit", t.Context(),
-			taskpool.Options{Name: "fast"},
+			"a negative limit of the task", t.Context(),
+			taskpool.Options{Name: "query"},
 			taskpool.Task{Run: nothing, Limit: -1},
-			`other task in pool fast: its limit is -1ns: leave it 0 for no limit`,
+			`other task in pool query: Limit must not be negative; 0 means no limit`,
 		},
 		{
 			"a context that has ended", ended,
-			taskpool.Options{Name: "fast"},
+			taskpool.Options{Name: "query"},
 			taskpool.Task{Run: nothing},
-			`other task in pool fast: cancelled before it started: context canceled`,
+			`other task in pool query was cancelled before it started: context canceled`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

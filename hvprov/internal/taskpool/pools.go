@@ -9,52 +9,46 @@ import (
 	"time"
 )
 
-// Pools are the two pools of a service. They share no worker: whatever jobs do, a question is answered.
+// Pools are the pools of a service. They share no worker, so that jobs never delay queries.
 type Pools struct {
-	Fast *Pool // for what a host answers in seconds: hello, check, inventory, cancel
-	Job  *Pool // for what takes minutes: provision, update, delete
+	Query *Pool // for requests that a host answers in seconds: hello, check, inventory, cancel
+	Job   *Pool // for work that takes minutes: provision, update, delete
 }
 
-// PoolsOptions say how [Pools] work. The zero value works, with a bound of 64 workers for the pool of jobs.
+// PoolsOptions configures [Pools].
 type PoolsOptions struct {
-	// Jobs says how many jobs all hosts together run at once: the bound of the job pool. See Options.Allowed. Nil: 64.
-	Jobs func() int
-	// Questions says how many questions all hosts together are asked at once: the bound of the fast pool. Hosts that do not
-	// answer hold a worker for each, so it is to be FastPerHost for each host. Nil: 64.
-	Questions func() int
-	// JobsPerHost is how many jobs run on one host at once. 0: no bound.
-	JobsPerHost int
-	// FastPerHost is how many questions one host is asked at once. 0: eight.
-	FastPerHost int
-	// Load samples the machine's load, for both. See Options.Load.
-	Load   func() Load
-	Logger *slog.Logger // nil: nothing is logged
+	// JobCapacity returns how many jobs all hosts together run at once. Defaults to 64.
+	JobCapacity func() int
+	// QueryCapacity returns how many queries all hosts together answer at once. A host that does not answer blocks a worker
+	// for each of its queries, so this should be QueriesPerHost for each host. Defaults to 64.
+	QueryCapacity  func() int
+	JobsPerHost    int          // jobs that one host runs at once; defaults to no limit
+	QueriesPerHost int          // queries that one host answers at once; defaults to 8
+	Logger         *slog.Logger // defaults to discarding everything
 }
 
-// NewPools gives a fast pool of 4 workers to as many as the hosts are asked questions, in which "cancel" and "hello" go before
-// what else waits, and a job pool of 4 workers to as many as the hosts run jobs.
+// NewPools returns pools of at least 4 workers each. Of the queries, "cancel" and then "hello" go first.
 func NewPools(opts PoolsOptions) (*Pools, error) {
-	setDefault(&opts.FastPerHost, 8)
-	fast, fastErr := NewPool(Options{
-		Name: "fast", Min: 4, Allowed: opts.Questions, PerHost: opts.FastPerHost, Priority: []string{"cancel", "hello"},
-		Load: opts.Load, Logger: opts.Logger,
+	setDefault(&opts.QueriesPerHost, 8)
+	query, queryErr := NewPool(Options{
+		Name: "query", Min: 4, Capacity: opts.QueryCapacity, PerHost: opts.QueriesPerHost, Priority: []string{"cancel", "hello"},
+		Logger: opts.Logger,
 	})
 	job, jobErr := NewPool(Options{
-		Name: "job", Min: 4, Allowed: opts.Jobs, PerHost: opts.JobsPerHost, Idle: 5 * time.Minute,
-		Load: opts.Load, Logger: opts.Logger,
+		Name: "job", Min: 4, Capacity: opts.JobCapacity, PerHost: opts.JobsPerHost, Idle: 5 * time.Minute, Logger: opts.Logger,
 	})
-	if err := errors.Join(fastErr, jobErr); err != nil {
+	if err := errors.Join(queryErr, jobErr); err != nil {
 		return nil, err
 	}
-	return &Pools{Fast: fast, Job: job}, nil
+	return &Pools{Query: query, Job: job}, nil
 }
 
-// Close closes the job pool and then the fast one, which the ends of jobs may need. ctx limits both. See [Pool.Close].
+// Close closes the job pool and then the query pool, which jobs may need to end. See [Pool.Close].
 func (p *Pools) Close(ctx context.Context) error {
-	return errors.Join(p.Job.Close(ctx), p.Fast.Close(ctx))
+	return errors.Join(p.Job.Close(ctx), p.Query.Close(ctx))
 }
 
-// Metrics gives what both pools do and have done, by the pool's name.
+// Metrics returns the metrics of both pools by name.
 func (p *Pools) Metrics() map[string]Metrics {
-	return map[string]Metrics{"fast": p.Fast.Metrics(), "job": p.Job.Metrics()}
+	return map[string]Metrics{"query": p.Query.Metrics(), "job": p.Job.Metrics()}
 }

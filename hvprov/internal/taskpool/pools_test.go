@@ -12,11 +12,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 )
 
-func TestAFullJobPoolDelaysNoQuestion(t *testing.T) {
+func TestAFullJobPoolDelaysNoQuery(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pools, err := taskpool.NewPools(taskpool.PoolsOptions{
-			Jobs: func() int { return 12 }, JobsPerHost: 4, Load: func() taskpool.Load { return taskpool.Load{} },
-		})
+		pools, err := taskpool.NewPools(taskpool.PoolsOptions{JobCapacity: func() int { return 12 }, JobsPerHost: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,15 +23,15 @@ func TestAFullJobPoolDelaysNoQuestion(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if m := pools.Metrics()["job"]; m.Busy != 12 || m.Queued != 288 {
-			t.Errorf("got %+v", m)
+			t.Errorf("%d jobs run and %d are queued, want 12 and 288", m.Busy, m.Queued)
 		}
 		for i := range 100 {
-			start(t, pools.Fast, taskpool.Task{Category: "inventory", Host: fmt.Sprintf("hv%02d", i%3), Run: nothing})
+			start(t, pools.Query, taskpool.Task{Category: "inventory", Host: fmt.Sprintf("hv%02d", i%3), Run: nothing})
 		}
 		synctest.Wait()
-		m := pools.Metrics()["fast"]
+		m := pools.Metrics()["query"]
 		if got := m.Categories["inventory"]; got.Finished != 100 || got.Wait.Max != 0 {
-			t.Errorf("%d questions were answered, and one had to wait for %v", got.Finished, got.Wait.Max)
+			t.Errorf("%d queries finished after up to %v in the queue, want 100 after 0s", got.Finished, got.Wait.Max)
 		}
 		if err := pools.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -41,16 +39,16 @@ func TestAFullJobPoolDelaysNoQuestion(t *testing.T) {
 	})
 }
 
-func TestPoolsRefuseBadOptions(t *testing.T) {
+func TestNewPoolsReportsInvalidOptionsOfBothPools(t *testing.T) {
 	t.Parallel()
-	_, err := taskpool.NewPools(taskpool.PoolsOptions{JobsPerHost: -1, FastPerHost: -1})
-	want := "pool \"fast\": PerHost is negative: leave it 0 for its default\npool \"job\": PerHost is negative: leave it 0 for its default"
+	_, err := taskpool.NewPools(taskpool.PoolsOptions{JobsPerHost: -1, QueriesPerHost: -1})
+	want := "pool \"query\": PerHost must not be negative; 0 means its default\npool \"job\": PerHost must not be negative; 0 means its default"
 	if err == nil || err.Error() != want {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-func TestClosedPoolsTakeNothing(t *testing.T) {
+func TestClosedPoolsAcceptNoTask(t *testing.T) {
 	t.Parallel()
 	pools, err := taskpool.NewPools(taskpool.PoolsOptions{})
 	if err != nil {
@@ -59,9 +57,9 @@ func TestClosedPoolsTakeNothing(t *testing.T) {
 	if err := pools.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []*taskpool.Pool{pools.Fast, pools.Job} {
+	for _, p := range []*taskpool.Pool{pools.Query, pools.Job} {
 		if err := p.Do(t.Context(), taskpool.Task{Run: nothing}); !errors.Is(err, taskpool.ErrClosed) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want ErrClosed", err)
 		}
 	}
 }

@@ -4,48 +4,49 @@ package taskpool
 
 import (
 	"container/heap"
-	"strings"
 	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 )
 
-// queue holds the tasks that wait, a line for each host, and knows whose turn it is. The lines that have a task which may
-// run lie in a heap, so that no number of tasks of a host at its bound is ever looked through.
+// queue holds the queued tasks by host, and selects the next one. Hosts that have a task that may run are in a heap, so that
+// the tasks of a host at its limit are never looked through.
 type queue struct {
-	perHost  int // 0: no bound
-	levels   int // of urgency
-	lines    map[string]*line
-	ready    lineHeap
-	waiting  int
-	runnable int // of those that wait, how many a worker could take now
+	perHost  int // 0: no limit
+	levels   int // of priority
+	hosts    map[string]*hostQueue
+	ready    hostHeap
+	queued   int // tasks
+	runnable int // queued tasks that only need a worker
 }
 
-// line is what waits and runs for one host.
-type line struct {
-	host     string // lower case; empty for tasks of no host
-	running  int    // stuck tasks among them
-	waiting  int
+// hostQueue holds the queued tasks of one host, and counts the running ones.
+type hostQueue struct {
+	key      string // casefold.Key of the host; empty for tasks without a host
+	running  int    // including stuck tasks
+	queued   int
 	runnable int
 	levels   []fifo
 	index    int // in queue.ready; -1: not there
 }
 
-// fifo holds tasks of one host and level, the oldest first.
+// fifo holds the tasks of one host and level, oldest first.
 type fifo struct{ first, last *Handle }
 
 func newQueue(perHost, levels int) *queue {
-	return &queue{perHost: perHost, levels: levels, lines: map[string]*line{}}
+	return &queue{perHost: perHost, levels: levels, hosts: map[string]*hostQueue{}}
 }
 
-// push puts a task at the end of its line.
+// push adds a task.
 func (q *queue) push(h *Handle) {
-	host := strings.ToLower(h.task.Host)
-	l := q.lines[host]
-	if l == nil {
-		l = &line{host: host, levels: make([]fifo, q.levels), index: -1}
-		q.lines[host] = l
+	key := casefold.Key(h.task.Host)
+	host := q.hosts[key]
+	if host == nil {
+		host = &hostQueue{key: key, levels: make([]fifo, q.levels), index: -1}
+		q.hosts[key] = host
 	}
-	h.line = l
-	f := &l.levels[h.level]
+	h.host = host
+	f := &host.levels[h.level]
 	h.prev = f.last
 	if f.last == nil {
 		f.first = h
@@ -53,14 +54,14 @@ func (q *queue) push(h *Handle) {
 		f.last.next = h
 	}
 	f.last = h
-	l.waiting++
-	q.waiting++
-	q.update(l)
+	host.queued++
+	q.queued++
+	q.update(host)
 }
 
-// remove takes a task out of its line.
+// remove removes a queued task.
 func (q *queue) remove(h *Handle) {
-	f := &h.line.levels[h.level]
+	f := &h.host.levels[h.level]
 	if h.prev == nil {
 		f.first = h.next
 	} else {
@@ -72,77 +73,78 @@ func (q *queue) remove(h *Handle) {
 		h.next.prev = h.prev
 	}
 	h.prev, h.next = nil, nil
-	h.line.waiting--
-	q.waiting--
-	q.update(h.line)
+	h.host.queued--
+	q.queued--
+	q.update(h.host)
 }
 
-// first gives the task whose turn it is. Nil: there is none that may run.
+// first returns the next task that may run, or nil.
 func (q *queue) first() *Handle {
 	if len(q.ready) == 0 {
 		return nil
 	}
-	return q.ready[0].head()
+	return q.ready[0].first()
 }
 
-// start takes a task out of its line, and counts it for its host from now on.
+// start removes a task from the queue and counts it as running on its host.
 func (q *queue) start(h *Handle) {
-	h.line.running++
+	h.host.running++
 	q.remove(h)
 }
 
-// release tells that a task that was started no longer runs.
-func (q *queue) release(l *line) {
-	l.running--
-	q.update(l)
+// release ends the counting of a started task as running.
+func (q *queue) release(host *hostQueue) {
+	host.running--
+	q.update(host)
 }
 
-// update puts a line where it belongs after a change.
-func (q *queue) update(l *line) {
-	q.runnable -= l.runnable
-	l.runnable = l.waiting
-	if q.perHost > 0 && l.host != "" {
-		l.runnable = min(l.waiting, max(0, q.perHost-l.running))
+// update restores the counters and the heap after a change of a host.
+func (q *queue) update(host *hostQueue) {
+	q.runnable -= host.runnable
+	host.runnable = host.queued
+	if q.perHost > 0 && host.key != "" {
+		host.runnable = min(host.queued, max(0, q.perHost-host.running))
 	}
-	q.runnable += l.runnable
+	q.runnable += host.runnable
 	switch {
-	case l.runnable > 0 && l.index < 0:
-		heap.Push(&q.ready, l)
-	case l.runnable > 0:
-		heap.Fix(&q.ready, l.index)
-	case l.index >= 0:
-		heap.Remove(&q.ready, l.index)
+	case host.runnable > 0 && host.index < 0:
+		heap.Push(&q.ready, host)
+	case host.runnable > 0:
+		heap.Fix(&q.ready, host.index)
+	case host.index >= 0:
+		heap.Remove(&q.ready, host.index)
 	}
-	if l.waiting == 0 && l.running == 0 {
-		delete(q.lines, l.host)
+	if host.queued == 0 && host.running == 0 {
+		delete(q.hosts, host.key)
 	}
 }
 
-// oldest gives when the oldest waiting task came, among those that may run or among all. The zero time: there is none.
+// oldest returns the enqueue time of the oldest queued task, among those that may run or among all. It returns the zero time
+// if there is none.
 func (q *queue) oldest(runnableOnly bool) time.Time {
 	var oldest time.Time
-	for _, l := range q.lines {
-		if runnableOnly && l.runnable == 0 {
+	for _, host := range q.hosts {
+		if runnableOnly && host.runnable == 0 {
 			continue
 		}
-		for _, f := range l.levels {
-			if f.first != nil && (oldest.IsZero() || f.first.came.Before(oldest)) {
-				oldest = f.first.came
+		for _, f := range host.levels {
+			if f.first != nil && (oldest.IsZero() || f.first.enqueuedAt.Before(oldest)) {
+				oldest = f.first.enqueuedAt
 			}
 		}
 	}
 	return oldest
 }
 
-// head gives the task of a line whose turn it is. Nil: none waits.
-func (l *line) head() *Handle {
-	var head *Handle
-	for _, f := range l.levels {
-		if f.first != nil && (head == nil || f.first.before(head)) {
-			head = f.first
+// first returns the next task of a host, or nil.
+func (host *hostQueue) first() *Handle {
+	var first *Handle
+	for _, f := range host.levels {
+		if f.first != nil && (first == nil || f.first.before(first)) {
+			first = f.first
 		}
 	}
-	return head
+	return first
 }
 
 func (h *Handle) before(other *Handle) bool {
@@ -152,30 +154,30 @@ func (h *Handle) before(other *Handle) bool {
 	return h.seq < other.seq
 }
 
-// lineHeap is a [heap.Interface] over lines, by the turn of their heads.
-type lineHeap []*line
+// hostHeap is a [heap.Interface] of hosts, ordered by their next tasks.
+type hostHeap []*hostQueue
 
-func (s lineHeap) Len() int           { return len(s) }
-func (s lineHeap) Less(i, j int) bool { return s[i].head().before(s[j].head()) }
+func (s hostHeap) Len() int           { return len(s) }
+func (s hostHeap) Less(i, j int) bool { return s[i].first().before(s[j].first()) }
 
-func (s lineHeap) Swap(i, j int) {
+func (s hostHeap) Swap(i, j int) {
 	s[i], s[j] = s[j], s[i]
 	s[i].index, s[j].index = i, j
 }
 
 // Push implements [heap.Interface].
-func (s *lineHeap) Push(x any) {
-	l, _ := x.(*line)
-	l.index = len(*s)
-	*s = append(*s, l)
+func (s *hostHeap) Push(x any) {
+	host, _ := x.(*hostQueue)
+	host.index = len(*s)
+	*s = append(*s, host)
 }
 
 // Pop implements [heap.Interface].
-func (s *lineHeap) Pop() any {
+func (s *hostHeap) Pop() any {
 	last := len(*s) - 1
-	l := (*s)[last]
+	host := (*s)[last]
 	(*s)[last] = nil
 	*s = (*s)[:last]
-	l.index = -1
-	return l
+	host.index = -1
+	return host
 }

@@ -3,64 +3,50 @@
 package taskpool
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 )
 
-// situation is all that the number of workers is decided from.
+// situation is the input of a decision about the number of workers.
 type situation struct {
-	size    int           // workers that there may be now
-	busy    int           // workers that run a task
-	expired int           // workers that have had no work for the idle time
-	backlog int           // tasks that wait for nothing but a worker
-	oldest  time.Duration // how long the oldest of these has waited
+	size    int           // workers that may exist
+	busy    int           // workers that have a task
+	expired int           // workers that have had no task for Options.Idle
+	backlog int           // tasks that only need a worker
+	oldest  time.Duration // how long the oldest of them has been queued
 
-	min, ceiling int // the ceiling goes before the minimum
-	targetAge    time.Duration
-	load, most   Load // as sampled, where tasks wait, and from which on the pool does not grow
+	min, max  int // max takes precedence
+	targetAge time.Duration
 }
 
-// starving is how many times the time that a task may wait it has waited when it starves.
-const starving = 4
-
-// scale decides how many workers there may be.
-//
-// It doubles them, where so many tasks wait, once as many wait as there are workers or one has waited for too long. It
-// lets go of those that have had no work for a while. A machine that is short of processor or memory gets no more
-// workers; while tasks wait, one that is very short loses them one by one, busy ones when their task ends.
-//
-// A processor that is busy holds the pool back only for as long as no task starves: workers mostly wait for their hosts, and
-// where all of them wait for hosts that do not answer, it is something else that keeps the processor busy.
+// scale returns how many workers may exist. It doubles them, or adds as many as there are tasks in the backlog, once that is as
+// large as the pool or its oldest task is too old. It removes workers that have had no task for a while.
 func scale(s situation) int {
 	size := s.size
-	if s.backlog > 0 && s.oldest >= starving*s.targetAge {
-		s.load.CPU = 0
-	}
 	switch {
 	case s.backlog == 0:
 		size -= s.expired
-	case s.load.exceeds(s.most.halfToFull()):
-		size--
-	case s.busy >= size && !s.load.exceeds(s.most) && (s.backlog >= size || s.oldest >= s.targetAge):
+	case s.busy >= size && (s.backlog >= size || s.oldest >= s.targetAge):
 		size += min(s.backlog, max(1, size))
 	}
-	return min(max(size, s.min), s.ceiling)
+	return min(max(size, s.min), s.max)
 }
 
-// ceiling gives how many workers there may be at most. Stuck tasks leave Max their places, as long as these are not more
-// than Max, and keep them of what the hosts allow.
-func (p *Pool) ceiling() int {
-	ceiling := p.opts.Max - max(0, p.stuck-p.opts.Max)
-	if p.opts.Allowed != nil {
-		ceiling = min(ceiling, p.allowed-p.stuck)
+// maxWorkers returns how many workers may exist at most. Stuck tasks do not count against Max (up to Max of them), but do count
+// against the capacity of the hosts. p.mu must be held.
+func (p *Pool) maxWorkers() int {
+	limit := p.opts.Max - max(0, p.stuck-p.opts.Max)
+	if p.opts.Capacity != nil {
+		limit = min(limit, p.capacity-p.stuck)
 	}
-	return max(0, ceiling)
+	return max(0, limit)
 }
 
-// resize sets the number of workers, and keeps it within its bounds.
+// resize sets the number of workers, within its limits. p.mu must be held.
 func (p *Pool) resize(size int, now time.Time) {
-	ceiling := p.ceiling()
-	size = min(max(size, p.opts.Min), ceiling)
+	limit := p.maxWorkers()
+	size = min(max(size, p.opts.Min), limit)
 	if size == p.size {
 		return
 	}
@@ -69,13 +55,15 @@ func (p *Pool) resize(size int, now time.Time) {
 	} else {
 		p.scaledDown++
 	}
-	p.opts.Logger.Debug("workers", "from", p.size, "to", size, "busy", p.busy, "runnable", p.queue.runnable, "queued", p.queue.waiting)
+	p.log(slog.LevelDebug, "number of workers changed",
+		"from", p.size, "to", size, "busy", p.busy, "runnable", p.queue.runnable, "queued", p.queue.queued)
 	p.size = size
-	p.settle(now)
+	p.trimIdle(now)
 }
 
-// settle makes idle hold a time for each worker without work: those without for longest go, and new ones begin now.
-func (p *Pool) settle(now time.Time) {
+// trimIdle makes p.idle as long as there are workers without a task: it removes those that have been idle longest, and new ones
+// are idle from now on. p.mu must be held.
+func (p *Pool) trimIdle(now time.Time) {
 	want := max(0, p.size-p.busy)
 	if len(p.idle) > want {
 		p.idle = slices.Delete(p.idle, 0, len(p.idle)-want)
@@ -85,15 +73,15 @@ func (p *Pool) settle(now time.Time) {
 	}
 }
 
-// arm sees to it that the next decision is made in time: soon while tasks wait for a worker, when the next worker will
-// have idled for long enough, or never, while there is nothing to decide.
-func (p *Pool) arm(now time.Time) {
+// scheduleTick sets the timer for the next decision: soon while tasks need a worker, when the next worker will have been idle
+// for long enough, or not at all while there is nothing to decide. p.mu must be held.
+func (p *Pool) scheduleTick(now time.Time) {
 	var due time.Time
 	switch {
-	case p.closed || p.stepping:
+	case p.closed || p.ticking:
 	case p.queue.runnable > 0:
-		due = p.stepped.Add(p.opts.Interval)
-	case len(p.idle) > 0 && p.size > min(p.opts.Min, p.ceiling()):
+		due = p.lastTick.Add(p.opts.Interval)
+	case len(p.idle) > 0 && p.size > min(p.opts.Min, p.maxWorkers()):
 		due = p.idle[0].Add(p.opts.Idle)
 	}
 	switch {
@@ -101,47 +89,39 @@ func (p *Pool) arm(now time.Time) {
 	case due.IsZero():
 		p.timer.Stop()
 	case p.timer == nil:
-		p.timer = time.AfterFunc(due.Sub(now), p.step)
+		p.timer = time.AfterFunc(due.Sub(now), p.tick)
 	default:
 		p.timer.Reset(due.Sub(now))
 	}
 	p.due = due
 }
 
-// step samples and decides.
-func (p *Pool) step() {
+// tick decides about the number of workers.
+func (p *Pool) tick() {
 	p.mu.Lock()
-	if p.closed || p.stepping {
-		p.mu.Unlock()
+	if p.closed || p.ticking {
+		p.unlock()
 		return
 	}
-	p.stepping, p.due = true, time.Time{}
-	tasksWait := p.queue.runnable > 0
-	sample := p.load
-	p.mu.Unlock()
-
-	// Neither is asked under the lock: they may take theirs.
-	if tasksWait {
-		sample = LoadSample{Load: p.opts.Load().cleaned(), At: time.Now()}
-	}
-	allowed := p.askAllowed()
+	p.ticking, p.due = true, time.Time{}
+	p.unlock()
+	capacity := p.hostCapacity()
 
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	now := time.Now()
-	p.stepping, p.stepped = false, now
-	p.load, p.allowed = sample, allowed
+	p.ticking, p.lastTick, p.capacity = false, now, capacity
 	p.resize(scale(p.situation(now)), now)
 	p.dispatch(now)
-	p.arm(now)
+	p.scheduleTick(now)
 	p.checkDrained()
 }
 
+// situation returns the input of the next decision. p.mu must be held.
 func (p *Pool) situation(now time.Time) situation {
 	s := situation{
 		size: p.size, busy: p.busy, backlog: p.queue.runnable,
-		min: p.opts.Min, ceiling: p.ceiling(), targetAge: p.opts.TargetAge,
-		load: p.load.Load, most: p.opts.MaxLoad,
+		min: p.opts.Min, max: p.maxWorkers(), targetAge: p.opts.TargetAge,
 	}
 	if s.backlog > 0 {
 		s.oldest = now.Sub(p.queue.oldest(true))

@@ -11,19 +11,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 )
 
-// bubble runs a test in time of its own, that passes only while all goroutines wait, and fails it if one of them is left.
+// bubble runs a parallel test in a synctest bubble, where time advances only while all goroutines are blocked. The test fails
+// if a goroutine is left.
 func bubble(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, test)
 }
 
-// newPool gives a pool on a machine without load.
 func newPool(t *testing.T, opts taskpool.Options) *taskpool.Pool {
 	t.Helper()
-	if opts.Load == nil {
-		opts.Load = func() taskpool.Load { return taskpool.Load{} }
-	}
 	opts.Name = "test"
 	p, err := taskpool.NewPool(opts)
 	if err != nil {
@@ -32,7 +29,7 @@ func newPool(t *testing.T, opts taskpool.Options) *taskpool.Pool {
 	return p
 }
 
-// start gives the pool a task that has to be taken.
+// start submits a task, which must be accepted.
 func start(t *testing.T, p *taskpool.Pool, task taskpool.Task) *taskpool.Handle {
 	t.Helper()
 	h, err := p.Go(t.Context(), task)
@@ -42,7 +39,13 @@ func start(t *testing.T, p *taskpool.Pool, task taskpool.Task) *taskpool.Handle 
 	return h
 }
 
-// lasting is work that takes some time and ends early when it is cancelled.
+// wait returns the error of a task once it has ended.
+func wait(h *taskpool.Handle) error {
+	<-h.Done()
+	return h.Err()
+}
+
+// lasting returns a Run that takes some time, and returns early when it is cancelled.
 func lasting(d time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {
@@ -54,7 +57,7 @@ func lasting(d time.Duration) func(context.Context) error {
 	}
 }
 
-// until is work that lasts until a channel is closed, whatever its context says.
+// until returns a Run that waits for a channel to be closed and ignores its context until then.
 func until(release <-chan struct{}) func(context.Context) error {
 	return func(ctx context.Context) error {
 		<-release
