@@ -35,7 +35,7 @@ func hold(t *testing.T, cmdlet string) *held {
 	return h
 }
 
-func (h *held) letGo() {
+func (h *held) release() {
 	h.Helper()
 	if err := os.Remove(h.file); err != nil {
 		h.Fatal(err)
@@ -85,7 +85,7 @@ func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
 	if _, err := waits.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) || !errors.Is(err, hvprov.ErrClosed) {
 		t.Errorf("what waited: %v", err)
 	}
-	h.letGo()
+	h.release()
 	if _, err := runs.Wait(t.Context()); err != nil {
 		t.Errorf("what ran: %v", err)
 	}
@@ -105,15 +105,10 @@ func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
 	}
 }
 
-// lasting is a store that a second service can be given after the first has closed it.
-type lasting struct{ jobstore.Store }
-
-func (lasting) Close() error { return nil }
-
 func TestWhatRunsOutlivesTheServiceAndIsFollowedByTheNext(t *testing.T) {
 	t.Parallel()
 	h := hold(t, "Add-VMHardDiskDrive")
-	store := lasting{&jobstore.Memory{}}
+	store := lastingStore{&jobstore.Memory{}}
 	first := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
 	j, there := h.submit(first, "web-01", "disk")
 	<-there
@@ -135,7 +130,7 @@ func TestWhatRunsOutlivesTheServiceAndIsFollowedByTheNext(t *testing.T) {
 	if !errors.Is(err, hvprov.ErrNameTaken) {
 		t.Errorf("the name of a job that goes on: %v", err)
 	}
-	h.letGo()
+	h.release()
 	result, err := again.Wait(t.Context())
 	if err != nil || result.VM == nil || result.VM.Name != "web-01" {
 		t.Errorf("got %+v, %v", result, err)
@@ -165,7 +160,7 @@ func TestAJobOfAnotherClientIsFollowed(t *testing.T) {
 	if err := mine.Cancel(t.Context(), j.ID()); err != nil {
 		t.Fatal(err)
 	}
-	h.letGo()
+	h.release()
 	for name, each := range map[string]*hvprov.Job{"mine": followed, "the other's": j} {
 		if _, err := each.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {
 			t.Errorf("%s: %v", name, err)
@@ -186,7 +181,7 @@ func TestAJobThatTakesTooLongIsStoppedAndUndone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.letGo()
+	h.release()
 	if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrTimeLimit) || !errors.Is(err, hvprov.ErrJobFailed) {
 		t.Errorf("got %v", err)
 	}

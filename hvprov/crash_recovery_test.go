@@ -104,7 +104,7 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 			killInTheMiddle(t, v)
 			keepsNoSecret(t, dir)
 			for _, h := range servers {
-				h.letGo()
+				h.release()
 			}
 
 			service, err := v.service()

@@ -17,20 +17,22 @@ import (
 // states of hosts. A subscriber that is too slow receives the number of events that it missed, and delays nothing. The caller closes
 // the subscription.
 func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
-	if h, err := s.hosts.Get(filter.Host); err == nil {
-		filter.Host = h.Name
-	}
 	return s.bus.Subscribe(filter)
 }
 
+var _ notify.Source = (*Service)(nil)
+
 // publishJobEvent publishes an event that a job reported.
 func (s *Service) publishJobEvent(spec *jobspec.Spec, e job.Event) {
-	s.bus.Publish(notify.Event{Kind: notify.KindJobEvent, Time: e.Time, Host: spec.Record.Host, Job: spec.Record.ID, Event: &e})
+	r := &spec.Record
+	s.bus.Publish(notify.Event{Kind: notify.KindJobEvent, Time: e.Time, Host: r.Host, Job: r.ID, Requester: r.Requester, Event: &e})
 }
 
 // onJobTransition publishes a change of the state of a job.
 func (s *Service) onJobTransition(r jobstore.Record) {
-	s.bus.Publish(notify.Event{Kind: notify.KindJobState, Host: r.Host, Job: r.ID, State: string(r.State), Err: r.Error, Last: r.State.Ended()})
+	s.bus.Publish(notify.Event{
+		Kind: notify.KindJobState, Host: r.Host, Job: r.ID, Requester: r.Requester, State: string(r.State), Err: r.Error, Last: r.State.Ended(),
+	})
 }
 
 // onInventoryChange publishes that a host answers or has stopped answering, and has unknown outcomes reconciled.

@@ -96,7 +96,7 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 	if m.Jobs[jobstore.Running] != 1 || m.Jobs[jobstore.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Busy != 1 {
 		t.Errorf("the metrics are %+v", m)
 	}
-	h.letGo()
+	h.release()
 	for _, j := range []*hvprov.Job{runs, waits} {
 		if _, err := j.Wait(t.Context()); err != nil {
 			t.Error(err)

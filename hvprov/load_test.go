@@ -261,7 +261,7 @@ func TestANameIsGivenOnceToAHundredWhoWantItAtOnce(t *testing.T) {
 	if accepted.Load() != 1 || refused.Load() != 99 {
 		t.Fatalf("%d were accepted, %d refused", accepted.Load(), refused.Load())
 	}
-	h.letGo()
+	h.release()
 	if _, err := made.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}

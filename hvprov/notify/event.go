@@ -29,6 +29,8 @@ type Event struct {
 	Host string `json:"host,omitempty"`
 	Job  string `json:"job,omitempty"` // job ID
 
+	Requester string `json:"requester,omitempty"` // on whose behalf the job was submitted; see hvprov.Submission
+
 	State string `json:"state,omitempty"` // the new state of the job or of the host
 	Last  bool   `json:"last,omitempty"`  // KindJobState: the job has ended; subscriptions to the job end after this event
 	Err   string `json:"error,omitempty"` // reason of a failure

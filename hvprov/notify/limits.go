@@ -23,7 +23,7 @@ const eventOverhead = 512 // approximate size in bytes of an event without its t
 // sanitizeCopy returns a copy that shares no changeable data with e, with clean applied to every free text and long texts truncated,
 // and its approximate size in bytes.
 func sanitizeCopy(e Event, clean func(string) string) (Event, int) {
-	size := eventOverhead + len(e.Host) + len(e.Job)
+	size := eventOverhead + len(e.Host) + len(e.Job) + len(e.Requester)
 	text := func(s string) string {
 		if clean != nil {
 			s = clean(s)

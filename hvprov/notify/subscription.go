@@ -19,6 +19,8 @@ type Filter struct {
 	Host  string // host name, in any letter case; empty: all hosts
 	Kinds []Kind // nil: all kinds; gaps are always delivered
 
+	Requester string // requester of jobs; empty: all requesters, and hosts
+
 	// Replay delivers the events that the bus still keeps first, then new ones, without a hole or a duplicate. Otherwise a
 	// subscription begins with the next event.
 	Replay bool
@@ -37,7 +39,7 @@ type Filter struct {
 
 func (f *Filter) matches(e *Event) bool {
 	return (f.Job == "" || strings.EqualFold(f.Job, e.Job)) && (f.Host == "" || strings.EqualFold(f.Host, e.Host)) &&
-		(f.Kinds == nil || slices.Contains(f.Kinds, e.Kind))
+		(f.Kinds == nil || slices.Contains(f.Kinds, e.Kind)) && (f.Requester == "" || f.Requester == e.Requester)
 }
 
 // Subscription delivers events in order. A subscription to one job ends after the job's last event. The bus forgets finished jobs

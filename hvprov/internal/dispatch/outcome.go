@@ -13,6 +13,10 @@ import (
 
 // stateOf returns the state of a job that ended with an error, or without one.
 func stateOf(err error) jobstore.State {
+	var e *job.Error
+	if errors.As(err, &e) {
+		err = e.Class // its cause may match other classes
+	}
 	switch {
 	case err == nil:
 		return jobstore.Succeeded
