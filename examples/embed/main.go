@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command embed shows what a program needs to provision virtual machines with hvprov: it submits three jobs to a simulated host,
-// shows how far each is while they run, and prints what the service has measured.
+// Command embed shows how a program provisions virtual machines with hvprov: it submits three jobs to a simulated host, shows their
+// progress, and prints some metrics of the service.
 //
 //	go run ./examples/embed
 package main
@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -16,37 +17,29 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	info, err := os.Stdout.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err := run(ctx, os.Stdout, terminal); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) (err error) {
-	host, err := simhost.Start(simhost.Options{Latency: 20 * time.Millisecond})
+// run provisions three virtual machines. On a terminal it redraws the progress bars in place.
+func run(ctx context.Context, out io.Writer, terminal bool) error {
+	host, err := simhost.Start(simhost.Options{Latency: 50 * time.Millisecond})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = host.Close() }()
-	// An image of 2 MiB is copied in a second, so that there is something to see.
-	err = host.Store().Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 2 << 20; return nil })
-	if err != nil {
-		return err
-	}
 
-	service, err := hvprov.New(ctx, hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
-		Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
-		Username: host.Username(), Password: host.Password(),
-	}}}})
+	service, err := hvprov.New(ctx, hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}}})
 	if err != nil {
 		return err
 	}
@@ -54,91 +47,95 @@ func run(ctx context.Context) (err error) {
 
 	events := service.Subscribe(notify.Filter{Kinds: []notify.Kind{notify.KindJobState, notify.KindJobEvent}})
 	defer events.Close()
-	shown := board{bars: map[string]*bar{}}
+	progress := display{out: out, terminal: terminal, bars: map[string]*bar{}}
 	for _, name := range []string{"web-01", "web-02", "db-01"} {
-		j, err := service.Submit(ctx, hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: map[string]any{
+		job, err := service.Submit(ctx, hvprov.Submission{Host: "hv01", Operation: "provision", Values: map[string]any{
 			"vm_name": name, "image_name": "ubuntu-24.04", "gb_ram": 2, "guest_la_uid": "ops", "guest_la_pw": "not a real one",
 			"data_disks": []any{map[string]any{"name": "data", "size_gb": 10}},
 		}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		shown.add(j.ID(), name)
+		progress.add(job.ID(), name)
 	}
 	for e, err := range events.All(ctx) {
 		if err != nil {
-			return err // interrupted: Close cancels what waits, and what runs goes on
+			return err // interrupted: Close cancels the jobs that wait, and waits for those that run
 		}
-		if shown.take(e); shown.done() {
+		if progress.update(e); progress.complete() {
 			break
 		}
 	}
+	printMetrics(out, service.Metrics())
+	return nil
+}
 
-	m := service.Metrics()
-	fmt.Println("\nstep          times   longest")
+func printMetrics(out io.Writer, m hvprov.Metrics) {
+	fmt.Fprintln(out, "\nstep          count   longest")
 	for _, s := range m.Steps {
 		if s.Step == "" {
 			s.Step = "(whole job)"
 		}
-		fmt.Printf("%-12s  %5d  %8v\n", s.Step, s.Durations.Count, s.Durations.Max.Round(time.Millisecond))
+		fmt.Fprintf(out, "%-12s  %5d  %8v\n", s.Step, s.Durations.Count, s.Durations.Max.Round(time.Millisecond))
 	}
 	h := m.Hosts[0]
-	fmt.Printf("\n%s: %d HTTP requests, %d bytes sent, %d received, %d PowerShell process\n",
+	fmt.Fprintf(out, "\n%s: %d HTTP requests, %d bytes sent, %d bytes received, %d PowerShell process\n",
 		h.Host, h.Traffic.Requests, h.Traffic.BytesSent, h.Traffic.BytesReceived, h.Agent.Sessions)
-	return nil
 }
 
-// board shows a bar for each job.
-type board struct {
-	ids   []string
-	bars  map[string]*bar
-	ended int
+// display shows a progress bar for each job.
+type display struct {
+	out      io.Writer
+	terminal bool
+	ids      []string
+	bars     map[string]*bar
+	ended    int
 }
 
-// bar is how far a job is.
+// bar is the progress of one job.
 type bar struct {
-	name     string
-	step, of int // from 0
-	percent  int
-	text     string
+	name        string
+	step, steps int // from 0
+	percent     int
+	text        string
 }
 
-func (b *board) add(id, name string) {
-	b.ids = append(b.ids, id)
-	b.bars[id] = &bar{name: name}
+func (d *display) add(id, name string) {
+	d.ids = append(d.ids, id)
+	d.bars[id] = &bar{name: name}
 }
 
-func (b *board) done() bool { return b.ended == len(b.ids) }
+func (d *display) complete() bool { return d.ended == len(d.ids) }
 
-// take shows what an event tells.
-func (b *board) take(e notify.Event) {
-	r := b.bars[e.Job]
+// update shows the progress that an event reports.
+func (d *display) update(e notify.Event) {
+	b := d.bars[e.Job]
 	switch {
-	case r == nil:
+	case b == nil:
 		return
 	case e.Last:
-		b.ended++
-		r.percent, r.text = 100, strings.TrimSpace(e.State+" "+e.Err)
-	case e.Event != nil && e.Event.Kind == job.KindStep:
-		r.step, r.of, r.text = e.Event.Number-1, e.Event.Of, e.Event.Step
-		r.percent = 100 * r.step / r.of
-	case e.Event != nil && e.Event.Kind == job.KindProgress && r.of > 0:
-		r.percent = (100*r.step + e.Event.Percent) / r.of
+		d.ended++
+		b.percent, b.text = 100, strings.TrimSpace(e.State+" "+e.Err)
+	case e.Event != nil && e.Event.Kind == "step":
+		b.step, b.steps, b.text = e.Event.Number-1, e.Event.Of, e.Event.Step
+		b.percent = 100 * b.step / b.steps
+	case e.Event != nil && e.Event.Kind == "progress" && b.steps > 0:
+		b.percent = (100*b.step + e.Event.Percent) / b.steps
 	default:
 		return
 	}
-	if info, err := os.Stdout.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		fmt.Println(r) // into a file: line by line
+	if !d.terminal {
+		fmt.Fprintln(d.out, b)
 		return
 	}
-	for _, id := range b.ids {
-		fmt.Printf("\x1b[2K%v\n", b.bars[id])
+	for _, id := range d.ids {
+		fmt.Fprintf(d.out, "\x1b[2K%v\n", d.bars[id]) // clear the line
 	}
-	if !b.done() {
-		fmt.Printf("\x1b[%dA", len(b.ids)) // back to the first
+	if !d.complete() {
+		fmt.Fprintf(d.out, "\x1b[%dA", len(d.ids)) // cursor to the first line
 	}
 }
 
-func (r *bar) String() string {
-	return fmt.Sprintf("%-8s [%-20s] %3d%% %s", r.name, strings.Repeat("#", r.percent/5), r.percent, r.text)
+func (b *bar) String() string {
+	return fmt.Sprintf("%-8s [%-20s] %3d%% %s", b.name, strings.Repeat("#", b.percent/5), b.percent, b.text)
 }

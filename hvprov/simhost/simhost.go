@@ -28,6 +28,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/krb5"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // Server is a running simulated host. Its methods may be called from many goroutines.
@@ -185,6 +186,13 @@ func (s *Server) Username() string { return s.opts.Username }
 
 // Password returns the password of that account.
 func (s *Server) Password() string { return s.opts.Password }
+
+// WinRM returns a configuration with which a client connects to the host as its administrator.
+func (s *Server) WinRM() winrm.Config {
+	return winrm.Config{
+		Address: s.Address(), Port: s.Port(), TLS: !s.opts.PlainHTTP, CACert: s.CACertPEM(), Username: s.Username(), Password: s.Password(),
+	}
+}
 
 // StateFile returns the path of the file with the virtual machines of the host.
 func (s *Server) StateFile() string { return s.opts.StateFile }
