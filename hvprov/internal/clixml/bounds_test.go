@@ -52,7 +52,7 @@ func TestMemoryIsBoundedForAnyInput(t *testing.T) {
 	} {
 		for _, start := range []string{
 			"", "<Objs>", "<Objs><S>", `<Objs><S S="Error">`, "<Objs><Obj><MS>", "<Objs><Obj><ToString>",
-			`<Objs><Obj S="information"><Props><Obj N="Tags"><LST>`,
+			`<Objs><Obj S="information"><Props><Obj N="MessageData">`,
 		} {
 			longest := 0
 			d := clixml.NewDecoder(func(r clixml.Record) { longest = max(longest, len(r.Text)) })

@@ -72,10 +72,6 @@ func (v vector) input(t testing.TB) []byte {
 // show formats a record as the test vectors do.
 func show(r clixml.Record) string {
 	s := fmt.Sprintf("%s %q", r.Stream, r.Text)
-	if p := r.Progress; p != nil {
-		s = fmt.Sprintf("%s {activity=%q status=%q op=%q id=%d parent=%d pct=%d sec=%d type=%s}",
-			r.Stream, p.Activity, p.Status, p.Operation, p.ID, p.ParentID, p.Percent, p.Seconds, p.Type)
-	}
 	if r.Truncated {
 		s += " TRUNC"
 	}
@@ -90,6 +86,9 @@ var normalized = map[string][]string{
 	"escape: NUL, ESC, DEL, C1": {`error "\x00\x7f\u0085"`}, // colors are removed
 }
 
+// progressFields matches the fields of a progress record in the vectors, of which the activity is the text of the Record.
+var progressFields = regexp.MustCompile(`\{activity=("(?:[^"\\]|\\.)*") .*\}`)
+
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	var vectors []vector
@@ -101,7 +100,9 @@ func TestVectors(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			want, ok := normalized[v.Name]
 			if !ok {
-				want = v.Expect
+				for _, record := range v.Expect {
+					want = append(want, progressFields.ReplaceAllString(record, "$1"))
+				}
 			}
 			checkEachSplit(t, string(v.input(t)), want)
 		})
@@ -129,6 +130,26 @@ type recording struct {
 	Decoded map[string]any `json:"decoded"`
 }
 
+// flatten replaces the objects of a recorded summary by their texts.
+func (r recording) flatten() {
+	objects, _ := r.Decoded["objects"].([]any)
+	delete(r.Decoded, "objects")
+	for _, o := range objects {
+		object := o.(map[string]any)
+		stream := object["stream"].(string)
+		if stream == "error" {
+			r.Decoded[stream] = r.Decoded[stream].(string) + object["text"].(string)
+			continue
+		}
+		texts, _ := r.Decoded[stream].([]any)
+		r.Decoded[stream] = append(texts, object["text"])
+	}
+	progress, _ := r.Decoded["progress"].([]any)
+	for i, p := range progress {
+		progress[i] = p.(map[string]any)["activity"]
+	}
+}
+
 // recordings returns recorded output of PowerShell 7.
 func recordings(t testing.TB) []recording {
 	t.Helper()
@@ -152,6 +173,7 @@ func fromBase64(t testing.TB, s string) []byte {
 func TestRecordedOutputOfPowerShell(t *testing.T) {
 	t.Parallel()
 	for _, c := range recordings(t) {
+		c.flatten()
 		if c.Name == "nested_encoded" { // the recorded summary ends with the first of two documents
 			c.Decoded["error"] = c.Decoded["error"].(string) + "\x1b[31;1mWrite-Error: \x1b[31;1mouter\x1b[0m\n"
 		}
@@ -184,7 +206,7 @@ var color = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func errorTexts(records []clixml.Record) []string {
 	texts := []string{}
 	for _, r := range records {
-		if r.Stream == "error" && r.Error == nil {
+		if r.Stream == "error" {
 			texts = append(texts, r.Text)
 		}
 	}
@@ -198,7 +220,7 @@ func TestTheRecordsOfRecordedOutputDoNotDependOnTheSplit(t *testing.T) {
 			t.Run(c.Name+" "+stream, func(t *testing.T) {
 				t.Parallel()
 				whole := decode(input)
-				if single := decode(bytewise(input)...); !slices.EqualFunc(single, whole, equal) {
+				if single := decode(bytewise(input)...); !slices.Equal(single, whole) {
 					t.Errorf("byte by byte:\n got %+v\nwant %+v", single, whole)
 				}
 				step := 1 + len(input)/500
@@ -206,7 +228,7 @@ func TestTheRecordsOfRecordedOutputDoNotDependOnTheSplit(t *testing.T) {
 					step = 1
 				}
 				for i := 1; i < len(input); i += step {
-					if split := decode(input[:i], input[i:]); !slices.EqualFunc(split, whole, equal) {
+					if split := decode(input[:i], input[i:]); !slices.Equal(split, whole) {
 						t.Fatalf("split at %d:\n got %+v\nwant %+v", i, split, whole)
 					}
 				}
@@ -215,49 +237,26 @@ func TestTheRecordsOfRecordedOutputDoNotDependOnTheSplit(t *testing.T) {
 	}
 }
 
-// equal is like reflect.DeepEqual, but fast for records without fields.
-func equal(a, b clixml.Record) bool {
-	if a.Error != nil || a.Info != nil || a.Progress == nil || b.Progress == nil {
-		return reflect.DeepEqual(a, b)
-	}
-	progress := *a.Progress == *b.Progress
-	a.Progress, b.Progress = nil, nil
-	return progress && a == b
-}
-
-// summary formats records like the recordings: error strings joined, other strings by stream, objects and progress records by field.
+// summary formats records like the recordings: the joined texts of the errors, and the texts of other streams.
 func summary(records []clixml.Record) map[string]any {
 	s := map[string]any{}
-	list := func(name string, value any) {
-		values, _ := s[name].([]any)
-		s[name] = append(values, value)
-	}
 	errors := ""
 	for _, r := range records {
-		switch p := r.Progress; {
-		case r.Stream == "text":
-		case p != nil:
-			list("progress", map[string]any{
-				"activity": p.Activity, "id": float64(p.ID), "parent": float64(p.ParentID), "percent": float64(p.Percent),
-				"type": p.Type, "seconds": float64(p.Seconds), "status": p.Status,
-			})
-		case r.Error != nil || r.Info != nil:
-			list("objects", map[string]any{"stream": r.Stream, "text": r.Text})
-		case r.Stream == "error":
+		switch r.Stream {
+		case "text":
+			continue
+		case "error":
 			errors += r.Text
 		default:
-			list(r.Stream, r.Text)
+			texts, _ := s[r.Stream].([]any)
+			s[r.Stream] = append(texts, r.Text)
 		}
-		if r.Stream != "text" {
-			s["error"] = ""
-		}
-	}
-	if _, found := s["error"]; found {
 		s["error"] = errors
 	}
 	if len(s) == 0 {
 		return nil
 	}
+	s["error"] = errors
 	return s
 }
 

@@ -81,29 +81,9 @@ const (
 	none member = iota
 	toString
 	activity
-	status
-	operation
-	id
-	parent
-	percent
-	seconds
-	kind
-	message
-	exception
-	errorID
-	category
-	categoryActivity
-	reason
-	targetName
-	targetType
-	details
 	data
 	dataString
 	dataMessage
-	noNewLine
-	source
-	time
-	tags
 	members // the number of members
 )
 
@@ -144,33 +124,10 @@ var root = func() *node {
 		member member
 	}{
 		{"ToString", toString},
-
 		{"MS/Record/AV", activity},
-		{"MS/Record/AI", id},
-		{"MS/Record/S", operation},
-		{"MS/Record/PI", parent},
-		{"MS/Record/PC", percent},
-		{"MS/Record/T", kind},
-		{"MS/Record/SR", seconds},
-		{"MS/Record/SD", status},
-
-		{"MS/Exception/TN/T", exception},
-		{"MS/Exception/Props/Message", message},
-		{"MS/FullyQualifiedErrorId", errorID},
-		{"MS/ErrorCategory_Category", category},
-		{"MS/ErrorCategory_Activity", categoryActivity},
-		{"MS/ErrorCategory_Reason", reason},
-		{"MS/ErrorCategory_TargetName", targetName},
-		{"MS/ErrorCategory_TargetType", targetType},
-		{"MS/ErrorDetails_Message", details},
-
 		{"Props/MessageData", data},
 		{"Props/MessageData/ToString", dataString},
 		{"Props/MessageData/Props/Message", dataMessage},
-		{"Props/MessageData/Props/NoNewLine", noNewLine},
-		{"Props/Source", source},
-		{"Props/TimeGenerated", time},
-		{"Props/Tags/LST/S", tags},
 	} {
 		n := root
 		for name := range strings.SplitSeq(m.path, "/") {

@@ -10,12 +10,7 @@ import (
 
 func ExampleDecoder() {
 	decoder := clixml.NewDecoder(func(r clixml.Record) {
-		switch {
-		case r.Progress != nil:
-			fmt.Printf("%s: %s, %d %%\n", r.Stream, r.Progress.Activity, r.Progress.Percent)
-		default:
-			fmt.Printf("%s: %q\n", r.Stream, r.Text)
-		}
+		fmt.Printf("%s: %q\n", r.Stream, r.Text)
 	})
 	for _, chunk := range []string{
 		"qemu-img: café\r\n#< CLI", "XML\r\n<Objs Version=\"1.1.0.1\"><Obj S=\"progress\"><MS><PR N=\"Record\"><AV>Copying</AV>",
@@ -26,6 +21,6 @@ func ExampleDecoder() {
 	decoder.Close()
 	// Output:
 	// text: "qemu-img: café\r\n"
-	// progress: Copying, 42 %
+	// progress: "Copying"
 	// error: "Get-VM : no VM is \r\nnamed x\r\n"
 }

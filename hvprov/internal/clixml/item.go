@@ -4,7 +4,6 @@ package clixml
 
 import (
 	"bytes"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -16,7 +15,6 @@ type item struct {
 
 	text      []byte // the values of the members, concatenated
 	values    [members]span
-	tags      []span
 	truncated bool
 }
 
@@ -32,13 +30,11 @@ type span struct {
 	set      bool
 }
 
-const tagCost = 64 // bytes of memory for a tag in addition to its text
-
 // begin resets the item for another element. Only objects have members.
 func (i *item) begin(e *element, stream string) {
 	i.stream, i.open, i.skipped = stream, i.open[:0], 0
 	if e.role == container {
-		i.text, i.values, i.tags, i.truncated = i.text[:0], [members]span{}, i.tags[:0], false
+		i.text, i.values, i.truncated = i.text[:0], [members]span{}, false
 	}
 }
 
@@ -190,7 +186,7 @@ func (d *Decoder) storeMember() {
 		return
 	}
 	m := i.top().node.member
-	if i.values[m].set && m != tags {
+	if i.values[m].set {
 		d.value = d.value[:0]
 		return
 	}
@@ -201,16 +197,11 @@ func (d *Decoder) storeMember() {
 		i.text = d.appendValue(i.text)
 		i.text = i.text[:from+len(dropSequences(i.text[from:]))]
 	}
-	if len(i.text)+tagCost*len(i.tags) > d.limit {
+	if len(i.text) > d.limit {
 		i.text, i.truncated = i.text[:from], true
 		return
 	}
-	value := span{from, len(i.text), true}
-	if m == tags {
-		i.tags = append(i.tags, value)
-		return
-	}
-	i.values[m] = value
+	i.values[m] = span{from, len(i.text), true}
 }
 
 // isSimple reports whether a value contains no escapes, escape sequences or bytes beyond ASCII. Most values do not.
@@ -223,42 +214,23 @@ func isSimple(value []byte) bool {
 	return true
 }
 
+// textMembers lists the members that contain the text of an object of a stream, in order of precedence. Other streams have ToString.
+var textMembers = map[string][]member{
+	"progress":    {activity},
+	"information": {dataMessage, data, dataString, toString},
+}
+
 // record returns the record of an object.
 func (i *item) record() Record {
-	text := string(i.text) // one string for all members
-	get := func(m member) string { return text[i.values[m].from:i.values[m].to] }
-	number := func(m member, unknown int) int {
-		if n, err := strconv.Atoi(get(m)); err == nil {
-			return n
-		}
-		return unknown
+	r := Record{Stream: i.stream, Truncated: i.truncated}
+	candidates, found := textMembers[i.stream]
+	if !found {
+		candidates = []member{toString}
 	}
-	r := Record{Stream: i.stream, Text: get(toString), Truncated: i.truncated}
-	switch i.stream {
-	case "progress":
-		r.Progress = &Progress{
-			Activity: get(activity), Status: get(status), Operation: get(operation), Type: get(kind),
-			ID: number(id, 0), ParentID: number(parent, -1), Percent: number(percent, -1), Seconds: number(seconds, -1),
-		}
-		r.Text = r.Progress.Activity
-	case "error":
-		r.Error = &ErrorInfo{
-			Message: get(message), Exception: get(exception), ID: get(errorID), Category: number(category, 0),
-			Activity: get(categoryActivity), Reason: get(reason), TargetName: get(targetName), TargetType: get(targetType),
-		}
-		if instead := get(details); instead != "" {
-			r.Error.Message = instead
-		}
-	case "information":
-		r.Info = &Info{Source: get(source), Time: get(time), NoNewLine: get(noNewLine) == "true"}
-		for _, tag := range i.tags {
-			r.Info.Tags = append(r.Info.Tags, text[tag.from:tag.to])
-		}
-		for _, m := range []member{dataMessage, data, dataString} {
-			if i.values[m].set {
-				r.Text = get(m)
-				break
-			}
+	for _, m := range candidates {
+		if v := i.values[m]; v.set {
+			r.Text = string(i.text[v.from:v.to])
+			break
 		}
 	}
 	return r

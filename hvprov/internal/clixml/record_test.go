@@ -33,36 +33,13 @@ const (
 		`<DT N="TimeGenerated">2026-01-02T03:04:05.0000000Z</DT><Obj N="Tags" RefId="2"><LST><S>PSHOST</S><S>b</S></LST></Obj></Props></Obj>`
 )
 
-func TestObjectsAreDecodedToRecordsWithFields(t *testing.T) {
+func TestTheTextOfObjects(t *testing.T) {
 	t.Parallel()
 	input := open + errorObject + informationObject +
-		`<Obj S="information" RefId="3"><Props><S N="MessageData">plain</S><Obj N="Tags"><LST/></Obj></Props></Obj>` + closed
-	want := []clixml.Record{
-		{Stream: "error", Text: "VM 'web01' not found\n", Error: &clixml.ErrorInfo{
-			Message: "VM 'web01' not found", Exception: "System.Exception", ID: "InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM",
-			Category: 13, Activity: "Get-VM", Reason: "VirtualizationException", TargetName: "web01",
-		}},
-		{Stream: "information", Text: "hello host", Info: &clixml.Info{
-			Source: "Write-Host", Time: "2026-01-02T03:04:05.0000000Z", Tags: []string{"PSHOST", "b"}, NoNewLine: true,
-		}},
-		{Stream: "information", Text: "plain", Info: &clixml.Info{}},
-	}
-	eachSplit(t, []byte(input), func(how string, got []clixml.Record) {
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("%s:\n got %+v\nwant %+v", how, got, want)
-		}
-	})
-}
-
-func TestErrorDetailsReplaceTheMessage(t *testing.T) {
-	t.Parallel()
-	input := strings.ReplaceAll(errorObject, "</MS>", `<S N="ErrorDetails_Message">details</S></MS>`)
-	want := decode([]byte(open + errorObject + closed))
-	want[0].Error.Message = "details"
-	eachSplit(t, []byte(open+input+closed), func(how string, got []clixml.Record) {
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("%s:\n got %+v\nwant %+v", how, got, want)
-		}
+		`<Obj S="information" RefId="3"><Props><S N="MessageData">plain</S><Obj N="Tags"><LST/></Obj></Props></Obj>` +
+		`<Obj S="information" RefId="4"><ToString>text</ToString></Obj>` + progressObject + closed
+	checkEachSplit(t, input, []string{
+		`error "VM 'web01' not found\n"`, `information "hello host"`, `information "plain"`, `information "text"`, `progress "Copying web01.vhdx"`,
 	})
 }
 
@@ -198,9 +175,9 @@ func TestAMemberThatIsTooLongIsDropped(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 10
 	long := strings.Repeat("x", limit+1)
-	input := []byte("<Objs><Obj S='Error'><ToString>t</ToString><MS><S N='FullyQualifiedErrorId'>" + long + "</S></MS></Obj>" +
+	input := []byte("<Objs><Obj S='information'><ToString>t</ToString><Props><S N='MessageData'>" + long + "</S></Props></Obj>" +
 		"<Obj><ToString>" + long[:limit/2] + "</ToString><ToString>" + long + "</ToString></Obj><Obj><ToString>after</ToString></Obj></Objs>")
-	want := []string{`error "t" TRUNC`, `output "` + long[:limit/2] + `" TRUNC`, `output "after"`}
+	want := []string{`information "t" TRUNC`, `output "` + long[:limit/2] + `" TRUNC`, `output "after"`}
 	for _, input := range [][][]byte{{input}, bytewise(input)} {
 		var got []string
 		for _, r := range decodeWith(func(d *clixml.Decoder) { clixml.SetLimit(d, limit) }, input...) {

@@ -80,7 +80,7 @@ func (o *output) stderr(data []byte) {
 	}
 	if o.decoder == nil {
 		o.decoder = clixml.NewDecoder(func(r clixml.Record) {
-			if r.Progress != nil {
+			if r.Stream == "progress" {
 				return // such as "Preparing modules for first use."
 			}
 			stream := r.Stream

@@ -12,6 +12,9 @@ func DisablePauses(c *Client) {
 // AlwaysProbe makes a client probe each idle connection before reuse, however short it was idle.
 func AlwaysProbe(c *Client) { c.probeAfter = 0 }
 
+// ShellID returns the identifier of a shell.
+func ShellID(s *Shell) string { return s.id }
+
 // Unexported functions under test.
 var (
 	ParseFault     = parseFault

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
 )
@@ -115,7 +116,7 @@ func TestAClientCertificateIsSentInARenegotiation(t *testing.T) {
 	if err := <-responded; err != nil {
 		t.Fatal(err)
 	}
-	if err != nil || shell.ID() != "LATE" {
+	if err != nil || wsman.ShellID(shell) != "LATE" {
 		t.Errorf("got %v, %v", shell, err)
 	}
 }

@@ -48,9 +48,6 @@ func (c *Client) CreateShell(ctx context.Context) (*Shell, error) {
 	return &Shell{client: c, id: id}, nil
 }
 
-// ID returns the host's identifier of the shell.
-func (s *Shell) ID() string { return s.id }
-
 // Start starts a command with cmd.exe, which interprets the command line of at most 8,191 characters. Standard input is a pipe.
 // The client chooses the command's identifier, so that a retry does not start the command twice.
 func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error) {
