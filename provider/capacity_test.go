@@ -12,13 +12,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-func TestAHostThatIsShortOfMemoryNowIsWarnedOf(t *testing.T) {
+func TestPlanWarnsIfTheHostHasTooLittleFreeMemory(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aHostThatIsShortOfMemoryNowIsWarnedOf)
+	eachAgentIfFull(t, planWarnsIfTheHostHasTooLittleFreeMemory)
 }
 
-func aHostThatIsShortOfMemoryNowIsWarnedOf(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) { s.Host.MemoryAvailableBytes = 1 << 29 })
+func planWarnsIfTheHostHasTooLittleFreeMemory(t *testing.T, server *simhost.Server) {
+	updateHost(t, server, func(s *hyperv.State) { s.Host.MemoryAvailableBytes = 1 << 29 })
 	h := connected(t, server)
 	p := h.plan(h.none(), linux("web-01"))
 	h.mustSucceed("plan", p.diags)

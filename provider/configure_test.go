@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-func TestSettingsThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
+func TestInvalidSettingsAreReportedOnTheirAttribute(t *testing.T) {
 	t.Parallel()
 	good := attrs{"address": "hv01.lab.example", "username": "u", "password": "p"}
 	for name, c := range map[string]struct {
@@ -20,13 +20,13 @@ func TestSettingsThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		"no host at all":            {attrs{}, "host", "HYPERVVM_HOST"},
 		"both host and hosts":       {attrs{"host": good, "hosts": attrs{"a": good}}, "hosts", "for one Hyper-V host"},
 		"a simulator and a host":    {attrs{"host": good, "simulator": attrs{"state_file": "x"}}, "simulator", "conflicts with host and hosts"},
-		"no password":               {attrs{"host": good.but(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
-		"no username":               {attrs{"host": good.but(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
-		"a port that is none":       {attrs{"host": good.but(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
-		"an unknown way of auth":    {attrs{"host": good.but(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
-		"basic in clear":            {attrs{"host": good.but(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
-		"a certificate that is not": {attrs{"host": good.but(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
-		"an entry without address":  {attrs{"hosts": attrs{"a": good.but(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
+		"no password":               {attrs{"host": good.with(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
+		"no username":               {attrs{"host": good.with(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
+		"a port that is none":       {attrs{"host": good.with(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
+		"an unknown way of auth":    {attrs{"host": good.with(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
+		"basic in clear":            {attrs{"host": good.with(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
+		"a certificate that is not": {attrs{"host": good.with(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
+		"an entry without address":  {attrs{"hosts": attrs{"a": good.with(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
 		"an entry with a slash":     {attrs{"hosts": attrs{"a/b": good}}, "hosts.a/b", "slash"},
 		"no entries":                {attrs{"hosts": attrs{}}, "hosts", "at least one"},
 	} {
@@ -38,7 +38,7 @@ func TestSettingsThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 	}
 }
 
-func TestVariablesStandInForSettings(t *testing.T) {
+func TestEnvironmentVariablesSupplySettings(t *testing.T) {
 	server := startHost(t, func(o *simhost.Options) { o.Auth.AllowBasic = true })
 	ca := string(server.CACertPEM())
 	t.Setenv("HYPERVVM_HOST", server.Address())
@@ -56,19 +56,19 @@ func TestVariablesStandInForSettings(t *testing.T) {
 	h.mustFail(h.configure(attrs{}), "host.port", "HYPERVVM_PORT", `"https" is not a number`)
 }
 
-func TestASettingThatIsNotKnownYetGivesNoError(t *testing.T) {
+func TestUnknownSettingsAreNotErrors(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": attrs{"address": unknown{}, "username": "u", "password": unknown{}}}))
 	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)
 }
 
-func TestTheSimulatorKeepsItsMachinesInItsFile(t *testing.T) {
+func TestTheSimulatorKeepsItsStateInItsFile(t *testing.T) {
 	t.Parallel()
 	config := attrs{"simulator": attrs{"state_file": filepath.Join(t.TempDir(), "host.json")}}
 	first := newHarness(t)
 	first.mustSucceed("configure", first.configure(config))
-	made := first.make(first.none(), linux("web-01"))
+	made := first.mustApply(first.none(), linux("web-01"))
 	second := newHarness(t)
 	second.mustSucceed("configure", second.configure(config))
 	read, diags := second.read(made)
@@ -76,23 +76,23 @@ func TestTheSimulatorKeepsItsMachinesInItsFile(t *testing.T) {
 	if read.value.IsNull() {
 		t.Error("the machine is gone")
 	}
-	second.make(read, nil)
+	second.mustApply(read, nil)
 }
 
-func TestSeveralHostsAreToldApart(t *testing.T) {
+func TestResourcesUseTheHostThatTheyName(t *testing.T) {
 	t.Parallel()
 	a, b := startHost(t, nil), startHost(t, nil)
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"hosts": attrs{"hv01": settings(a), "hv02": settings(b)}}))
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "hv01, hv02")
-	h.mustFail(h.plan(h.none(), linux("web-01").but(attrs{"host": "hv03"})).diags, "host", "Unknown host hv03", "hv01, hv02")
+	h.mustFail(h.plan(h.none(), linux("web-01").with(attrs{"host": "hv03"})).diags, "host", "Unknown host hv03", "hv01, hv02")
 
-	made := h.make(h.none(), linux("web-01").but(attrs{"host": "hv01"}))
-	h.make(h.none(), linux("web-01").but(attrs{"host": "hv02"})) // the same name on another host is another name
-	if len(machines(t, a)) != 1 || len(machines(t, b)) != 1 {
-		t.Errorf("the hosts hold %v and %v", machines(t, a), machines(t, b))
+	made := h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv01"}))
+	h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv02"})) // the same name on another host is another name
+	if len(vmNames(t, a)) != 1 || len(vmNames(t, b)) != 1 {
+		t.Errorf("the hosts hold %v and %v", vmNames(t, a), vmNames(t, b))
 	}
-	p := h.plan(made, linux("web-03").but(attrs{"host": "hv02"}))
+	p := h.plan(made, linux("web-03").with(attrs{"host": "hv02"}))
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "host" {
 		t.Errorf("another host replaces for %v", p.replace)

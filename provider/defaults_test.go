@@ -4,29 +4,29 @@ package provider_test
 
 import "testing"
 
-func TestAStateFromItsFileMakesNoDifference(t *testing.T) {
+func TestAStateReadFromItsFileShowsNoDifference(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, backupText))
-	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
-	made := h.make(h.none(), config)
+	config := minimal("web-01").with(attrs{"backup": attrs{"keep": 3}})
+	made := h.mustApply(h.none(), config)
 	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
 	read, diags := h.upgrade(1, h.stateFile(made))
 	h.mustSucceed("read the state", diags)
 	read.private = made.private
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 }
 
-func TestAFieldThatDoesNotApplyIsLeftAlone(t *testing.T) {
+func TestFieldsThatDoNotApplyAreIgnored(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		config    attrs
 		attribute string // "" where nothing is wrong
 	}{
-		"what is required there and has a default there": {small("web-01").but(attrs{"backup": attrs{"keep": 3}}), ""},
-		"where it applies it is required":                {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
-		"where it applies its default does":              {small("web-01").but(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
-		"given where it does not apply":                  {small("web-01").but(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
+		"what is required there and has a default there": {minimal("web-01").with(attrs{"backup": attrs{"keep": 3}}), ""},
+		"where it applies it is required":                {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
+		"where it applies its default does":              {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
+		"given where it does not apply":                  {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,18 +35,18 @@ func TestAFieldThatDoesNotApplyIsLeftAlone(t *testing.T) {
 				h.mustFail(h.validate(c.config), c.attribute)
 				return
 			}
-			made := h.make(h.none(), c.config)
-			h.mustBeEmpty(made, c.config)
+			made := h.mustApply(h.none(), c.config)
+			h.wantEmptyPlan(made, c.config)
 		})
 	}
 }
 
-func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing.T) {
+func TestImportShowsNoDifferenceForADefaultThatDoesNotApply(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, backupText))
-	config := small("web-01").but(attrs{"backup": attrs{"keep": 3}})
-	h.make(h.none(), config)
+	config := minimal("web-01").with(attrs{"backup": attrs{"keep": 3}})
+	h.mustApply(h.none(), config)
 	other := connectedWith(t, server, schemaOf(t, backupText))
 	imported, diags := other.importID(server.Address() + "/web-01")
 	other.mustSucceed("import", diags)
@@ -57,7 +57,7 @@ func TestAMachineThatDoesNotApplyADefaultIsImportedWithoutADifference(t *testing
 	}
 }
 
-func TestADefaultThatAppliesOnlySometimesFollowsWhatDecides(t *testing.T) {
+func TestADefaultAppliesOnlyWhileItsFieldApplies(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, labText("1", `
@@ -77,23 +77,23 @@ func TestADefaultThatAppliesOnlySometimesFollowsWhatDecides(t *testing.T) {
 		zone any
 		vlan int
 	}{{nil, 0}, {"lab", 120}, {"office", 0}} {
-		config := small("web-01").but(attrs{"zone": step.zone})
-		state = h.make(state, config)
+		config := minimal("web-01").with(attrs{"zone": step.zone})
+		state = h.mustApply(state, config)
 		if got := vlan(); got != step.vlan {
 			t.Errorf("in zone %v the host has VLAN %d, want %d", step.zone, got, step.vlan)
 		}
 		read, diags := h.read(state)
 		h.mustSucceed("read", diags)
-		h.mustBeEmpty(read, config)
+		h.wantEmptyPlan(read, config)
 		state = read
 	}
 }
 
-func TestADefaultIsRestoredWhereSomebodyTookItAway(t *testing.T) {
+func TestADefaultIsRestoredAfterDrift(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	before := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
-	made := before.make(before.none(), small("web-01"))
+	made := before.mustApply(before.none(), minimal("web-01"))
 	// The field is new, and the host has nothing of it, as if somebody had taken it away.
 	h := connectedWith(t, server, schemaOf(t, labText("1", `
   - {id: vlan, type: integer, default: 120, change: in_place, observed: vlan_id, stands_for: vlan_id}
@@ -105,9 +105,9 @@ func TestADefaultIsRestoredWhereSomebodyTookItAway(t *testing.T) {
 	read, diags := h.read(state)
 	h.mustSucceed("read", diags)
 	h.mustHave(read, attrs{"vlan": nil, "cores": 2})
-	changed := h.make(read, small("web-01")) // cores is 2 already, so that nothing has to be stopped
+	changed := h.mustApply(read, minimal("web-01")) // cores is 2 already, so that nothing has to be stopped
 	again, diags := h.read(changed)
 	h.mustSucceed("read", diags)
 	h.mustHave(again, attrs{"vlan": 120, "id": h.get(made, "id")})
-	h.mustBeEmpty(again, small("web-01"))
+	h.wantEmptyPlan(again, minimal("web-01"))
 }

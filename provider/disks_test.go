@@ -16,23 +16,23 @@ func disk(name string, size int, kind any) attrs {
 	return attrs{"name": name, "size_gb": size, "type": kind}
 }
 
-func TestDisksAreMadeChangedSeenAndRemoved(t *testing.T) {
+func TestDisksAreCreatedUpdatedReadAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, disksAreMadeChangedSeenAndRemoved)
+	eachAgent(t, disksAreCreatedUpdatedReadAndDeleted)
 }
 
-func disksAreMadeChangedSeenAndRemoved(t *testing.T, server *simhost.Server) {
+func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{
+	config := linux("web-01").with(attrs{
 		"disk_type": "differencing", "disk_size_gb": 2,
 		"data_disks": []any{disk("data", 1, nil), disk("logs", 1, "fixed")},
 	})
-	made := h.make(h.none(), config)
+	made := h.mustApply(h.none(), config)
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 
-	grown := config.but(attrs{"disk_size_gb": 3, "data_disks": []any{disk("logs", 2, "fixed"), disk("more", 1, nil)}})
+	grown := config.with(attrs{"disk_size_gb": 3, "data_disks": []any{disk("logs", 2, "fixed"), disk("more", 1, nil)}})
 	p := h.plan(read, grown)
 	h.mustSucceed("plan", p.diags)
 	changed, diags := h.apply(h.ctx, p)
@@ -45,16 +45,16 @@ func disksAreMadeChangedSeenAndRemoved(t *testing.T, server *simhost.Server) {
 	}
 	read, diags = h.read(changed)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, grown)
+	h.wantEmptyPlan(read, grown)
 
-	h.mustFail(h.plan(read, grown.but(attrs{"disk_size_gb": 1})).diags, "disk_size_gb", "does not shrink", "Set disk_size_gb to 3 or more.")
-	h.mustFail(h.plan(read, grown.but(attrs{"data_disks": []any{disk("logs", 2, "dynamic")}})).diags, "data_disks.0.type", "Set type to fixed")
-	h.mustFail(h.plan(read, grown.but(attrs{"data_disks": []any{disk("more", 1, nil), disk("logs", 1, "fixed")}})).diags, "data_disks.1.size_gb", "does not shrink")
-	h.make(read, nil)
-	nothingLeft(t, server)
+	h.mustFail(h.plan(read, grown.with(attrs{"disk_size_gb": 1})).diags, "disk_size_gb", "does not shrink", "Set disk_size_gb to 3 or more.")
+	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("logs", 2, "dynamic")}})).diags, "data_disks.0.type", "Set type to fixed")
+	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("more", 1, nil), disk("logs", 1, "fixed")}})).diags, "data_disks.1.size_gb", "does not shrink")
+	h.mustApply(read, nil)
+	wantEmptyHost(t, server)
 }
 
-func TestWhatWasDoneToDisksOnTheHostShows(t *testing.T) {
+func TestDriftOfDisksIsDetected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, vm *hyperv.VM)
@@ -92,9 +92,9 @@ func TestWhatWasDoneToDisksOnTheHostShows(t *testing.T) {
 			t.Parallel()
 			server := startHost(t, nil)
 			h := connected(t, server)
-			config := linux("web-01").but(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
-			made := h.make(h.none(), config)
-			onHost(t, server, func(s *hyperv.State) { c.change(t, &s.VMs[0]) })
+			config := linux("web-01").with(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
+			made := h.mustApply(h.none(), config)
+			updateHost(t, server, func(s *hyperv.State) { c.change(t, &s.VMs[0]) })
 			h = connected(t, server)
 			read, diags := h.read(made)
 			h.mustSucceed("read", diags)
@@ -117,18 +117,18 @@ func grow(t *testing.T, path string, size int64) {
 	}
 }
 
-func TestADiskThatCameAwayIsAttachedAgain(t *testing.T) {
+func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{"data_disks": []any{disk("data", 1, nil)}})
-	made := h.make(h.none(), config)
-	onHost(t, server, func(s *hyperv.State) { s.VMs[0].Drives = s.VMs[0].Drives[:1] })
+	config := linux("web-01").with(attrs{"data_disks": []any{disk("data", 1, nil)}})
+	made := h.mustApply(h.none(), config)
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Drives = s.VMs[0].Drives[:1] })
 	h = connected(t, server)
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	again := h.make(read, config)
-	h.mustBeEmpty(again, config)
+	again := h.mustApply(read, config)
+	h.wantEmptyPlan(again, config)
 	state, err := server.Store().Read()
 	if err != nil || len(state.VMs[0].Drives) != 2 {
 		t.Errorf("the host has %+v, %v", state.VMs[0].Drives, err)

@@ -10,8 +10,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// theVM gives the only machine that a host holds.
-func theVM(t *testing.T, server *simhost.Server) hyperv.VM {
+// onlyVM gives the only machine that a host holds.
+func onlyVM(t *testing.T, server *simhost.Server) hyperv.VM {
 	t.Helper()
 	state, err := server.Store().Read()
 	if err != nil {
@@ -23,37 +23,37 @@ func theVM(t *testing.T, server *simhost.Server) hyperv.VM {
 	return state.VMs[0]
 }
 
-func TestAMachinesHardwareIsMadeChangedAndSeen(t *testing.T) {
+func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aMachinesHardwareIsMadeChangedAndSeen)
+	eachAgent(t, hardwareIsCreatedUpdatedAndRead)
 }
 
-func aMachinesHardwareIsMadeChangedAndSeen(t *testing.T, server *simhost.Server) {
+func hardwareIsCreatedUpdatedAndRead(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{
+	config := linux("web-01").with(attrs{
 		"generation": 2, "gb_ram_min": 1.5, "gb_ram_max": 8, "secure_boot": false, "tpm": true,
 		"checkpoint_type": "production", "start_action": "nothing", "stop_action": "turn_off",
 	})
-	made := h.make(h.none(), config)
-	vm := theVM(t, server)
+	made := h.mustApply(h.none(), config)
+	vm := onlyVM(t, server)
 	if !vm.DynamicMemory || vm.MemoryMinimumBytes != 3<<29 || vm.MemoryMaximumBytes != 8<<30 || vm.SecureBoot != "Off" || !vm.TPM ||
 		vm.CheckpointType != "Production" || vm.AutomaticStartAction != "Nothing" || vm.AutomaticStopAction != "TurnOff" {
 		t.Errorf("the host has %+v", vm)
 	}
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 
-	wider := config.but(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
+	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
 	h.mustFail(h.plan(read, wider).diags, "gb_ram_max", "allow_power_cycle = true")
 	wider["allow_power_cycle"] = true
-	changed := h.make(read, wider)
-	if vm = theVM(t, server); vm.MemoryMaximumBytes != 16<<30 || vm.CheckpointType != "Standard" || vm.AutomaticStartAction != "StartIfRunning" {
+	changed := h.mustApply(read, wider)
+	if vm = onlyVM(t, server); vm.MemoryMaximumBytes != 16<<30 || vm.CheckpointType != "Standard" || vm.AutomaticStartAction != "StartIfRunning" {
 		t.Errorf("the host has %+v", vm)
 	}
-	h.mustBeEmpty(changed, wider)
+	h.wantEmptyPlan(changed, wider)
 
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		vm := &s.VMs[0]
 		vm.DynamicMemory, vm.SecureBoot, vm.TPM, vm.AutomaticStopAction = false, "On", false, "Save"
 	})
@@ -65,54 +65,54 @@ func aMachinesHardwareIsMadeChangedAndSeen(t *testing.T, server *simhost.Server)
 			t.Errorf("%s is read as %v, want %v", name, got, want)
 		}
 	}
-	mended := h.make(drifted, wider)
-	if vm = theVM(t, server); !vm.DynamicMemory || vm.SecureBoot != "Off" || !vm.TPM || vm.AutomaticStopAction != "TurnOff" || vm.State != "Running" {
+	mended := h.mustApply(drifted, wider)
+	if vm = onlyVM(t, server); !vm.DynamicMemory || vm.SecureBoot != "Off" || !vm.TPM || vm.AutomaticStopAction != "TurnOff" || vm.State != "Running" {
 		t.Errorf("the host has %+v", vm)
 	}
-	h.mustBeEmpty(mended, wider)
+	h.wantEmptyPlan(mended, wider)
 
-	plain := linux("web-01").but(attrs{"allow_power_cycle": true})
-	back := h.make(mended, plain)
-	if vm = theVM(t, server); vm.DynamicMemory || vm.SecureBoot != "On" || vm.TPM || vm.CheckpointType != "Disabled" || vm.AutomaticStopAction != "ShutDown" {
+	plain := linux("web-01").with(attrs{"allow_power_cycle": true})
+	back := h.mustApply(mended, plain)
+	if vm = onlyVM(t, server); vm.DynamicMemory || vm.SecureBoot != "On" || vm.TPM || vm.CheckpointType != "Disabled" || vm.AutomaticStopAction != "ShutDown" {
 		t.Errorf("the host has %+v", vm)
 	}
-	h.mustBeEmpty(back, plain)
-	h.make(back, nil)
-	nothingLeft(t, server)
+	h.wantEmptyPlan(back, plain)
+	h.mustApply(back, nil)
+	wantEmptyHost(t, server)
 }
 
-func TestWhatAHostCannotTellOfSecurityStays(t *testing.T) {
+func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{"secure_boot": true, "tpm": true})
-	made := h.make(h.none(), config)
-	onHost(t, server, func(s *hyperv.State) {
+	config := linux("web-01").with(attrs{"secure_boot": true, "tpm": true})
+	made := h.mustApply(h.none(), config)
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}}
 	})
 	h = connected(t, server)
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 }
 
-func TestHardwareThatCannotBeIsToldInThePlan(t *testing.T) {
+func TestPlanRejectsInvalidHardware(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
-	first := linux("web-01").but(attrs{"generation": 1})
-	p := h.plan(h.none(), first.but(attrs{"tpm": true, "secure_boot": true}))
+	first := linux("web-01").with(attrs{"generation": 1})
+	p := h.plan(h.none(), first.with(attrs{"tpm": true, "secure_boot": true}))
 	h.mustFail(p.diags, "tpm", "generation 1 has no virtual TPM")
 	h.mustFail(p.diags, "secure_boot", "generation 1 has no secure boot")
-	h.mustFail(h.validate(linux("web-01").but(attrs{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 16})), "gb_ram_min", "more than")
-	h.mustFail(h.plan(h.none(), linux("web-02").but(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "", "multiple of 2 MiB")
-	h.mustWarn(h.plan(h.none(), linux("web-03").but(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "never gets its maximum")
+	h.mustFail(h.validate(linux("web-01").with(attrs{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 16})), "gb_ram_min", "more than")
+	h.mustFail(h.plan(h.none(), linux("web-02").with(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "", "multiple of 2 MiB")
+	h.mustWarn(h.plan(h.none(), linux("web-03").with(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "never gets its maximum")
 	h = connected(t, server)
-	made := h.make(h.none(), first.but(attrs{"secure_boot": false}))
-	if vm := theVM(t, server); vm.Generation != 1 || vm.Drives[0].ControllerType != "IDE" {
+	made := h.mustApply(h.none(), first.with(attrs{"secure_boot": false}))
+	if vm := onlyVM(t, server); vm.Generation != 1 || vm.Drives[0].ControllerType != "IDE" {
 		t.Errorf("the host has %+v", vm)
 	}
-	p = h.plan(made, first.but(attrs{"generation": 2, "tpm": true}))
+	p = h.plan(made, first.with(attrs{"generation": 2, "tpm": true}))
 	h.mustSucceed("another generation", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "generation" {
 		t.Errorf("replaced because of %v", p.replace)

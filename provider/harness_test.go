@@ -29,7 +29,7 @@ type unknown struct{}
 type attrs map[string]any
 
 // but gives a copy with some attributes changed.
-func (a attrs) but(changes attrs) attrs {
+func (a attrs) with(changes attrs) attrs {
 	merged := attrs{}
 	for k, v := range a {
 		merged[k] = v
@@ -73,11 +73,11 @@ func loadSchema(t *testing.T) *jobschema.Schema {
 // newHarness gives a provider of the default schema that is not configured.
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	return harnessOf(t, loadSchema(t))
+	return newHarnessWith(t, loadSchema(t))
 }
 
-// harnessOf gives a provider of any schema that is not configured.
-func harnessOf(t *testing.T, s *jobschema.Schema) *harness {
+// newHarnessWith gives a provider of any schema that is not configured.
+func newHarnessWith(t *testing.T, s *jobschema.Schema) *harness {
 	t.Helper()
 	h := &harness{t: t, log: &lockedBuffer{}}
 	h.ctx = tflogtest.RootLogger(t.Context(), h.log)
@@ -166,7 +166,7 @@ func connected(t *testing.T, server *simhost.Server) *harness {
 // connectedWith gives a provider of any schema with one host.
 func connectedWith(t *testing.T, server *simhost.Server, s *jobschema.Schema) *harness {
 	t.Helper()
-	h := harnessOf(t, s)
+	h := newHarnessWith(t, s)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server)}))
 	return h
 }
@@ -311,7 +311,7 @@ func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprot
 }
 
 // make plans and applies, and expects both to succeed.
-func (h *harness) make(prior resource, config attrs) resource {
+func (h *harness) mustApply(prior resource, config attrs) resource {
 	h.t.Helper()
 	p := h.plan(prior, config)
 	h.mustSucceed("plan", p.diags)
@@ -343,8 +343,8 @@ func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string
 	h.t.Errorf("no warning on attribute %q with %q among:\n%s", attribute, text, render(diags))
 }
 
-// mustBeEmpty expects that a plan finds nothing to do.
-func (h *harness) mustBeEmpty(prior resource, config attrs) {
+// wantEmptyPlan expects that a plan finds nothing to do.
+func (h *harness) wantEmptyPlan(prior resource, config attrs) {
 	h.t.Helper()
 	p := h.plan(prior, config)
 	h.mustSucceed("plan", p.diags)

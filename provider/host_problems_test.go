@@ -19,7 +19,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
 )
 
-func TestWaysOfAuthenticatingThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
+func TestInvalidAuthenticationSettingsAreReportedOnTheirAttribute(t *testing.T) {
 	t.Parallel()
 	authority := certtest.NewAuthority(t)
 	cert, key := authority.Client(t, "u@lab.example", nil)
@@ -37,23 +37,23 @@ func TestWaysOfAuthenticatingThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 		text      string
 	}{
 		"kerberos with a password":             {kerberos, "", ""},
-		"kerberos with what kinit left":        {kerberos.but(attrs{"username": nil, "password": nil}), "", ""},
-		"kerberos with a cache":                {kerberos.but(attrs{"username": nil, "password": nil, "krb5_ccache": "FILE:" + file}), "", ""},
-		"kerberos without TLS":                 {kerberos.but(attrs{"use_tls": false}), "host.auth", "use_tls = true"},
-		"kerberos without a user":              {kerberos.but(attrs{"username": nil}), "host.username", "HYPERVVM_USERNAME"},
-		"kerberos with two realms":             {kerberos.but(attrs{"krb5_realm": "OTHER.EXAMPLE"}), "host.krb5_realm", `the realm "lab.example"`},
-		"kerberos with a password and a cache": {kerberos.but(attrs{"krb5_ccache": file}), "host.krb5_ccache", "Set one of them"},
-		"no krb5.conf":                         {kerberos.but(attrs{"krb5_conf": file + "x"}), "host.krb5_conf", "no such file"},
-		"no cache":                             {kerberos.but(attrs{"password": nil, "krb5_ccache": file + "x"}), "host.krb5_ccache", "no such file"},
+		"kerberos with what kinit left":        {kerberos.with(attrs{"username": nil, "password": nil}), "", ""},
+		"kerberos with a cache":                {kerberos.with(attrs{"username": nil, "password": nil, "krb5_ccache": "FILE:" + file}), "", ""},
+		"kerberos without TLS":                 {kerberos.with(attrs{"use_tls": false}), "host.auth", "use_tls = true"},
+		"kerberos without a user":              {kerberos.with(attrs{"username": nil}), "host.username", "HYPERVVM_USERNAME"},
+		"kerberos with two realms":             {kerberos.with(attrs{"krb5_realm": "OTHER.EXAMPLE"}), "host.krb5_realm", `the realm "lab.example"`},
+		"kerberos with a password and a cache": {kerberos.with(attrs{"krb5_ccache": file}), "host.krb5_ccache", "Set one of them"},
+		"no krb5.conf":                         {kerberos.with(attrs{"krb5_conf": file + "x"}), "host.krb5_conf", "no such file"},
+		"no cache":                             {kerberos.with(attrs{"password": nil, "krb5_ccache": file + "x"}), "host.krb5_ccache", "no such file"},
 		"a certificate":                        {certificate, "", ""},
-		"a certificate without TLS":            {certificate.but(attrs{"use_tls": false}), "host.auth", "requires TLS"},
-		"no certificate":                       {certificate.but(attrs{"client_cert": nil}), "host.client_cert", "HYPERVVM_CLIENT_CERT"},
-		"no key":                               {certificate.but(attrs{"client_key": nil}), "host.client_key", "HYPERVVM_CLIENT_KEY"},
-		"the name of a certificate's file":     {certificate.but(attrs{"client_cert": "client.pem"}), "host.client_cert", `file("client.pem")`},
-		"the name of a key's file":             {certificate.but(attrs{"client_key": "client.pem"}), "host.client_key", `file("client.pem")`},
-		"a key that is encrypted":              {certificate.but(attrs{"client_key": encrypted}), "host.client_key", "openssl pkey"},
-		"another certificate's key":            {certificate.but(attrs{"client_key": string(otherKey)}), "host.client_key", "does not match"},
-		"a proxy that is no URL":               {certificate.but(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is not a valid URL"},
+		"a certificate without TLS":            {certificate.with(attrs{"use_tls": false}), "host.auth", "requires TLS"},
+		"no certificate":                       {certificate.with(attrs{"client_cert": nil}), "host.client_cert", "HYPERVVM_CLIENT_CERT"},
+		"no key":                               {certificate.with(attrs{"client_key": nil}), "host.client_key", "HYPERVVM_CLIENT_KEY"},
+		"the name of a certificate's file":     {certificate.with(attrs{"client_cert": "client.pem"}), "host.client_cert", `file("client.pem")`},
+		"the name of a key's file":             {certificate.with(attrs{"client_key": "client.pem"}), "host.client_key", `file("client.pem")`},
+		"a key that is encrypted":              {certificate.with(attrs{"client_key": encrypted}), "host.client_key", "openssl pkey"},
+		"another certificate's key":            {certificate.with(attrs{"client_key": string(otherKey)}), "host.client_key", "does not match"},
+		"a proxy that is no URL":               {certificate.with(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is not a valid URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,29 +73,29 @@ func TestWaysOfAuthenticatingThatAreWrongAreToldOnTheirAttribute(t *testing.T) {
 	}
 }
 
-func TestKerberos(t *testing.T) {
+func TestKerberosAuthentication(t *testing.T) {
 	t.Parallel()
 	kdc := krbtest.Start(t)
 	kdc.AddUser("svc-terraform", password)
 	server := startHost(t, func(o *simhost.Options) { o.Auth.Keytab = kdc.AddService("HTTP/127.0.0.1") })
-	kerberos := settings(server).but(attrs{"auth": "kerberos", "krb5_conf": kdc.ConfigFile})
+	kerberos := settings(server).with(attrs{"auth": "kerberos", "krb5_conf": kdc.ConfigFile})
 	for name, change := range map[string]attrs{
 		"a password": {},
 		"a cache":    {"username": nil, "password": nil, "krb5_ccache": kdc.Kinit("svc-terraform", password)},
 	} {
 		h := newHarness(t)
-		h.mustSucceed("configure", h.configure(attrs{"host": kerberos.but(change)}))
+		h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(change)}))
 		h.mustSucceed("plan with "+name, h.plan(h.none(), linux("web-01")).diags)
 	}
 	h := newHarness(t)
-	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.but(attrs{"password": "wrong"})}))
+	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(attrs{"password": "wrong"})}))
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried only once")
 	h = newHarness(t)
-	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.but(attrs{"krb5_spn": "HTTP/hv99"})}))
+	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(attrs{"krb5_spn": "HTTP/hv99"})}))
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "does not know the service HTTP/hv99")
 }
 
-func TestAClientCertificate(t *testing.T) {
+func TestClientCertificateAuthentication(t *testing.T) {
 	t.Parallel()
 	authority := certtest.NewAuthority(t)
 	server := startHost(t, func(o *simhost.Options) {
@@ -104,7 +104,7 @@ func TestAClientCertificate(t *testing.T) {
 	for upn, refused := range map[string]bool{"svc@lab.example": false, "other@lab.example": true} {
 		cert, key := authority.Client(t, upn, nil)
 		h := newHarness(t)
-		h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{
+		h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{
 			"auth": "certificate", "username": nil, "password": nil, "client_cert": string(cert), "client_key": string(key),
 		})}))
 		diags := h.plan(h.none(), linux("web-01")).diags
@@ -116,10 +116,10 @@ func TestAClientCertificate(t *testing.T) {
 	}
 }
 
-func TestAHostBehindAProxy(t *testing.T) {
+func TestAHostIsReachedThroughAProxy(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	var asked atomic.Int64
+	var connections atomic.Int64
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, pass, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); user != "u" || pass != "p" {
 			w.WriteHeader(http.StatusProxyAuthRequired)
@@ -131,7 +131,7 @@ func TestAHostBehindAProxy(t *testing.T) {
 			return
 		}
 		defer func() { _ = host.Close() }()
-		asked.Add(1)
+		connections.Add(1)
 		client, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -147,14 +147,14 @@ func TestAHostBehindAProxy(t *testing.T) {
 	}))
 	t.Cleanup(proxy.Close)
 	h := newHarness(t)
-	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{"proxy_url": strings.Replace(proxy.URL, "://", "://u:p@", 1)})}))
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{"proxy_url": strings.Replace(proxy.URL, "://", "://u:p@", 1)})}))
 	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)
-	if asked.Load() == 0 {
+	if connections.Load() == 0 {
 		t.Error("the proxy was not asked")
 	}
 }
 
-func TestACacheOfTheConfigurationWinsOverThePasswordOfAVariable(t *testing.T) {
+func TestAConfiguredCacheOverridesThePasswordOfTheEnvironment(t *testing.T) {
 	kdc := krbtest.Start(t)
 	kdc.AddUser("svc-terraform", password)
 	server := startHost(t, func(o *simhost.Options) { o.Auth.Keytab = kdc.AddService("HTTP/127.0.0.1") })
@@ -164,7 +164,7 @@ func TestACacheOfTheConfigurationWinsOverThePasswordOfAVariable(t *testing.T) {
 	t.Setenv("HYPERVVM_KRB5_REALM", krbtest.Realm)
 	t.Setenv("HYPERVVM_KRB5_SPN", "HTTP/127.0.0.1")
 	h := newHarness(t)
-	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{
 		"address": "localhost", "password": nil, "krb5_ccache": kdc.Kinit("svc-terraform", password),
 	})}))
 	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)

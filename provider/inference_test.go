@@ -8,24 +8,24 @@ import (
 	"testing"
 )
 
-// unsaid is a configuration that does not say what the image is of.
-func unsaid(image any) attrs {
-	return linux("web-01").but(attrs{"os_family": nil, "image_name": image})
+// withoutFamily is a configuration that does not say what the image is of.
+func withoutFamily(image any) attrs {
+	return linux("web-01").with(attrs{"os_family": nil, "image_name": image})
 }
 
-func TestWhatIsNotSaidFollowsInThePlan(t *testing.T) {
+func TestPlanContainsInferredValues(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	for name, c := range map[string]struct {
 		config attrs
 		want   any
 	}{
-		"from a Linux image":        {unsaid("ubuntu-24.04"), "linux"},
-		"from a Windows image":      {unsaid("windows-server-2022"), "windows"},
-		"later, as the image does":  {unsaid(unknown{}), unknown{}},
-		"but what is said counts":   {unsaid("ubuntu-24.04").but(attrs{"os_family": "windows"}), "windows"},
-		"even if it is said later":  {unsaid("ubuntu-24.04").but(attrs{"os_family": unknown{}}), unknown{}},
-		"and what depends on it is": {unsaid(unknown{}).but(attrs{"cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}), unknown{}},
+		"from a Linux image":        {withoutFamily("ubuntu-24.04"), "linux"},
+		"from a Windows image":      {withoutFamily("windows-server-2022"), "windows"},
+		"later, as the image does":  {withoutFamily(unknown{}), unknown{}},
+		"but what is said counts":   {withoutFamily("ubuntu-24.04").with(attrs{"os_family": "windows"}), "windows"},
+		"even if it is said later":  {withoutFamily("ubuntu-24.04").with(attrs{"os_family": unknown{}}), unknown{}},
+		"and what depends on it is": {withoutFamily(unknown{}).with(attrs{"cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}), unknown{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -37,27 +37,27 @@ func TestWhatIsNotSaidFollowsInThePlan(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFollowIsAskedFor(t *testing.T) {
+func TestAValueThatCannotBeInferredIsRequired(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.mustFail(h.validate(unsaid("golden-7")), "os_family",
+	h.mustFail(h.validate(withoutFamily("golden-7")), "os_family",
 		"os_family is required: nothing infers it from image_name \"golden-7\"", `Set it to "linux" or "windows"`)
-	h.mustSucceed("what is said", h.validate(unsaid("golden-7").but(attrs{"os_family": "linux"})))
-	h.mustFail(h.validate(unsaid(nil)), "image_name", "required")
-	h.mustFail(h.validate(unsaid("ubuntu-24.04").but(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": hidden})),
+	h.mustSucceed("what is said", h.validate(withoutFamily("golden-7").with(attrs{"os_family": "linux"})))
+	h.mustFail(h.validate(withoutFamily(nil)), "image_name", "required")
+	h.mustFail(h.validate(withoutFamily("ubuntu-24.04").with(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": writeOnlySecret})),
 		"guest_domain_jointarget", `no meaning where os_family is "linux"`)
 }
 
-func TestAnotherImageInfersAnew(t *testing.T) {
+func TestAChangedImageIsInferredAgain(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
-	made := h.make(h.none(), unsaid("ubuntu-24.04"))
+	made := h.mustApply(h.none(), withoutFamily("ubuntu-24.04"))
 	h.mustHave(made, attrs{"os_family": "linux"})
-	h.mustBeEmpty(made, unsaid("ubuntu-24.04"))
-	h.mustBeEmpty(made, linux("web-01")) // saying what was inferred changes nothing
+	h.wantEmptyPlan(made, withoutFamily("ubuntu-24.04"))
+	h.wantEmptyPlan(made, linux("web-01")) // saying what was inferred changes nothing
 
-	p := h.plan(made, unsaid("windows-server-2022"))
+	p := h.plan(made, withoutFamily("windows-server-2022"))
 	h.mustSucceed("plan", p.diags)
 	h.mustHave(p.planned, attrs{"os_family": "windows"})
 	slices.Sort(p.replace)
@@ -69,12 +69,12 @@ func TestAnotherImageInfersAnew(t *testing.T) {
 	h.mustHave(other, attrs{"os_family": "windows"})
 
 	later := connected(t, server)
-	p = later.plan(other, unsaid(unknown{}))
+	p = later.plan(other, withoutFamily(unknown{}))
 	later.mustSucceed("plan", p.diags)
 	later.mustHave(p.planned, attrs{"os_family": unknown{}})
 }
 
-func TestAMachineKeepsWhatWasInferredWhateverTheRulesHaveBecome(t *testing.T) {
+func TestInferredValuesAreKeptIfTheRulesChange(t *testing.T) {
 	t.Parallel()
 	rules := func(version, second string) string {
 		return labText(version, `
@@ -87,44 +87,44 @@ func TestAMachineKeepsWhatWasInferredWhateverTheRulesHaveBecome(t *testing.T) {
 	}
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, rules("1", "small")))
-	made := first.make(first.none(), small("web-01"))
+	made := first.mustApply(first.none(), minimal("web-01"))
 	first.mustHave(made, attrs{"flavour": "small"})
 
 	h := connectedWith(t, server, schemaOf(t, rules("2", "large")))
 	state, diags := h.upgrade(1, first.stateFile(made))
 	h.mustSucceed("upgrade", diags)
 	state.private = made.private
-	h.mustBeEmpty(state, small("web-01"))
+	h.wantEmptyPlan(state, minimal("web-01"))
 
-	chosen := small("web-01").but(attrs{"flavour": "large"})
-	changed := h.make(state, chosen)
+	chosen := minimal("web-01").with(attrs{"flavour": "large"})
+	changed := h.mustApply(state, chosen)
 	h.mustHave(changed, attrs{"flavour": "large", "id": h.get(made, "id")})
-	h.mustBeEmpty(changed, small("web-01")) // what was said is kept as well
+	h.wantEmptyPlan(changed, minimal("web-01")) // what was said is kept as well
 }
 
-func TestAMachineThatWasMadeOtherwiseIsTakenOverWithWhatFollows(t *testing.T) {
+func TestImportAcceptsInferredValues(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	first.make(first.none(), unsaid("ubuntu-24.04"))
+	first.mustApply(first.none(), withoutFamily("ubuntu-24.04"))
 	h := connected(t, server)
 	imported, diags := h.importID(server.Address() + "/web-01")
 	h.mustSucceed("import", diags)
 	h.mustHave(imported, attrs{"os_family": "linux"})
-	config := unsaid("ubuntu-24.04").but(attrs{"switch_name": "External"})
-	h.mustBeEmpty(h.make(imported, config), config)
+	config := withoutFamily("ubuntu-24.04").with(attrs{"switch_name": "External"})
+	h.wantEmptyPlan(h.mustApply(imported, config), config)
 }
 
-func TestAChangeThatStopsAMachineNeedsLeaveInTheSchemasOwnWords(t *testing.T) {
+func TestPowerCyclesNeedPermissionUnderACustomSchema(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, labSchema(t))
-	made := h.make(h.none(), lab("web-01"))
-	bigger := lab("web-01").but(attrs{"memory": 8, "cpus": 4})
+	made := h.mustApply(h.none(), lab("web-01"))
+	bigger := lab("web-01").with(attrs{"memory": 8, "cpus": 4})
 	p := h.plan(made, bigger)
 	h.mustFail(p.diags, "memory", "Unable to plan virtual machine web-01", "Changing memory", "allow_power_cycle = true")
 	h.mustFail(p.diags, "cpus", "Changing cpus")
-	changed := h.make(made, bigger.but(attrs{"allow_power_cycle": true}))
+	changed := h.mustApply(made, bigger.with(attrs{"allow_power_cycle": true}))
 	h.mustHave(changed, attrs{"memory": 8, "cpus": 4, "id": h.get(made, "id"), "state": "running"})
 	state, err := server.Store().Read()
 	if err != nil {

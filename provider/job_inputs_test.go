@@ -50,7 +50,7 @@ func fieldAt(t *testing.T, inputs attrs, path string) attrs {
 	return nil
 }
 
-func TestJobInputsGivesTheSchemaWhole(t *testing.T) {
+func TestJobInputsReturnsTheCompleteSchema(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*jobschema.Schema{
 		"the provider's own": loadSchema(t), "the example's": labSchema(t), "one with an object": schemaOf(t, backupText),
@@ -58,7 +58,7 @@ func TestJobInputsGivesTheSchemaWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inputs := harnessOf(t, s).jobInputs()
+			inputs := newHarnessWith(t, s).jobInputs()
 			if inputs["id"] != s.ID || inputs["version"] != s.Version || inputs["name"] != s.Name || inputs["description"] != s.Description {
 				t.Errorf("it is %v version %v, %v: %v", inputs["id"], inputs["version"], inputs["name"], inputs["description"])
 			}
@@ -88,9 +88,9 @@ func TestJobInputsGivesTheSchemaWhole(t *testing.T) {
 	}
 }
 
-func TestJobInputsTellsWhatAFormNeeds(t *testing.T) {
+func TestJobInputsDescribesFieldsAndParameterSets(t *testing.T) {
 	t.Parallel()
-	inputs := harnessOf(t, labSchema(t)).jobInputs()
+	inputs := newHarnessWith(t, labSchema(t)).jobInputs()
 	for path, want := range map[string]attrs{
 		"name":              {"label": "Name", "hint": "web-01", "required": true, "secret": false, "default": nil, "one_of": nil, "observed": "name", "item_type": nil, "deprecated": nil},
 		"os":                {"type": "enum", "one_of": []any{"linux", "windows"}},
@@ -141,7 +141,7 @@ func TestJobInputsNeedsNoHost(t *testing.T) {
 	}
 }
 
-func TestAttributesTellWhatPeopleNeedToKnow(t *testing.T) {
+func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 	t.Parallel()
 	s := schemaOf(t, labText("1", `
   - {id: ram, type: integer, label: Memory, deprecated: use gb_ram instead, change: in_place}
@@ -158,7 +158,7 @@ func TestAttributesTellWhatPeopleNeedToKnow(t *testing.T) {
     change: power_cycle
   - {id: data, type: list, items: {type: object, fields: [{id: old, type: string, deprecated: use new}, {id: new, type: string, label: New, required: true}]}, change: in_place}
 `, ""))
-	h := harnessOf(t, s)
+	h := newHarnessWith(t, s)
 	attributes := map[string]*tfprotov6.SchemaAttribute{}
 	var collect func(at string, list []*tfprotov6.SchemaAttribute)
 	collect = func(at string, list []*tfprotov6.SchemaAttribute) {
@@ -207,9 +207,9 @@ func TestAttributesTellWhatPeopleNeedToKnow(t *testing.T) {
 		}
 	}
 
-	h.mustWarn(h.validate(small("web-01").but(attrs{"ram": 4})), "ram", "use gb_ram instead")
-	h.mustWarn(h.validate(small("web-01").but(attrs{"data": []any{attrs{"old": "a", "new": "b"}}})), "data.0.old", "use new")
-	if diags := h.validate(small("web-01")); len(diags) > 0 {
+	h.mustWarn(h.validate(minimal("web-01").with(attrs{"ram": 4})), "ram", "use gb_ram instead")
+	h.mustWarn(h.validate(minimal("web-01").with(attrs{"data": []any{attrs{"old": "a", "new": "b"}}})), "data.0.old", "use new")
+	if diags := h.validate(minimal("web-01")); len(diags) > 0 {
 		t.Errorf("who does not use what is deprecated is told: %s", render(diags))
 	}
 }

@@ -25,34 +25,34 @@ var backupText = labText("1", `
   - {id: shares, type: list, items: {type: number}, change: in_place}
 `, "")
 
-func TestAnObjectIsMadeReadChangedAndImported(t *testing.T) {
+func TestAnObjectIsCreatedReadUpdatedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, anObjectIsMadeReadChangedAndImported)
+	eachAgentIfFull(t, anObjectIsCreatedReadUpdatedAndImported)
 }
 
-func anObjectIsMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
+func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server) {
 	schema := schemaOf(t, backupText)
 	h := connectedWith(t, server, schema)
-	config := small("web-01").but(attrs{
+	config := minimal("web-01").with(attrs{
 		"backup": attrs{"keep": 3, "days": []any{7}}, // no weekday, since it is daily
 		// More than floating point holds, and the like of what it does not.
 		"serial": 9007199254740993, "shares": []any{h.number("0.1"), 2}, "weight": h.number("0.3"),
 	})
-	made := h.make(h.none(), config)
+	made := h.mustApply(h.none(), config)
 	if got := h.get(made, "backup").(attrs); got["kind"] != "daily" || got["share"] != "0.1" {
 		t.Errorf("defaults within the object: %v", got)
 	}
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 
-	changed := h.make(read, config.but(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}}))
+	changed := h.mustApply(read, config.with(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}}))
 	h.mustHave(changed, attrs{"id": h.get(made, "id")})
 	if got := h.get(changed, "backup").(attrs); got["keep"] != 5 || got["days"] != nil || got["weekday"] != "sunday" {
 		t.Errorf("the object is %v", got)
 	}
-	config = config.but(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}})
-	h.mustBeEmpty(changed, config)
+	config = config.with(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}})
+	h.wantEmptyPlan(changed, config)
 
 	other := connectedWith(t, server, schema)
 	imported, diags := other.importID(server.Address() + "/web-01")
@@ -67,13 +67,13 @@ func anObjectIsMadeReadChangedAndImported(t *testing.T, server *simhost.Server) 
 	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) || len(p.replace) > 0 {
 		t.Errorf("imported as %v, planned as %v; replaced for %v", was, got, p.replace)
 	}
-	other.mustBeEmpty(other.make(imported, config), config)
+	other.wantEmptyPlan(other.mustApply(imported, config), config)
 
-	removed := h.make(changed, config.but(attrs{"backup": nil}))
+	removed := h.mustApply(changed, config.with(attrs{"backup": nil}))
 	h.mustHave(removed, attrs{"backup": nil})
 }
 
-func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) {
+func TestRecordedValuesOfAnEarlierVersionAreImportedIfValid(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	before := connectedWith(t, server, schemaOf(t, labText("1", `
@@ -81,7 +81,7 @@ func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) 
   - {id: load, type: number, change: in_place}
   - {id: rack, type: string, change: in_place}
 `, "")))
-	before.make(before.none(), small("web-01").but(attrs{"tier": 3, "load": before.number("0.5"), "rack": "r1"}))
+	before.mustApply(before.none(), minimal("web-01").with(attrs{"tier": 3, "load": before.number("0.5"), "rack": "r1"}))
 	h := connectedWith(t, server, schemaOf(t, labText("2", `
   - {id: tier, type: list, items: {type: string}, change: in_place}
   - {id: load, type: integer, change: in_place}
@@ -92,7 +92,7 @@ func TestWhatWasRecordedByAnEarlierVersionIsImportedAsFarAsItFits(t *testing.T) 
 	h.mustHave(imported, attrs{"rack": "r1", "tier": nil, "load": nil})
 }
 
-func TestPartsOfAnObjectThatComeLaterAreNoFaults(t *testing.T) {
+func TestUnknownPartsOfAnObjectAreValid(t *testing.T) {
 	t.Parallel()
 	for name, backup := range map[string]any{
 		"an object":                         unknown{},
@@ -104,7 +104,7 @@ func TestPartsOfAnObjectThatComeLaterAreNoFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, startHost(t, nil), schemaOf(t, backupText))
-			config := small("web-01").but(attrs{"backup": backup})
+			config := minimal("web-01").with(attrs{"backup": backup})
 			h.mustSucceed("validate", h.validate(config))
 			h.mustSucceed("plan", h.plan(h.none(), config).diags)
 		})

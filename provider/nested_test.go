@@ -34,8 +34,8 @@ func recorded(t *testing.T, server *simhost.Server) map[string]any {
 }
 
 // full is a configuration of the example's schema with a value for every kind of field.
-func full(name string) attrs {
-	return lab(name).but(attrs{
+func complete(name string) attrs {
+	return lab(name).with(attrs{
 		"memory": 4, "network": "External", "description": "first", "cost_center": "4711", "owner": "ada@lab.example",
 		"address": "192.0.2.50", "prefix": 24, "gateway": "192.0.2.1",
 		"services": []any{attrs{"name": "http", "port": 80}, attrs{"name": "dns", "port": 53, "protocol": "udp"}},
@@ -43,16 +43,16 @@ func full(name string) attrs {
 	})
 }
 
-func TestListsAreMadeReadChangedAndImported(t *testing.T) {
+func TestListsAreCreatedReadUpdatedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, listsAreMadeReadChangedAndImported)
+	eachAgentIfFull(t, listsAreCreatedReadUpdatedAndImported)
 }
 
-func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
+func listsAreCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server) {
 	schema := labSchema(t)
 	h := connectedWith(t, server, schema)
-	config := full("web-01")
-	made := h.make(h.none(), config)
+	config := complete("web-01")
+	made := h.mustApply(h.none(), config)
 	http, dns := attrs{"name": "http", "port": 80, "protocol": "tcp"}, attrs{"name": "dns", "port": 53, "protocol": "udp"}
 	h.mustHave(made, attrs{
 		"services": []any{http, dns}, // with the default of what the first left out
@@ -60,9 +60,9 @@ func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
 	})
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 
-	config = config.but(attrs{"services": []any{attrs{"name": "ssh", "port": 22}}, "tags": []any{}})
+	config = config.with(attrs{"services": []any{attrs{"name": "ssh", "port": 22}}, "tags": []any{}})
 	p := h.plan(read, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
@@ -79,7 +79,7 @@ func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
 	if got := recorded(t, server); !reflect.DeepEqual(got["services"], []any{want}) || !reflect.DeepEqual(got["tags"], []any{}) {
 		t.Errorf("the host recorded %v", got)
 	}
-	h.mustBeEmpty(changed, config)
+	h.wantEmptyPlan(changed, config)
 
 	other := connectedWith(t, server, schema)
 	imported, diags := other.importID(server.Address() + "/web-01")
@@ -89,27 +89,27 @@ func listsAreMadeReadChangedAndImported(t *testing.T, server *simhost.Server) {
 			t.Errorf("%s is imported as %s, was %s", name, got, was)
 		}
 	}
-	adopted := other.make(imported, config)
-	other.mustBeEmpty(adopted, config)
+	adopted := other.mustApply(imported, config)
+	other.wantEmptyPlan(adopted, config)
 }
 
-func TestAListIsTakenOutOfAConfiguration(t *testing.T) {
+func TestAListIsRemovedFromAConfiguration(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, labSchema(t))
-	made := h.make(h.none(), full("web-01"))
-	config := full("web-01").but(attrs{"services": nil, "tags": nil})
-	changed := h.make(made, config)
+	made := h.mustApply(h.none(), complete("web-01"))
+	config := complete("web-01").with(attrs{"services": nil, "tags": nil})
+	changed := h.mustApply(made, config)
 	h.mustHave(changed, attrs{"id": h.get(made, "id"), "services": nil, "tags": nil})
 	if got := recorded(t, server); got["services"] != nil || got["tags"] != nil {
 		t.Errorf("the host recorded %v", got)
 	}
-	h.mustBeEmpty(changed, config)
+	h.wantEmptyPlan(changed, config)
 }
 
-func TestAFaultWithinAListIsToldAtItsPlace(t *testing.T) {
+func TestErrorsInListsAreReportedOnTheItem(t *testing.T) {
 	t.Parallel()
-	service := func(changes attrs) attrs { return attrs{"name": "http", "port": 80}.but(changes) }
+	service := func(changes attrs) attrs { return attrs{"name": "http", "port": 80}.with(changes) }
 	for name, c := range map[string]struct {
 		change    attrs
 		attribute string
@@ -137,13 +137,13 @@ func TestAFaultWithinAListIsToldAtItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := harnessOf(t, labSchema(t))
-			h.mustFail(h.validate(lab("web-01").but(c.change)), c.attribute, c.texts...)
+			h := newHarnessWith(t, labSchema(t))
+			h.mustFail(h.validate(lab("web-01").with(c.change)), c.attribute, c.texts...)
 		})
 	}
 }
 
-func TestPartsOfListsThatComeLaterAreNoFaults(t *testing.T) {
+func TestUnknownPartsOfListsAreValid(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]attrs{
 		"a list":               {"services": unknown{}, "tags": unknown{}},
@@ -155,7 +155,7 @@ func TestPartsOfListsThatComeLaterAreNoFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, startHost(t, nil), labSchema(t))
-			config := lab("web-01").but(change)
+			config := lab("web-01").with(change)
 			h.mustSucceed("validate", h.validate(config))
 			h.mustSucceed("plan", h.plan(h.none(), config).diags)
 		})

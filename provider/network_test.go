@@ -13,7 +13,7 @@ import (
 
 // networked is a configuration with all that a machine's network can have.
 func networked(name string) attrs {
-	return linux(name).but(attrs{
+	return linux(name).with(attrs{
 		"switch_name": "External", "mac_address": "00-15-5D-00-10-20",
 		"network_adapters": []any{
 			attrs{"name": "storage", "switch_name": "Storage", "vlan_id": 130, "mac_address": "00-15-5D-00-10-21"},
@@ -22,23 +22,23 @@ func networked(name string) attrs {
 	})
 }
 
-func TestAdaptersAreMadeReadChangedAndRemoved(t *testing.T) {
+func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, adaptersAreMadeReadChangedAndRemoved)
+	eachAgent(t, networkAdaptersAreCreatedReadUpdatedAndDeleted)
 }
 
-func adaptersAreMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) {
+func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Switches = append(s.Switches, hyperv.Switch{ID: "c0000000-0000-4000-8000-000000000001", Name: "Storage"})
 	})
 	h := connected(t, server)
 	config := networked("web-01")
-	made := h.make(h.none(), config)
+	made := h.mustApply(h.none(), config)
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
+	h.wantEmptyPlan(read, config)
 
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		vm := &s.VMs[0]
 		vm.Adapters[0].DynamicMAC = true
 		vm.Adapters[1].VLANID = 131
@@ -55,13 +55,13 @@ func adaptersAreMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) 
 	})
 	p := h.plan(drifted, config)
 	h.mustFail(p.diags, "mac_address", "allow_power_cycle = true")
-	mended := h.make(drifted, config.but(attrs{"allow_power_cycle": true}))
-	h.mustBeEmpty(mended, config.but(attrs{"allow_power_cycle": true}))
+	mended := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
+	h.wantEmptyPlan(mended, config.with(attrs{"allow_power_cycle": true}))
 
-	config = config.but(attrs{"network_adapters": []any{attrs{"name": "backup", "switch_name": "Storage", "vlan_id": 7}}})
-	changed := h.make(mended, config)
+	config = config.with(attrs{"network_adapters": []any{attrs{"name": "backup", "switch_name": "Storage", "vlan_id": 7}}})
+	changed := h.mustApply(mended, config)
 	h.mustHave(changed, attrs{"id": h.get(made, "id")})
-	h.mustBeEmpty(changed, config)
+	h.wantEmptyPlan(changed, config)
 	state, err := server.Store().Read()
 	if err != nil {
 		t.Fatal(err)
@@ -70,47 +70,47 @@ func adaptersAreMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) 
 		vm.Adapters[2].SwitchName != "Storage" || vm.Adapters[2].VLANID != 7 {
 		t.Errorf("the host has %+v", vm)
 	}
-	h.make(changed, nil)
-	nothingLeft(t, server)
+	h.mustApply(changed, nil)
+	wantEmptyHost(t, server)
 }
 
-func TestWhatIsWrongWithAnAdapterIsToldAtItsPlace(t *testing.T) {
+func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, whatIsWrongWithAnAdapterIsToldAtItsPlace)
+	eachAgentIfFull(t, errorsOfNetworkAdaptersAreReportedOnTheAdapter)
 }
 
-func whatIsWrongWithAnAdapterIsToldAtItsPlace(t *testing.T, server *simhost.Server) {
+func errorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.make(h.none(), linux("db-01").but(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
+	made := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
 	h.mustFail(p.diags, "network_adapters.0.switch_name", "Unable to plan virtual machine web-01", "Use one of: External")
 	h.mustFail(p.diags, "network_adapters.0.mac_address", "virtual machine 'db-01' has MAC address 00-15-5D-00-10-21")
-	onHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
 	h = connected(t, server)
-	p = h.plan(made, linux("db-01").but(attrs{"mac_address": "00-15-5D-00-10-21"}))
+	p = h.plan(made, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21"}))
 	h.mustFail(p.diags, "network_adapters", "to be off, and it is running")
 }
 
-func TestAnISOFileIsNoFileOfTheMachine(t *testing.T) {
+func TestDeleteKeepsTheISOFile(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, anISOFileIsNoFileOfTheMachine)
+	eachAgent(t, deleteKeepsTheISOFile)
 }
 
-func anISOFileIsNoFileOfTheMachine(t *testing.T, server *simhost.Server) {
+func deleteKeepsTheISOFile(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{"media_name": "seed", "wait_for": "address", "wait_seconds": 30})
+	config := linux("web-01").with(attrs{"media_name": "seed", "wait_for": "address", "wait_seconds": 30})
 	h.mustFail(h.plan(h.none(), config).diags, "media_name", "Put an .iso file into that folder")
 	iso := filepath.Join(server.StateFile()+".d", "disks", "Images", "seed.iso")
 	if err := os.WriteFile(iso, []byte("CD001"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h = connected(t, server)
-	h.mustFail(h.plan(h.none(), config.but(attrs{"power_state": "off"})).diags, "wait_for", "set power_state to running")
+	h.mustFail(h.plan(h.none(), config.with(attrs{"power_state": "off"})).diags, "wait_for", "set power_state to running")
 	h = connected(t, server)
-	made := h.make(h.none(), config)
-	h.mustBeEmpty(made, config)
-	h.make(made, nil)
-	nothingLeft(t, server)
+	made := h.mustApply(h.none(), config)
+	h.wantEmptyPlan(made, config)
+	h.mustApply(made, nil)
+	wantEmptyHost(t, server)
 	if text, err := os.ReadFile(iso); err != nil || string(text) != "CD001" {
 		t.Errorf("the ISO file holds %q, %v", text, err)
 	}

@@ -26,7 +26,7 @@ func schemaFile(t *testing.T, text string) (name string) {
 	return name
 }
 
-func TestTheProvidersOwnSchemaIsTheOneWithoutAVariable(t *testing.T) {
+func TestTheDefaultSchemaIsUsedWithoutTheEnvironmentVariable(t *testing.T) {
 	t.Setenv("HYPERVVM_SCHEMA_FILE", "")
 	s, err := provider.LoadSchema()
 	if err != nil {
@@ -37,17 +37,17 @@ func TestTheProvidersOwnSchemaIsTheOneWithoutAVariable(t *testing.T) {
 	}
 }
 
-func TestTheSchemaOfTheVariableTakesItsPlace(t *testing.T) {
+func TestTheEnvironmentVariableReplacesTheSchema(t *testing.T) {
 	t.Setenv("HYPERVVM_SCHEMA_FILE", exampleSchema)
 	s, err := provider.LoadSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := harnessOf(t, s)
+	h := newHarnessWith(t, s)
 	h.mustSucceed("validate", h.validate(lab("web-01")))
 }
 
-func TestTheProvidersOwnSchemaMayHaveOtherTexts(t *testing.T) {
+func TestTheDefaultSchemaMayHaveOtherTexts(t *testing.T) {
 	schemaFile(t, strings.ReplaceAll(string(schemas.JobInputs()), "Local administrator", "Lokaler Administrator"))
 	s, err := provider.LoadSchema()
 	if err != nil {
@@ -58,7 +58,7 @@ func TestTheProvidersOwnSchemaMayHaveOtherTexts(t *testing.T) {
 	}
 }
 
-func TestASchemaFileThatDoesNotDoIsADiagnostic(t *testing.T) {
+func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string   // "" for a file that is not there
 		texts []string // each after the file's name
@@ -139,11 +139,11 @@ func schemaDiagnostic(t *testing.T, schemaErr error) string {
 	return render(resp.Diagnostics)
 }
 
-func TestAStateOfAnotherSchemaIsRefused(t *testing.T) {
+func TestAStateOfAnotherSchemaIsRejected(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
-	made := first.make(first.none(), small("web-01"))
+	made := first.mustApply(first.none(), minimal("web-01"))
 	imported, diags := first.importID(server.Address() + "/web-01")
 	first.mustSucceed("import", diags)
 	other := schemaOf(t, strings.Replace(labText("1", "", ""), "id: lab", "id: office", 1))
@@ -154,11 +154,11 @@ func TestAStateOfAnotherSchemaIsRefused(t *testing.T) {
 			_, diags := h.read(state)
 			h.mustFail(diags, "", "Unable to read virtual machine web-01", "job schema lab", "provider uses office", "HYPERVVM_SCHEMA_FILE")
 			// With -refresh=false nothing is read.
-			h.mustFail(h.plan(state, small("web-01").but(attrs{"vm_name": "web-02"})).diags, "", "job schema lab", "office")
+			h.mustFail(h.plan(state, minimal("web-01").with(attrs{"vm_name": "web-02"})).diags, "", "job schema lab", "office")
 			same := connectedWith(t, server, schemaOf(t, labText("2", "", "")))
 			read, diags := same.read(state)
 			same.mustSucceed("another version", diags)
-			same.mustSucceed("plan", same.plan(read, small("web-01")).diags)
+			same.mustSucceed("plan", same.plan(read, minimal("web-01")).diags)
 		})
 	}
 }

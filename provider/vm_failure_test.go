@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-func TestAHostThatIsSwitchedOffIsToldDuringPlan(t *testing.T) {
+func TestPlanReportsAnUnreachableHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ accept bool }{
 		"nothing listens":                    {false},
@@ -30,7 +30,7 @@ func TestAHostThatIsSwitchedOffIsToldDuringPlan(t *testing.T) {
 			if !c.accept {
 				_ = dead.Close()
 			}
-			host := settings(server).but(attrs{"port": dead.Addr().(*net.TCPAddr).Port})
+			host := settings(server).with(attrs{"port": dead.Addr().(*net.TCPAddr).Port})
 			h := newHarness(t)
 			h.mustSucceed("configure", h.configure(attrs{"host": host}))
 			begun := time.Now()
@@ -43,11 +43,11 @@ func TestAHostThatIsSwitchedOffIsToldDuringPlan(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordIsToldDuringPlanAndTriedOnce(t *testing.T) {
+func TestPlanReportsAWrongPasswordAfterOneAttempt(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := newHarness(t)
-	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).but(attrs{"password": "wrong one"})}))
+	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{"password": "wrong one"})}))
 	message := h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host",
 		"Unable to plan virtual machine web-01", "refused the credentials", "svc-terraform", "Check username")
 	if strings.Contains(message, "wrong one") {
@@ -60,30 +60,30 @@ func TestAWrongPasswordIsToldDuringPlanAndTriedOnce(t *testing.T) {
 	}
 }
 
-func TestATakenNameIsToldDuringPlan(t *testing.T) {
+func TestPlanReportsATakenName(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aTakenNameIsToldDuringPlan)
+	eachAgentIfFull(t, planReportsATakenName)
 }
 
-func aTakenNameIsToldDuringPlan(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) {
+func planReportsATakenName(t *testing.T, server *simhost.Server) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "WEB-01", State: "Off"})
 	})
 	h := connected(t, server)
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "vm_name",
 		"already exists", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "hoose another name")
-	made := h.make(h.none(), linux("web-02"))
+	made := h.mustApply(h.none(), linux("web-02"))
 	h.mustFail(h.plan(made, linux("Web-01")).diags, "vm_name", "already exists")
 	h.mustSucceed("a change of letter case", h.plan(made, linux("WEB-02")).diags)
 }
 
-func TestANameTakenBetweenPlanAndApplyHarmsNobody(t *testing.T) {
+func TestANameTakenBetweenPlanAndApplyChangesNothing(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
 	p := h.plan(h.none(), linux("web-01"))
 	h.mustSucceed("plan", p.diags)
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "Web-01", State: "Off"})
 	})
 	left, diags := h.applyOnce(h.ctx, p)
@@ -91,12 +91,12 @@ func TestANameTakenBetweenPlanAndApplyHarmsNobody(t *testing.T) {
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
-	if names := machines(t, server); len(names) != 1 || names[0] != "Web-01" {
+	if names := vmNames(t, server); len(names) != 1 || names[0] != "Web-01" {
 		t.Errorf("the host holds %v", names)
 	}
 }
 
-func TestTheSameNameTwiceInOneConfigurationIsTold(t *testing.T) {
+func TestPlanReportsTheSameNameInTwoResources(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
@@ -104,16 +104,16 @@ func TestTheSameNameTwiceInOneConfigurationIsTold(t *testing.T) {
 	h.mustFail(h.plan(h.none(), linux("Web-01")).diags, "vm_name", "Another resource", "not case-sensitive")
 }
 
-func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
+func TestAReplacementMayKeepItsName(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	made := first.make(first.none(), linux("web-01"))
+	made := first.mustApply(first.none(), linux("web-01"))
 	t.Run("because an attribute changed", func(t *testing.T) {
 		t.Parallel()
 		h := connected(t, server)
 		read, _ := h.read(made)
-		h.mustSucceed("plan", h.plan(read, linux("web-01").but(attrs{"guest_la_uid": "root"})).diags)
+		h.mustSucceed("plan", h.plan(read, linux("web-01").with(attrs{"guest_la_uid": "root"})).diags)
 	})
 	t.Run("because the user said so", func(t *testing.T) {
 		t.Parallel()
@@ -133,16 +133,16 @@ func TestReplacingAMachineIsNotTakenForItsNameTwice(t *testing.T) {
 		h := connected(t, server)
 		read, _ := h.read(made)
 		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
-		h.mustFail(h.planOnce(h.none(), linux("web-01").but(attrs{"gb_ram": 8})).diags, "vm_name", "Another resource")
+		h.mustFail(h.planOnce(h.none(), linux("web-01").with(attrs{"gb_ram": 8})).diags, "vm_name", "Another resource")
 	})
 }
 
-func TestWhatTheHostLacksIsToldDuringPlan(t *testing.T) {
+func TestPlanReportsMissingHostResources(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, whatTheHostLacksIsToldDuringPlan)
+	eachAgentIfFull(t, planReportsMissingHostResources)
 }
 
-func whatTheHostLacksIsToldDuringPlan(t *testing.T, server *simhost.Server) {
+func planReportsMissingHostResources(t *testing.T, server *simhost.Server) {
 	for attribute, c := range map[string]struct {
 		value any
 		texts []string
@@ -155,18 +155,18 @@ func whatTheHostLacksIsToldDuringPlan(t *testing.T, server *simhost.Server) {
 		t.Run(attribute, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
-			h.mustFail(h.plan(h.none(), linux("web-01").but(attrs{attribute: c.value})).diags, attribute, c.texts...)
+			h.mustFail(h.plan(h.none(), linux("web-01").with(attrs{attribute: c.value})).diags, attribute, c.texts...)
 		})
 	}
 }
 
-func TestAJobThatFailsInItsThirdStepLeavesNothing(t *testing.T) {
+func TestAFailedCreateJobIsRolledBack(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aJobThatFailsInItsThirdStepLeavesNothing)
+	eachAgent(t, aFailedCreateJobIsRolledBack)
 }
 
-func aJobThatFailsInItsThirdStepLeavesNothing(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) {
+func aFailedCreateJobIsRolledBack(t *testing.T, server *simhost.Server) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {Fail: "the disk is in use"}}
 	})
 	logs := t.TempDir()
@@ -180,18 +180,18 @@ func aJobThatFailsInItsThirdStepLeavesNothing(t *testing.T, server *simhost.Serv
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
-	nothingLeft(t, server)
-	onHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
-	h.make(h.none(), linux("web-01"))
+	wantEmptyHost(t, server)
+	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
+	h.mustApply(h.none(), linux("web-01"))
 }
 
-func TestInterruptingACreateLeavesNothing(t *testing.T) {
+func TestAnInterruptedCreateIsRolledBack(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, interruptingACreateLeavesNothing)
+	eachAgent(t, anInterruptedCreateIsRolledBack)
 }
 
-func interruptingACreateLeavesNothing(t *testing.T, server *simhost.Server) {
-	onHost(t, server, func(s *hyperv.State) {
+func anInterruptedCreateIsRolledBack(t *testing.T, server *simhost.Server) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 1000}}
 	})
 	h := connected(t, server)
@@ -209,17 +209,17 @@ func interruptingACreateLeavesNothing(t *testing.T, server *simhost.Server) {
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
-	nothingLeft(t, server)
+	wantEmptyHost(t, server)
 }
 
-func TestACreateThatRunsOutOfTimeIsUndone(t *testing.T) {
+func TestACreateThatExceedsItsTimeLimitIsRolledBack(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 2000}}
 	})
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{"timeouts": attrs{"create": "1s"}})
+	config := linux("web-01").with(attrs{"timeouts": attrs{"create": "1s"}})
 	p := h.plan(h.none(), config)
 	h.mustSucceed("plan", p.diags)
 	left, diags := h.apply(h.ctx, p)
@@ -227,17 +227,17 @@ func TestACreateThatRunsOutOfTimeIsUndone(t *testing.T) {
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
-	nothingLeft(t, server)
+	wantEmptyHost(t, server)
 }
 
-func TestAConnectionThatDropsDoesNotFailAJob(t *testing.T) {
+func TestALostConnectionDoesNotFailAJob(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, func(o *simhost.Options) {
 		o.Faults = simhost.FaultsOn(simhost.ActionReceive, simhost.FaultDropAfter, 2, 3)
 	})
 	h := connected(t, server)
-	h.make(h.none(), linux("web-01"))
-	if names := machines(t, server); len(names) != 1 {
+	h.mustApply(h.none(), linux("web-01"))
+	if names := vmNames(t, server); len(names) != 1 {
 		t.Errorf("the host holds %v", names)
 	}
 }

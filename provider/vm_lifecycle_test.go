@@ -16,7 +16,7 @@ import (
 )
 
 // machines gives the names of what a host holds.
-func machines(t *testing.T, server *simhost.Server) []string {
+func vmNames(t *testing.T, server *simhost.Server) []string {
 	t.Helper()
 	state, err := server.Store().Read()
 	if err != nil {
@@ -29,18 +29,18 @@ func machines(t *testing.T, server *simhost.Server) []string {
 	return names
 }
 
-// onHost changes what a host holds, as somebody there would.
-func onHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
+// updateHost changes what a host holds, as somebody there would.
+func updateHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
 	t.Helper()
 	if err := server.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// nothingLeft looks whether a host holds neither machines nor files of any.
-func nothingLeft(t *testing.T, server *simhost.Server) {
+// wantEmptyHost looks whether a host holds neither machines nor files of any.
+func wantEmptyHost(t *testing.T, server *simhost.Server) {
 	t.Helper()
-	if names := machines(t, server); len(names) > 0 {
+	if names := vmNames(t, server); len(names) > 0 {
 		t.Errorf("machines are left: %v", names)
 	}
 	err := filepath.Walk(server.StateFile()+".d", func(name string, info os.FileInfo, err error) error {
@@ -57,16 +57,16 @@ func nothingLeft(t *testing.T, server *simhost.Server) {
 	}
 }
 
-func TestAMachineIsMadeReadChangedAndRemoved(t *testing.T) {
+func TestAVMIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aMachineIsMadeReadChangedAndRemoved)
+	eachAgent(t, aVMIsCreatedReadUpdatedAndDeleted)
 }
 
-func aMachineIsMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
+func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	config := linux("web-01").but(attrs{"notes": "first", "vlan_id": 120})
+	config := linux("web-01").with(attrs{"notes": "first", "vlan_id": 120})
 
-	made := h.make(h.none(), config)
+	made := h.mustApply(h.none(), config)
 	for name, want := range map[string]any{
 		"vm_name": "web-01", "state": "running", "host": server.Address(), "gb_ram": 4, "cpu_cores": 2,
 		"ip_addresses": []any{"192.0.2.11"},
@@ -86,7 +86,7 @@ func aMachineIsMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
 		t.Errorf("a second plan finds something to do:\n%s\n%s", again.planned.value, read.value)
 	}
 
-	changed := h.make(read, config.but(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": nil}))
+	changed := h.mustApply(read, config.with(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": nil}))
 	if got, want := h.get(changed, "id"), h.get(made, "id"); got != want {
 		t.Errorf("the change made another machine: %v, %v", got, want)
 	}
@@ -99,19 +99,19 @@ func aMachineIsMadeReadChangedAndRemoved(t *testing.T, server *simhost.Server) {
 		t.Errorf("the host has %+v", vm)
 	}
 
-	h.make(changed, nil)
-	nothingLeft(t, server)
+	h.mustApply(changed, nil)
+	wantEmptyHost(t, server)
 }
 
-func TestAReplacedMachineIsAnother(t *testing.T) {
+func TestReplacingCreatesAnotherVM(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aReplacedMachineIsAnother)
+	eachAgentIfFull(t, replacingCreatesAnotherVM)
 }
 
-func aReplacedMachineIsAnother(t *testing.T, server *simhost.Server) {
+func replacingCreatesAnotherVM(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.make(h.none(), linux("web-01"))
-	p := h.plan(made, linux("web-01").but(attrs{"image_name": "windows-server-2022", "os_family": "windows"}))
+	made := h.mustApply(h.none(), linux("web-01"))
+	p := h.plan(made, linux("web-01").with(attrs{"image_name": "windows-server-2022", "os_family": "windows"}))
 	h.mustSucceed("plan", p.diags)
 	if got := strings.Join(p.replace, " "); got != "image_name os_family" && got != "os_family image_name" {
 		t.Errorf("replaced because of %q", got)
@@ -121,16 +121,16 @@ func aReplacedMachineIsAnother(t *testing.T, server *simhost.Server) {
 	if h.get(other, "id") == h.get(made, "id") {
 		t.Error("it is the same machine")
 	}
-	if names := machines(t, server); len(names) != 1 {
+	if names := vmNames(t, server); len(names) != 1 {
 		t.Errorf("the host holds %v", names)
 	}
 }
 
-func TestAMachineThatIsGoneLeavesTheState(t *testing.T) {
+func TestADeletedVMIsRemovedFromTheState(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	made := connected(t, server).make(connected(t, server).none(), linux("web-01"))
-	onHost(t, server, func(s *hyperv.State) { s.VMs = nil })
+	made := connected(t, server).mustApply(connected(t, server).none(), linux("web-01"))
+	updateHost(t, server, func(s *hyperv.State) { s.VMs = nil })
 	h := connected(t, server)
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
@@ -142,7 +142,7 @@ func TestAMachineThatIsGoneLeavesTheState(t *testing.T) {
 	}
 }
 
-func TestWhatWasChangedOnTheHostShows(t *testing.T) {
+func TestDriftIsDetected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change    func(*hyperv.VM)
@@ -164,9 +164,9 @@ func TestWhatWasChangedOnTheHostShows(t *testing.T) {
 			t.Parallel()
 			server := startHost(t, nil)
 			h := connected(t, server)
-			config := linux("web-01").but(attrs{"notes": "as planned", "vlan_id": 120})
-			made := h.make(h.none(), config)
-			onHost(t, server, func(s *hyperv.State) { c.change(&s.VMs[0]) })
+			config := linux("web-01").with(attrs{"notes": "as planned", "vlan_id": 120})
+			made := h.mustApply(h.none(), config)
+			updateHost(t, server, func(s *hyperv.State) { c.change(&s.VMs[0]) })
 			h = connected(t, server)
 			read, diags := h.read(made)
 			h.mustSucceed("read", diags)
@@ -177,20 +177,20 @@ func TestWhatWasChangedOnTheHostShows(t *testing.T) {
 	}
 }
 
-func TestAChangeThatStopsAMachineNeedsLeave(t *testing.T) {
+func TestPowerCyclesNeedPermission(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aChangeThatStopsAMachineNeedsLeave)
+	eachAgentIfFull(t, powerCyclesNeedPermission)
 }
 
-func aChangeThatStopsAMachineNeedsLeave(t *testing.T, server *simhost.Server) {
+func powerCyclesNeedPermission(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.make(h.none(), linux("web-01"))
-	bigger := linux("web-01").but(attrs{"gb_ram": 8, "cpu_cores": 4})
+	made := h.mustApply(h.none(), linux("web-01"))
+	bigger := linux("web-01").with(attrs{"gb_ram": 8, "cpu_cores": 4})
 	p := h.plan(made, bigger)
 	h.mustFail(p.diags, "gb_ram", "Unable to plan virtual machine web-01", "allow_power_cycle = true")
 	h.mustFail(p.diags, "cpu_cores", "allow_power_cycle = true")
 
-	changed := h.make(made, bigger.but(attrs{"allow_power_cycle": true}))
+	changed := h.mustApply(made, bigger.with(attrs{"allow_power_cycle": true}))
 	if got := h.get(changed, "state"); got != "running" {
 		t.Errorf("it is %v", got)
 	}
@@ -201,19 +201,19 @@ func aChangeThatStopsAMachineNeedsLeave(t *testing.T, server *simhost.Server) {
 	if vm := state.VMs[0]; vm.MemoryStartupBytes != 8<<30 || vm.ProcessorCount != 4 {
 		t.Errorf("the host has %+v", vm)
 	}
-	off := h.make(changed, bigger.but(attrs{"allow_power_cycle": true, "power_state": "off"}))
+	off := h.mustApply(changed, bigger.with(attrs{"allow_power_cycle": true, "power_state": "off"}))
 	if got := h.get(off, "state"); got != "off" {
 		t.Errorf("it is %v", got)
 	}
-	h.make(off, bigger.but(attrs{"gb_ram": 2, "power_state": "off"})) // a stopped one needs no leave
+	h.mustApply(off, bigger.with(attrs{"gb_ram": 2, "power_state": "off"})) // a stopped one needs no leave
 }
 
-func TestImportTakesAMachineOver(t *testing.T) {
+func TestImport(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	config := linux("web-01").but(attrs{"notes": "n", "vlan_id": 7, "switch_name": "External"})
-	made := first.make(first.none(), config)
+	config := linux("web-01").with(attrs{"notes": "n", "vlan_id": 7, "switch_name": "External"})
+	made := first.mustApply(first.none(), config)
 	id := first.get(made, "id").(string)
 	for name, importID := range map[string]string{
 		"by its name": "web-01", "by its name in other letters": "WEB-01",
@@ -242,17 +242,17 @@ func TestImportTakesAMachineOver(t *testing.T) {
 			if p := h.plan(adopted, config); !p.planned.value.Equal(adopted.value) {
 				t.Error("a second plan finds something to do")
 			}
-			if p := h.plan(adopted, config.but(attrs{"guest_la_pw": "another one"})); len(p.replace) == 0 {
+			if p := h.plan(adopted, config.with(attrs{"guest_la_pw": "another one"})); len(p.replace) == 0 {
 				t.Error("another password does not make another machine")
 			}
 		})
 	}
 }
 
-func TestImportTakesAMachineOverThatWasMadeOtherwise(t *testing.T) {
+func TestImportOfAVMThatNoJobCreated(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = append(s.VMs, hyperv.VM{
 			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old-01", State: "Running", Generation: 2,
 			MemoryStartupBytes: 2 << 30, ProcessorCount: 1, Adapters: []hyperv.Adapter{{SwitchName: "External"}},
@@ -261,7 +261,7 @@ func TestImportTakesAMachineOverThatWasMadeOtherwise(t *testing.T) {
 	h := connected(t, server)
 	imported, diags := h.importID(server.Address() + "/old-01")
 	h.mustSucceed("import", diags)
-	config := linux("old-01").but(attrs{"gb_ram": 2, "cpu_cores": 1, "switch_name": "External"})
+	config := linux("old-01").with(attrs{"gb_ram": 2, "cpu_cores": 1, "switch_name": "External"})
 	p := h.plan(imported, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
@@ -277,10 +277,10 @@ func TestImportTakesAMachineOverThatWasMadeOtherwise(t *testing.T) {
 	}
 }
 
-func TestImportSaysWhatIsWrong(t *testing.T) {
+func TestImportReportsErrors(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "twin"},
 			hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12", Name: "TWIN"})
 	})
@@ -295,15 +295,15 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestOneProcessAndFewRequestsServeARun(t *testing.T) {
+func TestARunUsesOneProcessAndFewRequests(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, oneProcessAndFewRequestsServeARun)
+	eachAgent(t, aRunUsesOneProcessAndFewRequests)
 }
 
-func oneProcessAndFewRequestsServeARun(t *testing.T, server *simhost.Server) {
+func aRunUsesOneProcessAndFewRequests(t *testing.T, server *simhost.Server) {
 	t.Run("plan and apply", func(t *testing.T) {
 		h := connected(t, server)
-		h.make(h.none(), linux("web-01"))
+		h.mustApply(h.none(), linux("web-01"))
 	})
 	// The provider has closed its sessions by now, with its test.
 	counters := server.Counters()
@@ -316,14 +316,14 @@ func oneProcessAndFewRequestsServeARun(t *testing.T, server *simhost.Server) {
 	}
 }
 
-func TestARefreshOfAHundredMachinesIsOneRequestToTheHost(t *testing.T) {
+func TestRefreshingAHundredVMsTakesOneInventory(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aRefreshOfAHundredMachinesIsOneRequestToTheHost)
+	eachAgent(t, refreshingAHundredVMsTakesOneInventory)
 }
 
-func aRefreshOfAHundredMachinesIsOneRequestToTheHost(t *testing.T, server *simhost.Server) {
+func refreshingAHundredVMsTakesOneInventory(t *testing.T, server *simhost.Server) {
 	ids := make([]string, 100)
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		for i := range ids {
 			ids[i] = fmt.Sprintf("0b5d1c5e-6a1e-4c39-9d0b-%012d", i)
 			s.VMs = append(s.VMs, hyperv.VM{
@@ -365,13 +365,13 @@ func aRefreshOfAHundredMachinesIsOneRequestToTheHost(t *testing.T, server *simho
 	}
 }
 
-func TestSecretsAppearNowhere(t *testing.T) {
+func TestSecretsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	logs := t.TempDir()
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server), "job_log_dir": logs}))
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "the password " + password + " was refused"}}
 	})
 	p := h.plan(h.none(), linux("web-01"))

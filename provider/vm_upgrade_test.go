@@ -89,7 +89,7 @@ const firstState = `{
   "disks": [{"size": 40, "key": null, "key_wo": null, "key_wo_version": 3}]
 }`
 
-func TestAStateOfAnyEarlierVersionIsUpgraded(t *testing.T) {
+func TestStatesOfEarlierVersionsAreUpgraded(t *testing.T) {
 	t.Parallel()
 	want := attrs{
 		"id": "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "host": "hv01", "ip_addresses": []any{"192.0.2.11"}, "timeouts": nil,
@@ -99,12 +99,12 @@ func TestAStateOfAnyEarlierVersionIsUpgraded(t *testing.T) {
 		"groups": []any{"web"}, "rate": "0.1", "shape": "round",
 		"volumes": []any{attrs{"size_gb": 40, "kind": "data", "pass": nil, "pass_wo": nil, "pass_wo_version": 3}},
 	}
-	second := harnessOf(t, schemaOf(t, secondText))
+	second := newHarnessWith(t, schemaOf(t, secondText))
 	middle, diags := second.upgrade(1, firstState)
 	second.mustSucceed("to the second", diags)
 	second.mustHave(middle, attrs{"memory": "4096", "api_key": "a key", "serial": 9007199254740993, "guest_la_pw_wo_version": 7})
 
-	h := harnessOf(t, schemaOf(t, thirdText))
+	h := newHarnessWith(t, schemaOf(t, thirdText))
 	for name, from := range map[string]struct {
 		version int64
 		state   string
@@ -120,7 +120,7 @@ func TestAStateOfAnyEarlierVersionIsUpgraded(t *testing.T) {
 	}
 }
 
-func TestAValueThatCannotBeUpgradedIsNamed(t *testing.T) {
+func TestUpgradeReportsValuesThatCannotBeConverted(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		key   string
@@ -142,7 +142,7 @@ func TestAValueThatCannotBeUpgradedIsNamed(t *testing.T) {
 			}
 			state[c.key] = c.value
 			text, _ := json.Marshal(state)
-			h := harnessOf(t, schemaOf(t, thirdText))
+			h := newHarnessWith(t, schemaOf(t, thirdText))
 			_, diags := h.upgrade(1, string(text))
 			message := h.mustFail(diags, "", append(c.texts, "Unable to upgrade the state of virtual machine web-01", "HYPERVVM_SCHEMA_FILE")...)
 			if strings.Contains(message, "a key") || strings.Contains(message, fmt.Sprint(c.value)) {
@@ -152,19 +152,19 @@ func TestAValueThatCannotBeUpgradedIsNamed(t *testing.T) {
 	}
 }
 
-func TestAMachineOfAnEarlierVersionMakesNoDifference(t *testing.T) {
+func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, firstText))
-	made := first.make(first.none(), small("web-01").but(attrs{
+	made := first.mustApply(first.none(), minimal("web-01").with(attrs{
 		"guest_la_pw": nil, "guest_la_pw_wo": password, // without a version: it is the private state that tells of it
-		"mem": "4096", "fast": false, "cidr": "192.0.2.50/24", "key_wo": hidden, "serial": 7, "cluster": "old", "group": "web",
-		"disks": []any{attrs{"size": 40, "key_wo": hidden}, attrs{"size": 20}},
+		"mem": "4096", "fast": false, "cidr": "192.0.2.50/24", "key_wo": writeOnlySecret, "serial": 7, "cluster": "old", "group": "web",
+		"disks": []any{attrs{"size": 40, "key_wo": writeOnlySecret}, attrs{"size": 20}},
 	}))
-	config := small("web-01").but(attrs{
+	config := minimal("web-01").with(attrs{
 		"guest_la_pw": nil, "guest_la_pw_wo": password,
-		"memory_mb": 4096, "tier": "bronze", "address": "192.0.2.50", "prefix": 24, "api_token_wo": hidden, "serial": "7", "groups": []any{"web"},
-		"volumes": []any{attrs{"size_gb": 40, "pass_wo": hidden}, attrs{"size_gb": 20}},
+		"memory_mb": 4096, "tier": "bronze", "address": "192.0.2.50", "prefix": 24, "api_token_wo": writeOnlySecret, "serial": "7", "groups": []any{"web"},
+		"volumes": []any{attrs{"size_gb": 40, "pass_wo": writeOnlySecret}, attrs{"size_gb": 20}},
 	})
 	for name, by := range map[string][]*jobschema.Schema{
 		"at once":      {schemaOf(t, thirdText)},
@@ -185,11 +185,11 @@ func TestAMachineOfAnEarlierVersionMakesNoDifference(t *testing.T) {
 				h.mustSucceed("read", diags)
 				state, from, private = h.stateFile(read), int64(s.Version), read.private
 			}
-			h.mustBeEmpty(read, config)
+			h.wantEmptyPlan(read, config)
 			// What was write-only by its old name is so by its new one.
-			open := config.but(attrs{
-				"api_token_wo": nil, "api_token": hidden,
-				"volumes": []any{attrs{"size_gb": 40, "pass": hidden}, attrs{"size_gb": 20}},
+			open := config.with(attrs{
+				"api_token_wo": nil, "api_token": writeOnlySecret,
+				"volumes": []any{attrs{"size_gb": 40, "pass": writeOnlySecret}, attrs{"size_gb": 20}},
 			})
 			p := h.plan(read, open)
 			h.mustSucceed("plan", p.diags)
@@ -200,7 +200,7 @@ func TestAMachineOfAnEarlierVersionMakesNoDifference(t *testing.T) {
 	}
 }
 
-func TestAFieldThatIsNewInTheSameVersionReplacesNothing(t *testing.T) {
+func TestANewFieldInTheSameVersionReplacesNothing(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	text := func(fields, itemFields string) *jobschema.Schema {
@@ -212,8 +212,8 @@ func TestAFieldThatIsNewInTheSameVersionReplacesNothing(t *testing.T) {
 `+fields, ""))
 	}
 	first := connectedWith(t, server, text("", ""))
-	config := small("web-01").but(attrs{"disks": []any{attrs{"size": 40}}})
-	made := first.make(first.none(), config)
+	config := minimal("web-01").with(attrs{"disks": []any{attrs{"size": 40}}})
+	made := first.mustApply(first.none(), config)
 
 	later := text(`
   - {id: share, type: number, default: 0.1, change: replace}
@@ -235,8 +235,8 @@ func TestAFieldThatIsNewInTheSameVersionReplacesNothing(t *testing.T) {
 	if strings.Contains(h.log.String(), "[1/") {
 		t.Error("a job ran")
 	}
-	h.mustBeEmpty(changed, config)
-	other := connectedWith(t, server, later).plan(state, config.but(attrs{"share": 2}))
+	h.wantEmptyPlan(changed, config)
+	other := connectedWith(t, server, later).plan(state, config.with(attrs{"share": 2}))
 	if got := strings.Join(other.replace, " "); got != "share" {
 		t.Errorf("another value than the default replaces for %q", got)
 	}

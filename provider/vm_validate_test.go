@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/provider"
 )
 
-func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
+func TestValidationReportsErrorsOnTheirAttributeWithoutAHost(t *testing.T) {
 	t.Parallel()
 	static := attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"}
 	for name, c := range map[string]struct {
@@ -23,7 +23,7 @@ func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
 	}{
 		"the least that is needed":          {attrs{}, "", ""},
 		"a static address":                  {static, "", ""},
-		"a static address that comes later": {static.but(attrs{"guest_v4_ipaddr": unknown{}}), "", ""},
+		"a static address that comes later": {static.with(attrs{"guest_v4_ipaddr": unknown{}}), "", ""},
 		"a set that may become whole":       {attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": unknown{}, "guest_v4_defaultgw": unknown{}}, "", ""},
 		"a family that comes later":         {attrs{"os_family": unknown{}, "cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}, "", ""},
 		"too little memory":                 {attrs{"gb_ram": 0}, "gb_ram", "1"},
@@ -32,8 +32,8 @@ func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
 		"a name that is a path":             {attrs{"vm_name": `..\web`}, "vm_name", ""},
 		"a name that is a wildcard":         {attrs{"vm_name": "web-*"}, "vm_name", ""},
 		"a family that is none":             {attrs{"os_family": "beos"}, "os_family", "linux"},
-		"an address that is none":           {static.but(attrs{"guest_v4_ipaddr": "300.1.1.1"}), "guest_v4_ipaddr", "IPv4"},
-		"an address without its prefix":     {static.but(attrs{"guest_v4_cidrprefix": nil}), "guest_v4_cidrprefix", ""},
+		"an address that is none":           {static.with(attrs{"guest_v4_ipaddr": "300.1.1.1"}), "guest_v4_ipaddr", "IPv4"},
+		"an address without its prefix":     {static.with(attrs{"guest_v4_cidrprefix": nil}), "guest_v4_cidrprefix", ""},
 		"half a domain join":                {attrs{"os_family": "windows", "guest_domain_jointarget": "lab.example"}, "guest_domain_joinuid", ""},
 		"half of the automation":            {attrs{"cnf_ansible_ssh_user": "ansible"}, "cnf_ansible_ssh_key", ""},
 		"a domain join of a Linux":          {attrs{"guest_domain_jointarget": "lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": "p4ssw0rd"}, "guest_domain_jointarget", "windows"},
@@ -41,7 +41,7 @@ func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
-			diags := h.validate(linux("web-01").but(c.change))
+			diags := h.validate(linux("web-01").with(c.change))
 			if c.attribute == "" {
 				h.mustSucceed("validate", diags)
 				return
@@ -51,7 +51,7 @@ func TestValidationNeedsNoHostAndSpeaksOnTheAttribute(t *testing.T) {
 	}
 }
 
-func TestABrokenSchemaIsADiagnostic(t *testing.T) {
+func TestASchemaErrorIsADiagnostic(t *testing.T) {
 	t.Parallel()
 	p := provider.New("test", nil, errors.New("job-inputs.yaml:12: unknown type \"strng\""))
 	server := providerserver.NewProtocol6(p)()

@@ -30,21 +30,21 @@ var secretsText = labText("1", `
       - {id: key, type: secret}
 `, "")
 
-func account(name string, secret attrs) attrs { return attrs{"name": name}.but(secret) }
+func account(name string, secret attrs) attrs { return attrs{"name": name}.with(secret) }
 
 // open and closed are the two forms of a secret within a list.
-func open(value string) attrs { return attrs{"pass": value} }
+func plainForm(value string) attrs { return attrs{"pass": value} }
 
-func closed(value string, version any) attrs {
+func writeOnlyForm(value string, version any) attrs {
 	return attrs{"pass_wo": value, "pass_wo_version": version}
 }
 
-func TestASecretThatChangesInPlace(t *testing.T) {
+func TestASecretChangesInPlace(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, secretsText))
 	token := func(value, version any) attrs {
-		return small("web-01").but(attrs{"token_wo": value, "token_wo_version": version})
+		return minimal("web-01").with(attrs{"token_wo": value, "token_wo_version": version})
 	}
 	// step applies a configuration, and looks whether a job changed the token.
 	step := func(state resource, config attrs, changes bool) resource {
@@ -60,29 +60,29 @@ func TestASecretThatChangesInPlace(t *testing.T) {
 		if did := strings.Count(h.log.String(), "change token") > before; did != changes {
 			t.Errorf("changed by a job: %v, want %v", did, changes)
 		}
-		h.mustBeEmpty(state, config)
+		h.wantEmptyPlan(state, config)
 		return state
 	}
-	state := h.make(h.none(), small("web-01"))
-	state = step(state, token(hidden, 1), true) // given for the first time
+	state := h.mustApply(h.none(), minimal("web-01"))
+	state = step(state, token(writeOnlySecret, 1), true) // given for the first time
 	state = step(state, token("another value", 1), false)
 	state = step(state, token("another value", 2), true)
-	state = step(state, small("web-01").but(attrs{"token": "another value"}), false)
-	state = step(state, small("web-01").but(attrs{"token": "yet another one"}), true)
+	state = step(state, minimal("web-01").with(attrs{"token": "another value"}), false)
+	state = step(state, minimal("web-01").with(attrs{"token": "yet another one"}), true)
 	state = step(state, token("yet another one", 2), false)
-	state = step(state, small("web-01"), true) // taken out
-	h.nowhere(server, server.StateFile(), []string{hidden, "another value", "yet another one"}, state)
+	state = step(state, minimal("web-01"), true) // taken out
+	h.wantAbsent(server, server.StateFile(), []string{writeOnlySecret, "another value", "yet another one"}, state)
 }
 
-func TestAWriteOnlySecretGivenForTheFirstTime(t *testing.T) {
+func TestAddingAWriteOnlySecret(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, secretsText))
-	made := first.make(first.none(), small("web-01"))
+	made := first.mustApply(first.none(), minimal("web-01"))
 	t.Run("with its version makes another machine where it has to", func(t *testing.T) {
 		t.Parallel()
 		h := connectedWith(t, server, schemaOf(t, secretsText))
-		p := h.plan(made, small("web-01").but(attrs{"licence_wo": hidden, "licence_wo_version": 1}))
+		p := h.plan(made, minimal("web-01").with(attrs{"licence_wo": writeOnlySecret, "licence_wo_version": 1}))
 		h.mustSucceed("plan", p.diags)
 		if got := strings.Join(p.replace, " "); got != "licence_wo_version" {
 			t.Errorf("replaced for %q", got)
@@ -92,95 +92,95 @@ func TestAWriteOnlySecretGivenForTheFirstTime(t *testing.T) {
 		t.Run("without its version is not overlooked: "+id, func(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, server, schemaOf(t, secretsText))
-			p := h.plan(made, small("web-01").but(attrs{id + "_wo": hidden}))
+			p := h.plan(made, minimal("web-01").with(attrs{id + "_wo": writeOnlySecret}))
 			h.mustFail(p.diags, id+"_wo", "Unable to plan virtual machine web-01", id+"_wo_version")
 		})
 	}
 }
 
-func TestSecretsWithinAListAreKeptNowhere(t *testing.T) {
+func TestWriteOnlySecretsInListsAreNotStored(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, secretsWithinAListAreKeptNowhere)
+	eachAgentIfFull(t, writeOnlySecretsInListsAreNotStored)
 }
 
-func secretsWithinAListAreKeptNowhere(t *testing.T, server *simhost.Server) {
+func writeOnlySecretsInListsAreNotStored(t *testing.T, server *simhost.Server) {
 	logs := t.TempDir()
-	h := harnessOf(t, schemaOf(t, secretsText))
+	h := newHarnessWith(t, schemaOf(t, secretsText))
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server), "job_log_dir": logs}))
-	config := small("web-01").but(attrs{
-		"accounts": []any{account("ada", closed(hidden, 1)), account("bob", closed("another value", 1))},
+	config := minimal("web-01").with(attrs{
+		"accounts": []any{account("ada", writeOnlyForm(writeOnlySecret, 1)), account("bob", writeOnlyForm("another value", 1))},
 		"vault":    attrs{"url": "vault.lab.example", "key_wo": "a third value", "key_wo_version": 1},
 	})
 	p := h.plan(h.none(), config)
 	h.mustSucceed("plan", p.diags)
 	made, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	h.mustBeEmpty(made, config)
+	h.wantEmptyPlan(made, config)
 
-	another := config.but(attrs{"accounts": []any{account("ada", closed(hidden, 1)), account("bob", closed("a fourth value", 2))}})
-	changed := h.make(made, another)
+	another := config.with(attrs{"accounts": []any{account("ada", writeOnlyForm(writeOnlySecret, 1)), account("bob", writeOnlyForm("a fourth value", 2))}})
+	changed := h.mustApply(made, another)
 	h.mustHave(changed, attrs{"id": h.get(made, "id")})
 	if !strings.Contains(h.log.String(), "change accounts") {
 		t.Error("another version within the list ran no job")
 	}
-	h.nowhere(server, logs, []string{hidden, "another value", "a third value", "a fourth value"}, p.planned, made, changed)
+	h.wantAbsent(server, logs, []string{writeOnlySecret, "another value", "a third value", "a fourth value"}, p.planned, made, changed)
 	for _, id := range []string{"accounts", "vault"} {
 		if recorded(t, server)[id] != nil {
 			t.Errorf("the host recorded %s, which holds secrets", id)
 		}
 	}
-	p = h.plan(changed, another.but(attrs{"vault": attrs{"url": "vault.lab.example", "key_wo": hidden, "key_wo_version": 2}}))
+	p = h.plan(changed, another.with(attrs{"vault": attrs{"url": "vault.lab.example", "key_wo": writeOnlySecret, "key_wo_version": 2}}))
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "vault" {
 		t.Errorf("another version within the object replaces for %v", p.replace)
 	}
 }
 
-func TestAnotherFormOfASecretWithinAListRunsNoJob(t *testing.T) {
+func TestChangingTheFormOfASecretInAListRunsNoJob(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, secretsText))
 	in := func(form, key attrs) attrs {
-		return small("web-01").but(attrs{"accounts": []any{account("ada", form)}, "vault": attrs{"url": "u"}.but(key)})
+		return minimal("web-01").with(attrs{"accounts": []any{account("ada", form)}, "vault": attrs{"url": "u"}.with(key)})
 	}
-	state := h.make(h.none(), in(open(hidden), attrs{"key": hidden}))
+	state := h.mustApply(h.none(), in(plainForm(writeOnlySecret), attrs{"key": writeOnlySecret}))
 	for _, config := range []attrs{
-		in(closed(hidden, 1), attrs{"key_wo": hidden, "key_wo_version": 1}), in(open(hidden), attrs{"key": hidden}),
+		in(writeOnlyForm(writeOnlySecret, 1), attrs{"key_wo": writeOnlySecret, "key_wo_version": 1}), in(plainForm(writeOnlySecret), attrs{"key": writeOnlySecret}),
 	} {
 		p := h.plan(state, config)
 		h.mustSucceed("plan", p.diags)
 		if len(p.replace) > 0 {
 			t.Fatalf("replaced for %v", p.replace)
 		}
-		state = h.make(state, config)
-		h.mustBeEmpty(state, config)
+		state = h.mustApply(state, config)
+		h.wantEmptyPlan(state, config)
 	}
 	if strings.Contains(h.log.String(), "change accounts") {
 		t.Error("another form ran a job")
 	}
-	h.make(state, in(open("another value"), attrs{"key": hidden}))
+	h.mustApply(state, in(plainForm("another value"), attrs{"key": writeOnlySecret}))
 	if !strings.Contains(h.log.String(), "change accounts") {
 		t.Error("another value ran no job")
 	}
 }
 
-func TestFormsOfASecretWithinAListAreHeldToEachOther(t *testing.T) {
+func TestConflictingFormsOfASecretInAListAreReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		form      attrs
 		attribute string
 		texts     []string
 	}{
-		"both":                      {open(hidden).but(closed(hidden, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
-		"a version of nothing":      {open(hidden).but(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
+		"both":                      {plainForm(writeOnlySecret).with(writeOnlyForm(writeOnlySecret, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
+		"a version of nothing":      {plainForm(writeOnlySecret).with(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
 		"neither":                   {attrs{}, "accounts.1.pass", []string{"accounts[1].pass is required"}},
-		"too short":                 {closed("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},
+		"too short":                 {writeOnlyForm("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},
 		"both, which are not known": {attrs{"pass": unknown{}, "pass_wo": unknown{}}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := harnessOf(t, schemaOf(t, secretsText))
-			diags := h.validate(small("web-01").but(attrs{"accounts": []any{account("ada", open(hidden)), account("bob", c.form)}}))
+			h := newHarnessWith(t, schemaOf(t, secretsText))
+			diags := h.validate(minimal("web-01").with(attrs{"accounts": []any{account("ada", plainForm(writeOnlySecret)), account("bob", c.form)}}))
 			if c.attribute == "" {
 				h.mustSucceed("validate", diags)
 				return

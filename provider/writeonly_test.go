@@ -13,16 +13,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// hidden is a secret that is given so that Terraform keeps it nowhere.
-const hidden = "c0rrect horse battery"
+// writeOnlySecret is a secret that is given so that Terraform keeps it nowhere.
+const writeOnlySecret = "c0rrect horse battery"
 
 // writeOnly is a configuration whose password is write-only.
 func writeOnly(name, value string, version any) attrs {
-	return linux(name).but(attrs{"guest_la_pw": nil, "guest_la_pw_wo": value, "guest_la_pw_wo_version": version})
+	return linux(name).with(attrs{"guest_la_pw": nil, "guest_la_pw_wo": value, "guest_la_pw_wo_version": version})
 }
 
 // nowhere looks for texts in what Terraform and the host keep of a resource.
-func (h *harness) nowhere(server *simhost.Server, logs string, texts []string, kept ...resource) {
+func (h *harness) wantAbsent(server *simhost.Server, logs string, texts []string, kept ...resource) {
 	h.t.Helper()
 	search := func(where, content string) {
 		for _, text := range texts {
@@ -56,50 +56,50 @@ func (h *harness) nowhere(server *simhost.Server, logs string, texts []string, k
 	}
 }
 
-func TestAWriteOnlySecretIsKeptNowhere(t *testing.T) {
+func TestAWriteOnlySecretIsNotStored(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aWriteOnlySecretIsKeptNowhere)
+	eachAgentIfFull(t, aWriteOnlySecretIsNotStored)
 }
 
-func aWriteOnlySecretIsKeptNowhere(t *testing.T, server *simhost.Server) {
+func aWriteOnlySecretIsNotStored(t *testing.T, server *simhost.Server) {
 	logs := t.TempDir()
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server), "job_log_dir": logs}))
-	config := writeOnly("web-01", hidden, 1)
+	config := writeOnly("web-01", writeOnlySecret, 1)
 	p := h.plan(h.none(), config)
 	h.mustSucceed("plan", p.diags)
-	onHost(t, server, func(s *hyperv.State) {
-		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "the password " + hidden + " was refused"}}
+	updateHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "the password " + writeOnlySecret + " was refused"}}
 	})
 	_, diags := h.apply(h.ctx, p)
-	if shown := h.mustFail(diags, "", "the password ****** was refused"); strings.Contains(shown, hidden) {
+	if shown := h.mustFail(diags, "", "the password ****** was refused"); strings.Contains(shown, writeOnlySecret) {
 		t.Error("the diagnostic shows the secret")
 	}
-	onHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
+	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
 
 	made, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
 	h.mustHave(made, attrs{"guest_la_pw": nil, "guest_la_pw_wo": nil, "guest_la_pw_wo_version": 1})
 	read, diags := h.read(made)
 	h.mustSucceed("read", diags)
-	h.mustBeEmpty(read, config)
-	changed := h.make(read, config.but(attrs{"notes": "changed"}))
-	h.nowhere(server, logs, []string{hidden, password}, p.planned, made, read, changed)
+	h.wantEmptyPlan(read, config)
+	changed := h.mustApply(read, config.with(attrs{"notes": "changed"}))
+	h.wantAbsent(server, logs, []string{writeOnlySecret, password}, p.planned, made, read, changed)
 }
 
-func TestTheFormsOfASecretAreHeldToEachOther(t *testing.T) {
+func TestConflictingFormsOfASecretAreReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change    attrs
 		attribute string // "" where nothing is wrong
 		texts     []string
 	}{
-		"write-only alone":               {attrs{"guest_la_pw": nil, "guest_la_pw_wo": hidden}, "", nil},
-		"write-only with its version":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": hidden, "guest_la_pw_wo_version": 7}, "", nil},
+		"write-only alone":               {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret}, "", nil},
+		"write-only with its version":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": 7}, "", nil},
 		"write-only that comes later":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": 1}, "", nil},
-		"a version that comes later":     {attrs{"guest_la_pw": nil, "guest_la_pw_wo": hidden, "guest_la_pw_wo_version": unknown{}}, "", nil},
+		"a version that comes later":     {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": unknown{}}, "", nil},
 		"neither":                        {attrs{"guest_la_pw": nil}, "guest_la_pw", []string{"required"}},
-		"both":                           {attrs{"guest_la_pw_wo": hidden}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
+		"both":                           {attrs{"guest_la_pw_wo": writeOnlySecret}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
 		"a version of nothing":           {attrs{"guest_la_pw_wo_version": 1}, "guest_la_pw_wo_version", []string{"guest_la_pw_wo, which is not set"}},
 		"the version of another":         {attrs{"guest_domain_joinpw_wo_version": 1}, "guest_domain_joinpw_wo_version", []string{"guest_domain_joinpw_wo"}},
 		"one of two, which comes later":  {attrs{"guest_la_pw": unknown{}, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": unknown{}}, "", nil},
@@ -107,14 +107,14 @@ func TestTheFormsOfASecretAreHeldToEachOther(t *testing.T) {
 		"a version that may have none":   {attrs{"guest_la_pw_wo_version": unknown{}}, "", nil},
 		"a faulty value is told there":   {attrs{"guest_la_pw": nil, "guest_la_pw_wo": "a\x01b"}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "control character"}},
 		"an empty value is none":         {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "guest_la_pw_wo", []string{"required"}},
-		"half a domain join, write-only": {attrs{"guest_domain_joinpw_wo": hidden, "os_family": "windows"}, "guest_domain_jointarget", nil},
-		"one that does not apply":        {attrs{"guest_domain_joinpw_wo": hidden}, "guest_domain_joinpw_wo", []string{"no meaning"}},
+		"half a domain join, write-only": {attrs{"guest_domain_joinpw_wo": writeOnlySecret, "os_family": "windows"}, "guest_domain_jointarget", nil},
+		"one that does not apply":        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"no meaning"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
-			diags := h.validate(linux("web-01").but(c.change))
-			if strings.Contains(render(diags), hidden) {
+			diags := h.validate(linux("web-01").with(c.change))
+			if strings.Contains(render(diags), writeOnlySecret) {
 				t.Error("the message shows the secret")
 			}
 			if c.attribute == "" {
@@ -126,34 +126,34 @@ func TestTheFormsOfASecretAreHeldToEachOther(t *testing.T) {
 	}
 }
 
-func TestAnOlderTerraformIsToldThatItCannotForget(t *testing.T) {
+func TestWriteOnlyAttributesNeedTerraform111(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.olderCLI = true
 	h.mustSucceed("validate", h.validate(linux("web-01")))
-	h.mustFail(h.validate(writeOnly("web-01", hidden, 1)), "guest_la_pw_wo", "1.11")
+	h.mustFail(h.validate(writeOnly("web-01", writeOnlySecret, 1)), "guest_la_pw_wo", "1.11")
 }
 
-func TestOnlyTheVersionOfAWriteOnlySecretTellsThatItChanged(t *testing.T) {
+func TestAWriteOnlySecretChangesWithItsVersion(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	made := first.make(first.none(), writeOnly("web-01", hidden, 1))
+	made := first.mustApply(first.none(), writeOnly("web-01", writeOnlySecret, 1))
 	for name, c := range map[string]struct {
 		config  attrs
 		replace bool
 	}{
 		"another value":                     {writeOnly("web-01", "another value", 1), false},
-		"another version":                   {writeOnly("web-01", hidden, 2), true},
+		"another version":                   {writeOnly("web-01", writeOnlySecret, 2), true},
 		"another value and another version": {writeOnly("web-01", "another value", 2), true},
-		"a version no more":                 {writeOnly("web-01", hidden, nil), true},
-		"a value that comes later":          {writeOnly("web-01", hidden, 1).but(attrs{"guest_la_pw_wo": unknown{}}), false},
+		"a version no more":                 {writeOnly("web-01", writeOnlySecret, nil), true},
+		"a value that comes later":          {writeOnly("web-01", writeOnlySecret, 1).with(attrs{"guest_la_pw_wo": unknown{}}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
 			if !c.replace {
-				h.mustBeEmpty(made, c.config)
+				h.wantEmptyPlan(made, c.config)
 				return
 			}
 			p := h.plan(made, c.config)
@@ -165,11 +165,11 @@ func TestOnlyTheVersionOfAWriteOnlySecretTellsThatItChanged(t *testing.T) {
 	}
 }
 
-func TestAnotherFormOfASecretMakesNoOtherMachine(t *testing.T) {
+func TestChangingTheFormOfASecretReplacesNothing(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connected(t, server)
-	state := h.make(h.none(), linux("web-01"))
+	state := h.mustApply(h.none(), linux("web-01"))
 	id := h.get(state, "id")
 	for _, step := range []attrs{
 		writeOnly("web-01", password, 1), linux("web-01"), writeOnly("web-01", password, nil), linux("web-01"), writeOnly("web-01", password, 3),
@@ -180,42 +180,42 @@ func TestAnotherFormOfASecretMakesNoOtherMachine(t *testing.T) {
 			t.Fatalf("another form replaces the machine, for %v", p.replace)
 		}
 		jobs := strings.Count(h.log.String(), "[1/")
-		state = h.make(state, step)
+		state = h.mustApply(state, step)
 		if strings.Count(h.log.String(), "[1/") != jobs {
 			t.Error("another form ran a job")
 		}
-		h.mustBeEmpty(state, step)
+		h.wantEmptyPlan(state, step)
 	}
 	if h.get(state, "id") != id {
 		t.Error("it is another machine")
 	}
-	back := h.make(state, linux("web-01"))
+	back := h.mustApply(state, linux("web-01"))
 	p := connected(t, server).plan(state, writeOnly("web-01", password, 4))
 	if len(p.replace) != 1 {
 		t.Errorf("another version after that replaces for %v", p.replace)
 	}
-	if p := h.plan(back, linux("web-01").but(attrs{"guest_la_pw": "another one"})); len(p.replace) != 1 {
+	if p := h.plan(back, linux("web-01").with(attrs{"guest_la_pw": "another one"})); len(p.replace) != 1 {
 		t.Errorf("another value after that replaces for %v", p.replace)
 	}
 }
 
-func TestAnImportedMachineTakesAWriteOnlySecretOver(t *testing.T) {
+func TestAnImportedVMAdoptsAWriteOnlySecret(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	first.make(first.none(), linux("web-01"))
+	first.mustApply(first.none(), linux("web-01"))
 	h := connected(t, server)
 	imported, diags := h.importID(server.Address() + "/web-01")
 	h.mustSucceed("import", diags)
-	config := writeOnly("web-01", hidden, 1).but(attrs{"switch_name": "External"})
+	config := writeOnly("web-01", writeOnlySecret, 1).with(attrs{"switch_name": "External"})
 	p := h.plan(imported, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
 		t.Errorf("it would be replaced for %v", p.replace)
 	}
-	adopted := h.make(imported, config)
-	h.mustBeEmpty(adopted, config)
-	if p := h.plan(adopted, config.but(attrs{"guest_la_pw_wo_version": 2})); len(p.replace) != 1 {
+	adopted := h.mustApply(imported, config)
+	h.wantEmptyPlan(adopted, config)
+	if p := h.plan(adopted, config.with(attrs{"guest_la_pw_wo_version": 2})); len(p.replace) != 1 {
 		t.Errorf("another version replaces for %v", p.replace)
 	}
 }

@@ -118,7 +118,7 @@ resource "hypervvm" "web" {
 `
 }
 
-func TestAMachineFromCreateToDestroy(t *testing.T) {
+func TestLifecycle(t *testing.T) {
 	needCLI(t)
 	server, factories := start(t)
 	change := func(do func(*hyperv.VM)) func() {
@@ -211,7 +211,7 @@ func TestAMachineFromCreateToDestroy(t *testing.T) {
 	}
 }
 
-func TestPlanErrorsReachTheUser(t *testing.T) {
+func TestPlanErrors(t *testing.T) {
 	needCLI(t)
 	_, factories := start(t)
 	resource.Test(t, resource.TestCase{

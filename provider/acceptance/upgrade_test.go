@@ -86,7 +86,7 @@ func jobs(t *testing.T, logs string) int {
 	return len(files)
 }
 
-func TestUpgradingAStateToALaterVersionOfTheSchemaMakesNoDifference(t *testing.T) {
+func TestAnUpgradedStateNeedsNoChange(t *testing.T) {
 	needCLI(t)
 	server := startHost(t)
 	logs := t.TempDir()

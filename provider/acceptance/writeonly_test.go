@@ -49,7 +49,7 @@ func (n nowhere) CheckState(_ context.Context, req statecheck.CheckStateRequest,
 	n.search("the state", req.State)
 }
 
-func TestAnEphemeralSecretIsKeptNowhere(t *testing.T) {
+func TestAnEphemeralSecretIsNotStored(t *testing.T) {
 	needCLI(t)
 	server, factories := start(t)
 	folder, logs := t.TempDir(), t.TempDir()
@@ -133,7 +133,7 @@ resource "hypervvm" "web" {
 	})
 }
 
-func TestJobInputsReachTheUser(t *testing.T) {
+func TestJobInputsDataSource(t *testing.T) {
 	needCLI(t)
 	_, factories := start(t)
 	resource.Test(t, resource.TestCase{

@@ -51,6 +51,6 @@ func labText(version, fields, rest string) string {
 }
 
 // small is the configuration of a machine by such a schema, with the least that it needs.
-func small(name string) attrs {
+func minimal(name string) attrs {
 	return attrs{"vm_name": name, "image_name": "ubuntu-24.04", "guest_la_uid": "admin", "guest_la_pw": password}
 }
