@@ -71,8 +71,7 @@ func TestTheSimulatorKeepsItsStateInItsFile(t *testing.T) {
 	made := first.mustApply(first.none(), linux("web-01"))
 	second := newHarness(t)
 	second.mustSucceed("configure", second.configure(config))
-	read, diags := second.read(made)
-	second.mustSucceed("read", diags)
+	read := second.mustRead(made)
 	if read.value.IsNull() {
 		t.Error("the machine is gone")
 	}

@@ -11,8 +11,7 @@ func TestAStateReadFromItsFileShowsNoDifference(t *testing.T) {
 	config := minimal("web-01").with(attrs{"backup": attrs{"keep": 3}})
 	made := h.mustApply(h.none(), config)
 	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
-	read, diags := h.upgrade(1, h.stateFile(made))
-	h.mustSucceed("read the state", diags)
+	read := h.mustUpgrade(1, h.stateFile(made))
 	read.private = made.private
 	h.wantEmptyPlan(read, config)
 }
@@ -48,8 +47,7 @@ func TestImportShowsNoDifferenceForADefaultThatDoesNotApply(t *testing.T) {
 	config := minimal("web-01").with(attrs{"backup": attrs{"keep": 3}})
 	h.mustApply(h.none(), config)
 	other := connectedWith(t, server, schemaOf(t, backupText))
-	imported, diags := other.importID(server.Address() + "/web-01")
-	other.mustSucceed("import", diags)
+	imported := other.mustImport(server.Address() + "/web-01")
 	p := other.plan(imported, config)
 	other.mustSucceed("plan", p.diags)
 	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) {
@@ -82,8 +80,7 @@ func TestADefaultAppliesOnlyWhileItsFieldApplies(t *testing.T) {
 		if got := vlan(); got != step.vlan {
 			t.Errorf("in zone %v the host has VLAN %d, want %d", step.zone, got, step.vlan)
 		}
-		read, diags := h.read(state)
-		h.mustSucceed("read", diags)
+		read := h.mustRead(state)
 		h.wantEmptyPlan(read, config)
 		state = read
 	}
@@ -99,15 +96,12 @@ func TestADefaultIsRestoredAfterDrift(t *testing.T) {
   - {id: vlan, type: integer, default: 120, change: in_place, observed: vlan_id, stands_for: vlan_id}
   - {id: cores, type: integer, default: 2, change: power_cycle, observed: processor_count, stands_for: cpu_cores}
 `, "")))
-	state, diags := h.upgrade(1, before.stateFile(made))
-	h.mustSucceed("read the state", diags)
+	state := h.mustUpgrade(1, before.stateFile(made))
 	state.private = made.private
-	read, diags := h.read(state)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(state)
 	h.mustHave(read, attrs{"vlan": nil, "cores": 2})
 	changed := h.mustApply(read, minimal("web-01")) // cores is 2 already, so that nothing has to be stopped
-	again, diags := h.read(changed)
-	h.mustSucceed("read", diags)
+	again := h.mustRead(changed)
 	h.mustHave(again, attrs{"vlan": 120, "id": h.get(made, "id")})
 	h.wantEmptyPlan(again, minimal("web-01"))
 }

@@ -28,8 +28,7 @@ func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) 
 		"data_disks": []any{disk("data", 1, nil), disk("logs", 1, "fixed")},
 	})
 	made := h.mustApply(h.none(), config)
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 
 	grown := config.with(attrs{"disk_size_gb": 3, "data_disks": []any{disk("logs", 2, "fixed"), disk("more", 1, nil)}})
@@ -43,8 +42,7 @@ func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) 
 	if h.get(changed, "id") != h.get(made, "id") {
 		t.Error("the change made another machine")
 	}
-	read, diags = h.read(changed)
-	h.mustSucceed("read", diags)
+	read = h.mustRead(changed)
 	h.wantEmptyPlan(read, grown)
 
 	h.mustFail(h.plan(read, grown.with(attrs{"disk_size_gb": 1})).diags, "disk_size_gb", "does not shrink", "Set disk_size_gb to 3 or more.")
@@ -96,8 +94,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 			made := h.mustApply(h.none(), config)
 			updateHost(t, server, func(s *hyperv.State) { c.change(t, &s.VMs[0]) })
 			h = connected(t, server)
-			read, diags := h.read(made)
-			h.mustSucceed("read", diags)
+			read := h.mustRead(made)
 			if got := fmt.Sprint(h.get(read, "disk_size_gb"), " ", h.get(read, "data_disks")); got != c.want {
 				t.Errorf("read as %s, want %s", got, c.want)
 			}
@@ -125,8 +122,7 @@ func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	made := h.mustApply(h.none(), config)
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Drives = s.VMs[0].Drives[:1] })
 	h = connected(t, server)
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	again := h.mustApply(read, config)
 	h.wantEmptyPlan(again, config)
 	state, err := server.Store().Read()

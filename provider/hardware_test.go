@@ -40,8 +40,7 @@ func hardwareIsCreatedUpdatedAndRead(t *testing.T, server *simhost.Server) {
 		vm.CheckpointType != "Production" || vm.AutomaticStartAction != "Nothing" || vm.AutomaticStopAction != "TurnOff" {
 		t.Errorf("the host has %+v", vm)
 	}
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 
 	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
@@ -58,8 +57,7 @@ func hardwareIsCreatedUpdatedAndRead(t *testing.T, server *simhost.Server) {
 		vm.DynamicMemory, vm.SecureBoot, vm.TPM, vm.AutomaticStopAction = false, "On", false, "Save"
 	})
 	h = connected(t, server)
-	drifted, diags := h.read(changed)
-	h.mustSucceed("read", diags)
+	drifted := h.mustRead(changed)
 	for name, want := range map[string]any{"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "stop_action": "save"} {
 		if got := h.get(drifted, name); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s is read as %v, want %v", name, got, want)
@@ -91,8 +89,7 @@ func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}}
 	})
 	h = connected(t, server)
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 }
 

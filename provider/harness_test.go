@@ -331,6 +331,14 @@ func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
 	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
 }
 
+// mustRead refreshes a resource.
+func (h *harness) mustRead(r resource) resource {
+	h.t.Helper()
+	read, diags := h.read(r)
+	h.mustSucceed("read", diags)
+	return read
+}
+
 // mustWarn expects a warning on an attribute.
 func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string) {
 	h.t.Helper()
@@ -381,6 +389,20 @@ func (h *harness) importID(id string) (resource, []*tfprotov6.Diagnostic) {
 	}
 	imported := resp.ImportedResources[0]
 	return h.read(resource{value: h.decode(imported.State), private: imported.Private})
+}
+
+func (h *harness) mustUpgrade(version int64, state string) resource {
+	h.t.Helper()
+	upgraded, diags := h.upgrade(version, state)
+	h.mustSucceed("upgrade", diags)
+	return upgraded
+}
+
+func (h *harness) mustImport(id string) resource {
+	h.t.Helper()
+	imported, diags := h.importID(id)
+	h.mustSucceed("import", diags)
+	return imported
 }
 
 func (h *harness) mustSucceed(what string, diags []*tfprotov6.Diagnostic) {

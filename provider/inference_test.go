@@ -91,8 +91,7 @@ func TestInferredValuesAreKeptIfTheRulesChange(t *testing.T) {
 	first.mustHave(made, attrs{"flavour": "small"})
 
 	h := connectedWith(t, server, schemaOf(t, rules("2", "large")))
-	state, diags := h.upgrade(1, first.stateFile(made))
-	h.mustSucceed("upgrade", diags)
+	state := h.mustUpgrade(1, first.stateFile(made))
 	state.private = made.private
 	h.wantEmptyPlan(state, minimal("web-01"))
 
@@ -108,8 +107,7 @@ func TestImportAcceptsInferredValues(t *testing.T) {
 	first := connected(t, server)
 	first.mustApply(first.none(), withoutFamily("ubuntu-24.04"))
 	h := connected(t, server)
-	imported, diags := h.importID(server.Address() + "/web-01")
-	h.mustSucceed("import", diags)
+	imported := h.mustImport(server.Address() + "/web-01")
 	h.mustHave(imported, attrs{"os_family": "linux"})
 	config := withoutFamily("ubuntu-24.04").with(attrs{"switch_name": "External"})
 	h.wantEmptyPlan(h.mustApply(imported, config), config)

@@ -42,8 +42,7 @@ func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Serve
 	if got := h.get(made, "backup").(attrs); got["kind"] != "daily" || got["share"] != "0.1" {
 		t.Errorf("defaults within the object: %v", got)
 	}
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 
 	changed := h.mustApply(read, config.with(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}}))
@@ -55,8 +54,7 @@ func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Serve
 	h.wantEmptyPlan(changed, config)
 
 	other := connectedWith(t, server, schema)
-	imported, diags := other.importID(server.Address() + "/web-01")
-	other.mustSucceed("import", diags)
+	imported := other.mustImport(server.Address() + "/web-01")
 	for _, name := range []string{"backup", "weight", "serial", "shares"} {
 		if got, was := other.get(imported, name), h.get(changed, name); !equal(got, was) {
 			t.Errorf("%s is imported as %v, was %v", name, got, was)
@@ -87,8 +85,7 @@ func TestRecordedValuesOfAnEarlierVersionAreImportedIfValid(t *testing.T) {
   - {id: load, type: integer, change: in_place}
   - {id: rack, type: string, change: in_place}
 `, "")))
-	imported, diags := h.importID(server.Address() + "/web-01")
-	h.mustSucceed("import", diags)
+	imported := h.mustImport(server.Address() + "/web-01")
 	h.mustHave(imported, attrs{"rack": "r1", "tier": nil, "load": nil})
 }
 

@@ -58,8 +58,7 @@ func listsAreCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server)
 		"services": []any{http, dns}, // with the default of what the first left out
 		"tags":     []any{"training"}, "os": "linux", "memory": 4,
 	})
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 
 	config = config.with(attrs{"services": []any{attrs{"name": "ssh", "port": 22}}, "tags": []any{}})
@@ -82,8 +81,7 @@ func listsAreCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server)
 	h.wantEmptyPlan(changed, config)
 
 	other := connectedWith(t, server, schema)
-	imported, diags := other.importID(server.Address() + "/web-01")
-	other.mustSucceed("import", diags)
+	imported := other.mustImport(server.Address() + "/web-01")
 	for name, was := range h.attributes(changed.value) {
 		if got := other.attributes(imported.value)[name]; name != "admin_password" && !got.Equal(was) {
 			t.Errorf("%s is imported as %s, was %s", name, got, was)

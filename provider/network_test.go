@@ -34,8 +34,7 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 	h := connected(t, server)
 	config := networked("web-01")
 	made := h.mustApply(h.none(), config)
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	h.wantEmptyPlan(read, config)
 
 	updateHost(t, server, func(s *hyperv.State) {
@@ -45,8 +44,7 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 		vm.Adapters = append(vm.Adapters[:2], hyperv.Adapter{Name: "theirs", MACAddress: "00155D001098"})
 	})
 	h = connected(t, server)
-	drifted, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	drifted := h.mustRead(made)
 	h.mustHave(drifted, attrs{
 		"mac_address": nil,
 		"network_adapters": []any{

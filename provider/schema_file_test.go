@@ -144,8 +144,7 @@ func TestAStateOfAnotherSchemaIsRejected(t *testing.T) {
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
 	made := first.mustApply(first.none(), minimal("web-01"))
-	imported, diags := first.importID(server.Address() + "/web-01")
-	first.mustSucceed("import", diags)
+	imported := first.mustImport(server.Address() + "/web-01")
 	other := schemaOf(t, strings.Replace(labText("1", "", ""), "id: lab", "id: office", 1))
 	for name, state := range map[string]resource{"made": made, "imported": imported} {
 		t.Run(name, func(t *testing.T) {

@@ -75,8 +75,7 @@ func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	if !read.value.Equal(made.value) {
 		t.Errorf("what is read differs from what was made:\n%s\n%s", read.value, made.value)
 	}
@@ -132,8 +131,7 @@ func TestADeletedVMIsRemovedFromTheState(t *testing.T) {
 	made := connected(t, server).mustApply(connected(t, server).none(), linux("web-01"))
 	updateHost(t, server, func(s *hyperv.State) { s.VMs = nil })
 	h := connected(t, server)
-	read, diags := h.read(made)
-	h.mustSucceed("read", diags)
+	read := h.mustRead(made)
 	if !read.value.IsNull() {
 		t.Errorf("the state still has %s", read.value)
 	}
@@ -168,8 +166,7 @@ func TestDriftIsDetected(t *testing.T) {
 			made := h.mustApply(h.none(), config)
 			updateHost(t, server, func(s *hyperv.State) { c.change(&s.VMs[0]) })
 			h = connected(t, server)
-			read, diags := h.read(made)
-			h.mustSucceed("read", diags)
+			read := h.mustRead(made)
 			if got := h.get(read, c.attribute); got != c.want {
 				t.Errorf("%s is read as %v, want %v", c.attribute, got, c.want)
 			}
@@ -222,8 +219,7 @@ func TestImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
-			imported, diags := h.importID(server.Address() + "/" + importID)
-			h.mustSucceed("import", diags)
+			imported := h.mustImport(server.Address() + "/" + importID)
 			for attribute, was := range h.attributes(made.value) {
 				if attribute == "guest_la_pw" {
 					continue // hosts do not tell passwords
@@ -259,8 +255,7 @@ func TestImportOfAVMThatNoJobCreated(t *testing.T) {
 		})
 	})
 	h := connected(t, server)
-	imported, diags := h.importID(server.Address() + "/old-01")
-	h.mustSucceed("import", diags)
+	imported := h.mustImport(server.Address() + "/old-01")
 	config := linux("old-01").with(attrs{"gb_ram": 2, "cpu_cores": 1, "switch_name": "External"})
 	p := h.plan(imported, config)
 	h.mustSucceed("plan", p.diags)
@@ -336,8 +331,7 @@ func refreshingAHundredVMsTakesOneInventory(t *testing.T, server *simhost.Server
 	t.Run("import", func(t *testing.T) {
 		h := connected(t, server)
 		for _, id := range ids {
-			r, diags := h.importID(server.Address() + "/" + id)
-			h.mustSucceed("import", diags)
+			r := h.mustImport(server.Address() + "/" + id)
 			states = append(states, r)
 		}
 	})

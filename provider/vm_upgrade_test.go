@@ -100,8 +100,7 @@ func TestStatesOfEarlierVersionsAreUpgraded(t *testing.T) {
 		"volumes": []any{attrs{"size_gb": 40, "kind": "data", "pass": nil, "pass_wo": nil, "pass_wo_version": 3}},
 	}
 	second := newHarnessWith(t, schemaOf(t, secondText))
-	middle, diags := second.upgrade(1, firstState)
-	second.mustSucceed("to the second", diags)
+	middle := second.mustUpgrade(1, firstState)
 	second.mustHave(middle, attrs{"memory": "4096", "api_key": "a key", "serial": 9007199254740993, "guest_la_pw_wo_version": 7})
 
 	h := newHarnessWith(t, schemaOf(t, thirdText))
@@ -112,8 +111,7 @@ func TestStatesOfEarlierVersionsAreUpgraded(t *testing.T) {
 		upgraded, diags := h.upgrade(from.version, from.state)
 		h.mustSucceed(name, diags)
 		h.mustHave(upgraded, want)
-		again, diags := h.upgrade(3, h.stateFile(upgraded))
-		h.mustSucceed("read again", diags)
+		again := h.mustUpgrade(3, h.stateFile(upgraded))
 		if !again.value.Equal(upgraded.value) {
 			t.Errorf("%s: read again it is another: %s", name, again.value)
 		}
@@ -178,11 +176,9 @@ func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 			var read resource
 			for _, s := range by {
 				h = connectedWith(t, server, s)
-				upgraded, diags := h.upgrade(from, state)
-				h.mustSucceed("upgrade", diags)
+				upgraded := h.mustUpgrade(from, state)
 				upgraded.private = private
-				read, diags = h.read(upgraded)
-				h.mustSucceed("read", diags)
+				read = h.mustRead(upgraded)
 				state, from, private = h.stateFile(read), int64(s.Version), read.private
 			}
 			h.wantEmptyPlan(read, config)
@@ -221,8 +217,7 @@ func TestANewFieldInTheSameVersionReplacesNothing(t *testing.T) {
   - {id: shape, type: string, change: replace, infer: {from: image_name, rules: [{pattern: ubuntu, value: round}]}}
 `, `, {id: kind, type: enum, default: data, validations: {one_of: [data, log]}}`)
 	h := connectedWith(t, server, later)
-	state, diags := h.upgrade(1, first.stateFile(made))
-	h.mustSucceed("read the state", diags)
+	state := h.mustUpgrade(1, first.stateFile(made))
 	state.private = made.private
 	p := h.plan(state, config)
 	h.mustSucceed("plan", p.diags)
