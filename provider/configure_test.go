@@ -17,18 +17,18 @@ func TestInvalidSettingsAreReportedOnTheirAttribute(t *testing.T) {
 		attribute string
 		text      string
 	}{
-		"no host at all":            {attrs{}, "host", "HYPERVVM_HOST"},
-		"both host and hosts":       {attrs{"host": good, "hosts": attrs{"a": good}}, "hosts", "for one Hyper-V host"},
-		"a simulator and a host":    {attrs{"host": good, "simulator": attrs{"state_file": "x"}}, "simulator", "conflicts with host and hosts"},
-		"no password":               {attrs{"host": good.with(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
-		"no username":               {attrs{"host": good.with(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
-		"a port that is none":       {attrs{"host": good.with(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
-		"an unknown way of auth":    {attrs{"host": good.with(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
-		"basic in clear":            {attrs{"host": good.with(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
-		"a certificate that is not": {attrs{"host": good.with(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
-		"an entry without address":  {attrs{"hosts": attrs{"a": good.with(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
-		"an entry with a slash":     {attrs{"hosts": attrs{"a/b": good}}, "hosts.a/b", "slash"},
-		"no entries":                {attrs{"hosts": attrs{}}, "hosts", "at least one"},
+		"no host":                     {attrs{}, "host", "HYPERVVM_HOST"},
+		"both host and hosts":         {attrs{"host": good, "hosts": attrs{"a": good}}, "hosts", "for one Hyper-V host"},
+		"a simulator and a host":      {attrs{"host": good, "simulator": attrs{"state_file": "x"}}, "simulator", "conflicts with host and hosts"},
+		"no password":                 {attrs{"host": good.with(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
+		"no username":                 {attrs{"host": good.with(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
+		"a port out of range":         {attrs{"host": good.with(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
+		"an unknown method":           {attrs{"host": good.with(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
+		"basic without TLS":           {attrs{"host": good.with(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
+		"a CA file name":              {attrs{"host": good.with(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
+		"an entry without an address": {attrs{"hosts": attrs{"a": good.with(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
+		"an entry with a slash":       {attrs{"hosts": attrs{"a/b": good}}, "hosts.a/b", "slash"},
+		"no entries":                  {attrs{"hosts": attrs{}}, "hosts", "at least one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -68,12 +68,12 @@ func TestTheSimulatorKeepsItsStateInItsFile(t *testing.T) {
 	config := attrs{"simulator": attrs{"state_file": filepath.Join(t.TempDir(), "host.json")}}
 	first := newHarness(t)
 	first.mustSucceed("configure", first.configure(config))
-	made := first.mustApply(first.none(), linux("web-01"))
+	created := first.mustApply(first.none(), linux("web-01"))
 	second := newHarness(t)
 	second.mustSucceed("configure", second.configure(config))
-	read := second.mustRead(made)
+	read := second.mustRead(created)
 	if read.value.IsNull() {
-		t.Error("the machine is gone")
+		t.Error("the virtual machine no longer exists")
 	}
 	second.mustApply(read, nil)
 }
@@ -86,14 +86,14 @@ func TestResourcesUseTheHostThatTheyName(t *testing.T) {
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "hv01, hv02")
 	h.mustFail(h.plan(h.none(), linux("web-01").with(attrs{"host": "hv03"})).diags, "host", "Unknown host hv03", "hv01, hv02")
 
-	made := h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv01"}))
-	h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv02"})) // the same name on another host is another name
+	created := h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv01"}))
+	h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv02"})) // names are unique per host only
 	if len(vmNames(t, a)) != 1 || len(vmNames(t, b)) != 1 {
-		t.Errorf("the hosts hold %v and %v", vmNames(t, a), vmNames(t, b))
+		t.Errorf("the hosts have %v and %v", vmNames(t, a), vmNames(t, b))
 	}
-	p := h.plan(made, linux("web-03").with(attrs{"host": "hv02"}))
+	p := h.plan(created, linux("web-03").with(attrs{"host": "hv02"}))
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "host" {
-		t.Errorf("another host replaces for %v", p.replace)
+		t.Errorf("got replacement because of %v, want host", p.replace)
 	}
 }

@@ -9,10 +9,10 @@ func TestAStateReadFromItsFileShowsNoDifference(t *testing.T) {
 	server := startHost(t, nil)
 	h := connectedWith(t, server, schemaOf(t, backupText))
 	config := minimal("web-01").with(attrs{"backup": attrs{"keep": 3}})
-	made := h.mustApply(h.none(), config)
-	// Terraform keeps numbers as decimals, which a default of the schema has to equal.
-	read := h.mustUpgrade(1, h.stateFile(made))
-	read.private = made.private
+	created := h.mustApply(h.none(), config)
+	// Terraform stores numbers as decimals: the default of the schema must be equal to them.
+	read := h.mustUpgrade(1, h.stateFile(created))
+	read.private = created.private
 	h.wantEmptyPlan(read, config)
 }
 
@@ -20,12 +20,12 @@ func TestFieldsThatDoNotApplyAreIgnored(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		config    attrs
-		attribute string // "" where nothing is wrong
+		attribute string // empty if the value is valid
 	}{
-		"what is required there and has a default there": {minimal("web-01").with(attrs{"backup": attrs{"keep": 3}}), ""},
-		"where it applies it is required":                {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
-		"where it applies its default does":              {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
-		"given where it does not apply":                  {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
+		"not applicable":              {minimal("web-01").with(attrs{"backup": attrs{"keep": 3}}), ""},
+		"applicable and required":     {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
+		"applicable with its default": {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
+		"set but not applicable":      {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,8 +34,8 @@ func TestFieldsThatDoNotApplyAreIgnored(t *testing.T) {
 				h.mustFail(h.validate(c.config), c.attribute)
 				return
 			}
-			made := h.mustApply(h.none(), c.config)
-			h.wantEmptyPlan(made, c.config)
+			created := h.mustApply(h.none(), c.config)
+			h.wantEmptyPlan(created, c.config)
 		})
 	}
 }
@@ -90,18 +90,18 @@ func TestADefaultIsRestoredAfterDrift(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	before := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
-	made := before.mustApply(before.none(), minimal("web-01"))
-	// The field is new, and the host has nothing of it, as if somebody had taken it away.
+	created := before.mustApply(before.none(), minimal("web-01"))
+	// The field is new, and the host has no value for it: the same as drift.
 	h := connectedWith(t, server, schemaOf(t, labText("1", `
   - {id: vlan, type: integer, default: 120, change: in_place, observed: vlan_id, stands_for: vlan_id}
   - {id: cores, type: integer, default: 2, change: power_cycle, observed: processor_count, stands_for: cpu_cores}
 `, "")))
-	state := h.mustUpgrade(1, before.stateFile(made))
-	state.private = made.private
+	state := h.mustUpgrade(1, before.stateFile(created))
+	state.private = created.private
 	read := h.mustRead(state)
 	h.mustHave(read, attrs{"vlan": nil, "cores": 2})
-	changed := h.mustApply(read, minimal("web-01")) // cores is 2 already, so that nothing has to be stopped
+	changed := h.mustApply(read, minimal("web-01")) // cores is 2 already, so no power cycle is needed
 	again := h.mustRead(changed)
-	h.mustHave(again, attrs{"vlan": 120, "id": h.get(made, "id")})
+	h.mustHave(again, attrs{"vlan": 120, "id": h.get(created, "id")})
 	h.wantEmptyPlan(again, minimal("web-01"))
 }

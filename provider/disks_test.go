@@ -27,8 +27,8 @@ func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) 
 		"disk_type": "differencing", "disk_size_gb": 2,
 		"data_disks": []any{disk("data", 1, nil), disk("logs", 1, "fixed")},
 	})
-	made := h.mustApply(h.none(), config)
-	read := h.mustRead(made)
+	created := h.mustApply(h.none(), config)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
 	grown := config.with(attrs{"disk_size_gb": 3, "data_disks": []any{disk("logs", 2, "fixed"), disk("more", 1, nil)}})
@@ -37,10 +37,10 @@ func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) 
 	changed, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
 	if got := render(diags); !strings.Contains(got, "web-01.data.vhdx: data disk 'data' is detached, and its file is kept") {
-		t.Errorf("what is kept is not told of: %s", got)
+		t.Errorf("no warning about the kept file: %s", got)
 	}
-	if h.get(changed, "id") != h.get(made, "id") {
-		t.Error("the change made another machine")
+	if h.get(changed, "id") != h.get(created, "id") {
+		t.Error("the update replaced the virtual machine")
 	}
 	read = h.mustRead(changed)
 	h.wantEmptyPlan(read, grown)
@@ -56,7 +56,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, vm *hyperv.VM)
-		want   string // the disk and the data disks, as they are read
+		want   string // disk_size_gb and data_disks after the refresh
 	}{
 		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[name:data size_gb:1 type:dynamic]]"},
 		"one detached": {
@@ -69,7 +69,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 				grow(t, vm.Drives[1].Path, 4<<30)
 			}, "5 [map[name:data size_gb:4 type:dynamic]]",
 		},
-		"one of somebody's": {
+		"one attached outside Terraform": {
 			func(t *testing.T, vm *hyperv.VM) {
 				t.Helper()
 				path := filepath.Join(t.TempDir(), "other.vhdx")
@@ -79,7 +79,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 				vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: 2, Path: path})
 			}, "2 [map[name:data size_gb:1 type:dynamic]]",
 		},
-		"a file that cannot be read": {
+		"one with an unreadable file": {
 			func(_ *testing.T, vm *hyperv.VM) {
 				vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx"
 			},
@@ -91,10 +91,10 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 			server := startHost(t, nil)
 			h := connected(t, server)
 			config := linux("web-01").with(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
-			made := h.mustApply(h.none(), config)
+			created := h.mustApply(h.none(), config)
 			updateHost(t, server, func(s *hyperv.State) { c.change(t, &s.VMs[0]) })
 			h = connected(t, server)
-			read := h.mustRead(made)
+			read := h.mustRead(created)
 			if got := fmt.Sprint(h.get(read, "disk_size_gb"), " ", h.get(read, "data_disks")); got != c.want {
 				t.Errorf("read as %s, want %s", got, c.want)
 			}
@@ -119,10 +119,10 @@ func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	server := startHost(t, nil)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"data_disks": []any{disk("data", 1, nil)}})
-	made := h.mustApply(h.none(), config)
+	created := h.mustApply(h.none(), config)
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Drives = s.VMs[0].Drives[:1] })
 	h = connected(t, server)
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	again := h.mustApply(read, config)
 	h.wantEmptyPlan(again, config)
 	state, err := server.Store().Read()

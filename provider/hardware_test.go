@@ -10,7 +10,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// onlyVM gives the only machine that a host holds.
+// onlyVM returns the only virtual machine on a host.
 func onlyVM(t *testing.T, server *simhost.Server) hyperv.VM {
 	t.Helper()
 	state, err := server.Store().Read()
@@ -18,7 +18,7 @@ func onlyVM(t *testing.T, server *simhost.Server) hyperv.VM {
 		t.Fatal(err)
 	}
 	if len(state.VMs) != 1 {
-		t.Fatalf("the host holds %+v", state.VMs)
+		t.Fatalf("the host has %+v", state.VMs)
 	}
 	return state.VMs[0]
 }
@@ -34,13 +34,13 @@ func hardwareIsCreatedUpdatedAndRead(t *testing.T, server *simhost.Server) {
 		"generation": 2, "gb_ram_min": 1.5, "gb_ram_max": 8, "secure_boot": false, "tpm": true,
 		"checkpoint_type": "production", "start_action": "nothing", "stop_action": "turn_off",
 	})
-	made := h.mustApply(h.none(), config)
+	created := h.mustApply(h.none(), config)
 	vm := onlyVM(t, server)
 	if !vm.DynamicMemory || vm.MemoryMinimumBytes != 3<<29 || vm.MemoryMaximumBytes != 8<<30 || vm.SecureBoot != "Off" || !vm.TPM ||
 		vm.CheckpointType != "Production" || vm.AutomaticStartAction != "Nothing" || vm.AutomaticStopAction != "TurnOff" {
 		t.Errorf("the host has %+v", vm)
 	}
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
 	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
@@ -63,14 +63,14 @@ func hardwareIsCreatedUpdatedAndRead(t *testing.T, server *simhost.Server) {
 			t.Errorf("%s is read as %v, want %v", name, got, want)
 		}
 	}
-	mended := h.mustApply(drifted, wider)
+	corrected := h.mustApply(drifted, wider)
 	if vm = onlyVM(t, server); !vm.DynamicMemory || vm.SecureBoot != "Off" || !vm.TPM || vm.AutomaticStopAction != "TurnOff" || vm.State != "Running" {
 		t.Errorf("the host has %+v", vm)
 	}
-	h.wantEmptyPlan(mended, wider)
+	h.wantEmptyPlan(corrected, wider)
 
 	plain := linux("web-01").with(attrs{"allow_power_cycle": true})
-	back := h.mustApply(mended, plain)
+	back := h.mustApply(corrected, plain)
 	if vm = onlyVM(t, server); vm.DynamicMemory || vm.SecureBoot != "On" || vm.TPM || vm.CheckpointType != "Disabled" || vm.AutomaticStopAction != "ShutDown" {
 		t.Errorf("the host has %+v", vm)
 	}
@@ -84,12 +84,12 @@ func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 	server := startHost(t, nil)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"secure_boot": true, "tpm": true})
-	made := h.mustApply(h.none(), config)
+	created := h.mustApply(h.none(), config)
 	updateHost(t, server, func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}}
 	})
 	h = connected(t, server)
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 }
 
@@ -105,11 +105,11 @@ func TestPlanRejectsInvalidHardware(t *testing.T) {
 	h.mustFail(h.plan(h.none(), linux("web-02").with(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "", "multiple of 2 MiB")
 	h.mustWarn(h.plan(h.none(), linux("web-03").with(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "never gets its maximum")
 	h = connected(t, server)
-	made := h.mustApply(h.none(), first.with(attrs{"secure_boot": false}))
+	created := h.mustApply(h.none(), first.with(attrs{"secure_boot": false}))
 	if vm := onlyVM(t, server); vm.Generation != 1 || vm.Drives[0].ControllerType != "IDE" {
 		t.Errorf("the host has %+v", vm)
 	}
-	p = h.plan(made, first.with(attrs{"generation": 2, "tpm": true}))
+	p = h.plan(created, first.with(attrs{"generation": 2, "tpm": true}))
 	h.mustSucceed("another generation", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "generation" {
 		t.Errorf("replaced because of %v", p.replace)

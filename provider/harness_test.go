@@ -19,16 +19,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// password is the secret that no log, message, file or plan may show.
+// password is a secret that must not appear in logs, messages, files or plans.
 const password = "Tr0ub4dor&3 secret"
 
-// unknown stands for a value that comes later.
+// unknown is an unknown value.
 type unknown struct{}
 
-// attrs is a resource's or a provider's configuration.
+// attrs is the configuration of a resource or a provider.
 type attrs map[string]any
 
-// but gives a copy with some attributes changed.
+// with returns a copy with some attributes changed.
 func (a attrs) with(changes attrs) attrs {
 	merged := attrs{}
 	for k, v := range a {
@@ -40,7 +40,7 @@ func (a attrs) with(changes attrs) attrs {
 	return merged
 }
 
-// linux is the configuration of a machine with the least that it needs.
+// linux returns a configuration of the default schema with the required attributes.
 func linux(name string) attrs {
 	return attrs{
 		"vm_name": name, "image_name": "ubuntu-24.04", "os_family": "linux",
@@ -48,7 +48,7 @@ func linux(name string) attrs {
 	}
 }
 
-// harness drives a provider through the plugin protocol, as Terraform does.
+// harness calls a provider over the plugin protocol, in the same order as Terraform.
 type harness struct {
 	t      *testing.T
 	ctx    context.Context
@@ -56,9 +56,9 @@ type harness struct {
 	server tfprotov6.ProviderServer
 	schema *tfprotov6.GetProviderSchemaResponse
 	kind   tftypes.Type
-	config attrs // the provider's, once it is configured
+	config attrs // of the provider, once it is configured
 
-	olderCLI bool // one that knows nothing of write-only attributes
+	olderCLI bool // without support for write-only attributes
 }
 
 func loadSchema(t *testing.T) *jobschema.Schema {
@@ -70,13 +70,13 @@ func loadSchema(t *testing.T) *jobschema.Schema {
 	return s
 }
 
-// newHarness gives a provider of the default schema that is not configured.
+// newHarness returns an unconfigured provider with the default schema.
 func newHarness(t *testing.T) *harness {
 	t.Helper()
 	return newHarnessWith(t, loadSchema(t))
 }
 
-// newHarnessWith gives a provider of any schema that is not configured.
+// newHarnessWith returns an unconfigured provider with a schema.
 func newHarnessWith(t *testing.T, s *jobschema.Schema) *harness {
 	t.Helper()
 	h := &harness{t: t, log: &lockedBuffer{}}
@@ -117,10 +117,10 @@ func startHost(t *testing.T, change func(*simhost.Options)) *simhost.Server {
 	return server
 }
 
-// eachAgent runs a test against the simulator's own answers, and against the real agent where a PowerShell is named.
+// eachAgent runs a test with the fake agent, and with the real agent if HYPERVVM_PWSH is set.
 func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 	t.Helper()
-	t.Run("simulated agent", func(t *testing.T) {
+	t.Run("fake agent", func(t *testing.T) {
 		t.Parallel()
 		test(t, startHost(t, nil))
 	})
@@ -128,28 +128,28 @@ func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 		t.Parallel()
 		shell := os.Getenv("HYPERVVM_PWSH")
 		if shell == "" {
-			t.Skip("HYPERVVM_PWSH names no PowerShell to run the real agent")
+			t.Skip("HYPERVVM_PWSH is not set: no PowerShell for the real agent")
 		}
 		test(t, startHost(t, func(o *simhost.Options) { o.PowerShell = shell }))
 	})
 }
 
-// eachAgentIfFull is eachAgent for what the agents do the same way by tests of their own: the real one takes part only where
-// nothing is to be left out.
+// eachAgentIfFull is eachAgent for behaviour that other tests compare between the agents: it runs with the real agent only if
+// HYPERVVM_TEST_FULL is set.
 func eachAgentIfFull(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 	t.Helper()
 	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
 		eachAgent(t, test)
 		return
 	}
-	t.Log("the real agent is left out: HYPERVVM_TEST_FULL=1 has it take part")
-	t.Run("simulated agent", func(t *testing.T) {
+	t.Log("with the fake agent only: set HYPERVVM_TEST_FULL=1 to include the real agent")
+	t.Run("fake agent", func(t *testing.T) {
 		t.Parallel()
 		test(t, startHost(t, nil))
 	})
 }
 
-// settings points a provider at a simulated host.
+// settings returns the provider settings for a simulated host.
 func settings(server *simhost.Server) attrs {
 	return attrs{
 		"address": server.Address(), "port": server.Port(), "ca_cert": string(server.CACertPEM()),
@@ -157,13 +157,13 @@ func settings(server *simhost.Server) attrs {
 	}
 }
 
-// connected gives a provider of the default schema with one host.
+// connected returns a provider with the default schema, configured with one host.
 func connected(t *testing.T, server *simhost.Server) *harness {
 	t.Helper()
 	return connectedWith(t, server, loadSchema(t))
 }
 
-// connectedWith gives a provider of any schema with one host.
+// connectedWith returns a provider with a schema, configured with one host.
 func connectedWith(t *testing.T, server *simhost.Server, s *jobschema.Schema) *harness {
 	t.Helper()
 	h := newHarnessWith(t, s)
@@ -201,7 +201,7 @@ func (h *harness) validate(config attrs) []*tfprotov6.Diagnostic {
 	return resp.Diagnostics
 }
 
-// resource is one instance in a state.
+// resource is a resource instance in a state.
 type resource struct {
 	value   tftypes.Value
 	private []byte
@@ -209,7 +209,7 @@ type resource struct {
 
 func (h *harness) none() resource { return resource{value: tftypes.NewValue(h.kind, nil)} }
 
-// planned is what a plan came to.
+// planned is the result of a plan.
 type planned struct {
 	prior, planned resource
 	config         attrs
@@ -217,7 +217,7 @@ type planned struct {
 	diags          []*tfprotov6.Diagnostic
 }
 
-// plan plans as Terraform does: a resource that must be replaced is planned again as if there were none.
+// plan plans a change. As in Terraform, a resource to be replaced is planned again, as one to create.
 func (h *harness) plan(prior resource, config attrs) planned {
 	h.t.Helper()
 	p := h.planOnce(prior, config)
@@ -265,17 +265,17 @@ func (h *harness) planRequest(prior resource, config, proposed tftypes.Value) *t
 	return resp
 }
 
-// apply carries a plan out as Terraform does: with a provider that is configured anew, and plans once more.
+// apply applies a plan. As in Terraform, the provider is configured again, and the change is planned again.
 func (h *harness) apply(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	h.mustSucceed("configure", h.configure(h.config))
-	return h.carryOut(ctx, p)
+	return h.applyPlan(ctx, p)
 }
 
-func (h *harness) carryOut(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
+func (h *harness) applyPlan(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	if len(p.replace) > 0 && !p.prior.value.IsNull() {
-		left, diags := h.carryOut(ctx, planned{prior: p.prior, planned: h.none()})
+		left, diags := h.applyPlan(ctx, planned{prior: p.prior, planned: h.none()})
 		if hasError(diags) {
 			return left, diags
 		}
@@ -291,7 +291,7 @@ func (h *harness) carryOut(ctx context.Context, p planned) (resource, []*tfproto
 	return h.applyOnce(ctx, p)
 }
 
-// applyOnce carries a plan out as it is.
+// applyOnce applies a plan without planning again.
 func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	config := tftypes.NewValue(h.kind, nil)
@@ -305,19 +305,19 @@ func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprot
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	made := resource{value: h.decode(resp.NewState), private: resp.Private}
-	h.writeOnlyIsNull("the state", made.value)
-	return made, resp.Diagnostics
+	created := resource{value: h.decode(resp.NewState), private: resp.Private}
+	h.writeOnlyIsNull("the state", created.value)
+	return created, resp.Diagnostics
 }
 
-// make plans and applies, and expects both to succeed.
+// mustApply plans and applies a configuration.
 func (h *harness) mustApply(prior resource, config attrs) resource {
 	h.t.Helper()
 	p := h.plan(prior, config)
 	h.mustSucceed("plan", p.diags)
-	made, diags := h.apply(h.ctx, p)
+	created, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	return made
+	return created
 }
 
 func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
@@ -339,10 +339,10 @@ func (h *harness) mustRead(r resource) resource {
 	return read
 }
 
-// mustWarn expects a warning on an attribute.
+// mustWarn requires a warning on an attribute.
 func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string) {
 	h.t.Helper()
-	h.mustSucceed("what is warned of", diags)
+	h.mustSucceed("warning", diags)
 	for _, d := range diags {
 		if attributeOf(d.Attribute) == attribute && strings.Contains(d.Summary+"\n"+d.Detail, text) {
 			return
@@ -351,18 +351,18 @@ func (h *harness) mustWarn(diags []*tfprotov6.Diagnostic, attribute, text string
 	h.t.Errorf("no warning on attribute %q with %q among:\n%s", attribute, text, render(diags))
 }
 
-// wantEmptyPlan expects that a plan finds nothing to do.
+// wantEmptyPlan requires that a plan changes nothing.
 func (h *harness) wantEmptyPlan(prior resource, config attrs) {
 	h.t.Helper()
 	p := h.plan(prior, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 || !p.planned.value.Equal(prior.value) {
 		diffs, _ := p.planned.value.Diff(prior.value)
-		h.t.Errorf("a plan finds something to do; replaced for %v: %v", p.replace, diffs)
+		h.t.Errorf("the plan is not empty; replaced because of %v: %v", p.replace, diffs)
 	}
 }
 
-// upgrade gives a state as a provider has it that reads one of an earlier version, or of its own.
+// upgrade upgrades a state, which Terraform requests even if it has the current version.
 func (h *harness) upgrade(version int64, state string) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	resp, err := h.server.UpgradeResourceState(h.ctx, &tfprotov6.UpgradeResourceStateRequest{
@@ -377,7 +377,7 @@ func (h *harness) upgrade(version int64, state string) (resource, []*tfprotov6.D
 	return resource{value: h.decode(resp.UpgradedState)}, resp.Diagnostics
 }
 
-// importID imports a machine and reads it, as Terraform does.
+// importID imports and refreshes a virtual machine.
 func (h *harness) importID(id string) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	resp, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: "hypervvm", ID: id})
@@ -412,7 +412,7 @@ func (h *harness) mustSucceed(what string, diags []*tfprotov6.Diagnostic) {
 	}
 }
 
-// mustFail expects an error on an attribute with all of the texts, and gives the whole as a user sees it.
+// mustFail requires an error on an attribute that contains all of the texts, and returns its message.
 func (h *harness) mustFail(diags []*tfprotov6.Diagnostic, attribute string, texts ...string) string {
 	h.t.Helper()
 	all := render(diags)
@@ -426,7 +426,7 @@ func (h *harness) mustFail(diags []*tfprotov6.Diagnostic, attribute string, text
 			missing = missing || !strings.Contains(message, text)
 		}
 		if !missing {
-			h.t.Logf("a user sees:\n%s", message)
+			h.t.Logf("message:\n%s", message)
 			return message
 		}
 	}

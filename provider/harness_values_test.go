@@ -53,7 +53,7 @@ func (h *harness) dynamic(t tftypes.Type, config attrs) *tfprotov6.DynamicValue 
 	return h.encode(h.value(t, config))
 }
 
-// value makes a Terraform value of a plain one. What an object leaves out is null.
+// value returns a Terraform value. Attributes that an object does not have are null.
 func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
 	h.t.Helper()
 	switch x := v.(type) {
@@ -78,7 +78,7 @@ func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
 			}
 			for name := range x {
 				if kind.AttributeTypes[name] == nil {
-					h.t.Fatalf("no attribute is called %s", name)
+					h.t.Fatalf("the schema has no attribute %s", name)
 				}
 			}
 		case tftypes.Map:
@@ -91,7 +91,7 @@ func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
 	return tftypes.NewValue(t, v)
 }
 
-// proposedObject gives what Terraform proposes: the configuration, with the prior values of what it leaves to the provider.
+// proposedObject returns the proposed new state: the configuration, with the prior values of computed attributes.
 func proposedObject(attributes []*tfprotov6.SchemaAttribute, prior, config tftypes.Value) tftypes.Value {
 	if config.IsNull() || !config.IsKnown() {
 		return config
@@ -101,7 +101,7 @@ func proposedObject(attributes []*tfprotov6.SchemaAttribute, prior, config tftyp
 	if known(prior) {
 		_ = prior.As(&before)
 	}
-	after := maps.Clone(wanted) // the value shares its map
+	after := maps.Clone(wanted) // wanted shares its map with the value
 	for _, a := range attributes {
 		switch v, was := after[a.Name], before[a.Name]; {
 		case v.IsKnown() && v.IsNull() && a.Computed && before != nil:
@@ -131,12 +131,12 @@ func proposedObject(attributes []*tfprotov6.SchemaAttribute, prior, config tftyp
 
 func known(v tftypes.Value) bool { return v.Type() != nil && v.IsKnown() && !v.IsNull() }
 
-// writeOnlyIsNull looks whether what Terraform is to forget is null, which it insists on.
+// writeOnlyIsNull requires write-only attributes to be null, as Terraform does.
 func (h *harness) writeOnlyIsNull(where string, v tftypes.Value) {
 	h.t.Helper()
 	_ = tftypes.Walk(v, func(at *tftypes.AttributePath, v tftypes.Value) (bool, error) {
 		if name, ok := at.LastStep().(tftypes.AttributeName); ok && strings.HasSuffix(string(name), "_wo") && !v.IsNull() {
-			h.t.Errorf("%s has a value of %s", where, at)
+			h.t.Errorf("%s contains the write-only value %s", where, at)
 		}
 		return v.IsKnown(), nil
 	})
@@ -223,7 +223,7 @@ func render(diags []*tfprotov6.Diagnostic) string {
 	return b.String()
 }
 
-// mustHave looks whether attributes have certain values.
+// mustHave requires attributes to have values.
 func (h *harness) mustHave(r resource, want attrs) {
 	h.t.Helper()
 	for name, value := range want {
@@ -235,7 +235,7 @@ func (h *harness) mustHave(r resource, want attrs) {
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// number gives a number as Terraform reads it from a configuration: as a decimal, with no loss.
+// number returns a number as Terraform reads it from a configuration: as an exact decimal.
 func (h *harness) number(text string) *big.Float {
 	h.t.Helper()
 	n, _, err := big.ParseFloat(text, 10, 512, big.ToNearestEven)
@@ -245,7 +245,7 @@ func (h *harness) number(text string) *big.Float {
 	return n
 }
 
-// stateFile gives a resource's attributes as Terraform writes them into its state.
+// stateFile returns the attributes of a resource as Terraform writes them to its state.
 func (h *harness) stateFile(r resource) string {
 	h.t.Helper()
 	text, err := json.Marshal(asJSON(r.value))

@@ -33,11 +33,11 @@ func TestInvalidAuthenticationSettingsAreReportedOnTheirAttribute(t *testing.T) 
 	encrypted := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{0x30, 0}}))
 	for name, c := range map[string]struct {
 		host      attrs
-		attribute string // empty: it is right
+		attribute string // empty if the settings are valid
 		text      string
 	}{
 		"kerberos with a password":             {kerberos, "", ""},
-		"kerberos with what kinit left":        {kerberos.with(attrs{"username": nil, "password": nil}), "", ""},
+		"kerberos with the default cache":      {kerberos.with(attrs{"username": nil, "password": nil}), "", ""},
 		"kerberos with a cache":                {kerberos.with(attrs{"username": nil, "password": nil, "krb5_ccache": "FILE:" + file}), "", ""},
 		"kerberos without TLS":                 {kerberos.with(attrs{"use_tls": false}), "host.auth", "use_tls = true"},
 		"kerberos without a user":              {kerberos.with(attrs{"username": nil}), "host.username", "HYPERVVM_USERNAME"},
@@ -49,11 +49,11 @@ func TestInvalidAuthenticationSettingsAreReportedOnTheirAttribute(t *testing.T) 
 		"a certificate without TLS":            {certificate.with(attrs{"use_tls": false}), "host.auth", "requires TLS"},
 		"no certificate":                       {certificate.with(attrs{"client_cert": nil}), "host.client_cert", "HYPERVVM_CLIENT_CERT"},
 		"no key":                               {certificate.with(attrs{"client_key": nil}), "host.client_key", "HYPERVVM_CLIENT_KEY"},
-		"the name of a certificate's file":     {certificate.with(attrs{"client_cert": "client.pem"}), "host.client_cert", `file("client.pem")`},
-		"the name of a key's file":             {certificate.with(attrs{"client_key": "client.pem"}), "host.client_key", `file("client.pem")`},
-		"a key that is encrypted":              {certificate.with(attrs{"client_key": encrypted}), "host.client_key", "openssl pkey"},
-		"another certificate's key":            {certificate.with(attrs{"client_key": string(otherKey)}), "host.client_key", "does not match"},
-		"a proxy that is no URL":               {certificate.with(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is not a valid URL"},
+		"a certificate file name":              {certificate.with(attrs{"client_cert": "client.pem"}), "host.client_cert", `file("client.pem")`},
+		"a key file name":                      {certificate.with(attrs{"client_key": "client.pem"}), "host.client_key", `file("client.pem")`},
+		"an encrypted key":                     {certificate.with(attrs{"client_key": encrypted}), "host.client_key", "openssl pkey"},
+		"a key that does not match":            {certificate.with(attrs{"client_key": string(otherKey)}), "host.client_key", "does not match"},
+		"an invalid proxy URL":                 {certificate.with(attrs{"proxy_url": "u:hunter2@proxy:3128"}), "host.proxy_url", "is not a valid URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ func TestInvalidAuthenticationSettingsAreReportedOnTheirAttribute(t *testing.T) 
 			h.mustFail(diags, c.attribute, c.text)
 			for _, d := range diags {
 				if strings.Contains(d.Summary+d.Detail, "hunter2") || strings.Contains(d.Detail, "PRIVATE KEY") {
-					t.Errorf("a secret is in %q", d.Detail)
+					t.Errorf("the message contains a secret: %q", d.Detail)
 				}
 			}
 		})
@@ -150,7 +150,7 @@ func TestAHostIsReachedThroughAProxy(t *testing.T) {
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{"proxy_url": strings.Replace(proxy.URL, "://", "://u:p@", 1)})}))
 	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)
 	if connections.Load() == 0 {
-		t.Error("the proxy was not asked")
+		t.Error("the proxy was not used")
 	}
 }
 

@@ -33,7 +33,7 @@ func (h *harness) jobInputs() attrs {
 		h.t.Fatal(err)
 	}
 	if !v.IsFullyKnown() {
-		h.t.Error("not all of it is known")
+		h.t.Error("the result is not fully known")
 	}
 	return plain(v).(attrs)
 }
@@ -46,33 +46,33 @@ func fieldAt(t *testing.T, inputs attrs, path string) attrs {
 			return f.(attrs)
 		}
 	}
-	t.Fatalf("there is no field %s", path)
+	t.Fatalf("no field %s", path)
 	return nil
 }
 
 func TestJobInputsReturnsTheCompleteSchema(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*jobschema.Schema{
-		"the provider's own": loadSchema(t), "the example's": labSchema(t), "one with an object": schemaOf(t, backupText),
-		"one with migrations": schemaOf(t, thirdText), "one with secrets in lists": schemaOf(t, secretsText),
+		"default": loadSchema(t), "example": labSchema(t), "with an object": schemaOf(t, backupText),
+		"with migrations": schemaOf(t, thirdText), "with secrets in lists": schemaOf(t, secretsText),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inputs := newHarnessWith(t, s).jobInputs()
 			if inputs["id"] != s.ID || inputs["version"] != s.Version || inputs["name"] != s.Name || inputs["description"] != s.Description {
-				t.Errorf("it is %v version %v, %v: %v", inputs["id"], inputs["version"], inputs["name"], inputs["description"])
+				t.Errorf("got %v version %v, %v: %v", inputs["id"], inputs["version"], inputs["name"], inputs["description"])
 			}
 			loaded, err := jobschema.Load("job-inputs.json", []byte(inputs["json"].(string)))
 			if err != nil {
-				t.Fatalf("what json gives cannot be loaded: %v", err)
+				t.Fatalf("json is not a valid schema: %v", err)
 			}
 			was, _ := json.Marshal(s)
 			is, err := json.Marshal(loaded)
 			if err != nil || string(was) != string(is) {
-				t.Errorf("json gives another schema (%v):\n%s\n%s", err, is, was)
+				t.Errorf("json is another schema (%v): got\n%s\nwant\n%s", err, is, was)
 			}
 			if err := loaded.Succeeds(s); err != nil {
-				t.Errorf("it asks for something else: %v", err)
+				t.Errorf("the schema is not compatible: %v", err)
 			}
 			for i := range s.Fields {
 				f := &s.Fields[i]
@@ -115,7 +115,7 @@ func TestJobInputsDescribesFieldsAndParameterSets(t *testing.T) {
 	}
 	variants := static["variants"].([]any)
 	if v := variants[1].(attrs); v["id"] != "address_with_dns" || !equal(v["required"], []any{"address", "prefix", "gateway", "dns"}) || !equal(v["optional"], []any{}) {
-		t.Errorf("its second variant is %v", v)
+		t.Errorf("the second variant is %v", v)
 	}
 	if v := together["variants"].([]any); len(v) != 1 || !equal(v[0].(attrs)["required"], []any{"cost_center", "owner"}) {
 		t.Errorf("the variants of the second set are %v", v)
@@ -125,10 +125,10 @@ func TestJobInputsDescribesFieldsAndParameterSets(t *testing.T) {
 func TestJobInputsNeedsNoHost(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]attrs{
-		"settings that are not known yet":  {"host": attrs{"address": unknown{}, "username": "u", "password": unknown{}}},
-		"a host that is not there":         {"host": attrs{"address": "192.0.2.1", "username": "u", "password": "p"}},
-		"a simulator that is known later":  {"simulator": attrs{"state_file": unknown{}}},
-		"hosts, of which some come later ": {"hosts": unknown{}},
+		"unknown settings":  {"host": attrs{"address": unknown{}, "username": "u", "password": unknown{}}},
+		"unreachable host":  {"host": attrs{"address": "192.0.2.1", "username": "u", "password": "p"}},
+		"unknown simulator": {"simulator": attrs{"state_file": unknown{}}},
+		"unknown hosts":     {"hosts": unknown{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +188,7 @@ func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 	}
 	slices.Sort(deprecated)
 	if got := strings.Join(deprecated, " "); got != "data.old flag key key_wo key_wo_version ram" {
-		t.Errorf("deprecated are %s", got)
+		t.Errorf("deprecated attributes: got %s", got)
 	}
 	if text := attributes["ram"].Description; !strings.HasPrefix(text, "**Deprecated:** use gb_ram instead.") {
 		t.Errorf("the description of ram is %q", text)
@@ -210,6 +210,6 @@ func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 	h.mustWarn(h.validate(minimal("web-01").with(attrs{"ram": 4})), "ram", "use gb_ram instead")
 	h.mustWarn(h.validate(minimal("web-01").with(attrs{"data": []any{attrs{"old": "a", "new": "b"}}})), "data.0.old", "use new")
 	if diags := h.validate(minimal("web-01")); len(diags) > 0 {
-		t.Errorf("who does not use what is deprecated is told: %s", render(diags))
+		t.Errorf("warning without use of a deprecated attribute: %s", render(diags))
 	}
 }

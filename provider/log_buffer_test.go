@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// lockedBuffer keeps what several goroutines write.
+// lockedBuffer is a buffer for concurrent writers.
 type lockedBuffer struct {
 	mu      sync.Mutex
 	b       bytes.Buffer
 	waiting map[chan struct{}]string
 }
 
-// when gives a channel that is closed as soon as text has been written.
-func (b *lockedBuffer) when(text string) <-chan struct{} {
+// whenWritten returns a channel that is closed once text has been written.
+func (b *lockedBuffer) whenWritten(text string) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ch := make(chan struct{})
@@ -24,11 +24,11 @@ func (b *lockedBuffer) when(text string) <-chan struct{} {
 		b.waiting = map[chan struct{}]string{}
 	}
 	b.waiting[ch] = text
-	b.tell()
+	b.notify()
 	return ch
 }
 
-func (b *lockedBuffer) tell() {
+func (b *lockedBuffer) notify() {
 	for ch, text := range b.waiting {
 		if strings.Contains(b.b.String(), text) {
 			delete(b.waiting, ch)
@@ -40,7 +40,7 @@ func (b *lockedBuffer) tell() {
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer b.tell()
+	defer b.notify()
 	return b.b.Write(p)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// backupText is a schema with an object, which has a list, and with numbers that floating point cannot hold.
+// backupText is a schema with an object, which has a list, and with numbers that have no exact float64.
 var backupText = labText("1", `
   - id: backup
     type: object
@@ -34,19 +34,19 @@ func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Serve
 	schema := schemaOf(t, backupText)
 	h := connectedWith(t, server, schema)
 	config := minimal("web-01").with(attrs{
-		"backup": attrs{"keep": 3, "days": []any{7}}, // no weekday, since it is daily
-		// More than floating point holds, and the like of what it does not.
+		"backup": attrs{"keep": 3, "days": []any{7}}, // kind defaults to daily, so weekday does not apply
+		// numbers without an exact float64
 		"serial": 9007199254740993, "shares": []any{h.number("0.1"), 2}, "weight": h.number("0.3"),
 	})
-	made := h.mustApply(h.none(), config)
-	if got := h.get(made, "backup").(attrs); got["kind"] != "daily" || got["share"] != "0.1" {
-		t.Errorf("defaults within the object: %v", got)
+	created := h.mustApply(h.none(), config)
+	if got := h.get(created, "backup").(attrs); got["kind"] != "daily" || got["share"] != "0.1" {
+		t.Errorf("defaults in the object: %v", got)
 	}
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
 	changed := h.mustApply(read, config.with(attrs{"backup": attrs{"keep": 5, "kind": "weekly", "target": "nas"}}))
-	h.mustHave(changed, attrs{"id": h.get(made, "id")})
+	h.mustHave(changed, attrs{"id": h.get(created, "id")})
 	if got := h.get(changed, "backup").(attrs); got["keep"] != 5 || got["days"] != nil || got["weekday"] != "sunday" {
 		t.Errorf("the object is %v", got)
 	}
@@ -63,7 +63,7 @@ func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Serve
 	p := other.plan(imported, config)
 	other.mustSucceed("plan", p.diags)
 	if got, was := other.get(p.planned, "backup"), other.get(imported, "backup"); !equal(got, was) || len(p.replace) > 0 {
-		t.Errorf("imported as %v, planned as %v; replaced for %v", was, got, p.replace)
+		t.Errorf("imported as %v, planned as %v; replaced because of %v", was, got, p.replace)
 	}
 	other.wantEmptyPlan(other.mustApply(imported, config), config)
 
@@ -92,11 +92,11 @@ func TestRecordedValuesOfAnEarlierVersionAreImportedIfValid(t *testing.T) {
 func TestUnknownPartsOfAnObjectAreValid(t *testing.T) {
 	t.Parallel()
 	for name, backup := range map[string]any{
-		"an object":                         unknown{},
-		"what it needs":                     attrs{"keep": unknown{}},
-		"what decides whether others apply": attrs{"keep": 3, "kind": unknown{}, "weekday": "monday", "target": "nas"},
-		"a list within it":                  attrs{"keep": 3, "days": unknown{}},
-		"an item of a list within it":       attrs{"keep": 3, "days": []any{unknown{}, 7}},
+		"an object":                       unknown{},
+		"a required field":                attrs{"keep": unknown{}},
+		"a field in applicability":        attrs{"keep": 3, "kind": unknown{}, "weekday": "monday", "target": "nas"},
+		"a list in the object":            attrs{"keep": 3, "days": unknown{}},
+		"an item of a list in the object": attrs{"keep": 3, "days": []any{unknown{}, 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// recorded gives what the manifests on a host say of the fields that its only machine was asked for with.
+// recorded returns the recorded fields of the only virtual machine on a host, from its manifest.
 func recorded(t *testing.T, server *simhost.Server) map[string]any {
 	t.Helper()
 	var text []byte
@@ -33,7 +33,7 @@ func recorded(t *testing.T, server *simhost.Server) map[string]any {
 	return manifest.Recorded
 }
 
-// full is a configuration of the example's schema with a value for every kind of field.
+// complete returns a configuration of the example schema with a value of every type.
 func complete(name string) attrs {
 	return lab(name).with(attrs{
 		"memory": 4, "network": "External", "description": "first", "cost_center": "4711", "owner": "ada@lab.example",
@@ -52,27 +52,27 @@ func listsAreCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server)
 	schema := labSchema(t)
 	h := connectedWith(t, server, schema)
 	config := complete("web-01")
-	made := h.mustApply(h.none(), config)
+	created := h.mustApply(h.none(), config)
 	http, dns := attrs{"name": "http", "port": 80, "protocol": "tcp"}, attrs{"name": "dns", "port": 53, "protocol": "udp"}
-	h.mustHave(made, attrs{
-		"services": []any{http, dns}, // with the default of what the first left out
+	h.mustHave(created, attrs{
+		"services": []any{http, dns}, // with the default of the first protocol
 		"tags":     []any{"training"}, "os": "linux", "memory": 4,
 	})
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
 	config = config.with(attrs{"services": []any{attrs{"name": "ssh", "port": 22}}, "tags": []any{}})
 	p := h.plan(read, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
-		t.Fatalf("a change of lists replaces the machine, for %v", p.replace)
+		t.Fatalf("replaced because of %v", p.replace)
 	}
 	changed, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
 	ssh := attrs{"name": "ssh", "port": 22, "protocol": "tcp"}
-	h.mustHave(changed, attrs{"id": h.get(made, "id"), "services": []any{ssh}, "tags": []any{}})
+	h.mustHave(changed, attrs{"id": h.get(created, "id"), "services": []any{ssh}, "tags": []any{}})
 	if log := h.log.String(); !strings.Contains(log, "change services, tags") {
-		t.Error("the host was not told which fields to change")
+		t.Error("the job did not receive the changed fields")
 	}
 	want := map[string]any{"name": "ssh", "port": 22.0, "protocol": "tcp"}
 	if got := recorded(t, server); !reflect.DeepEqual(got["services"], []any{want}) || !reflect.DeepEqual(got["tags"], []any{}) {
@@ -95,10 +95,10 @@ func TestAListIsRemovedFromAConfiguration(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	h := connectedWith(t, server, labSchema(t))
-	made := h.mustApply(h.none(), complete("web-01"))
+	created := h.mustApply(h.none(), complete("web-01"))
 	config := complete("web-01").with(attrs{"services": nil, "tags": nil})
-	changed := h.mustApply(made, config)
-	h.mustHave(changed, attrs{"id": h.get(made, "id"), "services": nil, "tags": nil})
+	changed := h.mustApply(created, config)
+	h.mustHave(changed, attrs{"id": h.get(created, "id"), "services": nil, "tags": nil})
 	if got := recorded(t, server); got["services"] != nil || got["tags"] != nil {
 		t.Errorf("the host recorded %v", got)
 	}
@@ -113,23 +113,23 @@ func TestErrorsInListsAreReportedOnTheItem(t *testing.T) {
 		attribute string
 		texts     []string
 	}{
-		"a port beyond the last": {
+		"a port out of range": {
 			attrs{"services": []any{service(nil), service(attrs{"name": "dns", "port": 70000})}},
 			"services.1.port",
 			[]string{"Invalid services[1].port", "from 1 to 65535"},
 		},
-		"a protocol that is none": {
+		"an unknown protocol": {
 			attrs{"services": []any{service(attrs{"protocol": "icmp"})}}, "services.0.protocol", []string{`"tcp" or "udp"`},
 		},
-		"a name twice, in other letters": {
+		"a duplicate name in another case": {
 			attrs{"services": []any{service(nil), service(attrs{"name": "HTTP"})}}, "services.1.name", []string{"services[0]"},
 		},
-		"a tag of capitals": {attrs{"tags": []any{"may", "May"}}, "tags.1", []string{"lower-case letters"}},
-		"an empty tag":      {attrs{"tags": []any{""}}, "tags.0", []string{"no value"}},
+		"a tag in upper case": {attrs{"tags": []any{"may", "May"}}, "tags.1", []string{"lower-case letters"}},
+		"an empty tag":        {attrs{"tags": []any{""}}, "tags.0", []string{"no value"}},
 		"too many tags": {
 			attrs{"tags": []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}}, "tags", []string{"at most 8 items", "has 9"},
 		},
-		"a faulty item beside one that comes later": {
+		"an invalid item after an unknown one": {
 			attrs{"services": []any{unknown{}, service(attrs{"port": 0})}}, "services.1.port", []string{"from 1 to 65535"},
 		},
 	} {
@@ -144,11 +144,11 @@ func TestErrorsInListsAreReportedOnTheItem(t *testing.T) {
 func TestUnknownPartsOfListsAreValid(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]attrs{
-		"a list":               {"services": unknown{}, "tags": unknown{}},
-		"an item":              {"services": []any{unknown{}, attrs{"name": "http", "port": 80}}, "tags": []any{unknown{}, "may"}},
-		"a field of an item":   {"services": []any{attrs{"name": unknown{}, "port": unknown{}}}},
-		"an optional field":    {"services": []any{attrs{"name": "http", "port": 80, "protocol": unknown{}}}},
-		"a name that may vary": {"services": []any{attrs{"name": unknown{}, "port": 1}, attrs{"name": "http", "port": 1}}},
+		"a list":                         {"services": unknown{}, "tags": unknown{}},
+		"an item":                        {"services": []any{unknown{}, attrs{"name": "http", "port": 80}}, "tags": []any{unknown{}, "may"}},
+		"a field of an item":             {"services": []any{attrs{"name": unknown{}, "port": unknown{}}}},
+		"an optional field":              {"services": []any{attrs{"name": "http", "port": 80, "protocol": unknown{}}}},
+		"a name that may be a duplicate": {"services": []any{attrs{"name": unknown{}, "port": 1}, attrs{"name": "http", "port": 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

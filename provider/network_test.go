@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// networked is a configuration with all that a machine's network can have.
+// networked returns a configuration with two network adapters.
 func networked(name string) attrs {
 	return linux(name).with(attrs{
 		"switch_name": "External", "mac_address": "00-15-5D-00-10-20",
@@ -33,8 +33,8 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 	})
 	h := connected(t, server)
 	config := networked("web-01")
-	made := h.mustApply(h.none(), config)
-	read := h.mustRead(made)
+	created := h.mustApply(h.none(), config)
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
 	updateHost(t, server, func(s *hyperv.State) {
@@ -44,7 +44,7 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 		vm.Adapters = append(vm.Adapters[:2], hyperv.Adapter{Name: "theirs", MACAddress: "00155D001098"})
 	})
 	h = connected(t, server)
-	drifted := h.mustRead(made)
+	drifted := h.mustRead(created)
 	h.mustHave(drifted, attrs{
 		"mac_address": nil,
 		"network_adapters": []any{
@@ -53,12 +53,12 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 	})
 	p := h.plan(drifted, config)
 	h.mustFail(p.diags, "mac_address", "allow_power_cycle = true")
-	mended := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
-	h.wantEmptyPlan(mended, config.with(attrs{"allow_power_cycle": true}))
+	corrected := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
+	h.wantEmptyPlan(corrected, config.with(attrs{"allow_power_cycle": true}))
 
 	config = config.with(attrs{"network_adapters": []any{attrs{"name": "backup", "switch_name": "Storage", "vlan_id": 7}}})
-	changed := h.mustApply(mended, config)
-	h.mustHave(changed, attrs{"id": h.get(made, "id")})
+	changed := h.mustApply(corrected, config)
+	h.mustHave(changed, attrs{"id": h.get(created, "id")})
 	h.wantEmptyPlan(changed, config)
 	state, err := server.Store().Read()
 	if err != nil {
@@ -79,13 +79,13 @@ func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 
 func errorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
+	created := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
 	h.mustFail(p.diags, "network_adapters.0.switch_name", "Unable to plan virtual machine web-01", "Use one of: External")
 	h.mustFail(p.diags, "network_adapters.0.mac_address", "virtual machine 'db-01' has MAC address 00-15-5D-00-10-21")
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
 	h = connected(t, server)
-	p = h.plan(made, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21"}))
+	p = h.plan(created, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21"}))
 	h.mustFail(p.diags, "network_adapters", "to be off, and it is running")
 }
 
@@ -105,11 +105,11 @@ func deleteKeepsTheISOFile(t *testing.T, server *simhost.Server) {
 	h = connected(t, server)
 	h.mustFail(h.plan(h.none(), config.with(attrs{"power_state": "off"})).diags, "wait_for", "set power_state to running")
 	h = connected(t, server)
-	made := h.mustApply(h.none(), config)
-	h.wantEmptyPlan(made, config)
-	h.mustApply(made, nil)
+	created := h.mustApply(h.none(), config)
+	h.wantEmptyPlan(created, config)
+	h.mustApply(created, nil)
 	wantEmptyHost(t, server)
 	if text, err := os.ReadFile(iso); err != nil || string(text) != "CD001" {
-		t.Errorf("the ISO file holds %q, %v", text, err)
+		t.Errorf("the ISO file contains %q, %v", text, err)
 	}
 }

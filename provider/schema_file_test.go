@@ -15,7 +15,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// schemaFile writes a schema's file and has the variable name it.
+// schemaFile writes a schema file and sets HYPERVVM_SCHEMA_FILE.
 func schemaFile(t *testing.T, text string) (name string) {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), "lab.yaml")
@@ -60,27 +60,27 @@ func TestTheDefaultSchemaMayHaveOtherTexts(t *testing.T) {
 
 func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 	for name, c := range map[string]struct {
-		text  string   // "" for a file that is not there
-		texts []string // each after the file's name
+		text  string   // empty for a missing file
+		texts []string // with the name of the file prepended if they start with a colon
 	}{
-		"a file that is not there": {"", nil},
-		"no YAML":                  {"id: lab\n\tversion: 1\n", []string{":2: "}},
-		"several faults": {
+		"missing file": {"", nil},
+		"invalid YAML": {"id: lab\n\tversion: 1\n", []string{":2: "}},
+		"several errors": {
 			"id: lab\nversion: 0\nfields:\n  - {id: vm_name, type: strng}\n  - {id: host, type: string}\n",
 			[]string{":2: ", ":4: ", `unknown type "strng"`, ":5: ", `the id "host" is reserved`},
 		},
-		"a schema that leaves out what hosts need": {
+		"required fields are missing": {
 			"id: lab\nversion: 1\nfields:\n  - {id: vm_name, type: integer, required: true}\n  - {id: image_name, type: string}\n",
 			[]string{
 				":4: vm_name: it is of type integer", ":5: image_name: it stands for image_name, which hosts need",
 				": no field stands for guest_la_uid", ": no field stands for guest_la_pw",
 			},
 		},
-		"another version of the provider's own schema": {
+		"another version of the default schema": {
 			strings.Replace(labText("7", "", ""), "id: lab", "id: vm-provisioning", 1),
 			[]string{": ", "vm-provisioning version 7", "vm-provisioning version 1", "another id"},
 		},
-		"the provider's own schema with other fields": {
+		"the default schema with other fields": {
 			strings.Replace(labText("1", "", ""), "id: lab", "id: vm-provisioning", 1),
 			[]string{": id: it has the id", "os_family, ", " more)", "another id"},
 		},
@@ -94,15 +94,15 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 			}
 			s, err := provider.LoadSchema()
 			if err == nil || s != nil {
-				t.Fatal("it was taken")
+				t.Fatal("the schema was accepted")
 			}
 			message := schemaDiagnostic(t, err)
-			t.Logf("a user sees:\n%s", message)
+			t.Logf("message:\n%s", message)
 			if !strings.Contains(message, "Invalid job schema") || !strings.Contains(message, file) {
-				t.Errorf("the file is not named: %s", message)
+				t.Errorf("the message does not contain the file name: %s", message)
 			}
 			if c.text == "" && !strings.Contains(message, "HYPERVVM_SCHEMA_FILE") {
-				t.Errorf("the variable is not named: %s", message)
+				t.Errorf("the message does not contain HYPERVVM_SCHEMA_FILE: %s", message)
 			}
 			for _, text := range c.texts {
 				if strings.HasPrefix(text, ":") {
@@ -116,8 +116,7 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 	}
 }
 
-// schemaDiagnostic gives what a provider without a schema tells of it. Terraform asks for no more after that, but for the
-// provider's end.
+// schemaDiagnostic returns the diagnostics of a provider without a schema.
 func schemaDiagnostic(t *testing.T, schemaErr error) string {
 	t.Helper()
 	p := provider.New("test", nil, schemaErr)
@@ -127,7 +126,7 @@ func schemaDiagnostic(t *testing.T, schemaErr error) string {
 		t.Fatal(err)
 	}
 	if !hasError(resp.Diagnostics) {
-		t.Error("there is no error")
+		t.Error("no error")
 	}
 	meta, err := server.GetMetadata(t.Context(), &tfprotov6.GetMetadataRequest{})
 	if err != nil || hasError(meta.Diagnostics) {
@@ -143,16 +142,16 @@ func TestAStateOfAnotherSchemaIsRejected(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, labText("1", "", "")))
-	made := first.mustApply(first.none(), minimal("web-01"))
+	created := first.mustApply(first.none(), minimal("web-01"))
 	imported := first.mustImport(server.Address() + "/web-01")
 	other := schemaOf(t, strings.Replace(labText("1", "", ""), "id: lab", "id: office", 1))
-	for name, state := range map[string]resource{"made": made, "imported": imported} {
+	for name, state := range map[string]resource{"created": created, "imported": imported} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, server, other)
 			_, diags := h.read(state)
 			h.mustFail(diags, "", "Unable to read virtual machine web-01", "job schema lab", "provider uses office", "HYPERVVM_SCHEMA_FILE")
-			// With -refresh=false nothing is read.
+			// With -refresh=false Terraform plans without reading.
 			h.mustFail(h.plan(state, minimal("web-01").with(attrs{"vm_name": "web-02"})).diags, "", "job schema lab", "office")
 			same := connectedWith(t, server, schemaOf(t, labText("2", "", "")))
 			read, diags := same.read(state)

@@ -15,7 +15,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// machines gives the names of what a host holds.
+// vmNames returns the names of the virtual machines on a host.
 func vmNames(t *testing.T, server *simhost.Server) []string {
 	t.Helper()
 	state, err := server.Store().Read()
@@ -29,7 +29,7 @@ func vmNames(t *testing.T, server *simhost.Server) []string {
 	return names
 }
 
-// updateHost changes what a host holds, as somebody there would.
+// updateHost changes the state of a host outside Terraform.
 func updateHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
 	t.Helper()
 	if err := server.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
@@ -37,18 +37,18 @@ func updateHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)
 	}
 }
 
-// wantEmptyHost looks whether a host holds neither machines nor files of any.
+// wantEmptyHost requires that a host has no virtual machines and no files of any.
 func wantEmptyHost(t *testing.T, server *simhost.Server) {
 	t.Helper()
 	if names := vmNames(t, server); len(names) > 0 {
-		t.Errorf("machines are left: %v", names)
+		t.Errorf("the host has virtual machines: %v", names)
 	}
 	err := filepath.Walk(server.StateFile()+".d", func(name string, info os.FileInfo, err error) error {
 		if name == server.ProgramData() {
-			return filepath.SkipDir // what the agent keeps of jobs; where it has none, there is no such folder
+			return filepath.SkipDir // job data of the agent
 		}
 		if err == nil && !info.IsDir() && filepath.Base(filepath.Dir(name)) != "Images" {
-			t.Errorf("a file is left: %s", name)
+			t.Errorf("the host has the file %s", name)
 		}
 		return err
 	})
@@ -66,28 +66,28 @@ func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"notes": "first", "vlan_id": 120})
 
-	made := h.mustApply(h.none(), config)
+	created := h.mustApply(h.none(), config)
 	for name, want := range map[string]any{
 		"vm_name": "web-01", "state": "running", "host": server.Address(), "gb_ram": 4, "cpu_cores": 2,
 		"ip_addresses": []any{"192.0.2.11"},
 	} {
-		if got := h.get(made, name); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := h.get(created, name); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
-	read := h.mustRead(made)
-	if !read.value.Equal(made.value) {
-		t.Errorf("what is read differs from what was made:\n%s\n%s", read.value, made.value)
+	read := h.mustRead(created)
+	if !read.value.Equal(created.value) {
+		t.Errorf("got after read\n%s\nwant\n%s", read.value, created.value)
 	}
 	again := h.plan(read, config)
 	h.mustSucceed("second plan", again.diags)
 	if !again.planned.value.Equal(read.value) {
-		t.Errorf("a second plan finds something to do:\n%s\n%s", again.planned.value, read.value)
+		t.Errorf("the second plan is not empty:\n%s\n%s", again.planned.value, read.value)
 	}
 
 	changed := h.mustApply(read, config.with(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": nil}))
-	if got, want := h.get(changed, "id"), h.get(made, "id"); got != want {
-		t.Errorf("the change made another machine: %v, %v", got, want)
+	if got, want := h.get(changed, "id"), h.get(created, "id"); got != want {
+		t.Errorf("the update replaced the virtual machine: got ID %v, want %v", got, want)
 	}
 	state, err := server.Store().Read()
 	if err != nil {
@@ -109,34 +109,34 @@ func TestReplacingCreatesAnotherVM(t *testing.T) {
 
 func replacingCreatesAnotherVM(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.mustApply(h.none(), linux("web-01"))
-	p := h.plan(made, linux("web-01").with(attrs{"image_name": "windows-server-2022", "os_family": "windows"}))
+	created := h.mustApply(h.none(), linux("web-01"))
+	p := h.plan(created, linux("web-01").with(attrs{"image_name": "windows-server-2022", "os_family": "windows"}))
 	h.mustSucceed("plan", p.diags)
 	if got := strings.Join(p.replace, " "); got != "image_name os_family" && got != "os_family image_name" {
 		t.Errorf("replaced because of %q", got)
 	}
 	other, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	if h.get(other, "id") == h.get(made, "id") {
-		t.Error("it is the same machine")
+	if h.get(other, "id") == h.get(created, "id") {
+		t.Error("the virtual machine was not replaced")
 	}
 	if names := vmNames(t, server); len(names) != 1 {
-		t.Errorf("the host holds %v", names)
+		t.Errorf("the host has %v", names)
 	}
 }
 
 func TestADeletedVMIsRemovedFromTheState(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	made := connected(t, server).mustApply(connected(t, server).none(), linux("web-01"))
+	created := connected(t, server).mustApply(connected(t, server).none(), linux("web-01"))
 	updateHost(t, server, func(s *hyperv.State) { s.VMs = nil })
 	h := connected(t, server)
-	read := h.mustRead(made)
+	read := h.mustRead(created)
 	if !read.value.IsNull() {
 		t.Errorf("the state still has %s", read.value)
 	}
-	if _, diags := h.apply(h.ctx, planned{prior: made, planned: h.none()}); hasError(diags) {
-		t.Errorf("removing what is gone: %s", render(diags))
+	if _, diags := h.apply(h.ctx, planned{prior: created, planned: h.none()}); hasError(diags) {
+		t.Errorf("delete of a virtual machine that does not exist: %s", render(diags))
 	}
 }
 
@@ -147,14 +147,14 @@ func TestDriftIsDetected(t *testing.T) {
 		attribute string
 		want      any
 	}{
-		"memory":     {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 8 << 30 }, "gb_ram", 8},
-		"processors": {func(vm *hyperv.VM) { vm.ProcessorCount = 8 }, "cpu_cores", 8},
-		"notes":      {func(vm *hyperv.VM) { vm.Notes = "by hand" }, "notes", "by hand"},
-		"no notes":   {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", nil},
-		"name":       {func(vm *hyperv.VM) { vm.Name = "db-01" }, "vm_name", "db-01"},
-		"power":      {func(vm *hyperv.VM) { vm.State = "Off" }, "power_state", "off"},
-		"vlan":       {func(vm *hyperv.VM) { vm.Adapters[0].VLANID, vm.Adapters[0].VLANMode = 99, "Access" }, "vlan_id", 99},
-		"what the configuration does not speak of stays out": {
+		"memory":        {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 8 << 30 }, "gb_ram", 8},
+		"processors":    {func(vm *hyperv.VM) { vm.ProcessorCount = 8 }, "cpu_cores", 8},
+		"notes":         {func(vm *hyperv.VM) { vm.Notes = "changed on the host" }, "notes", "changed on the host"},
+		"removed notes": {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", nil},
+		"name":          {func(vm *hyperv.VM) { vm.Name = "db-01" }, "vm_name", "db-01"},
+		"power":         {func(vm *hyperv.VM) { vm.State = "Off" }, "power_state", "off"},
+		"vlan":          {func(vm *hyperv.VM) { vm.Adapters[0].VLANID, vm.Adapters[0].VLANMode = 99, "Access" }, "vlan_id", 99},
+		"attribute that is not configured": {
 			func(vm *hyperv.VM) { vm.Adapters[0].SwitchName = "" }, "switch_name", nil,
 		},
 	} {
@@ -163,10 +163,10 @@ func TestDriftIsDetected(t *testing.T) {
 			server := startHost(t, nil)
 			h := connected(t, server)
 			config := linux("web-01").with(attrs{"notes": "as planned", "vlan_id": 120})
-			made := h.mustApply(h.none(), config)
+			created := h.mustApply(h.none(), config)
 			updateHost(t, server, func(s *hyperv.State) { c.change(&s.VMs[0]) })
 			h = connected(t, server)
-			read := h.mustRead(made)
+			read := h.mustRead(created)
 			if got := h.get(read, c.attribute); got != c.want {
 				t.Errorf("%s is read as %v, want %v", c.attribute, got, c.want)
 			}
@@ -181,15 +181,15 @@ func TestPowerCyclesNeedPermission(t *testing.T) {
 
 func powerCyclesNeedPermission(t *testing.T, server *simhost.Server) {
 	h := connected(t, server)
-	made := h.mustApply(h.none(), linux("web-01"))
+	created := h.mustApply(h.none(), linux("web-01"))
 	bigger := linux("web-01").with(attrs{"gb_ram": 8, "cpu_cores": 4})
-	p := h.plan(made, bigger)
+	p := h.plan(created, bigger)
 	h.mustFail(p.diags, "gb_ram", "Unable to plan virtual machine web-01", "allow_power_cycle = true")
 	h.mustFail(p.diags, "cpu_cores", "allow_power_cycle = true")
 
-	changed := h.mustApply(made, bigger.with(attrs{"allow_power_cycle": true}))
+	changed := h.mustApply(created, bigger.with(attrs{"allow_power_cycle": true}))
 	if got := h.get(changed, "state"); got != "running" {
-		t.Errorf("it is %v", got)
+		t.Errorf("state is %v", got)
 	}
 	state, err := server.Store().Read()
 	if err != nil {
@@ -200,9 +200,9 @@ func powerCyclesNeedPermission(t *testing.T, server *simhost.Server) {
 	}
 	off := h.mustApply(changed, bigger.with(attrs{"allow_power_cycle": true, "power_state": "off"}))
 	if got := h.get(off, "state"); got != "off" {
-		t.Errorf("it is %v", got)
+		t.Errorf("state is %v", got)
 	}
-	h.mustApply(off, bigger.with(attrs{"gb_ram": 2, "power_state": "off"})) // a stopped one needs no leave
+	h.mustApply(off, bigger.with(attrs{"gb_ram": 2, "power_state": "off"})) // no power cycle is needed while it is off
 }
 
 func TestImport(t *testing.T) {
@@ -210,19 +210,19 @@ func TestImport(t *testing.T) {
 	server := startHost(t, nil)
 	first := connected(t, server)
 	config := linux("web-01").with(attrs{"notes": "n", "vlan_id": 7, "switch_name": "External"})
-	made := first.mustApply(first.none(), config)
-	id := first.get(made, "id").(string)
+	created := first.mustApply(first.none(), config)
+	id := first.get(created, "id").(string)
 	for name, importID := range map[string]string{
-		"by its name": "web-01", "by its name in other letters": "WEB-01",
-		"by its GUID": id, "by its GUID in other letters": strings.ToUpper(id),
+		"by its name": "web-01", "by its name in another case": "WEB-01",
+		"by its GUID": id, "by its GUID in another case": strings.ToUpper(id),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
 			imported := h.mustImport(server.Address() + "/" + importID)
-			for attribute, was := range h.attributes(made.value) {
+			for attribute, was := range h.attributes(created.value) {
 				if attribute == "guest_la_pw" {
-					continue // hosts do not tell passwords
+					continue // hosts do not report passwords
 				}
 				if got := h.attributes(imported.value)[attribute]; !got.Equal(was) {
 					t.Errorf("%s is %s, was %s", attribute, got, was)
@@ -231,15 +231,15 @@ func TestImport(t *testing.T) {
 			p := h.plan(imported, config)
 			h.mustSucceed("plan", p.diags)
 			if len(p.replace) > 0 {
-				t.Errorf("the imported machine would be replaced for %v", p.replace)
+				t.Errorf("the plan replaces the imported virtual machine because of %v", p.replace)
 			}
 			adopted, diags := h.apply(h.ctx, p)
 			h.mustSucceed("apply", diags)
 			if p := h.plan(adopted, config); !p.planned.value.Equal(adopted.value) {
-				t.Error("a second plan finds something to do")
+				t.Error("the second plan is not empty")
 			}
 			if p := h.plan(adopted, config.with(attrs{"guest_la_pw": "another one"})); len(p.replace) == 0 {
-				t.Error("another password does not make another machine")
+				t.Error("a changed password does not replace the virtual machine")
 			}
 		})
 	}
@@ -260,12 +260,12 @@ func TestImportOfAVMThatNoJobCreated(t *testing.T) {
 	p := h.plan(imported, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
-		t.Fatalf("it would be replaced for %v", p.replace)
+		t.Fatalf("the plan replaces the virtual machine because of %v", p.replace)
 	}
 	adopted, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
 	if strings.Contains(h.log.String(), "provider.job") {
-		t.Error("taking it over ran a job")
+		t.Error("adopting the virtual machine ran a job")
 	}
 	if got := h.get(adopted, "job_id"); got != nil {
 		t.Errorf("job_id is %v", got)
@@ -300,11 +300,11 @@ func aRunUsesOneProcessAndFewRequests(t *testing.T, server *simhost.Server) {
 		h := connected(t, server)
 		h.mustApply(h.none(), linux("web-01"))
 	})
-	// The provider has closed its sessions by now, with its test.
+	// The provider closed its sessions at the end of the subtest.
 	counters := server.Counters()
-	t.Logf("plan and apply of one machine: %d processes, %d POSTs: %v", counters.Processes, counters.POSTs, counters.ByAction)
+	t.Logf("plan and apply of one virtual machine: %d processes, %d POSTs: %v", counters.Processes, counters.POSTs, counters.ByAction)
 	if counters.Processes > 2 || counters.POSTs > 30 {
-		t.Errorf("%d processes and %d POSTs, at most 2 and 30 are wanted: %v", counters.Processes, counters.POSTs, counters.ByAction)
+		t.Errorf("got %d processes and %d POSTs, want at most 2 and 30: %v", counters.Processes, counters.POSTs, counters.ByAction)
 	}
 	if counters.OpenShells > 0 {
 		t.Errorf("%d shells are open", counters.OpenShells)
@@ -338,7 +338,7 @@ func refreshingAHundredVMsTakesOneInventory(t *testing.T, server *simhost.Server
 	before := server.Counters()
 	t.Run("refresh", func(t *testing.T) {
 		h := connected(t, server)
-		slots := make(chan struct{}, 10) // as many as Terraform reads at once
+		slots := make(chan struct{}, 10) // Terraform's default parallelism
 		var readers sync.WaitGroup
 		for _, r := range states {
 			slots <- struct{}{}
@@ -353,9 +353,9 @@ func refreshingAHundredVMsTakesOneInventory(t *testing.T, server *simhost.Server
 	})
 	after := server.Counters()
 	processes, posts := after.Processes-before.Processes, after.POSTs-before.POSTs
-	t.Logf("refresh of 100 machines: %d processes, %d POSTs", processes, posts)
+	t.Logf("refresh of 100 virtual machines: %d processes, %d POSTs", processes, posts)
 	if processes > 1 || posts > 20 {
-		t.Errorf("%d processes and %d POSTs, at most 1 and 20 are wanted", processes, posts)
+		t.Errorf("got %d processes and %d POSTs, want at most 1 and 20", processes, posts)
 	}
 }
 
@@ -384,20 +384,20 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		}
 		texts[name] = string(content)
 		if !strings.Contains(string(content), "preflight") {
-			t.Errorf("%s holds no events:\n%s", name, content)
+			t.Errorf("%s contains no events:\n%s", name, content)
 		}
 	}
 	for what, text := range texts {
 		if strings.Contains(text, password) {
-			t.Errorf("%s shows the password", what)
+			t.Errorf("%s contains the password", what)
 		}
 	}
 	if !strings.Contains(h.log.String(), `"@module":"provider.job"`) {
-		t.Errorf("no event reached the log:\n%s", h.log.String())
+		t.Errorf("the log contains no event:\n%s", h.log.String())
 	}
 	for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
 		if strings.HasSuffix(a.Name, "pw") && !a.Sensitive {
-			t.Errorf("a plan would show %s", a.Name)
+			t.Errorf("%s is not sensitive", a.Name)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// Three versions of a schema.
+// Three versions of a schema with migrations.
 var (
 	firstText = labText("1", `
   - {id: mem, type: string, change: in_place}
@@ -78,7 +78,7 @@ migrations:
 `)
 )
 
-// firstState is what Terraform keeps of a machine of the first version. Its serial number is more than floating point holds.
+// firstState is a state of the first version. Its serial number has no exact float64.
 const firstState = `{
   "id": "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "host": "hv01", "job_id": "4e4f", "state": "running",
   "ip_addresses": ["192.0.2.11"], "allow_power_cycle": false, "timeouts": null,
@@ -113,7 +113,7 @@ func TestStatesOfEarlierVersionsAreUpgraded(t *testing.T) {
 		h.mustHave(upgraded, want)
 		again := h.mustUpgrade(3, h.stateFile(upgraded))
 		if !again.value.Equal(upgraded.value) {
-			t.Errorf("%s: read again it is another: %s", name, again.value)
+			t.Errorf("%s: reading the state again changes it to %s", name, again.value)
 		}
 	}
 }
@@ -125,10 +125,10 @@ func TestUpgradeReportsValuesThatCannotBeConverted(t *testing.T) {
 		value any
 		texts []string
 	}{
-		"a memory that is no number":   {"mem", "4 GB", []string{"field memory_mb", "whole number"}},
-		"a memory with a fraction":     {"mem", "4096.5", []string{"field memory_mb", "whole number"}},
-		"an address without its parts": {"cidr", "dhcp", []string{"field cidr", "does not have the form"}},
-		"an answer that is neither":    {"fast", "perhaps", []string{"field tier"}},
+		"not a number":                    {"mem", "4 GB", []string{"field memory_mb", "whole number"}},
+		"a fraction":                      {"mem", "4096.5", []string{"field memory_mb", "whole number"}},
+		"an address that cannot be split": {"cidr", "dhcp", []string{"field cidr", "does not have the form"}},
+		"not a boolean":                   {"fast", "perhaps", []string{"field tier"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestUpgradeReportsValuesThatCannotBeConverted(t *testing.T) {
 			_, diags := h.upgrade(1, string(text))
 			message := h.mustFail(diags, "", append(c.texts, "Unable to upgrade the state of virtual machine web-01", "HYPERVVM_SCHEMA_FILE")...)
 			if strings.Contains(message, "a key") || strings.Contains(message, fmt.Sprint(c.value)) {
-				t.Error("the message shows a value of the state")
+				t.Error("the message contains a value of the state")
 			}
 		})
 	}
@@ -154,8 +154,8 @@ func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, firstText))
-	made := first.mustApply(first.none(), minimal("web-01").with(attrs{
-		"guest_la_pw": nil, "guest_la_pw_wo": password, // without a version: it is the private state that tells of it
+	created := first.mustApply(first.none(), minimal("web-01").with(attrs{
+		"guest_la_pw": nil, "guest_la_pw_wo": password, // without a version: only the private state records it
 		"mem": "4096", "fast": false, "cidr": "192.0.2.50/24", "key_wo": writeOnlySecret, "serial": 7, "cluster": "old", "group": "web",
 		"disks": []any{attrs{"size": 40, "key_wo": writeOnlySecret}, attrs{"size": 20}},
 	}))
@@ -170,8 +170,8 @@ func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			state, from := first.stateFile(made), int64(1)
-			private := made.private
+			state, from := first.stateFile(created), int64(1)
+			private := created.private
 			var h *harness
 			var read resource
 			for _, s := range by {
@@ -182,7 +182,7 @@ func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 				state, from, private = h.stateFile(read), int64(s.Version), read.private
 			}
 			h.wantEmptyPlan(read, config)
-			// What was write-only by its old name is so by its new one.
+			// The private state has the old names of write-only secrets.
 			open := config.with(attrs{
 				"api_token_wo": nil, "api_token": writeOnlySecret,
 				"volumes": []any{attrs{"size_gb": 40, "pass": writeOnlySecret}, attrs{"size_gb": 20}},
@@ -190,7 +190,7 @@ func TestAnUpgradedStateShowsNoDifference(t *testing.T) {
 			p := h.plan(read, open)
 			h.mustSucceed("plan", p.diags)
 			if len(p.replace) > 0 {
-				t.Errorf("another form replaces for %v", slices.Sorted(slices.Values(p.replace)))
+				t.Errorf("changing the form replaces because of %v", slices.Sorted(slices.Values(p.replace)))
 			}
 		})
 	}
@@ -209,7 +209,7 @@ func TestANewFieldInTheSameVersionReplacesNothing(t *testing.T) {
 	}
 	first := connectedWith(t, server, text("", ""))
 	config := minimal("web-01").with(attrs{"disks": []any{attrs{"size": 40}}})
-	made := first.mustApply(first.none(), config)
+	created := first.mustApply(first.none(), config)
 
 	later := text(`
   - {id: share, type: number, default: 0.1, change: replace}
@@ -217,22 +217,22 @@ func TestANewFieldInTheSameVersionReplacesNothing(t *testing.T) {
   - {id: shape, type: string, change: replace, infer: {from: image_name, rules: [{pattern: ubuntu, value: round}]}}
 `, `, {id: kind, type: enum, default: data, validations: {one_of: [data, log]}}`)
 	h := connectedWith(t, server, later)
-	state := h.mustUpgrade(1, first.stateFile(made))
-	state.private = made.private
+	state := h.mustUpgrade(1, first.stateFile(created))
+	state.private = created.private
 	p := h.plan(state, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
-		t.Fatalf("replaced for %v", p.replace)
+		t.Fatalf("replaced because of %v", p.replace)
 	}
 	changed, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	h.mustHave(changed, attrs{"id": h.get(made, "id"), "slots": 2, "shape": "round"})
+	h.mustHave(changed, attrs{"id": h.get(created, "id"), "slots": 2, "shape": "round"})
 	if strings.Contains(h.log.String(), "[1/") {
 		t.Error("a job ran")
 	}
 	h.wantEmptyPlan(changed, config)
 	other := connectedWith(t, server, later).plan(state, config.with(attrs{"share": 2}))
 	if got := strings.Join(other.replace, " "); got != "share" {
-		t.Errorf("another value than the default replaces for %q", got)
+		t.Errorf("replaced because of %q, want share", got)
 	}
 }

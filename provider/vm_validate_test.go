@@ -18,25 +18,25 @@ func TestValidationReportsErrorsOnTheirAttributeWithoutAHost(t *testing.T) {
 	static := attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"}
 	for name, c := range map[string]struct {
 		change    attrs
-		attribute string // "" where nothing is wrong
+		attribute string // empty if the value is valid
 		text      string
 	}{
-		"the least that is needed":          {attrs{}, "", ""},
-		"a static address":                  {static, "", ""},
-		"a static address that comes later": {static.with(attrs{"guest_v4_ipaddr": unknown{}}), "", ""},
-		"a set that may become whole":       {attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": unknown{}, "guest_v4_defaultgw": unknown{}}, "", ""},
-		"a family that comes later":         {attrs{"os_family": unknown{}, "cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}, "", ""},
-		"too little memory":                 {attrs{"gb_ram": 0}, "gb_ram", "1"},
-		"too many processors":               {attrs{"cpu_cores": 65}, "cpu_cores", "64"},
-		"a VLAN beyond the last":            {attrs{"vlan_id": 4095}, "vlan_id", "4094"},
-		"a name that is a path":             {attrs{"vm_name": `..\web`}, "vm_name", ""},
-		"a name that is a wildcard":         {attrs{"vm_name": "web-*"}, "vm_name", ""},
-		"a family that is none":             {attrs{"os_family": "beos"}, "os_family", "linux"},
-		"an address that is none":           {static.with(attrs{"guest_v4_ipaddr": "300.1.1.1"}), "guest_v4_ipaddr", "IPv4"},
-		"an address without its prefix":     {static.with(attrs{"guest_v4_cidrprefix": nil}), "guest_v4_cidrprefix", ""},
-		"half a domain join":                {attrs{"os_family": "windows", "guest_domain_jointarget": "lab.example"}, "guest_domain_joinuid", ""},
-		"half of the automation":            {attrs{"cnf_ansible_ssh_user": "ansible"}, "cnf_ansible_ssh_key", ""},
-		"a domain join of a Linux":          {attrs{"guest_domain_jointarget": "lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": "p4ssw0rd"}, "guest_domain_jointarget", "windows"},
+		"required attributes":              {attrs{}, "", ""},
+		"a static address":                 {static, "", ""},
+		"unknown address":                  {static.with(attrs{"guest_v4_ipaddr": unknown{}}), "", ""},
+		"a set that may be complete":       {attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": unknown{}, "guest_v4_defaultgw": unknown{}}, "", ""},
+		"unknown family":                   {attrs{"os_family": unknown{}, "cnf_ansible_ssh_user": "a", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA"}, "", ""},
+		"too little memory":                {attrs{"gb_ram": 0}, "gb_ram", "1"},
+		"too many processors":              {attrs{"cpu_cores": 65}, "cpu_cores", "64"},
+		"a VLAN ID out of range":           {attrs{"vlan_id": 4095}, "vlan_id", "4094"},
+		"a name that is a path":            {attrs{"vm_name": `..\web`}, "vm_name", ""},
+		"a name that is a wildcard":        {attrs{"vm_name": "web-*"}, "vm_name", ""},
+		"unknown value of an enum":         {attrs{"os_family": "beos"}, "os_family", "linux"},
+		"an invalid address":               {static.with(attrs{"guest_v4_ipaddr": "300.1.1.1"}), "guest_v4_ipaddr", "IPv4"},
+		"an address without prefix length": {static.with(attrs{"guest_v4_cidrprefix": nil}), "guest_v4_cidrprefix", ""},
+		"an incomplete domain join":        {attrs{"os_family": "windows", "guest_domain_jointarget": "lab.example"}, "guest_domain_joinuid", ""},
+		"an incomplete set":                {attrs{"cnf_ansible_ssh_user": "ansible"}, "cnf_ansible_ssh_key", ""},
+		"a domain join with Linux":         {attrs{"guest_domain_jointarget": "lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": "p4ssw0rd"}, "guest_domain_jointarget", "windows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

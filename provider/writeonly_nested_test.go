@@ -9,7 +9,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// secretsText is a schema with secrets that change in place, and with secrets within a list and an object.
+// secretsText is a schema with secrets that change in place, and with secrets in a list and in an object.
 var secretsText = labText("1", `
   - {id: token, type: secret, change: in_place, validations: {min_length: 12}}
   - {id: licence, type: secret, change: replace}
@@ -32,7 +32,7 @@ var secretsText = labText("1", `
 
 func account(name string, secret attrs) attrs { return attrs{"name": name}.with(secret) }
 
-// open and closed are the two forms of a secret within a list.
+// plainForm and writeOnlyForm return the two forms of a secret in a list.
 func plainForm(value string) attrs { return attrs{"pass": value} }
 
 func writeOnlyForm(value string, version any) attrs {
@@ -46,31 +46,31 @@ func TestASecretChangesInPlace(t *testing.T) {
 	token := func(value, version any) attrs {
 		return minimal("web-01").with(attrs{"token_wo": value, "token_wo_version": version})
 	}
-	// step applies a configuration, and looks whether a job changed the token.
+	// step applies a configuration and verifies whether a job changed the token.
 	step := func(state resource, config attrs, changes bool) resource {
 		t.Helper()
 		before := strings.Count(h.log.String(), "change token")
 		p := h.plan(state, config)
 		h.mustSucceed("plan", p.diags)
 		if len(p.replace) > 0 {
-			t.Fatalf("replaced for %v", p.replace)
+			t.Fatalf("replaced because of %v", p.replace)
 		}
 		state, diags := h.apply(h.ctx, p)
 		h.mustSucceed("apply", diags)
 		if did := strings.Count(h.log.String(), "change token") > before; did != changes {
-			t.Errorf("changed by a job: %v, want %v", did, changes)
+			t.Errorf("a job changed the token: %v, want %v", did, changes)
 		}
 		h.wantEmptyPlan(state, config)
 		return state
 	}
 	state := h.mustApply(h.none(), minimal("web-01"))
-	state = step(state, token(writeOnlySecret, 1), true) // given for the first time
+	state = step(state, token(writeOnlySecret, 1), true) // added
 	state = step(state, token("another value", 1), false)
 	state = step(state, token("another value", 2), true)
 	state = step(state, minimal("web-01").with(attrs{"token": "another value"}), false)
 	state = step(state, minimal("web-01").with(attrs{"token": "yet another one"}), true)
 	state = step(state, token("yet another one", 2), false)
-	state = step(state, minimal("web-01"), true) // taken out
+	state = step(state, minimal("web-01"), true) // removed
 	h.wantAbsent(server, server.StateFile(), []string{writeOnlySecret, "another value", "yet another one"}, state)
 }
 
@@ -78,21 +78,21 @@ func TestAddingAWriteOnlySecret(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connectedWith(t, server, schemaOf(t, secretsText))
-	made := first.mustApply(first.none(), minimal("web-01"))
-	t.Run("with its version makes another machine where it has to", func(t *testing.T) {
+	created := first.mustApply(first.none(), minimal("web-01"))
+	t.Run("with its version replaces", func(t *testing.T) {
 		t.Parallel()
 		h := connectedWith(t, server, schemaOf(t, secretsText))
-		p := h.plan(made, minimal("web-01").with(attrs{"licence_wo": writeOnlySecret, "licence_wo_version": 1}))
+		p := h.plan(created, minimal("web-01").with(attrs{"licence_wo": writeOnlySecret, "licence_wo_version": 1}))
 		h.mustSucceed("plan", p.diags)
 		if got := strings.Join(p.replace, " "); got != "licence_wo_version" {
-			t.Errorf("replaced for %q", got)
+			t.Errorf("replaced because of %q", got)
 		}
 	})
 	for _, id := range []string{"licence", "token"} {
-		t.Run("without its version is not overlooked: "+id, func(t *testing.T) {
+		t.Run("without its version is an error: "+id, func(t *testing.T) {
 			t.Parallel()
 			h := connectedWith(t, server, schemaOf(t, secretsText))
-			p := h.plan(made, minimal("web-01").with(attrs{id + "_wo": writeOnlySecret}))
+			p := h.plan(created, minimal("web-01").with(attrs{id + "_wo": writeOnlySecret}))
 			h.mustFail(p.diags, id+"_wo", "Unable to plan virtual machine web-01", id+"_wo_version")
 		})
 	}
@@ -113,17 +113,17 @@ func writeOnlySecretsInListsAreNotStored(t *testing.T, server *simhost.Server) {
 	})
 	p := h.plan(h.none(), config)
 	h.mustSucceed("plan", p.diags)
-	made, diags := h.apply(h.ctx, p)
+	created, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	h.wantEmptyPlan(made, config)
+	h.wantEmptyPlan(created, config)
 
 	another := config.with(attrs{"accounts": []any{account("ada", writeOnlyForm(writeOnlySecret, 1)), account("bob", writeOnlyForm("a fourth value", 2))}})
-	changed := h.mustApply(made, another)
-	h.mustHave(changed, attrs{"id": h.get(made, "id")})
+	changed := h.mustApply(created, another)
+	h.mustHave(changed, attrs{"id": h.get(created, "id")})
 	if !strings.Contains(h.log.String(), "change accounts") {
-		t.Error("another version within the list ran no job")
+		t.Error("a changed version in the list ran no job")
 	}
-	h.wantAbsent(server, logs, []string{writeOnlySecret, "another value", "a third value", "a fourth value"}, p.planned, made, changed)
+	h.wantAbsent(server, logs, []string{writeOnlySecret, "another value", "a third value", "a fourth value"}, p.planned, created, changed)
 	for _, id := range []string{"accounts", "vault"} {
 		if recorded(t, server)[id] != nil {
 			t.Errorf("the host recorded %s, which holds secrets", id)
@@ -132,7 +132,7 @@ func writeOnlySecretsInListsAreNotStored(t *testing.T, server *simhost.Server) {
 	p = h.plan(changed, another.with(attrs{"vault": attrs{"url": "vault.lab.example", "key_wo": writeOnlySecret, "key_wo_version": 2}}))
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) != 1 || p.replace[0] != "vault" {
-		t.Errorf("another version within the object replaces for %v", p.replace)
+		t.Errorf("replaced because of %v, want vault", p.replace)
 	}
 }
 
@@ -150,17 +150,17 @@ func TestChangingTheFormOfASecretInAListRunsNoJob(t *testing.T) {
 		p := h.plan(state, config)
 		h.mustSucceed("plan", p.diags)
 		if len(p.replace) > 0 {
-			t.Fatalf("replaced for %v", p.replace)
+			t.Fatalf("replaced because of %v", p.replace)
 		}
 		state = h.mustApply(state, config)
 		h.wantEmptyPlan(state, config)
 	}
 	if strings.Contains(h.log.String(), "change accounts") {
-		t.Error("another form ran a job")
+		t.Error("changing the form ran a job")
 	}
 	h.mustApply(state, in(plainForm("another value"), attrs{"key": writeOnlySecret}))
 	if !strings.Contains(h.log.String(), "change accounts") {
-		t.Error("another value ran no job")
+		t.Error("changing the value ran no job")
 	}
 }
 
@@ -171,11 +171,11 @@ func TestConflictingFormsOfASecretInAListAreReported(t *testing.T) {
 		attribute string
 		texts     []string
 	}{
-		"both":                      {plainForm(writeOnlySecret).with(writeOnlyForm(writeOnlySecret, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
-		"a version of nothing":      {plainForm(writeOnlySecret).with(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
-		"neither":                   {attrs{}, "accounts.1.pass", []string{"accounts[1].pass is required"}},
-		"too short":                 {writeOnlyForm("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},
-		"both, which are not known": {attrs{"pass": unknown{}, "pass_wo": unknown{}}, "", nil},
+		"both":           {plainForm(writeOnlySecret).with(writeOnlyForm(writeOnlySecret, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
+		"a version only": {plainForm(writeOnlySecret).with(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
+		"neither":        {attrs{}, "accounts.1.pass", []string{"accounts[1].pass is required"}},
+		"too short":      {writeOnlyForm("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},
+		"both unknown":   {attrs{"pass": unknown{}, "pass_wo": unknown{}}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

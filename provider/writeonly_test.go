@@ -13,21 +13,21 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// writeOnlySecret is a secret that is given so that Terraform keeps it nowhere.
+// writeOnlySecret is the value of write-only attributes.
 const writeOnlySecret = "c0rrect horse battery"
 
-// writeOnly is a configuration whose password is write-only.
+// writeOnly returns a configuration with a write-only password.
 func writeOnly(name, value string, version any) attrs {
 	return linux(name).with(attrs{"guest_la_pw": nil, "guest_la_pw_wo": value, "guest_la_pw_wo_version": version})
 }
 
-// nowhere looks for texts in what Terraform and the host keep of a resource.
+// wantAbsent requires that texts do not appear in the log, the states, and the files of the host and the jobs.
 func (h *harness) wantAbsent(server *simhost.Server, logs string, texts []string, kept ...resource) {
 	h.t.Helper()
 	search := func(where, content string) {
 		for _, text := range texts {
 			if strings.Contains(content, text) {
-				h.t.Errorf("%s shows %q", where, text)
+				h.t.Errorf("%s contains %q", where, text)
 			}
 		}
 	}
@@ -73,48 +73,48 @@ func aWriteOnlySecretIsNotStored(t *testing.T, server *simhost.Server) {
 	})
 	_, diags := h.apply(h.ctx, p)
 	if shown := h.mustFail(diags, "", "the password ****** was refused"); strings.Contains(shown, writeOnlySecret) {
-		t.Error("the diagnostic shows the secret")
+		t.Error("the diagnostic contains the secret")
 	}
 	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = nil })
 
-	made, diags := h.apply(h.ctx, p)
+	created, diags := h.apply(h.ctx, p)
 	h.mustSucceed("apply", diags)
-	h.mustHave(made, attrs{"guest_la_pw": nil, "guest_la_pw_wo": nil, "guest_la_pw_wo_version": 1})
-	read := h.mustRead(made)
+	h.mustHave(created, attrs{"guest_la_pw": nil, "guest_la_pw_wo": nil, "guest_la_pw_wo_version": 1})
+	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 	changed := h.mustApply(read, config.with(attrs{"notes": "changed"}))
-	h.wantAbsent(server, logs, []string{writeOnlySecret, password}, p.planned, made, read, changed)
+	h.wantAbsent(server, logs, []string{writeOnlySecret, password}, p.planned, created, read, changed)
 }
 
 func TestConflictingFormsOfASecretAreReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change    attrs
-		attribute string // "" where nothing is wrong
+		attribute string // empty if the value is valid
 		texts     []string
 	}{
-		"write-only alone":               {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret}, "", nil},
-		"write-only with its version":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": 7}, "", nil},
-		"write-only that comes later":    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": 1}, "", nil},
-		"a version that comes later":     {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": unknown{}}, "", nil},
-		"neither":                        {attrs{"guest_la_pw": nil}, "guest_la_pw", []string{"required"}},
-		"both":                           {attrs{"guest_la_pw_wo": writeOnlySecret}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
-		"a version of nothing":           {attrs{"guest_la_pw_wo_version": 1}, "guest_la_pw_wo_version", []string{"guest_la_pw_wo, which is not set"}},
-		"the version of another":         {attrs{"guest_domain_joinpw_wo_version": 1}, "guest_domain_joinpw_wo_version", []string{"guest_domain_joinpw_wo"}},
-		"one of two, which comes later":  {attrs{"guest_la_pw": unknown{}, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": unknown{}}, "", nil},
-		"one that may turn out to be":    {attrs{"guest_la_pw_wo": unknown{}}, "", nil},
-		"a version that may have none":   {attrs{"guest_la_pw_wo_version": unknown{}}, "", nil},
-		"a faulty value is told there":   {attrs{"guest_la_pw": nil, "guest_la_pw_wo": "a\x01b"}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "control character"}},
-		"an empty value is none":         {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "guest_la_pw_wo", []string{"required"}},
-		"half a domain join, write-only": {attrs{"guest_domain_joinpw_wo": writeOnlySecret, "os_family": "windows"}, "guest_domain_jointarget", nil},
-		"one that does not apply":        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"no meaning"}},
+		"write-only alone":                      {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret}, "", nil},
+		"write-only with its version":           {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": 7}, "", nil},
+		"unknown write-only":                    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": 1}, "", nil},
+		"unknown version":                       {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": unknown{}}, "", nil},
+		"neither":                               {attrs{"guest_la_pw": nil}, "guest_la_pw", []string{"required"}},
+		"both":                                  {attrs{"guest_la_pw_wo": writeOnlySecret}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
+		"a version only":                        {attrs{"guest_la_pw_wo_version": 1}, "guest_la_pw_wo_version", []string{"guest_la_pw_wo, which is not set"}},
+		"the version of another secret":         {attrs{"guest_domain_joinpw_wo_version": 1}, "guest_domain_joinpw_wo_version", []string{"guest_domain_joinpw_wo"}},
+		"all forms unknown":                     {attrs{"guest_la_pw": unknown{}, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": unknown{}}, "", nil},
+		"both, one unknown":                     {attrs{"guest_la_pw_wo": unknown{}}, "", nil},
+		"unknown version only":                  {attrs{"guest_la_pw_wo_version": unknown{}}, "", nil},
+		"an invalid value":                      {attrs{"guest_la_pw": nil, "guest_la_pw_wo": "a\x01b"}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "control character"}},
+		"an empty value":                        {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "guest_la_pw_wo", []string{"required"}},
+		"an incomplete domain join, write-only": {attrs{"guest_domain_joinpw_wo": writeOnlySecret, "os_family": "windows"}, "guest_domain_jointarget", nil},
+		"not applicable":                        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"no meaning"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
 			diags := h.validate(linux("web-01").with(c.change))
 			if strings.Contains(render(diags), writeOnlySecret) {
-				t.Error("the message shows the secret")
+				t.Error("the message contains the secret")
 			}
 			if c.attribute == "" {
 				h.mustSucceed("validate", diags)
@@ -137,7 +137,7 @@ func TestAWriteOnlySecretChangesWithItsVersion(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
 	first := connected(t, server)
-	made := first.mustApply(first.none(), writeOnly("web-01", writeOnlySecret, 1))
+	created := first.mustApply(first.none(), writeOnly("web-01", writeOnlySecret, 1))
 	for name, c := range map[string]struct {
 		config  attrs
 		replace bool
@@ -145,17 +145,17 @@ func TestAWriteOnlySecretChangesWithItsVersion(t *testing.T) {
 		"another value":                     {writeOnly("web-01", "another value", 1), false},
 		"another version":                   {writeOnly("web-01", writeOnlySecret, 2), true},
 		"another value and another version": {writeOnly("web-01", "another value", 2), true},
-		"a version no more":                 {writeOnly("web-01", writeOnlySecret, nil), true},
-		"a value that comes later":          {writeOnly("web-01", writeOnlySecret, 1).with(attrs{"guest_la_pw_wo": unknown{}}), false},
+		"removed version":                   {writeOnly("web-01", writeOnlySecret, nil), true},
+		"unknown value":                     {writeOnly("web-01", writeOnlySecret, 1).with(attrs{"guest_la_pw_wo": unknown{}}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
 			if !c.replace {
-				h.wantEmptyPlan(made, c.config)
+				h.wantEmptyPlan(created, c.config)
 				return
 			}
-			p := h.plan(made, c.config)
+			p := h.plan(created, c.config)
 			h.mustSucceed("plan", p.diags)
 			if got := strings.Join(p.replace, " "); got != "guest_la_pw_wo_version" {
 				t.Errorf("replaced because of %q", got)
@@ -176,25 +176,25 @@ func TestChangingTheFormOfASecretReplacesNothing(t *testing.T) {
 		p := h.plan(state, step)
 		h.mustSucceed("plan", p.diags)
 		if len(p.replace) > 0 {
-			t.Fatalf("another form replaces the machine, for %v", p.replace)
+			t.Fatalf("changing the form replaces because of %v", p.replace)
 		}
 		jobs := strings.Count(h.log.String(), "[1/")
 		state = h.mustApply(state, step)
 		if strings.Count(h.log.String(), "[1/") != jobs {
-			t.Error("another form ran a job")
+			t.Error("changing the form ran a job")
 		}
 		h.wantEmptyPlan(state, step)
 	}
 	if h.get(state, "id") != id {
-		t.Error("it is another machine")
+		t.Error("the virtual machine was replaced")
 	}
 	back := h.mustApply(state, linux("web-01"))
 	p := connected(t, server).plan(state, writeOnly("web-01", password, 4))
 	if len(p.replace) != 1 {
-		t.Errorf("another version after that replaces for %v", p.replace)
+		t.Errorf("after a changed version: replaced because of %v", p.replace)
 	}
 	if p := h.plan(back, linux("web-01").with(attrs{"guest_la_pw": "another one"})); len(p.replace) != 1 {
-		t.Errorf("another value after that replaces for %v", p.replace)
+		t.Errorf("after a changed value: replaced because of %v", p.replace)
 	}
 }
 
@@ -209,11 +209,11 @@ func TestAnImportedVMAdoptsAWriteOnlySecret(t *testing.T) {
 	p := h.plan(imported, config)
 	h.mustSucceed("plan", p.diags)
 	if len(p.replace) > 0 {
-		t.Errorf("it would be replaced for %v", p.replace)
+		t.Errorf("the plan replaces the virtual machine because of %v", p.replace)
 	}
 	adopted := h.mustApply(imported, config)
 	h.wantEmptyPlan(adopted, config)
 	if p := h.plan(adopted, config.with(attrs{"guest_la_pw_wo_version": 2})); len(p.replace) != 1 {
-		t.Errorf("another version replaces for %v", p.replace)
+		t.Errorf("after a changed version: replaced because of %v", p.replace)
 	}
 }

@@ -27,11 +27,11 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// address is the resource that the configurations here are about.
+// address is the address of the resource under test.
 const address = "hypervvm.web"
 
-// needCLI leaves a test out where there is no Terraform or OpenTofu: terraform-plugin-testing would end the whole test
-// program.
+// needCLI skips the test if there is no Terraform or OpenTofu, without which terraform-plugin-testing would exit the test
+// process.
 func needCLI(t *testing.T) {
 	t.Helper()
 	if os.Getenv("TF_ACC_TERRAFORM_PATH") == "" {
@@ -53,8 +53,7 @@ func needCLI(t *testing.T) {
 	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
 }
 
-// start gives a simulated host, with the variables that point a provider at it, and factories of the provider with its
-// own schema.
+// start starts a simulated host, as startHost does, and returns it with factories of the provider with the default schema.
 func start(t *testing.T) (*simhost.Server, factories) {
 	t.Helper()
 	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
@@ -64,7 +63,7 @@ func start(t *testing.T) (*simhost.Server, factories) {
 	return startHost(t), factoriesOf(t, schema)
 }
 
-// startHost gives a simulated host, with the variables that point a provider at it.
+// startHost starts a simulated host and sets the environment variables of the provider for it.
 func startHost(t *testing.T) *simhost.Server {
 	t.Helper()
 	server, err := simhost.Start(simhost.Options{})
@@ -85,10 +84,10 @@ func startHost(t *testing.T) *simhost.Server {
 	return server
 }
 
-// factories make provider servers by the provider's name.
+// factories create provider servers, by provider name.
 type factories = map[string]func() (tfprotov6.ProviderServer, error)
 
-// factoriesOf gives factories of the provider with a schema.
+// factoriesOf returns factories of the provider with a schema.
 func factoriesOf(t *testing.T, schema *jobschema.Schema) factories {
 	t.Helper()
 	return factories{
@@ -138,7 +137,7 @@ func TestLifecycle(t *testing.T) {
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
 		Steps: []resource.TestStep{
-			{ // create; every step also looks whether a second plan is empty
+			{ // create; after each step, terraform-plugin-testing requires an empty plan
 				Config:           config(`notes = "first"`),
 				ConfigPlanChecks: action(plancheck.ResourceActionCreate),
 				ConfigStateChecks: []statecheck.StateCheck{
@@ -164,8 +163,8 @@ func TestLifecycle(t *testing.T) {
 					return server.Address() + "/" + r.Primary.ID, nil
 				},
 			},
-			{ // drift: what somebody changed is set right
-				PreConfig:         change(func(vm *hyperv.VM) { vm.Notes = "by hand" }),
+			{ // drift is corrected
+				PreConfig:         change(func(vm *hyperv.VM) { vm.Notes = "changed on the host" }),
 				Config:            config(`notes = "first"`),
 				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{state("notes", knownvalue.StringExact("first"))},
@@ -175,7 +174,7 @@ func TestLifecycle(t *testing.T) {
 				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{state("vlan_id", knownvalue.Int64Exact(120))},
 			},
-			{ // a change that would stop it is refused
+			{ // a change that needs a power cycle is rejected
 				Config:      config(`gb_ram = 8`),
 				ExpectError: regexp.MustCompile(`allow_power_cycle = true`),
 			},
@@ -188,7 +187,7 @@ func TestLifecycle(t *testing.T) {
 				Config:           config("gb_ram = 8\nallow_power_cycle = true\ncnf_ansible_ssh_user = \"ansible\"\ncnf_ansible_ssh_key = \"ssh-ed25519 AAAA\""),
 				ConfigPlanChecks: action(plancheck.ResourceActionDestroyBeforeCreate),
 			},
-			{ // gone: it is made again
+			{ // deleted outside Terraform: it is created again
 				PreConfig: func() {
 					if err := server.Store().Update(func(s *hyperv.State) error { s.VMs = nil; return nil }); err != nil {
 						t.Error(err)
@@ -201,7 +200,7 @@ func TestLifecycle(t *testing.T) {
 		CheckDestroy: func(*terraform.State) error {
 			s, err := server.Store().Read()
 			if err == nil && len(s.VMs) > 0 {
-				err = errors.New("a machine is left on the host")
+				err = errors.New("the host has a virtual machine")
 			}
 			return err
 		},
@@ -222,7 +221,7 @@ func TestPlanErrors(t *testing.T) {
 			{Config: config(`guest_v4_ipaddr = "192.0.2.50"`), ExpectError: regexp.MustCompile(`guest_v4_cidrprefix`)},
 			{
 				Config:      config(``) + "resource \"hypervvm\" \"twin\" {\n" + "vm_name = \"WEB-01\"\nimage_name = \"ubuntu-24.04\"\nos_family = \"linux\"\nguest_la_uid = \"admin\"\nguest_la_pw = \"x-other-one\"\n}\n",
-				ExpectError: regexp.MustCompile(`twice\s+on\s+host`),
+				ExpectError: regexp.MustCompile(`Another\s+resource`),
 			},
 		},
 	})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package acceptance holds the tests that run the provider under the real Terraform or OpenTofu command. They are a
-// package of their own since terraform-plugin-testing ends the whole test program where it finds no command.
+// Package acceptance contains the tests that run the provider in Terraform or OpenTofu. It is a separate package because
+// terraform-plugin-testing exits the test process if it finds neither.
 package acceptance

@@ -16,7 +16,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// Two versions of a lab's schema. Nearly all that differs would replace the machine, if it made a difference.
+// Two versions of a schema. Most of the changed fields have `change: replace`.
 const (
 	labFirst = `
 id: lab
@@ -66,7 +66,7 @@ migrations:
 `
 )
 
-// load gives the schema of a text.
+// load loads a schema.
 func load(t *testing.T, text string) *jobschema.Schema {
 	t.Helper()
 	s, err := jobschema.Load("lab.yaml", []byte(text))
@@ -76,7 +76,7 @@ func load(t *testing.T, text string) *jobschema.Schema {
 	return s
 }
 
-// jobs gives how many jobs have run, by their log files.
+// jobs returns the number of jobs that ran, by their log files.
 func jobs(t *testing.T, logs string) int {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(logs, "*.log"))
@@ -127,7 +127,7 @@ func TestAnUpgradedStateNeedsNoChange(t *testing.T) {
 		{
 			PreConfig: func() {
 				if n := jobs(t, logs); n != 1 {
-					t.Errorf("%d jobs made the machine", n)
+					t.Errorf("got %d jobs after create, want 1", n)
 				}
 			},
 			ProtoV6ProviderFactories: second,
@@ -137,13 +137,13 @@ func TestAnUpgradedStateNeedsNoChange(t *testing.T) {
 				sameID.AddStateValue(address, tfjsonpath.New("id")),
 			},
 		},
-		{ // the first change writes the state anew
+		{ // the first change writes the upgraded state
 			PreConfig: func() {
 				if n := jobs(t, logs); n != 1 {
-					t.Errorf("the upgrade made %d jobs run", n-1)
+					t.Errorf("the upgrade ran %d jobs", n-1)
 				}
 				if s, err := server.Store().Read(); err != nil || len(s.VMs) != 1 {
-					t.Errorf("the host holds %v (%v)", s, err)
+					t.Errorf("the host has %v (%v)", s, err)
 				}
 			},
 			ProtoV6ProviderFactories: second,
@@ -164,6 +164,6 @@ func TestAnUpgradedStateNeedsNoChange(t *testing.T) {
 		},
 	}})
 	if n := jobs(t, logs); n != 2 {
-		t.Errorf("%d jobs ran, one to make the machine and one to remove it are wanted", n)
+		t.Errorf("got %d jobs, want a create and a delete", n)
 	}
 }

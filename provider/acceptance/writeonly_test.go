@@ -19,33 +19,33 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 )
 
-// throwAway is the secret that nothing may keep.
+// throwAway is a secret that must not be stored.
 const throwAway = "thr0w-away-Admin"
 
-// nowhere looks for the secret in what Terraform shows of a plan and of a state: it is what show -json gives.
-type nowhere struct{ t *testing.T }
+// secretCheck requires that the secret does not appear in `terraform show -json` of a plan or a state.
+type secretCheck struct{ t *testing.T }
 
-func (n nowhere) search(where string, shown any) {
+func (n secretCheck) search(where string, shown any) {
 	n.t.Helper()
 	text, err := json.Marshal(shown)
 	if err != nil {
 		n.t.Error(err)
 	}
 	if !strings.Contains(string(text), "guest_la_pw_wo_version") {
-		n.t.Errorf("%s does not show the machine: %s", where, text)
+		n.t.Errorf("%s does not contain the resource: %s", where, text)
 	}
 	if strings.Contains(string(text), throwAway) {
-		n.t.Errorf("%s shows the secret", where)
+		n.t.Errorf("%s contains the secret", where)
 	}
 }
 
 // CheckPlan implements [plancheck.PlanCheck].
-func (n nowhere) CheckPlan(_ context.Context, req plancheck.CheckPlanRequest, _ *plancheck.CheckPlanResponse) {
+func (n secretCheck) CheckPlan(_ context.Context, req plancheck.CheckPlanRequest, _ *plancheck.CheckPlanResponse) {
 	n.search("the plan", req.Plan)
 }
 
 // CheckState implements [statecheck.StateCheck].
-func (n nowhere) CheckState(_ context.Context, req statecheck.CheckStateRequest, _ *statecheck.CheckStateResponse) {
+func (n secretCheck) CheckState(_ context.Context, req statecheck.CheckStateRequest, _ *statecheck.CheckStateResponse) {
 	n.search("the state", req.State)
 }
 
@@ -54,8 +54,8 @@ func TestAnEphemeralSecretIsNotStored(t *testing.T) {
 	server, factories := start(t)
 	folder, logs := t.TempDir(), t.TempDir()
 	t.Setenv("HYPERVVM_JOB_LOG_DIR", logs)
-	t.Setenv("TF_ACC_TEMP_DIR", folder) // where terraform-plugin-testing has Terraform work
-	machine := func(version int) string {
+	t.Setenv("TF_ACC_TEMP_DIR", folder) // working directory of Terraform
+	configuration := func(version int) string {
 		return fmt.Sprintf(`
 variable "password" {
   type      = string
@@ -75,7 +75,7 @@ resource "hypervvm" "web" {
 		states := 0
 		for _, root := range []string{folder, logs, server.StateFile() + ".d"} {
 			err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() || strings.HasSuffix(name, ".tfvars.json") { // the secret comes from there
+				if err != nil || d.IsDir() || strings.HasSuffix(name, ".tfvars.json") { // the input variables
 					return err
 				}
 				content, err := os.ReadFile(name)
@@ -83,7 +83,7 @@ resource "hypervvm" "web" {
 					states++
 				}
 				if strings.Contains(string(content), throwAway) {
-					t.Errorf("%s holds the secret", name)
+					t.Errorf("%s contains the secret", name)
 				}
 				return err
 			})
@@ -92,40 +92,40 @@ resource "hypervvm" "web" {
 			}
 		}
 		if states == 0 {
-			t.Error("there is no state among the files")
+			t.Error("the files contain no state")
 		}
 	}
 	password := func(value string) tfconfig.Variables {
 		return tfconfig.Variables{"password": tfconfig.StringVariable(value)}
 	}
 	expect := func(action plancheck.PlanCheck) resource.ConfigPlanChecks {
-		return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{nowhere{t}, action}}
+		return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{secretCheck{t}, action}}
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
 		Steps: []resource.TestStep{
 			{
-				Config:            machine(1),
+				Config:            configuration(1),
 				ConfigVariables:   password(throwAway),
 				ConfigPlanChecks:  expect(plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)),
-				ConfigStateChecks: []statecheck.StateCheck{nowhere{t}},
+				ConfigStateChecks: []statecheck.StateCheck{secretCheck{t}},
 			},
-			{ // another value alone is not seen
+			{ // a change of the value alone is not detected
 				PreConfig:        filesAreClean,
-				Config:           machine(1),
+				Config:           configuration(1),
 				ConfigVariables:  password(throwAway + "-2"),
 				ConfigPlanChecks: expect(plancheck.ExpectEmptyPlan()),
 			},
-			{ // its version is
-				Config:            machine(2),
+			{ // a change of its version is
+				Config:            configuration(2),
 				ConfigVariables:   password(throwAway + "-2"),
 				ConfigPlanChecks:  expect(plancheck.ExpectResourceAction(address, plancheck.ResourceActionDestroyBeforeCreate)),
-				ConfigStateChecks: []statecheck.StateCheck{nowhere{t}},
+				ConfigStateChecks: []statecheck.StateCheck{secretCheck{t}},
 			},
 			{
 				PreConfig:        filesAreClean,
-				Config:           machine(2),
+				Config:           configuration(2),
 				ConfigVariables:  password(throwAway + "-2"),
 				ConfigPlanChecks: expect(plancheck.ExpectEmptyPlan()),
 			},

@@ -9,10 +9,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// exampleSchema is the file of the schema that the example of a schema of one's own has.
+// exampleSchema is the schema file of examples/custom-schema.
 const exampleSchema = "../examples/custom-schema/job-inputs.yaml"
 
-// schemaOf gives the schema of a text.
+// schemaOf loads a schema.
 func schemaOf(t *testing.T, text string) *jobschema.Schema {
 	t.Helper()
 	s, err := jobschema.Load("lab.yaml", []byte(text))
@@ -22,7 +22,7 @@ func schemaOf(t *testing.T, text string) *jobschema.Schema {
 	return s
 }
 
-// labSchema gives the schema of the example, with lists, and names of its own for what a host is asked for.
+// labSchema loads the example schema, which has lists, and other names than the default schema.
 func labSchema(t *testing.T) *jobschema.Schema {
 	t.Helper()
 	text, err := os.ReadFile(exampleSchema)
@@ -32,12 +32,12 @@ func labSchema(t *testing.T) *jobschema.Schema {
 	return schemaOf(t, string(text))
 }
 
-// lab is the configuration of a machine by the example's schema, with the least that it needs.
+// lab returns a configuration of the example schema with the required attributes.
 func lab(name string) attrs {
 	return attrs{"name": name, "template": "ubuntu-24.04", "admin_user": "ops", "admin_password": password}
 }
 
-// hostNeeds are the fields that a schema of another id needs for what hosts ask for.
+// hostNeeds are the fields that every schema must have.
 const hostNeeds = `
   - {id: vm_name, type: string, required: true, change: in_place, observed: name}
   - {id: image_name, type: string, required: true}
@@ -45,12 +45,12 @@ const hostNeeds = `
   - {id: guest_la_pw, type: secret, required: true}
 `
 
-// labText gives the text of a small schema with fields of its own beside those that hosts need.
+// labText returns a schema with the required fields and others.
 func labText(version, fields, rest string) string {
 	return "id: lab\nversion: " + version + "\nfields:" + hostNeeds + fields + rest
 }
 
-// small is the configuration of a machine by such a schema, with the least that it needs.
+// minimal returns a configuration of such a schema with the required attributes.
 func minimal(name string) attrs {
 	return attrs{"vm_name": name, "image_name": "ubuntu-24.04", "guest_la_uid": "admin", "guest_la_pw": password}
 }
