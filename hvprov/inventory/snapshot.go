@@ -26,7 +26,12 @@ type Snapshot struct {
 
 // ByID returns the virtual machine with a GUID, in any letter case.
 func (s *Snapshot) ByID(id string) (*job.VM, bool) {
-	return s.find(func(vm *job.VM) bool { return strings.EqualFold(vm.ID, id) })
+	for i := range s.VMs {
+		if strings.EqualFold(s.VMs[i].ID, id) {
+			return &s.VMs[i], true
+		}
+	}
+	return nil, false
 }
 
 // ByName returns the virtual machines with a name, in any letter case. Hyper-V allows several virtual machines to share one.
@@ -38,18 +43,4 @@ func (s *Snapshot) ByName(name string) []job.VM {
 		}
 	}
 	return found
-}
-
-// ByJob returns the virtual machine that was created by a job.
-func (s *Snapshot) ByJob(id string) (*job.VM, bool) {
-	return s.find(func(vm *job.VM) bool { return strings.EqualFold(vm.JobID, id) })
-}
-
-func (s *Snapshot) find(match func(*job.VM) bool) (*job.VM, bool) {
-	for i := range s.VMs {
-		if match(&s.VMs[i]) {
-			return &s.VMs[i], true
-		}
-	}
-	return nil, false
 }
