@@ -21,7 +21,7 @@ func TestQueuedJobsWithASecretEachCostAtMostTwiceAsMuch(t *testing.T) {
 		service := newService(t, h.server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
 		_, running := h.submit(service, "web", "disk")
 		<-running
-		t.Cleanup(h.letGo)
+		t.Cleanup(h.release)
 		return func(i int, password string) time.Duration {
 			fields := values(fmt.Sprintf("web-%04d", i))
 			fields["guest_la_pw"] = password
