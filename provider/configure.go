@@ -17,7 +17,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // simulatorName is the name of the simulated host in a configuration.
@@ -124,8 +123,7 @@ func (p *Provider) simulatedHost(at path.Path, stateFile string, conn *connectio
 		}
 		p.simulators[stateFile] = server
 	}
-	return map[string]hvprov.Host{simulatorName: {WinRM: winrm.Config{
-		Address: server.Address(), Port: server.Port(), TLS: true, CACert: server.CACertPEM(),
-		Auth: winrm.AuthNTLM, Username: server.Username(), Password: server.Password(), ConnectTimeout: connectTimeout,
-	}}}
+	conf := server.WinRM()
+	conf.ConnectTimeout = connectTimeout
+	return map[string]hvprov.Host{simulatorName: {WinRM: conf}}
 }

@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// OpenTofuVersion is the version that [Build] builds. It needs Go 1.26.6 or later.
+// OpenTofuVersion is the version that [Build] builds. It requires Go 1.26.6 or later.
 const OpenTofuVersion = "1.12.6"
 
 const openTofuModule = "github.com/opentofu/opentofu"
 
-// Build makes OpenTofu with Go and puts it into cacheDir/bin, where [Find] finds it from then on. The source is the
-// module as the Go module proxy has it, checked by Go's checksum database. `go install` refuses it, for its go.mod has
-// a replace line; `go build` in the module's own folder does not.
+// Build builds OpenTofu into cacheDir/bin, where [Find] finds it. The source comes from the Go module proxy and is verified by
+// the Go checksum database. `go install` rejects the module because its go.mod has a replace directive; `go build` in the
+// folder of the module does not.
 //
-// A first build takes some minutes, so a line goes to progress every few seconds.
+// A first build takes some minutes. Build writes a line to progress every ten seconds.
 func Build(ctx context.Context, cacheDir string, progress io.Writer) (CLI, error) {
 	cacheDir, err := filepath.Abs(cacheDir)
 	if err != nil {
@@ -46,7 +46,7 @@ func Build(ctx context.Context, cacheDir string, progress io.Writer) (CLI, error
 	}
 	b.phase.Store("building")
 	partial := builtPath(cacheDir) + ".partial"
-	defer func() { _ = os.Remove(partial) }() // gone already when all went well
+	defer func() { _ = os.Remove(partial) }() // renamed after success
 	if err := b.compile(ctx, source, partial); err != nil {
 		return CLI{}, err
 	}
@@ -56,7 +56,7 @@ func Build(ctx context.Context, cacheDir string, progress io.Writer) (CLI, error
 	return inspect(ctx, builtPath(cacheDir))
 }
 
-// download brings the module into Go's cache and gives its folder there.
+// download downloads the module and returns its folder in the module cache.
 func download(ctx context.Context, cacheDir string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", openTofuModule+"@v"+OpenTofuVersion)
 	cmd.Dir = cacheDir
@@ -64,22 +64,22 @@ func download(ctx context.Context, cacheDir string) (string, error) {
 	out, runErr := cmd.Output()
 	var answer struct{ Dir, Error string }
 	if err := json.Unmarshal(out, &answer); err != nil && runErr == nil {
-		return "", fmt.Errorf("download OpenTofu's source: %w", err)
+		return "", fmt.Errorf("download the source of OpenTofu: %w", err)
 	}
 	if answer.Error != "" {
-		return "", fmt.Errorf("download OpenTofu's source: %s", answer.Error)
+		return "", fmt.Errorf("download the source of OpenTofu: %s", answer.Error)
 	}
 	if runErr != nil {
 		var exit *exec.ExitError
 		if errors.As(runErr, &exit) {
-			return "", fmt.Errorf("download OpenTofu's source: %w: %s", runErr, bytes.TrimSpace(exit.Stderr))
+			return "", fmt.Errorf("download the source of OpenTofu: %w: %s", runErr, bytes.TrimSpace(exit.Stderr))
 		}
-		return "", fmt.Errorf("download OpenTofu's source: %w", runErr)
+		return "", fmt.Errorf("download the source of OpenTofu: %w", runErr)
 	}
 	return answer.Dir, nil
 }
 
-// builder counts what has been compiled, for the line that shows that it is alive.
+// builder holds the progress of a build.
 type builder struct {
 	started  time.Time
 	progress io.Writer
@@ -87,9 +87,9 @@ type builder struct {
 	packages atomic.Int64
 }
 
-// compile builds the command in source into the file out.
+// compile builds the command from the folder source into the file out.
 func (b *builder) compile(ctx context.Context, source, out string) error {
-	// version.dev=no: otherwise it calls itself a development version.
+	// version.dev=no: a release version.
 	cmd := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-buildvcs=false",
 		"-ldflags=-s -w -X github.com/opentofu/opentofu/version.dev=no", "-o", out, "./cmd/tofu")
 	cmd.Dir = source
@@ -101,7 +101,7 @@ func (b *builder) compile(ctx context.Context, source, out string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("build OpenTofu: %w", err)
 	}
-	var last []string // with -v: package names, and at a failure the reasons
+	var last []string // with -v: package names, and the errors
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
 		b.packages.Add(1)
@@ -110,12 +110,12 @@ func (b *builder) compile(ctx context.Context, source, out string) error {
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("build OpenTofu: %w; the last lines of go build:\n%s", err, joinLines(last))
+		return fmt.Errorf("build OpenTofu: %w; last lines of go build:\n%s", err, joinLines(last))
 	}
 	return nil
 }
 
-// heartbeat writes a line every ten seconds until the function it returns is called, which waits for its end.
+// heartbeat reports progress every ten seconds until the returned function is called.
 func (b *builder) heartbeat(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -128,8 +128,8 @@ func (b *builder) heartbeat(ctx context.Context) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				// A progress line that cannot be written is no reason to stop.
-				_, _ = fmt.Fprintf(b.progress, "  … still %s OpenTofu %s: %s so far, %d packages compiled\n",
+				// An error of the progress writer does not affect the build.
+				_, _ = fmt.Fprintf(b.progress, "  … %s OpenTofu %s: %s, %d packages compiled\n",
 					b.phase.Load(), OpenTofuVersion, time.Since(b.started).Round(time.Second), b.packages.Load())
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestEnvironLeavesTheUsersOwnSettingsOut(t *testing.T) {
+func TestEnvironOmitsUserSettings(t *testing.T) {
 	for _, name := range []string{"HYPERVVM_HOST", "HYPERVVM_PASSWORD", "TF_CLI_ARGS_plan", "TF_VAR_name", "TF_WORKSPACE"} {
 		t.Setenv(name, "of-the-user")
 	}
@@ -17,7 +17,7 @@ func TestEnvironLeavesTheUsersOwnSettingsOut(t *testing.T) {
 	env := Environ("given")
 	for _, pair := range env {
 		if strings.HasSuffix(pair, "of-the-user") {
-			t.Errorf("%s is still there", pair)
+			t.Errorf("%s is not removed", pair)
 		}
 	}
 	for _, want := range []string{"TF_CLI_CONFIG_FILE=given", "TF_LOG=DEBUG"} {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package tfcli finds the Terraform or OpenTofu command that the demo and the tests run, and builds one where there is none.
+// Package tfcli finds the Terraform or OpenTofu command for the demo and the tests, and builds OpenTofu if there is none.
 package tfcli
 
 import (
@@ -14,20 +14,20 @@ import (
 	"strings"
 )
 
-// ErrNotFound says that this machine has neither Terraform nor OpenTofu.
-var ErrNotFound = errors.New("neither terraform nor tofu was found (on PATH, in $TF, or in the project's cache)")
+// ErrNotFound reports that neither Terraform nor OpenTofu is installed.
+var ErrNotFound = errors.New("terraform or tofu not found on PATH, in $TF, or in the cache of the project")
 
 // CLI is a Terraform or OpenTofu command.
 type CLI struct {
 	// Path is the absolute path of the executable.
 	Path string
-	// OpenTofu tells OpenTofu from Terraform.
+	// OpenTofu reports whether the command is OpenTofu, not Terraform.
 	OpenTofu bool
-	// Version is the command's own, as "1.12.6".
+	// Version is the version of the command, for example "1.12.6".
 	Version string
 }
 
-// String gives the product, its version and where it is.
+// String returns the product, its version and its path.
 func (c CLI) String() string {
 	product := "Terraform"
 	if c.OpenTofu {
@@ -36,19 +36,19 @@ func (c CLI) String() string {
 	return fmt.Sprintf("%s %s (%s)", product, c.Version, c.Path)
 }
 
-// AcceptanceEnv gives the variables that let terraform-plugin-testing use this command.
+// AcceptanceEnv returns the environment variables that make terraform-plugin-testing use the command.
 func (c CLI) AcceptanceEnv() []string {
 	env := []string{"TF_ACC=1", "TF_ACC_TERRAFORM_PATH=" + c.Path}
 	if c.OpenTofu {
-		// Without these plugin-testing writes provider addresses that OpenTofu refuses as legacy ones.
+		// Without these, terraform-plugin-testing writes provider addresses that OpenTofu rejects as legacy addresses.
 		env = append(env, "TF_ACC_PROVIDER_HOST=registry.opentofu.org", "TF_ACC_PROVIDER_NAMESPACE=hashicorp")
 	}
 	return env
 }
 
-// Find looks for a command in this order: named (a path or a name on PATH; skipped when empty), the variable TF,
-// terraform and tofu on PATH, and the one that [Build] put into cacheDir. What is named and cannot be run is an error;
-// where nothing is found the error is [ErrNotFound].
+// Find returns the first command of: named (a path or a name on PATH; skipped if empty), the environment variable TF,
+// terraform and tofu on PATH, and the result of [Build] in cacheDir. It returns an error if named or TF cannot be run, and
+// [ErrNotFound] if there is no command.
 func Find(ctx context.Context, named, cacheDir string) (CLI, error) {
 	if named == "" {
 		named = os.Getenv("TF")
@@ -67,26 +67,26 @@ func Find(ctx context.Context, named, cacheDir string) (CLI, error) {
 	return CLI{}, ErrNotFound
 }
 
-// inspect asks the command at path who it is.
+// inspect determines the product and the version of a command.
 func inspect(ctx context.Context, path string) (CLI, error) {
 	found, err := exec.LookPath(path)
 	if err != nil {
-		return CLI{}, fmt.Errorf("find the command %s: %w", path, err)
+		return CLI{}, fmt.Errorf("find command %s: %w", path, err)
 	}
 	if found, err = filepath.Abs(found); err != nil {
-		return CLI{}, fmt.Errorf("find the command %s: %w", path, err)
+		return CLI{}, fmt.Errorf("find command %s: %w", path, err)
 	}
 	version := exec.CommandContext(ctx, found, "version")
-	// A configuration file that is named and missing makes the command print a warning before its version.
+	// If the configuration file is missing, the command prints a warning before its version.
 	version.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
 	out, err := version.Output()
 	if err != nil {
-		return CLI{}, fmt.Errorf("ask %s for its version: %w", found, err)
+		return CLI{}, fmt.Errorf("run %s version: %w", found, err)
 	}
 	first, _, _ := strings.Cut(string(out), "\n")
 	product, number, _ := strings.Cut(strings.TrimSpace(first), " v")
 	if number == "" || product != "Terraform" && product != "OpenTofu" {
-		return CLI{}, fmt.Errorf("%s does not look like Terraform or OpenTofu: 'version' said %.80q", found, first)
+		return CLI{}, fmt.Errorf("%s is not Terraform or OpenTofu: the output of version is %.80q", found, first)
 	}
 	return CLI{Path: found, OpenTofu: product == "OpenTofu", Version: number}, nil
 }

@@ -12,11 +12,11 @@ import (
 	"testing"
 )
 
-// fake writes a command that answers `version` as the named product does.
+// fake writes a script that prints the version of a product.
 func fake(t *testing.T, path, product, version string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("the stand-in commands are shell scripts")
+		t.Skip("the fake commands are shell scripts")
 	}
 	script := "#!/bin/sh\necho '" + product + " v" + version + "'\n"
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -28,7 +28,7 @@ func fake(t *testing.T, path, product, version string) string {
 	return path
 }
 
-func TestFindTakesTheFirstOfItsPlaces(t *testing.T) {
+func TestFindReturnsTheFirstCommandInOrder(t *testing.T) {
 	dir := t.TempDir()
 	named := fake(t, filepath.Join(dir, "named", "mine"), "OpenTofu", "1.11.0")
 	variable := fake(t, filepath.Join(dir, "variable", "yours"), "Terraform", "1.9.0")
@@ -43,11 +43,11 @@ func TestFindTakesTheFirstOfItsPlaces(t *testing.T) {
 		name, named, tf, path, cache, version string
 		openTofu                              bool
 	}{
-		{"a command that is named wins", named, variable, onPath, cache, "1.11.0", true},
-		{"the variable TF comes next", "", variable, onPath, cache, "1.9.0", false},
-		{"terraform on PATH comes before tofu", "", "", onPath, cache, "1.11.4", false},
-		{"tofu on PATH comes before the cache", "", "", tofuOnly, cache, "1.12.1", true},
-		{"the cache comes last", "", "", empty, cache, "1.12.6", true},
+		{"named command", named, variable, onPath, cache, "1.11.0", true},
+		{"environment variable TF", "", variable, onPath, cache, "1.9.0", false},
+		{"terraform before tofu on PATH", "", "", onPath, cache, "1.11.4", false},
+		{"tofu on PATH before the cache", "", "", tofuOnly, cache, "1.12.1", true},
+		{"cache last", "", "", empty, cache, "1.12.6", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("TF", c.tf)
@@ -63,28 +63,28 @@ func TestFindTakesTheFirstOfItsPlaces(t *testing.T) {
 	}
 }
 
-func TestFindSaysWhatIsMissing(t *testing.T) {
+func TestFindReportsMissingCommands(t *testing.T) {
 	t.Setenv("TF", "")
 	t.Setenv("PATH", t.TempDir())
 	if _, err := Find(t.Context(), "", t.TempDir()); !errors.Is(err, ErrNotFound) {
-		t.Errorf("nothing anywhere: got %v, want ErrNotFound", err)
+		t.Errorf("no command: got %v, want ErrNotFound", err)
 	}
 	t.Setenv("TF", "no-such-command")
 	_, err := Find(t.Context(), "", t.TempDir())
 	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "no-such-command") {
-		t.Errorf("TF names nothing: got %v, want an error that names the command", err)
+		t.Errorf("invalid TF: got %v, want an error with the command", err)
 	}
 }
 
-func TestFindRefusesACommandThatIsSomethingElse(t *testing.T) {
+func TestFindRejectsOtherCommands(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other")
 	fake(t, other, "Something", "")
-	if _, err := Find(t.Context(), other, ""); err == nil || !strings.Contains(err.Error(), "does not look like") {
-		t.Errorf("got %v, want an error that says it is neither", err)
+	if _, err := Find(t.Context(), other, ""); err == nil || !strings.Contains(err.Error(), "is not Terraform or OpenTofu") {
+		t.Errorf("got %v, want an error", err)
 	}
 }
 
-func TestAcceptanceEnvNamesTheRegistryOnlyForOpenTofu(t *testing.T) {
+func TestAcceptanceEnvSetsTheRegistryOnlyForOpenTofu(t *testing.T) {
 	t.Parallel()
 	const host = "TF_ACC_PROVIDER_HOST=registry.opentofu.org"
 	if env := (CLI{Path: "/bin/terraform"}).AcceptanceEnv(); slices.Contains(env, host) || !slices.Contains(env, "TF_ACC=1") {

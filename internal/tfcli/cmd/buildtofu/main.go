@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command buildtofu builds OpenTofu into the project's cache, where the demo and the tests find it.
+// Command buildtofu builds OpenTofu into the cache of the project, where the demo and the tests find it.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	cache := flag.String("cache", ".cache", "the project's cache, a `folder`")
+	cache := flag.String("cache", ".cache", "cache `folder` of the project")
 	flag.Parse()
 	if err := build(*cache); err != nil {
 		fmt.Fprintln(os.Stderr, "buildtofu:", err)
@@ -25,7 +25,7 @@ func main() {
 func build(cache string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fmt.Printf("building OpenTofu %s with Go: it takes some minutes the first time\n", tfcli.OpenTofuVersion)
+	fmt.Printf("building OpenTofu %s, which takes some minutes the first time\n", tfcli.OpenTofuVersion)
 	cli, err := tfcli.Build(ctx, cache, os.Stdout)
 	if err != nil {
 		return err
