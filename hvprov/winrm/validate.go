@@ -20,7 +20,7 @@ const (
 )
 
 // Problem is one invalid setting of a [Config].
-type Problem struct {
+type Problem struct { //nolint:errname // a finding, as Problems returns it; Validate wraps it as an error
 	// Field is the name of the Config's field, for example "Port" or "Kerberos.Realm".
 	Field string
 	// Missing reports whether the field is empty although it is required.
