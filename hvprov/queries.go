@@ -83,7 +83,7 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 		return nil, jobrun.HostError(h.Name, err)
 	}
 	for i := range result.VMs {
-		result.VMs[i].Recorded = s.specs.Translation.Back(result.VMs[i].Recorded)
+		result.VMs[i].Recorded = s.specs.Translation.FromTarget(result.VMs[i].Recorded)
 	}
 	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
 }

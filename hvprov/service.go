@@ -126,7 +126,7 @@ func newSpecs(opts Options) (*jobspec.Builder, error) {
 // runConfig returns what the jobs of the service share.
 func (s *Service) runConfig() jobrun.Config {
 	return jobrun.Config{
-		Field: s.specs.Translation.Origin, Recorded: s.specs.Translation.Back, Publish: s.publishJobEvent, BeginSpan: s.beginJobSpan,
+		Field: s.specs.Translation.SourceID, Recorded: s.specs.Translation.FromTarget, Publish: s.publishJobEvent, BeginSpan: s.beginJobSpan,
 		Steps: s.steps, Logger: s.opts.Logger, LogDir: s.opts.JobLogDir, ReconnectFor: s.opts.Reattach, CancelGrace: s.opts.CancelGrace,
 	}
 }
@@ -163,7 +163,7 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.F
 	if err != nil {
 		return nil, err
 	}
-	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(s.specs.Schema.Partial(sub.Values)))
+	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(sub.Values))
 	err = h.Query(ctx, "check", func(ctx context.Context) (err error) {
 		findings, err = h.Agent.Check(ctx, request, s.specs.AgentFields(req.Unknown))
 		return err
@@ -172,7 +172,7 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.F
 		return nil, err
 	}
 	for i := range findings {
-		findings[i].Field = s.specs.Translation.Origin(findings[i].Field)
+		findings[i].Field = s.specs.Translation.SourceID(findings[i].Field)
 	}
 	return findings, nil
 }

@@ -41,7 +41,7 @@ func TestAValueThatCannotBeInferredIsRequired(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.mustFail(h.validate(withoutFamily("golden-7")), "os_family",
-		"os_family is required: nothing infers it from image_name \"golden-7\"", `Set it to "linux" or "windows"`)
+		"os_family is required: it cannot be inferred from image_name \"golden-7\"", `Set it to "linux" or "windows"`)
 	h.mustSucceed("validate", h.validate(withoutFamily("golden-7").with(attrs{"os_family": "linux"})))
 	h.mustFail(h.validate(withoutFamily(nil)), "image_name", "required")
 	h.mustFail(h.validate(withoutFamily("ubuntu-24.04").with(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": writeOnlySecret})),

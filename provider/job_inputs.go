@@ -139,7 +139,7 @@ func (d *jobInputs) Read(ctx context.Context, _ datasource.ReadRequest, resp *da
 	for i := range d.schema.ParameterSets {
 		p := &d.schema.ParameterSets[i]
 		set := setModel{ID: p.ID, Label: p.Label, Description: stringOrNil(p.Description)}
-		for _, v := range p.Ways() {
+		for _, v := range p.AllVariants() {
 			set.Variants = append(set.Variants, variantModel{v.ID, v.Label, v.Required, append([]string{}, v.Optional...)})
 		}
 		model.Sets = append(model.Sets, set)

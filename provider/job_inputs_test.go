@@ -71,7 +71,7 @@ func TestJobInputsReturnsTheCompleteSchema(t *testing.T) {
 			if err != nil || string(was) != string(is) {
 				t.Errorf("json is another schema (%v): got\n%s\nwant\n%s", err, is, was)
 			}
-			if err := loaded.Succeeds(s); err != nil {
+			if err := loaded.CheckCompatible(s); err != nil {
 				t.Errorf("the schema is not compatible: %v", err)
 			}
 			for i := range s.Fields {

@@ -35,7 +35,7 @@ func TestTheSchemaSucceedsEveryOneThatIsOut(t *testing.T) {
 		if want := fmt.Sprintf("%s-%d.yaml", old.ID, old.Version); filepath.Base(path) != want {
 			t.Errorf("%s has to be called %s", path, want)
 		}
-		if err := s.Succeeds(old); err != nil {
+		if err := s.CheckCompatible(old); err != nil {
 			t.Errorf("%s is not kept:\n%v\n\n"+remedy, path, err, s.ID)
 		}
 	}

@@ -16,23 +16,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder walks the nodes of a YAML document and collects faults with their lines. It reads the document by itself and
-// not into structs, because a struct has no lines to tell.
+// decoder reads the nodes of a YAML document and collects faults with their lines. It does not decode into structs, which have no
+// line numbers.
 type decoder struct {
 	faults []LoadFault
-	nodes  int // how many were read, those that aliases stand for each time
+	nodes  int // number of nodes that were read, with those of aliases each time
 }
 
-// maxNodes is more than any schema has. Aliases of lists that hold aliases could make billions of a short document.
+// maxNodes is more than any schema has. Nested aliases could expand a short document to billions of nodes.
 const maxNodes = 1 << 17
 
-// enter counts the nodes of a mapping or a list, and tells whether they are to be read.
+// enter counts the nodes of a mapping or a list, and reports whether they are within the limit.
 func (d *decoder) enter(n *yaml.Node) bool {
 	d.nodes += len(n.Content)
 	return d.nodes <= maxNodes
 }
 
-// place is a value of the document, and the way to it.
+// place is a value of the document with its path.
 type place struct {
 	node *yaml.Node
 	path string
@@ -43,19 +43,19 @@ func (d *decoder) fault(at place, format string, args ...any) {
 	if at.node != nil {
 		line = at.node.Line
 	}
-	d.tell(line, at.path, format, args...)
+	d.faultAt(line, at.path, format, args...)
 }
 
-// tell adds a fault where there is no node any more.
-func (d *decoder) tell(line int, path, format string, args ...any) {
+// faultAt adds a fault that has no node.
+func (d *decoder) faultAt(line int, path, format string, args ...any) {
 	d.faults = append(d.faults, LoadFault{Line: line, Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
-// err gives the faults as an error, by line; nil when there are none.
+// err returns the faults, by line, as an error; nil if there are none.
 func (d *decoder) err(name string) error {
 	if d.nodes > maxNodes {
-		d.faults = nil // they are of a part only
-		d.tell(0, "", "it has more than %d values, with what its aliases stand for, and more are not read", maxNodes)
+		d.faults = nil // they are incomplete
+		d.faultAt(0, "", "a schema can have at most %d values, including those of aliases", maxNodes)
 	}
 	if len(d.faults) == 0 {
 		return nil
@@ -64,10 +64,10 @@ func (d *decoder) err(name string) error {
 	return &LoadError{File: name, Faults: d.faults}
 }
 
-// syntaxLine finds the line that the YAML parser names in its error.
+// syntaxLine is the line number in an error of the YAML parser.
 var syntaxLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
 
-// document reads the only document of data.
+// document reads the single document of data.
 func (d *decoder) document(data []byte) (place, bool) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
@@ -81,7 +81,7 @@ func (d *decoder) document(data []byte) (place, bool) {
 		return place{}, false
 	}
 	if err := dec.Decode(&next); err == nil {
-		d.fault(place{node: &next}, "there is a second document: a file holds one schema")
+		d.fault(place{node: &next}, "a file can have one schema only: remove the second document")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(err)
 	}
@@ -98,10 +98,10 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
-	d.faults = append(d.faults, LoadFault{Line: line, Reason: "it is not YAML: " + strings.TrimPrefix(text, "yaml: ")})
+	d.faults = append(d.faults, LoadFault{Line: line, Reason: "invalid YAML: " + strings.TrimPrefix(text, "yaml: ")})
 }
 
-// follow gives what an alias stands for. A schema's shape bounds how deep it is read, even where an alias holds itself.
+// follow resolves an alias. The structure of a schema limits the depth, even if an alias contains itself.
 func follow(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -109,7 +109,7 @@ func follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// mapping is a read mapping: its values by key, and its keys in order.
+// mapping is a mapping of the document: its values by key, and its keys in order.
 type mapping struct {
 	place
 	d      *decoder
@@ -117,11 +117,11 @@ type mapping struct {
 	keys   []string
 }
 
-// mapping reads a mapping whose keys are all of known, or any text when known is nil.
+// mapping reads a mapping with known keys, or with any keys if known is nil.
 func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 	m := mapping{place: at, d: d, values: map[string]place{}}
 	if at.node.Kind != yaml.MappingNode {
-		d.fault(at, "it must be a mapping of keys and values")
+		d.fault(at, "must be a mapping of keys and values")
 		return m, false
 	}
 	if !d.enter(at.node) {
@@ -131,7 +131,7 @@ func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 		keyNode, value := at.node.Content[i], at.node.Content[i+1]
 		keyAt := place{node: keyNode, path: at.path}
 		if keyNode.Kind != yaml.ScalarNode || keyNode.ShortTag() != "!!str" {
-			d.fault(keyAt, "a key must be text; put it in quotes if it is meant to be")
+			d.fault(keyAt, "a key must be text: put it in quotes")
 			continue
 		}
 		key := keyNode.Value
@@ -144,7 +144,7 @@ func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 			continue
 		}
 		if _, ok := m.values[key]; ok {
-			d.fault(keyAt, "the key %q is given twice", key)
+			d.fault(keyAt, "the key %q is repeated", key)
 			continue
 		}
 		path := key
@@ -157,7 +157,7 @@ func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 	return m, true
 }
 
-// at gives the place of a key's value, or that of the mapping when the key is not there.
+// at returns the place of the value of a key, or that of the mapping if the key is absent.
 func (m mapping) at(key string) place {
 	if v, ok := m.values[key]; ok {
 		return v
@@ -170,7 +170,7 @@ func (m mapping) has(key string) bool {
 	return ok
 }
 
-// require adds a fault for each key that is not there.
+// require adds a fault for each key that is absent.
 func (m mapping) require(keys ...string) {
 	for _, key := range keys {
 		if !m.has(key) {
@@ -179,7 +179,7 @@ func (m mapping) require(keys ...string) {
 	}
 }
 
-// text gives a key's text; empty when the key is not there or not text.
+// text returns the text of a key; empty if it is absent or not text.
 func (m mapping) text(key string) string {
 	if !m.has(key) {
 		return ""
@@ -190,20 +190,20 @@ func (m mapping) text(key string) string {
 func (d *decoder) text(at place) string {
 	switch {
 	case at.node.Kind != yaml.ScalarNode:
-		d.fault(at, "it must be text")
+		d.fault(at, "must be text")
 	case at.node.ShortTag() == "!!null":
-		d.fault(at, "it has no value")
+		d.fault(at, "has no value")
 	case at.node.ShortTag() != "!!str":
-		d.fault(at, "it must be text: put %s in quotes", at.node.Value)
+		d.fault(at, "must be text: put %s in quotes", at.node.Value)
 	case strings.TrimSpace(at.node.Value) == "":
-		d.fault(at, "it must not be empty")
+		d.fault(at, "must not be empty")
 	default:
 		return at.node.Value
 	}
 	return ""
 }
 
-// integer gives a key's whole number, and whether there is one.
+// integer returns the whole number of a key, and whether it has one.
 func (m mapping) integer(key string) (int, bool) {
 	at, ok := m.values[key]
 	if !ok {
@@ -211,13 +211,13 @@ func (m mapping) integer(key string) (int, bool) {
 	}
 	n, err := strconv.Atoi(at.node.Value)
 	if at.node.Kind != yaml.ScalarNode || at.node.ShortTag() != "!!int" || err != nil {
-		m.d.fault(at, "it must be a whole number")
+		m.d.fault(at, "must be a whole number")
 		return 0, false
 	}
 	return n, true
 }
 
-// number gives a key's number, and whether there is one.
+// number returns the number of a key, and whether it has one.
 func (m mapping) number(key string) (float64, bool) {
 	at, ok := m.values[key]
 	if !ok {
@@ -225,27 +225,26 @@ func (m mapping) number(key string) (float64, bool) {
 	}
 	n, isNumber := toFloat64(at.node.Value)
 	if tag := at.node.ShortTag(); at.node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || !isNumber {
-		m.d.fault(at, "it must be a number")
+		m.d.fault(at, "must be a number")
 		return 0, false
 	}
 	return n, true
 }
 
-// boolean gives a key's boolean; false when the key is not there.
+// boolean returns the boolean of a key; false if it is absent.
 func (m mapping) boolean(key string) bool {
 	at, ok := m.values[key]
 	if !ok {
 		return false
 	}
 	if at.node.Kind != yaml.ScalarNode || at.node.ShortTag() != "!!bool" {
-		m.d.fault(at, "it must be true or false")
+		m.d.fault(at, "must be true or false")
 		return false
 	}
 	return strings.EqualFold(at.node.Value, "true")
 }
 
-// scalar gives a key's value as YAML types it: a string, a bool or a number. It is nil when the key is not there, or
-// is none of those.
+// scalar returns the string, bool or number of a key; nil if it is absent or of another type.
 func (m mapping) scalar(key string) any {
 	at, ok := m.values[key]
 	if !ok {
@@ -253,7 +252,7 @@ func (m mapping) scalar(key string) any {
 	}
 	if at.node.Kind == yaml.ScalarNode {
 		switch at.node.ShortTag() {
-		case "!!str", "!!timestamp": // nobody means a point in time
+		case "!!str", "!!timestamp": // a date is meant as text
 			return at.node.Value
 		case "!!bool":
 			return m.boolean(key)
@@ -266,18 +265,18 @@ func (m mapping) scalar(key string) any {
 			}
 		}
 	}
-	m.d.fault(at, "it must be text, a number, true or false")
+	m.d.fault(at, "must be text, a number, true or false")
 	return nil
 }
 
-// list gives the items of a key's list, of which there must be one; nil when the key is not there.
+// list returns the items of the list of a key, which must not be empty; nil if it is absent.
 func (m mapping) list(key string) []place {
 	at, ok := m.values[key]
 	if !ok {
 		return nil
 	}
 	if at.node.Kind != yaml.SequenceNode || len(at.node.Content) == 0 {
-		m.d.fault(at, "it must be a list with at least one item")
+		m.d.fault(at, "must be a list with at least one item")
 		return nil
 	}
 	if !m.d.enter(at.node) {
@@ -290,14 +289,14 @@ func (m mapping) list(key string) []place {
 	return items
 }
 
-// texts gives a key's list of different texts, each with its place.
+// texts returns the list of distinct texts of a key, each with its place.
 func (m mapping) texts(key string) (texts []string, places []place) {
 	for _, item := range m.list(key) {
 		text := m.d.text(item)
 		switch {
 		case text == "":
 		case slices.Contains(texts, text):
-			m.d.fault(item, "%q is given twice", text)
+			m.d.fault(item, "%q is repeated", text)
 		default:
 			texts, places = append(texts, text), append(places, item)
 		}

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package jobschema loads the YAML schema of a job's inputs, and holds values to it.
+// Package jobschema loads the YAML schema of a job's inputs and validates values against it.
 //
-// [Load] reads a schema and refuses one that does not hold together, with every fault's line. [Schema.Validate] turns
-// values into the typed fields of a job definition, or tells everything that is wrong with them; [Schema.ValidatePartial]
-// does so while some values are not known yet, as they are when Terraform plans. No field of a schema is named in this
-// package: what it knows of a field, the schema says.
+// [Load] reads a schema and reports all of its errors with their lines. [Schema.Validate] converts values to the typed fields of
+// a job definition, or reports everything that is wrong with them; [Schema.ValidatePartial] does the latter while some values are
+// still unknown. No field of a schema is named in this package: all that it knows of a field is in the schema.
 //
 // # Strictness
 //
-// A value is taken as it is or refused: nothing is trimmed, rounded or guessed, since what a person wrote, what Terraform
-// keeps and what a host is asked for have to be the same. 8.9 and true are no integers, a list is no text, NaN and infinity
-// are no numbers, and a secret keeps its blanks. Numbers and booleans may come as text where that is exact, because JSON
-// and the environment have them so: "8" and "true", not " 8 " and "yes". Every fault is told at once, in the schema's order,
-// and what only follows from another fault is not told.
+// A value is accepted as it is or refused. Nothing is trimmed, rounded or guessed, because what the user wrote, what a client
+// stores and what the host is asked for must be the same. 8.9 and true are not integers, a list is not text, NaN and infinity are
+// not numbers, and white space in a secret is kept. Numbers and booleans may be text if that is exact, as in JSON and environment
+// variables: "8" and "true", but not " 8 " and "yes". All errors are reported at once, in the order of the schema; errors that only
+// follow from other errors are not reported.
 //
 // # Versions
 //
-// A schema has an id and a version, which a submission and a job definition name: [Schema.CheckVersion] tells when they are
-// others. [Schema.Migrate] takes the values of an earlier version to this one by the schema's migrations, and
-// [Schema.Succeeds] tells whether a changed schema may take the place of an older one.
+// A schema has an id and a version, which submissions and job definitions name; [Schema.CheckVersion] compares them.
+// [Schema.Migrate] converts the values of an earlier version with the migrations of the schema. [Schema.CheckCompatible] reports
+// whether a schema can replace an earlier one.
 //
-// # Schemas of one's own
+// # Custom schemas
 //
-// The agents on hosts know one schema. Another, with fields of other names and narrower rules, is taken to it by
-// [Translate]; its fields say with stands_for what they are to agents.
+// Agents know one schema. Fields of another schema, with other names and stricter rules, are converted to it by a [Translation];
+// its fields name their counterparts with stands_for.
 package jobschema

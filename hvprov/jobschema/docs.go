@@ -9,93 +9,87 @@ import (
 	"strings"
 )
 
-// Docs gives what people need to know of the field, as one paragraph of Markdown: label and description, the values it
-// takes, default, example, where it applies, the parameter sets it is in, and what a change costs. That a field is
-// deprecated comes first. Where there is nothing of that, it is what kind of value the field takes.
+// Docs returns the documentation of the field as a paragraph of Markdown: label and description, allowed values, default, example,
+// applicability, parameter sets, and the effect of a change. A deprecation comes first. If there is nothing of that, it is the kind
+// of value.
 func (f *Field) Docs() string {
 	var parts []string
-	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if f.Deprecated != "" {
-		say("**Deprecated:** %s", asSentence(f.Deprecated))
+		add("**Deprecated:** %s", asSentence(f.Deprecated))
 	}
 	if f.Label != "" {
-		say("**%s.**", f.Label)
+		add("**%s.**", f.Label)
 	}
 	if f.Description != "" {
-		say("%s", asSentence(f.Description))
+		add("%s", asSentence(f.Description))
 	}
-	f.sayValues(say)
+	f.addValues(add)
 	switch {
 	case f.Default != nil:
-		say("Default: `%v`.", f.Default)
+		add("Defaults to `%v`.", f.Default)
 	case f.Infer != nil:
-		say("Without it, it follows from `%s` where that tells.", f.Infer.From)
+		add("If omitted, inferred from `%s` when possible.", f.Infer.From)
 	}
 	if f.Hint != "" {
-		say("Example: %s.", code(f.Hint))
+		add("Example: %s.", code(f.Hint))
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.Applicability)) {
-		say("Only where `%s` is %s.", id, wordList(codes(f.Applicability[id]), "or"))
+		add("Applies only when `%s` is %s.", id, wordList(codes(f.Applicability[id]), "or"))
 	}
 	parts = append(parts, f.sets...)
 	switch f.Change {
 	case ChangePowerCycle:
-		say("A change needs the machine to be off for a moment.")
+		add("Changes require a power cycle.")
 	case ChangeReplace:
-		say("A change makes a new machine in place of the old one.")
+		add("Forces replacement.")
 	}
 	if len(parts) == 0 {
 		noun := nouns[f.Type]
-		say("%s.", strings.ToUpper(noun[:1])+noun[1:])
+		add("%s.", strings.ToUpper(noun[:1])+noun[1:])
 	}
 	return strings.Join(parts, " ")
 }
 
-func (f *Field) sayValues(say func(string, ...any)) {
-	rules := &f.Validations
-	if f.Items != nil {
-		f.sayItems(say)
-		return
-	}
-	if len(rules.OneOf) > 0 {
-		say("One of %s.", wordList(codes(rules.OneOf), "or"))
+// addValues adds the allowed values. For a list it includes those of single items: the documentation shows only the fields of
+// objects separately.
+func (f *Field) addValues(add func(string, ...any)) {
+	v := &f.Validations
+	if len(v.OneOf) > 0 {
+		add("Must be %s.", wordList(codes(v.OneOf), "or"))
 	}
 	if text := f.rangeText(); text != "" {
-		say("A number %s.", text)
+		add("Must be %s.", text)
 	}
-	if rules.PatternDescription != "" {
-		say("Allowed: %s.", strings.TrimSuffix(rules.PatternDescription, "."))
+	if v.PatternDescription != "" {
+		add("Must be %s.", strings.TrimSuffix(v.PatternDescription, "."))
 	}
-	switch low, high := rules.MinLength, rules.MaxLength; {
-	case low != nil && high != nil:
-		say("From %d to %s.", *low, characters(*high))
-	case low != nil:
-		say("At least %s.", characters(*low))
-	case high != nil:
-		say("At most %s.", characters(*high))
+	addCount(add, v.MinLength, v.MaxLength, "character")
+	addCount(add, v.MinItems, v.MaxItems, "item")
+	if v.UniqueBy != "" {
+		add("Items must have different values of `%s`.", v.UniqueBy)
+	}
+	if f.Items != nil {
+		f.Items.addValues(func(format string, args ...any) {
+			add("Each item: "+strings.ToLower(format[:1])+format[1:], args...)
+		})
 	}
 }
 
-// sayItems tells of a list. Terraform's documentation shows the fields of objects by themselves, but not what single
-// values must be.
-func (f *Field) sayItems(say func(string, ...any)) {
-	switch low, high := f.Validations.MinItems, f.Validations.MaxItems; {
+func addCount(add func(string, ...any), low, high *int, noun string) {
+	switch {
+	case low != nil && high != nil && *low == *high:
+		add("Must have %s.", count(*low, noun))
 	case low != nil && high != nil:
-		say("From %d to %s.", *low, itemCount(*high))
+		add("Must have between %d and %s.", *low, count(*high, noun))
 	case low != nil:
-		say("At least %s.", itemCount(*low))
+		add("Must have at least %s.", count(*low, noun))
 	case high != nil:
-		say("At most %s.", itemCount(*high))
+		add("Must have at most %s.", count(*high, noun))
 	}
-	if f.Validations.UniqueBy != "" {
-		say("No two have the same `%s`.", f.Validations.UniqueBy)
-	}
-	f.Items.sayValues(func(format string, args ...any) {
-		say("Of each item: "+strings.ToLower(format[:1])+format[1:], args...)
-	})
 }
 
-// describeSets tells each field of the parameter sets it is in.
+// describeSets stores the sentences about parameter sets in their fields.
 func (s *Schema) describeSets() {
 	for i := range s.ParameterSets {
 		p := &s.ParameterSets[i]
@@ -106,14 +100,14 @@ func (s *Schema) describeSets() {
 	}
 }
 
-// sentence says what the set asks for beside one of its fields.
+// sentence returns what the set requires beside one of its fields.
 func (p *ParameterSet) sentence(id string) string {
 	others := func(v Variant) string {
 		rest := slices.DeleteFunc(slices.Clone(v.Required), func(other string) bool { return other == id })
 		return wordList(codes(rest), "and")
 	}
 	var with []string
-	for _, v := range p.Ways() {
+	for _, v := range p.AllVariants() {
 		if slices.Contains(v.Required, id) || slices.Contains(v.Optional, id) {
 			if text := others(v); text != "" && !slices.Contains(with, text) {
 				with = append(with, text)
@@ -134,7 +128,7 @@ func asSentence(s string) string {
 	return s + "."
 }
 
-// code sets text as Markdown code; text that has back quotes itself needs longer ones.
+// code returns text as Markdown code, with a longer fence if the text contains back quotes.
 func code(s string) string {
 	fence := "`"
 	for strings.Contains(s, fence) {

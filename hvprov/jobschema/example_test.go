@@ -57,13 +57,13 @@ func ExampleValidationError() {
 	}
 	// Output:
 	// name (required): name is required: set name, for example web-01
-	// gb_ram (maximum): gb_ram must be from 1 to 64, and is 65: use a value from 1 to 64
+	// gb_ram (maximum): gb_ram must be between 1 and 64, but is 65: use a value between 1 and 64
 }
 
 func ExampleLoad() {
 	_, err := jobschema.Load("lab.yaml", []byte("id: lab\nversion: 1\nfields:\n  - id: CPUs\n    type: text\n"))
 	fmt.Println(err)
 	// Output:
-	// lab.yaml:4: fields[0].id: "CPUs" is no id: use lower-case letters, digits and underscores, with a letter first
+	// lab.yaml:4: fields[0].id: "CPUs" is not a valid id: use lower-case letters, digits and underscores, starting with a letter
 	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
 }

@@ -34,14 +34,14 @@ func ExampleSchema_Migrate() {
 	// Output: map[memory:8 name:web-01] <nil>
 }
 
-func ExampleSchema_Succeeds() {
+func ExampleSchema_CheckCompatible() {
 	older := mustLoad(labSchema)
-	fmt.Println(mustLoad(labSchema2).Succeeds(older))
+	fmt.Println(mustLoad(labSchema2).CheckCompatible(older))
 	forgotten := mustLoad("id: lab\nversion: 2\nfields:\n  - {id: name, type: string, required: true}\n")
-	fmt.Println(forgotten.Succeeds(older))
+	fmt.Println(forgotten.CheckCompatible(older))
 	// Output:
 	// <nil>
-	// lab.yaml: gb_ram: the field is gone, and migrations do not say what becomes of its value: name it in dropped, renamed or split
+	// lab.yaml: gb_ram: the field was removed, but not in migrations: name it in dropped, renamed or split
 }
 
 func ExampleTranslate() {
@@ -75,5 +75,5 @@ func ExampleSchema_ValidatePartial() {
 	for _, fault := range mustLoad(labSchema).ValidatePartial(map[string]any{"name": jobschema.Unknown, "gb_ram": 65}) {
 		fmt.Println(fault)
 	}
-	// Output: gb_ram must be from 1 to 64, and is 65: use a value from 1 to 64
+	// Output: gb_ram must be between 1 and 64, but is 65: use a value between 1 and 64
 }

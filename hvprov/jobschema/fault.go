@@ -9,39 +9,39 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Fault is one thing that is wrong with the values given.
+// Fault is an error in a value.
 type Fault struct {
-	Path    Path   `json:"path"`             // to the value to blame; empty when the schema has no such field
-	Rule    string `json:"rule"`             // one of the Fault constants
-	Given   string `json:"given,omitempty"`  // the value, shortened; empty when there was none, and for a secret
-	Message string `json:"message"`          // what is wrong, for people; it names the value
-	Remedy  string `json:"remedy,omitempty"` // what would do
+	Path    Path   `json:"path"`             // of the value; empty if the schema does not have the field
+	Rule    string `json:"rule"`             // the rule that is broken, for example "required" or "max_length"
+	Given   string `json:"given,omitempty"`  // the value, shortened; empty if there is none, and for a secret
+	Message string `json:"message"`          // what is wrong; it names the field
+	Remedy  string `json:"remedy,omitempty"` // how to fix it
 }
 
-// Values of [Fault.Rule].
+// Values of Fault.Rule.
 const (
-	FaultUnknownField  = "unknown_field"
-	FaultRequired      = "required"
-	FaultType          = "type"
-	FaultCharacters    = "characters" // control characters, text that is not UTF-8
-	FaultWhitespace    = "whitespace" // white space around a value
-	FaultMinLength     = "min_length"
-	FaultMaxLength     = "max_length"
-	FaultMinimum       = "minimum"
-	FaultMaximum       = "maximum"
-	FaultPattern       = "pattern"
-	FaultOneOf         = "one_of"
-	FaultApplicability = "applicability"
-	FaultParameterSet  = "parameter_set"
-	FaultIPv4Subnet    = "ipv4_subnet"
-	FaultAscending     = "ascending" // numbers that are not in the order that they must have
-	FaultMinItems      = "min_items"
-	FaultMaxItems      = "max_items"
-	FaultUniqueBy      = "unique_by"
-	FaultNotKnown      = "not_known" // [Unknown], where every value has to be known
+	ruleUnknownField  = "unknown_field"
+	ruleRequired      = "required"
+	ruleType          = "type"
+	ruleCharacters    = "characters" // control characters, text that is not UTF-8
+	ruleWhitespace    = "whitespace" // leading or trailing white space
+	ruleMinLength     = "min_length"
+	ruleMaxLength     = "max_length"
+	ruleMinimum       = "minimum"
+	ruleMaximum       = "maximum"
+	rulePattern       = "pattern"
+	ruleOneOf         = "one_of"
+	ruleApplicability = "applicability"
+	ruleParameterSet  = "parameter_set"
+	ruleIPv4Subnet    = "ipv4_subnet" // see subnetRule
+	ruleAscending     = "ascending"   // see ascendingRule
+	ruleMinItems      = "min_items"
+	ruleMaxItems      = "max_items"
+	ruleUniqueBy      = "unique_by"
+	ruleNotKnown      = "not_known" // Unknown, where every value must be known
 )
 
-// String gives message and remedy in one line.
+// String returns message and remedy on one line.
 func (f Fault) String() string {
 	if f.Remedy == "" {
 		return f.Message
@@ -49,37 +49,37 @@ func (f Fault) String() string {
 	return f.Message + ": " + f.Remedy
 }
 
-// ValidationError is the error of [Schema.Validate]: everything that is wrong, in the schema's order.
+// ValidationError is the error of [Schema.Validate].
 type ValidationError struct {
-	Faults []Fault
+	Faults []Fault // all that is wrong, in the order of the schema
 }
 
-// Error implements error: one line for one fault, else a line each.
+// Error implements error: one line for one fault, else a line for each.
 func (e *ValidationError) Error() string {
 	if len(e.Faults) == 1 {
 		return e.Faults[0].String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d values are not right:", len(e.Faults))
+	fmt.Fprintf(&b, "%d errors in the values:", len(e.Faults))
 	for _, f := range e.Faults {
 		b.WriteString("\n- " + f.String())
 	}
 	return b.String()
 }
 
-// fault makes a Fault about v, which is shown unless the field is secret.
+// fault returns a Fault about v, which is shown unless the field is secret. The message follows the name of the field.
 func (f target) fault(rule string, v any, message, remedy string) *Fault {
-	return &Fault{Path: f.path(), Rule: rule, Given: f.show(v), Message: message, Remedy: remedy}
+	return &Fault{Path: f.path(), Rule: rule, Given: f.show(v), Message: f.name() + " " + message, Remedy: remedy}
 }
 
-// show gives a value as a message may have it: quoted, shortened, and nothing of a secret.
+// show returns a value for messages: quoted and shortened. It is empty if the field holds a secret.
 func (f *Field) show(v any) string {
 	if f.HoldsSecret() || v == nil {
 		return ""
 	}
 	switch v.(type) {
 	case []any, []string, []map[string]any, map[string]any, job.Fields:
-		return kind(v) // what is within may be a secret under a misspelt name
+		return kind(v) // a value in it may be a secret under a misspelt id
 	}
 	text := fmt.Sprint(v)
 	if s, ok := v.(string); ok {

@@ -58,7 +58,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		// What aliases stand for many times is more than is read.
-		if text, err := s.MarshalJSON(); err != nil || len(text) <= jobschema.MaxSize {
+		if text, err := s.MarshalJSON(); err != nil || len(text) <= 1<<20 {
 			marshalled(t, s)
 		}
 		for i := range s.Fields {
@@ -74,12 +74,12 @@ func FuzzLoad(f *testing.F) {
 			}
 			_, _ = s.Validate(values)
 			_ = s.ValidatePartial(values)
-			for _, migration := range s.Migrations {
-				for _, r := range migration.Renamed {
-					values[r.From] = odd[k]
+			for _, migration := range migrations(t, s) {
+				for path := range migration.Renamed {
+					values[path] = odd[k]
 				}
-				for _, split := range migration.Split {
-					values[split.From] = odd[k]
+				for path := range migration.Split {
+					values[path] = odd[k]
 				}
 				_, _ = s.Migrate(migration.From, values)
 			}
@@ -87,6 +87,25 @@ func FuzzLoad(f *testing.F) {
 		_, _ = jobschema.Translate(s, jobInputs(t))
 		_, _ = jobschema.Translate(jobInputs(t), s)
 	})
+}
+
+// migration is the part of a migration that names the fields before it.
+type migration struct {
+	From           int
+	Renamed, Split map[string]any
+}
+
+// migrations returns the migrations of a schema.
+func migrations(t *testing.T, s *jobschema.Schema) []migration {
+	text, err := s.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Migrations []migration }
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	return file.Migrations
 }
 
 // keepsItsRules holds that what a schema gives a field by itself is what the field takes.

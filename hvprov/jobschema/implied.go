@@ -38,9 +38,9 @@ func applicabilityText(v any) string {
 	return s
 }
 
-// Implied returns the value that the field has when it is not given: the value inferred from values, which are those of the
+// implied returns the value that the field has when it is not given: the value inferred from values, which are those of the
 // fields of the same object by id, or else the default. It is nil when there is neither. Applicability is not considered.
-func (f *Field) Implied(values map[string]any) any {
+func (f *Field) implied(values map[string]any) any {
 	if f.Infer != nil {
 		if from, ok := values[f.Infer.From].(string); ok {
 			if value, ok := f.Infer.Value(from); ok {
@@ -51,9 +51,9 @@ func (f *Field) Implied(values map[string]any) any {
 	return f.Default
 }
 
-// Complete returns a copy of values in which each field that is absent or nil has its implied value, at any depth; see
-// [Field.Implied]. Observed fields are left out: when the values are those of a virtual machine, a field without a value means
-// that the host has none. Values of ids that the schema does not have are kept.
+// Complete returns a copy of values in which each field that is absent or nil has its inferred or default value, at any depth,
+// whether or not it applies. Observed fields are left as they are: in the values of a virtual machine, an observed field without a
+// value means that the host has none. Values of ids that the schema does not have are kept.
 func (s *Schema) Complete(values map[string]any) map[string]any {
 	completed := cloneObject(values)
 	complete(completed, s.Fields, func(f *Field, set, _ bool) bool { return !set && f.Observed == "" })
@@ -67,8 +67,8 @@ func complete(values map[string]any, fields []Field, wanted func(f *Field, set, 
 		f := &fields[i]
 		v, present := values[f.ID]
 		if wanted(f, v != nil, present) {
-			if implied := f.Implied(values); implied != nil {
-				values[f.ID] = implied
+			if v := f.implied(values); v != nil {
+				values[f.ID] = v
 			}
 			continue
 		}

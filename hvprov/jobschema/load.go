@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// MaxSize is the size in bytes beyond which [Load] reads no schema.
-const MaxSize = 1 << 20
+// maxSize is the maximum size of a schema in bytes.
+const maxSize = 1 << 20
 
 var (
 	schemaID = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	fieldID  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
-// LoadOptions are what a program that reads schemas asks of them. The zero value asks for nothing.
+// LoadOptions are restrictions of a program on the schemas that it loads. The zero value has none.
 type LoadOptions struct {
 	// Reserved maps ids that no field of the schema may have to the reason, which follows "is reserved: " in the error. Fields
 	// within objects are not affected.
 	Reserved map[string]string
 
-	// SecretSuffixes are suffixes with which the program makes further names of the id of a secret. No field beside the secret
-	// may have such a name. See also [Schema.Migrate].
+	// SecretSuffixes are suffixes that the program adds to the id of a secret to form further names. No field may have such a name.
+	// See also [Schema.Migrate].
 	SecretSuffixes []string
 }
 
@@ -34,8 +34,8 @@ func Load(name string, data []byte) (*Schema, error) { return LoadOptions{}.Load
 // every fault.
 func (o LoadOptions) Load(name string, data []byte) (*Schema, error) {
 	l := loader{schema: &Schema{file: name}, options: o}
-	if len(data) > MaxSize {
-		l.fault(place{}, "the file has %d bytes: a schema has at most %d", len(data), MaxSize)
+	if len(data) > maxSize {
+		l.fault(place{}, "the file has %d bytes: a schema has at most %d", len(data), maxSize)
 		return nil, l.err(name)
 	}
 	if root, ok := l.document(data); ok {
@@ -48,14 +48,14 @@ func (o LoadOptions) Load(name string, data []byte) (*Schema, error) {
 	return l.schema, nil
 }
 
-// loader builds a schema out of a document.
+// loader creates a schema from a document.
 type loader struct {
 	decoder
 	options LoadOptions
 	schema  *Schema
 	top     *scope
 
-	migrations []migrationParts // of each of schema.Migrations
+	migrations []migrationSource // of each of schema.migrations
 }
 
 func (l *loader) root(at place) {
@@ -66,16 +66,16 @@ func (l *loader) root(at place) {
 	m.require("id", "version", "fields")
 	s := l.schema
 	if s.ID = m.text("id"); s.ID != "" && !schemaID.MatchString(s.ID) {
-		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and hyphens, with a letter first", s.ID)
+		l.fault(m.at("id"), "%q is not a valid id: use lower-case letters, digits and hyphens, starting with a letter", s.ID)
 	}
 	if s.Version, ok = m.integer("version"); ok && s.Version < 1 {
-		l.fault(m.at("version"), "a version is 1 or more")
+		l.fault(m.at("version"), "a version must be at least 1")
 	}
 	s.Name, s.Description = m.text("name"), m.text("description")
 	l.top = l.scope(m, nil)
 	s.Fields, s.index = l.top.fields, l.top.index
 	for i := range s.Fields {
-		l.observed(l.top.read[i], i)
+		l.observed(l.top.source[i], i)
 		l.inference(i)
 	}
 	for _, item := range m.list("parameter_sets") {
@@ -87,20 +87,20 @@ func (l *loader) root(at place) {
 	l.migrationTargets()
 }
 
-// LoadError says why a schema does not hold together.
+// LoadError is the error of [Load] and of other checks of a schema.
 type LoadError struct {
 	File   string
-	Faults []LoadFault // in the order of their lines; at least one
+	Faults []LoadFault // at least one, in the order of their lines
 }
 
-// LoadFault is one reason to refuse a schema.
+// LoadFault is an error in a schema.
 type LoadFault struct {
-	Line   int    // from 1; 0 when the fault has no place
-	Path   string // where in the schema, for example "fields[2].type"; empty for the whole
-	Reason string
+	Line   int    // from 1; 0 if the fault has no line
+	Path   string // for example "fields[2].type"; empty for the whole schema
+	Reason string // what is wrong, and the remedy
 }
 
-// Error implements error: "file:line: reason", a line for each fault.
+// Error implements error: a line of the form "file:line: path: reason" for each fault.
 func (e *LoadError) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, f := range e.Faults {

@@ -6,21 +6,25 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// scope is where fields stand side by side: the schema, or an object.
+// scope holds the fields of the schema, or of an object, while they are loaded.
 type scope struct {
-	up     *Field // the object; nil for the schema
+	parent *Field // the object; nil for the schema
 	fields []Field
 	index  map[string]int
-	read   []mapping // of each of fields
-	sound  []bool    // of each of fields: its own keys have no fault
+	source []mapping // of each of fields
+	valid  []bool    // of each of fields: its own keys have no fault
 }
 
-// Keys of a field at the root, of one within an object, and of what a list is of. Only a whole root field can be
-// observed, changed or inferred.
+// Keys of the item of a list, of a field in an object, and of a field of the schema. Only a field of the schema can be inferred,
+// changed and observed.
 var (
 	itemKeys   = []string{"type", "validations", "fields"}
 	nestedKeys = append([]string{
@@ -29,9 +33,9 @@ var (
 	fieldKeys = append([]string{"infer", "change", "observed"}, nestedKeys...)
 )
 
-// scope reads the fields of a mapping's key "fields".
-func (l *loader) scope(m mapping, up *Field) *scope {
-	sc := &scope{up: up, index: map[string]int{}}
+// scope loads the fields in the key "fields" of a mapping.
+func (l *loader) scope(m mapping, parent *Field) *scope {
+	sc := &scope{parent: parent, index: map[string]int{}}
 	for _, item := range m.list("fields") {
 		l.field(sc, item)
 	}
@@ -42,10 +46,10 @@ func (l *loader) scope(m mapping, up *Field) *scope {
 	return sc
 }
 
-// field reads one field. One that has faults is kept all the same, so that what names it is no fault as well.
+// field loads a field. One with faults is kept, so that references to it are not reported as well.
 func (l *loader) field(sc *scope, at place) {
 	keys := fieldKeys
-	if sc.up != nil {
+	if sc.parent != nil {
 		keys = nestedKeys
 	}
 	m, ok := l.mapping(at, keys...)
@@ -60,21 +64,21 @@ func (l *loader) field(sc *scope, at place) {
 		Observed: m.text("observed"), StandsFor: m.text("stands_for"), line: m.node.Line,
 	}
 	if f.Required && m.has("deprecated") {
-		l.fault(m.at("deprecated"), "a field that nobody is to use any more cannot be required")
+		l.fault(m.at("deprecated"), "a deprecated field cannot be required")
 	}
-	if m.has("stands_for") && f.StandsFor != "" && !fieldID.MatchString(f.StandsFor) {
-		l.fault(m.at("stands_for"), "%q is no id of a field", f.StandsFor)
+	if f.StandsFor != "" && !fieldID.MatchString(f.StandsFor) {
+		l.fault(m.at("stands_for"), "%q is not a valid id of a field", f.StandsFor)
 	}
 	l.change(sc, m, &f)
-	l.parts(sc, m, &f, l.validations(m, &f))
+	l.children(sc, m, &f, l.validations(m, &f))
 	if m.has("default") {
 		l.defaultValue(m, &f, len(l.faults) == before)
 	}
 	if l.fieldID(sc, m, f.ID) {
 		sc.index[f.ID] = len(sc.fields)
 		sc.fields = append(sc.fields, f)
-		sc.read = append(sc.read, m)
-		sc.sound = append(sc.sound, len(l.faults) == before)
+		sc.source = append(sc.source, m)
+		sc.valid = append(sc.valid, len(l.faults) == before)
 	}
 }
 
@@ -87,7 +91,7 @@ func (l *loader) typeOf(m mapping) Type {
 }
 
 func (l *loader) change(sc *scope, m mapping, f *Field) {
-	if sc.up != nil {
+	if sc.parent != nil {
 		return
 	}
 	if f.Change = ChangeReplace; !m.has("change") {
@@ -100,40 +104,40 @@ func (l *loader) change(sc *scope, m mapping, f *Field) {
 	}
 }
 
-// fieldID tells whether a field may have an id.
+// fieldID reports whether a field is to be stored under its id.
 func (l *loader) fieldID(sc *scope, m mapping, id string) bool {
 	switch i, taken := sc.index[id]; {
 	case id == "":
-		return false // told already
+		return false // reported by require or text
 	case !fieldID.MatchString(id):
-		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and underscores, with a letter first", id)
+		l.fault(m.at("id"), "%q is not a valid id: use lower-case letters, digits and underscores, starting with a letter", id)
 		return false
-	case sc.up == nil && l.options.Reserved[id] != "":
+	case sc.parent == nil && l.options.Reserved[id] != "":
 		l.fault(m.at("id"), "the id %q is reserved: %s", id, l.options.Reserved[id])
 		return true
 	case taken:
-		l.fault(m.at("id"), "the id %q is taken by the field at line %d", id, sc.fields[i].line)
+		l.fault(m.at("id"), "the id %q is already used by the field at line %d", id, sc.fields[i].line)
 		return false
 	}
 	return true
 }
 
-// secretNames checks that no field has a name that the program makes of the id of a secret.
+// secretNames checks that no field has a name that the program forms from the id of a secret.
 func (l *loader) secretNames(sc *scope, i int) {
 	if !sc.fields[i].Secret() {
 		return
 	}
 	for _, suffix := range l.options.SecretSuffixes {
 		if j, taken := sc.index[sc.fields[i].ID+suffix]; taken {
-			l.fault(sc.read[j].at("id"), "the id %q is reserved: it belongs to the secret %s", sc.fields[j].ID, sc.fields[i].ID)
+			l.fault(sc.source[j].at("id"), "the id %q is reserved: it belongs to the secret %s", sc.fields[j].ID, sc.fields[i].ID)
 		}
 	}
 }
 
-func (l *loader) defaultValue(m mapping, f *Field, sound bool) {
+func (l *loader) defaultValue(m mapping, f *Field, valid bool) {
 	at := m.at("default")
 	if f.Type == TypeList || f.Type == TypeObject {
-		l.fault(at, "a field of type %s has no default", f.Type)
+		l.fault(at, "a field of type %s cannot have a default", f.Type)
 		return
 	}
 	given := m.scalar("default")
@@ -141,18 +145,18 @@ func (l *loader) defaultValue(m mapping, f *Field, sound bool) {
 	case given == nil:
 		return
 	case f.Required:
-		l.fault(m.at("required"), "a field with a default is never missing: leave required out, or the default")
+		l.fault(m.at("required"), "a field with a default cannot be required: remove one of them")
 	case m.has("infer"):
-		l.fault(at, "a field that is inferred has no default")
+		l.fault(at, "an inferred field cannot have a default")
 	case f.Secret():
-		l.fault(at, "a secret has no default: everyone who reads the schema would know it")
-	case sound:
+		l.fault(at, "a secret cannot have a default: every reader of the schema would know it")
+	case valid:
 		v, fault := f.Check(given)
 		switch {
 		case fault != nil:
-			l.fault(at, "the default breaks the field's own rules: %s", fault)
+			l.fault(at, "the default is invalid: %s", fault)
 		case v == nil:
-			l.fault(at, "the default is no value: leave it out")
+			l.fault(at, "the default is empty: remove it")
 		default:
 			f.Default = v
 			return
@@ -162,7 +166,7 @@ func (l *loader) defaultValue(m mapping, f *Field, sound bool) {
 }
 
 func (l *loader) applicability(sc *scope, index int) {
-	field, f := sc.read[index], &sc.fields[index]
+	field, f := sc.source[index], &sc.fields[index]
 	if !field.has("applicability") {
 		return
 	}
@@ -171,7 +175,7 @@ func (l *loader) applicability(sc *scope, index int) {
 		return
 	}
 	if len(m.keys) == 0 {
-		l.fault(m.place, "it names no field")
+		l.fault(m.place, "must name at least one field")
 	}
 	f.Applicability = map[string][]string{}
 	for _, id := range m.keys {
@@ -179,7 +183,7 @@ func (l *loader) applicability(sc *scope, index int) {
 		f.Applicability[id] = values
 		i, known := sc.index[id]
 		if !known {
-			l.fault(m.at(id), "there is no field %q%s", id, sc.suggest(id))
+			l.fault(m.at(id), "unknown field %q%s", id, sc.suggest(id))
 			continue
 		}
 		other := &sc.fields[i]
@@ -191,94 +195,109 @@ func (l *loader) applicability(sc *scope, index int) {
 			possible = []string{"true", "false"}
 		default:
 			if other.Type.known() {
-				l.fault(m.at(id), "a field can depend on an enum or a boolean, and %s is of type %s", id, other.Type)
+				l.fault(m.at(id), "applicability can depend on an enum or a boolean, but %s is of type %s", id, other.Type)
 			}
 			continue
 		}
-		if sc.read[i].has("applicability") {
-			l.fault(m.at(id), "a field can depend on one that always applies, and %s does not", id)
+		if sc.source[i].has("applicability") {
+			l.fault(m.at(id), "applicability can depend on a field that always applies, but %s does not", id)
 		}
 		for j, v := range values {
 			if len(possible) > 0 && !slices.Contains(possible, v) {
-				l.fault(places[j], "%s has no value %q: use %s", id, v, quotedList(possible))
+				l.fault(places[j], "%s cannot be %q: use %s", id, v, quotedList(possible))
 			}
 		}
 	}
 }
 
-// observable are the properties of a virtual machine that hosts report, and the types of the fields that can hold them.
-var observable = func() map[string][]Type {
-	text := []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}
-	whole := []Type{TypeInteger, TypeNumber}
-	return map[string][]Type{
-		"name": text, "power_state": text, "notes": text, "switch_name": text, "mac_address": text, "static_mac_address": text,
-		"checkpoint_type": text, "start_action": text, "stop_action": text,
-		"generation": whole, "memory_gb": whole, "processor_count": whole, "vlan_id": whole, "disk_size_gb": whole,
-		"memory_minimum_gb": whole, "memory_maximum_gb": whole,
-		"clustered": {TypeBoolean}, "secure_boot": {TypeBoolean}, "tpm": {TypeBoolean},
-		"data_disks": {TypeList}, "network_adapters": {TypeList},
-	}
-}()
-
-// observableParts are the properties of the items of those that are lists, and the types of the parts of an object that can
-// hold them.
-var observableParts = map[string]map[string][]Type{
-	"data_disks": {
-		"name": observable["name"], "size_gb": observable["memory_gb"], "type": observable["power_state"],
-	},
+// property is a property of a virtual machine that hosts report.
+type property struct {
+	types []Type              // of the fields that can hold it
+	items map[string]property // properties of the items of a list; nil if they are not checked
 }
 
-// observedParts holds the items of a list that is observed to what hosts report of them: what an item has beyond that would
-// be seen as missing there.
-func (l *loader) observedParts(field mapping, f *Field) {
-	parts, ok := observableParts[f.Observed]
-	if !ok || f.Items == nil {
-		return
-	}
-	at := field.at("observed")
-	if f.Items.Type != TypeObject {
-		l.fault(at, "the property %s is a list of objects, and a list of another kind cannot show it", f.Observed)
-		return
-	}
-	for i := range f.Items.Fields {
-		part := &f.Items.Fields[i]
-		fits, known := parts[part.ObservedPart()]
-		switch {
-		case !known:
-			l.fault(at, "the items of the property %s have no %q: use %s", f.Observed, part.ObservedPart(), wordList(slices.Sorted(maps.Keys(parts)), "and"))
-		case part.Type.known() && !slices.Contains(fits, part.Type):
-			l.fault(at, "%s of the items of the property %s does not fit a field of type %s", part.ObservedPart(), f.Observed, part.Type)
+// observable returns the properties of job.VM that are tagged observable, by JSON name.
+var observable = sync.OnceValue(func() map[string]property {
+	return properties(reflect.TypeFor[job.VM](), func(f reflect.StructField) bool { return f.Tag.Get("observable") != "" })
+})
+
+func properties(t reflect.Type, want func(reflect.StructField) bool) map[string]property {
+	all := map[string]property{}
+	for i := range t.NumField() {
+		if f := t.Field(i); want(f) {
+			all[f.Tag.Get("json")] = propertyOf(f.Type)
 		}
 	}
+	return all
 }
 
-// ObservedPart gives the property of an item that shows the value of this field, a part of the objects of a list that is
-// observed: that of its own id, or of the id that it stands for.
-func (f *Field) ObservedPart() string { return cmp.Or(f.StandsFor, f.ID) }
+func propertyOf(t reflect.Type) property {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return propertyOf(t.Elem())
+	case reflect.Bool:
+		return property{types: []Type{TypeBoolean}}
+	case reflect.Int, reflect.Float64:
+		return property{types: []Type{TypeInteger, TypeNumber}}
+	case reflect.Slice:
+		list := property{types: []Type{TypeList}}
+		if t == reflect.TypeFor[[]job.DataDisk]() {
+			list.items = properties(t.Elem(), func(reflect.StructField) bool { return true })
+		}
+		return list
+	}
+	return property{types: []Type{TypeString, TypeMultiline, TypeHostname, TypeEnum}}
+}
 
+// observed checks that hosts report the property of an observed field.
 func (l *loader) observed(field mapping, index int) {
 	f := &l.schema.Fields[index]
 	if f.Observed == "" {
 		return
 	}
 	at := field.at("observed")
-	fits, known := observable[f.Observed]
+	p, known := observable()[f.Observed]
 	if !known {
-		l.fault(at, "hosts report no property %q: use %s", f.Observed, wordList(slices.Sorted(maps.Keys(observable)), "or"))
+		l.fault(at, "unknown property %q: use %s", f.Observed, wordList(slices.Sorted(maps.Keys(observable())), "or"))
 		return
 	}
-	if f.Type.known() && !slices.Contains(fits, f.Type) {
-		l.fault(at, "the property %s does not fit a field of type %s", f.Observed, f.Type)
+	if f.Type.known() && !slices.Contains(p.types, f.Type) {
+		l.fault(at, "the property %s cannot be that of a field of type %s", f.Observed, f.Type)
 	}
-	l.observedParts(field, f)
+	l.observedItems(at, p, f)
 	for i := range index {
 		if other := &l.schema.Fields[i]; other.Observed == f.Observed {
-			l.fault(at, "the property %s is that of field %s already", f.Observed, other.ID)
+			l.fault(at, "the property %s is already that of the field %s", f.Observed, other.ID)
 		}
 	}
 }
 
-// suggest is the end of a message about an id that no field has.
+// observedItems checks the items of an observed list: a host would seem to lack what it does not report of an item.
+func (l *loader) observedItems(at place, p property, f *Field) {
+	if p.items == nil || f.Items == nil {
+		return
+	}
+	if f.Items.Type != TypeObject {
+		l.fault(at, "the property %s is a list of objects: make the items of the field objects", f.Observed)
+		return
+	}
+	for i := range f.Items.Fields {
+		child := &f.Items.Fields[i]
+		item, known := p.items[child.ObservedPart()]
+		switch {
+		case !known:
+			l.fault(at, "the items of the property %s have no %q: use %s", f.Observed, child.ObservedPart(), wordList(slices.Sorted(maps.Keys(p.items)), "and"))
+		case child.Type.known() && !slices.Contains(item.types, child.Type):
+			l.fault(at, "%s of the items of the property %s cannot be that of a field of type %s", child.ObservedPart(), f.Observed, child.Type)
+		}
+	}
+}
+
+// ObservedPart returns the JSON name of the property that shows the value of a field in the objects of an observed list: the id that
+// it stands for, or its own.
+func (f *Field) ObservedPart() string { return cmp.Or(f.StandsFor, f.ID) }
+
+// suggest returns the end of a message about an unknown id.
 func (sc *scope) suggest(id string) string {
 	if near := nearest(id, slices.Sorted(maps.Keys(sc.index))); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)

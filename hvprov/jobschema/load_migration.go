@@ -2,168 +2,177 @@
 
 package jobschema
 
-import (
-	"regexp"
-	"slices"
-)
+import "regexp"
 
-// fieldPath is an id, or a path into an object or the objects of a list. There is nothing below those.
+// fieldPath is an id, or the path of a field in an object or in the objects of a list.
 var fieldPath = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$`)
 
-// migration reads the way from one version to the next.
+// migrationSource holds the mappings of a migration for errors.
+type migrationSource struct {
+	renamed, split, retyped mapping
+	values                  map[string]mapping // by path of retyped
+	paths                   map[string]bool    // that were named
+}
+
+// migration loads the migration from one version to the next.
 func (l *loader) migration(at place) {
 	m, ok := l.mapping(at, "from", "dropped", "renamed", "split", "retyped")
 	if !ok {
 		return
 	}
 	m.require("from")
-	var migration Migration
-	if migration.From, ok = m.integer("from"); ok {
-		switch list := l.schema.Migrations; {
-		case migration.From < 1 || migration.From >= l.schema.Version:
-			l.fault(m.at("from"), "a migration is from a version before this one, which is %d", l.schema.Version)
-		case len(list) > 0 && migration.From <= list[len(list)-1].From:
-			l.fault(m.at("from"), "migrations are in the order of their versions, and each version has one at most")
+	var mig migration
+	if mig.From, ok = m.integer("from"); ok {
+		switch list := l.schema.migrations; {
+		case mig.From < 1 || mig.From >= l.schema.Version:
+			l.fault(m.at("from"), "a migration must be from a version before this one, which is %d", l.schema.Version)
+		case len(list) > 0 && mig.From <= list[len(list)-1].From:
+			l.fault(m.at("from"), "migrations must be in the order of their versions, with at most one for each")
 		}
 	}
-	sources := map[string]bool{}
-	source := func(at place, path string) bool {
-		switch {
-		case !fieldPath.MatchString(path):
-			l.fault(at, "%q is neither an id nor a path such as data_disks.size", path)
-		case sources[path]:
-			l.fault(at, "%q is told of twice", path)
-		default:
-			sources[path] = true
-			return true
-		}
-		return false
+	src := migrationSource{
+		l.optionalMapping(m, "renamed"), l.optionalMapping(m, "split"), l.optionalMapping(m, "retyped"), map[string]mapping{}, map[string]bool{},
 	}
 	dropped, places := m.texts("dropped")
 	for i, path := range dropped {
-		if source(places[i], path) {
-			migration.Dropped = append(migration.Dropped, path)
+		if l.pathBefore(&src, places[i], path) {
+			mig.Dropped = append(mig.Dropped, path)
 		}
 	}
-	read := migrationParts{l.part(m, "renamed"), l.part(m, "split"), l.part(m, "retyped"), map[string]mapping{}}
-	l.renamed(read.renamed, &migration, source)
-	l.split(read.split, &migration, source)
-	l.retyped(read, &migration)
-	migration.sort()
-	l.schema.Migrations = append(l.schema.Migrations, migration)
-	l.migrations = append(l.migrations, read)
+	l.renamed(&src, &mig)
+	l.split(&src, &mig)
+	l.retyped(&src, &mig)
+	l.schema.migrations = append(l.schema.migrations, mig)
+	l.migrations = append(l.migrations, src)
 }
 
-// migrationParts are the mappings that a migration was read from.
-type migrationParts struct {
-	renamed, split, retyped mapping
-	values                  map[string]mapping // of what is retyped
+// pathBefore reports whether a path before the migration is valid and named once.
+func (l *loader) pathBefore(src *migrationSource, at place, path string) bool {
+	switch {
+	case !fieldPath.MatchString(path):
+		l.fault(at, "%q is neither an id nor a path such as data_disks.size", path)
+	case src.paths[path]:
+		l.fault(at, "%q is named twice in this migration", path)
+	default:
+		src.paths[path] = true
+		return true
+	}
+	return false
 }
 
-// part reads a mapping that may be left out, and is then empty.
-func (l *loader) part(m mapping, key string) mapping {
+// optionalMapping loads a mapping, which is empty if the key is absent.
+func (l *loader) optionalMapping(m mapping, key string) mapping {
 	if !m.has(key) {
-		return mapping{place: m.place}
+		return mapping{}
 	}
-	part, _ := l.mapping(m.at(key))
-	return part
+	value, _ := l.mapping(m.at(key))
+	return value
 }
 
-func (l *loader) renamed(m mapping, migration *Migration, source func(place, string) bool) {
-	for _, from := range m.keys {
-		r := Renaming{From: from, To: m.text(from)}
-		switch {
-		case !source(m.at(from), from) || r.To == "": // told already
-		case !fieldID.MatchString(r.To):
-			l.fault(m.at(from), "%q is no id: a field keeps its place, so that only its new id is given", r.To)
-		case slices.ContainsFunc(migration.Renamed, func(other Renaming) bool { return other.after() == r.after() }):
-			l.fault(m.at(from), "another field is renamed to %q already", r.To)
+func (l *loader) renamed(src *migrationSource, mig *migration) {
+	targets := map[string]bool{}
+	for _, path := range src.renamed.keys {
+		at, to := src.renamed.at(path), src.renamed.text(path)
+		switch after := sibling(path, to); {
+		case !l.pathBefore(src, at, path) || to == "": // reported
+		case !fieldID.MatchString(to):
+			l.fault(at, "%q is not a valid id: use the new id only, a field cannot be moved to another object", to)
+		case targets[after]:
+			l.fault(at, "another field is already renamed to %q", to)
 		default:
-			migration.Renamed = append(migration.Renamed, r)
+			targets[after] = true
+			set(&mig.Renamed, path, to)
 		}
 	}
 }
 
-func (l *loader) split(m mapping, migration *Migration, source func(place, string) bool) {
-	for _, from := range m.keys {
-		how, ok := l.mapping(m.at(from), "pattern")
-		if !source(m.at(from), from) || !ok {
+func (l *loader) split(src *migrationSource, mig *migration) {
+	for _, path := range src.split.keys {
+		how, ok := l.mapping(src.split.at(path), "pattern")
+		if !l.pathBefore(src, src.split.at(path), path) || !ok {
 			continue
 		}
 		how.require("pattern")
-		s := Splitting{From: from, Pattern: how.text("pattern")}
-		if l.compile(how.at("pattern"), s.Pattern) == nil {
+		s := splitting{Pattern: how.text("pattern")}
+		if s.pattern = l.compileWhole(how.at("pattern"), s.Pattern); s.pattern == nil {
 			continue
 		}
-		if s.pattern = l.compile(how.at("pattern"), `\A(?:`+s.Pattern+`)\z`); s.pattern == nil {
-			continue
+		if len(s.ids()) == 0 {
+			l.fault(how.at("pattern"), "must have a named group for each part, such as (?P<id>…) for the field id")
 		}
-		if len(s.parts()) == 0 {
-			l.fault(how.at("pattern"), "it has no named group: (?P<id>…) gives a part to the field of that id")
-		}
-		migration.Split = append(migration.Split, s)
+		set(&mig.Split, path, s)
 	}
 }
 
-func (l *loader) retyped(read migrationParts, migration *Migration) {
-	for m, i := read.retyped, 0; i < len(m.keys); i++ {
-		path := m.keys[i]
+func (l *loader) retyped(src *migrationSource, mig *migration) {
+	for _, path := range src.retyped.keys {
+		at := src.retyped.at(path)
 		if !fieldPath.MatchString(path) {
-			l.fault(m.at(path), "%q is neither an id nor a path such as data_disks.size", path)
+			l.fault(at, "%q is neither an id nor a path such as data_disks.size", path)
 			continue
 		}
-		how, ok := l.mapping(m.at(path), "from", "values")
+		how, ok := l.mapping(at, "from", "values")
 		if !ok {
 			continue
 		}
 		how.require("from")
-		r := Retyping{Field: path, From: Type(how.text("from"))}
-		if known := typeNames(TypeObject); r.From != "" && !slices.Contains(known, string(r.From)) {
-			l.fault(how.at("from"), "unknown type %q: use %s", r.From, wordList(known, "or"))
+		r := retyping{From: Type(how.text("from"))}
+		if r.From != "" && (!r.From.known() || r.From == TypeObject) {
+			l.fault(how.at("from"), "unknown type %q: use %s", r.From, wordList(typeNames(TypeObject), "or"))
 		}
-		if values := l.part(how, "values"); len(values.keys) > 0 {
-			read.values[path] = values
-			r.Values = make(map[string]string, len(values.keys))
-			for _, old := range values.keys {
-				r.Values[old] = values.text(old)
-			}
+		src.values[path] = l.optionalMapping(how, "values")
+		for _, old := range src.values[path].keys {
+			set(&r.Values, old, src.values[path].text(old))
 		}
-		migration.Retyped = append(migration.Retyped, r)
+		set(&mig.Retyped, path, r)
 	}
 }
 
-// migrationTargets checks what migrations lead to: a field of this schema, or what a later migration goes on from. It
-// does so only where nothing has a fault, because what was left out for one would be missed here as well.
+// set sets an entry of a map that may be nil.
+func set[V any](m *map[string]V, key string, v V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = v
+}
+
+// migrationTargets checks that the fields of migrations exist in this schema or in a later migration. It is skipped if the schema
+// has other faults, because what was left out for them would be reported as well.
 func (l *loader) migrationTargets() {
 	if len(l.faults) > 0 {
 		return
 	}
-	for i := range l.schema.Migrations {
-		m, read := &l.schema.Migrations[i], l.migrations[i]
+	for i := range l.schema.migrations {
+		m, src := &l.schema.migrations[i], &l.migrations[i]
 		exists := func(at place, path string) bool {
-			if _, ok := l.schema.fieldAt(path); !ok && !goesOn(l.schema.Migrations[i+1:], path) {
-				l.fault(at, "there is no field %q, and no later migration goes on from it", path)
-				return false
+			_, ok := l.schema.fieldAt(path)
+			for j := range l.schema.migrations[i+1:] {
+				later := &l.schema.migrations[i+1+j]
+				dropped, split := later.ends(path)
+				ok = ok || dropped || split || later.renamedPath(path) != path
 			}
-			return true
+			if !ok {
+				l.fault(at, "neither this schema nor a later migration has the field %q", path)
+			}
+			return ok
 		}
-		for _, r := range m.Renamed {
-			exists(read.renamed.at(r.From), m.follow(r.From))
+		for _, path := range src.renamed.keys {
+			exists(src.renamed.at(path), m.renamedPath(path))
 		}
-		for _, s := range m.Split {
-			for _, id := range s.parts() {
-				exists(read.split.at(s.From), m.beside(s.From, id))
+		for _, path := range src.split.keys {
+			for _, id := range m.Split[path].ids() {
+				exists(src.split.at(path), m.renamedSibling(path, id))
 			}
 		}
-		for _, r := range m.Retyped {
-			if f := l.schema.finalField(i, r.Field); exists(read.retyped.at(r.Field), r.Field) && f != nil {
-				l.retypedValues(read.values[r.Field], f)
+		for _, path := range src.retyped.keys {
+			if f := l.schema.finalField(i, path); exists(src.retyped.at(path), path) && f != nil {
+				l.retypedValues(src.values[path], f)
 			}
 		}
 	}
 }
 
-// retypedValues holds the values that a retyped field gets to its rules.
+// retypedValues checks the new values of a retyped field.
 func (l *loader) retypedValues(m mapping, f *Field) {
 	for _, old := range m.keys {
 		text := m.text(old)
@@ -172,7 +181,7 @@ func (l *loader) retypedValues(m mapping, f *Field) {
 			v = text
 		}
 		if _, fault := f.Check(v); fault != nil {
-			l.fault(m.at(old), "the value %q breaks the rules of the field: %s", text, fault)
+			l.fault(m.at(old), "the value %q is invalid: %s", text, fault)
 		}
 	}
 }

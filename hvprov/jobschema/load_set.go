@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// parameterSet reads one parameter set. What it says of fields is checked against the fields, so they come first.
+// parameterSet loads a parameter set. The fields were loaded before.
 func (l *loader) parameterSet(at place) {
 	m, ok := l.mapping(at, "id", "label", "description", "members", "mode", "variants", "rules")
 	if !ok {
@@ -19,26 +19,26 @@ func (l *loader) parameterSet(at place) {
 		p.Label = p.ID
 	}
 	if p.ID != "" && !fieldID.MatchString(p.ID) {
-		l.fault(m.at("id"), "%q is no id: use lower-case letters, digits and underscores, with a letter first", p.ID)
+		l.fault(m.at("id"), "%q is not a valid id: use lower-case letters, digits and underscores, starting with a letter", p.ID)
 	}
 	if p.ID != "" && slices.ContainsFunc(l.schema.ParameterSets, func(other ParameterSet) bool { return other.ID == p.ID }) {
-		l.fault(m.at("id"), "the id %q is taken by another parameter set", p.ID)
+		l.fault(m.at("id"), "the id %q is already used by another parameter set", p.ID)
 	}
 	switch hasMembers, hasVariants := m.has("members"), m.has("variants"); {
 	case hasMembers && hasVariants:
-		l.fault(m.place, "a parameter set has either members or variants")
+		l.fault(m.place, "a parameter set cannot have both members and variants")
 		return
 	case hasMembers:
 		l.members(m, &p)
 	case hasVariants:
 		if m.has("mode") {
-			l.fault(m.at("mode"), "only members have a mode")
+			l.fault(m.at("mode"), "a parameter set with variants cannot have a mode")
 		}
 		for _, item := range m.list("variants") {
 			l.variant(item, &p)
 		}
 	default:
-		l.fault(m.place, "a parameter set needs members or variants")
+		l.fault(m.place, "a parameter set must have members or variants")
 	}
 	for _, item := range m.list("rules") {
 		l.rule(item, &p)
@@ -49,11 +49,12 @@ func (l *loader) parameterSet(at place) {
 func (l *loader) members(m mapping, p *ParameterSet) {
 	p.Members = l.fieldList(m, "members")
 	if items := m.at("members").node.Content; len(items) == 1 {
-		l.fault(m.at("members"), "a single member is no set")
+		l.fault(m.at("members"), "a parameter set must have more than one member")
 	}
 	m.require("mode")
-	if p.Mode = Mode(m.text("mode")); p.Mode != "" && p.Mode != ModeAllOrNone {
-		l.fault(m.at("mode"), "unknown mode %q: use %s", p.Mode, ModeAllOrNone)
+	const allOrNone = "all-or-none"
+	if p.Mode = m.text("mode"); p.Mode != "" && p.Mode != allOrNone {
+		l.fault(m.at("mode"), "unknown mode %q: use %s", p.Mode, allOrNone)
 	}
 }
 
@@ -68,33 +69,33 @@ func (l *loader) variant(at place, p *ParameterSet) {
 		v.Label = v.ID
 	}
 	if slices.ContainsFunc(p.Variants, func(other Variant) bool { return other.ID == v.ID && v.ID != "" }) {
-		l.fault(m.at("id"), "the id %q is taken by another variant", v.ID)
+		l.fault(m.at("id"), "the id %q is already used by another variant", v.ID)
 	}
 	for _, id := range v.Optional {
 		if slices.Contains(v.Required, id) {
-			l.fault(m.at("optional"), "field %s is required already", id)
+			l.fault(m.at("optional"), "field %s is already required", id)
 		}
 	}
 	p.Variants = append(p.Variants, v)
 }
 
-// fieldList reads a list of fields that may be left out, and leaves out those that there are not.
+// fieldList loads a list of ids of fields that may be absent from values. Unknown ids are left out.
 func (l *loader) fieldList(m mapping, key string) []string {
 	var known []string
 	ids, places := m.texts(key)
 	for i, id := range ids {
 		n, ok := l.top.index[id]
 		if !ok {
-			l.fault(places[i], "there is no field %q%s", id, l.top.suggest(id))
+			l.fault(places[i], "unknown field %q%s", id, l.top.suggest(id))
 			continue
 		}
 		switch f := &l.schema.Fields[n]; {
 		case f.Required:
-			l.fault(places[i], "field %s is required, and so it cannot decide about a parameter set", id)
-		case l.top.read[n].has("default"):
-			l.fault(places[i], "field %s has a default, and so it cannot decide about a parameter set", id)
+			l.fault(places[i], "field %s is required and cannot be in a parameter set", id)
+		case l.top.source[n].has("default"):
+			l.fault(places[i], "field %s has a default and cannot be in a parameter set", id)
 		case f.Infer != nil:
-			l.fault(places[i], "field %s is inferred, and so it cannot decide about a parameter set", id)
+			l.fault(places[i], "field %s is inferred and cannot be in a parameter set", id)
 		}
 		known = append(known, id)
 	}
@@ -106,24 +107,20 @@ func (l *loader) rule(at place, p *ParameterSet) {
 	if !ok {
 		return
 	}
-	m.require("kind")
-	r := Rule{Kind: RuleKind(m.text("kind")), Fields: map[string]string{}}
-	if r.Kind == "" {
-		return
-	}
-	kind, known := ruleKinds[r.Kind]
+	m.require(keyKind)
+	name := m.text(keyKind)
+	kind, known := ruleKinds[name]
 	if !known {
-		var names []string
-		for _, name := range slices.Sorted(maps.Keys(ruleKinds)) {
-			names = append(names, string(name))
+		if name != "" {
+			l.fault(m.at(keyKind), "unknown kind %q: use %s", name, wordList(slices.Sorted(maps.Keys(ruleKinds)), "or"))
 		}
-		l.fault(m.at("kind"), "unknown kind %q: use %s", r.Kind, wordList(names, "or"))
 		return
 	}
-	roles := []string{"kind"}
+	r := map[string]string{keyKind: name}
+	roles := []string{keyKind}
 	for _, role := range kind.roles {
 		roles = append(roles, role.name)
-		l.role(m, role, p, &r)
+		l.role(m, role, p, r)
 	}
 	for _, key := range m.keys {
 		if !slices.Contains(roles, key) {
@@ -141,8 +138,8 @@ func typeTexts(types []Type) []string {
 	return texts
 }
 
-// role reads which field has a role in a rule.
-func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
+// role loads the field of a role in a rule.
+func (l *loader) role(m mapping, r role, p *ParameterSet, rule map[string]string) {
 	if !r.optional {
 		m.require(r.name)
 	} else if !m.has(r.name) {
@@ -152,14 +149,14 @@ func (l *loader) role(m mapping, r role, p *ParameterSet, rule *Rule) {
 	if id == "" {
 		return
 	}
-	rule.Fields[r.name] = id
+	rule[r.name] = id
 	i, known := l.top.index[id]
 	switch {
 	case !known:
-		l.fault(m.at(r.name), "there is no field %q%s", id, l.top.suggest(id))
-	case !l.schema.Fields[i].Type.known(): // told already
+		l.fault(m.at(r.name), "unknown field %q%s", id, l.top.suggest(id))
+	case !l.schema.Fields[i].Type.known(): // reported
 	case !slices.Contains(r.types, l.schema.Fields[i].Type):
-		l.fault(m.at(r.name), "field %s is of type %s, and must be of type %s", id, l.schema.Fields[i].Type, wordList(typeTexts(r.types), "or"))
+		l.fault(m.at(r.name), "field %s must be of type %[3]s, but is of type %[2]s", id, l.schema.Fields[i].Type, wordList(typeTexts(r.types), "or"))
 	case !r.anywhere && !slices.Contains(p.fieldIDs(), id):
 		l.fault(m.at(r.name), "field %s is not in the parameter set", id)
 	}

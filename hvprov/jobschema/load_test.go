@@ -131,7 +131,7 @@ func TestLoadTakesASoundSchema(t *testing.T) {
 	if f, _ := s.Field("user"); f.Change != jobschema.ChangeReplace || !reflect.DeepEqual(f.Applicability, map[string][]string{"os": {"linux"}}) {
 		t.Errorf("user is %+v", f)
 	}
-	if got := s.ParameterSets[1].Rules[0].Fields; got["gateway"] != "gw" {
+	if got := s.ParameterSets[1].Rules[0]; got["gateway"] != "gw" {
 		t.Errorf("rule is %v", got)
 	}
 }
@@ -144,73 +144,73 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 	}{
 		{"an unknown key", "version: 1\n", "version: 1\nauthor: x\n", `3: |unknown key "author"`},
 		{"a misspelt key of a field", "    required: true", "    requird: true", `6: fields[0]: |did you mean required?`},
-		{"a key given twice", "version: 1\n", "version: 1\nversion: 2\n", `3: |given twice`},
+		{"a key given twice", "version: 1\n", "version: 1\nversion: 2\n", `3: |the key "version" is repeated`},
 		{"a key that is no text", "version: 1\n", "version: 1\n7: x\n", `3: |must be text`},
 		{"no id", "id: lab\n", "", `1: |the key "id" is missing`},
-		{"an id with blanks", "id: lab", "id: my lab", `1: id: |is no id`},
+		{"an id with blanks", "id: lab", "id: my lab", `1: id: |"my lab" is not a valid id: use lower-case letters, digits and hyphens, starting with a letter`},
 		{"no version", "version: 1\n", "", `1: |the key "version" is missing`},
 		{"a version as text", "version: 1", "version: '1'", `2: version: |whole number`},
-		{"version zero", "version: 1", "version: 0", `2: version: |1 or more`},
+		{"version zero", "version: 1", "version: 0", `2: version: |a version must be at least 1`},
 		{"a field that is no mapping", "  - id: os\n", "  - text\n  - id: os\n", `9: fields[1]: |mapping`},
 		{"a field without id", "  - id: extra\n    type", "  - type", `30: fields[8]: |"id" is missing`},
 		{"a field without type", "    type: ipv4\n  - id: bits", "  - id: bits", `24: fields[5]: |"type" is missing`},
 		{"an unknown type", "type: secret", "type: password", `23: fields[4].type: |unknown type "password"`},
-		{"a duplicate id", "id: extra\n", "id: bits\n", `30: fields[8].id: |taken by the field at line 26`},
-		{"an id with capitals", "id: extra\n", "id: Key\n", `30: fields[8].id: |is no id`},
+		{"a duplicate id", "id: extra\n", "id: bits\n", `30: fields[8].id: |the id "bits" is already used by the field at line 26`},
+		{"an id with capitals", "id: extra\n", "id: Key\n", `30: fields[8].id: |"Key" is not a valid id: use lower-case letters, digits and underscores, starting with a letter`},
 		{"an id that the program reserves", "id: extra\n", "id: count\n", `30: fields[8].id: |the program uses it`},
-		{"a default below the minimum", "default: 4", "default: 0", `15: fields[2].default: |own rules`},
+		{"a default below the minimum", "default: 4", "default: 0", `15: fields[2].default: |the default is invalid: size must be between 1 and 8, but is 0: use a value between 1 and 8`},
 		{"a default of another type", "default: 4", "default: four", `15: fields[2].default: |whole number`},
-		{"a default that is no value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |own rules`},
+		{"a default that is no value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |the default is invalid: os cannot be "bsd": use "linux" or "windows"`},
 		{"a default that is a list", "default: 4", "default: [4]", `15: fields[2].default: |must be text, a number`},
 		{"a default without value", "default: 4", "default:", `15: fields[2].default: |must be text, a number`},
 		{"a default that is infinite", "default: 4", "default: .inf", `15: fields[2].default: |must be text, a number`},
-		{"an empty default", "default: linux", "default: ''", `11: fields[1].default: |no value`},
-		{"a default of a required field", "default: 4", "required: true\n    default: 4", `15: fields[2].required: |never missing`},
-		{"a default of a secret", "type: boolean", "type: secret\n    default: changeit", `32: fields[8].default: |no default`},
+		{"an empty default", "default: linux", "default: ''", `11: fields[1].default: |the default is empty: remove it`},
+		{"a default of a required field", "default: 4", "required: true\n    default: 4", `15: fields[2].required: |a field with a default cannot be required: remove one of them`},
+		{"a default of a secret", "type: boolean", "type: secret\n    default: changeit", `32: fields[8].default: |a secret cannot have a default: every reader of the schema would know it`},
 		{"required that is no boolean", "required: true", "required: yes please", `6: fields[0].required: |true or false`},
 		{"an unknown change", "change: power_cycle", "change: reboot", `17: fields[2].change: |unknown change "reboot"`},
-		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |no property "memory"`},
-		{"a property of another type", "observed: memory_gb", "observed: notes", `18: fields[2].observed: |does not fit`},
-		{"a property observed twice", "type: secret", "type: string\n    observed: name", `24: fields[4].observed: |field name already`},
-		{"a secret that is observed", "type: secret", "type: secret\n    observed: notes", `24: fields[4].observed: |does not fit`},
+		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |unknown property "memory": use checkpoint_type, clustered, data_disks, disk_size_gb, generation, mac_address, memory_gb, memory_maximum_gb, memory_minimum_gb, name, network_adapters, notes, power_state, processor_count, secure_boot, start_action, static_mac_address, stop_action, switch_name, tpm or vlan_id`},
+		{"a property of another type", "observed: memory_gb", "observed: notes", `18: fields[2].observed: |the property notes cannot be that of a field of type integer`},
+		{"a property observed twice", "type: secret", "type: string\n    observed: name", `24: fields[4].observed: |the property name is already that of the field name`},
+		{"a secret that is observed", "type: secret", "type: secret\n    observed: notes", `24: fields[4].observed: |the property notes cannot be that of a field of type secret`},
 		{"a pattern that does not compile", "'[a-z]+'", "'[a-z'", `7: fields[0].validations.pattern: |does not compile`},
 		{"a pattern that only compiles in brackets", "'[a-z]+'", "'a)(b'", `7: fields[0].validations.pattern: |does not compile`},
-		{"a description without pattern", "pattern: '[a-z]+', ", "", `7: fields[0].validations.pattern_description: |no pattern`},
+		{"a description without pattern", "pattern: '[a-z]+', ", "", `7: fields[0].validations.pattern_description: |pattern_description needs a pattern`},
 		{"a minimum above the maximum", "minimum: 1,", "minimum: 9,", `16: fields[2].validations.minimum: |more than maximum 8`},
 		{"a minimum with a fraction", "minimum: 1,", "minimum: 0.5,", `16: fields[2].validations.minimum: |whole number`},
 		{"a minimum as text", "minimum: 1,", "minimum: '1',", `16: fields[2].validations.minimum: |must be a number`},
 		{"a shortest length above the longest", "min_length: 1,", "min_length: 9,", `7: fields[0].validations.min_length: |more than max_length`},
-		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |0 or more`},
-		{"a validation of another type", "min_length: 1,", "minimum: 1,", `7: fields[0].validations.minimum: |no meaning for a field of type string`},
+		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |must be at least 0, but is -1`},
+		{"a validation of another type", "min_length: 1,", "minimum: 1,", `7: fields[0].validations.minimum: |does not apply to a field of type string`},
 		{"an enum without validations", "type: secret", "type: enum", `22: fields[4]: |one_of`},
 		{"an enum without values", "{one_of: [linux, windows]}", "{}", `12: fields[1].validations: |one_of`},
 		{"an enum with an empty list", "one_of: [linux, windows]", "one_of: []", `12: fields[1].validations.one_of: |at least one`},
-		{"an enum with a value twice", "[linux, windows]", "[linux, linux, windows]", `12: fields[1].validations.one_of[1]: |given twice`},
+		{"an enum with a value twice", "[linux, windows]", "[linux, linux, windows]", `12: fields[1].validations.one_of[1]: |"linux" is repeated`},
 		{"an enum with a number", "[linux, windows]", "[linux, 7]", `12: fields[1].validations.one_of[1]: |put 7 in quotes`},
 		{"applicability of an unknown field", "{os: [linux]}", "{oss: [linux]}", `21: fields[3].applicability.oss: |did you mean os?`},
-		{"applicability with an unknown value", "{os: [linux]}", "{os: [linux, bsd]}", `21: fields[3].applicability.os[1]: |os has no value "bsd"`},
+		{"applicability with an unknown value", "{os: [linux]}", "{os: [linux, bsd]}", `21: fields[3].applicability.os[1]: |os cannot be "bsd": use "linux" or "windows"`},
 		{"applicability by free text", "{os: [linux]}", "{name: [linux]}", `21: fields[3].applicability.name: |an enum or a boolean`},
-		{"applicability of no field", "{os: [linux]}", "{}", `21: fields[3].applicability: |names no field`},
+		{"applicability of no field", "{os: [linux]}", "{}", `21: fields[3].applicability: |must name at least one field`},
 		{"applicability by a field that has one", "default: linux", "applicability: {extra: ['true']}", `21: fields[3].applicability.os: |always applies`},
 		{"a set without id", "  - id: login\n    members", "  - members", `33: parameter_sets[0]: |"id" is missing`},
-		{"a set with the id of another", "id: net", "id: login", `36: parameter_sets[1].id: |taken`},
+		{"a set with the id of another", "id: net", "id: login", `36: parameter_sets[1].id: |the id "login" is already used by another parameter set`},
 		{"a set that names an unknown field", "[user, key]", "[user, keys]", `34: parameter_sets[0].members[1]: |did you mean key?`},
-		{"a set with a field twice", "[user, key]", "[user, key, user]", `34: parameter_sets[0].members[2]: |given twice`},
+		{"a set with a field twice", "[user, key]", "[user, key, user]", `34: parameter_sets[0].members[2]: |"user" is repeated`},
 		{"a set with a field that has a default", "[user, key]", "[user, size]", `34: parameter_sets[0].members[1]: |has a default`},
 		{"a set with a required field", "[user, key]", "[user, name]", `34: parameter_sets[0].members[1]: |is required`},
-		{"a set of one member", "[user, key]", "[user]", `34: parameter_sets[0].members: |single member`},
+		{"a set of one member", "[user, key]", "[user]", `34: parameter_sets[0].members: |a parameter set must have more than one member`},
 		{"a set without members", "[user, key]", "[]", `34: parameter_sets[0].members: |at least one`},
 		{"a set without mode", "    mode: all-or-none\n", "", `33: parameter_sets[0]: |"mode" is missing`},
 		{"a set with an unknown mode", "all-or-none", "any", `35: parameter_sets[0].mode: |unknown mode "any"`},
-		{"a set with members and variants", "    variants:", "    members: [user, key]\n    variants:", `36: parameter_sets[1]: |either`},
-		{"a set with neither", "    members: [user, key]\n", "", `33: parameter_sets[0]: |needs members or variants`},
-		{"a variant with a mode", "    variants:", "    mode: all-or-none\n    variants:", `37: parameter_sets[1].mode: |only members`},
+		{"a set with members and variants", "    variants:", "    members: [user, key]\n    variants:", `36: parameter_sets[1]: |a parameter set cannot have both members and variants`},
+		{"a set with neither", "    members: [user, key]\n", "", `33: parameter_sets[0]: |a parameter set must have members or variants`},
+		{"a variant with a mode", "    variants:", "    mode: all-or-none\n    variants:", `37: parameter_sets[1].mode: |a parameter set with variants cannot have a mode`},
 		{"a variant that requires nothing", "        required: [addr, bits, gw]\n", "        optional: [addr, bits, gw]\n", `38: parameter_sets[1].variants[0]: |"required" is missing`},
-		{"a variant with a field twice", "[addr, bits, gw]", "[addr, bits, gw]\n        optional: [gw]", `40: parameter_sets[1].variants[0].optional: |required already`},
+		{"a variant with a field twice", "[addr, bits, gw]", "[addr, bits, gw]\n        optional: [gw]", `40: parameter_sets[1].variants[0].optional: |field gw is already required`},
 		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ascending or ipv4_subnet`},
 		{"a rule with an unknown key", "prefix: bits", "prefix: bits, mask: bits", `41: parameter_sets[1].rules[0].mask: |unknown key`},
 		{"a rule without a role", "prefix: bits, ", "", `41: parameter_sets[1].rules[0]: |"prefix" is missing`},
-		{"a rule about an unknown field", "gateway: gw", "gateway: gateway", `41: parameter_sets[1].rules[0].gateway: |no field "gateway"`},
+		{"a rule about an unknown field", "gateway: gw", "gateway: gateway", `41: parameter_sets[1].rules[0].gateway: |unknown field "gateway"`},
 		{"a rule about a field of another type", "gateway: gw", "gateway: bits", `41: parameter_sets[1].rules[0].gateway: |must be of type ipv4`},
 		{"a rule about a field outside of the set", "required: [addr, bits, gw]", "required: [addr, bits]", `41: parameter_sets[1].rules[0].gateway: |not in the parameter set`},
 		{"an ascending rule without an end", ascendingOld, "rules:\n      - {kind: ascending, low: bits}", `41: parameter_sets[1].rules[0]: |"high" is missing`},
@@ -219,7 +219,7 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 		{"an ascending rule with another kind's role", ascendingOld, "rules:\n      - {kind: ascending, low: bits, high: size, prefix: bits}", `41: parameter_sets[1].rules[0].prefix: |unknown key`},
 		{"a hint that is a number", "type: secret", "type: secret\n    hint: 120", `24: fields[4].hint: |put 120 in quotes`},
 		{"a second document", "id: lab", "---\nid: lab\n---\nid: lab", `3: |second document`},
-		{"a tab as indentation", "version: 1\n", "version: 1\n\tname: x\n", `|not YAML`},
+		{"a tab as indentation", "version: 1\n", "version: 1\n\tname: x\n", `|invalid YAML: found a tab character that violates indentation`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -290,11 +290,11 @@ parameter_sets:
     members: [a, b]
     mode: all-or-none
 `))
-	want := `lab.yaml:2: version: it must be a whole number
+	want := `lab.yaml:2: version: must be a whole number
 lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
 lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
-lab.yaml:8: fields[1].validations.pattern: it has no meaning for a field of type integer
-lab.yaml:11: parameter_sets[0].members[1]: there is no field "b"`
+lab.yaml:8: fields[1].validations.pattern: does not apply to a field of type integer
+lab.yaml:11: parameter_sets[0].members[1]: unknown field "b"`
 	if fmt.Sprint(err) != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -315,13 +315,13 @@ func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
 		{"a list", "- a\n- b\n", "mapping"},
 		{"null", "null", "mapping"},
 		{"no fields", "id: lab\nversion: 1\n", `"fields" is missing`},
-		{"fields that are no list", "id: lab\nversion: 1\nfields: none\n", "3: fields: it must be a list"},
-		{"an empty list of fields", "id: lab\nversion: 1\nfields: []\n", "3: fields: it must be a list with at least one item"},
-		{"broken YAML", "id: [a\n", "not YAML"},
-		{"bytes that are no text", "\x00\xff", "not YAML"},
+		{"fields that are no list", "id: lab\nversion: 1\nfields: none\n", "3: fields: must be a list"},
+		{"an empty list of fields", "id: lab\nversion: 1\nfields: []\n", "3: fields: must be a list with at least one item"},
+		{"broken YAML", "id: [a\n", "invalid YAML"},
+		{"bytes that are no text", "\x00\xff", "invalid YAML"},
 		{"an alias to itself", "fields: &f [*f]\n", "lab.yaml"},
-		{"aliases of lists of aliases", aliases(3000), "more than 131072 values"},
-		{"more than is read", strings.Repeat("#", jobschema.MaxSize+1), "at most 1048576"},
+		{"aliases of lists of aliases", aliases(3000), "at most 131072 values"},
+		{"more than is read", strings.Repeat("#", 1<<20+1), "at most 1048576"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,11 +22,11 @@ const (
 	keyUniqueBy           = "unique_by"
 )
 
-// validations reads a field's rules, and gives where they were read.
+// validations loads the rules of a field and returns their mapping.
 func (l *loader) validations(field mapping, f *Field) mapping {
 	if !field.has("validations") {
 		if f.Type == TypeEnum {
-			l.fault(field.place, "an enum needs its values in validations.one_of")
+			l.fault(field.place, "an enum must have validations.one_of")
 		}
 		return mapping{}
 	}
@@ -37,8 +37,8 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 	}
 	rule, known := types[f.Type]
 	for _, key := range m.keys {
-		if known && !slices.Contains(rule.allowed, key) {
-			l.fault(m.at(key), "it has no meaning for a field of type %s", f.Type)
+		if known && !slices.Contains(rule.keys, key) {
+			l.fault(m.at(key), "does not apply to a field of type %s", f.Type)
 		}
 	}
 	v := &f.Validations
@@ -51,12 +51,12 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 	l.pattern(m, v)
 	v.UniqueBy = m.text(keyUniqueBy)
 	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
-		l.fault(m.place, "an enum needs its values in one_of")
+		l.fault(m.place, "an enum must have one_of")
 	}
 	return m
 }
 
-// counts reads the least and the greatest number of something.
+// counts loads a minimum and a maximum number.
 func (l *loader) counts(m mapping, lowKey, highKey string) (low, high *int) {
 	low, high = l.count(m, lowKey, 0), l.count(m, highKey, 1)
 	if low != nil && high != nil && *low > *high {
@@ -71,7 +71,7 @@ func (l *loader) count(m mapping, key string, least int) *int {
 		return nil
 	}
 	if n < least {
-		l.fault(m.at(key), "it must be %d or more, and is %d", least, n)
+		l.fault(m.at(key), "must be at least %d, but is %d", least, n)
 	}
 	return &n
 }
@@ -81,9 +81,9 @@ func (l *loader) bound(m mapping, key string, t Type) *float64 {
 	if !ok {
 		return nil
 	}
-	// Beyond 2^53 a float64 does not hold every whole number, and comparing would be a matter of luck.
+	// A float64 does not hold every whole number beyond 2^53.
 	if t == TypeInteger && (n != math.Trunc(n) || math.Abs(n) > 1<<53) {
-		l.fault(m.at(key), "the limit of an integer is a whole number from -2^53 to 2^53")
+		l.fault(m.at(key), "the limit of an integer must be a whole number between -2^53 and 2^53")
 	}
 	return &n
 }
@@ -91,19 +91,23 @@ func (l *loader) bound(m mapping, key string, t Type) *float64 {
 func (l *loader) pattern(m mapping, v *Validations) {
 	v.Pattern, v.PatternDescription = m.text(keyPattern), m.text(keyPatternDescription)
 	if m.has(keyPatternDescription) && !m.has(keyPattern) {
-		l.fault(m.at(keyPatternDescription), "there is no pattern to describe")
+		l.fault(m.at(keyPatternDescription), "pattern_description needs a pattern")
 	}
-	// By itself first: within the brackets below, "a)(b" would be a pattern.
-	if v.Pattern == "" || l.compile(m.at(keyPattern), v.Pattern) == nil {
-		return
-	}
-	v.pattern = l.compile(m.at(keyPattern), `\A(?:`+v.Pattern+`)\z`)
+	v.pattern = l.compileWhole(m.at(keyPattern), v.Pattern)
 }
 
-// compile gives a regular expression; nil, and a fault, when it is none.
+// compileWhole returns a regular expression that matches a whole text; nil if the pattern is invalid, which it reports.
+func (l *loader) compileWhole(at place, pattern string) *regexp.Regexp {
+	if l.compile(at, pattern) == nil { // by itself: in the group below, "a)(b" would be valid
+		return nil
+	}
+	return l.compile(at, `\A(?:`+pattern+`)\z`)
+}
+
+// compile returns a regular expression; nil if the pattern is invalid, which it reports.
 func (l *loader) compile(at place, pattern string) *regexp.Regexp {
 	if pattern == "" {
-		return nil // told already
+		return nil // absent, or reported
 	}
 	compiled, err := regexp.Compile(pattern)
 	if err != nil {

@@ -36,7 +36,7 @@ func marshalled(t *testing.T, s *jobschema.Schema) []byte {
 	if a, b := exported(reflect.ValueOf(s)), exported(reflect.ValueOf(again)); !reflect.DeepEqual(a, b) {
 		t.Fatalf("it is read differently:\n%v\n%v", a, b)
 	}
-	if err := again.Succeeds(s); err != nil {
+	if err := again.CheckCompatible(s); err != nil {
 		t.Fatalf("it does not take its own place: %v", err)
 	}
 	return first

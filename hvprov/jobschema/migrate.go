@@ -13,19 +13,19 @@ import (
 
 // Migrate converts the values of an earlier version of the schema, by field id, to this version. Values are as encoding/json
 // decodes them, with numbers as json.Number or float64. Values of ids that the schema does not have are kept, and the map that is
-// passed is not changed. A field that is absent gets the value that [Field.Implied] returns: this is what was in effect before.
+// passed is not changed. A field that is absent gets its inferred or default value, which was in effect before.
 //
 // Companions are suffixes of ids under which the caller keeps further values of a field, for example a version of a secret.
 // They are renamed and dropped with the field.
 //
-// If a value cannot be converted, the error is a [*MigrationError].
+// It fails if a value cannot be converted.
 func (s *Schema) Migrate(from int, values map[string]any, companions ...string) (map[string]any, error) {
 	if from > s.Version {
-		return nil, &MigrationError{From: from, To: s.Version, Reason: "the version is later than the schema's: use the schema that made the values"}
+		return nil, migrationError(from, s.Version, "", "the version is later than the schema's: use the schema that made the values")
 	}
 	moved := cloneObject(values)
-	for i := range s.Migrations {
-		if s.Migrations[i].From < from {
+	for i := range s.migrations {
+		if s.migrations[i].From < from {
 			continue
 		}
 		if err := s.migrate(i, moved, companions); err != nil {
@@ -36,45 +36,35 @@ func (s *Schema) Migrate(from int, values map[string]any, companions ...string) 
 	return moved, nil
 }
 
-// MigrationError says why a state could not be taken to another version of its schema.
-type MigrationError struct {
-	Field    string // path of the field; empty when it is none's
-	From, To int    // versions
-	Reason   string
-}
-
-// Error implements error.
-func (e *MigrationError) Error() string {
-	at := ""
-	if e.Field != "" {
-		at = "field " + e.Field + ": "
+func migrationError(from, to int, path, reason string) error {
+	if path != "" {
+		reason = "field " + path + ": " + reason
 	}
-	return fmt.Sprintf("values of schema version %d cannot be taken to version %d: %s%s", e.From, e.To, at, e.Reason)
+	return fmt.Errorf("values of schema version %d cannot be converted to version %d: %s", from, to, reason)
 }
 
 func (s *Schema) migrate(index int, values map[string]any, companions []string) error {
-	m := &s.Migrations[index]
-	fail := func(path, reason string) error {
-		return &MigrationError{Field: path, From: m.From, To: m.From + 1, Reason: reason}
-	}
+	m := &s.migrations[index]
+	fail := func(path, reason string) error { return migrationError(m.From, m.From+1, path, reason) }
 	for _, path := range m.Dropped {
 		_ = walk(values, path, func(object map[string]any, id string) error {
 			remove(object, id, companions)
 			return nil
 		})
 	}
-	// What is taken apart is named as before the renamings, and its parts as after them.
+	// A field that is split is named as before the renamings, and its parts are as after them.
 	var parts []func()
-	for _, split := range m.Split {
-		err := walk(values, split.From, func(object map[string]any, id string) error {
+	for _, path := range slices.Sorted(maps.Keys(m.Split)) {
+		split := m.Split[path]
+		err := walk(values, path, func(object map[string]any, id string) error {
 			before := object[id]
 			remove(object, id, companions)
 			if before == nil {
 				return nil
 			}
-			found, ok := split.of(before)
+			found, ok := split.apply(before)
 			if !ok {
-				return fail(split.From, "its value does not have the form "+split.Pattern)
+				return fail(path, "the value does not match the pattern "+split.Pattern)
 			}
 			parts = append(parts, func() { maps.Copy(object, found) })
 			return nil
@@ -83,26 +73,26 @@ func (s *Schema) migrate(index int, values map[string]any, companions []string) 
 			return err
 		}
 	}
-	for _, r := range innerFirst(m.Renamed) {
-		rename(values, r, companions)
+	for _, paths := range m.renamingsByParent() {
+		m.rename(values, paths, companions)
 	}
-	for _, put := range parts {
-		put()
+	for _, set := range parts {
+		set()
 	}
-	for _, r := range m.Retyped {
-		f := s.finalField(index, r.Field)
-		err := walk(values, r.Field, func(object map[string]any, id string) error {
-			before, given := object[id]
-			if !given {
+	for _, path := range slices.Sorted(maps.Keys(m.Retyped)) {
+		r, f := m.Retyped[path], s.finalField(index, path)
+		err := walk(values, path, func(object map[string]any, id string) error {
+			before, present := object[id]
+			if !present {
 				return nil
 			}
 			v, ok := r.convert(before, f)
 			if !ok {
-				noun := "what it is now"
+				noun := "its new type"
 				if f != nil {
 					noun = nouns[f.Type]
 				}
-				return fail(r.Field, "its value cannot be made "+noun+": change it with the earlier version first")
+				return fail(path, "the value cannot be converted to "+noun+": change it with the earlier version first")
 			}
 			object[id] = v
 			return nil
@@ -114,34 +104,15 @@ func (s *Schema) migrate(index int, values map[string]any, companions []string) 
 	return nil
 }
 
-// finalField gives the field that a value is converted for: that of this schema, or text where a later migration takes it
-// apart; nil where a later one drops it, or converts it once more.
-func (s *Schema) finalField(index int, path string) *Field {
-	for i := index + 1; i < len(s.Migrations); i++ {
-		m := &s.Migrations[i]
-		switch dropped, split := m.ends(path); {
-		case dropped:
-			return nil
-		case split:
-			return &Field{Type: TypeString}
-		}
-		if path = m.follow(path); m.retypes(path) {
-			return nil
-		}
-	}
-	f, _ := s.fieldAt(path)
-	return f
-}
-
-// rename moves values, all at once for the renamings of one object, so that two fields can change places.
-func rename(values map[string]any, group []Renaming, companions []string) {
-	_ = walk(values, group[0].From, func(object map[string]any, _ string) error {
+// rename moves the values of fields of the same object, all at once, so that two fields can be swapped.
+func (m *migration) rename(values map[string]any, paths, companions []string) {
+	_ = walk(values, paths[0], func(object map[string]any, _ string) error {
 		moved := map[string]any{}
-		for _, r := range group {
-			_, id := parentOf(r.From)
+		for _, path := range paths {
+			_, id := parentOf(path)
 			for _, suffix := range append([]string{""}, companions...) {
 				if v, ok := object[id+suffix]; ok {
-					moved[r.To+suffix] = v
+					moved[m.Renamed[path]+suffix] = v
 					delete(object, id+suffix)
 				}
 			}
@@ -151,21 +122,6 @@ func rename(values map[string]any, group []Renaming, companions []string) {
 	})
 }
 
-// innerFirst gives renamings by the object that they are about, innermost first: paths name what is around a field as it
-// was called before.
-func innerFirst(list []Renaming) [][]Renaming {
-	groups := map[string][]Renaming{}
-	for _, r := range list {
-		parent, _ := parentOf(r.From)
-		groups[parent] = append(groups[parent], r)
-	}
-	var ordered [][]Renaming
-	for _, parent := range slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return len(b) - len(a) }) {
-		ordered = append(ordered, groups[parent])
-	}
-	return ordered
-}
-
 func remove(object map[string]any, id string, companions []string) {
 	delete(object, id)
 	for _, suffix := range companions {
@@ -173,7 +129,7 @@ func remove(object map[string]any, id string, companions []string) {
 	}
 }
 
-// walk calls do for each object that holds the field of a path, whether or not the field has a value.
+// walk calls do for each object that the field at a path belongs to, whether or not the field has a value.
 func walk(values map[string]any, path string, do func(object map[string]any, id string) error) error {
 	id, rest, more := strings.Cut(path, ".")
 	if !more {
@@ -194,7 +150,8 @@ func walk(values map[string]any, path string, do func(object map[string]any, id 
 	return nil
 }
 
-func (s *Splitting) of(v any) (map[string]any, bool) {
+// apply returns the parts of a text by field id. ok is false if the pattern does not match.
+func (s splitting) apply(v any) (parts map[string]any, ok bool) {
 	text, ok := v.(string)
 	if !ok {
 		return nil, false
@@ -203,7 +160,7 @@ func (s *Splitting) of(v any) (map[string]any, bool) {
 	if found == nil {
 		return nil, false
 	}
-	parts := map[string]any{}
+	parts = map[string]any{}
 	for i, name := range s.pattern.SubexpNames() {
 		if name != "" && found[i] != "" {
 			parts[name] = found[i]
@@ -212,8 +169,8 @@ func (s *Splitting) of(v any) (map[string]any, bool) {
 	return parts, true
 }
 
-// convert gives a value for a field; nil for one that is converted once more later. ok is false when that is not exact.
-func (r *Retyping) convert(v any, f *Field) (converted any, ok bool) {
+// convert returns a value for a field; f is nil if a later migration converts it again. ok is false if that is not exact.
+func (r retyping) convert(v any, f *Field) (converted any, ok bool) {
 	if v == nil {
 		return nil, true
 	}
@@ -267,7 +224,7 @@ func convert(v any, f *Field) (any, bool) {
 	return plainText(v), true
 }
 
-// plainText writes a JSON scalar as people do, and a number in one way, however it was written.
+// plainText returns a JSON scalar as text. Equal numbers have equal texts.
 func plainText(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -4,7 +4,6 @@ package jobschema_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -246,26 +245,22 @@ func TestMigrateRefusesWhatItCannotConvert(t *testing.T) {
 		{"an item that is no integer", `[{from: 3, retyped: {numbers: {from: list}}}]`, `{"numbers":["1","hunter2"]}`, "numbers", "a list"},
 		{"a value that values do not tell of", `[{from: 3, retyped: {tier: {from: string, values: {a: gold}}}}]`, `{"tier":"hunter2"}`, "tier", "one of its values"},
 		{"a nested text that is no integer", `[{from: 3, retyped: {disks.size_gb: {from: string}}}]`, `{"disks":[{"size_gb":"1"},{"size_gb":"hunter2"}]}`, "disks.size_gb", "a whole number"},
-		{"a text of another form", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"hunter2"}`, "x", `the form (?P<a>\d+)`},
-		{"a text that has the form in part", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"1 hunter2"}`, "x", `the form (?P<a>\d+)`},
-		{"a number to be taken apart", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":4711}`, "x", "the form"},
-		{"a secret to be taken apart", `[{from: 3, split: {pw: {pattern: '(?P<a>\d+)'}}}]`, `{"pw":"hunter2"}`, "pw", "the form"},
+		{"a text of another form", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"hunter2"}`, "x", `the pattern (?P<a>\d+)`},
+		{"a text that has the form in part", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"1 hunter2"}`, "x", `the pattern (?P<a>\d+)`},
+		{"a number to be taken apart", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":4711}`, "x", "the pattern"},
+		{"a secret to be taken apart", `[{from: 3, split: {pw: {pattern: '(?P<a>\d+)'}}}]`, `{"pw":"hunter2"}`, "pw", "the pattern"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := withMigrations(t, "  "+tt.migrations)
 			for _, numbers := range []bool{true, false} {
 				got, err := s.Migrate(1, decode(t, tt.values, numbers))
-				var failed *jobschema.MigrationError
-				if !errors.As(err, &failed) || got != nil {
+				if err == nil || got != nil {
 					t.Fatalf("got %v, %v", got, err)
 				}
-				if failed.Field != tt.field || failed.From != 3 || failed.To != 4 {
-					t.Errorf("blamed is %q, from %d to %d", failed.Field, failed.From, failed.To)
-				}
-				text := fmt.Sprintf("%v %+v", err, failed)
-				if !strings.Contains(text, "field "+tt.field+":") || !strings.Contains(text, tt.want) || !strings.Contains(text, "version 3 cannot be taken to version 4") {
-					t.Errorf("it says: %v", err)
+				text := fmt.Sprintf("%+v", err)
+				if !strings.Contains(text, "version 3 cannot be converted to version 4: field "+tt.field+":") || !strings.Contains(text, tt.want) {
+					t.Errorf("got %v, want field %s and %s", err, tt.field, tt.want)
 				}
 				if strings.Contains(text, secret) || strings.Contains(text, "4711") {
 					t.Errorf("the value is in %s", text)
@@ -278,11 +273,7 @@ func TestMigrateRefusesWhatItCannotConvert(t *testing.T) {
 func TestMigrateRefusesALaterVersion(t *testing.T) {
 	t.Parallel()
 	_, err := storage(t).Migrate(5, m{})
-	var failed *jobschema.MigrationError
-	if !errors.As(err, &failed) || failed.Field != "" || failed.From != 5 || failed.To != 4 {
-		t.Fatalf("got %v", err)
-	}
-	if want := "values of schema version 5 cannot be taken to version 4: the version is later than the schema's: use the schema that made the values"; err.Error() != want {
+	if want := "values of schema version 5 cannot be converted to version 4: the version is later than the schema's: use the schema that made the values"; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -3,51 +3,42 @@
 package jobschema
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// Migration is the way of the values that a state holds from one version of a schema to the next. Ids may be paths into
-// objects and lists of objects, such as "data_disks.size". Its parts are done in this order, and what one of them lists, in
-// the order of the ids, at once.
-type Migration struct {
-	From    int // the version before; after it comes From+1
-	Dropped []string
-	Renamed []Renaming
-	Split   []Splitting
-	Retyped []Retyping
+// migration converts values of one version of a schema to the next. Fields are named by paths into objects and lists of objects,
+// such as "data_disks.size". Its parts are applied in the order of the struct, all entries of a part at once.
+type migration struct {
+	From    int                  `json:"from"` // to version From+1
+	Dropped []string             `json:"dropped,omitempty"`
+	Renamed map[string]string    `json:"renamed,omitempty"` // path before, to the new id in the same object
+	Split   map[string]splitting `json:"split,omitempty"`   // by path before
+	Retyped map[string]retyping  `json:"retyped,omitempty"` // by path after
 }
 
-// Renaming gives the value of a field to another. A secret's write-only twins go with it.
-type Renaming struct {
-	From string // path before
-	To   string // id after, in the same object
-}
-
-// Splitting gives parts of a text to other fields: each named group of Pattern to the field of its name.
-type Splitting struct {
-	From    string // path before
-	Pattern string // a regular expression (RE2) that the whole text must match
+// splitting assigns the named groups of Pattern, a regular expression (RE2) that matches the whole text, to the fields of the
+// same object that have these ids.
+type splitting struct {
+	Pattern string `json:"pattern"`
 
 	pattern *regexp.Regexp
 }
 
-// Retyping converts a field's value, where that is exact.
-type Retyping struct {
-	Field  string            // path after
-	From   Type              // the type that it had
-	Values map[string]string // the new value, by the old one as text; nil: each value stays what it is
+// retyping converts the value of a field if that is exact.
+type retyping struct {
+	From   Type              `json:"from"`             // the type before
+	Values map[string]string `json:"values,omitempty"` // the new value by the old one as text; nil: values are kept
 }
 
-// sort brings what mappings tell, where order has no meaning, into one order.
-func (m *Migration) sort() {
-	slices.SortFunc(m.Renamed, func(a, b Renaming) int { return strings.Compare(a.From, b.From) })
-	slices.SortFunc(m.Split, func(a, b Splitting) int { return strings.Compare(a.From, b.From) })
-	slices.SortFunc(m.Retyped, func(a, b Retyping) int { return strings.Compare(a.Field, b.Field) })
+// ids returns the ids of the fields that receive a part.
+func (s splitting) ids() []string {
+	return slices.DeleteFunc(slices.Clone(s.pattern.SubexpNames()), func(name string) bool { return name == "" })
 }
 
-// parentOf cuts a path into the path of what holds the field, empty for the schema itself, and the field's id.
+// parentOf splits a path into the path of the parent, empty for the schema, and the id of the field.
 func parentOf(path string) (parent, id string) {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		return path[:i], path[i+1:]
@@ -55,7 +46,7 @@ func parentOf(path string) (parent, id string) {
 	return "", path
 }
 
-// sibling gives the path of another field beside one.
+// sibling returns the path of another field of the same object.
 func sibling(path, id string) string {
 	if parent, _ := parentOf(path); parent != "" {
 		return parent + "." + id
@@ -63,60 +54,57 @@ func sibling(path, id string) string {
 	return id
 }
 
-// after gives the path that a renaming leads to, if what is around the field keeps its name.
-func (r Renaming) after() string { return sibling(r.From, r.To) }
-
-// parts gives the ids of the fields that get a part each.
-func (s *Splitting) parts() []string {
-	var ids []string
-	for _, name := range s.pattern.SubexpNames() {
-		if name != "" {
-			ids = append(ids, name)
-		}
-	}
-	return ids
-}
-
-// follow gives the path that a field has after the renamings.
-func (m *Migration) follow(path string) string {
+// renamedPath returns the path of a field after the renamings.
+func (m *migration) renamedPath(path string) string {
 	_, id := parentOf(path)
-	for _, r := range m.Renamed {
-		if r.From == path {
-			id = r.To
-		}
+	if to, ok := m.Renamed[path]; ok {
+		id = to
 	}
-	return m.beside(path, id)
+	return m.renamedSibling(path, id)
 }
 
-// beside gives the path, after the renamings, of a field in what holds the one that had a path before.
-func (m *Migration) beside(path, id string) string {
+// renamedSibling returns the path, after the renamings, of the field with an id in the object of the field that had a path before.
+func (m *migration) renamedSibling(path, id string) string {
 	parent, _ := parentOf(path)
-	for _, r := range m.Renamed {
-		if parent != "" && r.From == parent {
-			return r.after() + "." + id
-		}
+	if to, ok := m.Renamed[parent]; ok && parent != "" {
+		return sibling(parent, to) + "." + id
 	}
 	return sibling(path, id)
 }
 
+// ends reports whether the value of a field is dropped, and whether it is split.
+func (m *migration) ends(path string) (dropped, split bool) {
+	parent, _ := parentOf(path)
+	dropped = slices.Contains(m.Dropped, path) || parent != "" && slices.Contains(m.Dropped, parent)
+	_, split = m.Split[path]
+	return dropped, split
+}
+
+// retypes reports whether a field, by its path after the renamings, is converted.
+func (m *migration) retypes(path string) bool {
+	_, ok := m.Retyped[path]
+	return ok
+}
+
+// followPath returns the path of a field after migrations. stays is false if the value is dropped or split.
+func followPath(list []migration, path string) (after string, stays bool) {
+	for i := range list {
+		if dropped, split := list[i].ends(path); dropped || split {
+			return "", false
+		}
+		path = list[i].renamedPath(path)
+	}
+	return path, true
+}
+
 // CurrentPath returns the path that a value has in this version of the schema, given its path in an earlier one, in the form of
 // [Path.String]: for example "volumes[0].pass" for "disks[0].key" after the renamings of the migrations. A text that is not a
-// path is returned as it is.
+// path is returned unchanged.
 func (s *Schema) CurrentPath(from int, path string) string {
 	p, err := ParsePath(path)
 	if err != nil || len(p) == 0 {
 		return path
 	}
-	for i := range s.Migrations {
-		if m := &s.Migrations[i]; m.From >= from {
-			m.renameIn(p)
-		}
-	}
-	return p.String()
-}
-
-// renameIn applies the renamings to the ids of a path.
-func (m *Migration) renameIn(p Path) {
 	var at []int // the steps that are ids
 	var ids []string
 	for i, step := range p {
@@ -124,35 +112,38 @@ func (m *Migration) renameIn(p Path) {
 			at, ids = append(at, i), append(ids, step.Field)
 		}
 	}
-	for i, id := range strings.Split(m.follow(strings.Join(ids, ".")), ".") {
-		p[at[i]].Field = id
-	}
-}
-
-// ends tells whether the value of a field is dropped, or taken apart.
-func (m *Migration) ends(path string) (dropped, split bool) {
-	parent, _ := parentOf(path)
-	dropped = slices.Contains(m.Dropped, path) || parent != "" && slices.Contains(m.Dropped, parent)
-	return dropped, slices.ContainsFunc(m.Split, func(s Splitting) bool { return s.From == path })
-}
-
-// retypes tells whether a field, by its path after the renamings, is converted.
-func (m *Migration) retypes(path string) bool {
-	return slices.ContainsFunc(m.Retyped, func(r Retyping) bool { return r.Field == path })
-}
-
-// goesOn tells whether one of the migrations takes a field from where it is, and so says itself what is to become of it.
-func goesOn(list []Migration, path string) bool {
-	for i := range list {
-		dropped, split := list[i].ends(path)
-		if dropped || split || list[i].follow(path) != path {
-			return true
+	current := strings.Join(ids, ".")
+	for i := range s.migrations {
+		if s.migrations[i].From >= from {
+			current = s.migrations[i].renamedPath(current)
 		}
 	}
-	return false
+	for i, id := range strings.Split(current, ".") {
+		p[at[i]].Field = id
+	}
+	return p.String()
 }
 
-// fieldAt gives the field of a path. The items of a list of objects are passed through.
+// finalField returns the field for which a value is converted: the one of this schema, or a text field if a later migration splits
+// the value; nil if a later one drops it, or converts it again.
+func (s *Schema) finalField(index int, path string) *Field {
+	for i := index + 1; i < len(s.migrations); i++ {
+		m := &s.migrations[i]
+		switch dropped, split := m.ends(path); {
+		case dropped:
+			return nil
+		case split:
+			return &Field{Type: TypeString}
+		}
+		if path = m.renamedPath(path); m.retypes(path) {
+			return nil
+		}
+	}
+	f, _ := s.fieldAt(path)
+	return f
+}
+
+// fieldAt returns the field at a path. Items of lists have no part in it.
 func (s *Schema) fieldAt(path string) (*Field, bool) {
 	fields, index := s.Fields, s.index
 	for {
@@ -165,19 +156,33 @@ func (s *Schema) fieldAt(path string) (*Field, bool) {
 		if !more {
 			return f, true
 		}
-		owner := f.parts()
+		owner := f.owner()
 		fields, index, path = owner.Fields, owner.index, rest
 	}
 }
 
-// eachField calls do with the path of each field, those within others included.
+// eachField calls do with the path of each field, including those within others.
 func (s *Schema) eachField(do func(path string, f *Field)) {
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		do(f.ID, f)
-		owner := f.parts()
+		owner := f.owner()
 		for j := range owner.Fields {
 			do(f.ID+"."+owner.Fields[j].ID, &owner.Fields[j])
 		}
 	}
+}
+
+// renamingsByParent groups the paths before renamings by their parents, innermost first: a path has the old ids of its parents.
+func (m *migration) renamingsByParent() [][]string {
+	groups := map[string][]string{}
+	for path := range m.Renamed {
+		parent, _ := parentOf(path)
+		groups[parent] = append(groups[parent], path)
+	}
+	var ordered [][]string
+	for _, parent := range slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return len(b) - len(a) }) {
+		ordered = append(ordered, groups[parent])
+	}
+	return ordered
 }

@@ -32,8 +32,8 @@ func number(f target, v any) (any, *Fault) {
 	return n, nil
 }
 
-// toInt64 takes what is a whole number without doubt: 8.0 is one, 8.9 and true are not. Text must be what strconv would
-// write, so that "007", "+8" and "1_0" are refused.
+// toInt64 converts an exact whole number: 8.0, but not 8.9 or true. Text must be in the form of strconv: "007", "+8" and "1_0" are
+// refused.
 func toInt64(v any) (int64, bool) {
 	switch v := v.(type) {
 	case int64:
@@ -45,7 +45,7 @@ func toInt64(v any) (int64, bool) {
 	case float32:
 		return toInt64(float64(v))
 	case float64:
-		// 2^63 itself is a float64 and no int64.
+		// 2^63 is a float64, but not an int64.
 		if v != math.Trunc(v) || v < -1<<63 || v >= 1<<63 {
 			return 0, false
 		}
@@ -59,12 +59,12 @@ func toInt64(v any) (int64, bool) {
 	return 0, false
 }
 
-// toInt64FromJSON takes 8, 8.0 and 80e-1 alike: JSON says of numbers what they are, not how they are written.
+// toInt64FromJSON converts 8, 8.0 and 80e-1, which are the same number in JSON.
 func toInt64FromJSON(text string) (int64, bool) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n, true
 	}
-	// A float64 first: it bounds the exponent that big.Rat would otherwise write out digit by digit.
+	// ParseFloat first: big.Rat would write out a huge exponent digit by digit.
 	if f, err := strconv.ParseFloat(text, 64); err != nil || math.Abs(f) > 1<<63 || f == 0 || math.Abs(f) < 0.5 {
 		return 0, err == nil && f == 0 && json.Valid([]byte(text))
 	}
@@ -75,7 +75,7 @@ func toInt64FromJSON(text string) (int64, bool) {
 	return r.Num().Int64(), true
 }
 
-// toFloat64 takes finite numbers. Numbers that a job definition could not hold, from 2^63 on, are none.
+// toFloat64 converts finite numbers below 2^63, which a job definition can hold.
 func toFloat64(v any) (float64, bool) {
 	var f float64
 	switch v := v.(type) {
@@ -90,7 +90,7 @@ func toFloat64(v any) (float64, bool) {
 		return toFloat64(string(v))
 	case string:
 		var err error
-		// ParseFloat takes more than JSON does, such as "inf", "0x1p3" and "1_0".
+		// ParseFloat accepts more than JSON does, such as "inf", "0x1p3" and "1_0".
 		if f, err = strconv.ParseFloat(v, 64); err != nil || !json.Valid([]byte(v)) || v[0] == ' ' || v[len(v)-1] == ' ' {
 			return 0, false
 		}
@@ -105,26 +105,29 @@ func (f target) checkRange(n float64, v any) *Fault {
 	rule := ""
 	switch {
 	case low != nil && n < *low:
-		rule = FaultMinimum
+		rule = ruleMinimum
 	case high != nil && n > *high:
-		rule = FaultMaximum
+		rule = ruleMaximum
 	default:
 		return nil
 	}
-	return f.fault(rule, v, fmt.Sprintf("%s must be %s, and is %s", f.name(), f.rangeText(), formatNumber(n)),
-		f.example("use a value "+f.rangeText()))
+	remedy := "use a value of " + f.rangeText()
+	if low != nil && high != nil {
+		remedy = "use a value " + f.rangeText()
+	}
+	return f.fault(rule, v, fmt.Sprintf("must be %s, but is %s", f.rangeText(), formatNumber(n)), f.example(remedy))
 }
 
-// rangeText says which numbers the field takes, for example "from 1 to 512"; empty when it takes any.
+// rangeText returns the allowed numbers, for example "between 1 and 512"; empty if all are.
 func (f *Field) rangeText() string {
 	low, high := f.Validations.Minimum, f.Validations.Maximum
 	switch {
 	case low != nil && high != nil:
-		return "from " + formatNumber(*low) + " to " + formatNumber(*high)
+		return "between " + formatNumber(*low) + " and " + formatNumber(*high)
 	case low != nil:
-		return formatNumber(*low) + " or more"
+		return "at least " + formatNumber(*low)
 	case high != nil:
-		return formatNumber(*high) + " or less"
+		return "at most " + formatNumber(*high)
 	}
 	return ""
 }

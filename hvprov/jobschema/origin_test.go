@@ -243,11 +243,11 @@ func originOutcome(t *testing.T, s *jobschema.Schema, change m) any {
 	var blamed []string
 	for _, f := range faultsOf(t, err) {
 		subject := f.Path.String()
-		if f.Rule == jobschema.FaultParameterSet {
+		if f.Rule == "parameter_set" {
 			subject = setOf(s, subject)
 		}
 		blame := strings.TrimSpace(subject + " " + f.Rule)
-		if f.Rule != jobschema.FaultParameterSet || !slices.Contains(blamed, blame) {
+		if f.Rule != "parameter_set" || !slices.Contains(blamed, blame) {
 			blamed = append(blamed, blame)
 		}
 	}
@@ -265,7 +265,7 @@ func whole(outcome any) any {
 // setOf gives the parameter set that has a field.
 func setOf(s *jobschema.Schema, id string) string {
 	for _, p := range s.ParameterSets {
-		for _, v := range append(slices.Clone(p.Variants), jobschema.Variant{Required: p.Members}) {
+		for _, v := range p.AllVariants() {
 			if slices.Contains(v.Required, id) || slices.Contains(v.Optional, id) {
 				return p.ID
 			}

@@ -8,16 +8,16 @@ import (
 	"strconv"
 )
 
-// Path is the way to a value: from a field of the schema down into lists and objects.
+// Path is the position of a value: from a field of the schema into lists and objects.
 type Path []Step
 
-// Step is one step of a [Path]: into a field, or where it has no Field, to the item of a list.
+// Step is a step of a [Path]: to a field or, if Field is empty, to the item of a list.
 type Step struct {
 	Field string
 	Index int // of an item, from 0
 }
 
-// String gives the path as people write it, for example "data_disks[1].size_gb".
+// String returns the path in the form data_disks[1].size_gb.
 func (p Path) String() string {
 	var b []byte
 	for _, step := range p {
@@ -36,20 +36,12 @@ func (p Path) String() string {
 	return string(b)
 }
 
-// MarshalText implements [encoding.TextMarshaler] with what String gives.
+// MarshalText implements [encoding.TextMarshaler] with [Path.String].
 func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// Root gives the id of the schema's field that the path begins with; empty when it is empty.
-func (p Path) Root() string {
-	if len(p) == 0 {
-		return ""
-	}
-	return p[0].Field
-}
 
 var pathStep = regexp.MustCompile(`^(?:([a-z][a-z0-9_]*)|\[([0-9]{1,9})\])`)
 
-// ParsePath reads what [Path.String] gives.
+// ParsePath reads the form of [Path.String].
 func ParsePath(text string) (Path, error) {
 	var p Path
 	for rest := text; rest != ""; {
@@ -58,73 +50,73 @@ func ParsePath(text string) (Path, error) {
 		}
 		m := pathStep.FindStringSubmatch(rest)
 		if m == nil || m[1] == "" && len(p) == 0 {
-			return nil, fmt.Errorf("%q is no path to a field, such as data_disks[1].size_gb", text)
+			return nil, pathError(text)
 		}
 		step := Step{Field: m[1]}
 		if m[1] == "" {
-			step.Index, _ = strconv.Atoi(m[2]) // digits, and few enough
+			step.Index, _ = strconv.Atoi(m[2]) // up to 9 digits
 		}
 		p = append(p, step)
 		rest = rest[len(m[0]):]
 	}
 	if p.String() != text {
-		return nil, fmt.Errorf("%q is no path to a field, such as data_disks[1].size_gb", text)
+		return nil, pathError(text)
 	}
 	return p, nil
 }
 
-// target is a field in the place that a value has: at the root, below an object, or as an item of a list.
+func pathError(text string) error {
+	return fmt.Errorf("invalid path %q: use a form such as data_disks[1].size_gb", text)
+}
+
+// target is a field with the position of its value.
 type target struct {
 	*Field
-	up    *target
-	at    int    // the index of an item, whose up is the list
-	word  string // what people call the field; empty when that is its id
-	words words  // for what is below
+	parent  *target // the object or the list; nil for a field of the schema
+	at      int     // index of an item of parent
+	alias   string  // id of the field in messages; empty if it is ID
+	aliases aliases // of child fields
 }
 
-// words are what people call the fields of a schema or an object, by id. They differ from the ids where the values come
-// from another schema; see [Translation].
-type words map[string]word
+// aliases are the ids, and those of child fields, that messages use instead of the ids of fields, for values that come from
+// another schema; see [Translation].
+type aliases map[string]alias
 
-type word struct {
-	id    string
-	parts words
+type alias struct {
+	id       string
+	children aliases
 }
 
-// target puts a field of the schema, or of an object, into its place.
-func (w words) target(f *Field, up *target) target {
-	return target{Field: f, up: up, word: w[f.ID].id, words: w[f.ID].parts}
+// target returns a field of the schema, or of an object, with its position.
+func (a aliases) target(f *Field, parent *target) target {
+	return target{Field: f, parent: parent, alias: a[f.ID].id, aliases: a[f.ID].children}
 }
 
-// item puts what a list is of into a place in it.
-func (t *target) item(i int) target { return target{Field: t.Items, up: t, at: i, words: t.words} }
-
-// called gives the id that people know.
-func (t target) called() string {
-	if t.word != "" {
-		return t.word
-	}
-	return t.ID
+// item returns the item of a list with its position.
+func (t *target) item(i int) target {
+	return target{Field: t.Items, parent: t, at: i, aliases: t.aliases}
 }
 
 func (t target) path() Path {
 	var p Path
-	if t.up != nil {
-		p = t.up.path()
+	if t.parent != nil {
+		p = t.parent.path()
 	}
 	switch {
-	case t.up != nil && t.up.Type == TypeList:
+	case t.parent != nil && t.parent.Type == TypeList:
 		return append(p, Step{Index: t.at})
-	case t.ID == "": // an item by itself
+	case t.alias != "":
+		return append(p, Step{Field: t.alias})
+	case t.ID == "": // an item that is checked by itself
 		return p
 	}
-	return append(p, Step{Field: t.called()})
+	return append(p, Step{Field: t.ID})
 }
 
-// name is how messages call the value.
+// name returns the path as text, for messages.
 func (t target) name() string {
-	if t.up == nil {
-		return t.called()
+	if t.parent == nil && t.alias == "" {
+		return t.ID // the path of most fields
 	}
 	return t.path().String()
 }

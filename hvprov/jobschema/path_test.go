@@ -37,7 +37,7 @@ func TestAListThatIsObservedHasWhatHostsReport(t *testing.T) {
 		"all of it":           {"{type: object, fields: [{id: name, type: string}, {id: size_gb, type: integer}, {id: type, type: enum, validations: {one_of: [dynamic]}}]}", ""},
 		"by another name":     {"{type: object, fields: [{id: label, type: string, stands_for: name}]}", ""},
 		"a part of its own":   {"{type: object, fields: [{id: name, type: string}, {id: color, type: string}]}", `have no "color"`},
-		"a part that differs": {"{type: object, fields: [{id: size_gb, type: string}]}", "size_gb of the items of the property data_disks does not fit a field of type string"},
+		"a part that differs": {"{type: object, fields: [{id: size_gb, type: string}]}", "size_gb of the items of the property data_disks cannot be that of a field of type string"},
 		"no objects":          {"{type: string}", "is a list of objects"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,141 +3,124 @@
 package jobschema
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"regexp"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Schema is a set of fields and the rules between them. It comes from [Load], is not to be changed after that, and is
-// safe for concurrent use.
+// Schema is a set of fields and the rules between them. Use [Load] to create one. It must not be changed and is safe for
+// concurrent use.
 type Schema struct {
-	ID            string // for example "vm-provisioning"
-	Version       int    // 1 or more
-	Name          string // for people
-	Description   string
-	Fields        []Field // in the order in which people are asked for them
-	ParameterSets []ParameterSet
-	Migrations    []Migration // by the version that each is from, ascending
+	ID            string         `json:"id"`      // for example "vm-provisioning"
+	Version       int            `json:"version"` // 1 or more
+	Name          string         `json:"name,omitempty"`
+	Description   string         `json:"description,omitempty"`
+	Fields        []Field        `json:"fields"` // in the order in which a form shows them
+	ParameterSets []ParameterSet `json:"parameter_sets,omitempty"`
 
-	file  string         // where it was read, for messages
-	index map[string]int // Fields by id
+	migrations []migration    // by version, ascending
+	file       string         // for error messages
+	index      map[string]int // Fields by id
 }
 
-// Field is one value that a job takes. An item of a list is a Field without an id.
+// Field is a value that a job takes. The item of a list is a Field without an id.
 type Field struct {
-	ID          string
-	Label       string // a few words, for forms and messages
-	Description string // sentences
-	Hint        string // an example of a value; empty when there is none
-	Deprecated  string // what to use instead; empty for a field that is not deprecated
-	Type        Type
-	Required    bool // a required field has no default
-	Default     any  // a string, bool, int64 or float64; nil when there is none
-	Validations Validations
-	Items       *Field  // what a list is of; nil for other types
-	Fields      []Field // what an object is of; nil for other types
+	ID          string      `json:"id,omitempty"`
+	Label       string      `json:"label,omitempty"` // a few words, for forms and messages
+	Description string      `json:"description,omitempty"`
+	Hint        string      `json:"hint,omitempty"`       // an example of a value
+	Deprecated  string      `json:"deprecated,omitempty"` // what to use instead; empty if the field is not deprecated
+	Type        Type        `json:"type"`
+	Required    bool        `json:"required,omitempty"` // a required field has no default
+	Default     any         `json:"default,omitempty"`  // a string, bool, int64 or float64; nil if there is none
+	Validations Validations `json:"validations,omitzero"`
 
-	// Applicability maps ids of other fields of the same object, or of the schema, to the values of theirs for which this
-	// field has a meaning. The field may be given only if every one that has a value has one of these. Nil: it always may.
-	Applicability map[string][]string
+	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field has a
+	// meaning. The field must not be set if one of these fields has another value. Nil: the field always applies.
+	Applicability map[string][]string `json:"applicability,omitempty"`
 
-	// Infer tells the value where none is given. Nil: nothing does.
-	Infer *Inference
+	// Infer is how the value follows from another field when it is not set. Nil: it does not.
+	Infer *Inference `json:"infer,omitempty"`
 
-	Change   Change // how a new value reaches a virtual machine that exists; never empty at the root of a schema
-	Observed string // the property of a virtual machine that shows this field's value on the host; empty when none does
+	Change   Change `json:"change,omitempty"`   // how a new value is applied to an existing virtual machine; set for each field of a schema
+	Observed string `json:"observed,omitempty"` // JSON name of the property of job.VM that shows the value; empty if none does
 
-	// StandsFor is the field of another schema, the one that agents know, whose place this one takes; see [Translate].
-	StandsFor string
+	// StandsFor is the id of the counterpart of this field in the schema that agents know; see [Translate].
+	StandsFor string `json:"stands_for,omitempty"`
 
-	sets  []string       // sentences about the parameter sets that the field is in, for Docs
-	index map[string]int // Fields by id
-	line  int            // where it was read
+	Items  *Field  `json:"items,omitempty"`  // the items of a list
+	Fields []Field `json:"fields,omitempty"` // the fields of an object
+
+	isItem bool           // of a list: an item always needs a value
+	sets   []string       // sentences about the parameter sets of the field, for Docs
+	index  map[string]int // Fields by id
+	line   int            // in the schema file
 }
 
-// Secret tells whether the field's values must never be shown.
-func (f *Field) Secret() bool { return f.Type == TypeSecret }
-
-// HoldsSecret tells whether the field is secret, or has a part that is.
-func (f *Field) HoldsSecret() bool {
-	switch {
-	case f.Items != nil:
-		return f.Items.HoldsSecret()
-	case f.Secret():
-		return true
-	}
-	for i := range f.Fields {
-		if f.Fields[i].HoldsSecret() {
-			return true
-		}
-	}
-	return false
-}
-
-// parts gives what has the fields of an object or of a list's objects.
-func (f *Field) parts() *Field {
-	if f.Items != nil {
-		return f.Items
-	}
-	return f
-}
-
-// Type is what kind of value a field takes. Validation gives a string for every type, but for those that say otherwise.
+// Type is the type of a field. Its validated value is a string unless stated otherwise.
 type Type string
 
 // The types.
 const (
-	TypeString    Type = "string"    // one line of text, without white space around it
-	TypeSecret    Type = "secret"    // text that is never shown, taken exactly as given
-	TypeMultiline Type = "multiline" // text of any number of lines, taken exactly as given
+	TypeString    Type = "string"    // a line of text without leading and trailing white space
+	TypeSecret    Type = "secret"    // text that is never shown
+	TypeMultiline Type = "multiline" // text of any number of lines
 	TypeInteger   Type = "integer"   // int64
 	TypeNumber    Type = "number"    // float64
 	TypeBoolean   Type = "boolean"   // bool
 	TypeIPv4      Type = "ipv4"      // four decimal numbers with dots
-	TypeHostname  Type = "hostname"  // a DNS name as RFC 1123 has it
+	TypeHostname  Type = "hostname"  // a DNS name as defined in RFC 1123 2.1
 	TypeEnum      Type = "enum"      // one of Validations.OneOf
-	TypeList      Type = "list"      // []any, of what Field.Items says
-	TypeObject    Type = "object"    // job.Fields, of what Field.Fields says
+	TypeList      Type = "list"      // []any with items of Field.Items
+	TypeObject    Type = "object"    // job.Fields of Field.Fields
 )
 
-// Change is how a new value of a field reaches a virtual machine that exists.
+// Change is how a new value of a field is applied to an existing virtual machine.
 type Change string
 
-// The ways of change. A field whose schema names none has ChangeReplace.
+// The kinds of change. The default is ChangeReplace.
 const (
 	ChangeInPlace    Change = "in_place"    // while it runs
 	ChangePowerCycle Change = "power_cycle" // while it is off
-	ChangeReplace    Change = "replace"     // only by making another in its stead
+	ChangeReplace    Change = "replace"     // a new virtual machine replaces it
 )
 
-// Validations are a field's rules beyond its type. A nil or empty one is no rule.
+// Validations are the rules for a field's value beyond its type. A zero value is no rule.
 type Validations struct {
-	MinLength, MaxLength *int     // in characters (code points)
-	Minimum, Maximum     *float64 // inclusive
-	Pattern              string   // a regular expression (RE2) that the whole value must match
-	PatternDescription   string   // what Pattern asks for, to follow "use"
-	OneOf                []string // the values of an enum
-	MinItems, MaxItems   *int     // of a list
-	UniqueBy             string   // the field whose value tells the objects of a list apart, whatever the letter case
+	MinLength          *int     `json:"min_length,omitempty"` // in characters (code points)
+	MaxLength          *int     `json:"max_length,omitempty"`
+	Minimum            *float64 `json:"minimum,omitempty"` // inclusive
+	Maximum            *float64 `json:"maximum,omitempty"`
+	Pattern            string   `json:"pattern,omitempty"`             // a regular expression (RE2) that matches the whole value
+	PatternDescription string   `json:"pattern_description,omitempty"` // of Pattern, to follow "use"
+	OneOf              []string `json:"one_of,omitempty"`              // the values of an enum
+	MinItems           *int     `json:"min_items,omitempty"`           // of a list
+	MaxItems           *int     `json:"max_items,omitempty"`
+	UniqueBy           string   `json:"unique_by,omitempty"` // id of the field that differs, regardless of letter case, between the objects of a list
 
 	pattern *regexp.Regexp
 }
 
-// Inference tells a field's value from that of another: the first rule that fits does.
+// Inference is how the value of a field follows from that of another: the first rule that matches sets it.
 type Inference struct {
-	From  string // id of a field of type string or enum
-	Rules []InferenceRule
+	From  string          `json:"from"` // id of a field of type string or enum
+	Rules []InferenceRule `json:"rules"`
 }
 
-// InferenceRule gives Value where Pattern, a regular expression (RE2), matches anywhere in the other field's value.
+// InferenceRule sets Value if Pattern, a regular expression (RE2), matches anywhere in the value of the other field.
 type InferenceRule struct {
-	Pattern string
-	Value   string
+	Pattern string `json:"pattern"`
+	Value   string `json:"value"`
 
 	pattern *regexp.Regexp
 }
 
-// Value gives what follows from the other field's value, and whether anything does.
+// Value returns the value that follows from that of the other field, and whether a rule matches.
 func (i *Inference) Value(from string) (value string, ok bool) {
 	for _, r := range i.Rules {
 		if r.pattern.MatchString(from) {
@@ -147,49 +130,66 @@ func (i *Inference) Value(from string) (value string, ok bool) {
 	return "", false
 }
 
-// ParameterSet is a rule about fields that only make sense together. It has either Members or Variants.
+// ParameterSet is a rule about fields that are set together. It has either Members or Variants.
 type ParameterSet struct {
-	ID          string
-	Label       string
-	Description string
-	Members     []string  // with Mode
-	Mode        Mode      // empty when there are Variants
-	Variants    []Variant // one of them must fit as soon as any of their fields is given
-	Rules       []Rule    // between the values of the set's fields
+	ID          string              `json:"id"`
+	Label       string              `json:"label,omitempty"`
+	Description string              `json:"description,omitempty"`
+	Members     []string            `json:"members,omitempty"`  // all of these fields must be set, or none
+	Mode        string              `json:"mode,omitempty"`     // "all-or-none" if there are Members
+	Variants    []Variant           `json:"variants,omitempty"` // if one of their fields is set, one variant must match
+	Rules       []map[string]string `json:"rules,omitempty"`    // between values of fields: the kind of rule, and field ids by role
 }
 
-// Mode says what holds between the Members of a [ParameterSet].
-type Mode string
-
-// ModeAllOrNone asks for every member as soon as one is given.
-const ModeAllOrNone Mode = "all-or-none"
-
-// Variant is one way to fill a [ParameterSet]: with every required field, and any of the optional ones.
+// Variant is a combination of fields of a [ParameterSet]: all required fields, and any of the optional ones.
 type Variant struct {
-	ID       string
-	Label    string
-	Required []string
-	Optional []string
+	ID       string   `json:"id"`
+	Label    string   `json:"label,omitempty"`
+	Required []string `json:"required"`
+	Optional []string `json:"optional,omitempty"`
 }
 
-// Rule is a rule between the values of some fields of a [ParameterSet]. It is looked at when all of them are given.
-type Rule struct {
-	Kind   RuleKind
-	Fields map[string]string // role, as the kind names it, to field id
+// AllVariants returns the variants of the set. Members are a single variant.
+func (p *ParameterSet) AllVariants() []Variant {
+	if len(p.Variants) > 0 {
+		return p.Variants
+	}
+	return []Variant{{ID: p.ID, Label: p.Label, Required: p.Members}}
 }
 
-// RuleKind names a kind of [Rule].
-type RuleKind string
+// fieldIDs returns the ids of all fields of the set in the order of the schema file.
+func (p *ParameterSet) fieldIDs() []string {
+	var ids []string
+	for _, v := range p.AllVariants() {
+		for _, id := range append(slices.Clone(v.Required), v.Optional...) {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
 
-// RuleIPv4Subnet is about the roles address, prefix and gateway: address and gateway are two different addresses of the
-// subnet that address and prefix make, and neither is its network or broadcast address.
-const RuleIPv4Subnet RuleKind = "ipv4_subnet"
+// Secret reports whether the value must never be shown.
+func (f *Field) Secret() bool { return f.Type == TypeSecret }
 
-// RuleAscending is about the roles low, middle and high, whose values are numbers: none is less than the one before. There may
-// be no middle. The fields need not be of the set.
-const RuleAscending RuleKind = "ascending"
+// HoldsSecret reports whether the field or a field within it is secret.
+func (f *Field) HoldsSecret() bool {
+	if f.Items != nil {
+		return f.Items.HoldsSecret()
+	}
+	return f.Secret() || slices.ContainsFunc(f.Fields, func(child Field) bool { return child.HoldsSecret() })
+}
 
-// Field finds a field by its id.
+// owner returns the Field with the child fields of an object, or of the objects of a list.
+func (f *Field) owner() *Field {
+	if f.Items != nil {
+		return f.Items
+	}
+	return f
+}
+
+// Field returns the field with an id, and whether it exists.
 func (s *Schema) Field(id string) (*Field, bool) {
 	i, ok := s.index[id]
 	if !ok {
@@ -198,7 +198,7 @@ func (s *Schema) Field(id string) (*Field, bool) {
 	return &s.Fields[i], true
 }
 
-// SecretIDs gives the ids of the fields that are secret or have a secret part, in the schema's order.
+// SecretIDs returns the ids of the fields for which [Field.HoldsSecret] is true, in the order of the schema.
 func (s *Schema) SecretIDs() []string {
 	var ids []string
 	for i := range s.Fields {
@@ -209,15 +209,10 @@ func (s *Schema) SecretIDs() []string {
 	return ids
 }
 
-// SecretValues gives the secrets within fields that [Schema.Validate] gave, so that they can be taken out of text.
+// SecretValues returns the secrets in validated fields, for redaction.
 func (s *Schema) SecretValues(fields job.Fields) []string {
-	var values []string
-	for _, field := range fields {
-		if f, ok := s.Field(field.ID); ok {
-			values = f.appendSecrets(values, field.Value)
-		}
-	}
-	return values
+	root := Field{Fields: s.Fields, index: s.index}
+	return root.appendSecrets(nil, fields)
 }
 
 func (f *Field) appendSecrets(values []string, v any) []string {
@@ -240,30 +235,54 @@ func (f *Field) appendSecrets(values []string, v any) []string {
 	return values
 }
 
-// fieldIDs gives every field that the set is about, each once, in the order of the schema file.
-func (p *ParameterSet) fieldIDs() []string {
-	var ids []string
-	seen := map[string]bool{}
-	add := func(list []string) {
-		for _, id := range list {
-			if !seen[id] {
-				seen[id] = true
-				ids = append(ids, id)
-			}
-		}
+// Ref returns the id and version of the schema.
+func (s *Schema) Ref() job.SchemaRef { return job.SchemaRef{ID: s.ID, Version: s.Version} }
+
+// CheckVersion returns a [*VersionMismatchError] unless id and version are those of the schema.
+func (s *Schema) CheckVersion(id string, version int) error {
+	given := job.SchemaRef{ID: id, Version: version}
+	if given == s.Ref() {
+		return nil
 	}
-	add(p.Members)
-	for _, v := range p.Variants {
-		add(v.Required)
-		add(v.Optional)
-	}
-	return ids
+	return &VersionMismatchError{Expected: s.Ref(), Given: given}
 }
 
-// Ways gives the variants of the set; members that go together are the only one there is.
-func (p *ParameterSet) Ways() []Variant {
-	if len(p.Variants) > 0 {
-		return p.Variants
+// VersionMismatchError reports that a submission was made for another schema, or another version.
+type VersionMismatchError struct {
+	Expected job.SchemaRef
+	Given    job.SchemaRef
+}
+
+// Error implements error.
+func (e *VersionMismatchError) Error() string {
+	return fmt.Sprintf("schema version mismatch: the submission is for %s, but %s is in use", e.Given, e.Expected)
+}
+
+// MarshalJSON returns the schema in the form of a schema file, which [Load] reads.
+func (s *Schema) MarshalJSON() ([]byte, error) {
+	type plain Schema // without methods
+	return encode(struct {
+		*plain
+		Migrations []migration `json:"migrations,omitempty"`
+	}{(*plain)(s), s.migrations})
+}
+
+// encode returns v as JSON that is valid YAML as well: characters that YAML does not allow, which JSON has in text only, are
+// escaped.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
 	}
-	return []Variant{{ID: p.ID, Label: p.Label, Required: p.Members}}
+	var out []byte
+	for _, r := range string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// setIt is the remedy for a field that is required or belongs to others that are given.
+// setIt returns the remedy for a field that is missing.
 func (f target) setIt() string {
 	if f.Type == TypeEnum {
 		return "set it to " + quotedList(f.Validations.OneOf)
@@ -19,7 +19,7 @@ func (f target) setIt() string {
 	return f.example("set " + f.name())
 }
 
-// example adds the field's hint to a remedy.
+// example adds the hint of the field to a remedy.
 func (f *Field) example(remedy string) string {
 	if f.Hint == "" {
 		return remedy
@@ -27,10 +27,10 @@ func (f *Field) example(remedy string) string {
 	return remedy + ", for example " + f.Hint
 }
 
-// quote puts text into quotation marks; what cannot be printed is escaped.
+// quote returns text in quotation marks, with characters that cannot be printed escaped.
 func quote(s string) string { return fmt.Sprintf("%q", s) }
 
-// kind names the kind of a value that no field takes, by words that users of JSON and Terraform know.
+// kind returns the kind of a value in the words of JSON.
 func kind(v any) string {
 	switch v := v.(type) {
 	case job.Fields:
@@ -55,7 +55,7 @@ func kind(v any) string {
 	}
 }
 
-// quotedList is "a", "b" or "c".
+// quotedList returns the form "a", "b" or "c".
 func quotedList(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
@@ -64,7 +64,7 @@ func quotedList(values []string) string {
 	return wordList(quoted, "or")
 }
 
-// wordList is a, b or c.
+// wordList returns the form a, b or c.
 func wordList(words []string, conjunction string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -73,9 +73,9 @@ func wordList(words []string, conjunction string) string {
 	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }
 
-// nearest finds the known word that a misspelt one most likely stands for; empty when none is close.
+// nearest returns the known word that is closest to a misspelt one; empty if none is close.
 func nearest(word string, known []string) string {
-	// Words beyond this length are not misspellings, and the distance costs the product of both lengths.
+	// Longer words are not misspellings, and the cost of distance is the product of both lengths.
 	const maxWord = 64
 	if len(word) > maxWord {
 		return ""
@@ -89,7 +89,7 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance in bytes.
+// distance returns the Levenshtein distance in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -109,3 +109,14 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// count returns a number with its noun: "1 item", "2 items".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// blank reports whether text has no characters other than white space.
+func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -11,19 +11,18 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Translation takes fields of one schema to another, so that hosts, whose agents know one schema, can be asked for what
-// people write in the words of another.
+// Translation converts fields of a source schema, in which users write, to a target schema, which agents know.
 type Translation struct {
 	from, to *Schema
-	words    words // what the first schema calls the fields of the second
+	aliases  aliases // ids in the source of the fields of the target
 }
 
-// Translate finds how fields of a schema stand for those of another: each for the one that its StandsFor names, or for
-// the one of its own id. A field that stands for none keeps its id.
+// Translate finds the counterpart of each field of a schema in the schema to: the field that its StandsFor names, or the field with
+// the same id. A field without a counterpart keeps its id.
 //
-// The error is a [*LoadError], about from: a field that the other schema requires and none stands for, one that two stand
-// for, types that do not fit, a secret that would be none, a change that the other schema does not allow. Where both have
-// the same id they have to be the same, but for texts: another version is a [*VersionMismatchError].
+// The error is a [*LoadError] about from: a field that the target requires has no counterpart, two fields have the same
+// counterpart, types differ, or the target does not allow the change of a field. If both have the same id, they may differ in texts
+// only; for another version the error is a [*VersionMismatchError].
 func Translate(from, to *Schema) (*Translation, error) {
 	t := &Translation{from: from, to: to}
 	if from.ID == to.ID {
@@ -36,30 +35,30 @@ func Translate(from, to *Schema) (*Translation, error) {
 		return t, nil
 	}
 	var d decoder
-	stood := t.pairs(&d, "", from.Fields, to.Fields, to.index)
+	mappedBy := t.mapFields(&d, "", from.Fields, to.Fields, to.index)
 	for i := range to.Fields {
 		f := &to.Fields[i]
-		switch by := stood[f.ID]; {
+		switch by := mappedBy[f.ID]; {
 		case !f.Required || f.Infer != nil:
 		case by == nil:
-			d.tell(0, "", "no field stands for %s, which hosts need: give one stands_for: %s", f.ID, f.ID)
+			d.faultAt(0, "", "no field stands for %s, which is required on hosts: add stands_for: %s to one", f.ID, f.ID)
 		case by.Applicability != nil:
-			d.tell(by.line, by.ID, "it stands for %s, which hosts need: it must always apply", f.ID)
+			d.faultAt(by.line, by.ID, "the field stands for %s, which is required on hosts: remove its applicability", f.ID)
 		case !by.always():
-			d.tell(by.line, by.ID, "it stands for %s, which hosts need: make it required, or give it a default", f.ID)
+			d.faultAt(by.line, by.ID, "the field stands for %s, which is required on hosts: make it required, or add a default", f.ID)
 		}
 	}
 	if err := d.err(from.file); err != nil {
 		return nil, err
 	}
-	t.words = wordsOf(from.Fields, to.Fields, to.index)
+	t.aliases = aliasesOf(from.Fields, to.Fields, to.index)
 	return t, nil
 }
 
-// sameAs refuses a schema that goes by the id of another and asks for something else.
+// sameAs returns an error if a schema differs from another with the same id and version in more than texts.
 func (s *Schema) sameAs(other *Schema) error {
 	var differs *LoadError
-	if !errors.As(s.Succeeds(other), &differs) {
+	if !errors.As(s.CheckCompatible(other), &differs) {
 		return nil
 	}
 	var places []string
@@ -73,61 +72,61 @@ func (s *Schema) sameAs(other *Schema) error {
 		places = append(places[:shown], fmt.Sprintf("%d more", len(places)-shown))
 	}
 	var d decoder
-	d.fault(place{path: "id"}, "it has the id of the schema that agents know, %s, and differs from it (%s): give a schema of your own another id",
+	d.fault(place{path: "id"}, "the schema has the id of the schema that agents know, %s, but differs from it (%s): use another id for a custom schema",
 		other.ID, strings.Join(places, ", "))
 	return d.err(s.file)
 }
 
-// Ref gives the schema that fields are translated to.
+// Ref returns the id and version of the target schema.
 func (t *Translation) Ref() job.SchemaRef { return t.to.Ref() }
 
-// pairs checks the fields of one level, and gives those that stand for another, by its id.
-func (t *Translation) pairs(d *decoder, at string, fields, others []Field, index map[string]int) map[string]*Field {
-	stood := map[string]*Field{}
+// mapFields checks the fields of the schema, or of an object, and returns them by the ids of their counterparts.
+func (t *Translation) mapFields(d *decoder, at string, fields, others []Field, index map[string]int) map[string]*Field {
+	mappedBy := map[string]*Field{}
 	for i := range fields {
 		f := &fields[i]
-		id := f.counterpart(index)
-		fault := func(reason string) { d.tell(f.line, at+f.ID, "%s", reason) }
+		id := f.mappedID(index)
+		fault := func(reason string) { d.faultAt(f.line, at+f.ID, "%s", reason) }
 		j, known := index[id]
 		switch {
 		case id == "" && at == "":
 			continue
 		case id == "":
-			fault("it stands for nothing, and within what stands for something hosts have no place for it")
+			fault("the nested field has no stands_for and no counterpart in " + t.to.Ref().String())
 			continue
 		case !known:
-			fault("it stands for " + id + ", and " + t.to.Ref().String() + " has no such field")
+			fault("the field stands for " + id + ", which " + t.to.Ref().String() + " does not have")
 			continue
-		case stood[id] != nil:
-			fault("it stands for " + id + ", as " + stood[id].ID + " does")
+		case mappedBy[id] != nil:
+			fault("the field stands for " + id + ", like " + mappedBy[id].ID)
 			continue
 		}
-		stood[id] = f
+		mappedBy[id] = f
 		other := &others[j]
 		if !fits(f, other) {
-			fault("it is of type " + typeText(f) + ", and " + id + ", which it stands for, is of type " + typeText(other))
+			fault("the field is of type " + typeText(f) + ", but stands for " + id + " of type " + typeText(other))
 			continue
 		}
 		if order := []Change{ChangeInPlace, ChangePowerCycle, ChangeReplace}; slices.Index(order, f.Change) < slices.Index(order, other.Change) {
-			fault("its change is " + string(f.Change) + ", and " + id + ", which it stands for, changes by " + string(other.Change))
+			fault("the field has the change " + string(f.Change) + ", but stands for " + id + " with the change " + string(other.Change))
 		}
-		if inner, outer := f.parts(), other.parts(); inner.Fields != nil {
-			below := t.pairs(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
+		if inner, outer := f.owner(), other.owner(); inner.Fields != nil {
+			below := t.mapFields(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
 			for k := range outer.Fields {
 				if need := &outer.Fields[k]; need.Required && (below[need.ID] == nil || !below[need.ID].always()) {
-					fault("none of its fields that always has a value stands for " + id + "." + need.ID + ", which hosts need")
+					fault("no field of it that always has a value stands for " + id + "." + need.ID + ", which is required on hosts")
 				}
 			}
 		}
 	}
-	return stood
+	return mappedBy
 }
 
-// always tells whether the field has a value wherever its object is.
+// always reports whether the field has a value wherever its object has one.
 func (f *Field) always() bool { return f.Applicability == nil && (f.Required || f.Default != nil) }
 
-// counterpart gives the id of the field that f stands for; empty when it stands for none.
-func (f *Field) counterpart(index map[string]int) string {
+// mappedID returns the id of the counterpart of f; empty if there is none.
+func (f *Field) mappedID(index map[string]int) string {
 	if f.StandsFor != "" {
 		return f.StandsFor
 	}
@@ -137,8 +136,8 @@ func (f *Field) counterpart(index map[string]int) string {
 	return ""
 }
 
-// fits tells whether each value of a field has the type of the other's. Whether it keeps the other's rules is seen when
-// there is one.
+// fits reports whether each value of a field has the type of the other. Whether it satisfies the rules of the other is checked when
+// there is a value.
 func fits(f, other *Field) bool {
 	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeHostname}
 	switch other.Type {
@@ -161,164 +160,173 @@ func typeText(f *Field) string {
 	return string(f.Type)
 }
 
-// Fields translates fields that the first schema's Validate gave. They are held to the second schema as well, since
-// that is what hosts rely on; its faults, a [*ValidationError], are told of the first one's fields.
+// Fields converts validated fields of the source schema, and validates them against the target schema. The error is a
+// [*ValidationError] about fields of the source schema.
 func (t *Translation) Fields(fields job.Fields) (job.Fields, error) {
 	if t.from.ID == t.to.ID {
 		return fields, nil
 	}
-	given, extra := t.split(fields)
-	l := t.to.check(given, checking{words: t.words})
-	if faults := l.sorted(); len(faults) > 0 {
+	mapped, rest := t.split(fields)
+	v := t.to.validate(mapped, validation{aliases: t.aliases})
+	if faults := v.sorted(); len(faults) > 0 {
 		return nil, &ValidationError{Faults: faults}
 	}
-	return append(l.ordered(), extra...), nil
+	return append(v.ordered(), rest...), nil
 }
 
-// Partial translates fields of which some may be missing, as they are for a dry run.
-func (t *Translation) Partial(fields job.Fields) job.Fields {
+// Partial converts those of the values of the source schema that are valid by themselves, for a check while others are missing,
+// invalid or [Unknown]. It adds what the target schema infers from them, but no defaults.
+func (t *Translation) Partial(values map[string]any) job.Fields {
+	fields := make(job.Fields, 0, len(values))
+	for i := range t.from.Fields {
+		f := &t.from.Fields[i]
+		if v, fault := f.Check(values[f.ID]); fault == nil && v != nil {
+			fields = append(fields, job.Field{ID: f.ID, Value: v})
+		}
+	}
 	if t.from.ID == t.to.ID {
 		return fields
 	}
-	given, translated := t.split(fields)
+	mapped, rest := t.split(fields)
 	known := make(job.Fields, 0, len(fields))
 	for i := range t.to.Fields {
 		f := &t.to.Fields[i]
-		if v, ok := given[f.ID]; ok {
+		if v, ok := mapped[f.ID]; ok {
 			known = append(known, job.Field{ID: f.ID, Value: v})
 		} else if f.Infer != nil {
-			if from, ok := given[f.Infer.From].(string); ok {
-				if v, ok := f.Infer.Value(from); ok {
-					known = append(known, job.Field{ID: f.ID, Value: v})
-				}
+			from, _ := mapped[f.Infer.From].(string)
+			if v, ok := f.Infer.Value(from); ok && from != "" {
+				known = append(known, job.Field{ID: f.ID, Value: v})
 			}
 		}
 	}
-	return append(known, translated...)
+	return append(known, rest...)
 }
 
-// split gives the fields that stand for others, by those, and the rest.
-func (t *Translation) split(fields job.Fields) (given map[string]any, extra job.Fields) {
-	given = map[string]any{}
+// split returns the values of fields with counterparts, by the ids of these, and the other fields.
+func (t *Translation) split(fields job.Fields) (mapped map[string]any, rest job.Fields) {
+	mapped = map[string]any{}
 	for _, field := range fields {
 		f, ok := t.from.Field(field.ID)
 		if !ok {
 			continue
 		}
-		id := f.counterpart(t.to.index)
+		id := f.mappedID(t.to.index)
 		if id == "" {
-			extra = append(extra, field)
+			rest = append(rest, field)
 			continue
 		}
 		other, _ := t.to.Field(id)
-		given[id] = translateValue(field.Value, f, other)
+		mapped[id] = toTarget(field.Value, f, other)
 	}
-	return given, extra
+	return mapped, rest
 }
 
-func translateValue(v any, f, other *Field) any {
+// toTarget converts a value of the field f to one of the field other.
+func toTarget(v any, f, other *Field) any {
 	switch v := v.(type) {
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
-			items[i] = translateValue(item, f.Items, other.Items)
+			items[i] = toTarget(item, f.Items, other.Items)
 		}
 		return items
 	case job.Fields:
 		object := make(job.Fields, 0, len(v))
 		for _, field := range v {
-			part := &f.Fields[f.index[field.ID]]
-			id := part.counterpart(other.index)
-			object = append(object, job.Field{ID: id, Value: translateValue(field.Value, part, &other.Fields[other.index[id]])})
+			child := &f.Fields[f.index[field.ID]]
+			id := child.mappedID(other.index)
+			object = append(object, job.Field{ID: id, Value: toTarget(field.Value, child, &other.Fields[other.index[id]])})
 		}
 		return object
 	}
 	return v
 }
 
-// wordsOf gives what the first schema calls the fields of one level of the second.
-func wordsOf(fields, others []Field, index map[string]int) words {
-	w := make(words, len(others))
+// aliasesOf returns the ids in the source of fields of the target.
+func aliasesOf(fields, others []Field, index map[string]int) aliases {
+	a := make(aliases, len(others))
 	for i := range fields {
 		f := &fields[i]
-		if j, ok := index[f.counterpart(index)]; ok {
-			inner, outer := f.parts(), others[j].parts()
-			w[others[j].ID] = word{f.ID, wordsOf(inner.Fields, outer.Fields, outer.index)}
+		if j, ok := index[f.mappedID(index)]; ok {
+			inner, outer := f.owner(), others[j].owner()
+			a[others[j].ID] = alias{f.ID, aliasesOf(inner.Fields, outer.Fields, outer.index)}
 		}
 	}
-	return w
+	return a
 }
 
-// Target gives the id that a field of the first schema has in the second.
-func (t *Translation) Target(id string) string {
+// TargetID returns the id that a field of the source schema has in the target schema.
+func (t *Translation) TargetID(id string) string {
 	if f, ok := t.from.Field(id); ok {
-		if other := f.counterpart(t.to.index); other != "" {
+		if other := f.mappedID(t.to.index); other != "" {
 			return other
 		}
 	}
 	return id
 }
 
-// Origin gives the id that a field of the second schema has in the first; its own where none stands for it. A path to a part
-// of it, such as data_disks[1].size_gb, is given as a path.
-func (t *Translation) Origin(id string) string {
+// SourceID returns the id that a field of the target schema has in the source schema; id if it has no counterpart. The path of a
+// nested field, such as data_disks[1].size_gb, is converted as well.
+func (t *Translation) SourceID(id string) string {
 	p, err := ParsePath(id)
 	if err != nil {
 		return id
 	}
-	words := t.words
+	names := t.aliases
 	for i, step := range p {
 		if step.Field == "" {
 			continue
 		}
-		w, ok := words[step.Field]
-		if ok && w.id != "" {
-			p[i].Field = w.id
+		a := names[step.Field]
+		if a.id != "" {
+			p[i].Field = a.id
 		}
-		words = w.parts
+		names = a.children
 	}
 	return p.String()
 }
 
-// Back gives values that are known by the second schema's ids by those of the first. What the first has no field for is
-// left out.
-func (t *Translation) Back(values map[string]any) map[string]any {
-	back := make(map[string]any, len(values))
+// FromTarget converts values by ids of the target schema to values by ids of the source schema. Values for which the source has no
+// field are left out.
+func (t *Translation) FromTarget(values map[string]any) map[string]any {
+	converted := make(map[string]any, len(values))
 	for i := range t.from.Fields {
 		f := &t.from.Fields[i]
-		id := t.Target(f.ID)
+		id := t.TargetID(f.ID)
 		v, ok := values[id]
 		if !ok {
 			continue
 		}
 		if other, known := t.to.Field(id); known {
-			v = untranslateValue(v, f, other)
+			v = fromTarget(v, f, other)
 		}
-		back[f.ID] = v
+		converted[f.ID] = v
 	}
-	return back
+	return converted
 }
 
-func untranslateValue(v any, f, other *Field) any {
+// fromTarget converts a value of the field other to one of the field f. A value of another structure is kept.
+func fromTarget(v any, f, other *Field) any {
 	switch v := v.(type) {
 	case []any:
 		if f.Items == nil || other.Items == nil {
-			return v // it is not from this schema
+			return v
 		}
 		items := make([]any, len(v))
 		for i, item := range v {
-			items[i] = untranslateValue(item, f.Items, other.Items)
+			items[i] = fromTarget(item, f.Items, other.Items)
 		}
 		return items
 	case map[string]any:
 		if f.Fields == nil || other.Fields == nil {
-			return v // as above
+			return v
 		}
 		object := map[string]any{}
 		for i := range f.Fields {
-			part := &f.Fields[i]
-			if id := part.counterpart(other.index); id != "" && v[id] != nil {
-				object[part.ID] = untranslateValue(v[id], part, &other.Fields[other.index[id]])
+			child := &f.Fields[i]
+			if id := child.mappedID(other.index); id != "" && v[id] != nil {
+				object[child.ID] = fromTarget(v[id], child, &other.Fields[other.index[id]])
 			}
 		}
 		return object

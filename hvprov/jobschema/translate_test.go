@@ -130,22 +130,22 @@ func TestFaultsOfTheOtherSchemaAreToldInTheWordsOfTheFirst(t *testing.T) {
 		path   string
 		want   string
 	}{
-		{m{"memory": 1000}, "memory", `memory must be from 1 to 512, and is 1000: use a value from 1 to 512`},
-		{m{"host_name": strings.Repeat("a", 60) + ".example"}, "host_name", `host_name must have at most 64 characters, and has 68: use a shorter value`},
+		{m{"memory": 1000}, "memory", `memory must be between 1 and 512, but is 1000: use a value between 1 and 512`},
+		{m{"host_name": strings.Repeat("a", 60) + ".example"}, "host_name", `host_name must have at most 64 characters, but has 68: use a shorter value`},
 		{m{"admin": "a@b"}, "admin", `admin cannot be "a@b": use an account name without any of " / \ [ ] : ; | = , + * ? < > @, for example Administrator`},
-		{m{"template": "gold"}, "os_family", `os_family is required: nothing infers it from template "gold": set it to "linux" or "windows"`},
-		{m{"ip": "192.0.2.5", "prefix": 24}, "router", `router is missing: Static IPv4 configuration needs it, because ip and prefix are given: set router, for example 192.0.2.1; or remove ip and prefix`},
+		{m{"template": "gold"}, "os_family", `os_family is required: it cannot be inferred from template "gold": set it to "linux" or "windows"`},
+		{m{"ip": "192.0.2.5", "prefix": 24}, "router", `router is required with ip and prefix (Static IPv4 configuration): set router, for example 192.0.2.1; or remove ip and prefix`},
 		{
 			m{"ip": "192.0.2.5", "prefix": 24, "router": "198.51.100.1"},
 			"router",
-			`router is 198.51.100.1, which is outside of the subnet 192.0.2.0/24: use an address from 192.0.2.1 to 192.0.2.254, or correct ip or prefix`,
+			`router is 198.51.100.1, which is outside the subnet 192.0.2.0/24: use an address between 192.0.2.1 and 192.0.2.254, or correct ip or prefix`,
 		},
 		{m{"ip": "192.0.2.5", "prefix": 24, "router": "192.0.2.5"}, "router", `router is 192.0.2.5, the same as ip: use the address of the subnet's router`},
-		{m{"template": "windows-2022", "ssh_user": "u"}, "ssh_user", `ssh_user has no meaning where os_family is "windows": remove it, or set os_family to "linux"`},
+		{m{"template": "windows-2022", "ssh_user": "u"}, "ssh_user", `ssh_user does not apply when os_family is "windows": remove it, or set os_family to "linux"`},
 		{
 			m{"ssh_user": "u"},
 			"cnf_ansible_ssh_key",
-			`cnf_ansible_ssh_key is missing: Linux Ansible automation needs it, because ssh_user is given: set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove ssh_user`,
+			`cnf_ansible_ssh_key is required with ssh_user (Linux Ansible automation): set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove ssh_user`,
 		},
 	} {
 		fields, err := s.Validate(webValues(tt.change))
@@ -154,7 +154,7 @@ func TestFaultsOfTheOtherSchemaAreToldInTheWordsOfTheFirst(t *testing.T) {
 		}
 		got, err := tr.Fields(fields)
 		faults := faultsOf(t, err)
-		if text := fmt.Sprint(err); got != nil || text != tt.want || faults[0].Path.String() != tt.path || faults[0].Path.Root() != tt.path {
+		if text := fmt.Sprint(err); got != nil || text != tt.want || faults[0].Path.String() != tt.path || faults[0].Path[0].Field != tt.path {
 			t.Errorf("got  %s: %s\nwant %s: %s", faults[0].Path, text, tt.path, tt.want)
 		}
 	}
@@ -192,14 +192,14 @@ func TestListsAndObjectsAreTranslated(t *testing.T) {
 		path   string
 		want   string
 	}{
-		{m{"volumes": []any{m{"gib": 1}, m{"gib": 101}}}, "volumes[1].gib", `volumes[1].gib must be from 1 to 100, and is 101: use a value from 1 to 100, for example 40`},
-		{m{"volumes": []any{m{"gib": 1, "tag": "a"}, m{"gib": 1, "tag": "A"}}}, "volumes[1].tag", `volumes[1].tag is "A", as it is in volumes[0]: give each another`},
-		{m{"volumes": []any{m{"gib": 1, "paths": []any{"a", "b", "c"}}}}, "volumes[0].paths", `volumes[0].paths must have at most 2 items, and has 3: take some out of it`},
-		{m{"volumes": []any{m{"gib": 1, "format": "thin"}}}, "volumes[0].format", `volumes[0].format has no value "thin": use "dynamic" or "fixed"`},
-		{m{"volumes": []any{m{"gib": 1, "block": 512}}}, "volumes[0].block", `volumes[0].block has no meaning where volumes[0].format is "dynamic": remove it, or set volumes[0].format to "fixed"`},
-		{m{"volumes": []any{m{"gib": 1, "passphrase": "k"}}}, "volumes[0].passphrase", `volumes[0].passphrase must have at least 4 characters, and has 1: use a longer value`},
+		{m{"volumes": []any{m{"gib": 1}, m{"gib": 101}}}, "volumes[1].gib", `volumes[1].gib must be between 1 and 100, but is 101: use a value between 1 and 100, for example 40`},
+		{m{"volumes": []any{m{"gib": 1, "tag": "a"}, m{"gib": 1, "tag": "A"}}}, "volumes[1].tag", `volumes[1].tag is "A", like that of volumes[0]: use different values`},
+		{m{"volumes": []any{m{"gib": 1, "paths": []any{"a", "b", "c"}}}}, "volumes[0].paths", `volumes[0].paths must have at most 2 items, but has 3: remove items`},
+		{m{"volumes": []any{m{"gib": 1, "format": "thin"}}}, "volumes[0].format", `volumes[0].format cannot be "thin": use "dynamic" or "fixed"`},
+		{m{"volumes": []any{m{"gib": 1, "block": 512}}}, "volumes[0].block", `volumes[0].block does not apply when volumes[0].format is "dynamic": remove it, or set volumes[0].format to "fixed"`},
+		{m{"volumes": []any{m{"gib": 1, "passphrase": "k"}}}, "volumes[0].passphrase", `volumes[0].passphrase must have at least 4 characters, but has 1: use a longer value`},
 		{m{"words": []any{"web", "Big"}}, "words[1]", `words[1] cannot be "Big": match the pattern [a-z]+`},
-		{m{"title": "b"}, "title", `title must have at least 2 characters, and has 1: use a longer value, for example lin-01`},
+		{m{"title": "b"}, "title", `title must have at least 2 characters, but has 1: use a longer value, for example lin-01`},
 	} {
 		fields, err := s.Validate(plus(values, tt.change))
 		if err != nil {
@@ -229,7 +229,7 @@ func TestPartialTranslatesWhatThereIs(t *testing.T) {
 		{"what the first does not have", job.Fields{{ID: "nobody", Value: "x"}}, job.Fields{}},
 		{"what the other would refuse", job.Fields{{ID: "memory", Value: int64(9999)}}, job.Fields{{ID: "gb_ram", Value: int64(9999)}}},
 	} {
-		if got := tr.Partial(tt.fields); !reflect.DeepEqual(got, tt.want) {
+		if got := tr.Partial(tt.fields.Map()); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got.Map(), tt.want.Map())
 		}
 	}
@@ -239,11 +239,11 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 	t.Parallel()
 	tr := translation(t, load(t, web), jobInputs(t))
 	for from, to := range map[string]string{"host_name": "vm_name", "memory": "gb_ram", "notes": "notes", "owner": "owner"} {
-		if tr.Target(from) != to || tr.Origin(to) != from {
-			t.Errorf("%s and %s: target %s, origin %s", from, to, tr.Target(from), tr.Origin(to))
+		if tr.TargetID(from) != to || tr.SourceID(to) != from {
+			t.Errorf("%s and %s: target %s, origin %s", from, to, tr.TargetID(from), tr.SourceID(to))
 		}
 	}
-	if tr.Target("nobody") != "nobody" || tr.Origin("cpu_cores") != "cpu_cores" {
+	if tr.TargetID("nobody") != "nobody" || tr.SourceID("cpu_cores") != "cpu_cores" {
 		t.Error("an id that stands for none is not its own")
 	}
 	disks := translation(t, load(t, shop), storage(t))
@@ -251,11 +251,11 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 		"disks[2].size_gb": "volumes[2].gib", "disks[0].mounts[1]": "volumes[0].paths[1]", "login.user": "account.uid", "disks[1].block": "volumes[1].block",
 		"other[1].size_gb": "other[1].size_gb", "no path": "no path",
 	} {
-		if got := disks.Origin(to); got != from {
+		if got := disks.SourceID(to); got != from {
 			t.Errorf("the origin of %s is %s, want %s", to, got, from)
 		}
 	}
-	got := tr.Back(m{"vm_name": "w", "gb_ram": int64(2), "cpu_cores": int64(1), "owner": "o", "costs": m{"centre": int64(4)}, "id": "x"})
+	got := tr.FromTarget(m{"vm_name": "w", "gb_ram": int64(2), "cpu_cores": int64(1), "owner": "o", "costs": m{"centre": int64(4)}, "id": "x"})
 	if want := (m{"host_name": "w", "memory": int64(2), "owner": "o", "costs": m{"centre": int64(4)}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -264,7 +264,7 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 		"disks[1].size_gb": "volumes[1].gib", "disks[0]": "volumes[0]", "disks[2].mounts[0]": "volumes[2].paths[0]", "login.user": "account.uid",
 		"disks[0].nobody": "volumes[0].nobody", "nobody[0].size_gb": "nobody[0].size_gb", "": "",
 	} {
-		if got := nested.Origin(path); got != want {
+		if got := nested.SourceID(path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
@@ -276,11 +276,11 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 		"title": "n", "words": []any{"web"}, "account": m{"uid": "u"},
 		"volumes": []any{m{"gib": int64(1), "tag": "a", "paths": []any{"/srv"}}, nil},
 	}
-	if got := nested.Back(values); !reflect.DeepEqual(got, want) {
+	if got := nested.FromTarget(values); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	odd := m{"name": []any{m{"a": []any{"b"}}}, "disks": "text", "login": []any{"x"}, "tags": m{"a": "b"}}
-	if got, want := nested.Back(odd), (m{"title": odd["name"], "volumes": "text", "account": odd["login"], "words": odd["tags"]}); !reflect.DeepEqual(got, want) {
+	if got, want := nested.FromTarget(odd), (m{"title": odd["name"], "volumes": "text", "account": odd["login"], "words": odd["tags"]}); !reflect.DeepEqual(got, want) {
 		t.Errorf("what no field could hold: got %v", got)
 	}
 }
@@ -293,13 +293,13 @@ func TestASchemaIsItsOwnTranslation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tr.Fields(fields); err != nil || !reflect.DeepEqual(got, fields) || !reflect.DeepEqual(tr.Partial(fields), fields) {
+	if got, err := tr.Fields(fields); err != nil || !reflect.DeepEqual(got, fields) || !reflect.DeepEqual(tr.Partial(fields.Map()), fields) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if tr.Target("vm_name") != "vm_name" || tr.Origin("vm_name") != "vm_name" {
+	if tr.TargetID("vm_name") != "vm_name" || tr.SourceID("vm_name") != "vm_name" {
 		t.Error("an id is not its own")
 	}
-	if got := tr.Back(m{"vm_name": "w", "gb_ram": int64(2)}); !reflect.DeepEqual(got, m{"vm_name": "w", "gb_ram": int64(2)}) {
+	if got := tr.FromTarget(m{"vm_name": "w", "gb_ram": int64(2)}); !reflect.DeepEqual(got, m{"vm_name": "w", "gb_ram": int64(2)}) {
 		t.Errorf("back: %v", got)
 	}
 	_, err = jobschema.Translate(s, load(t, "id: vm-provisioning\nversion: 2\nfields: [{id: a, type: string}]\n"))
@@ -316,26 +316,26 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		nested          bool
 		want            string // "line: path: |part of the reason"
 	}{
-		{"a field that stands for none there is", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |stands for ram, and vm-provisioning version 1 has no such field`},
-		{"two that stand for one", "{id: notes, type: string", "{id: text, type: string, stands_for: gb_ram", false, `13: text: |stands for gb_ram, as memory does`},
-		{"one that stands for what another is called", "{id: owner, type: string, required: true}", "{id: owner, type: string, stands_for: notes}", false, `14: owner: |stands for notes, as notes does`},
-		{"a text for a number", "{id: prefix, type: integer", "{id: prefix, type: string", false, `10: prefix: |of type string, and guest_v4_cidrprefix, which it stands for, is of type integer`},
+		{"a field that stands for none there is", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |the field stands for ram, which vm-provisioning version 1 does not have`},
+		{"two that stand for one", "{id: notes, type: string", "{id: text, type: string, stands_for: gb_ram", false, `13: text: |the field stands for gb_ram, like memory`},
+		{"one that stands for what another is called", "{id: owner, type: string, required: true}", "{id: owner, type: string, stands_for: notes}", false, `14: owner: |the field stands for notes, like notes`},
+		{"a text for a number", "{id: prefix, type: integer", "{id: prefix, type: string", false, `10: prefix: |the field is of type string, but stands for guest_v4_cidrprefix of type integer`},
 		{"a fraction for a whole number", "{id: prefix, type: integer", "{id: prefix, type: number", false, `10: prefix: |of type number`},
 		{"many lines for one", "{id: ssh_user, type: string", "{id: ssh_user, type: multiline", false, `12: ssh_user: |of type multiline`},
-		{"a text for a secret", "{id: admin_password, type: secret", "{id: admin_password, type: string", false, `8: admin_password: |of type string, and guest_la_pw, which it stands for, is of type secret`},
+		{"a text for a secret", "{id: admin_password, type: secret", "{id: admin_password, type: string", false, `8: admin_password: |the field is of type string, but stands for guest_la_pw of type secret`},
 		{"a secret for a text", "{id: notes, type: string", "{id: notes, type: secret", false, `13: notes: |of type secret`},
 		{"a list for a text", "{id: notes, type: string", "{id: notes, type: list, items: {type: string}", false, `13: notes: |of type list of string`},
-		{"a change while it runs of what needs it off", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |its change is in_place, and gb_ram, which it stands for, changes by power_cycle`},
-		{"a change of what never changes", "stands_for: guest_v4_ipaddr", "stands_for: guest_v4_ipaddr, change: power_cycle", false, `9: ip: |its change is power_cycle, and guest_v4_ipaddr`},
-		{"a field that may be left out for one that hosts need", "type: hostname, required: true", "type: hostname", false, `4: host_name: |stands for vm_name, which hosts need: make it required, or give it a default`},
-		{"a field that does not always apply for one that hosts need", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |it must always apply`},
-		{"a nested field that stands for none", ", stands_for: label", "", true, `14: volumes.tag: |stands for nothing`},
-		{"a nested field that stands for none there is", "stands_for: label", "stands_for: lbl", true, `14: volumes.tag: |store version 4 has no such field`},
-		{"a nested field of another type", "{id: tag, type: string", "{id: tag, type: boolean", true, `14: volumes.tag: |of type boolean, and label`},
-		{"a nested list of another type", "{id: paths, type: list, items: {type: string}", "{id: paths, type: list, items: {type: integer}", true, `18: volumes.paths: |of type list of integer, and mounts, which it stands for, is of type list of string`},
-		{"a nested field that may be left out for one that hosts need", "{id: gib, type: integer, required: true", "{id: gib, type: integer", true, `7: volumes: |stands for disks.size_gb, which hosts need`},
-		{"a nested field that hosts need and none stands for", "      - {id: uid, type: string, default: root, stands_for: user}\n", "", true, `19: account: |stands for login.user, which hosts need`},
-		{"a text for an object", "  - {id: words, type: list, stands_for: tags, items: {type: enum, validations: {one_of: [web, Big, db, x]}}}", "  - {id: words, type: string, stands_for: proxy}\n  - {id: user, type: string, stands_for: domain}\n  - {id: port, type: object, fields: [{id: a, type: string}]}", true, `8: port: |of type object, and port, which it stands for, is of type integer`},
+		{"a change while it runs of what needs it off", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |the field has the change in_place, but stands for gb_ram with the change power_cycle`},
+		{"a change of what never changes", "stands_for: guest_v4_ipaddr", "stands_for: guest_v4_ipaddr, change: power_cycle", false, `9: ip: |the field has the change power_cycle, but stands for guest_v4_ipaddr with the change replace`},
+		{"a field that may be left out for one that hosts need", "type: hostname, required: true", "type: hostname", false, `4: host_name: |the field stands for vm_name, which is required on hosts: make it required, or add a default`},
+		{"a field that does not always apply for one that hosts need", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |the field stands for guest_la_uid, which is required on hosts: remove its applicability`},
+		{"a nested field that stands for none", ", stands_for: label", "", true, `14: volumes.tag: |the nested field has no stands_for and no counterpart in store version 4`},
+		{"a nested field that stands for none there is", "stands_for: label", "stands_for: lbl", true, `14: volumes.tag: |the field stands for lbl, which store version 4 does not have`},
+		{"a nested field of another type", "{id: tag, type: string", "{id: tag, type: boolean", true, `14: volumes.tag: |the field is of type boolean, but stands for label of type string`},
+		{"a nested list of another type", "{id: paths, type: list, items: {type: string}", "{id: paths, type: list, items: {type: integer}", true, `18: volumes.paths: |the field is of type list of integer, but stands for mounts of type list of string`},
+		{"a nested field that may be left out for one that hosts need", "{id: gib, type: integer, required: true", "{id: gib, type: integer", true, `7: volumes: |no field of it that always has a value stands for disks.size_gb, which is required on hosts`},
+		{"a nested field that hosts need and none stands for", "      - {id: uid, type: string, default: root, stands_for: user}\n", "", true, `19: account: |no field of it that always has a value stands for login.user, which is required on hosts`},
+		{"a text for an object", "  - {id: words, type: list, stands_for: tags, items: {type: enum, validations: {one_of: [web, Big, db, x]}}}", "  - {id: words, type: string, stands_for: proxy}\n  - {id: user, type: string, stands_for: domain}\n  - {id: port, type: object, fields: [{id: a, type: string}]}", true, `8: port: |the field is of type object, but stands for port of type integer`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -359,7 +359,7 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		})
 	}
 	_, err := jobschema.Translate(load(t, strings.Replace(web, ", stands_for: guest_la_pw", "", 1)), jobInputs(t))
-	if want := "custom.yaml: no field stands for guest_la_pw, which hosts need: give one stands_for: guest_la_pw"; fmt.Sprint(err) != want {
+	if want := "custom.yaml: no field stands for guest_la_pw, which is required on hosts: add stands_for: guest_la_pw to one"; fmt.Sprint(err) != want {
 		t.Errorf("a required field that none stands for:\ngot  %v\nwant %s", err, want)
 	}
 }
@@ -380,7 +380,7 @@ func TestASchemaOfTheSameIDHasToBeTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	translation, err := jobschema.Translate(other, known)
-	if translation != nil || err == nil || !strings.Contains(err.Error(), "own.yaml: id: it has the id of the schema that agents know, vm-provisioning, and differs from it (gb_ram): give a schema of your own another id") {
+	if translation != nil || err == nil || !strings.Contains(err.Error(), "own.yaml: id: the schema has the id of the schema that agents know, vm-provisioning, but differs from it (gb_ram): use another id for a custom schema") {
 		t.Errorf("got %v, %v", translation, err)
 	}
 }

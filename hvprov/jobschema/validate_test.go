@@ -308,18 +308,18 @@ func TestFaultsSayWhatIsWrongAndWhatWouldDo(t *testing.T) {
 		want   string
 	}{
 		{m{"vm_name": nil}, `vm_name is required: set vm_name, for example web-01`},
-		{m{"os_family": nil, "image_name": "gold"}, `os_family is required: nothing infers it from image_name "gold": set it to "linux" or "windows"`},
+		{m{"os_family": nil, "image_name": "gold"}, `os_family is required: it cannot be inferred from image_name "gold": set it to "linux" or "windows"`},
 		{m{"vm_name": "web*"}, `vm_name cannot be "web*": use letters, digits, dots, hyphens and underscores, with no dot or hyphen at either end, for example web-01`},
-		{m{"vm_name": "web-01 "}, `vm_name has white space around its value "web-01 ": remove it: "web-01"`},
-		{m{"vm_name": 12}, `vm_name must be a line of text, and 12 is not: give a line of text, for example web-01`},
-		{m{"vm_nam": "x"}, `there is no field "vm_nam": remove it, or write vm_name`},
-		{m{"gb_ram": 600}, `gb_ram must be from 1 to 512, and is 600: use a value from 1 to 512`},
-		{m{"gb_ram": 8.5}, `gb_ram must be a whole number, and 8.5 is not: give a whole number`},
-		{m{"power_state": "runing"}, `power_state has no value "runing": use "running" or "off"; "running" is close`},
-		{m{"guest_v4_ipaddr": "192.0.2.1/24"}, `guest_v4_ipaddr must be an IPv4 address, and "192.0.2.1/24" is not: leave the prefix length out: "192.0.2.1"`},
-		{static(m{"guest_v4_defaultgw": "198.51.100.1"}), `guest_v4_defaultgw is 198.51.100.1, which is outside of the subnet 192.0.2.0/24: use an address from 192.0.2.1 to 192.0.2.254, or correct guest_v4_ipaddr or guest_v4_cidrprefix`},
-		{ansible(m{"cnf_ansible_ssh_key": nil}), `cnf_ansible_ssh_key is missing: Linux Ansible automation needs it, because cnf_ansible_ssh_user is given: set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove cnf_ansible_ssh_user`},
-		{m{"os_family": "linux", "guest_domain_joinou": "OU=x"}, `guest_domain_joinou has no meaning where os_family is "linux": remove it, or set os_family to "windows"`},
+		{m{"vm_name": "web-01 "}, `vm_name has leading or trailing white space: "web-01 ": use "web-01"`},
+		{m{"vm_name": 12}, `vm_name must be a line of text, but is 12: use a line of text, for example web-01`},
+		{m{"vm_nam": "x"}, `unknown field "vm_nam": remove it, or use vm_name`},
+		{m{"gb_ram": 600}, `gb_ram must be between 1 and 512, but is 600: use a value between 1 and 512`},
+		{m{"gb_ram": 8.5}, `gb_ram must be a whole number, but is 8.5: use a whole number`},
+		{m{"power_state": "runing"}, `power_state cannot be "runing": use "running" or "off"; did you mean "running"?`},
+		{m{"guest_v4_ipaddr": "192.0.2.1/24"}, `guest_v4_ipaddr must be an IPv4 address, but is "192.0.2.1/24": remove the prefix length: "192.0.2.1"`},
+		{static(m{"guest_v4_defaultgw": "198.51.100.1"}), `guest_v4_defaultgw is 198.51.100.1, which is outside the subnet 192.0.2.0/24: use an address between 192.0.2.1 and 192.0.2.254, or correct guest_v4_ipaddr or guest_v4_cidrprefix`},
+		{ansible(m{"cnf_ansible_ssh_key": nil}), `cnf_ansible_ssh_key is required with cnf_ansible_ssh_user (Linux Ansible automation): set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove cnf_ansible_ssh_user`},
+		{m{"os_family": "linux", "guest_domain_joinou": "OU=x"}, `guest_domain_joinou does not apply when os_family is "linux": remove it, or set os_family to "windows"`},
 	} {
 		_, err := s.Validate(with(tt.change))
 		if got := fmt.Sprint(err); got != tt.want {

@@ -245,10 +245,7 @@ func asItems(v any) []any {
 // set holds fields to a parameter set by its definition: nothing of it is given, or one of the variants fits, which has
 // what it requires, unless that has no meaning here, and allows all that is there.
 func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
-	variants := p.Variants
-	if len(p.Members) > 0 {
-		variants = []jobschema.Variant{{Required: p.Members}}
-	}
+	variants := p.AllVariants()
 	there := func(id string) bool { _, ok := fields.Get(id); return ok }
 	given, fit := false, false
 	for _, one := range variants {
@@ -266,13 +263,13 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 	}
 	v.hold(!given || fit, "no variant of %s fits", p.ID)
 	for _, rule := range p.Rules {
-		if rule.Kind == jobschema.RuleAscending {
+		if rule["kind"] == "ascending" {
 			if given {
 				v.ascends(rule, fields)
 			}
 			continue
 		}
-		a, b, c := rule.Fields["address"], rule.Fields["prefix"], rule.Fields["gateway"]
+		a, b, c := rule["address"], rule["prefix"], rule["gateway"]
 		if there(a) && there(b) && there(c) {
 			address, _ := fields.Get(a)
 			prefix, _ := fields.Get(b)
@@ -283,10 +280,10 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 }
 
 // ascends holds the numbers of a rule to their order, if all are there.
-func (v verifier) ascends(rule jobschema.Rule, fields job.Fields) {
+func (v verifier) ascends(rule map[string]string, fields job.Fields) {
 	var row []*big.Rat
 	for _, role := range []string{"low", "middle", "high"} {
-		id, named := rule.Fields[role]
+		id, named := rule[role]
 		if !named {
 			continue
 		}

@@ -113,7 +113,7 @@ func (b *Builder) Request(r jobstore.Record, fields job.Fields) hostagent.Submis
 func (b *Builder) AgentFields(ids []string) []string {
 	targets := make([]string, len(ids))
 	for i, id := range ids {
-		targets[i] = b.Translation.Target(id)
+		targets[i] = b.Translation.TargetID(id)
 	}
 	return targets
 }

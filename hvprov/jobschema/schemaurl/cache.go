@@ -13,28 +13,28 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// cached is the last good copy as it is found.
+// cached is the content of the cache.
 type cached struct {
-	schema *jobschema.Schema // nil when there is none that can be used
-	notes  notes             // with validators only if they are the copy's
-	err    error             // what is wrong with the copy, or with its notes
+	schema   *jobschema.Schema // nil if there is no valid one
+	metadata metadata          // with validators only if they belong to the schema
+	err      error             // why the schema, or its metadata, cannot be used
 }
 
-// notes stand beside the copy.
-type notes struct {
+// metadata describes the cached schema.
+type metadata struct {
 	URL          string    `json:"url"`        // without userinfo and query
-	URLSHA256    string    `json:"url_sha256"` // of the URL without userinfo, which the validators are for
-	SHA256       string    `json:"sha256"`     // of the copy, which the validators are for
+	URLSHA256    string    `json:"url_sha256"` // of the URL with its query, to which the validators belong
+	SHA256       string    `json:"sha256"`     // of the cached schema, to which the validators belong
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
 	FetchedAt    time.Time `json:"fetched_at"`
 }
 
-func (n notes) validates() bool { return n.ETag != "" || n.LastModified != "" }
+func (n metadata) validates() bool { return n.ETag != "" || n.LastModified != "" }
 
-func (s *Source) notesFile() string { return s.CacheFile + ".json" }
+func (s *Source) metadataFile() string { return s.CacheFile + ".json" }
 
-// readCache reads the copy, which has validators only if it can be used, and is of this very URL.
+// readCache reads the cached schema of a URL.
 func (s *Source) readCache(u *url.URL) cached {
 	if s.CacheFile == "" {
 		return cached{}
@@ -48,25 +48,25 @@ func (s *Source) readCache(u *url.URL) cached {
 		schema, err = s.parse(s.CacheFile, data)
 	}
 	if err != nil {
-		return cached{err: fmt.Errorf("unable to use the last good copy %s, which can be removed: %w", s.CacheFile, err)}
+		return cached{err: fmt.Errorf("unable to use the cached schema %s: %w: remove the file", s.CacheFile, err)}
 	}
-	n, err := s.readNotes()
+	n, err := s.readMetadata()
 	switch {
 	case err != nil:
-		return cached{schema, notes{FetchedAt: written}, fmt.Errorf("unable to use the notes on the last good copy: %w", err)}
-	case n.URL != "" && n.URL != shown(u):
-		return cached{err: fmt.Errorf("unable to use the last good copy %s: it is of %s: use one CacheFile for each URL", s.CacheFile, n.URL)}
+		return cached{schema, metadata{FetchedAt: written}, fmt.Errorf("unable to use the metadata of the cached schema: %w", err)}
+	case n.URL != "" && n.URL != displayed(u):
+		return cached{err: fmt.Errorf("unable to use the cached schema %s: it was fetched from %s: use another CacheFile for each URL", s.CacheFile, n.URL)}
 	case n.SHA256 != digest(data):
-		return cached{schema, notes{FetchedAt: written}, nil} // another process, or its end, came between the two files
+		return cached{schema, metadata{FetchedAt: written}, nil} // the two files were not written together
 	case n.URLSHA256 != urlDigest(u):
 		n.ETag, n.LastModified = "", ""
 	}
 	return cached{schema, n, nil}
 }
 
-func (s *Source) readNotes() (notes, error) {
-	var n notes
-	data, _, err := readFile(s.notesFile(), jobschema.MaxSize)
+func (s *Source) readMetadata() (metadata, error) {
+	var n metadata
+	data, _, err := readFile(s.metadataFile(), maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return n, nil
 	}
@@ -74,18 +74,18 @@ func (s *Source) readNotes() (notes, error) {
 		err = json.Unmarshal(data, &n)
 	}
 	if err != nil {
-		return notes{}, fmt.Errorf("%s, which can be removed: %w", s.notesFile(), err)
+		return metadata{}, fmt.Errorf("%s: %w: remove the file", s.metadataFile(), err)
 	}
 	return n, nil
 }
 
-// writeCache keeps an answer, or that the copy is confirmed.
-func (s *Source) writeCache(u *url.URL, got answer, before notes, at time.Time) error {
+// writeCache stores a fetched schema, or that the cached schema was confirmed.
+func (s *Source) writeCache(u *url.URL, got answer, before metadata, at time.Time) error {
 	if s.CacheFile == "" {
 		return nil
 	}
-	now := notes{
-		URL: shown(u), URLSHA256: urlDigest(u), SHA256: digest(got.body), FetchedAt: at,
+	now := metadata{
+		URL: displayed(u), URLSHA256: urlDigest(u), SHA256: digest(got.body), FetchedAt: at,
 		ETag: got.header.Get("ETag"), LastModified: got.header.Get("Last-Modified"),
 	}
 	if got.unchanged {
@@ -94,14 +94,14 @@ func (s *Source) writeCache(u *url.URL, got answer, before notes, at time.Time) 
 			now.ETag, now.LastModified = before.ETag, before.LastModified
 		}
 	} else if err := replaceFile(s.CacheFile, got.body); err != nil {
-		return fmt.Errorf("unable to keep the schema in %s: %w", s.CacheFile, err)
+		return fmt.Errorf("write the schema cache %s: %w", s.CacheFile, err)
 	}
 	data, err := json.MarshalIndent(now, "", "  ")
 	if err == nil {
-		err = replaceFile(s.notesFile(), append(data, '\n'))
+		err = replaceFile(s.metadataFile(), append(data, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("unable to keep the notes on the schema in %s: %w", s.notesFile(), err)
+		return fmt.Errorf("write the schema cache %s: %w", s.metadataFile(), err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// tagged has a schema with both validators, and answers 304 to those who have it.
+// tagged returns a schema with both validators, and 304 for requests with these.
 func tagged(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"one"`)
 	w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
@@ -23,13 +23,13 @@ func tagged(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	answers(http.StatusOK, labSchema)(w, r)
+	responds(http.StatusOK, labSchema)(w, r)
 }
 
 var monday = time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// kept is a Source whose copy was fetched on monday, from a server that then goes on with another handler.
-func kept(t *testing.T, next http.HandlerFunc) (*host, *Source) {
+// cachedSource returns a Source whose schema was cached on monday, from a server that continues with another handler.
+func cachedSource(t *testing.T, next http.HandlerFunc) (*host, *Source) {
 	t.Helper()
 	h := newHost(t, inTurn(tagged, next))
 	s := h.source()
@@ -40,13 +40,13 @@ func kept(t *testing.T, next http.HandlerFunc) (*host, *Source) {
 	return h, s
 }
 
-func TestCopyIsKept(t *testing.T) {
+func TestTheSchemaIsCached(t *testing.T) {
 	t.Parallel()
-	_, s := kept(t, tagged)
+	_, s := cachedSource(t, tagged)
 	if got := read(t, s.CacheFile); got != labSchema {
-		t.Errorf("the copy is %q", got)
+		t.Errorf("the cached schema is %q", got)
 	}
-	for _, path := range []string{s.CacheFile, s.notesFile()} {
+	for _, path := range []string{s.CacheFile, s.metadataFile()} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -56,19 +56,19 @@ func TestCopyIsKept(t *testing.T) {
 		}
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(s.CacheFile)); len(entries) != 2 {
-		t.Errorf("there are other files left: %v", entries)
+		t.Errorf("there are other files: %v", entries)
 	}
 }
 
-func TestCopyIsConfirmed(t *testing.T) {
+func TestTheCachedSchemaIsConfirmed(t *testing.T) {
 	t.Parallel()
 	only304 := func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") != `"one"` {
 			t.Error("no validator was sent")
 		}
-		w.WriteHeader(http.StatusNotModified) // without validators, which are those before
+		w.WriteHeader(http.StatusNotModified) // without validators: the previous ones remain valid
 	}
-	h, s := kept(t, only304)
+	h, s := cachedSource(t, only304)
 	for range 2 {
 		result := mustLoad(t, s)
 		wantFresh(t, result, 1)
@@ -76,38 +76,38 @@ func TestCopyIsConfirmed(t *testing.T) {
 			t.Errorf("fetched at %s", result.FetchedAt)
 		}
 	}
-	h.wantAsked(t, 3)
+	h.wantRequests(t, 3)
 }
 
-func TestCopyIsReplaced(t *testing.T) {
+func TestTheCachedSchemaIsReplaced(t *testing.T) {
 	t.Parallel()
-	_, s := kept(t, answers(http.StatusOK, nextSchema))
+	_, s := cachedSource(t, responds(http.StatusOK, nextSchema))
 	wantFresh(t, mustLoad(t, s), 2)
 	if got := read(t, s.CacheFile); got != nextSchema {
-		t.Errorf("the copy is %q", got)
+		t.Errorf("the cached schema is %q", got)
 	}
 }
 
-func TestCopyStandsIn(t *testing.T) {
+func TestTheCachedSchemaIsUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		next   http.HandlerFunc
 		change func(*Source)
 		why    func(error) bool
 	}{
-		"for a status":          {next: answers(404, ""), why: isStatus},
-		"for errors throughout": {next: answers(500, ""), why: isStatus},
-		"for a fault":           {next: answers(200, noSchema), why: isFault},
-		"for what is too large": {next: answers(200, labSchema+nextSchema), change: func(s *Source) { s.MaxSize = int64(len(labSchema)) }, why: is(ErrTooLarge)},
-		"for another content":   {next: answers(200, nextSchema), change: func(s *Source) { s.SHA256 = digest([]byte(labSchema)) }, why: is(ErrDigest)},
-		"for a slow server":     {next: neverAnswers, change: func(s *Source) { s.Timeout = 50 * time.Millisecond }, why: is(context.DeadlineExceeded)},
+		"for a status":                   {next: responds(404, ""), why: isStatus},
+		"for errors of all attempts":     {next: responds(500, ""), why: isStatus},
+		"for an invalid schema":          {next: responds(200, noSchema), why: isFault},
+		"for a schema that is too large": {next: responds(200, labSchema+nextSchema), change: func(s *Source) { s.MaxSize = int64(len(labSchema)) }, why: is(errTooLarge)},
+		"for other content":              {next: responds(200, nextSchema), change: func(s *Source) { s.SHA256 = digest([]byte(labSchema)) }, why: is(errDigest)},
+		"for a slow server":              {next: neverResponds, change: func(s *Source) { s.Timeout = 50 * time.Millisecond }, why: is(context.DeadlineExceeded)},
 		"after a redirect to http": {next: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1/", http.StatusFound)
-		}, why: is(ErrInsecure)},
+		}, why: is(errInsecure)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, s := kept(t, test.next)
+			_, s := cachedSource(t, test.next)
 			if test.change != nil {
 				test.change(s)
 			}
@@ -116,18 +116,18 @@ func TestCopyStandsIn(t *testing.T) {
 				t.Errorf("got version %d of %s, stale: %v", result.Schema.Version, result.FetchedAt, result.Stale)
 			}
 			if got := read(t, s.CacheFile); got != labSchema {
-				t.Errorf("the copy is now %q", got)
+				t.Errorf("the cached schema is now %q", got)
 			}
 		})
 	}
 }
 
-func TestCopyDoesNotStandIn(t *testing.T) {
+func TestTheCachedSchemaIsNotUsed(t *testing.T) {
 	t.Parallel()
 	t.Run("when the caller cancels", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		_, s := kept(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, s := cachedSource(t, func(_ http.ResponseWriter, r *http.Request) {
 			cancel()
 			<-r.Context().Done()
 		})
@@ -135,21 +135,21 @@ func TestCopyDoesNotStandIn(t *testing.T) {
 			t.Errorf("got %v, %v, want context.Canceled", result, err)
 		}
 	})
-	t.Run("when the caller's time is up", func(t *testing.T) {
+	t.Run("when the caller's time limit is exceeded", func(t *testing.T) {
 		t.Parallel()
-		_, s := kept(t, neverAnswers)
+		_, s := cachedSource(t, neverResponds)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if result, err := s.Load(ctx); !errors.Is(err, context.DeadlineExceeded) || result != nil {
 			t.Errorf("got %v, %v, want the deadline", result, err)
 		}
 	})
-	t.Run("for a mistake in the source", func(t *testing.T) {
+	t.Run("for an invalid source", func(t *testing.T) {
 		t.Parallel()
-		_, s := kept(t, tagged)
+		_, s := cachedSource(t, tagged)
 		s.URL = "http" + s.URL[len("https"):]
-		if _, err := s.Load(t.Context()); !errors.Is(err, ErrInsecure) {
-			t.Errorf("got %v, want ErrInsecure", err)
+		if _, err := s.Load(t.Context()); !errors.Is(err, errInsecure) {
+			t.Errorf("got %v, want errInsecure", err)
 		}
 	})
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package schemaurl loads a job schema from an HTTPS URL, and keeps a last good copy for when the URL gives none.
+// Package schemaurl loads a job schema from an HTTPS URL, and caches the last valid schema.
 //
-// [Source.Load] fetches, tries again where that helps, and holds what came to [jobschema.Load]. With a
-// [Source.CacheFile] it keeps each schema that holds together, asks the server next time only whether there is a newer
-// one, and gives the copy, with [Result.Stale] saying why, when there is no fresh schema to be had.
+// [Source.Load] fetches the schema, retries transient failures, and loads the content with [jobschema.Load]. With a CacheFile it
+// stores each valid schema, asks the server for newer content only, and returns the stored schema, with the reason in Result.Stale,
+// if no other can be fetched.
 //
-// It is a package of its own so that users of jobschema do not carry an HTTP client.
+// It is a separate package so that users of jobschema do not depend on an HTTP client.
 package schemaurl

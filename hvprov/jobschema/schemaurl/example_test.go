@@ -25,7 +25,7 @@ func ExampleSource_Load() {
 		log.Fatal(err)
 	}
 	if result.Stale != nil {
-		log.Printf("the schema is of %s: %v", result.FetchedAt, result.Stale)
+		log.Printf("using the schema of %s: %v", result.FetchedAt, result.Stale)
 	}
 	fmt.Println(result.Schema.Ref())
 }

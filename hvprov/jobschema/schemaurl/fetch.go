@@ -14,32 +14,32 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// fetch is one request for the schema, with its tries.
+// fetch is a request for the schema with its attempts.
 type fetch struct {
 	src         *Source
 	url         *url.URL
-	conditional bool // the request asks whether there is anything newer
+	conditional bool // the request asks for newer content only
 
-	tries   int
-	wait    time.Duration // before the next try
-	refused bool          // a redirect was
-	got     answer
-	err     error // of the last try
+	attempts int
+	wait     time.Duration // before the next attempt
+	refused  bool          // a redirect was refused
+	got      answer
+	err      error // of the last attempt
 }
 
-// answer is what the server has.
+// answer is the content of a response.
 type answer struct {
-	unchanged bool // the copy is what the server has, and there is no body
+	unchanged bool // the server confirmed the cached schema; there is no body
 	body      []byte
 	header    http.Header
 }
 
-// fetch asks the URL, with the validators of the copy if there are any.
-func (s *Source) fetch(ctx context.Context, u *url.URL, have notes) (answer, error) {
+// fetch requests the URL, with the validators of the cached schema if there are any.
+func (s *Source) fetch(ctx context.Context, u *url.URL, have metadata) (answer, error) {
 	f := &fetch{src: s, url: u, conditional: have.validates()}
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return answer{}, fmt.Errorf("unable to fetch the schema %s: %w", shown(u), f.network(err))
+		return answer{}, fmt.Errorf("unable to fetch the schema %s: %w", displayed(u), f.network(err))
 	}
 	for name, values := range s.Header {
 		for _, value := range values {
@@ -57,16 +57,16 @@ func (s *Source) fetch(ctx context.Context, u *url.URL, have notes) (answer, err
 		defer client.HTTPClient.CloseIdleConnections()
 	}
 	if resp, err := client.Do(req); resp != nil {
-		_ = resp.Body.Close() // read already
+		_ = resp.Body.Close() // it was read
 	} else if f.err == nil {
-		f.err = f.network(err) // which did not come to a try
+		f.err = f.network(err) // before the first attempt
 	}
 	return f.result(ctx)
 }
 
 func (f *fetch) client() *retryablehttp.Client {
 	c := retryablehttp.NewClient()
-	c.Logger = nil // it shows queries
+	c.Logger = nil // it would log queries
 	if f.src.Client != nil {
 		own := *f.src.Client
 		c.HTTPClient = &own
@@ -78,41 +78,44 @@ func (f *fetch) client() *retryablehttp.Client {
 	c.RetryMax = f.src.retries()
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		f.tries++
-		f.got, f.err = f.take(resp, err)
-		f.wait = retryablehttp.DefaultBackoff(c.RetryWaitMin, c.RetryWaitMax, f.tries-1, resp)
-		f.src.logger().DebugContext(ctx, "asked for the schema", "url", shown(f.url), "try", f.tries, "error", f.err)
-		return f.again(ctx, err), nil
+		f.attempts++
+		f.got, f.err = f.readResponse(resp, err)
+		f.wait = retryablehttp.DefaultBackoff(c.RetryWaitMin, c.RetryWaitMax, f.attempts-1, resp)
+		f.src.logger().DebugContext(ctx, "requested the schema", "url", displayed(f.url), "attempt", f.attempts, "error", f.err)
+		return f.retry(ctx, err), nil
 	}
 	c.Backoff = func(time.Duration, time.Duration, int, *http.Response) time.Duration { return f.wait }
 	return c
 }
 
-// take reads the answer of one try. The body is read here and not after the last try, so that one that is cut off is
-// tried again.
-func (f *fetch) take(resp *http.Response, err error) (answer, error) {
+// readResponse reads the response to an attempt, including its body, so that a truncated body is retried.
+func (f *fetch) readResponse(resp *http.Response, err error) (answer, error) {
 	switch {
 	case err != nil:
 		return answer{}, f.network(err)
 	case resp.StatusCode == http.StatusNotModified && f.conditional:
 		return answer{unchanged: true, header: resp.Header}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, &StatusError{Code: resp.StatusCode, URL: shown(resp.Request.URL)}
+		err := error(&StatusError{Code: resp.StatusCode, URL: displayed(resp.Request.URL)})
+		if to := displayed(resp.Request.URL); to != displayed(f.url) {
+			err = fmt.Errorf("redirected to %s: %w", to, err)
+		}
+		return answer{}, err
 	}
 	limit := f.src.maxSize()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return answer{}, f.network(fmt.Errorf("the answer was cut off: %w", err))
+		return answer{}, f.network(fmt.Errorf("truncated response: %w", err))
 	}
 	if int64(len(body)) > limit {
-		return answer{}, fmt.Errorf("%w: more than %d bytes are not read: make it smaller, or check the URL", ErrTooLarge, limit)
+		return answer{}, fmt.Errorf("%w: it has more than %d bytes: make it smaller, or check the URL", errTooLarge, limit)
 	}
 	return answer{body: body, header: resp.Header}, nil
 }
 
-// again tells whether another try may do better, and there is time for it. The error is that of the request.
-func (f *fetch) again(ctx context.Context, err error) bool {
-	if f.err == nil || f.refused || ctx.Err() != nil || errors.Is(f.err, ErrTooLarge) {
+// retry reports whether another attempt may succeed within the time limit. err is the error of the request.
+func (f *fetch) retry(ctx context.Context, err error) bool {
+	if f.err == nil || f.refused || ctx.Err() != nil || errors.Is(f.err, errTooLarge) {
 		return false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < f.wait {
@@ -122,24 +125,24 @@ func (f *fetch) again(ctx context.Context, err error) bool {
 		return status.transient()
 	}
 	if err == nil {
-		return true // the body was cut off
+		return true // truncated body
 	}
-	// Certificates that are not trusted, and the like, stay so.
+	// Not for errors such as an untrusted certificate.
 	again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
 	return again
 }
 
-// result is the answer of the last try, or says what became of it.
+// result returns the content of the last attempt, or its error.
 func (f *fetch) result(ctx context.Context) (answer, error) {
 	if f.err == nil {
 		return f.got, nil
 	}
 	err := f.err
 	if late := ctx.Err(); late != nil {
-		err = fmt.Errorf("not done within %s: %w: give it more Timeout, or see what is slow", f.src.timeout(), late)
+		err = fmt.Errorf("not completed within %s: %w: increase Timeout, or check the server and the network", f.src.timeout(), late)
 		if !errors.Is(f.err, late) {
 			err = errors.Join(err, f.err)
 		}
 	}
-	return answer{}, fmt.Errorf("unable to fetch the schema %s (tries: %d): %w", shown(f.url), f.tries, err)
+	return answer{}, fmt.Errorf("unable to fetch the schema %s (attempts: %d): %w", displayed(f.url), f.attempts, err)
 }

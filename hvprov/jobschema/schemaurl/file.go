@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// readFile reads a file of limited size, and when it was written.
+// readFile returns the content of a file of limited size, and when it was written.
 func readFile(path string, limit int64) ([]byte, time.Time, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -27,12 +27,12 @@ func readFile(path string, limit int64) ([]byte, time.Time, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%w: more than %d bytes are not read", ErrTooLarge, limit)
+		err = fmt.Errorf("%w: it has more than %d bytes", errTooLarge, limit)
 	}
 	return data, info.ModTime(), err
 }
 
-// replaceFile writes a file which its user alone may read, so that there is all of it or what was there before.
+// replaceFile replaces a file atomically. Only the user can read it.
 func replaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // with mode 0600
 	if err != nil {
@@ -56,5 +56,5 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// urlDigest tells URLs apart that differ in their query, without showing it.
-func urlDigest(u *url.URL) string { return digest([]byte(shown(u) + "?" + u.RawQuery)) }
+// urlDigest returns a digest that distinguishes URLs by their query, without storing it.
+func urlDigest(u *url.URL) string { return digest([]byte(displayed(u) + "?" + u.RawQuery)) }

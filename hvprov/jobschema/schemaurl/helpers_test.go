@@ -20,17 +20,17 @@ const (
 	noSchema   = "id: lab\nversion: none\n"
 )
 
-// host serves over TLS, and counts what it is asked.
+// host serves over TLS and counts requests.
 type host struct {
 	*httptest.Server
-	asked atomic.Int64
+	requests atomic.Int64
 }
 
 func newHost(t *testing.T, handle http.HandlerFunc) *host {
 	t.Helper()
 	h := &host{}
 	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.asked.Add(1)
+		h.requests.Add(1)
 		handle(w, r)
 	}))
 	h.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -39,26 +39,26 @@ func newHost(t *testing.T, handle http.HandlerFunc) *host {
 	return h
 }
 
-// source is a Source for the host's lab.yaml that waits next to nothing between tries.
+// source returns a Source for lab.yaml of the host with almost no delay between attempts.
 func (h *host) source() *Source {
 	return &Source{URL: h.URL + "/lab.yaml", Client: h.Client(), waitMin: time.Nanosecond}
 }
 
-func (h *host) wantAsked(t *testing.T, want int64) {
+func (h *host) wantRequests(t *testing.T, want int64) {
 	t.Helper()
-	if got := h.asked.Load(); got != want {
-		t.Errorf("the server was asked %d times, want %d", got, want)
+	if got := h.requests.Load(); got != want {
+		t.Errorf("the server received %d requests, want %d", got, want)
 	}
 }
 
-func answers(code int, body string) http.HandlerFunc {
+func responds(code int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, body)
 	}
 }
 
-// inTurn gives one handler after the other, and the last for ever.
+// inTurn calls one handler after the other, and the last one for all further requests.
 func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var n atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -66,9 +66,9 @@ func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func hangsUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+func aborts(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func neverAnswers(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func neverResponds(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func mustLoad(t *testing.T, s *Source) *Result {
 	t.Helper()
@@ -79,7 +79,7 @@ func mustLoad(t *testing.T, s *Source) *Result {
 	return result
 }
 
-// wantFresh asks for a schema of this version that is not stale, and was kept.
+// wantFresh checks that a schema has a version, is not stale, and was cached.
 func wantFresh(t *testing.T, r *Result, version int) {
 	t.Helper()
 	if r.Schema.Version != version || r.Stale != nil || r.NotCached != nil {

@@ -11,15 +11,15 @@ import (
 
 const maxRedirects = 5
 
-// secure refuses a URL that is not https, or http where that is allowed.
+// secure returns an error unless a URL is https, or http if that is allowed.
 func (s *Source) secure(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && s.AllowHTTP {
 		return nil
 	}
-	return fmt.Errorf("%w: %s: write https://, or set AllowHTTP if the way there is trusted", ErrInsecure, shown(u))
+	return fmt.Errorf("%w: %s: use https://, or set AllowHTTP for a trusted network", errInsecure, displayed(u))
 }
 
-// redirect is a CheckRedirect that holds redirects to this package's rules, and then to those of the client's own.
+// redirect returns a CheckRedirect that applies the rules of this package, and then those of the client.
 func (f *fetch) redirect(own func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		err := f.src.follow(req, via)
@@ -31,16 +31,16 @@ func (f *fetch) redirect(own func(*http.Request, []*http.Request) error) func(*h
 	}
 }
 
-// follow checks a redirect, and takes from its request what is not for the server that it goes to.
+// follow checks a redirect, and removes headers that must not be sent to another server.
 func (s *Source) follow(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return fmt.Errorf("%w: more than %d are not followed, the last to %s: use the URL where the schema is",
-			ErrRedirects, maxRedirects, shown(req.URL))
+		return fmt.Errorf("%w: more than %d, the last to %s: use the final URL of the schema",
+			errRedirects, maxRedirects, displayed(req.URL))
 	}
 	if err := s.secure(req.URL); err != nil {
 		return fmt.Errorf("redirected: %w", err)
 	}
-	// The query of the URL before would be in it.
+	// It contains the query of the previous URL.
 	req.Header.Del("Referer")
 	left := func(r *http.Request) bool { return !sameOrigin(r.URL, via[0].URL) }
 	if left(req) || slices.ContainsFunc(via, left) {
@@ -51,5 +51,5 @@ func (s *Source) follow(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// sameOrigin tells whether two URLs have the same scheme, host and port.
+// sameOrigin reports whether two URLs have the same scheme, host and port.
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }

@@ -12,14 +12,14 @@ import (
 	"testing"
 )
 
-// countdown redirects from /5 to /4 and so on, and has the schema at /0.
+// countdown redirects from /5 to /4 and so on, and returns the schema at /0.
 func countdown(w http.ResponseWriter, r *http.Request) {
 	n, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
 	if n > 0 {
 		http.Redirect(w, r, fmt.Sprintf("/%d", n-1), http.StatusFound)
 		return
 	}
-	answers(http.StatusOK, labSchema)(w, r)
+	responds(http.StatusOK, labSchema)(w, r)
 }
 
 func TestRedirectsAreCounted(t *testing.T) {
@@ -28,43 +28,43 @@ func TestRedirectsAreCounted(t *testing.T) {
 	s := h.source()
 	s.URL = h.URL + "/5"
 	wantFresh(t, mustLoad(t, s), 1)
-	h.wantAsked(t, 6)
+	h.wantRequests(t, 6)
 	s.URL = h.URL + "/6"
-	if _, err := s.Load(t.Context()); !errors.Is(err, ErrRedirects) {
-		t.Errorf("got %v, want ErrRedirects", err)
+	if _, err := s.Load(t.Context()); !errors.Is(err, errRedirects) {
+		t.Errorf("got %v, want errRedirects", err)
 	}
-	h.wantAsked(t, 12) // once, not tried again
+	h.wantRequests(t, 12) // not retried
 }
 
-func TestOnlyHTTPS(t *testing.T) {
+func TestHTTPIsRefusedUnlessAllowed(t *testing.T) {
 	t.Parallel()
-	plain := httptest.NewServer(answers(http.StatusOK, labSchema))
+	plain := httptest.NewServer(responds(http.StatusOK, labSchema))
 	t.Cleanup(plain.Close)
 	down := newHost(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) })
 	for name, url := range map[string]string{"a URL": plain.URL, "a redirect": down.URL} {
 		t.Run(name, func(t *testing.T) {
 			s := down.source()
 			s.URL = url
-			before := down.asked.Load()
-			if _, err := s.Load(t.Context()); !errors.Is(err, ErrInsecure) {
-				t.Errorf("got %v, want ErrInsecure", err)
+			before := down.requests.Load()
+			if _, err := s.Load(t.Context()); !errors.Is(err, errInsecure) {
+				t.Errorf("got %v, want errInsecure", err)
 			}
-			if down.asked.Load() > before+1 {
-				t.Error("what was refused was tried again")
+			if down.requests.Load() > before+1 {
+				t.Error("a refused redirect was retried")
 			}
 			s.AllowHTTP = true
 			wantFresh(t, mustLoad(t, s), 1)
 		})
 	}
 	s := &Source{URL: "ftp://127.0.0.1/lab.yaml", AllowHTTP: true}
-	if _, err := s.Load(t.Context()); !errors.Is(err, ErrInsecure) {
-		t.Errorf("got %v, want ErrInsecure", err)
+	if _, err := s.Load(t.Context()); !errors.Is(err, errInsecure) {
+		t.Errorf("got %v, want errInsecure", err)
 	}
 	s = &Source{URL: plain.URL, AllowHTTP: true} // with the client of retryablehttp
 	wantFresh(t, mustLoad(t, s), 1)
 }
 
-func TestHeaderStaysWithItsHost(t *testing.T) {
+func TestHeadersAreSentToTheirHostOnly(t *testing.T) {
 	t.Parallel()
 	secret := func(r *http.Request) string {
 		return r.Header.Get("Authorization") + r.Header.Get("Private-Token") + r.Header.Get("Referer")
@@ -72,17 +72,17 @@ func TestHeaderStaysWithItsHost(t *testing.T) {
 	var home *host
 	away := newHost(t, func(w http.ResponseWriter, r *http.Request) {
 		if got := secret(r); got != "" {
-			t.Errorf("the other host was sent %q", got)
+			t.Errorf("the other host received %q", got)
 		}
 		if r.URL.Path == "/back" {
 			http.Redirect(w, r, home.URL+"/returned", http.StatusFound)
 			return
 		}
-		answers(http.StatusOK, labSchema)(w, r)
+		responds(http.StatusOK, labSchema)(w, r)
 	})
 	home = newHost(t, func(w http.ResponseWriter, r *http.Request) {
 		if want := "Bearer abcpdq"; r.URL.Path != "/returned" && secret(r) != want {
-			t.Errorf("%s was sent %q, want %q", r.URL.Path, secret(r), want)
+			t.Errorf("%s received %q, want %q", r.URL.Path, secret(r), want)
 		}
 		switch r.URL.Path {
 		case "/stay":
@@ -93,11 +93,11 @@ func TestHeaderStaysWithItsHost(t *testing.T) {
 			http.Redirect(w, r, away.URL+"/back", http.StatusFound)
 		case "/returned":
 			if got := secret(r); got != "" {
-				t.Errorf("by way of another host it was sent %q", got)
+				t.Errorf("after another host it received %q", got)
 			}
 			fallthrough
 		default:
-			answers(http.StatusOK, labSchema)(w, r)
+			responds(http.StatusOK, labSchema)(w, r)
 		}
 	})
 	for _, path := range []string{"/stay", "/away", "/back"} {
@@ -108,7 +108,7 @@ func TestHeaderStaysWithItsHost(t *testing.T) {
 	}
 }
 
-func TestClientHasItsSayOnRedirects(t *testing.T) {
+func TestTheClientCanRefuseRedirects(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, countdown)
 	s := h.source()
@@ -123,5 +123,5 @@ func TestClientHasItsSayOnRedirects(t *testing.T) {
 	if _, err := s.Load(t.Context()); !errors.As(err, &status) || status.Code != http.StatusFound {
 		t.Errorf("got %v, want status 302", err)
 	}
-	h.wantAsked(t, 2)
+	h.wantRequests(t, 2)
 }

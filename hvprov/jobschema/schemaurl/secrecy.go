@@ -11,38 +11,38 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 )
 
-// shown is a URL as errors and logs have it: userinfo and query may hold credentials.
-func shown(u *url.URL) string {
+// displayed returns a URL for errors and logs, without userinfo and query, which may contain credentials.
+func displayed(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// quoting are errors of net/http which quote what may hold credentials, by how they begin, and what is said instead.
-var quoting = map[string]string{
-	"failed to parse Location header": "the server redirects to what is no URL: ask who runs it",
-	"invalid proxy address":           "the address of the proxy is no URL: check HTTPS_PROXY and HTTP_PROXY",
+// quotingErrors are replacements of errors of net/http that may quote credentials, by prefix.
+var quotingErrors = map[string]string{
+	"failed to parse Location header": "the server redirects to an invalid URL: contact its administrator",
+	"invalid proxy address":           "the address of the proxy is invalid: check HTTPS_PROXY and HTTP_PROXY",
 }
 
-// network is an error of net/http without the URLs that it shows, and with what to do.
+// network returns an error of net/http without URLs, and with a remedy.
 func (f *fetch) network(err error) error {
 	if f.refused {
-		return bare(err) // by this package's rules, which say what to do
+		return withoutURL(err) // by this package, with a remedy
 	}
-	err = bare(err)
-	for beginning, instead := range quoting {
-		if strings.HasPrefix(err.Error(), beginning) {
-			return errors.New(instead)
+	err = withoutURL(err)
+	for prefix, replacement := range quotingErrors {
+		if strings.HasPrefix(err.Error(), prefix) {
+			return errors.New(replacement)
 		}
 	}
 	password, _ := f.url.User.Password()
 	secrets := redact.New(f.url.RawQuery, f.url.User.Username(), password)
 	if text := secrets.String(err.Error()); text != err.Error() {
-		err = errors.New(text) // not wrapped, or the secret would be one Unwrap away
+		err = errors.New(text) // not wrapped: Unwrap would return the secret
 	}
 	return fmt.Errorf("%w: check the host, the proxy and the certificate", err)
 }
 
-// bare is an error without those around it that show the URL.
-func bare(err error) error {
+// withoutURL returns an error without the wrappers that show the URL.
+func withoutURL(err error) error {
 	for around := (*url.Error)(nil); errors.As(err, &around); {
 		err = around.Err
 	}

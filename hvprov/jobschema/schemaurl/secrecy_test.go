@@ -14,7 +14,7 @@ import (
 
 func TestCredentialsAreNotShown(t *testing.T) {
 	t.Parallel()
-	other := newHost(t, answers(http.StatusNotFound, ""))
+	other := newHost(t, responds(http.StatusNotFound, ""))
 	to := func(location string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)
@@ -22,30 +22,30 @@ func TestCredentialsAreNotShown(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		handle http.HandlerFunc // nil: nobody listens
+		handle http.HandlerFunc // nil: the connection is refused
 		change func(*Source)
 	}{
-		"a good answer":             {handle: answers(http.StatusOK, labSchema)},
-		"a status":                  {handle: answers(http.StatusNotFound, "")},
-		"a schema with a fault":     {handle: answers(http.StatusOK, noSchema)},
-		"a schema that is too big":  {handle: answers(http.StatusOK, labSchema), change: func(s *Source) { s.MaxSize = 1 }},
-		"another schema":            {handle: answers(http.StatusOK, labSchema), change: func(s *Source) { s.SHA256 = digest(nil) }},
-		"a broken connection":       {handle: hangsUp},
-		"a body that is cut off":    {handle: cutOff},
-		"a redirect to http":        {handle: to("http://us3r:pa55word@127.0.0.1/?sig=s1gnature")},
-		"a redirect to a status":    {handle: to(other.URL + "/?sig=s1gnature")},
-		"a redirect to no URL":      {handle: to("https://us3r:pa55word@127.0.0.1:s1gnature/")},
-		"a redirect without end":    {handle: to("?sig=s1gnature")},
-		"nobody listens":            {},
-		"a URL that is http":        {change: func(s *Source) { s.URL = strings.Replace(s.URL, "https", "http", 1) }},
-		"a URL that does not parse": {change: func(s *Source) { s.URL = "https://us3r:pa55word/@127.0.0.1/" }},
-		"a SHA256 that is none":     {change: func(s *Source) { s.SHA256 = "abc" }},
-		"a transport that tells": {change: func(s *Source) {
+		"a valid response":             {handle: responds(http.StatusOK, labSchema)},
+		"a status":                     {handle: responds(http.StatusNotFound, "")},
+		"an invalid schema":            {handle: responds(http.StatusOK, noSchema)},
+		"a schema that is too large":   {handle: responds(http.StatusOK, labSchema), change: func(s *Source) { s.MaxSize = 1 }},
+		"another schema":               {handle: responds(http.StatusOK, labSchema), change: func(s *Source) { s.SHA256 = digest(nil) }},
+		"a broken connection":          {handle: aborts},
+		"a truncated body":             {handle: truncated},
+		"a redirect to http":           {handle: to("http://us3r:pa55word@127.0.0.1/?sig=s1gnature")},
+		"a redirect to a status":       {handle: to(other.URL + "/?sig=s1gnature")},
+		"a redirect to an invalid URL": {handle: to("https://us3r:pa55word@127.0.0.1:s1gnature/")},
+		"endless redirects":            {handle: to("?sig=s1gnature")},
+		"a refused connection":         {},
+		"a URL that is http":           {change: func(s *Source) { s.URL = strings.Replace(s.URL, "https", "http", 1) }},
+		"an invalid URL":               {change: func(s *Source) { s.URL = "https://us3r:pa55word/@127.0.0.1/" }},
+		"an invalid SHA256":            {change: func(s *Source) { s.SHA256 = "abc" }},
+		"a transport whose error has the URL": {change: func(s *Source) {
 			s.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				return nil, errors.New("unable to ask " + r.URL.String())
 			})}
 		}},
-		"a proxy that is no URL": {change: func(s *Source) {
+		"an invalid proxy": {change: func(s *Source) {
 			s.Client = &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
 				return nil, errors.New(`invalid proxy address "http://us3r:pa55word@:%zz"`)
 			}}}
@@ -53,7 +53,7 @@ func TestCredentialsAreNotShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t, answers(http.StatusOK, labSchema))
+			h := newHost(t, responds(http.StatusOK, labSchema))
 			if test.handle != nil {
 				h = newHost(t, test.handle)
 			} else {
@@ -74,7 +74,7 @@ func TestCredentialsAreNotShown(t *testing.T) {
 					text += "\n" + err.Error()
 				}
 			} else {
-				text = read(t, s.CacheFile) + read(t, s.notesFile())
+				text = read(t, s.CacheFile) + read(t, s.metadataFile())
 			}
 			text += "\n" + logs.String()
 			for _, secret := range []string{"us3r", "pa55word", "t0ken", "s1gnature"} {
@@ -92,7 +92,7 @@ func TestUserinfoIsSent(t *testing.T) {
 		if user, password, _ := r.BasicAuth(); user != "us3r" || password != "pa55word" || r.URL.RawQuery != "token=t0ken" {
 			t.Errorf("got %s, %s, %s", user, password, r.URL.RawQuery)
 		}
-		answers(http.StatusOK, labSchema)(w, r)
+		responds(http.StatusOK, labSchema)(w, r)
 	})
 	s := h.source()
 	s.URL = strings.Replace(s.URL, "://", "://us3r:pa55word@", 1) + "?token=t0ken"
@@ -101,7 +101,7 @@ func TestUserinfoIsSent(t *testing.T) {
 
 func TestProxyIsTheTransports(t *testing.T) {
 	t.Parallel()
-	proxy := newHost(t, answers(http.StatusOK, labSchema))
+	proxy := newHost(t, responds(http.StatusOK, labSchema))
 	at, err := url.Parse(proxy.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -110,5 +110,5 @@ func TestProxyIsTheTransports(t *testing.T) {
 	s.URL, s.AllowHTTP = "http://schemas.invalid/lab.yaml", true
 	s.Client.Transport.(*http.Transport).Proxy = http.ProxyURL(at)
 	wantFresh(t, mustLoad(t, s), 1)
-	proxy.wantAsked(t, 1)
+	proxy.wantRequests(t, 1)
 }

@@ -5,27 +5,25 @@ package schemaurl
 import (
 	"log/slog"
 	"time"
-
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 func (s *Source) timeout() time.Duration {
 	if s.Timeout <= 0 {
-		return DefaultTimeout
+		return defaultTimeout
 	}
 	return s.Timeout
 }
 
 func (s *Source) maxSize() int64 {
 	if s.MaxSize <= 0 {
-		return jobschema.MaxSize
+		return maxSize
 	}
-	return min(s.MaxSize, jobschema.MaxSize)
+	return min(s.MaxSize, maxSize)
 }
 
 func (s *Source) retries() int {
 	if s.Retries == 0 {
-		return DefaultRetries
+		return defaultRetries
 	}
 	return max(s.Retries, 0)
 }

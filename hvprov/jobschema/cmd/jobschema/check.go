@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,23 +12,23 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// schemaFault is a fault of a schema as programs get it.
+// schemaFault is an error of a schema in the output.
 type schemaFault struct {
 	File   string `json:"file"`
-	Line   int    `json:"line"` // 0 where it has no place
+	Line   int    `json:"line"` // 0 if it has no line
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
 }
 
-func (p *printer) check(args []string) (fine bool, err error) {
-	flags := p.flags("check", "[-json] [-against OLD] FILE...")
-	against := flags.String("against", "", "`file` of an older schema whose place each one has to be fit to take")
-	files, err := p.parse(flags, args)
+func (c *command) check(ctx context.Context, args []string) (valid bool, err error) {
+	flags := c.flags("check", "[-json] [-against OLD] SCHEMA...")
+	against := flags.String("against", "", "older `schema` that each schema must be able to replace")
+	files, err := c.parse(flags, args)
 	if err != nil {
 		return false, err
 	}
 	if len(files) == 0 {
-		return false, fmt.Errorf("check: no file is given: %w", errUsage)
+		return false, fmt.Errorf("check: no schema: %w", errUsage)
 	}
 	hosts, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
 	if err != nil {
@@ -35,14 +36,14 @@ func (p *printer) check(args []string) (fine bool, err error) {
 	}
 	var old *jobschema.Schema
 	if *against != "" {
-		if old, err = load(*against); err != nil {
+		if old, err = c.load(ctx, *against); err != nil {
 			return false, err
 		}
 	}
 	faults := []schemaFault{}
 	var text strings.Builder
 	for _, file := range files {
-		found, err := checkFile(file, old, hosts)
+		found, err := c.checkSchema(ctx, file, old, hosts)
 		if err != nil {
 			return false, err
 		}
@@ -51,15 +52,15 @@ func (p *printer) check(args []string) (fine bool, err error) {
 			fmt.Fprintln(&text, f)
 		}
 		if len(found) == 0 {
-			fmt.Fprintln(&text, file+": it is sound")
+			fmt.Fprintln(&text, file+": valid")
 		}
 	}
-	return p.print(faults, len(faults), text.String())
+	return c.print(faults, len(faults), text.String())
 }
 
-// checkFile gives the faults of one schema.
-func checkFile(file string, old, hosts *jobschema.Schema) ([]schemaFault, error) {
-	s, err := load(file)
+// checkSchema returns the errors of a schema.
+func (c *command) checkSchema(ctx context.Context, file string, old, hosts *jobschema.Schema) ([]schemaFault, error) {
+	s, err := c.load(ctx, file)
 	if err != nil {
 		return faultsOf(file, err)
 	}
@@ -68,11 +69,11 @@ func checkFile(file string, old, hosts *jobschema.Schema) ([]schemaFault, error)
 	if err != nil || old == nil {
 		return faults, err
 	}
-	more, err := faultsOf(file, s.Succeeds(old))
+	more, err := faultsOf(file, s.CheckCompatible(old))
 	return append(faults, more...), err
 }
 
-// faultsOf gives the faults that an error tells; the error itself where it tells none.
+// faultsOf returns the faults in an error, or the error if it is of another kind.
 func faultsOf(file string, err error) ([]schemaFault, error) {
 	var load *jobschema.LoadError
 	var mismatch *jobschema.VersionMismatchError
@@ -84,13 +85,13 @@ func faultsOf(file string, err error) ([]schemaFault, error) {
 		}
 		return faults, nil
 	case errors.As(err, &mismatch):
-		reason := fmt.Sprintf("it is %s, and hosts know %s: give another schema an id of its own", mismatch.Given, mismatch.Expected)
+		reason := fmt.Sprintf("the schema is %s, but agents know %s: use another id for a custom schema", mismatch.Given, mismatch.Expected)
 		return []schemaFault{{File: file, Path: "version", Reason: reason}}, nil
 	}
 	return nil, err
 }
 
-// String gives the fault as a line for people.
+// String returns the fault as a line of text.
 func (f schemaFault) String() string {
 	one := jobschema.LoadError{File: f.File, Faults: []jobschema.LoadFault{{Line: f.Line, Path: f.Path, Reason: f.Reason}}}
 	return one.Error()

@@ -1,134 +1,145 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command jobschema tells whether a schema of a job's inputs holds together, and whether values keep to it.
+// Command jobschema checks schemas of a job's inputs, and validates values against them.
 //
-//	jobschema check [-json] [-against OLD] FILE...
-//	jobschema validate [-json] FILE < values.json
+//	jobschema check [-json] [-against OLD] SCHEMA...
+//	jobschema validate [-json] SCHEMA < values.json
 //
-// check reads schemas, in YAML or JSON, and tells every fault of each with its line. A schema that hosts cannot serve,
-// because its fields do not stand for those of the schema that their agents know, has a fault as well. With -against it
-// also has to be fit to take the place of an older one: the same version may differ in texts only, and the migrations of
-// a later one have to say what becomes of every value.
+// A SCHEMA is a file, in YAML or JSON, or an https URL. check reports every error of each schema with its line. A schema that hosts
+// cannot serve, because its fields do not stand for those of the schema that agents know, is an error as well. With -against, each
+// schema must also be able to replace an older one: the same version may differ in texts only, and the migrations of a later one
+// must cover every value.
 //
-// validate reads a JSON object of values by field id from standard input, and tells everything that is wrong with them.
+// validate reads a JSON object of values by field id from standard input, and reports everything that is wrong with them.
 //
-// Faults are lines for people, or with -json one object for programs:
+// Errors are lines of text or, with -json, one object for programs:
 //
 //	{"valid": false, "faults": [{"file": …, "line": …, "path": …, "reason": …}]}                     of check
 //	{"valid": false, "faults": [{"path": …, "rule": …, "given": …, "message": …, "remedy": …}]}      of validate
 //
-// The value of a secret is in neither. The exit code is 0 where all is well, 1 where there are faults, and 2 for a
-// mistaken command line and for what cannot be read; for validate, that includes a schema with faults.
+// Neither contains the value of a secret. The exit code is 0 if there are no errors, 1 if there are, and 2 for an invalid command
+// line and for input that cannot be read; for validate, that includes an invalid schema.
 package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema/schemaurl"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := command{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
 
 // Exit codes.
 const (
-	exitFine = iota
+	exitOK = iota
 	exitFaults
-	exitTrouble
+	exitUsage
 )
 
 const usage = `Usage:
-  jobschema check [-json] [-against OLD] FILE...     tell whether schemas hold together
-  jobschema validate [-json] FILE < values.json      tell whether values keep to a schema
+  jobschema check [-json] [-against OLD] SCHEMA...     check schemas
+  jobschema validate [-json] SCHEMA < values.json      validate values against a schema
 
-"jobschema check -h" and "jobschema validate -h" tell of the flags.
+A schema is a file or an https URL. "jobschema check -h" and "jobschema validate -h" describe the flags.
 `
 
-// errHelp ends a command that was only asked how it is used, and errUsage one that was called wrongly.
+// errHelp ends a command that printed its usage, and errUsage one with an invalid command line.
 var (
 	errHelp  = errors.New("help")
-	errUsage = errors.New("try jobschema -h")
+	errUsage = errors.New("run jobschema -h for help")
 )
 
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := printer{stdout: stdout}
-	fine, err := p.command(args, stdin)
-	switch {
-	case errors.Is(err, errHelp):
-		return exitFine
-	case err != nil:
-		_, _ = fmt.Fprintln(stderr, "jobschema:", err)
-		return exitTrouble
-	case !fine:
-		return exitFaults
-	}
-	return exitFine
+// command is a run of the program.
+type command struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	source         schemaurl.Source // for schemas from URLs
+
+	json bool
 }
 
-func (p *printer) command(args []string, stdin io.Reader) (fine bool, err error) {
+func (c command) run(ctx context.Context, args []string) int {
+	valid, err := c.dispatch(ctx, args)
+	switch {
+	case errors.Is(err, errHelp):
+		return exitOK
+	case err != nil:
+		_, _ = fmt.Fprintln(c.stderr, "jobschema:", err)
+		return exitUsage
+	case !valid:
+		return exitFaults
+	}
+	return exitOK
+}
+
+func (c *command) dispatch(ctx context.Context, args []string) (valid bool, err error) {
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
 	switch name {
 	case "check":
-		return p.check(args)
+		return c.check(ctx, args)
 	case "validate":
-		return p.validate(args, stdin)
+		return c.validate(ctx, args)
 	case "-h", "-help", "--help", "help":
-		_, err := io.WriteString(p.stdout, usage)
+		_, err := io.WriteString(c.stdout, usage)
 		return true, errors.Join(errHelp, err)
 	case "":
-		return false, fmt.Errorf("no command is given: %w", errUsage)
+		return false, fmt.Errorf("no command: %w", errUsage)
 	}
-	return false, fmt.Errorf("there is no command %q: %w", name, errUsage)
+	return false, fmt.Errorf("unknown command %q: %w", name, errUsage)
 }
 
-// printer writes what a command finds.
-type printer struct {
-	stdout io.Writer
-	json   bool
-}
-
-// flags gives the flags that every command has.
-func (p *printer) flags(command, synopsis string) *flag.FlagSet {
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run tells of errors
-	flags.BoolVar(&p.json, "json", false, "print one JSON object for programs")
-	flags.Usage = func() { _, _ = fmt.Fprintf(flags.Output(), "Usage: jobschema %s %s\n\nFlags:\n", command, synopsis) }
+// flags returns the flags that all commands have.
+func (c *command) flags(name, synopsis string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // run prints errors
+	flags.BoolVar(&c.json, "json", false, "print a JSON object for programs")
+	flags.Usage = func() { _, _ = fmt.Fprintf(flags.Output(), "Usage: jobschema %s %s\n\nFlags:\n", name, synopsis) }
 	return flags
 }
 
-// parse reads flags, which may stand before, between and after files.
-func (p *printer) parse(flags *flag.FlagSet, args []string) (files []string, err error) {
+// parse reads flags before, between and after other arguments, and returns these.
+func (c *command) parse(flags *flag.FlagSet, args []string) (rest []string, err error) {
 	for len(args) > 0 {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-			flags.SetOutput(p.stdout)
+			flags.SetOutput(c.stdout)
 			flags.Usage()
 			flags.PrintDefaults()
 			return nil, errHelp
 		} else if err != nil {
 			return nil, fmt.Errorf("%s: %w: %w", flags.Name(), err, errUsage)
 		}
-		rest := flags.Args()
-		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
-			return append(files, rest...), nil
+		left := flags.Args()
+		if n := len(args) - len(left); n > 0 && args[n-1] == "--" {
+			return append(rest, left...), nil
 		}
-		if args = rest; len(args) > 0 {
-			files, args = append(files, args[0]), args[1:]
+		if args = left; len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
 		}
 	}
-	return files, nil
+	return rest, nil
 }
 
-// print writes faults: each as a line of text, or all as JSON.
-func (p *printer) print(faults any, count int, text string) (fine bool, err error) {
-	if p.json {
+// print writes the text, or with -json the faults, and reports whether there are none.
+func (c *command) print(faults any, count int, text string) (valid bool, err error) {
+	if c.json {
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
@@ -140,15 +151,24 @@ func (p *printer) print(faults any, count int, text string) (fine bool, err erro
 		}
 		text = b.String()
 	}
-	_, err = io.WriteString(p.stdout, text)
+	_, err = io.WriteString(c.stdout, text)
 	return count == 0, err
 }
 
-// load reads a schema. The error is a [*jobschema.LoadError] if it is there but does not hold together.
-func load(file string) (*jobschema.Schema, error) {
-	data, err := os.ReadFile(file)
+// load reads a schema from a file or a URL. The error is a [*jobschema.LoadError] if the schema is invalid.
+func (c *command) load(ctx context.Context, schema string) (*jobschema.Schema, error) {
+	if !strings.Contains(schema, "://") {
+		data, err := os.ReadFile(schema)
+		if err != nil {
+			return nil, err
+		}
+		return jobschema.Load(schema, data)
+	}
+	source := c.source
+	source.URL = schema
+	result, err := source.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return jobschema.Load(file, data)
+	return result.Schema, nil
 }

@@ -3,27 +3,27 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-func (p *printer) validate(args []string, stdin io.Reader) (fine bool, err error) {
-	files, err := p.parse(p.flags("validate", "[-json] FILE < values.json"), args)
+func (c *command) validate(ctx context.Context, args []string) (valid bool, err error) {
+	files, err := c.parse(c.flags("validate", "[-json] SCHEMA < values.json"), args)
 	if err != nil {
 		return false, err
 	}
 	if len(files) != 1 {
-		return false, fmt.Errorf("validate: %d files are given, and one is needed: %w", len(files), errUsage)
+		return false, fmt.Errorf("validate: got %d schemas, want one: %w", len(files), errUsage)
 	}
-	s, err := load(files[0])
+	s, err := c.load(ctx, files[0])
 	if err != nil {
 		return false, err
 	}
-	values, err := readValues(stdin)
+	values, err := readValues(c.stdin)
 	if err != nil {
 		return false, fmt.Errorf("standard input: %w", err)
 	}
@@ -40,7 +40,7 @@ func (p *printer) validate(args []string, stdin io.Reader) (fine bool, err error
 		fmt.Fprintln(&text, strings.TrimSpace(fmt.Sprintf("%s (%s): %s", f.Path, f.Rule, f)))
 	}
 	if len(faults) == 0 {
-		fmt.Fprintf(&text, "the values keep to %s\n", s.Ref())
+		fmt.Fprintf(&text, "the values are valid for %s\n", s.Ref())
 	}
-	return p.print(faults, len(faults), text.String())
+	return c.print(faults, len(faults), text.String())
 }

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	maxSize  = 16 << 20 // bytes of JSON that are read
-	maxDepth = 16       // levels of lists and objects in it
+	maxSize  = 16 << 20 // of the JSON in bytes
+	maxDepth = 16       // levels of lists and objects
 )
 
-// readValues reads the only JSON value of r, which has to be an object. It refuses keys that are given twice, of which
-// package json would take the last. Its errors tell no value, since that may be secret.
+// readValues reads a JSON object. It refuses repeated keys, of which encoding/json would use the last. Errors contain no value, which
+// may be secret.
 func readValues(r io.Reader) (map[string]any, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	switch {
 	case err != nil:
 		return nil, err
 	case len(data) > maxSize:
-		return nil, fmt.Errorf("it has more than %d bytes", maxSize)
+		return nil, fmt.Errorf("more than %d bytes", maxSize)
 	case !utf8.Valid(data):
-		return nil, errors.New("it is not UTF-8")
+		return nil, errors.New("not valid UTF-8")
 	}
 	d := decoder{json.NewDecoder(bytes.NewReader(data))}
 	d.UseNumber()
@@ -36,10 +36,10 @@ func readValues(r io.Reader) (map[string]any, error) {
 	}
 	values, ok := value.(map[string]any)
 	if !ok {
-		return nil, errors.New("it is not a JSON object of values by field id")
+		return nil, errors.New("not a JSON object of values by field id")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("there is more behind the object, after byte %d", d.InputOffset())
+		return nil, fmt.Errorf("more data after byte %d", d.InputOffset())
 	}
 	return values, nil
 }
@@ -56,7 +56,7 @@ func (d decoder) value(depth int) (any, error) {
 		return token, nil
 	}
 	if depth == maxDepth {
-		return nil, fmt.Errorf("it is more than %d levels deep, at byte %d", maxDepth, d.InputOffset())
+		return nil, fmt.Errorf("more than %d levels deep at byte %d", maxDepth, d.InputOffset())
 	}
 	if delim == '[' {
 		return d.list(depth + 1)
@@ -87,11 +87,11 @@ func (d decoder) object(depth int) (any, error) {
 			return nil, d.syntax()
 		}
 		key, ok := token.(string)
-		if !ok { // the brace that ends it
+		if !ok { // the closing brace
 			return object, nil
 		}
 		if _, taken := object[key]; taken {
-			return nil, fmt.Errorf("the key %q is given twice, before byte %d", key, d.InputOffset())
+			return nil, fmt.Errorf("the key %q is repeated before byte %d", key, d.InputOffset())
 		}
 		if object[key], err = d.value(depth); err != nil {
 			return nil, err
@@ -99,4 +99,4 @@ func (d decoder) object(depth int) (any, error) {
 	}
 }
 
-func (d decoder) syntax() error { return fmt.Errorf("it is not JSON, after byte %d", d.InputOffset()) }
+func (d decoder) syntax() error { return fmt.Errorf("not JSON after byte %d", d.InputOffset()) }

@@ -10,21 +10,29 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// object checks the parts of an object.
-func (c *checking) object(t target, v any) (any, []Fault) {
-	given, ok := asObject(v)
-	if !ok {
+// objectValue validates an object.
+func (c *validation) objectValue(t target, v any) (any, []Fault) {
+	var given map[string]any
+	switch v := v.(type) {
+	case map[string]any:
+		given = v
+	case job.Fields:
+		given = make(map[string]any, len(v))
+		for _, field := range v {
+			given[field.ID] = field.Value
+		}
+	default:
 		return nil, []Fault{*t.typeFault(v)}
 	}
-	l := c.level(&t, t.words, t.Fields, t.index, given)
-	if faults := l.sorted(); len(faults) > 0 {
+	fields := c.object(&t, t.aliases, t.Fields, t.index, given)
+	if faults := fields.sorted(); len(faults) > 0 {
 		return nil, faults
 	}
-	return l.ordered(), nil
+	return fields.ordered(), nil
 }
 
-// list checks the items of a list, and what holds between them.
-func (c *checking) list(t target, v any) (any, []Fault) {
+// list validates a list: each item, the number of items, and that they differ.
+func (c *validation) list(t target, v any) (any, []Fault) {
 	items, ok := asList(v)
 	if !ok {
 		return nil, []Fault{*t.typeFault(v)}
@@ -49,14 +57,14 @@ func (f target) checkCount(n int) *Fault {
 	low, high := f.Validations.MinItems, f.Validations.MaxItems
 	switch {
 	case low != nil && n < *low:
-		return f.fault(FaultMinItems, nil, fmt.Sprintf("%s must have at least %s, and has %d", f.name(), itemCount(*low), n), "add to it")
+		return f.fault(ruleMinItems, nil, fmt.Sprintf("must have at least %s, but has %d", count(*low, "item"), n), "add items")
 	case high != nil && n > *high:
-		return f.fault(FaultMaxItems, nil, fmt.Sprintf("%s must have at most %s, and has %d", f.name(), itemCount(*high), n), "take some out of it")
+		return f.fault(ruleMaxItems, nil, fmt.Sprintf("must have at most %s, but has %d", count(*high, "item"), n), "remove items")
 	}
 	return nil
 }
 
-// checkUnique blames each object that has what an earlier one has in the field that tells them apart.
+// checkUnique reports each object whose value of the UniqueBy field is that of an earlier object.
 func (f target) checkUnique(items []any) (faults []Fault) {
 	id := f.Validations.UniqueBy
 	if id == "" {
@@ -69,22 +77,21 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 		if !ok || v == Unknown {
 			continue
 		}
-		key := folded(fmt.Sprint(v))
+		key := foldCase(fmt.Sprint(v))
 		first, taken := seen[key]
 		if !taken {
 			seen[key] = i
 			continue
 		}
-		owner := f.item(i)
-		t := owner.words.target(&f.Items.Fields[f.Items.index[id]], &owner)
-		faults = append(faults, *t.fault(FaultUniqueBy, v,
-			fmt.Sprintf("%s is %s, as it is in %s[%d]", t.name(), t.show(v), f.name(), first), "give each another"))
+		parent := f.item(i)
+		t := parent.aliases.target(&f.Items.Fields[f.Items.index[id]], &parent)
+		faults = append(faults, *t.fault(ruleUniqueBy, v, fmt.Sprintf("is %s, like that of %s[%d]", t.show(v), f.name(), first), "use different values"))
 	}
 	return faults
 }
 
-// folded gives the same text for all that [strings.EqualFold] takes to be the same.
-func folded(s string) string {
+// foldCase returns the same text for all texts that are equal according to [strings.EqualFold].
+func foldCase(s string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -92,27 +99,6 @@ func folded(s string) string {
 		}
 		return least
 	}, s)
-}
-
-func itemCount(n int) string {
-	if n == 1 {
-		return "1 item"
-	}
-	return fmt.Sprintf("%d items", n)
-}
-
-func asObject(v any) (map[string]any, bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		return v, true
-	case job.Fields:
-		m := make(map[string]any, len(v))
-		for _, field := range v {
-			m[field.ID] = field.Value
-		}
-		return m, true
-	}
-	return nil, false
 }
 
 func asList(v any) ([]any, bool) {

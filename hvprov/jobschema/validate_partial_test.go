@@ -162,7 +162,7 @@ parameter_sets:
 		t.Fatal(err)
 	}
 	_, err = s.Validate(m{"a": "x", "b": "y"})
-	if want := `b does not go with a (One of both): remove it, or give one of: a | b`; err == nil || err.Error() != want {
+	if want := `b conflicts with a (One of both): remove it, or set one of: a | b`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -189,16 +189,15 @@ func TestDocsTellWhatPeopleNeed(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for id, want := range map[string]string{
-		"gb_ram": "**Memory (GB).** Memory that the machine starts with, in GiB. A number from 1 to 512. Default: `4`. " +
-			"A change needs the machine to be off for a moment.",
-		"power_state": "**Power state.** Whether the machine runs or is off. One of `running` or `off`. Default: `running`.",
-		"guest_v4_dns2": "**Secondary DNS server.** Address of the name server that is asked when the first does not answer. " +
-			"Example: `192.0.2.54`. Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, " +
-			"`guest_v4_defaultgw` and `guest_v4_dns1`. A change makes a new machine in place of the old one.",
-		"guest_domain_joinpw": "**Domain join password.** Password of that account. It is taken exactly as given. At most 256 characters. " +
-			"Only where `os_family` is `windows`. Part of: Windows domain join, together with `guest_domain_jointarget` and " +
-			"`guest_domain_joinuid`, or with `guest_domain_jointarget`, `guest_domain_joinuid` and `guest_domain_joinou`. " +
-			"A change makes a new machine in place of the old one.",
+		"gb_ram":      "**Memory (GB).** Startup memory in GiB. Must be between 1 and 512. Defaults to `4`. Changes require a power cycle.",
+		"power_state": "**Power state.** Power state of the virtual machine. Must be `running` or `off`. Defaults to `running`.",
+		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. Example: `192.0.2.54`. " +
+			"Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, `guest_v4_defaultgw` and " +
+			"`guest_v4_dns1`. Forces replacement.",
+		"guest_domain_joinpw": "**Domain join password.** Password of the domain join account. White space is kept. " +
+			"Must have at most 256 characters. Applies only when `os_family` is `windows`. Part of: Windows domain join, together with " +
+			"`guest_domain_jointarget` and `guest_domain_joinuid`, or with `guest_domain_jointarget`, `guest_domain_joinuid` and " +
+			"`guest_domain_joinou`. Forces replacement.",
 	} {
 		f, _ := s.Field(id)
 		if got := f.Docs(); got != want {
@@ -206,10 +205,10 @@ func TestDocsTellWhatPeopleNeed(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"notes": "**Deprecated:** use title. A change makes a new machine in place of the old one.",
-		"title": "Without it, it follows from `name` where that tells. A change makes a new machine in place of the old one.",
-		"tags":  "At most 3 items. A change makes a new machine in place of the old one.",
-		"disks": "From 1 to 4 items. No two have the same `label`.",
+		"notes": "**Deprecated:** use title. Forces replacement.",
+		"title": "If omitted, inferred from `name` when possible. Forces replacement.",
+		"tags":  "Must have at most 3 items. Forces replacement.",
+		"disks": "Must have between 1 and 4 items. Items must have different values of `label`.",
 	} {
 		f, _ := storage(t).Field(id)
 		if got := f.Docs(); got != want {
