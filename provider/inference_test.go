@@ -45,7 +45,7 @@ func TestAValueThatCannotBeInferredIsRequired(t *testing.T) {
 	h.mustSucceed("validate", h.validate(withoutFamily("golden-7").with(attrs{"os_family": "linux"})))
 	h.mustFail(h.validate(withoutFamily(nil)), "image_name", "required")
 	h.mustFail(h.validate(withoutFamily("ubuntu-24.04").with(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": writeOnlySecret})),
-		"guest_domain_jointarget", `no meaning where os_family is "linux"`)
+		"guest_domain_jointarget", `does not apply when os_family is "linux"`)
 }
 
 func TestAChangedImageIsInferredAgain(t *testing.T) {

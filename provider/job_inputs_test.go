@@ -173,8 +173,8 @@ func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 
 	size := attributes["size"].Description
 	for _, text := range []string{
-		"Size (GiB)", "How large it is.", "Default: `4`", "from 1 to 64", "Example: `8`", "Only where `flag` is `true`",
-		"A change needs the machine to be off",
+		"Size (GiB)", "How large it is.", "Defaults to `4`.", "between 1 and 64", "Example: `8`", "Applies only when `flag` is `true`",
+		"Changes require a power cycle.",
 	} {
 		if !strings.Contains(size, text) {
 			t.Errorf("%q is not in %q", text, size)

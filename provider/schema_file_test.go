@@ -72,7 +72,7 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 		"required fields are missing": {
 			"id: lab\nversion: 1\nfields:\n  - {id: vm_name, type: integer, required: true}\n  - {id: image_name, type: string}\n",
 			[]string{
-				":4: vm_name: it is of type integer", ":5: image_name: it stands for image_name, which hosts need",
+				":4: vm_name: the field is of type integer", ":5: image_name: the field stands for image_name, which is required on hosts",
 				": no field stands for guest_la_uid", ": no field stands for guest_la_pw",
 			},
 		},
@@ -82,7 +82,7 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 		},
 		"the default schema with other fields": {
 			strings.Replace(labText("1", "", ""), "id: lab", "id: vm-provisioning", 1),
-			[]string{": id: it has the id", "os_family, ", " more)", "another id"},
+			[]string{": id: the schema has the id", "os_family, ", " more)", "another id"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -127,7 +127,7 @@ func TestUpgradeReportsValuesThatCannotBeConverted(t *testing.T) {
 	}{
 		"not a number":                    {"mem", "4 GB", []string{"field memory_mb", "whole number"}},
 		"a fraction":                      {"mem", "4096.5", []string{"field memory_mb", "whole number"}},
-		"an address that cannot be split": {"cidr", "dhcp", []string{"field cidr", "does not have the form"}},
+		"an address that cannot be split": {"cidr", "dhcp", []string{"field cidr", "does not match the pattern"}},
 		"not a boolean":                   {"fast", "perhaps", []string{"field tier"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -107,7 +107,7 @@ func TestConflictingFormsOfASecretAreReported(t *testing.T) {
 		"an invalid value":                      {attrs{"guest_la_pw": nil, "guest_la_pw_wo": "a\x01b"}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "control character"}},
 		"an empty value":                        {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "guest_la_pw_wo", []string{"required"}},
 		"an incomplete domain join, write-only": {attrs{"guest_domain_joinpw_wo": writeOnlySecret, "os_family": "windows"}, "guest_domain_jointarget", nil},
-		"not applicable":                        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"no meaning"}},
+		"not applicable":                        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"does not apply"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
