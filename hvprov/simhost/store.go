@@ -19,7 +19,7 @@ func (s *Server) openState() error {
 	if s.store, err = hyperv.Open(s.opts.StateFile); err != nil {
 		return err
 	}
-	s.agents = fakeagent.HostOf(s.store)
+	s.agents = fakeagent.NewHost(s.store)
 	state, err := s.store.Read()
 	if err != nil {
 		return err

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// fill puts something into everything that v holds.
+// fill sets every value in v to something other than its zero value.
 func fill(v reflect.Value, n *int64) {
 	*n++
 	switch {
-	case v.Type() == timeType:
+	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Unix(*n, 0).UTC()))
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
@@ -52,7 +52,7 @@ func text(t *testing.T, s *State) string {
 	return string(b)
 }
 
-func TestACloneIsTheSameAndSharesNothing(t *testing.T) {
+func TestACloneIsEqualAndSharesNothing(t *testing.T) {
 	t.Parallel()
 	state, n := new(State), int64(0)
 	fill(reflect.ValueOf(state).Elem(), &n)
@@ -63,15 +63,15 @@ func TestACloneIsTheSameAndSharesNothing(t *testing.T) {
 	}
 	overwrite(reflect.ValueOf(c).Elem())
 	if after := text(t, state); after != before {
-		t.Errorf("it changed with its clone:\n%s, was\n%s", after, before)
+		t.Errorf("the original changed with its clone:\n%s, was\n%s", after, before)
 	}
 }
 
-// overwrite changes all that v leads to.
+// overwrite changes everything that is reachable from v.
 func overwrite(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		if v.Type() == timeType {
+		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
 		for i := range v.NumField() {
@@ -92,7 +92,7 @@ func overwrite(v reflect.Value) {
 	}
 }
 
-func BenchmarkAStateOfFiftyMachines(b *testing.B) {
+func BenchmarkStateOfFiftyVMs(b *testing.B) {
 	store, err := Create(filepath.Join(b.TempDir(), "state.json"), Seed{VMs: 50})
 	if err != nil {
 		b.Fatal(err)

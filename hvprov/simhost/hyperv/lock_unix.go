@@ -10,8 +10,7 @@ import (
 	"syscall"
 )
 
-// lock waits until nobody else holds the file at path, and holds it. .NET takes the same lock for a file that it opens
-// without sharing.
+// lock waits for the exclusive lock on the file at path. .NET takes the same lock for a file that it opens without sharing.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -27,5 +26,5 @@ func lock(path string) (unlock func(), err error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return func() { _ = file.Close() }, nil // closing lets go of the lock
+	return func() { _ = file.Close() }, nil // closing the file releases the lock
 }

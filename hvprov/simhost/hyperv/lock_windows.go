@@ -10,7 +10,7 @@ import (
 
 const errorSharingViolation = syscall.Errno(32)
 
-// lock waits until nobody else has the file at path open, and opens it without sharing, as the PowerShell stand-in does.
+// lock waits for the exclusive lock on the file at path: it opens the file without sharing, as the PowerShell stand-in does.
 func lock(path string) (unlock func(), err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// imageSize is the size in bytes of the images that a new host has: enough to be copied in more than one piece.
+// imageSize is the size in bytes of the images of a new host: more than one block of a copy.
 const imageSize = 2 << 20
+
+// vmMemory is the memory in bytes of each seeded virtual machine. The host has that much more.
+const vmMemory = 2 << 30
 
 // SeedImages are the images of a new host.
 var SeedImages = []string{"ubuntu-24.04", "windows-server-2022"}
 
-// Seed says what a new host is like. The zero value is a host without virtual machines, as [Open] makes it.
+// Seed describes a new host. The zero value is a host without virtual machines.
 type Seed struct {
 	Name       string // empty: SIMHOST
-	Number     int    // which of several hosts it is: no two numbers have the same addresses
+	Number     int    // number of the host; hosts with different numbers have different MAC addresses
 	ImageBytes int64  // size of each image; 0: 2 MiB
-	VMs        int    // virtual machines, of which three in four run, that were there before anybody came. Their disks have no files.
+	VMs        int    // number of virtual machines, three in four of which run; their disks have no files
 }
 
-// vmMemory is how much memory, in bytes, each virtual machine of a seed has. The host has that in addition to its own.
-const vmMemory = 2 << 30
-
-// Create makes the store of a new host at path, where there must be none.
+// Create creates the store of a new host at path, where there must be no file.
 func Create(path string, seed Seed) (*Store, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("state file %s: %w", path, cmp.Or(err, fs.ErrExist))
@@ -37,8 +37,8 @@ func Create(path string, seed Seed) (*Store, error) {
 	return open(path, seed)
 }
 
-// make makes the host, with its files in folder.
-func (seed Seed) make(folder string) (*State, error) {
+// create returns the state of the host and creates its files in folder.
+func (seed Seed) create(folder string) (*State, error) {
 	disks, machines := filepath.Join(folder, "disks"), filepath.Join(folder, "machines")
 	images := filepath.Join(disks, "Images")
 	for _, dir := range []string{images, machines} {
@@ -52,7 +52,7 @@ func (seed Seed) make(folder string) (*State, error) {
 		}
 	}
 	state := &State{
-		Format: Format,
+		Format: format,
 		Host: Host{
 			Name: cmp.Or(seed.Name, "SIMHOST"), OSVersion: "10.0.20348", HyperVVersion: "2.0.0.0",
 			LogicalProcessors: 16, MemoryBytes: 64<<30 + int64(seed.VMs)*vmMemory,
@@ -77,29 +77,13 @@ func (s *State) seedVM(i int) VM {
 		CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
 		SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
 		Adapters: []Adapter{{
-			ID: newID(), Name: "Network Adapter", SwitchName: s.Switches[0].Name, MACAddress: macAddress(s.NextMAC), DynamicMAC: true, VLANMode: "Untagged",
+			ID: newID(), Name: "Network Adapter", SwitchName: s.Switches[0].Name, MACAddress: fmt.Sprintf("00155D%06X", s.NextMAC),
+			DynamicMAC: true, VLANMode: "Untagged", IPAddresses: []string{fmt.Sprintf("192.0.2.%d", 10+s.NextMAC%200)},
 		}},
 		Drives: []Drive{{ControllerType: "SCSI", Path: filepath.Join(s.Host.VirtualHardDiskPath, name, name+".vhdx")}},
 	}
 	if i%4 == 3 {
-		vm.State = "Off"
+		vm.State, vm.Adapters[0].IPAddresses = "Off", nil
 	}
-	vm.wake(s.Behaviour.Guest)
 	return vm
-}
-
-// WriteImage writes a file of size bytes that begins as a VHDX does and holds nothing.
-func WriteImage(path string, size int64) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString("vhdxfile") // MS-VHDX 2.2.1, the file type identifier's signature
-	if err == nil {
-		err = file.Truncate(size)
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }

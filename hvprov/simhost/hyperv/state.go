@@ -2,38 +2,42 @@
 
 package hyperv
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
-// State is everything that a simulated host holds, as its state file has it.
+// State is the content of a state file: one simulated host.
 type State struct {
 	Format    int       `json:"format"` // 1
 	Host      Host      `json:"host"`
 	Switches  []Switch  `json:"switches"`
 	VMs       []VM      `json:"vms"`
-	NextMAC   int       `json:"next_mac"` // number of the next adapter made
+	NextMAC   int       `json:"next_mac"` // number of the next network adapter
 	Behaviour Behaviour `json:"behaviour"`
 }
 
-// Host is the machine itself.
+// Host is the computer that runs Hyper-V.
 type Host struct {
 	Name                 string         `json:"name"`
 	OSVersion            string         `json:"os_version"`
-	HyperVVersion        string         `json:"hyperv_version"` // of the module; before 2.0 it has no commands about security
+	HyperVVersion        string         `json:"hyperv_version"` // of the PowerShell module; versions below 2.0 have no security cmdlets
 	LogicalProcessors    int            `json:"logical_processors"`
 	MemoryBytes          int64          `json:"memory_bytes"`
-	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: what the machines that run leave
+	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: MemoryBytes less the memory of the running virtual machines
 	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
 	VirtualMachinePath   string         `json:"virtual_machine_path"`
-	Cluster              string         `json:"cluster"`        // empty: not a member of one
-	ClusterGroups        []string       `json:"cluster_groups"` // names of groups of the cluster that are no roles of this host's machines
+	Cluster              string         `json:"cluster"`        // empty: the host is not a cluster node
+	ClusterGroups        []string       `json:"cluster_groups"` // names of cluster groups that are not roles of this host's virtual machines
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
 }
 
-// SharedVolume is a volume of the cluster's. Every other folder is on a drive of the computer that the simulation runs on.
+// SharedVolume is a cluster shared volume. All other folders are on a drive of the computer that runs the simulation.
 type SharedVolume struct {
-	Path      string `json:"path"` // where it is mounted
+	Path      string `json:"path"` // mount point
 	SizeBytes int64  `json:"size_bytes"`
-	FreeBytes int64  `json:"free_bytes"` // 0: what the files there leave of SizeBytes
+	FreeBytes int64  `json:"free_bytes"` // 0: SizeBytes less the size of the files on the volume
 }
 
 // Switch is a virtual switch.
@@ -43,7 +47,7 @@ type Switch struct {
 	Type string `json:"type"` // External, Internal or Private
 }
 
-// VM is a virtual machine. Its States are Hyper-V's own names: Off, Running, Paused, Saved.
+// VM is a virtual machine. State is one of Hyper-V's own names, such as Off, Running, Paused or Saved.
 type VM struct {
 	ID                   string       `json:"id"`
 	Name                 string       `json:"name"`
@@ -53,7 +57,7 @@ type VM struct {
 	DynamicMemory        bool         `json:"dynamic_memory"`
 	MemoryMinimumBytes   int64        `json:"memory_minimum_bytes"`
 	MemoryMaximumBytes   int64        `json:"memory_maximum_bytes"`
-	MemoryAssignedBytes  int64        `json:"memory_assigned_bytes"` // while it runs; 0: as much as at its start
+	MemoryAssignedBytes  int64        `json:"memory_assigned_bytes"` // while it runs; 0: MemoryStartupBytes
 	Heartbeat            string       `json:"heartbeat"`             // while it runs; empty: OkApplicationsUnknown
 	IntegrationServices  string       `json:"integration_services_state"`
 	ProcessorCount       int          `json:"processor_count"`
@@ -65,32 +69,32 @@ type VM struct {
 	AutomaticStopAction  string       `json:"automatic_stop_action"`
 	SecureBoot           string       `json:"secure_boot"` // On or Off
 	SecureBootTemplate   string       `json:"secure_boot_template"`
-	FirstBoot            string       `json:"first_boot"`    // path of the drive to start from; empty: the default order
-	KeyProtector         bool         `json:"key_protector"` // it has one of its own
+	FirstBoot            string       `json:"first_boot"`    // path of the first boot device; empty: the default order
+	KeyProtector         bool         `json:"key_protector"` // it has a key protector
 	TPM                  bool         `json:"tpm"`
 	Adapters             []Adapter    `json:"adapters"`
 	Drives               []Drive      `json:"drives"`
 	DVDs                 []DVD        `json:"dvd_drives"`
-	StartupOrder         []string     `json:"startup_order"` // of the BIOS of a machine of generation 1
-	Looks                int          `json:"looks"`         // how often the guest was looked at since it started; counted while [Behaviour] asks something of it
+	StartupOrder         []string     `json:"startup_order"` // BIOS boot order of a generation 1 virtual machine
+	Looks                int          `json:"looks"`         // calls of Get-VM since it started; counted while [Behaviour.Guest] is set
 	Checkpoints          []Checkpoint `json:"checkpoints,omitempty"`
 	Clustered            bool         `json:"clustered"`
-	ClusterRole          string       `json:"cluster_role"` // empty: the machine's own name
+	ClusterRole          string       `json:"cluster_role"` // empty: the name of the virtual machine
 }
 
 // Adapter is a virtual network adapter.
 type Adapter struct {
-	ID          string   `json:"id"` // GUID; given when the state is written, where there is none
+	ID          string   `json:"id"` // GUID; assigned when the state is written
 	Name        string   `json:"name"`
 	SwitchName  string   `json:"switch_name"` // empty: not connected
-	MACAddress  string   `json:"mac_address"` // 12 hex digits
+	MACAddress  string   `json:"mac_address"` // 12 hexadecimal digits
 	DynamicMAC  bool     `json:"dynamic_mac"`
 	VLANMode    string   `json:"vlan_mode"` // Untagged or Access
 	VLANID      int      `json:"vlan_id"`
 	IPAddresses []string `json:"ip_addresses"`
 }
 
-// Drive is a virtual hard disk in its place.
+// Drive is a virtual hard disk that is attached to a controller.
 type Drive struct {
 	ControllerType     string `json:"controller_type"` // SCSI, or IDE with generation 1
 	ControllerNumber   int    `json:"controller_number"`
@@ -98,37 +102,86 @@ type Drive struct {
 	Path               string `json:"path"`
 }
 
-// DVD is a DVD drive in its place.
+// DVD is a DVD drive.
 type DVD struct {
-	ControllerType     string `json:"controller_type"` // SCSI, or IDE for machines of generation 1
+	ControllerType     string `json:"controller_type"` // SCSI, or IDE with generation 1
 	ControllerNumber   int    `json:"controller_number"`
 	ControllerLocation int    `json:"controller_location"`
-	Path               string `json:"path"` // of the ISO file; empty: nothing is in it
+	Path               string `json:"path"` // of the ISO file; empty: no medium
 }
 
-// Behaviour is what a test asks of the host beyond the ordinary.
+// Checkpoint is a checkpoint of a virtual machine, whose drives are differencing disks (.avhdx) while it has one.
+type Checkpoint struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Behaviour controls how the simulated host answers. The zero value is a healthy host.
 type Behaviour struct {
-	Calls              map[string]Call `json:"calls"`                 // by the cmdlet's name
-	CopyBytesPerSecond int64           `json:"copy_bytes_per_second"` // 0: as fast as it goes; only the simulator's own agent obeys it
-	RecordCalls        bool            `json:"record_calls"`          // keep the names of the cmdlets that are called, for [Store.Calls]
-	Lost               string          `json:"lost"`                  // not empty: every call fails with this text, as when the host's service has gone
+	Calls              map[string]Call `json:"calls"`                 // by the name of the cmdlet
+	CopyBytesPerSecond int64           `json:"copy_bytes_per_second"` // 0: unlimited; only the fake agent applies it
+	RecordCalls        bool            `json:"record_calls"`          // record the names of the cmdlets that are called, for [Store.Calls]
+	Lost               string          `json:"lost"`                  // not empty: every call fails with this text, as if the Hyper-V service had stopped
 	Guest              Guest           `json:"guest"`
 }
 
-// Guest is how the operating systems in the machines come up: in looks, each of which is one call of Get-VM for one machine
-// that runs. The zero value is there at once.
+// Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
+// up at once.
 type Guest struct {
-	HeartbeatAfter int    `json:"heartbeat_after"` // how many looks see no contact first; below 0: all
-	AddressAfter   int    `json:"address_after"`   // how many looks see link-local addresses only; below 0: all
-	Address        string `json:"address"`         // what its adapters then have; empty: an address of each one's own
+	HeartbeatAfter int    `json:"heartbeat_after"` // number of calls that report no contact; negative: all
+	AddressAfter   int    `json:"address_after"`   // number of calls that report only link-local addresses; negative: all
+	Address        string `json:"address"`         // the address of every network adapter; empty: a different one for each
 }
 
-// Call is what happens to each call of one cmdlet before it acts.
+// Call controls the calls of one cmdlet.
 type Call struct {
-	Hold    string `json:"hold,omitempty"`  // path of a file: the call waits for as long as it is there, beside one with the ending .reached
-	After   bool   `json:"after,omitempty"` // it acts first, and waits then
+	Hold    string `json:"hold,omitempty"`  // path of a file: the call blocks while the file exists, and creates a file with the suffix .reached
+	After   bool   `json:"after,omitempty"` // block after the cmdlet has acted, not before
 	DelayMS int    `json:"delay_ms"`
-	Fail    string `json:"fail"`           // the error's text; empty: it does not fail
-	Times   int    `json:"times"`          // for how many calls this holds; 0: for all
-	Lose    bool   `json:"lose,omitempty"` // the host is lost with this call: see [Behaviour.Lost], which gets the text of Fail
+	Fail    string `json:"fail"`           // error text; empty: the call succeeds
+	Times   int    `json:"times"`          // number of calls that are affected; 0: all
+	Lose    bool   `json:"lose,omitempty"` // the first call sets [Behaviour.Lost] to Fail
+}
+
+// clone returns a deep copy.
+func (s *State) clone() *State {
+	c := *s
+	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
+	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
+	for i := range c.VMs {
+		vm := &c.VMs[i]
+		vm.Adapters, vm.Drives, vm.DVDs = slices.Clone(vm.Adapters), slices.Clone(vm.Drives), slices.Clone(vm.DVDs)
+		vm.StartupOrder, vm.Checkpoints = slices.Clone(vm.StartupOrder), slices.Clone(vm.Checkpoints)
+		for j := range vm.Adapters {
+			vm.Adapters[j].IPAddresses = slices.Clone(vm.Adapters[j].IPAddresses)
+		}
+	}
+	return &c
+}
+
+// fill replaces nil lists with empty ones, because PowerShell reads null as one item, and assigns missing adapter ids.
+func (s *State) fill() {
+	s.Host.SharedVolumes, s.Host.ClusterGroups = list(s.Host.SharedVolumes), list(s.Host.ClusterGroups)
+	s.Switches, s.VMs = list(s.Switches), list(s.VMs)
+	if s.Behaviour.Calls == nil {
+		s.Behaviour.Calls = map[string]Call{}
+	}
+	for i := range s.VMs {
+		vm := &s.VMs[i]
+		vm.Adapters, vm.Drives, vm.DVDs, vm.StartupOrder = list(vm.Adapters), list(vm.Drives), list(vm.DVDs), list(vm.StartupOrder)
+		for j := range vm.Adapters {
+			a := &vm.Adapters[j]
+			a.IPAddresses = list(a.IPAddresses)
+			if a.ID == "" {
+				a.ID = newID()
+			}
+		}
+	}
+}
+
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
 }

@@ -1,39 +1,37 @@
 // SPDX-License-Identifier: MPL-2.0
 
+// Package hyperv reads and writes the state of a simulated Hyper-V host: a JSON file that the fake agent and the PowerShell stand-in
+// share. Tests and demonstrations use it to seed a host, to inspect it, and to inject faults.
 package hyperv
 
 import (
 	"bytes"
-	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
-	"time"
 )
 
-// Format is the version of the state file's format that this package reads and writes.
-const Format = 1
+// format is the version of the state file's format.
+const format = 1
 
-// Store is the state file of one simulated host. Its methods may be called by many goroutines and processes at once.
+// Store is the state file of one simulated host. It is safe for concurrent use by goroutines and processes.
 type Store struct {
 	path string
 
-	// What the file held last, and what that means: to read a file and compare it is much faster than to parse it. The file's
-	// lock is held as well, but is not one that other goroutines see.
+	// The last content of the file and its meaning: comparing the content is much faster than parsing it. The lock on the file does
+	// not exclude goroutines that read the cache.
 	mu    sync.Mutex
 	text  []byte
 	state *State
-
-	// Wait is how a call waits for the delay that [Behaviour] asks of it: for d, or until ctx ends, whose error it then
-	// returns. It may be replaced before the store is used.
-	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Open gives the store at path, and makes it when it is not there: a host with one switch and two images.
+// Open returns the store at path. If there is no file, it creates a host with one virtual switch and two images.
 func Open(path string) (*Store, error) { return open(path, Seed{}) }
 
 func open(path string, seed Seed) (*Store, error) {
@@ -41,43 +39,43 @@ func open(path string, seed Seed) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", path, err)
 	}
-	s := &Store{path: absolute, Wait: wait}
+	s := &Store{path: absolute}
 	if err := os.MkdirAll(filepath.Dir(absolute), 0o755); err != nil {
 		return nil, fmt.Errorf("state file: %w", err)
 	}
-	unlock, err := lock(s.lockPath())
+	unlock, err := s.lock()
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", absolute, err)
+		return nil, err
 	}
 	defer unlock()
 	if _, err := s.load(); !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
-	state, err := seed.make(absolute + ".d")
+	state, err := seed.create(absolute + ".d")
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", absolute, err)
 	}
 	return s, s.save(state)
 }
 
-// Path tells where the state file is, as an absolute path.
+// Path returns the absolute path of the state file.
 func (s *Store) Path() string { return s.path }
 
-// Read gives what the host holds now.
+// Read returns a copy of the state.
 func (s *Store) Read() (*State, error) {
-	unlock, err := lock(s.lockPath())
+	unlock, err := s.lock()
 	if err != nil {
-		return nil, fmt.Errorf("state file %s: %w", s.path, err)
+		return nil, err
 	}
 	defer unlock()
 	return s.load()
 }
 
-// Update changes what the host holds. When change fails, nothing is changed, and its error is returned as it is.
+// Update calls change with a copy of the state and saves it. If change fails, nothing is saved and its error is returned as it is.
 func (s *Store) Update(change func(*State) error) error {
-	unlock, err := lock(s.lockPath())
+	unlock, err := s.lock()
 	if err != nil {
-		return fmt.Errorf("state file %s: %w", s.path, err)
+		return err
 	}
 	defer unlock()
 	state, err := s.load()
@@ -90,7 +88,32 @@ func (s *Store) Update(change func(*State) error) error {
 	return s.save(state)
 }
 
-func (s *Store) lockPath() string { return s.path + ".lock" }
+// Calls returns how often each cmdlet was called since [Behaviour.RecordCalls] was set. The names are in a file beside the state file,
+// one a line.
+func (s *Store) Calls() (map[string]int, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	text, err := os.ReadFile(s.path + ".calls")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	calls := map[string]int{}
+	for cmdlet := range strings.Lines(string(text)) {
+		calls[strings.TrimSpace(cmdlet)]++
+	}
+	return calls, nil
+}
+
+func (s *Store) lock() (unlock func(), err error) {
+	unlock, err = lock(s.path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("state file %s: %w", s.path, err)
+	}
+	return unlock, nil
+}
 
 func (s *Store) load() (*State, error) {
 	text, err := os.ReadFile(s.path)
@@ -106,14 +129,14 @@ func (s *Store) load() (*State, error) {
 	if err := json.Unmarshal(text, state); err != nil {
 		return nil, fmt.Errorf("state file %s: %w", s.path, err)
 	}
-	if state.Format != Format {
-		return nil, fmt.Errorf("state file %s has format %d, not %d", s.path, state.Format, Format)
+	if state.Format != format {
+		return nil, fmt.Errorf("state file %s has format %d, not %d", s.path, state.Format, format)
 	}
 	s.text, s.state = text, state
 	return state.clone(), nil
 }
 
-// save writes beside the file and renames, so that a reader without the lock meets a whole file too.
+// save writes a temporary file and renames it, so that a reader without the lock never sees a partial file.
 func (s *Store) save(state *State) error {
 	state.fill()
 	var b bytes.Buffer
@@ -135,58 +158,10 @@ func (s *Store) save(state *State) error {
 	return nil
 }
 
-// fill puts empty lists where there are none: PowerShell's null is not a list.
-func (s *State) fill() {
-	if s.Host.SharedVolumes == nil {
-		s.Host.SharedVolumes = []SharedVolume{}
-	}
-	if s.Host.ClusterGroups == nil {
-		s.Host.ClusterGroups = []string{}
-	}
-	if s.Switches == nil {
-		s.Switches = []Switch{}
-	}
-	if s.VMs == nil {
-		s.VMs = []VM{}
-	}
-	if s.Behaviour.Calls == nil {
-		s.Behaviour.Calls = map[string]Call{}
-	}
-	for i := range s.VMs {
-		vm := &s.VMs[i]
-		if vm.Adapters == nil {
-			vm.Adapters = []Adapter{}
-		}
-		if vm.Drives == nil {
-			vm.Drives = []Drive{}
-		}
-		if vm.DVDs == nil {
-			vm.DVDs = []DVD{}
-		}
-		if vm.StartupOrder == nil {
-			vm.StartupOrder = []string{}
-		}
-		for j := range vm.Adapters {
-			if vm.Adapters[j].ID == "" {
-				vm.Adapters[j].ID = newID()
-			}
-			if vm.Adapters[j].IPAddresses == nil {
-				vm.Adapters[j].IPAddresses = []string{}
-			}
-		}
-	}
+// newID returns a random GUID (RFC 9562, version 4).
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, as crypto/rand documents
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// LockNames lets one caller at a time, of all processes, look for a name among the virtual machines and take it.
-func (s *Store) LockNames() (unlock func(), err error) { return lock(s.path + ".names.lock") }

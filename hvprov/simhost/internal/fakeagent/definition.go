@@ -6,80 +6,58 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// What this agent understands.
+// The schema that the agent supports.
 const (
 	schemaID      = "vm-provisioning"
 	schemaVersion = 1
 )
 
-// definition is a job definition that this agent has found to be one it can do.
+// definition is a valid job definition.
 type definition struct {
 	operation job.Operation
 	fields    fields
 }
 
-// fields are the fields of a definition: names in their order, and values that are string, float64, bool or JSON.
-type fields struct {
-	names  []string
-	values map[string]any
-}
+// fields are the fields of a definition by name, as JSON values. Fields that are null are absent.
+type fields map[string]any
 
-func (f fields) has(name string) bool       { _, ok := f.values[name]; return ok }
-func (f fields) text(name string) string    { v, _ := f.values[name].(string); return v }
-func (f fields) number(name string) float64 { v, _ := f.values[name].(float64); return v }
-func (f fields) flag(name string) bool      { v, _ := f.values[name].(bool); return v }
+func (f fields) has(name string) bool       { _, ok := f[name]; return ok }
+func (f fields) text(name string) string    { v, _ := f[name].(string); return v }
+func (f fields) number(name string) float64 { v, _ := f[name].(float64); return v }
+func (f fields) flag(name string) bool      { v, _ := f[name].(bool); return v }
+func (f fields) list(name string) []any     { v, _ := f[name].([]any); return v }
 
-// only gives the fields with these names.
+// only returns the fields with these names.
 func (f fields) only(names []string) fields {
-	kept := fields{values: map[string]any{}}
+	kept := fields{}
 	for _, name := range names {
 		if f.has(name) {
-			kept.names = append(kept.names, name)
-			kept.values[name] = f.values[name]
+			kept[name] = f[name]
 		}
 	}
 	return kept
 }
 
-// without gives all fields but these.
+// without returns all other fields.
 func (f fields) without(names []string) fields {
-	return f.only(slices.DeleteFunc(slices.Clone(f.names), func(n string) bool { return slices.Contains(names, n) }))
-}
-
-// MarshalJSON gives the fields as an object, in their order.
-func (f fields) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, name := range f.names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		text, err := json.Marshal(f.values[name])
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "%s:%s", strconv.Quote(name), text)
+	kept := fields(maps.Clone(f))
+	for _, name := range names {
+		delete(kept, name)
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return kept
 }
 
-func invalid(message, field string) error {
-	return fail(protocol.CodeInvalidDefinition, message, field, "")
-}
-
-// readDefinition reads a definition and refuses what this agent cannot do. partial is for a dry run, where fields may
-// still lack.
+// readDefinition returns the definition in raw, or an error. In a partial definition, required fields may be absent.
 func readDefinition(raw json.RawMessage, partial bool) (d definition, err error) {
 	var top struct {
 		Schema    json.RawMessage
@@ -87,7 +65,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 		Fields    json.RawMessage
 	}
 	if !isObject(raw) || json.Unmarshal(raw, &top) != nil {
-		return d, invalid("the job definition is not a JSON object", "")
+		return d, fail("definition_not_object", "")
 	}
 	if err := checkSchema(top.Schema); err != nil {
 		return d, err
@@ -95,23 +73,23 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, invalid("the job definition's operation must be one of: provision, update, delete", "")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete")
 	}
 	if !isObject(top.Fields) {
-		return d, invalid("the job definition has no fields", "")
+		return d, fail("definition_fields_missing", "")
 	}
 	if d.fields, err = readFields(top.Fields); err != nil {
 		return d, err
 	}
 	if d.operation != job.OperationDelete {
-		if err := d.fields.memoryOrder(partial); err != nil {
+		if err := d.fields.checkMemory(partial); err != nil {
 			return d, err
 		}
 	}
 	if d.operation == job.OperationProvision && !partial {
 		for _, name := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
 			if !d.fields.has(name) {
-				return d, invalid(fmt.Sprintf("the job definition lacks field '%s'", name), name)
+				return d, fail("field_missing", name, "field", name)
 			}
 		}
 	}
@@ -125,23 +103,23 @@ func checkSchema(raw json.RawMessage) error {
 	_ = json.Unmarshal(raw, &schema)
 	id, _ := schema.ID.(string)
 	version, ok := schema.Version.(float64)
-	if strings.TrimSpace(id) == "" || !ok || !whole(version) {
-		return invalid("the job definition does not name its schema by id and version", "")
+	if strings.TrimSpace(id) == "" || !ok || !isWhole(version) {
+		return fail("definition_schema_missing", "")
 	}
 	if id != schemaID || version != schemaVersion {
-		return fail(protocol.CodeSchemaMismatch,
-			fmt.Sprintf("the job definition is for schema %s version %d, and this agent knows %s version %d", id, int(version), schemaID, schemaVersion),
-			"", "use a client and an agent of the same release")
+		return fail("schema_mismatch", "", "id", id, "version", version, "supported_id", schemaID, "supported_versions", schemaVersion)
 	}
 	return nil
 }
 
+// readFields validates the fields in their order, so that the first invalid one is reported.
 func readFields(raw json.RawMessage) (fields, error) {
-	f := fields{values: map[string]any{}}
+	f := fields{}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = decoder.Token() // the object was parsed before
 	for decoder.More() {
-		name, _ := decoder.Token()
+		token, _ := decoder.Token()
+		name := fmt.Sprint(token)
 		var value any
 		if err := decoder.Decode(&value); err != nil {
 			return f, err
@@ -149,89 +127,115 @@ func readFields(raw json.RawMessage) (fields, error) {
 		if value == nil {
 			continue
 		}
-		id := fmt.Sprint(name)
-		at, wants := id, wanted(id, value)
-		if id == "network_adapters" {
-			at, wants = wantedAdapters(value)
+		field, requirement := validate(name, value)
+		if requirement != "" {
+			return f, fail("field_invalid", field, "field", field, "requirement", requirement)
 		}
-		if wants != "" {
-			return f, invalid(fmt.Sprintf("field '%s' must be %s", at, wants), at)
-		}
-		f.names = append(f.names, id)
-		f.values[id] = value
+		f[name] = value
 	}
 	return f, nil
 }
 
+// rule validates the values of a field.
+type rule struct {
+	requirement string
+	valid       func(value any) bool
+}
+
+// rules are the rules by field. Other fields may have any value.
+var rules = sync.OnceValue(func() map[string]rule {
+	fileName := rule{text("requirement_file_name"), func(v any) bool {
+		s, _ := v.(string)
+		return s != "" && len([]rune(s)) <= 100 && !badName.MatchString(s) && !reservedName.MatchString(s)
+	}}
+	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
+	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
+	memorySize := rule{text("requirement_memory_size"), func(v any) bool { // Hyper-V assigns memory in blocks of 2 MiB
+		n, ok := v.(float64)
+		return ok && n > 0 && n <= 1<<20 && n*512 == math.Trunc(n*512)
+	}}
+	return map[string]rule{
+		"vm_name": fileName, "image_name": fileName, "media_name": fileName,
+		"os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off"), "disk_type": oneOf("copy", "differencing"),
+		"wait_for": oneOf("nothing", "heartbeat", "address"), "checkpoint_type": oneOf(actionValues["checkpoint_type"]...),
+		"start_action": oneOf(actionValues["start_action"]...), "stop_action": oneOf(actionValues["stop_action"]...),
+		"gb_ram": {text("requirement_positive_number"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 }}, "gb_ram_min": memorySize,
+		"gb_ram_max": memorySize, "cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)},
+		"vlan_id": wholeNumber(0, 4094), "wait_seconds": wholeNumber(1, 7200), "disk_size_gb": wholeNumber(1, maxDiskGB),
+		"generation": {text("requirement_one_of", "values", "1, 2"), isBetween(1, 2)}, "vm_clustered": boolean, "secure_boot": boolean, "tpm": boolean,
+		"switch_name": anyText, "notes": anyText, "data_disks": {text("requirement_data_disks"), isDiskList},
+		"mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macPattern.MatchString(s) }},
+	}
+})
+
 var (
 	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|]|^[ .]|[ .]$")
 	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
+	controlCode  = regexp.MustCompile("[\x00-\x1f\x7f]")
+	macPattern   = regexp.MustCompile(`^[0-9A-F][02468ACE](-[0-9A-F]{2}){5}$`)
 )
 
-func whole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
+func oneOf(values ...string) rule {
+	return rule{text("requirement_one_of", "values", strings.Join(values, ", ")), func(v any) bool {
+		s, _ := v.(string)
+		return slices.Contains(values, s)
+	}}
+}
 
-// wanted says what a field must be when value is not that, and nothing when it is. Fields that are not the agent's pass.
-func wanted(name string, value any) string {
-	text, isText := value.(string)
-	number, isNumber := value.(float64)
-	switch name {
-	case "vm_name", "image_name", "media_name":
-		if !isText || text == "" || len([]rune(text)) > 100 || badName.MatchString(text) || reservedName.MatchString(text) {
-			return "a name of 1 to 100 characters that can name a file"
-		}
-	case "os_family":
-		if text != "windows" && text != "linux" {
-			return "one of: windows, linux"
-		}
-	case "power_state":
-		if text != "running" && text != "off" {
-			return "one of: running, off"
-		}
-	case "gb_ram":
-		if !isNumber || number <= 0 {
-			return "a number above 0"
-		}
-	case "disk_type":
-		if text != "copy" && text != "differencing" {
-			return "one of: copy, differencing"
-		}
-	case "disk_size_gb":
-		if !isDiskSize(value) {
-			return "a whole number from 1 to 65536"
-		}
-	case "data_disks":
-		if !isDiskList(value) {
-			return "a list of disks, each with a name that no other has, of letters, digits, hyphens and underscores, a size_gb from 1 to 65536, " +
-				"and a type that is dynamic or fixed"
-		}
-	case "cpu_cores":
-		if !isNumber || !whole(number) || number < 1 {
-			return "a whole number of 1 or more"
-		}
-	case "vlan_id":
-		if !isNumber || !whole(number) || number < 0 || number > 4094 {
-			return "a whole number from 0 to 4094"
-		}
-	case "mac_address":
-		if !macPattern.MatchString(text) {
-			return macWanted
-		}
-	case "wait_for":
-		if text != "nothing" && text != "heartbeat" && text != "address" {
-			return "one of: nothing, heartbeat, address"
-		}
-	case "wait_seconds":
-		if !isNumber || !whole(number) || number < 1 || number > 7200 {
-			return "a whole number from 1 to 7200"
-		}
-	case "vm_clustered":
-		if _, isFlag := value.(bool); !isFlag {
-			return "true or false"
-		}
-	case "switch_name", "notes":
-		if !isText {
-			return "text"
-		}
+func wholeNumber(low, high float64) rule {
+	return rule{text("requirement_whole_number", "minimum", formatNumber(low), "maximum", formatNumber(high)), isBetween(low, high)}
+}
+
+func isBetween(low, high float64) func(any) bool {
+	return func(v any) bool { n, ok := v.(float64); return ok && isWhole(n) && n >= low && n <= high }
+}
+
+func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
+
+// validate returns the path of the invalid part of a field and its requirement, which is empty if the value is valid.
+func validate(name string, value any) (field, requirement string) {
+	if name == "network_adapters" {
+		return validateAdapters(value)
 	}
-	return wantedOfMemory(name, value) + wantedOfFirmware(name, value) + wantedOfActions(name, value)
+	if r, ok := rules()[name]; ok && !r.valid(value) {
+		return name, r.requirement
+	}
+	return "", ""
+}
+
+func validateAdapters(value any) (field, requirement string) {
+	list, ok := value.([]any)
+	if !ok {
+		return "network_adapters", text("requirement_list")
+	}
+	var names []string
+	for i, item := range list {
+		part, ok := item.(map[string]any)
+		if !ok {
+			return fmt.Sprintf("network_adapters[%d]", i), text("requirement_object")
+		}
+		f := fields(part)
+		name := f.text("name")
+		if name == "" || len([]rune(name)) > 64 || controlCode.MatchString(name) {
+			return adapterField(i, "name"), text("requirement_adapter_name")
+		}
+		if f.text("switch_name") == "" {
+			return adapterField(i, "switch_name"), text("requirement_text")
+		}
+		for _, id := range []string{"vlan_id", "mac_address"} {
+			if f[id] != nil && !rules()[id].valid(f[id]) {
+				return adapterField(i, id), rules()[id].requirement
+			}
+		}
+		if k := slices.IndexFunc(names, func(other string) bool { return strings.EqualFold(other, name) }); k >= 0 {
+			return adapterField(i, "name"), text("requirement_adapter_name_unique", "index", k)
+		}
+		names = append(names, name)
+	}
+	return "", ""
+}
+
+// adapterField returns the path of a part of a further network adapter.
+func adapterField(index int, part string) string {
+	return fmt.Sprintf("network_adapters[%d].%s", index, part)
 }

@@ -5,38 +5,40 @@ package fakeagent
 import (
 	"errors"
 	"fmt"
-	"math"
+	"io"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
-	"syscall"
+	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// diskOverhead is how many bytes the file of an empty virtual hard disk takes, beside what a fixed one holds.
-const diskOverhead = hyperv.DiskOverhead
+const (
+	maxDiskGB    = 65536
+	diskOverhead = 4 << 20 // size in bytes of the file of an empty virtual hard disk
+	copyBlock    = 1 << 20 // bytes that are copied between two checks for cancellation
+)
 
-// wantedDisk is a data disk that a definition asks for.
-type wantedDisk struct {
+// dataDisk is a data disk of a definition.
+type dataDisk struct {
 	name  string
 	bytes int64
 	kind  string // dynamic or fixed
 	index int
 }
 
-// wantedDisks gives the data disks that a field asks for, in their order.
-func wantedDisks(value any) (disks []wantedDisk) {
-	list, _ := value.([]any)
-	for i, item := range list {
+func (d dataDisk) field(part string) string { return fmt.Sprintf("data_disks[%d].%s", d.index, part) }
+
+func (f fields) dataDisks() (disks []dataDisk) {
+	for i, item := range f.list("data_disks") {
 		object, _ := item.(map[string]any)
-		d := wantedDisk{kind: "dynamic", index: i}
-		d.name, _ = object["name"].(string)
-		if size, ok := object["size_gb"].(float64); ok {
-			d.bytes = int64(size) << 30
-		}
-		if kind, ok := object["type"].(string); ok {
+		part := fields(object)
+		d := dataDisk{name: part.text("name"), bytes: int64(part.number("size_gb")) << 30, kind: "dynamic", index: i}
+		if kind := part.text("type"); kind != "" {
 			d.kind = kind
 		}
 		disks = append(disks, d)
@@ -46,122 +48,313 @@ func wantedDisks(value any) (disks []wantedDisk) {
 
 var diskName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$`)
 
-// isDiskList tells whether a value is a list of data disks that can be made side by side.
+// isDiskList reports whether value is a valid list of data disks.
 func isDiskList(value any) bool {
 	list, ok := value.([]any)
 	names := map[string]bool{}
 	for _, item := range list {
 		object, isObject := item.(map[string]any)
-		name, _ := object["name"].(string)
-		key := strings.ToLower(name)
-		kind, given := object["type"]
-		if !isObject || len(name) > 32 || !diskName.MatchString(name) || names[key] || !isDiskSize(object["size_gb"]) ||
-			given && kind != nil && kind != "dynamic" && kind != "fixed" {
+		part := fields(object)
+		name := part.text("name")
+		if kind := part["type"]; !isObject || kind != nil && kind != "dynamic" && kind != "fixed" {
 			return false
 		}
-		names[key] = true
+		if len(name) > 32 || !diskName.MatchString(name) || names[strings.ToLower(name)] || !isBetween(1, maxDiskGB)(part["size_gb"]) {
+			return false
+		}
+		names[strings.ToLower(name)] = true
 	}
 	return ok
 }
 
-// isDiskSize tells whether a value is a size in GiB that a virtual hard disk can have.
-func isDiskSize(value any) bool {
-	size, ok := value.(float64)
-	return ok && whole(size) && size >= 1 && size <= 65536
-}
-
-// dataDiskPath gives the file of a new data disk. No file of another disk has that name: that of the image's disk has
-// nothing between the machine's name and its ending, and no name of a disk has a dot.
+// dataDiskPath returns the file of a new data disk. No other disk has that name: the names of data disks have no dot.
 func dataDiskPath(folder, vmName, name string) string {
 	return filepath.Join(folder, vmName+"."+name+".vhdx")
 }
 
-// disk gives what is known of a disk; ok is false when it cannot be read.
-func (s *view) disk(path string) (d hyperv.Disk, ok bool) {
-	disks := s.disks([]string{path})
-	d, ok = disks[path]
-	return d, ok
-}
+// isCheckpointDisk reports whether a file is a differencing disk of a checkpoint.
+func isCheckpointDisk(path string) bool { return strings.EqualFold(filepath.Ext(path), ".avhdx") }
 
-// disks gives what is known of the disks at paths, in one call.
-func (s *view) disks(paths []string) map[string]hyperv.Disk {
-	var there []string
-	for _, path := range paths {
-		if exists(path) {
-			there = append(there, path)
+// disks returns the readable disks at paths, by path.
+func (v *view) disks(paths []string) map[string]hyperv.Disk {
+	disks := map[string]hyperv.Disk{}
+	if !slices.ContainsFunc(paths, exists) {
+		return disks
+	}
+	_ = v.cmdlet("Get-VHD", false, func(*hyperv.State) error { // what cannot be read is absent
+		for _, path := range paths {
+			if d, err := hyperv.ReadDisk(path); err == nil {
+				disks[path] = d
+			}
 		}
-	}
-	if len(there) == 0 {
-		return map[string]hyperv.Disk{}
-	}
-	disks, err := s.store.GetVHD(s.ctx, there)
-	if err != nil {
-		return map[string]hyperv.Disk{}
-	}
+		return nil
+	})
 	return disks
 }
 
-// isCheckpointDisk tells whether a file is what Hyper-V writes to since a checkpoint.
-func isCheckpointDisk(path string) bool {
-	ending := strings.ToLower(filepath.Ext(path))
-	return ending == ".avhdx" || ending == ".avhd"
+func (v *view) disk(path string) (d hyperv.Disk, ok bool) {
+	d, ok = v.disks([]string{path})[path]
+	return d, ok
 }
 
-// restsOn tells whether a disk differs from another, in however many steps.
-func (s *view) restsOn(path, below string) bool {
-	seen := map[string]bool{}
-	for path != "" && !seen[strings.ToLower(path)] {
-		if strings.EqualFold(path, below) {
-			return true
+// attachDisk attaches a disk to the first free location of the SCSI controller, or for the boot disk of generation 1 of the IDE one.
+func (j *hostJob) attachDisk(path string, boot bool) error {
+	return j.change("Add-VMHardDiskDrive", func(_ *hyperv.State, vm *hyperv.VM) error {
+		if !exists(path) || driveOf(*vm, path) != nil {
+			return fmt.Errorf("virtual hard disk '%s' was not found, or is attached already", path)
 		}
-		seen[strings.ToLower(path)] = true
-		d, _ := s.disk(path)
-		path = d.Parent
-	}
-	return false
+		d := hyperv.Drive{ControllerType: "SCSI", Path: path}
+		if boot && vm.Generation == 1 { // its BIOS boots from IDE only
+			d.ControllerType = "IDE"
+		}
+		for isOccupied(*vm, hyperv.DVD{ControllerType: d.ControllerType, ControllerLocation: d.ControllerLocation}) {
+			d.ControllerLocation++
+		}
+		vm.Drives = append(vm.Drives, d)
+		return nil
+	})
 }
 
-// findDrive gives the drive that a disk is attached by, itself or below the disks of checkpoints; nil when it is not.
-func (s *view) findDrive(drives []hyperv.Drive, path string) *hyperv.Drive {
-	for i := range drives {
-		if strings.EqualFold(drives[i].Path, path) {
-			return &drives[i]
+func (j *hostJob) detachDisk(path string) error {
+	return j.change("Remove-VMHardDiskDrive", func(_ *hyperv.State, vm *hyperv.VM) error {
+		drive := driveOf(*vm, path)
+		if drive == nil {
+			return fmt.Errorf("virtual machine '%s' has no drive of '%s'", vm.Name, path)
 		}
-	}
-	for i := range drives {
-		if isCheckpointDisk(drives[i].Path) && s.restsOn(drives[i].Path, path) {
-			return &drives[i]
+		if drive.ControllerType == "IDE" {
+			if err := requireState("Remove-VMHardDiskDrive", vm, "Off"); err != nil {
+				return err
+			}
+		}
+		vm.Drives = slices.DeleteFunc(vm.Drives, func(d hyperv.Drive) bool { return strings.EqualFold(d.Path, path) })
+		return nil
+	})
+}
+
+// driveOf returns the drive of a disk, or nil.
+func driveOf(vm hyperv.VM, path string) *hyperv.Drive {
+	for i := range vm.Drives {
+		if strings.EqualFold(vm.Drives[i].Path, path) {
+			return &vm.Drives[i]
 		}
 	}
 	return nil
 }
 
-// imageDrive gives the drive of the disk that was made of the image, or of the only one; nil when there is none such.
-func (s *view) imageDrive(drives []hyperv.Drive, m *manifest) *hyperv.Drive {
-	if m != nil && m.Disk != "" {
-		return s.findDrive(drives, m.Disk)
-	}
-	if len(drives) == 1 {
-		return &drives[0]
-	}
-	return nil
+func isOccupied(vm hyperv.VM, at hyperv.DVD) bool {
+	return slices.ContainsFunc(vm.DVDs, func(d hyperv.DVD) bool { return samePlace(d, at) }) ||
+		slices.ContainsFunc(vm.Drives, func(d hyperv.Drive) bool {
+			return samePlace(hyperv.DVD{ControllerType: d.ControllerType, ControllerNumber: d.ControllerNumber, ControllerLocation: d.ControllerLocation}, at)
+		})
 }
 
-// asksToShrink tells whether a size in whole GiB asks a disk to shrink. One that hides only a fraction of what it has does
-// not: a fraction cannot be asked for.
-func asksToShrink(bytes, have int64) bool { return bytes < have>>30<<30 }
+func samePlace(a, b hyperv.DVD) bool {
+	a.Path, b.Path = "", ""
+	return a == b
+}
 
-// ceilGB gives the whole GiB that hold so many bytes.
-func ceilGB(bytes int64) float64 { return math.Ceil(float64(bytes) / (1 << 30)) }
+var errFileExists = errors.New("the file exists (0x80070050)")
 
-// diskError gives an error about a drive that is full as one that says so, and any other as it is.
-func diskError(err error, path string) error {
-	if err == nil || !errors.Is(err, syscall.ENOSPC) && !strings.Contains(err.Error(), "(0x80070070)") {
+// newDisk creates a virtual hard disk. A differencing disk has the size of its parent.
+func (j *hostJob) newDisk(path string, d hyperv.Disk) error {
+	return j.cmdlet("New-VHD", true, func(*hyperv.State) error {
+		if exists(path) {
+			return errFileExists
+		}
+		d.FileBytes = diskOverhead
+		switch d.Type {
+		case "Fixed":
+			d.FileBytes += d.SizeBytes
+		case "Differencing":
+			parent, err := hyperv.ReadDisk(d.Parent)
+			if err != nil {
+				return err
+			}
+			d.SizeBytes = parent.SizeBytes
+		}
+		return hyperv.WriteDisk(path, d)
+	})
+}
+
+// expandDisk expands a virtual hard disk to bytes.
+func (j *hostJob) expandDisk(path string, bytes int64) error {
+	return j.cmdlet("Resize-VHD", true, func(s *hyperv.State) error {
+		d, err := hyperv.ReadDisk(path)
+		if err != nil {
+			return err
+		}
+		for _, vm := range s.VMs {
+			if drive := driveOf(vm, path); drive != nil && drive.ControllerType == "IDE" && vm.State != "Off" {
+				return fmt.Errorf("'%s' is being used by another process (0x80070020)", path)
+			}
+		}
+		if d.Type == "Fixed" {
+			d.FileBytes += bytes - d.SizeBytes
+		}
+		d.SizeBytes = bytes
+		return hyperv.WriteDisk(path, d)
+	})
+}
+
+func describeDisk(j *hostJob) string {
+	path := j.imageDiskPath()
+	if j.fields.text("disk_type") == "differencing" {
+		return text("step_disk_differencing", "path", path, "image", baseName(j.plan.image))
+	}
+	info, err := os.Stat(j.plan.image)
+	if err != nil {
+		return text("step_disk_copy", "image", baseName(j.plan.image), "size", "?", "path", path)
+	}
+	return text("step_disk_copy", "image", baseName(j.plan.image), "size", formatSize(info.Size()), "path", path)
+}
+
+func (j *hostJob) imageDiskPath() string {
+	return filepath.Join(j.journal.folder, j.fields.text("vm_name")+".vhdx")
+}
+
+// createDisk creates the disk of the image, a copy or a differencing disk, and attaches it.
+func createDisk(j *hostJob) error {
+	path := j.imageDiskPath()
+	if exists(path) {
+		return fail("file_exists", "", "path", path)
+	}
+	j.plan.bootDrive = path
+	m := j.journal.manifest
+	j.journal.files, m.Files, m.Disk = append(j.journal.files, path), append(m.Files, path), path
+	err := m.save()
+	if err != nil {
 		return err
 	}
-	return fail(protocol.CodeStorage, fmt.Sprintf("there is not enough space for %s", path), "", "make room on that drive, or ask for smaller disks")
+	if j.fields.text("disk_type") == "differencing" {
+		err = j.newDisk(path, hyperv.Disk{Type: "Differencing", Parent: j.plan.image})
+	} else {
+		err = j.copyImage(j.plan.image, path)
+	}
+	if err != nil {
+		return err
+	}
+	if j.fields.has("disk_size_gb") {
+		bytes := int64(j.fields.number("disk_size_gb")) << 30
+		d, ok := j.disk(path)
+		if !ok {
+			return fmt.Errorf("cannot read %s as a virtual hard disk", path)
+		}
+		if bytes > d.SizeBytes {
+			if err := j.expandDisk(path, bytes); err != nil {
+				return err
+			}
+			j.log("disk_expanded", "size", formatSize(bytes), "image_size", formatSize(d.SizeBytes))
+		}
+	}
+	return j.attachDisk(path, true)
 }
 
-func (r *run) resize(path string, bytes int64) error {
-	return diskError(r.store.ResizeVHD(r.ctx, path, bytes), path)
+// copyImage copies an image to a new file, at the speed that the host's behaviour allows.
+func (j *hostJob) copyImage(source, target string) (err error) {
+	state, err := j.store.Read()
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	speed, block, length := state.Behaviour.CopyBytesPerSecond, int64(copyBlock), info.Size()
+	if speed > 0 {
+		block = max(1, min(block, speed/10)) // ten blocks a second, so that a cancelled job ends soon
+	}
+	start := time.Now()
+	reported := start
+	for copied := int64(0); ; {
+		n, err := io.CopyN(out, in, block)
+		copied += n
+		if errors.Is(err, io.EOF) {
+			j.reportCopy(copied, length, time.Since(start))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if speed > 0 {
+			if err := j.sleep(j.ctx, time.Duration(n)*time.Second/time.Duration(speed)); err != nil {
+				return err
+			}
+		}
+		if err := j.checkCancelled(); err != nil {
+			return err
+		}
+		if now := time.Now(); copied < length && now.Sub(reported) >= 500*time.Millisecond {
+			reported = now
+			j.reportCopy(copied, length, now.Sub(start))
+		}
+	}
+}
+
+func (j *hostJob) reportCopy(copied, length int64, elapsed time.Duration) {
+	percent := 100
+	if copied < length {
+		percent = int(copied * 100 / length)
+	}
+	rate := int64(float64(copied) / max(elapsed.Seconds(), 0.001))
+	j.emit(job.Event{
+		Kind: job.KindProgress, Percent: percent, BytesPerSecond: rate,
+		Message: text("copy_progress", "copied", formatSize(copied), "total", formatSize(length), "rate", formatSize(rate)),
+	})
+}
+
+func hasDataDisks(j *hostJob) bool { return len(j.fields.dataDisks()) > 0 }
+
+func describeDataDisks(j *hostJob) string {
+	var names []string
+	for _, d := range j.fields.dataDisks() {
+		names = append(names, d.name)
+	}
+	return text("step_data_disks", "disks", strings.Join(names, ", "))
+}
+
+func createDataDisks(j *hostJob) error {
+	for _, d := range j.fields.dataDisks() {
+		if err := j.checkCancelled(); err != nil {
+			return err
+		}
+		path := dataDiskPath(j.journal.folder, j.fields.text("vm_name"), d.name)
+		if exists(path) {
+			return fail("file_exists", "", "path", path)
+		}
+		j.journal.files = append(j.journal.files, path)
+		if err := j.createDataDisk(j.journal.manifest, d, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createDataDisk creates and attaches a data disk. It is recorded in the manifest before it exists.
+func (j *hostJob) createDataDisk(m *manifest, d dataDisk, path string) error {
+	j.log("data_disk_created", "disk", d.name, "size", formatSize(d.bytes), "type", d.kind, "path", path)
+	m.addDisk(recordedDisk{Name: d.name, Path: path, Type: d.kind})
+	if err := m.save(); err != nil {
+		return err
+	}
+	err := j.newDisk(path, hyperv.Disk{Type: pascalCase(d.kind), SizeBytes: d.bytes})
+	if err == nil {
+		return j.attachDisk(path, false)
+	}
+	if strings.Contains(err.Error(), "(0x80070050)") { // the file belongs to somebody else, so it must not be rolled back
+		m.dropDisk(path)
+		j.journal.files = slices.DeleteFunc(j.journal.files, func(f string) bool { return f == path })
+		j.journal.disks = slices.DeleteFunc(j.journal.disks, func(c diskChange) bool { return c.path == path })
+		return errors.Join(err, m.save())
+	}
+	return err
 }

@@ -3,27 +3,66 @@
 package fakeagent
 
 import (
-	"fmt"
-	"slices"
+	"errors"
+	"regexp"
+	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// wantedOfFirmware says what a field about firmware must be when value is not that.
-func wantedOfFirmware(name string, value any) string {
-	switch name {
-	case "generation":
-		if n, ok := value.(float64); !ok || n != 1 && n != 2 {
-			return "1 or 2"
-		}
-	case "secure_boot", "tpm":
-		if _, ok := value.(bool); !ok {
-			return "true or false"
-		}
+// This file has the firmware and the TPM of generation 2, and the actions of a virtual machine.
+
+// actionValues are the values of the fields for checkpoints and automatic actions, the default first.
+var actionValues = map[string][]string{
+	"checkpoint_type": {"disabled", "standard", "production", "production_only"},
+	"start_action":    {"start_if_running", "nothing", "start"},
+	"stop_action":     {"shut_down", "turn_off", "save"},
+}
+
+// action returns the value of such a field, or its default.
+func (f fields) action(name string) string {
+	if f.has(name) {
+		return f.text(name)
 	}
-	return ""
+	return actionValues[name][0]
+}
+
+// actionOf returns the property of a virtual machine for such a field.
+func actionOf(vm *hyperv.VM, name string) *string {
+	return map[string]*string{
+		"checkpoint_type": &vm.CheckpointType, "start_action": &vm.AutomaticStartAction, "stop_action": &vm.AutomaticStopAction,
+	}[name]
+}
+
+func setAction(j *hostJob, name string) error {
+	if snakeCase(*actionOf(&j.plan.vm, name)) == j.fields.action(name) {
+		return nil
+	}
+	return j.change("Set-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
+		if name == "stop_action" { // Hyper-V changes the others while the virtual machine runs
+			if err := requireState("Set-VM", vm, "Off"); err != nil {
+				return err
+			}
+		}
+		*actionOf(vm, name) = pascalCase(j.fields.action(name))
+		return nil
+	})
+}
+
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// snakeCase converts StartIfRunning to start_if_running, the notation of clients.
+func snakeCase(name string) string {
+	return strings.ToLower(wordBoundary.ReplaceAllString(name, "${1}_$2"))
+}
+
+// pascalCase converts start_if_running to StartIfRunning, the notation of Hyper-V.
+func pascalCase(name string) string {
+	words := strings.Split(name, "_")
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
 }
 
 func (f fields) generation() int {
@@ -33,167 +72,140 @@ func (f fields) generation() int {
 	return 2
 }
 
-// lacksFirmware tells what this host, or this generation, does not have.
-func (s *view) lacksFirmware(host hyperv.Host, d definition, vmID string, unknown []string) (found []job.Finding, err error) {
-	f := d.fields
-	if !f.flag("secure_boot") && !f.flag("tpm") {
-		return nil, nil
-	}
-	generation := f.generation()
-	if vmID != "" && d.operation == job.OperationUpdate { // one that takes another's place has a generation of its own
-		vm, ok, err := s.find(vmID)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			generation = vm.Generation
-		}
-	}
-	if slices.Contains(unknown, "generation") {
-		generation = 2
-	}
-	add := func(field, message, remedy string) {
-		found = append(found, job.Finding{Field: field, Severity: job.SeverityError, Code: protocol.CodeFirmware, Message: message, Remedy: remedy})
-	}
-	for _, part := range [][2]string{{"secure_boot", "secure boot"}, {"tpm", "virtual TPM"}} {
-		if f.flag(part[0]) && generation != 2 {
-			add(part[0], fmt.Sprintf("a virtual machine of generation %d has no %s", generation, part[1]),
-				"leave "+part[0]+" out, or use generation 2 with an image that starts by UEFI")
-		}
-	}
-	if f.flag("tpm") && generation == 2 && !host.HasSecurity() {
-		add("tpm", fmt.Sprintf("the Hyper-V module of host %s has no commands for a virtual TPM", host.Name),
-			"leave tpm out, or use a host with Windows Server 2016 or later")
-	}
-	return found, nil
-}
+func isGeneration2(j *hostJob) bool { return j.fields.generation() == 2 }
 
-// secureBootTemplate gives the template for the family of the operating system; empty text for none in particular.
+// secureBoot reports whether secure boot is requested, as it is by default.
+func (f fields) secureBoot() bool { return !f.has("secure_boot") || f.flag("secure_boot") }
+
+// secureBootTemplate returns the template for the operating system; empty: that of the host.
 func (f fields) secureBootTemplate() string {
 	return map[string]string{"windows": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}[f.text("os_family")]
 }
 
-// wantsSecureBoot tells whether secure boot is to be on, as it is where nothing is said.
-func (f fields) wantsSecureBoot() bool { return !f.has("secure_boot") || f.flag("secure_boot") }
+// hasSecurity reports whether the Hyper-V module of the host has the security cmdlets.
+func hasSecurity(host hyperv.Host) bool { return !strings.HasPrefix(host.HyperVVersion, "1.") }
 
-func (r *run) setFirmware(drive hyperv.Drive) error {
-	settings := hyperv.FirmwareSettings{SecureBoot: "On", Template: r.fields.secureBootTemplate(), FirstBoot: drive.Path}
-	message := "start from the disk, secure boot with template " + settings.Template
-	switch {
-	case !r.fields.wantsSecureBoot():
-		settings.SecureBoot, settings.Template = "Off", ""
-		message = "start from the disk, secure boot off"
-	case settings.Template == "":
-		message = "start from the disk, secure boot with the template of the host"
+func describeFirmware(j *hostJob) string {
+	secureBoot := text("secure_boot_default")
+	switch template := j.fields.secureBootTemplate(); {
+	case !j.fields.secureBoot():
+		secureBoot = text("secure_boot_off")
+	case template != "":
+		secureBoot = text("secure_boot_template", "template", template)
 	}
-	if r.fields.flag("tpm") {
-		message += ", virtual TPM"
+	if j.fields.flag("tpm") {
+		return text("step_firmware_tpm", "secure_boot", secureBoot)
 	}
-	if err := r.enter("firmware", "%s", message); err != nil {
-		return err
-	}
-	if err := r.store.SetVMFirmware(r.ctx, r.vmID, settings); err != nil {
-		return err
-	}
-	if !r.fields.flag("tpm") {
-		return nil
-	}
-	return r.enableTPM()
+	return text("step_firmware", "secure_boot", secureBoot)
 }
 
-func (r *run) enableTPM() error {
-	// A key protector that is there holds the keys of what the TPM protects: another would lose them.
-	has, err := r.store.GetVMKeyProtector(r.ctx, r.vmID)
-	if err == nil && !has {
-		err = r.store.SetVMKeyProtector(r.ctx, r.vmID)
+func setFirmware(j *hostJob) error {
+	if err := j.setSecureBoot(j.fields.secureBoot(), j.plan.bootDrive); err != nil || !j.fields.flag("tpm") {
+		return err
 	}
-	if killed(r.ctx) {
-		return r.ctx.Err()
+	return j.enableTPM()
+}
+
+// setSecureBoot turns secure boot on or off. An empty firstBoot keeps the boot order.
+func (j *hostJob) setSecureBoot(on bool, firstBoot string) error {
+	return j.changeWhileOff("Set-VMFirmware", func(vm *hyperv.VM) error {
+		vm.SecureBoot = "Off"
+		if on {
+			vm.SecureBoot = "On"
+			if template := j.fields.secureBootTemplate(); template != "" {
+				vm.SecureBootTemplate = template
+			}
+		}
+		if firstBoot != "" {
+			vm.FirstBoot = firstBoot
+		}
+		return nil
+	})
+}
+
+func (j *hostJob) enableTPM() error {
+	// An existing key protector is kept: with another one, the keys that the TPM protects would be lost.
+	has := false
+	err := j.cmdlet("Get-VMKeyProtector", false, func(s *hyperv.State) error {
+		vm := vmByID(s, j.vmID)
+		has = vm != nil && vm.KeyProtector
+		return nil
+	})
+	if err == nil && !has {
+		err = j.changeWhileOff("Set-VMKeyProtector", func(vm *hyperv.VM) error { vm.KeyProtector = true; return nil })
+	}
+	if j.ctx.Err() != nil {
+		return j.ctx.Err()
 	}
 	if err != nil {
-		return fail(protocol.CodeStepFailed, "the host cannot make a key protector for the virtual TPM: "+err.Error(), "tpm",
-			"leave tpm out, or see whether the host may keep keys of its own (Get-HgsClientConfiguration)")
+		return fail("tpm_key_protector_failed", "tpm", "reason", err)
 	}
-	return r.store.EnableVMTPM(r.ctx, r.vmID)
-}
-
-// firmwarePlan is what the changed fields among secure boot and TPM are and shall be, and which need the machine to be off.
-type firmwarePlan struct {
-	before, after map[string]bool
-	cycle         []string
-}
-
-func (r *run) planFirmware(host hyperv.Host, vm hyperv.VM) (p firmwarePlan, err error) {
-	p.before, p.after = map[string]bool{}, map[string]bool{}
-	second := vm.Generation == 2
-	for _, name := range r.changed {
-		var now map[string]bool
-		switch name {
-		case "secure_boot":
-			if second {
-				now, err = r.store.GetVMFirmware(r.ctx, []string{vm.ID})
-			}
-			p.after[name] = second && r.fields.wantsSecureBoot()
-		case "tpm":
-			if second && host.HasSecurity() {
-				now, err = r.store.GetVMSecurity(r.ctx, []string{vm.ID})
-			}
-			p.after[name] = r.fields.flag(name)
-		default:
-			continue
+	return j.changeWhileOff("Enable-VMTPM", func(vm *hyperv.VM) error {
+		if !vm.KeyProtector {
+			return errors.New("the security settings cannot be changed without a valid key protector")
 		}
-		if err != nil {
-			return p, err
-		}
-		if p.before[name] = now[vm.ID]; p.before[name] != p.after[name] {
-			p.cycle = append(p.cycle, name)
-		}
-	}
-	return p, nil
+		vm.TPM = true
+		return nil
+	})
 }
 
-// setSecurity turns secure boot, or the TPM, on or off, and tells what became of it.
-func (r *run) setSecurity(p firmwarePlan, name string) (text string, err error) {
-	before, after := p.before[name], p.after[name]
-	switch {
-	case before == after:
-	case name == "tpm" && after:
-		err = r.enableTPM()
-	case name == "tpm":
-		err = r.store.DisableVMTPM(r.ctx, r.vmID)
-	case after:
-		err = r.store.SetVMFirmware(r.ctx, r.vmID, hyperv.FirmwareSettings{SecureBoot: "On", Template: r.fields.secureBootTemplate()})
-	default:
-		err = r.store.SetVMFirmware(r.ctx, r.vmID, hyperv.FirmwareSettings{SecureBoot: "Off"})
-	}
-	words := map[bool]string{true: "on", false: "off"}
-	return words[after] + ", was " + words[before], err
-}
-
-// security gives whether secure boot is on, and whether there is a TPM, by the GUIDs of virtual machines. Generation 1 has
-// neither. What cannot be had is not known.
-func (s *view) security(vms []hyperv.VM) (secureBoot, tpm map[string]bool) {
+// security returns whether secure boot is on, and whether there is a TPM, by id. What cannot be read is absent.
+func (v *view) security(vms []hyperv.VM) (secureBoot, tpm map[string]bool) {
 	secureBoot, tpm = map[string]bool{}, map[string]bool{}
-	var second []string
+	generation2 := false
 	for _, vm := range vms {
 		if vm.Generation == 2 {
-			second = append(second, vm.ID)
+			generation2 = true
 		} else {
 			secureBoot[vm.ID], tpm[vm.ID] = false, false
 		}
 	}
-	if len(second) == 0 {
+	if !generation2 {
 		return secureBoot, tpm
 	}
-	if now, err := s.store.GetVMFirmware(s.ctx, second); err == nil {
-		for id, on := range now {
-			secureBoot[id] = on
+	_ = v.cmdlet("Get-VMFirmware", false, func(s *hyperv.State) error {
+		for _, vm := range vms {
+			if vm.Generation == 2 {
+				secureBoot[vm.ID] = vm.SecureBoot == "On"
+			}
 		}
-	}
-	if now, err := s.store.GetVMSecurity(s.ctx, second); err == nil {
-		for id, on := range now {
-			tpm[id] = on
+		return nil
+	})
+	_ = v.cmdlet("Get-VMSecurity", false, func(s *hyperv.State) error {
+		for _, vm := range vms {
+			if vm.Generation == 2 && hasSecurity(s.Host) {
+				tpm[vm.ID] = vm.TPM
+			}
 		}
-	}
+		return nil
+	})
 	return secureBoot, tpm
+}
+
+// planSecurity returns the changed fields among secure_boot and tpm that differ, which require the virtual machine to be off.
+func (j *hostJob) planSecurity(vm hyperv.VM) (cycle []string) {
+	secureBoot, tpm := j.security([]hyperv.VM{vm})
+	for _, name := range j.changed {
+		if name == "secure_boot" && secureBoot[vm.ID] != (vm.Generation == 2 && j.fields.secureBoot()) ||
+			name == "tpm" && tpm[vm.ID] != j.fields.flag("tpm") {
+			cycle = append(cycle, name)
+		}
+	}
+	return cycle
+}
+
+// setSecurity changes secure_boot or tpm, if it differs.
+func setSecurity(j *hostJob, name string) error {
+	vm := j.plan.vm
+	switch on := j.fields.flag("tpm"); {
+	case vm.Generation != 2, name == "tpm" && on == vm.TPM:
+		return nil
+	case name == "tpm" && on:
+		return j.enableTPM()
+	case name == "tpm":
+		return j.changeWhileOff("Disable-VMTPM", func(vm *hyperv.VM) error { vm.TPM = false; return nil })
+	case j.fields.secureBoot() == (vm.SecureBoot == "On"):
+		return nil
+	}
+	return j.setSecureBoot(j.fields.secureBoot(), "")
 }

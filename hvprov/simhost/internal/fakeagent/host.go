@@ -4,8 +4,12 @@ package fakeagent
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
@@ -13,72 +17,65 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// maxJobs is how many jobs run at once; more wait for a place.
+// maxJobs is the number of jobs that run at once. Further jobs wait for a slot.
 const maxJobs = 4
 
-// Host holds the jobs of a simulated host. They belong to no session: they go on when the one that began them is gone, and
-// any other can follow them. Its methods may be called from many goroutines.
+// Host holds the jobs of a simulated host. They belong to no session: they continue when the session that submitted them ends, and any
+// other session can follow them. Host is safe for concurrent use.
 type Host struct {
 	store *hyperv.Store
-	ctx   context.Context // the host itself
+	ctx   context.Context // ends with the host
 	stop  context.CancelFunc
-	work  sync.WaitGroup // jobs, and what undoes them
+	work  sync.WaitGroup // jobs and repairs
 
-	mu      sync.Mutex
-	jobs    map[string]*run // by their ids in lower case
-	order   []*run          // as they came
-	running int
-	agent   bool          // what jobs run is there
-	freed   chan struct{} // closed, and replaced, when a job has left its place or the queue
+	mu        sync.Mutex
+	jobs      map[string]*hostJob // by id in lower case
+	order     []*hostJob          // in the order of submission
+	running   int
+	installed bool
+	freed     chan struct{} // closed, and replaced, when a slot or a place in the queue becomes free
 }
 
-// NewHost gives the host of a state file. It knows no job.
-func NewHost(stateFile string) (*Host, error) {
-	store, err := hyperv.Open(stateFile)
-	if err != nil {
-		return nil, err
-	}
-	return HostOf(store), nil
-}
-
-// HostOf gives the host of a store that is open. It knows no job.
-func HostOf(store *hyperv.Store) *Host {
-	h := &Host{store: store, jobs: map[string]*run{}, freed: make(chan struct{})}
+// NewHost returns a host without jobs over the state in store.
+func NewHost(store *hyperv.Store) *Host {
+	h := &Host{store: store, jobs: map[string]*hostJob{}, freed: make(chan struct{})}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
 
-// Close ends all jobs where they are, and returns when they are gone.
+func (h *Host) view(ctx context.Context) *view { return &view{ctx: ctx, store: h.store, sleep: sleep} }
+
+// Close ends all jobs where they are and waits for their goroutines.
 func (h *Host) Close() {
 	h.stop()
 	h.work.Wait()
 }
 
-// Kill ends the worker of a job where it is, and returns when it is gone. It gives false when there is none.
+// Kill ends the worker of a job where it is, and waits for it. It reports whether the job was running.
 func (h *Host) Kill(id string) bool {
-	r := h.find(id)
-	if r == nil || r.now() == ended {
+	j := h.find(id)
+	if j == nil || j.currentStage() == ended {
 		return false
 	}
-	r.kill()
-	<-r.gone
+	j.kill()
+	<-j.workerEnded
 	return true
 }
 
-// Reboot does to jobs what a restart of the host does: all that run are ended where they are.
+// Reboot ends all jobs where they are, as a restart of the host does.
 func (h *Host) Reboot() {
-	for _, r := range h.all() {
-		r.kill()
-		<-r.gone
+	for _, j := range h.all() {
+		j.kill()
+		<-j.workerEnded
 	}
 }
 
-// install has what jobs run be there. There is nothing to put there: it is this program.
+// install records that the agent is installed: there are no files, since this program runs the jobs.
 func (h *Host) install() protocol.InstallResult {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	was := h.agent
-	h.agent = true
+	was := h.installed
+	h.installed = true
 	sum := sha256.Sum256(agent.Bundle())
 	return protocol.InstallResult{Version: agent.Version + "-" + hex.EncodeToString(sum[:8]), Was: was}
 }
@@ -86,108 +83,119 @@ func (h *Host) install() protocol.InstallResult {
 func (h *Host) isInstalled() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.agent
+	return h.installed
 }
 
-func (h *Host) find(id string) *run {
+func (h *Host) find(id string) *hostJob {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.jobs[guid(id)]
 }
 
-func (h *Host) all() []*run {
+func (h *Host) all() []*hostJob {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]*run(nil), h.order...)
+	return append([]*hostJob(nil), h.order...)
 }
 
-// add takes a job on, unless one of its id is known, which it then gives.
-func (h *Host) add(r *run) (known *run) {
+// add starts the worker of a job, unless a job with its id is known, which it returns.
+func (h *Host) add(j *hostJob) (known *hostJob) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	key := guid(r.id)
+	key := guid(j.id)
 	if known := h.jobs[key]; known != nil {
 		return known
 	}
-	h.jobs[key] = r
-	h.order = append(h.order, r)
+	h.jobs[key] = j
+	h.order = append(h.order, j)
 	h.work.Go(func() {
-		defer close(r.gone)
-		r.live()
+		defer close(j.workerEnded)
+		j.work()
 	})
 	return nil
 }
 
-// enter waits for a place for a job; the oldest comes first. leave gives it back.
-func (h *Host) enter(r *run) (leave func(), err error) {
-	told := false
+// acquireSlot waits for a slot for a job, in the order of submission. release frees the slot.
+func (h *Host) acquireSlot(j *hostJob) (release func(), err error) {
+	reported := false
 	for {
 		h.mu.Lock()
-		h.agent = true // a worker brings it
-		before := 0
+		h.installed = true // a worker installs the agent
+		ahead := 0
 		for _, other := range h.order {
-			if other == r {
+			if other == j {
 				break
 			}
-			if other.waits() {
-				before++
+			if other.isWaiting() {
+				ahead++
 			}
 		}
-		if before == 0 && h.running < maxJobs {
+		if ahead == 0 && h.running < maxJobs {
 			h.running++
-			r.begin()
-			h.wakeAll()
+			j.setRunning()
+			h.wakeQueue()
 			h.mu.Unlock()
 			return func() {
 				h.mu.Lock()
 				defer h.mu.Unlock()
 				h.running--
-				h.wakeAll()
+				h.wakeQueue()
 			}, nil
 		}
 		full, freed := h.running >= maxJobs, h.freed
 		h.mu.Unlock()
-		if full && !told { // else those before it are on their way to places that are free
-			told = true
-			r.log("waiting for a free place: %d before it", before)
+		if full && !reported { // otherwise the jobs ahead are about to take free slots
+			reported = true
+			j.log("queue_position", "count", ahead)
 		}
 		select {
 		case <-freed:
-		case <-r.asked:
-		case <-r.ctx.Done():
-			return nil, r.ctx.Err()
+		case <-j.cancelRequested:
+		case <-j.ctx.Done():
+			return nil, j.ctx.Err()
 		}
-		if err := r.goesOn(); err != nil {
+		if err := j.checkCancelled(); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// wakeAll has the jobs that wait look again. h.mu is held.
-func (h *Host) wakeAll() {
+// wakeQueue makes waiting jobs check for a slot. h.mu must be held.
+func (h *Host) wakeQueue() {
 	close(h.freed)
 	h.freed = make(chan struct{})
 }
 
-// sweep has every job whose worker died undone.
-func (h *Host) sweep() {
-	for _, r := range h.all() {
-		r.repair()
+// repairAll rolls back every job whose worker has died.
+func (h *Host) repairAll() {
+	for _, j := range h.all() {
+		j.repair()
 	}
 }
 
-// list gives the jobs, the oldest first.
+// list returns the jobs, the oldest first.
 func (h *Host) list() protocol.JobsResult {
 	result := protocol.JobsResult{Jobs: []protocol.JobInfo{}}
-	for _, r := range h.all() {
-		result.Jobs = append(result.Jobs, r.info())
+	for _, j := range h.all() {
+		result.Jobs = append(result.Jobs, j.info())
 	}
 	return result
 }
 
-func (r *run) info() protocol.JobInfo {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	status := map[stage]protocol.Status{waiting: protocol.StatusWaiting, running: protocol.StatusRunning, ended: protocol.StatusEnded}[r.stage]
-	return protocol.JobInfo{Job: r.id, Status: status, Operation: r.operation, VMID: r.shownID, Seq: int64(len(r.events))}
+var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// guid returns a GUID in lower case, or an empty string if text is not a GUID.
+func guid(text string) string {
+	if !guidPattern.MatchString(text) {
+		return ""
+	}
+	return strings.ToLower(text)
+}
+
+// newID returns a random GUID (RFC 9562, version 4).
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, as crypto/rand documents
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -4,19 +4,18 @@ package fakeagent
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// stage is where a job is in its life.
+// stage is the progress of a job through its life.
 type stage int
 
 const (
@@ -25,274 +24,281 @@ const (
 	ended
 )
 
-// run is one job from its beginning to its result.
-type run struct {
-	*view // its ctx is the worker: its end is a worker that died
-	home  *Host
-	kill  context.CancelFunc
-	gone  chan struct{} // closed when the worker is no more
+// hostJob is one job from its submission to its result. Its context is that of its worker process.
+type hostJob struct {
+	*view
+	host            *Host
+	kill            context.CancelFunc
+	workerEnded     chan struct{} // closed when the worker has ended
+	cancelRequested chan struct{} // closed by cancel
+	cancel          func()
+	cancelled       atomic.Bool
+	repairMu        sync.Mutex
 
-	id        string
-	operation job.Operation
-	fields    fields
-	changed   []string
-	settings  *protocol.Settings
-	cycle     bool // the virtual machine may be stopped and started
+	id              string
+	operation       job.Operation
+	fields          fields
+	changed         []string
+	settings        *protocol.Settings
+	allowPowerCycle bool
+	secretFields    []string
+	secrets         []string // the longest first, because one secret may contain another
 
-	secretNames []string
-	secrets     []string // the longest first: one secret may be part of another
+	// The fields below belong to the worker, and to repair once the worker has ended.
+	vmID    string
+	steps   []step
+	entered []step
+	message string
+	plan    plan
+	journal journal
+	undone  []string
+	left    []string
 
-	cancelled atomic.Bool
-	asked     chan struct{} // closed with it
-	ask       func()
-	mending   sync.Mutex
-
-	// What follows belongs to the goroutine that does the job, and then to who undoes it.
-	vmID       string
-	generation int // of the virtual machine that is made
-	steps      []string
-	step       string
-	message    string
-	committed  bool // too late to cancel
-	made       made
-	undone     []string
-	left       []string
-
-	gate    sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	stage   stage
 	shownID string // of the virtual machine
 	events  []job.Event
-	more    chan struct{} // closed, and replaced, when an event is added
+	added   chan struct{} // closed, and replaced, when an event is added
 }
 
-// newRun reads a request into a job that waits.
-func (h *Host) newRun(req protocol.Request) (*run, error) {
+// journal records what a job is about to create or change, so that it can be rolled back.
+type journal struct {
+	folder       string // of the virtual machine; empty: not created
+	vmCreated    bool
+	files        []string
+	manifest     *manifest
+	disks        []diskChange // of an update
+	adapters     []string     // names of network adapters that an update added
+	clustered    bool
+	stopped      bool // an update stopped the virtual machine and has to start it again
+	unregistered bool // a delete removed the virtual machine and has to delete its files
+	done         bool
+}
+
+// newJob returns the job of a request, which waits.
+func (h *Host) newJob(req protocol.Request) (*hostJob, error) {
 	d, err := readDefinition(req.Definition, false)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{
-		home: h, gone: make(chan struct{}), asked: make(chan struct{}), more: make(chan struct{}), id: req.Job, operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings,
-		cycle: req.AllowPowerCycle, secretNames: req.Secrets,
+	j := &hostJob{
+		host: h, workerEnded: make(chan struct{}), cancelRequested: make(chan struct{}), added: make(chan struct{}), id: req.Job,
+		operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings, allowPowerCycle: req.AllowPowerCycle,
+		secretFields: req.Secrets,
 	}
 	if d.operation != job.OperationProvision {
-		if r.vmID = guid(req.VMID); r.vmID == "" {
-			return nil, fail(protocol.CodeBadRequest, "vm_id must be the GUID of a virtual machine", "", "")
+		if j.vmID = guid(req.VMID); j.vmID == "" {
+			return nil, fail("guid_invalid", "", "name", "vm_id")
 		}
 	}
 	for _, name := range req.Secrets {
-		for _, secret := range texts(d.fields.values[name]) {
-			if len([]rune(secret)) >= 4 { // less would strike out innocent words
-				r.secrets = append(r.secrets, secret)
+		for _, secret := range stringsIn(d.fields[name]) {
+			if len([]rune(secret)) >= 4 { // a shorter one would also replace parts of words
+				j.secrets = append(j.secrets, secret)
 			}
 		}
 	}
-	slices.SortStableFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
-	r.shownID = r.vmID
-	r.ask = sync.OnceFunc(func() { close(r.asked) })
+	slices.SortStableFunc(j.secrets, func(a, b string) int { return len(b) - len(a) })
+	j.shownID = j.vmID
+	cancelOnce := sync.OnceFunc(func() { close(j.cancelRequested) })
+	j.cancel = func() {
+		j.cancelled.Store(true)
+		cancelOnce()
+	}
 	ctx, kill := context.WithCancel(h.ctx)
-	r.view, r.kill = &view{ctx: ctx, store: h.store}, kill
-	return r, nil
+	j.view, j.kill = h.view(ctx), kill
+	return j, nil
 }
 
-// texts gives every text within a value: which of them is secret, only the client knows.
-func texts(v any) (all []string) {
+// stringsIn returns every string within a value of a secret field.
+func stringsIn(v any) (all []string) {
 	switch v := v.(type) {
 	case string:
 		all = append(all, v)
 	case []any:
 		for _, item := range v {
-			all = append(all, texts(item)...)
+			all = append(all, stringsIn(item)...)
 		}
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			all = append(all, texts(v[key])...)
+		for _, item := range v {
+			all = append(all, stringsIn(item)...)
 		}
 	}
 	return all
 }
 
-// waits tells whether the job waits for a place.
-func (r *run) waits() bool {
-	select {
-	case <-r.gone:
-		return false
-	default:
-		return r.now() == waiting
-	}
-}
-
-func (r *run) now() stage {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	return r.stage
-}
-
-// begin makes the job one that runs.
-func (r *run) begin() {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	r.stage = running
-}
-
-// hasVM notes which virtual machine the job is about.
-func (r *run) hasVM(id string) {
-	r.vmID = id
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	r.shownID = id
-}
-
-// say adds an event to the job. A process that is dead says nothing.
-func (r *run) say(e job.Event) {
-	if killed(r.ctx) {
+// work runs the worker of the job: it waits for a slot, performs the operation, and rolls it back if it fails.
+func (j *hostJob) work() {
+	release, err := j.host.acquireSlot(j)
+	if err != nil {
+		j.vmID = "" // the job changed nothing, so the result needs no virtual machine
+		j.complete(err)
 		return
 	}
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	e.Job, e.Seq, e.Time, e.Step = r.id, int64(len(r.events)+1), utcNow(), r.step
-	e.Message = r.protect(e.Message)
-	r.events = append(r.events, e)
+	defer release()
+	err = j.perform(operations[j.operation])
+	if j.ctx.Err() != nil {
+		return
+	}
+	j.journal.done = err == nil
+	if err != nil {
+		j.rollBack()
+	}
+	j.complete(err)
+}
+
+// repair completes a job whose worker has died: it rolls the job back, or keeps its work if that was complete.
+func (j *hostJob) repair() {
+	j.repairMu.Lock()
+	defer j.repairMu.Unlock()
+	select {
+	case <-j.workerEnded:
+	default:
+		return
+	}
+	stage := j.currentStage()
+	if stage == ended || j.host.ctx.Err() != nil {
+		return
+	}
+	j.view = j.host.view(j.host.ctx)
+	err := fail("worker_died", "")
+	if stage != waiting {
+		if _, notReady := j.hostState(); notReady != nil {
+			return // the next session tries again
+		}
+		if j.recover() {
+			err = nil
+		}
+	}
+	j.complete(err)
+}
+
+// recover rolls back a job whose worker has died. It reports whether the work was complete, or could be completed.
+func (j *hostJob) recover() bool {
+	if j.journal.done {
+		return true
+	}
+	if j.operation != job.OperationDelete {
+		j.rollBack()
+		return false
+	}
+	if !j.journal.unregistered {
+		return false
+	}
+	if _, found, err := j.findVM(j.vmID); found || err != nil {
+		return false
+	}
+	return deleteFiles(j) == nil
+}
+
+// complete emits the result, which is the last event.
+func (j *hostJob) complete(err error) {
+	result := &job.Result{Outcome: job.Succeeded, Undone: j.undone, Left: j.left}
+	if j.vmID != "" {
+		if vm, ok, findErr := j.findVM(j.vmID); ok && findErr == nil {
+			shown := j.details([]hyperv.VM{vm}).show(vm)
+			result.VM = &shown
+		}
+	}
+	if err != nil {
+		f := asFailure(err, protocol.CodeStepFailed)
+		f.Step = j.stepName()
+		f.Message, f.Remedy = j.redact(f.Message), j.redact(f.Remedy)
+		result.Outcome, result.Error, j.message = job.Failed, f, f.Message
+		if f.Code == protocol.CodeCancelled {
+			result.Outcome = job.Cancelled
+		}
+	} else if result.VM != nil {
+		j.message = text("result_vm", "vm", result.VM.Name, "state", result.VM.PowerState)
+	}
+	j.emit(job.Event{Kind: job.KindResult, Message: j.message, Result: result})
+}
+
+// emit adds an event. A dead worker emits none.
+func (j *hostJob) emit(e job.Event) {
+	if j.ctx.Err() != nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e.Job, e.Seq, e.Time, e.Step = j.id, int64(len(j.events)+1), time.Now().UTC().Truncate(time.Millisecond), j.stepName()
+	e.Message = j.redact(e.Message)
+	j.events = append(j.events, e)
 	if e.Kind == job.KindResult {
-		r.stage = ended
+		j.stage = ended
 	}
-	close(r.more)
-	r.more = make(chan struct{})
+	close(j.added)
+	j.added = make(chan struct{})
 }
 
-// since gives the events beyond a number, whether the result is among all of them, and what is closed when there are more.
-func (r *run) since(after int64) (events []job.Event, over bool, changed <-chan struct{}) {
-	r.gate.Lock()
-	defer r.gate.Unlock()
-	if after < int64(len(r.events)) {
-		events = r.events[after:]
-	}
-	return events, r.stage == ended, r.more
+// log emits a message of the catalogue.
+func (j *hostJob) log(id string, values ...any) {
+	j.emit(job.Event{Kind: job.KindLog, Message: text(id, values...)})
 }
 
-func (r *run) log(format string, args ...any) {
-	r.say(job.Event{Kind: job.KindLog, Message: fmt.Sprintf(format, args...)})
+// warn emits a message of the catalogue as a warning.
+func (j *hostJob) warn(id string, values ...any) {
+	j.emit(job.Event{Kind: job.KindWarning, Message: text(id, values...)})
 }
 
-// protect puts asterisks in the place of the job's secrets.
-func (r *run) protect(text string) string {
-	for _, secret := range r.secrets {
+// redact replaces the secrets of the job with asterisks.
+func (j *hostJob) redact(text string) string {
+	for _, secret := range j.secrets {
 		text = strings.ReplaceAll(text, secret, "******")
 	}
 	return text
 }
 
-func (r *run) goesOn() error {
-	if r.cancelled.Load() && !r.committed {
-		return fail(protocol.CodeCancelled, "the job was cancelled", "", "")
+// since returns the events after a number, whether the job has ended, and a channel that is closed when an event is added.
+func (j *hostJob) since(after int64) (events []job.Event, over bool, changed <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if after < int64(len(j.events)) {
+		events = j.events[after:]
 	}
-	return r.ctx.Err()
+	return events, j.stage == ended, j.added
 }
 
-// enter begins a step.
-func (r *run) enter(name, format string, args ...any) error {
-	if err := r.goesOn(); err != nil {
-		return err
+// checkCancelled returns an error if the job was cancelled and can still be, or if its worker is to end.
+func (j *hostJob) checkCancelled() error {
+	if j.cancelled.Load() && !j.journal.unregistered {
+		return fail("job_cancelled", "")
 	}
-	r.step = name
-	r.say(job.Event{Kind: job.KindStep, Message: fmt.Sprintf(format, args...), Number: slices.Index(r.steps, name) + 1, Of: len(r.steps)})
-	return nil
+	return j.ctx.Err()
 }
 
-func (r *run) has(step string) bool { return slices.Contains(r.steps, step) }
-
-// live is the life of the job's worker: it does the job once there is a place, unless it is killed.
-func (r *run) live() {
-	leave, err := r.home.enter(r)
-	if err != nil {
-		r.vmID = "" // nothing was touched: no need to look at the host
-		r.complete(err)
-		return
-	}
-	defer leave()
-	switch r.operation {
-	case job.OperationProvision:
-		err = r.provision()
-	case job.OperationUpdate:
-		err = r.update()
-	case job.OperationDelete:
-		err = r.remove()
-	}
-	if killed(r.ctx) {
-		return
-	}
-	r.made.done = err == nil
-	if err != nil {
-		r.undo()
-	}
-	r.complete(err)
-}
-
-// repair undoes the job if its worker died, and tells its result; one that all was done for keeps its virtual machine.
-func (r *run) repair() {
-	r.mending.Lock()
-	defer r.mending.Unlock()
+// isWaiting reports whether the job waits for a slot.
+func (j *hostJob) isWaiting() bool {
 	select {
-	case <-r.gone:
+	case <-j.workerEnded:
+		return false
 	default:
-		return
+		return j.currentStage() == waiting
 	}
-	stage := r.now()
-	if stage == ended || killed(r.home.ctx) {
-		return
-	}
-	r.view = &view{ctx: r.home.ctx, store: r.store}
-	err := fail(job.CodeWorkerDied, "the process of the job on the host died before the job had ended", "", "")
-	if stage != waiting {
-		if _, notReady := r.host(); notReady != nil {
-			return // no reason to leave things: the next who looks tries again
-		}
-		if r.finish() {
-			err = nil
-		}
-	}
-	r.complete(err)
 }
 
-// finish takes back what a dead job had made. It gives true when the job had done its work, or could be brought to its end.
-func (r *run) finish() bool {
-	r.committed = true
-	if r.made.done {
-		return true
-	}
-	if r.operation != job.OperationDelete {
-		r.undo()
-		return false
-	}
-	if r.made.removing == nil {
-		return false
-	}
-	if _, there, err := r.find(r.vmID); there || err != nil {
-		return false
-	}
-	return r.removeFiles(r.made.removing.manifest, r.made.removing.drives) == nil
+func (j *hostJob) currentStage() stage {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.stage
 }
 
-// complete tells the result, the last that a job says.
-func (r *run) complete(err error) {
-	result := &job.Result{Outcome: job.Succeeded, Undone: r.undone}
-	if r.vmID != "" {
-		if vm, ok, findErr := r.find(r.vmID); ok && findErr == nil {
-			shown := r.details([]hyperv.VM{vm}).show(vm)
-			result.VM = &shown
-		}
-	}
-	if err != nil {
-		f := describe(err, protocol.CodeStepFailed)
-		f.Step = r.step
-		f.Message, f.Remedy = r.protect(f.Message), r.protect(f.Remedy)
-		result.Outcome, result.Error, r.message = job.Failed, f, f.Message
-		if f.Code == protocol.CodeCancelled {
-			result.Outcome = job.Cancelled
-		}
-	} else if result.VM != nil {
-		r.message = fmt.Sprintf("virtual machine '%s' is %s", result.VM.Name, result.VM.PowerState)
-	}
-	result.Left = r.left
-	r.say(job.Event{Kind: job.KindResult, Message: r.message, Result: result})
+func (j *hostJob) setRunning() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stage = running
+}
+
+func (j *hostJob) setVMID(id string) {
+	j.vmID = id
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.shownID = id
+}
+
+func (j *hostJob) info() protocol.JobInfo {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	status := map[stage]protocol.Status{waiting: protocol.StatusWaiting, running: protocol.StatusRunning, ended: protocol.StatusEnded}[j.stage]
+	return protocol.JobInfo{Job: j.id, Status: status, Operation: j.operation, VMID: j.shownID, Seq: int64(len(j.events))}
 }

@@ -21,6 +21,15 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/internal/fakeagent"
 )
 
+func openStore(t *testing.T) *hyperv.Store {
+	t.Helper()
+	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
 func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ stdin, want string }{
@@ -31,10 +40,7 @@ func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			host, err := fakeagent.NewHost(filepath.Join(t.TempDir(), "state.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			host := fakeagent.NewHost(openStore(t))
 			defer host.Close()
 			code := host.Run(t.Context(), info(), strings.NewReader(c.stdin), &stdout, &stderr)
 			if code != 1 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
@@ -51,10 +57,7 @@ func TestAJobOutlivesItsSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, err := fakeagent.NewHost(store.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := fakeagent.NewHost(store)
 	defer host.Close()
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
 		t.Fatal(err)
@@ -72,7 +75,7 @@ func TestAJobOutlivesItsSession(t *testing.T) {
 	req := provision(minimal)
 	req.Request, req.Job = "submit", seedID(1)
 	c.ask(t, req)
-	c.follow(t, seedID(1), "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	c.awaitEvent(t, seedID(1), "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
 	kill()
 	select {
 	case code := <-exit:
@@ -84,11 +87,11 @@ func TestAJobOutlivesItsSession(t *testing.T) {
 	}
 	other := startOn(t, host)
 	other.ask(t, protocol.Request{Request: "attach", Job: seedID(1)})
-	other.follow(t, seedID(1), "its copy", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	other.awaitEvent(t, seedID(1), "its copy", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
 	if !host.Kill(seedID(1)) {
 		t.Error("the job does not run")
 	}
-	other.follow(t, seedID(1), "its end", func(e job.Event) bool {
+	other.awaitEvent(t, seedID(1), "its end", func(e job.Event) bool {
 		return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == job.CodeWorkerDied
 	})
 	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
@@ -106,15 +109,15 @@ func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	c := startSimulated(t, store.Path())
+	c := startFake(t, store)
 	req := provision(minimal)
 	req.Request, req.Job = "submit", seedID(1)
 	c.ask(t, req)
-	c.follow(t, seedID(1), "progress", func(e job.Event) bool {
+	c.awaitEvent(t, seedID(1), "progress", func(e job.Event) bool {
 		return e.Kind == job.KindProgress && e.Percent < 100 && strings.HasSuffix(e.Message, "B/s")
 	})
 	c.ask(t, protocol.Request{Request: "cancel", Job: seedID(1)})
-	c.follow(t, seedID(1), "the result", func(e job.Event) bool { return e.Kind == job.KindResult && e.Outcome == job.Cancelled })
+	c.awaitEvent(t, seedID(1), "the result", func(e job.Event) bool { return e.Kind == job.KindResult && e.Outcome == job.Cancelled })
 	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
 		t.Errorf("the host holds %+v, %v", state, err)
 	}
@@ -123,20 +126,14 @@ func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
 // TestOneNameIsTakenOnce has jobs of several sessions take one name at once.
 func TestOneNameIsTakenOnce(t *testing.T) {
 	t.Parallel()
-	starts := map[string]func(*testing.T, string) *conversation{"simulated": startSimulated}
-	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
-		starts["real"] = func(t *testing.T, stateFile string) *conversation { return startReal(t, pwsh, stateFile) }
-	} else {
-		t.Log("the agent itself is left out: HYPERVVM_PWSH names no PowerShell to run it with")
-	}
-	for name, start := range starts {
+	for name, start := range backends(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			sessions := []*conversation{start(t, store.Path()), start(t, store.Path())}
+			sessions := []*conversation{start(t, store), start(t, store)}
 			var all sync.WaitGroup
 			outcomes := make(chan job.Event, 6)
 			for n := range 6 {
@@ -145,7 +142,7 @@ func TestOneNameIsTakenOnce(t *testing.T) {
 				req.Request, req.Job = "submit", id
 				c.ask(t, req)
 				all.Go(func() {
-					c.follow(t, id, "the result", func(e job.Event) bool { return e.Kind == job.KindResult })
+					c.awaitEvent(t, id, "the result", func(e job.Event) bool { return e.Kind == job.KindResult })
 					c.mu.Lock()
 					defer c.mu.Unlock()
 					outcomes <- c.events[id][len(c.events[id])-1]
@@ -178,17 +175,11 @@ func TestOneNameIsTakenOnce(t *testing.T) {
 // manifest of its own, and counts the cmdlets.
 func TestAnInventoryOfManyIsOnePass(t *testing.T) {
 	t.Parallel()
-	starts := map[string]func(*testing.T, string) *conversation{"simulated": startSimulated}
-	if pwsh := os.Getenv("HYPERVVM_PWSH"); pwsh != "" {
-		starts["real"] = func(t *testing.T, stateFile string) *conversation { return startReal(t, pwsh, stateFile) }
-	} else {
-		t.Log("the agent itself is left out: HYPERVVM_PWSH names no PowerShell to run it with")
-	}
-	for name, start := range starts {
+	for name, start := range backends(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := manyMachines(t, 200)
-			c := start(t, store.Path())
+			c := start(t, store)
 			c.ask(t, protocol.Request{Request: "hello"})
 			record(t, store)
 			begin := time.Now()

@@ -14,10 +14,10 @@ import (
 )
 
 // made provisions a virtual machine and gives its id. What the job said is known from elsewhere, and not noted.
-func (s *script) made(fields string) string {
+func (s *recorder) createVM(fields string) string {
 	s.Helper()
 	lines := s.lines
-	result := s.runs(provision(fields))
+	result := s.runJob(provision(fields))
 	s.lines = lines
 	if result.Outcome != job.Succeeded {
 		s.Fatalf("the machine was not made: %+v", result.Error)
@@ -26,8 +26,8 @@ func (s *script) made(fields string) string {
 }
 
 // turned puts a virtual machine into a state of Hyper-V's.
-func (s *script) turned(id, state string) {
-	s.on(func(st *hyperv.State) {
+func (s *recorder) setPowerState(id, state string) {
+	s.onHost(func(st *hyperv.State) {
 		for i := range st.VMs {
 			if st.VMs[i].ID == id {
 				st.VMs[i].State = state
@@ -38,114 +38,114 @@ func (s *script) turned(id, state string) {
 
 // changes are about updates.
 var changes = []scenario{
-	{"each field is changed in place and reset", func(s *script) {
-		s.on(func(state *hyperv.State) {
+	{"each field is changed in place and reset", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) {
 			state.Host.Cluster = "CL01"
 			state.Switches = append(state.Switches, hyperv.Switch{ID: seedID(5), Name: "Lab [1]", Type: "Internal"})
 		})
-		id := s.made(minimal + `,"switch_name":"External"`)
+		id := s.createVM(minimal + `,"switch_name":"External"`)
 		for _, field := range []string{
 			`"notes":"line 1\nline 2"`, `"vlan_id":300`, `"switch_name":"LAB [1]"`, `"vm_name":"web-02"`, `"vm_clustered":true`, `"guest_la_uid":"other"`,
 		} {
 			name := strings.Split(field, `"`)[1]
-			s.say(name)
-			s.runs(change(id, minimal+","+field, name))
+			s.section(name)
+			s.runJob(change(id, minimal+","+field, name))
 		}
-		s.say("and back to what they are without a value")
-		s.runs(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name", "vm_clustered"))
-		s.say("nothing to change")
-		s.runs(change(id, minimal))
+		s.section("and back to what they are without a value")
+		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name", "vm_clustered"))
+		s.section("nothing to change")
+		s.runJob(change(id, minimal))
 	}},
-	{"memory and processors need a power cycle", func(s *script) {
-		id := s.made(minimal)
+	{"memory and processors need a power cycle", func(s *recorder) {
+		id := s.createVM(minimal)
 		bigger := strings.NewReplacer(`"gb_ram":2`, `"gb_ram":4.5`, `"cpu_cores":2`, `"cpu_cores":3`).Replace(minimal)
-		s.say("which is not allowed")
-		s.runs(change(id, bigger, "gb_ram", "cpu_cores"))
-		s.say("which is allowed")
+		s.section("which is not allowed")
+		s.runJob(change(id, bigger, "gb_ram", "cpu_cores"))
+		s.section("which is allowed")
 		req := change(id, bigger, "gb_ram", "cpu_cores")
 		req.AllowPowerCycle = true
-		s.runs(req)
-		s.say("nothing differs, so none is needed")
-		s.runs(change(id, bigger, "gb_ram", "cpu_cores"))
-		s.say("it is to be off anyway")
-		s.runs(change(id, minimal+`,"power_state":"off"`, "gb_ram", "power_state"))
-		s.say("it is off")
-		s.runs(change(id, bigger+`,"power_state":"off"`, "gb_ram", "cpu_cores"))
-		s.say("it is saved")
-		s.turned(id, "Saved")
+		s.runJob(req)
+		s.section("nothing differs, so none is needed")
+		s.runJob(change(id, bigger, "gb_ram", "cpu_cores"))
+		s.section("it is to be off anyway")
+		s.runJob(change(id, minimal+`,"power_state":"off"`, "gb_ram", "power_state"))
+		s.section("it is off")
+		s.runJob(change(id, bigger+`,"power_state":"off"`, "gb_ram", "cpu_cores"))
+		s.section("it is saved")
+		s.setPowerState(id, "Saved")
 		req = change(id, minimal, "cpu_cores")
 		req.AllowPowerCycle = true
-		s.runs(req)
+		s.runJob(req)
 	}},
-	{"power is switched", func(s *script) {
-		id := s.made(minimal)
-		s.runs(change(id, minimal+`,"power_state":"off"`, "power_state"))
-		s.say("off already")
-		s.runs(change(id, minimal+`,"power_state":"off"`, "power_state"))
-		s.runs(change(id, minimal+`,"power_state":"running"`, "power_state"))
-		s.say("from paused to off")
-		s.turned(id, "Paused")
-		s.runs(change(id, minimal+`,"power_state":"off"`, "power_state"))
-		s.say("from paused to running, which the host refuses")
-		s.turned(id, "Paused")
-		s.runs(change(id, minimal+`,"power_state":"running"`, "power_state"))
+	{"power is switched", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
+		s.section("off already")
+		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
+		s.runJob(change(id, minimal+`,"power_state":"running"`, "power_state"))
+		s.section("from paused to off")
+		s.setPowerState(id, "Paused")
+		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
+		s.section("from paused to running, which the host refuses")
+		s.setPowerState(id, "Paused")
+		s.runJob(change(id, minimal+`,"power_state":"running"`, "power_state"))
 	}},
-	{"an update that cannot be is refused", func(s *script) {
-		id := s.made(minimal)
-		s.on(func(state *hyperv.State) { state.VMs = append(state.VMs, seedVM(1, "WEB-02"), seedVM(2, "bare")) })
-		s.on(func(state *hyperv.State) { state.VMs[2].Adapters = nil })
-		s.say("a machine that is gone")
-		s.runs(change(seedID(77), minimal, "notes"))
-		s.say("a name that is taken")
-		s.runs(change(id, strings.Replace(minimal, "web-01", "web-02", 1), "vm_name"))
-		s.say("an image")
-		s.runs(change(id, minimal, "image_name"))
-		s.say("memory without a value")
-		s.runs(change(id, `"vm_name":"web-01"`, "gb_ram"))
-		s.say("more than the host has")
-		s.runs(change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":65`, 1), "gb_ram"))
-		s.say("a switch that is not there")
-		s.runs(change(id, minimal+`,"switch_name":"none"`, "switch_name"))
-		s.say("a machine without an adapter")
-		s.runs(change(seedID(2), `"vlan_id":5`, "vlan_id"))
+	{"an update that cannot be is refused", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.onHost(func(state *hyperv.State) { state.VMs = append(state.VMs, seedVM(1, "WEB-02"), seedVM(2, "bare")) })
+		s.onHost(func(state *hyperv.State) { state.VMs[2].Adapters = nil })
+		s.section("a machine that is gone")
+		s.runJob(change(seedID(77), minimal, "notes"))
+		s.section("a name that is taken")
+		s.runJob(change(id, strings.Replace(minimal, "web-01", "web-02", 1), "vm_name"))
+		s.section("an image")
+		s.runJob(change(id, minimal, "image_name"))
+		s.section("memory without a value")
+		s.runJob(change(id, `"vm_name":"web-01"`, "gb_ram"))
+		s.section("more than the host has")
+		s.runJob(change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":65`, 1), "gb_ram"))
+		s.section("a switch that is not there")
+		s.runJob(change(id, minimal+`,"switch_name":"none"`, "switch_name"))
+		s.section("a machine without an adapter")
+		s.runJob(change(seedID(2), `"vlan_id":5`, "vlan_id"))
 	}},
-	{"what the agent does not know is recorded", func(s *script) {
-		id := s.made(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
-		s.runs(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
+	{"what the agent does not know is recorded", func(s *recorder) {
+		id := s.createVM(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
+		s.runJob(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
 	}},
-	{"a secret within a list is struck out", func(s *script) {
+	{"a secret within a list is struck out", func(s *recorder) {
 		req := provision(minimal + `,"accounts":[{"user":"operator","pin":"n3sted secret"}],"switch_name":"n3sted secret"`)
 		req.Secrets = []string{"accounts"}
-		s.runs(req)
+		s.runJob(req)
 	}},
-	{"a machine that was stopped is started again", func(s *script) {
-		id := s.made(minimal)
-		s.behaves(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory", Times: 1}})
+	{"a machine that was stopped is started again", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.setCalls(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory", Times: 1}})
 		req := change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":3`, 1), "gb_ram")
 		req.AllowPowerCycle = true
-		s.runs(req)
-		s.say("and cannot be")
-		s.behaves(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory"}, "Start-VM": {Fail: "no power"}})
-		s.runs(req)
+		s.runJob(req)
+		s.section("and cannot be")
+		s.setCalls(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory"}, "Start-VM": {Fail: "no power"}})
+		s.runJob(req)
 	}},
 }
 
 // removals are about deletes.
 var removals = []scenario{
-	{"a machine is removed with its files", func(s *script) {
-		id := s.made(minimal)
-		s.runs(remove(id))
-		s.say("it is gone already")
-		s.runs(remove(id))
+	{"a machine is removed with its files", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.runJob(remove(id))
+		s.section("it is gone already")
+		s.runJob(remove(id))
 	}},
-	{"what the job did not make is left", func(s *script) {
-		id := s.made(minimal)
+	{"what the job did not make is left", func(s *recorder) {
+		id := s.createVM(minimal)
 		foreign := filepath.Join(s.dir, "foreign.vhdx")
 		if err := hyperv.WriteImage(foreign, 1024); err != nil {
 			s.Fatal(err)
 		}
 		folder := ""
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			vm := &state.VMs[0]
 			folder = filepath.Dir(vm.Drives[0].Path)
 			vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: 1, Path: foreign})
@@ -153,19 +153,19 @@ var removals = []scenario{
 		if err := os.WriteFile(filepath.Join(folder, "notes.txt"), []byte("mine"), 0o644); err != nil {
 			s.Fatal(err)
 		}
-		s.runs(remove(id))
+		s.runJob(remove(id))
 	}},
-	{"a disk that another machine uses is left", func(s *script) {
-		id := s.made(minimal)
-		s.on(func(state *hyperv.State) {
+	{"a disk that another machine uses is left", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.onHost(func(state *hyperv.State) {
 			other := seedVM(1, "other")
 			other.Drives = state.VMs[0].Drives
 			state.VMs = append(state.VMs, other)
 		})
-		s.runs(remove(id))
+		s.runJob(remove(id))
 	}},
-	{"a manifest reaches no further than its folder", func(s *script) {
-		id := s.made(minimal)
+	{"a manifest reaches no further than its folder", func(s *recorder) {
+		id := s.createVM(minimal)
 		state, err := s.store.Read()
 		if err != nil {
 			s.Fatal(err)
@@ -179,73 +179,73 @@ var removals = []scenario{
 		if err := os.WriteFile(filepath.Join(folder, "hypervvm.json"), []byte(manifest), 0o644); err != nil {
 			s.Fatal(err)
 		}
-		s.runs(remove(id))
+		s.runJob(remove(id))
 	}},
-	{"a machine that was made elsewhere keeps its files", func(s *script) {
+	{"a machine that was made elsewhere keeps its files", func(s *recorder) {
 		disk := filepath.Join(s.dir, "old.vhdx")
 		if err := hyperv.WriteImage(disk, 1024); err != nil {
 			s.Fatal(err)
 		}
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			vm := seedVM(1, "old")
 			vm.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: disk}}
 			state.VMs = append(state.VMs, vm)
 		})
-		s.runs(remove(seedID(1)))
+		s.runJob(remove(seedID(1)))
 	}},
-	{"a removal that fails leaves the files", func(s *script) {
-		id := s.made(minimal)
-		s.behaves(map[string]hyperv.Call{"Remove-VM": {Fail: "locked by a backup", Times: 1}})
-		s.runs(remove(id))
+	{"a removal that fails leaves the files", func(s *recorder) {
+		id := s.createVM(minimal)
+		s.setCalls(map[string]hyperv.Call{"Remove-VM": {Fail: "locked by a backup", Times: 1}})
+		s.runJob(remove(id))
 	}},
 }
 
 // interruptions are about jobs that are stopped, or wait.
 var interruptions = []scenario{
-	{"a job is cancelled in the middle of the copy", func(s *script) {
+	{"a job is cancelled in the middle of the copy", func(s *recorder) {
 		image := filepath.Join(s.dir, "state.json.d", "disks", "Images", "huge.vhdx")
 		if err := hyperv.WriteImage(image, 16<<30); err != nil { // takes no room: nothing is in it
 			s.Fatal(err)
 		}
 		defer os.Remove(image) //nolint:errcheck // the folder goes with the test
-		id := s.submits(provision(strings.Replace(minimal, "ubuntu-24.04", "huge", 1)))
-		s.follow(s.T, id, "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
-		s.asks(protocol.Request{Request: "cancel", Job: id})
-		if result := s.finishes(id); result.Outcome != job.Cancelled {
+		id := s.submit(provision(strings.Replace(minimal, "ubuntu-24.04", "huge", 1)))
+		s.awaitEvent(s.T, id, "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+		s.request(protocol.Request{Request: "cancel", Job: id})
+		if result := s.awaitJob(id); result.Outcome != job.Cancelled {
 			s.Errorf("the job ended as %s", result.Outcome)
 		}
 	}},
-	{"a job that waits for a place is told so and can be cancelled", func(s *script) {
-		release := s.holds("Get-VMSwitch")
+	{"a job that waits for a place is told so and can be cancelled", func(s *recorder) {
+		release := s.holdCalls("Get-VMSwitch")
 		var running []string
 		for n := range 4 {
-			id := s.submits(provision(strings.Replace(minimal, "web-01", fmt.Sprintf("web-%02d", n), 1)))
-			s.follow(s.T, id, "its step", func(e job.Event) bool { return e.Kind == job.KindStep })
+			id := s.submit(provision(strings.Replace(minimal, "web-01", fmt.Sprintf("web-%02d", n), 1)))
+			s.awaitEvent(s.T, id, "its step", func(e job.Event) bool { return e.Kind == job.KindStep })
 			running = append(running, id)
 		}
 		waiting := func(e job.Event) bool { return e.Kind == job.KindLog }
-		cancelled := s.submits(provision(minimal))
-		s.follow(s.T, cancelled, "its waiting", waiting)
-		waits := s.submits(remove(seedID(5)))
-		s.follow(s.T, waits, "its waiting", waiting)
-		s.asks(protocol.Request{Request: "jobs"})
-		s.asks(protocol.Request{Request: "cancel", Job: cancelled})
-		s.finishes(cancelled)
+		cancelled := s.submit(provision(minimal))
+		s.awaitEvent(s.T, cancelled, "its waiting", waiting)
+		waits := s.submit(remove(seedID(5)))
+		s.awaitEvent(s.T, waits, "its waiting", waiting)
+		s.request(protocol.Request{Request: "jobs"})
+		s.request(protocol.Request{Request: "cancel", Job: cancelled})
+		s.awaitJob(cancelled)
 		for _, id := range running {
-			s.asks(protocol.Request{Request: "cancel", Job: id})
+			s.request(protocol.Request{Request: "cancel", Job: id})
 		}
 		release()
 		for _, id := range append(running, waits) {
-			s.finishes(id)
+			s.awaitJob(id)
 		}
-		s.asks(protocol.Request{Request: "jobs"})
-		s.say("what has ended can be cancelled without harm")
-		s.asks(protocol.Request{Request: "cancel", Job: waits})
+		s.request(protocol.Request{Request: "jobs"})
+		s.section("what has ended can be cancelled without harm")
+		s.request(protocol.Request{Request: "cancel", Job: waits})
 	}},
-	{"jobs that run finish when the client goes", func(s *script) {
-		s.behaves(map[string]hyperv.Call{"Get-VMSwitch": {DelayMS: 500, Times: 1}})
-		id := s.submits(provision(minimal))
+	{"jobs that run finish when the client goes", func(s *recorder) {
+		s.setCalls(map[string]hyperv.Call{"Get-VMSwitch": {DelayMS: 500, Times: 1}})
+		id := s.submit(provision(minimal))
 		_ = s.stdin.Close()
-		s.finishes(id)
+		s.awaitJob(id)
 	}},
 }

@@ -21,14 +21,14 @@ func dataDisk(name string, size int, kind string) string {
 func dataDisks(items ...string) string { return `,"data_disks":[` + strings.Join(items, ",") + `]` }
 
 // image puts a disk into the image folder.
-func (s *script) image(name string, d hyperv.Disk) string {
+func (s *recorder) addImage(name string, d hyperv.Disk) string {
 	s.Helper()
 	path := filepath.Join(s.dir, "state.json.d", "disks", "Images", name+".vhdx")
-	s.disk(path, d)
+	s.writeDisk(path, d)
 	return path
 }
 
-func (s *script) disk(path string, d hyperv.Disk) {
+func (s *recorder) writeDisk(path string, d hyperv.Disk) {
 	s.Helper()
 	if err := hyperv.WriteDisk(path, d); err != nil {
 		s.Fatal(err)
@@ -36,7 +36,7 @@ func (s *script) disk(path string, d hyperv.Disk) {
 }
 
 // folder gives the folder of a machine's disks.
-func (s *script) folder(id string) string {
+func (s *recorder) folderOf(id string) string {
 	s.Helper()
 	state, err := s.store.Read()
 	if err != nil {
@@ -52,9 +52,9 @@ func (s *script) folder(id string) string {
 }
 
 // checkpoint makes a checkpoint of a machine, or only the disks of one.
-func (s *script) checkpoint(id, name string) {
+func (s *recorder) addCheckpoint(id, name string) {
 	s.Helper()
-	s.on(func(state *hyperv.State) {
+	s.onHost(func(state *hyperv.State) {
 		for i := range state.VMs {
 			vm := &state.VMs[i]
 			if vm.ID != id {
@@ -70,7 +70,7 @@ func (s *script) checkpoint(id, name string) {
 				}
 				bare := strings.TrimSuffix(vm.Drives[j].Path, filepath.Ext(vm.Drives[j].Path))
 				above := fmt.Sprintf("%s_%s.avhdx", bare, seedID(90+j))
-				s.disk(above, hyperv.Disk{Type: hyperv.DiskDifferencing, SizeBytes: below.SizeBytes, Parent: vm.Drives[j].Path, FileBytes: hyperv.DiskOverhead})
+				s.writeDisk(above, hyperv.Disk{Type: "Differencing", SizeBytes: below.SizeBytes, Parent: vm.Drives[j].Path, FileBytes: 4 << 20})
 				vm.Drives[j].Path = above
 			}
 		}
@@ -78,63 +78,63 @@ func (s *script) checkpoint(id, name string) {
 }
 
 var disks = []scenario{
-	{"a machine is made with disks of its own", func(s *script) {
+	{"a machine is made with disks of its own", func(s *recorder) {
 		fields := minimal + `,"disk_type":"differencing","disk_size_gb":2` + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("Logs-1", 1, "fixed"))
 		req := provision(fields)
 		req.Settings = &protocol.Settings{VMPath: filepath.Join(s.dir, "machines")}
-		result := s.runs(req)
-		s.asks(protocol.Request{Request: "inventory", Settings: req.Settings})
-		s.say("which leaves the image alone")
-		s.runs(remove(result.VM.ID))
+		result := s.runJob(req)
+		s.request(protocol.Request{Request: "inventory", Settings: req.Settings})
+		s.section("which leaves the image alone")
+		s.runJob(remove(result.VM.ID))
 	}},
-	{"a copy of an image grows", func(s *script) {
-		s.image("fixed", hyperv.Disk{Type: hyperv.DiskFixed, SizeBytes: 1 << 30, FileBytes: 5 << 20})
-		s.runs(provision(strings.Replace(minimal, "ubuntu-24.04", "fixed", 1) + `,"disk_type":"copy","disk_size_gb":2`))
-		s.say("one of that size already does not")
-		s.runs(provision(strings.NewReplacer("ubuntu-24.04", "fixed", "web-01", "web-02").Replace(minimal) + `,"disk_size_gb":1`))
+	{"a copy of an image grows", func(s *recorder) {
+		s.addImage("fixed", hyperv.Disk{Type: "Fixed", SizeBytes: 1 << 30, FileBytes: 5 << 20})
+		s.runJob(provision(strings.Replace(minimal, "ubuntu-24.04", "fixed", 1) + `,"disk_type":"copy","disk_size_gb":2`))
+		s.section("one of that size already does not")
+		s.runJob(provision(strings.NewReplacer("ubuntu-24.04", "fixed", "web-01", "web-02").Replace(minimal) + `,"disk_size_gb":1`))
 	}},
-	{"a definition of disks that cannot be is refused", func(s *script) {
+	{"a definition of disks that cannot be is refused", func(s *recorder) {
 		for _, field := range []string{
 			`"disk_type":"linked"`, `"disk_size_gb":0`, `"disk_size_gb":1.5`, `"disk_size_gb":"2"`, `"disk_size_gb":65537`, `"data_disks":"data"`, `"data_disks":{}`,
 			`"data_disks":[1]`, `"data_disks":[{"name":"data"}]`, `"data_disks":[{"name":"../x","size_gb":1}]`, `"data_disks":[{"name":"a.b","size_gb":1}]`,
 			`"data_disks":[{"name":"data","size_gb":1,"type":"thin"}]`, `"data_disks":[{"name":"data","size_gb":1},{"name":"DATA","size_gb":1}]`,
 			`"data_disks":[{"name":7,"size_gb":1}]`, `"data_disks":[{"name":"data","size_gb":1,"type":null}]`, `"data_disks":[]`,
 		} {
-			s.note("%s", field)
-			s.asks(check(field))
+			s.record("%s", field)
+			s.request(check(field))
 		}
 	}},
-	{"a check finds what stands against disks", func(s *script) {
-		image := s.image("big", hyperv.Disk{Type: hyperv.DiskDynamic, SizeBytes: 2<<30 + 1<<29, FileBytes: 5 << 20})
+	{"a check finds what stands against disks", func(s *recorder) {
+		image := s.addImage("big", hyperv.Disk{Type: "Dynamic", SizeBytes: 2<<30 + 1<<29, FileBytes: 5 << 20})
 		named := func(name, more string) protocol.Request {
 			return check(strings.Replace(minimal, "ubuntu-24.04", name, 1) + more)
 		}
-		s.say("smaller than the image")
-		s.asks(named("big", `,"disk_size_gb":2`))
-		s.asks(named("big", `,"disk_size_gb":3`))
-		s.say("an image that a machine writes to")
-		s.on(func(state *hyperv.State) {
+		s.section("smaller than the image")
+		s.request(named("big", `,"disk_size_gb":2`))
+		s.request(named("big", `,"disk_size_gb":3`))
+		s.section("an image that a machine writes to")
+		s.onHost(func(state *hyperv.State) {
 			gold := seedVM(1, "gold")
 			gold.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: image}}
 			state.VMs = []hyperv.VM{gold}
 		})
-		s.asks(named("big", `,"disk_type":"differencing"`))
-		s.asks(named("big", `,"disk_type":"copy"`))
-		s.say("and a job stops at it")
-		s.runs(provision(strings.Replace(minimal, "ubuntu-24.04", "big", 1) + `,"disk_type":"differencing"`))
-		s.say("an image that cannot be read")
-		s.behaves(map[string]hyperv.Call{"Get-VHD": {Fail: "no"}})
-		s.asks(named("big", `,"disk_size_gb":3`))
+		s.request(named("big", `,"disk_type":"differencing"`))
+		s.request(named("big", `,"disk_type":"copy"`))
+		s.section("and a job stops at it")
+		s.runJob(provision(strings.Replace(minimal, "ubuntu-24.04", "big", 1) + `,"disk_type":"differencing"`))
+		s.section("an image that cannot be read")
+		s.setCalls(map[string]hyperv.Call{"Get-VHD": {Fail: "no"}})
+		s.request(named("big", `,"disk_size_gb":3`))
 	}},
-	{"a check weighs the space for all disks", func(s *script) {
-		volume, free := s.volume()
-		s.image("fixed", hyperv.Disk{Type: hyperv.DiskFixed, SizeBytes: 1 << 30, FileBytes: 1<<30 + 4<<20})
+	{"a check weighs the space for all disks", func(s *recorder) {
+		volume, free := s.mountVolume()
+		s.addImage("fixed", hyperv.Disk{Type: "Fixed", SizeBytes: 1 << 30, FileBytes: 1<<30 + 4<<20})
 		ask := func(bytes int64, fields string) {
 			free(bytes)
 			req := check(fields)
 			req.Settings = &protocol.Settings{VMPath: volume}
-			s.note("%d bytes {%s}", bytes, strings.TrimPrefix(fields, minimal))
-			s.asks(req)
+			s.record("%d bytes {%s}", bytes, strings.TrimPrefix(fields, minimal))
+			s.request(req)
 		}
 		two := dataDisks(dataDisk("one", 1, "fixed"), dataDisk("two", 1, "fixed"))
 		ask(4<<30, minimal+two)
@@ -147,73 +147,73 @@ var disks = []scenario{
 			s.Error(err)
 		}
 	}},
-	{"a drive that fills up stops a job", func(s *script) {
-		volume, free := s.volume()
+	{"a drive that fills up stops a job", func(s *recorder) {
+		volume, free := s.mountVolume()
 		free(8 << 30)
-		s.holds("New-VM")
+		s.holdCalls("New-VM")
 		req := provision(minimal + dataDisks(dataDisk("small", 1, "dynamic"), dataDisk("large", 3, "fixed")))
 		req.Settings = &protocol.Settings{VMPath: volume}
-		id := s.submits(req)
-		s.follow(s.T, id, "the step vm", func(e job.Event) bool { return e.Step == "vm" })
-		s.on(func(state *hyperv.State) {
+		id := s.submit(req)
+		s.awaitEvent(s.T, id, "the step vm", func(e job.Event) bool { return e.Step == "vm" })
+		s.onHost(func(state *hyperv.State) {
 			state.Host.SharedVolumes[0].FreeBytes, state.Host.SharedVolumes[0].SizeBytes = 0, 2<<30
 		})
 		if err := os.Remove(filepath.Join(s.dir, "hold")); err != nil {
 			s.Error(err)
 		}
-		s.finishes(id)
+		s.awaitJob(id)
 		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // it may not have come to that
 		if err := os.Remove(volume); err != nil {
 			s.Error(err)
 		}
 	}},
-	{"disks are changed in place", func(s *script) {
-		id := s.made(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
+	{"disks are changed in place", func(s *recorder) {
+		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
 		change := func(what, disks string, names ...string) {
-			s.say(what)
-			s.runs(change(id, minimal+disks, names...))
+			s.section(what)
+			s.runJob(change(id, minimal+disks, names...))
 		}
 		change("one more, and the first grows", dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "data_disks")
 		change("the disk of the image grows", `,"disk_size_gb":3`, "disk_size_gb")
 		change("nothing differs", `,"disk_size_gb":3`+dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "disk_size_gb", "data_disks")
 		change("one is taken out", dataDisks(dataDisk("logs", 1, "fixed")), "data_disks")
-		s.asks(protocol.Request{Request: "inventory"})
+		s.request(protocol.Request{Request: "inventory"})
 		change("it cannot come back smaller, nor as another", dataDisks(dataDisk("data", 1, "fixed")), "data_disks")
 		change("it comes back, grown", dataDisks(dataDisk("DATA", 3, "dynamic"), dataDisk("logs", 1, "fixed")), "data_disks")
 		change("none is to shrink", `,"disk_size_gb":2`, "disk_size_gb")
 		change("without a value a disk stays, and the others go", "", "disk_size_gb", "data_disks")
-		s.say("how it came to be is not changed")
-		s.runs(protocol.Request{Definition: definition("update", minimal), VMID: id, Changed: []string{"disk_type"}})
-		s.say("all files go with the machine")
-		s.runs(remove(id))
+		s.section("how it came to be is not changed")
+		s.runJob(protocol.Request{Definition: definition("update", minimal), VMID: id, Changed: []string{"disk_type"}})
+		s.section("all files go with the machine")
+		s.runJob(remove(id))
 	}},
-	{"a check finds what stands against a change of disks", func(s *script) {
-		id := s.made(minimal + `,"power_state":"off","disk_size_gb":2` + dataDisks(dataDisk("data", 2, "dynamic")))
+	{"a check finds what stands against a change of disks", func(s *recorder) {
+		id := s.createVM(minimal + `,"power_state":"off","disk_size_gb":2` + dataDisks(dataDisk("data", 2, "dynamic")))
 		ask := func(what, fields string) {
-			s.say(what)
-			s.asks(protocol.Request{Request: "check", Definition: definition("update", fields), VMID: id})
+			s.section(what)
+			s.request(protocol.Request{Request: "check", Definition: definition("update", fields), VMID: id})
 		}
 		ask("smaller than they are", `"disk_size_gb":1`+dataDisks(dataDisk("data", 1, "fixed")))
 		ask("as they are", `"disk_size_gb":2`+dataDisks(dataDisk("data", 2, "dynamic")))
-		s.disk(filepath.Join(s.folder(id), "web-01.more.vhdx"), hyperv.Disk{Type: hyperv.DiskDynamic, SizeBytes: 1 << 30, FileBytes: 1 << 10})
+		s.writeDisk(filepath.Join(s.folderOf(id), "web-01.more.vhdx"), hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 1 << 10})
 		ask("a file that is somebody's", `"vm_name":"web-01"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("more", 2, "dynamic")))
-		s.say("a machine that is saved")
-		s.turned(id, "Saved")
+		s.section("a machine that is saved")
+		s.setPowerState(id, "Saved")
 		ask("which neither runs nor is off", `"disk_size_gb":3,"power_state":"running"`+dataDisks(dataDisk("data", 2, "dynamic")))
 		ask("and is to be off", `"disk_size_gb":3,"power_state":"off"`)
-		s.turned(id, "Running")
-		s.on(func(state *hyperv.State) { state.VMs[0].Drives[0].ControllerType = "IDE" })
+		s.setPowerState(id, "Running")
+		s.onHost(func(state *hyperv.State) { state.VMs[0].Drives[0].ControllerType = "IDE" })
 		ask("a disk on an IDE controller", `"disk_size_gb":3`)
-		s.say("which grows only while the machine is off")
-		s.runs(change(id, minimal+`,"disk_size_gb":3`, "disk_size_gb"))
+		s.section("which grows only while the machine is off")
+		s.runJob(change(id, minimal+`,"disk_size_gb":3`, "disk_size_gb"))
 		req := change(id, minimal+`,"disk_size_gb":3`, "disk_size_gb")
 		req.AllowPowerCycle = true
-		s.runs(req)
-		s.checkpoint(id, "before")
+		s.runJob(req)
+		s.addCheckpoint(id, "before")
 		ask("below a checkpoint", `"disk_size_gb":4`+dataDisks(dataDisk("data", 3, "dynamic")))
-		s.say("and none can go")
-		s.runs(change(id, minimal, "data_disks"))
-		s.on(func(state *hyperv.State) {
+		s.section("and none can go")
+		s.runJob(change(id, minimal, "data_disks"))
+		s.onHost(func(state *hyperv.State) {
 			other := seedVM(1, "other")
 			other.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: filepath.Join(s.dir, "gone.vhdx")}}
 			two := seedVM(2, "two")
@@ -225,69 +225,69 @@ var disks = []scenario{
 			ask("a machine that no job made", `"disk_size_gb":4`+dataDisks(dataDisk("data", 1, "dynamic")))
 		}
 	}},
-	{"a change of disks that fails is taken back", func(s *script) {
-		id := s.made(minimal + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("old", 1, "dynamic")))
+	{"a change of disks that fails is taken back", func(s *recorder) {
+		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("old", 1, "dynamic")))
 		wanted := minimal + `,"notes":"x"` + dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("new", 1, "dynamic"))
 		for _, cmdlet := range []string{"New-VHD", "Add-VMHardDiskDrive", "Resize-VHD", "Remove-VMHardDiskDrive", "Set-VM"} {
-			s.say(cmdlet)
-			s.behaves(map[string]hyperv.Call{cmdlet: {Fail: "refused", Times: 1}})
-			s.runs(change(id, wanted, "data_disks", "notes"))
+			s.section(cmdlet)
+			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "refused", Times: 1}})
+			s.runJob(change(id, wanted, "data_disks", "notes"))
 		}
-		s.say("what cannot be taken back is said")
-		s.behaves(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}, "Remove-VMHardDiskDrive": {Fail: "no", Times: 2}})
-		s.runs(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic"), dataDisk("new", 1, "dynamic")), "data_disks", "notes"))
-		s.say("one that was kept comes back, and goes again")
-		s.behaves(nil)
-		s.runs(change(id, minimal+dataDisks(dataDisk("data", 2, "dynamic")), "data_disks"))
-		s.behaves(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}})
-		s.runs(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic")), "data_disks", "notes"))
+		s.section("what cannot be taken back is said")
+		s.setCalls(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}, "Remove-VMHardDiskDrive": {Fail: "no", Times: 2}})
+		s.runJob(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic"), dataDisk("new", 1, "dynamic")), "data_disks", "notes"))
+		s.section("one that was kept comes back, and goes again")
+		s.setCalls(nil)
+		s.runJob(change(id, minimal+dataDisks(dataDisk("data", 2, "dynamic")), "data_disks"))
+		s.setCalls(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}})
+		s.runJob(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic")), "data_disks", "notes"))
 	}},
-	{"a file that comes in between is nobody's to delete", func(s *script) {
-		id := s.made(minimal)
-		path := filepath.Join(s.folder(id), "web-01.data.vhdx")
-		s.behaves(map[string]hyperv.Call{"New-VHD": {Fail: "The system failed to create it: The file exists. (0x80070050).", Hold: filepath.Join(s.dir, "hold"), Times: 1}})
+	{"a file that comes in between is nobody's to delete", func(s *recorder) {
+		id := s.createVM(minimal)
+		path := filepath.Join(s.folderOf(id), "web-01.data.vhdx")
+		s.setCalls(map[string]hyperv.Call{"New-VHD": {Fail: "The system failed to create it: The file exists. (0x80070050).", Hold: filepath.Join(s.dir, "hold"), Times: 1}})
 		if err := os.WriteFile(filepath.Join(s.dir, "hold"), nil, 0o644); err != nil {
 			s.Fatal(err)
 		}
-		job := s.submits(change(id, minimal+dataDisks(dataDisk("data", 1, "dynamic")), "data_disks"))
-		s.follow(s.T, job, "its beginning to make it", isLog)
-		s.disk(path, hyperv.Disk{Type: hyperv.DiskDynamic, SizeBytes: 1 << 30, FileBytes: 1 << 10})
+		job := s.submit(change(id, minimal+dataDisks(dataDisk("data", 1, "dynamic")), "data_disks"))
+		s.awaitEvent(s.T, job, "its beginning to make it", isLog)
+		s.writeDisk(path, hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 1 << 10})
 		if err := os.Remove(filepath.Join(s.dir, "hold")); err != nil {
 			s.Error(err)
 		}
-		s.finishes(job)
+		s.awaitJob(job)
 		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // it may not have come to that
 	}},
-	{"a machine with checkpoints is removed with them", func(s *script) {
-		id := s.made(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
-		s.checkpoint(id, "first")
-		s.checkpoint(id, "second")
-		s.asks(protocol.Request{Request: "inventory"})
-		s.say("which the host refuses")
-		s.behaves(map[string]hyperv.Call{"Remove-VMSnapshot": {Fail: "a backup is under way", Times: 1}})
-		s.runs(remove(id))
-		s.say("and then does")
-		s.runs(remove(id))
+	{"a machine with checkpoints is removed with them", func(s *recorder) {
+		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
+		s.addCheckpoint(id, "first")
+		s.addCheckpoint(id, "second")
+		s.request(protocol.Request{Request: "inventory"})
+		s.section("which the host refuses")
+		s.setCalls(map[string]hyperv.Call{"Remove-VMSnapshot": {Fail: "a backup is under way", Times: 1}})
+		s.runJob(remove(id))
+		s.section("and then does")
+		s.runJob(remove(id))
 	}},
-	{"what rests on a disk keeps it", func(s *script) {
-		id := s.made(minimal + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("more", 1, "dynamic")))
-		s.say("a checkpoint's disk without a checkpoint, and a disk of another machine")
-		s.on(func(state *hyperv.State) {
+	{"what rests on a disk keeps it", func(s *recorder) {
+		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("more", 1, "dynamic")))
+		s.section("a checkpoint's disk without a checkpoint, and a disk of another machine")
+		s.onHost(func(state *hyperv.State) {
 			vm := &state.VMs[0]
 			other := seedVM(1, "other")
 			parent := vm.Drives[2].Path
 			for n := range 2 {
 				path := filepath.Join(s.dir, fmt.Sprintf("child-%d.vhdx", n))
-				s.disk(path, hyperv.Disk{Type: hyperv.DiskDifferencing, SizeBytes: 1 << 30, Parent: parent, FileBytes: 1 << 10})
+				s.writeDisk(path, hyperv.Disk{Type: "Differencing", SizeBytes: 1 << 30, Parent: parent, FileBytes: 1 << 10})
 				parent = path
 			}
 			other.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: parent}}
 			state.VMs = append(state.VMs, other)
 			above := strings.TrimSuffix(vm.Drives[0].Path, ".vhdx") + "_" + seedID(9) + ".avhdx"
-			s.disk(above, hyperv.Disk{Type: hyperv.DiskDifferencing, SizeBytes: 2 << 20, Parent: vm.Drives[0].Path, FileBytes: 1 << 10})
+			s.writeDisk(above, hyperv.Disk{Type: "Differencing", SizeBytes: 2 << 20, Parent: vm.Drives[0].Path, FileBytes: 1 << 10})
 			vm.Drives[0].Path = above
 		})
-		s.runs(remove(id))
+		s.runJob(remove(id))
 	}},
 }
 
@@ -295,7 +295,7 @@ func isLog(e job.Event) bool { return e.Kind == job.KindLog }
 
 // volume mounts a volume of the cluster's, and gives its folder and what sets its free bytes. The folder is to be removed in
 // the end: its size differs from one run to another.
-func (s *script) volume() (path string, free func(bytes int64)) {
+func (s *recorder) mountVolume() (path string, free func(bytes int64)) {
 	s.Helper()
 	disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
 	if err := os.Mkdir(disk, 0o755); err != nil {
@@ -304,9 +304,9 @@ func (s *script) volume() (path string, free func(bytes int64)) {
 	if err := os.Symlink(disk, volume); err != nil {
 		s.Skipf("no volume can be mounted here: %v", err)
 	}
-	s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+	s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 	return volume, func(bytes int64) {
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			state.Host.SharedVolumes = []hyperv.SharedVolume{{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes}}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
@@ -50,57 +49,55 @@ func seedVM(n int, name string) hyperv.VM {
 
 func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
 
-var scenarios = slices.Concat(conversations, changes, disks, removals, interruptions, hardware, networks, waits)
-
 // conversations are about requests, and about making virtual machines.
 var conversations = []scenario{
-	{"a session begins", func(s *script) {
-		s.asks(protocol.Request{Request: "hello", Client: "test 1.0"})
-		s.asks(protocol.Request{Request: "ping"})
-		s.asks(protocol.Request{Request: "dance"})
-		s.say("what jobs run is put on the host once")
-		s.asks(protocol.Request{Request: "install"})
-		s.asks(protocol.Request{Request: "install"})
-		s.asks(protocol.Request{Request: "hello", Install: true})
-		s.asks(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
-		s.asks(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
-		s.asks(protocol.Request{Request: "cancel", Job: seedID(1)})
-		s.asks(protocol.Request{Request: "attach", Job: seedID(1)})
+	{"a session begins", func(s *recorder) {
+		s.request(protocol.Request{Request: "hello", Client: "test 1.0"})
+		s.request(protocol.Request{Request: "ping"})
+		s.request(protocol.Request{Request: "dance"})
+		s.section("what jobs run is put on the host once")
+		s.request(protocol.Request{Request: "install"})
+		s.request(protocol.Request{Request: "install"})
+		s.request(protocol.Request{Request: "hello", Install: true})
+		s.request(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
+		s.request(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
+		s.request(protocol.Request{Request: "cancel", Job: seedID(1)})
+		s.request(protocol.Request{Request: "attach", Job: seedID(1)})
 		for _, line := range []string{`{"id":`, `[]`, `[7]`, `***`} {
 			s.send(s.T, line)
 			m := s.answer(s.T, "")
-			s.note("%s -> %s", line, text(s.T, m))
+			s.record("%s: %s", line, s.summary(m))
 			s.mu.Lock()
 			delete(s.answers, "")
 			s.mu.Unlock()
 		}
-		s.asks(protocol.Request{Request: "ping", Client: strings.Repeat("long enough to be compressed ", 100)})
+		s.request(protocol.Request{Request: "ping", Client: strings.Repeat("long enough to be compressed ", 100)})
 	}},
-	{"a host in a cluster says so", func(s *script) {
-		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
-		s.asks(protocol.Request{Request: "hello"})
+	{"a host in a cluster says so", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.request(protocol.Request{Request: "hello"})
 	}},
-	{"a host that is not ready says why", func(s *script) {
-		s.behaves(map[string]hyperv.Call{"Get-VMHost": {Fail: "The Virtual Machine Management service is not running."}})
-		s.asks(protocol.Request{Request: "hello"})
-		s.asks(protocol.Request{Request: "inventory"})
-		s.asks(check(minimal))
-		s.runs(provision(minimal))
-		s.runs(change(seedID(1), "", "notes"))
-		s.runs(remove(seedID(1)))
+	{"a host that is not ready says why", func(s *recorder) {
+		s.setCalls(map[string]hyperv.Call{"Get-VMHost": {Fail: "The Virtual Machine Management service is not running."}})
+		s.request(protocol.Request{Request: "hello"})
+		s.request(protocol.Request{Request: "inventory"})
+		s.request(check(minimal))
+		s.runJob(provision(minimal))
+		s.runJob(change(seedID(1), "", "notes"))
+		s.runJob(remove(seedID(1)))
 	}},
-	{"an inventory of none and of one", func(s *script) {
-		s.asks(protocol.Request{Request: "inventory"})
+	{"an inventory of none and of one", func(s *recorder) {
+		s.request(protocol.Request{Request: "inventory"})
 		vm := seedVM(1, "only")
 		vm.Adapters[0].IPAddresses = []string{"fe80::1", "192.0.2.7", "169.254.3.4", "2001:db8::7"}
 		vm.MemoryStartupBytes = 3 << 29
 		vm.Notes = "Gr\u00fc\u00dfe, <b> & \"quotes\"\n2026-11-24T03:00:00Z"
 		vm.Adapters[0].VLANMode, vm.Adapters[0].VLANID = "Access", 120
-		s.on(func(state *hyperv.State) { state.VMs = []hyperv.VM{vm} })
-		s.asks(protocol.Request{Request: "inventory"})
+		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{vm} })
+		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"an inventory of many", func(s *script) {
-		s.on(func(state *hyperv.State) {
+	{"an inventory of many", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) {
 			for i, power := range []string{"Off", "Running", "Paused", "Saved", "Starting", "Stopping", "FastSaved", "Resuming", "RunningCritical"} {
 				vm := seedVM(i, fmt.Sprintf("many-%02d", i))
 				vm.State = power
@@ -112,14 +109,14 @@ var conversations = []scenario{
 			state.VMs[6].Clustered = true
 			state.VMs[7].Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: "one.vhdx"}, {ControllerType: "SCSI", ControllerLocation: 1, Path: "two.vhdx"}}
 		})
-		s.asks(protocol.Request{Request: "inventory"})
+		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"an inventory tells settings and sizes", func(s *script) {
+	{"an inventory tells settings and sizes", func(s *recorder) {
 		disk := filepath.Join(s.dir, "disk.vhdx")
 		if err := hyperv.WriteImage(disk, 1<<29); err != nil {
 			s.Fatal(err)
 		}
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			state.Host.Cluster = "CL01"
 			vm := seedVM(1, "web")
 			vm.DynamicMemory, vm.MemoryMinimumBytes, vm.MemoryMaximumBytes, vm.MemoryAssignedBytes = true, 1<<30, 8<<30, 3<<30+1<<29
@@ -137,92 +134,92 @@ var conversations = []scenario{
 			off.State, off.Heartbeat = "Off", "OkApplicationsHealthy"
 			state.VMs = []hyperv.VM{vm, off}
 		})
-		s.asks(protocol.Request{Request: "inventory"})
-		s.say("what cannot be had is not known")
-		s.behaves(map[string]hyperv.Call{
+		s.request(protocol.Request{Request: "inventory"})
+		s.section("what cannot be had is not known")
+		s.setCalls(map[string]hyperv.Call{
 			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
 		})
-		s.asks(protocol.Request{Request: "inventory"})
-		s.behaves(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
-		s.asks(protocol.Request{Request: "inventory"})
+		s.request(protocol.Request{Request: "inventory"})
+		s.setCalls(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
+		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a check finds what is in the way", func(s *script) {
-		s.on(func(state *hyperv.State) {
+	{"a check finds what is in the way", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) {
 			state.VMs = []hyperv.VM{seedVM(1, "WEB-01"), seedVM(2, "web-[0]*")}
 			state.Host.MemoryBytes = 8<<30 + 1<<29
 		})
-		s.say("a name that is taken, in other letters")
-		s.asks(check(minimal))
-		s.say("a name that is the machine's own")
+		s.section("a name that is taken, in other letters")
+		s.request(check(minimal))
+		s.section("a name that is the machine's own")
 		req := check(minimal)
 		req.VMID = seedID(1)
-		s.asks(req)
-		s.say("brackets are no pattern")
-		s.asks(check(strings.Replace(minimal, "web-01", "web-[0]", 1)))
-		s.say("image, switch, memory, processors, cluster")
-		s.asks(check(`"image_name":"windows","switch_name":"Exter*","gb_ram":9,"cpu_cores":17,"vm_clustered":true`))
-		s.say("nothing known yet")
-		s.asks(check(``))
-		s.say("another case of image and switch")
-		s.asks(check(`"image_name":"UBUNTU-24.04","switch_name":"EXTERNAL","gb_ram":8.5,"cpu_cores":16`))
+		s.request(req)
+		s.section("brackets are no pattern")
+		s.request(check(strings.Replace(minimal, "web-01", "web-[0]", 1)))
+		s.section("image, switch, memory, processors, cluster")
+		s.request(check(`"image_name":"windows","switch_name":"Exter*","gb_ram":9,"cpu_cores":17,"vm_clustered":true`))
+		s.section("nothing known yet")
+		s.request(check(``))
+		s.section("another case of image and switch")
+		s.request(check(`"image_name":"UBUNTU-24.04","switch_name":"EXTERNAL","gb_ram":8.5,"cpu_cores":16`))
 	}},
-	{"a check counts switches and images", func(s *script) {
-		s.on(func(state *hyperv.State) {
+	{"a check counts switches and images", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) {
 			state.Switches = []hyperv.Switch{{ID: seedID(9), Name: "storage"}, {ID: seedID(8), Name: "External"}}
 		})
-		s.asks(check(`"gb_ram":1`))
-		s.say("a switch that will be named later")
+		s.request(check(`"gb_ram":1`))
+		s.section("a switch that will be named later")
 		req := check(`"gb_ram":1`)
 		req.Unknown = []string{"switch_name"}
-		s.asks(req)
-		s.say("an update names none")
-		s.asks(protocol.Request{Request: "check", Definition: definition("update", `"gb_ram":1`), VMID: seedID(1)})
-		s.say("no switch at all, and no image")
-		s.on(func(state *hyperv.State) { state.Switches = nil })
+		s.request(req)
+		s.section("an update names none")
+		s.request(protocol.Request{Request: "check", Definition: definition("update", `"gb_ram":1`), VMID: seedID(1)})
+		s.section("no switch at all, and no image")
+		s.onHost(func(state *hyperv.State) { state.Switches = nil })
 		req = check(`"image_name":"ubuntu-24.04"`)
 		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "nowhere")}
-		s.asks(req)
-		s.asks(check(`"switch_name":"External"`))
+		s.request(req)
+		s.request(check(`"switch_name":"External"`))
 	}},
-	{"a check weighs memory", func(s *script) {
+	{"a check weighs memory", func(s *recorder) {
 		busy := seedVM(1, "busy")
 		busy.MemoryStartupBytes = 12 << 30
 		off := seedVM(2, "idle")
 		off.State = "Off"
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			state.Host.MemoryBytes = 16 << 30
 			state.VMs = []hyperv.VM{busy, off}
 		})
 		weigh := func(operation, fields, vmID string, unknown ...string) {
-			s.note("%s {%s} %s", operation, fields, vmID)
-			s.asks(protocol.Request{Request: "check", Definition: definition(operation, fields), VMID: vmID, Unknown: unknown})
+			s.record("%s {%s} %s", operation, fields, vmID)
+			s.request(protocol.Request{Request: "check", Definition: definition(operation, fields), VMID: vmID, Unknown: unknown})
 		}
 		weigh("provision", `"gb_ram":4`, "")
 		weigh("provision", `"gb_ram":4.5`, "")
 		weigh("provision", `"gb_ram":16.5`, "")
-		s.say("one that stays off needs none yet")
+		s.section("one that stays off needs none yet")
 		weigh("provision", `"gb_ram":8,"power_state":"off"`, "")
 		weigh("provision", `"gb_ram":8`, "", "power_state")
-		s.say("one that runs gives back what it has")
+		s.section("one that runs gives back what it has")
 		weigh("update", `"gb_ram":16`, busy.ID)
 		weigh("update", `"gb_ram":12`, busy.ID)
 		weigh("update", `"gb_ram":5`, off.ID)
 		weigh("update", `"gb_ram":5`, seedID(3))
-		s.say("less than the machines leave")
-		s.on(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 3 << 29 })
+		s.section("less than the machines leave")
+		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 3 << 29 })
 		weigh("provision", `"gb_ram":2`, "")
 		weigh("update", `"gb_ram":14`, busy.ID)
 		weigh("update", `"gb_ram":12`, busy.ID)
-		s.say("a host that cannot tell")
-		s.behaves(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
+		s.section("a host that cannot tell")
+		s.setCalls(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
 		weigh("provision", `"gb_ram":8`, "")
-		s.say("a warning stops no job before its start")
-		s.behaves(nil)
-		if result := s.runs(provision(minimal)); result.Outcome != job.Failed || result.Error.Step != "start" {
+		s.section("a warning stops no job before its start")
+		s.setCalls(nil)
+		if result := s.runJob(provision(minimal)); result.Outcome != job.Failed || result.Error.Step != "start" {
 			s.Errorf("%s: %+v", result.Outcome, result.Error)
 		}
 	}},
-	{"a check weighs space", func(s *script) {
+	{"a check weighs space", func(s *recorder) {
 		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
 		if err := os.Mkdir(disk, 0o755); err != nil {
 			s.Fatal(err)
@@ -231,14 +228,14 @@ var conversations = []scenario{
 			s.Skipf("no volume can be mounted here: %v", err)
 		}
 		free := func(bytes int64) {
-			s.on(func(state *hyperv.State) {
+			s.onHost(func(state *hyperv.State) {
 				state.Host.SharedVolumes = []hyperv.SharedVolume{
 					{Path: filepath.Join(s.dir, "Vol"), SizeBytes: 1 << 40, FreeBytes: 1},
 					{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes},
 				}
 			})
 		}
-		s.on(func(state *hyperv.State) {
+		s.onHost(func(state *hyperv.State) {
 			state.Host.Cluster = "CL01"
 			state.Host.VirtualHardDiskPath = filepath.Join(strings.ToUpper(volume[:1])+volume[1:], "not", "there", "yet")
 		})
@@ -246,30 +243,30 @@ var conversations = []scenario{
 		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "state.json.d", "disks", "Images")}
 		for _, bytes := range []int64{2<<20 - 1, 2 << 20, 1<<30 + 2<<20 - 1, 1<<30 + 2<<20} {
 			free(bytes)
-			s.note("%d bytes", bytes)
-			s.asks(req)
+			s.record("%d bytes", bytes)
+			s.request(req)
 		}
-		s.say("a job goes on with little, and stops with too little")
+		s.section("a job goes on with little, and stops with too little")
 		free(2<<20 - 1)
 		job := provision(minimal)
 		job.Settings = req.Settings
-		s.runs(job)
-		s.say("an image that is not there takes none")
+		s.runJob(job)
+		s.section("an image that is not there takes none")
 		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
 		missing.Settings = req.Settings
-		s.asks(missing)
-		s.say("a volume that the cluster does not know")
-		s.on(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
-		s.asks(req)
-		s.on(func(state *hyperv.State) { state.Host.Cluster = "" })
-		s.asks(req)
+		s.request(missing)
+		s.section("a volume that the cluster does not know")
+		s.onHost(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
+		s.request(req)
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "" })
+		s.request(req)
 		if err := os.Remove(volume); err != nil { // its size differs from one run to another
 			s.Error(err)
 		}
 	}},
-	{"a definition that cannot be is refused", func(s *script) {
+	{"a definition that cannot be is refused", func(s *recorder) {
 		refused := func(definition string) {
-			s.asks(protocol.Request{Request: "check", Definition: json.RawMessage(definition)})
+			s.request(protocol.Request{Request: "check", Definition: json.RawMessage(definition)})
 		}
 		refused(`null`)
 		refused(`[]`)
@@ -285,22 +282,22 @@ var conversations = []scenario{
 			`"image_name":"../x"`, `"os_family":"beos"`, `"gb_ram":"4"`, `"gb_ram":0`, `"gb_ram":true`, `"cpu_cores":1.5`, `"cpu_cores":0`,
 			`"vlan_id":4095`, `"vlan_id":-1`, `"vm_clustered":"false"`, `"notes":[]`, `"switch_name":{}`, `"power_state":"paused"`,
 		} {
-			s.note("%s", field)
-			s.asks(check(field))
+			s.record("%s", field)
+			s.request(check(field))
 		}
-		s.say("absent and null are the same")
+		s.section("absent and null are the same")
 		for _, field := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
-			s.submits(provision(strings.Replace(minimal, `"`+field+`":`, `"`+field+`":null,"`+field+`_x":`, 1)))
+			s.submit(provision(strings.Replace(minimal, `"`+field+`":`, `"`+field+`":null,"`+field+`_x":`, 1)))
 		}
 	}},
-	{"a linux machine is made from an image", func(s *script) {
+	{"a linux machine is made from an image", func(s *recorder) {
 		req := provision(minimal + `,"switch_name":"external","vlan_id":120,"notes":"made <here>","guest_la_uid":"admin","guest_la_pw":"` + secret +
 			`","cnf_ansible_ssh_user":"ansible"`)
 		req.Secrets = []string{"guest_la_pw"}
-		s.runs(req)
-		s.asks(protocol.Request{Request: "inventory"})
+		s.runJob(req)
+		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a windows machine is made and stays off", func(s *script) {
+	{"a windows machine is made and stays off", func(s *recorder) {
 		folder := filepath.Join(s.dir, "machines")
 		images := filepath.Join(s.dir, "library")
 		if err := os.MkdirAll(images, 0o755); err != nil {
@@ -311,62 +308,62 @@ var conversations = []scenario{
 		}
 		req := provision(`"vm_name":"dc-01","image_name":"server [2022]","os_family":"windows","gb_ram":1.5,"cpu_cores":1,"power_state":"off"`)
 		req.Settings = &protocol.Settings{ImagePath: images, VMPath: folder}
-		s.runs(req)
+		s.runJob(req)
 	}},
-	{"a machine without a family joins the cluster", func(s *script) {
-		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
-		s.runs(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
+	{"a machine without a family joins the cluster", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.runJob(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
 		state, err := s.store.Read()
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.runs(remove(state.VMs[0].ID))
+		s.runJob(remove(state.VMs[0].ID))
 	}},
-	{"each step that fails is undone", func(s *script) {
-		s.on(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+	{"each step that fails is undone", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 		fields := minimal + `,"vlan_id":7,"vm_clustered":true,"guest_la_pw":"` + secret + `"`
 		for _, cmdlet := range []string{
 			"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Get-VMNetworkAdapter",
 			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
 		} {
-			s.say(cmdlet)
-			s.behaves(map[string]hyperv.Call{cmdlet: {Fail: "refused, and " + secret + " is in the message", Times: 1}})
+			s.section(cmdlet)
+			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "refused, and " + secret + " is in the message", Times: 1}})
 			req := provision(fields)
 			req.Secrets = []string{"guest_la_pw"}
-			if result := s.runs(req); result.Outcome != job.Failed {
+			if result := s.runJob(req); result.Outcome != job.Failed {
 				s.Errorf("%s: %s", cmdlet, result.Outcome)
 			}
 		}
 	}},
-	{"what cannot be undone is said", func(s *script) {
-		s.behaves(map[string]hyperv.Call{
+	{"what cannot be undone is said", func(s *recorder) {
+		s.setCalls(map[string]hyperv.Call{
 			"Start-VM":  {Fail: "no power", Times: 1},
 			"Remove-VM": {Fail: "locked by a backup", Times: 1},
 		})
-		s.runs(provision(minimal))
-		s.say("and the machine is still known")
-		s.asks(protocol.Request{Request: "inventory"})
+		s.runJob(provision(minimal))
+		s.section("and the machine is still known")
+		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a name that is taken stops a job", func(s *script) {
-		s.on(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "Web-01")} })
-		s.runs(provision(minimal))
+	{"a name that is taken stops a job", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "Web-01")} })
+		s.runJob(provision(minimal))
 	}},
-	{"a job that is known does not run again", func(s *script) {
+	{"a job that is known does not run again", func(s *recorder) {
 		req := provision(minimal)
-		id := s.submits(req)
-		s.finishes(id)
-		s.forget(id)
-		s.say("again, from the beginning")
+		id := s.submit(req)
+		s.awaitJob(id)
+		s.dropEvents(id)
+		s.section("again, from the beginning")
 		req.Request, req.Job = "submit", strings.ToUpper(id)
-		s.asks(req)
-		s.finishes(id)
-		s.forget(id)
-		s.say("again, from beyond the last event")
+		s.request(req)
+		s.awaitJob(id)
+		s.dropEvents(id)
+		s.section("again, from beyond the last event")
 		req.Job, req.After = id, 1000
-		s.asks(req)
-		s.asks(protocol.Request{Request: "ping"})
+		s.request(req)
+		s.request(protocol.Request{Request: "ping"})
 		s.mu.Lock()
-		s.note("%d events", len(s.events[id]))
+		s.record("%d events", len(s.events[id]))
 		s.mu.Unlock()
 	}},
 }

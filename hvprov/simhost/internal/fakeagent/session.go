@@ -16,81 +16,46 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// maxJSON is the longest JSON text of a request, in characters, that Windows PowerShell reads.
+// maxJSON is the longest JSON text, in characters, that Windows PowerShell 5.1 reads.
 const maxJSON = 2 << 20
 
-// session is one run of the agent.
+// session is one run of the agent. Its context is that of the process.
 type session struct {
-	*view // its ctx is the process: what runs in it ends with it
-	home  *Host
-	token string
-	work  sync.WaitGroup // all that runs beside the loop that reads
+	*view
+	host       *Host
+	token      string
+	background sync.WaitGroup
 
-	followed map[*run]context.CancelFunc // of the loop that reads
+	followed map[*hostJob]context.CancelFunc // used by the goroutine that reads requests
 
-	out    sync.Mutex
-	stdout io.Writer
-	hold   bool   // what is said waits for what is said next
-	held   []byte // it
+	out     sync.Mutex
+	stdout  io.Writer
+	buffer  bool   // collect output in pending
+	pending []byte // output to be written at once
 }
 
-func newSession(ctx context.Context, home *Host, token string, stdout io.Writer) *session {
-	return &session{
-		view: &view{ctx: ctx, store: home.store}, home: home, token: token, stdout: stdout,
-		followed: map[*run]context.CancelFunc{},
-	}
+func newSession(ctx context.Context, h *Host, token string, stdout io.Writer) *session {
+	return &session{view: h.view(ctx), host: h, token: token, stdout: stdout, followed: map[*hostJob]context.CancelFunc{}}
 }
 
-// line serves the requests of one line. Those of several give what they can answer at once in one piece.
-func (s *session) line(line string) {
+// handleLine serves the requests of one line. The immediate answers to a batch are written at once.
+func (s *session) handleLine(line string) {
 	texts, err := readRequests(line)
 	if err != nil {
 		s.answer("", nil, err)
 		return
 	}
 	if len(texts) > 1 {
-		s.holdBack(true)
-		defer s.holdBack(false)
+		s.setBuffering(true)
+		defer s.setBuffering(false)
 	}
 	for _, text := range texts {
 		var req protocol.Request
 		if err := json.Unmarshal(text, &req); err != nil {
-			s.answer("", nil, fail(protocol.CodeBadRequest, "the text is not a JSON object", "", ""))
+			s.answer("", nil, fail("json_not_object", ""))
 			continue
 		}
-		s.request(req)
-	}
-}
-
-func (s *session) request(req protocol.Request) {
-	switch req.Request {
-	case protocol.RequestPing:
-		s.answer(req.ID, struct{}{}, nil)
-	case protocol.RequestHello:
-		s.query(req, func() (any, error) {
-			if req.Install {
-				s.home.install()
-			}
-			return s.hello(s.home.isInstalled())
-		})
-		s.work.Go(s.home.sweep)
-	case protocol.RequestInstall:
-		s.query(req, func() (any, error) { return s.home.install(), nil })
-	case protocol.RequestInventory:
-		s.query(req, func() (any, error) { return s.inventory(req.Settings) })
-	case protocol.RequestCheck:
-		s.query(req, func() (any, error) { return s.check(req) })
-	case protocol.RequestSubmit:
-		s.submit(req)
-	case protocol.RequestJobs:
-		s.query(req, func() (any, error) { return s.home.list(), nil })
-	case protocol.RequestAttach:
-		s.attach(req)
-	case protocol.RequestCancel:
-		s.cancel(req)
-	default:
-		s.answer(req.ID, nil, fail(protocol.CodeUnknownRequest,
-			fmt.Sprintf("'%s' is not a request that agent %s knows", req.Request, agent.Version), "", ""))
+		s.handle(req)
 	}
 }
 
@@ -98,20 +63,51 @@ func readRequests(line string) ([]json.RawMessage, error) {
 	texts, err := protocol.DecodeBatch([]byte(line))
 	switch {
 	case err != nil && strings.HasPrefix(line, "["), err == nil && len(texts) == 0:
-		return nil, fail(protocol.CodeBadRequest, "the text is not a JSON object", "", "")
+		return nil, fail("json_not_object", "")
 	case err != nil:
-		return nil, fail(protocol.CodeBadRequest, "the line is neither JSON nor base64 of gzip", "", "")
+		return nil, fail("request_unreadable", "")
 	case len(texts) == 1 && len([]rune(string(texts[0]))) > maxJSON:
-		return nil, fail(protocol.CodeBadRequest, "the JSON text has more than 2,097,152 characters", "", "")
+		return nil, fail("json_too_long", "", "limit", maxJSON)
 	}
 	return texts, nil
 }
 
-// query answers a request beside the loop, so that ping and cancel do not wait for the host.
+func (s *session) handle(req protocol.Request) {
+	switch req.Request {
+	case protocol.RequestPing:
+		s.answer(req.ID, struct{}{}, nil)
+	case protocol.RequestHello:
+		s.query(req, func() (any, error) {
+			if req.Install {
+				s.host.install()
+			}
+			return s.hello(s.host.isInstalled())
+		})
+		s.background.Go(s.host.repairAll)
+	case protocol.RequestInstall:
+		s.query(req, func() (any, error) { return s.host.install(), nil })
+	case protocol.RequestInventory:
+		s.query(req, func() (any, error) { return s.inventory(req.Settings) })
+	case protocol.RequestCheck:
+		s.query(req, func() (any, error) { return s.check(req) })
+	case protocol.RequestSubmit:
+		s.submit(req)
+	case protocol.RequestJobs:
+		s.query(req, func() (any, error) { return s.host.list(), nil })
+	case protocol.RequestAttach:
+		s.attach(req)
+	case protocol.RequestCancel:
+		s.cancel(req)
+	default:
+		s.answer(req.ID, nil, fail("request_unknown", "", "version", agent.Version, "request", req.Request))
+	}
+}
+
+// query answers a request in the background, so that ping and cancel do not wait for the host.
 func (s *session) query(req protocol.Request, do func() (any, error)) {
-	s.work.Go(func() {
+	s.background.Go(func() {
 		result, err := do()
-		if !killed(s.ctx) {
+		if s.ctx.Err() == nil {
 			s.answer(req.ID, result, err)
 		}
 	})
@@ -126,59 +122,56 @@ func (s *session) answer(id string, result any, err error) {
 		Error  *job.Failure `json:"error,omitempty"`
 	}{Type: protocol.TypeAnswer, ID: id, OK: err == nil}
 	if err != nil {
-		answer.Error = describe(err, protocol.CodeInternal)
+		answer.Error = asFailure(err, protocol.CodeInternal)
 	} else {
 		answer.Result = result
 	}
-	s.write(s.frame(answer))
+	s.write(answer)
 }
 
-func (s *session) frame(v any) []byte {
-	payload, err := protocol.Encode(v)
+// write sends a message as one line. Errors are ignored: a job continues without its client.
+func (s *session) write(message any) {
+	payload, err := protocol.Encode(message)
 	if err != nil {
-		panic(fmt.Sprintf("simagent: %v", err)) // all that is sent can be encoded
+		panic(fmt.Sprintf("fakeagent: %v", err)) // every message can be encoded
 	}
-	return append([]byte(s.token+" "), append(payload, '\n')...)
-}
-
-// write sends a whole line. A client that has gone is no reason for a job to stop half-way.
-func (s *session) write(line []byte) {
+	line := append([]byte(s.token+" "), append(payload, '\n')...)
 	s.out.Lock()
 	defer s.out.Unlock()
-	if s.hold {
-		s.held = append(s.held, line...)
+	if s.buffer {
+		s.pending = append(s.pending, line...)
 		return
 	}
 	_, _ = s.stdout.Write(line)
 }
 
-// holdBack begins, or ends, a time in which what is said is kept, to leave in one piece.
-func (s *session) holdBack(hold bool) {
+// setBuffering starts to collect output, or writes what was collected.
+func (s *session) setBuffering(on bool) {
 	s.out.Lock()
 	defer s.out.Unlock()
-	s.hold = hold
-	if !hold && len(s.held) > 0 {
-		_, _ = s.stdout.Write(s.held)
-		s.held = nil
+	s.buffer = on
+	if !on && len(s.pending) > 0 {
+		_, _ = s.stdout.Write(s.pending)
+		s.pending = nil
 	}
 }
 
-// submit takes a job on, or follows one that is known: the same id never runs twice.
+// submit starts a job, or follows the known one: the same id never runs twice.
 func (s *session) submit(req protocol.Request) {
 	if guid(req.Job) == "" {
-		s.answer(req.ID, nil, fail(protocol.CodeBadRequest, "job must be a GUID", "", ""))
+		s.answer(req.ID, nil, fail("guid_invalid", "", "name", "job"))
 		return
 	}
-	known := s.home.find(req.Job)
+	known := s.host.find(req.Job)
 	if known == nil {
-		r, err := s.home.newRun(req)
+		j, err := s.host.newJob(req)
 		if err != nil {
 			s.answer(req.ID, nil, err)
 			return
 		}
-		if known = s.home.add(r); known == nil {
+		if known = s.host.add(j); known == nil {
 			s.answer(req.ID, protocol.JobResult{Job: req.Job}, nil)
-			s.follow(r, 0)
+			s.follow(j, 0)
 			return
 		}
 	}
@@ -186,65 +179,61 @@ func (s *session) submit(req protocol.Request) {
 	s.follow(known, req.After)
 }
 
-// attach sends what a job has said beyond a number, and all that it says from now on.
+// attach follows a known job from an event number.
 func (s *session) attach(req protocol.Request) {
-	r := s.home.find(req.Job)
-	if r == nil {
-		s.answer(req.ID, nil, fail(job.CodeJobUnknown, fmt.Sprintf("job %s is not known here", req.Job), "", ""))
+	j := s.host.find(req.Job)
+	if j == nil {
+		s.answer(req.ID, nil, fail("job_unknown", "", "job", req.Job))
 		return
 	}
 	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: true}, nil)
-	s.follow(r, req.After)
+	s.follow(j, req.After)
 }
 
-// cancel tells a job to stop, which it sees at its next step.
+// cancel requests the cancellation of a job, which it sees at its next step.
 func (s *session) cancel(req protocol.Request) {
-	r := s.home.find(req.Job)
-	if r != nil {
-		r.cancelled.Store(true)
-		r.ask()
+	j := s.host.find(req.Job)
+	if j != nil {
+		j.cancel()
 	}
-	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: r != nil}, nil)
+	s.answer(req.ID, protocol.JobResult{Job: req.Job, Known: j != nil}, nil)
 }
 
-// follow sends what a job says beyond a number, to its result. A job is followed once: the last request counts.
-func (s *session) follow(r *run, after int64) {
+// follow sends the events of a job after a number, to its result. It replaces an earlier follow of the same job.
+func (s *session) follow(j *hostJob, after int64) {
 	ctx, stop := context.WithCancel(s.ctx)
-	if before := s.followed[r]; before != nil {
-		before()
+	if previous := s.followed[j]; previous != nil {
+		previous()
 	}
-	s.followed[r] = stop
-	s.work.Go(func() {
+	s.followed[j] = stop
+	s.background.Go(func() {
 		defer stop()
-		gone := r.gone
+		ended := j.workerEnded
 		for next := max(after, 0); ; {
-			events, over, changed := r.since(next)
+			events, over, changed := j.since(next)
 			for _, e := range events {
-				if killed(ctx) {
+				if ctx.Err() != nil {
 					return
 				}
-				s.write(s.frame(protocol.EventMessage{Type: protocol.TypeEvent, Event: e}))
+				s.write(protocol.EventMessage{Type: protocol.TypeEvent, Event: e})
 			}
 			if next += int64(len(events)); over {
 				return
 			}
-			var again <-chan time.Time
-			if gone == nil {
-				again = time.After(time.Second) // a host that is not ready is asked again
+			var retry <-chan time.Time
+			if ended == nil {
+				retry = time.After(time.Second) // the host was not ready for the repair
 			}
 			select {
 			case <-changed:
-			case <-gone:
-				gone = nil
-				r.repair()
-			case <-again:
-				r.repair()
+			case <-ended:
+				ended = nil
+				j.repair()
+			case <-retry:
+				j.repair()
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
 }
-
-// utcNow is the host's clock with the precision of an event's time.
-func utcNow() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

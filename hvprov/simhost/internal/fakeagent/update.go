@@ -3,179 +3,236 @@
 package fakeagent
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// updatePlan is what an update is going to do.
-type updatePlan struct {
-	host      hyperv.Host
-	vm        hyperv.VM
-	state     string // power state
-	cycle     []string
-	hardware  hardwarePlan
-	configure []string
-	manifest  *manifest
-	stop      bool
-	start     bool
+// setters configure the changed fields of a virtual machine, or reset them if they have no value. All other fields are only recorded.
+var setters = map[string]func(j *hostJob, name string) error{
+	"vm_name": renameVM, "notes": setNotes, "cpu_cores": setProcessorCount, "vm_clustered": setClustered,
+	"gb_ram": setMemoryOnce, "gb_ram_min": setMemoryOnce, "gb_ram_max": setMemoryOnce,
+	"secure_boot": setSecurity, "tpm": setSecurity,
+	"checkpoint_type": setAction, "start_action": setAction, "stop_action": setAction,
+	"switch_name": changeFirstAdapter, "vlan_id": changeFirstAdapter, "mac_address": changeFirstAdapter, "network_adapters": changeAdapters,
+	"disk_size_gb": expandImageDisk, "data_disks": changeDataDisks,
 }
 
-// update changes a virtual machine that exists: only the fields that are named, in place where Hyper-V can.
-func (r *run) update() error {
-	// What is to be done decides how many steps there are, so it is found out before the first is told of.
-	r.steps = []string{"preflight"}
-	p, problem := r.planUpdate()
-	if err := r.enter("preflight", "find virtual machine %s", r.vmID); err != nil {
+// planUpdate finds the virtual machine, refuses what is not possible, and plans the steps.
+func planUpdate(j *hostJob) error {
+	host, err := j.hostState()
+	if err != nil {
 		return err
 	}
-	if problem != nil {
-		return problem
+	vm, found, err := j.findVM(j.vmID)
+	if err == nil && !found {
+		err = fail("vm_not_found", "", "id", j.vmID, "host", host.Name)
 	}
-	r.warnOfGuest(r.changed)
-	if p.stop {
-		if err := r.stop(p); err != nil {
+	for i := 0; err == nil && i < len(j.changed); i++ {
+		err = j.checkChangeable(j.changed[i])
+	}
+	if err != nil {
+		return err
+	}
+	wanted := j.fields.only(j.changed)
+	if slices.Contains(j.changed, "data_disks") && !wanted.has("data_disks") {
+		wanted["data_disks"] = []any{}
+	}
+	c := check{view: j.view, host: host, operation: job.OperationUpdate, fields: wanted, vmID: j.vmID}
+	findings, err := c.findings()
+	if err == nil {
+		err = firstError(findings)
+	}
+	if err != nil {
+		return err
+	}
+	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm)}
+	if p.memory, err = j.planMemory(vm); err != nil {
+		return err
+	}
+	off := wanted.text("power_state") == "off" && vm.State != "Off"
+	if vm.State != "Off" && !off {
+		if p.cycle, err = j.powerCycle(p, wanted); err != nil {
 			return err
 		}
 	}
-	if len(p.configure) > 0 {
-		if err := r.enter("configure", "change %s", strings.Join(p.configure, ", ")); err != nil {
-			return err
+	p.stop = off || len(p.cycle) > 0
+	p.start = len(p.cycle) > 0 || wanted.text("power_state") == "running" && vm.State != "Running"
+	p.fields = slices.DeleteFunc(slices.Clone(j.changed), func(name string) bool { return name == "power_state" })
+	j.plan = p
+	return nil
+}
+
+func (j *hostJob) checkChangeable(name string) error {
+	switch name {
+	case "vm_name", "gb_ram", "cpu_cores":
+		if !j.fields.has(name) {
+			return fail("field_not_removable", name, "field", name)
 		}
-		for _, name := range p.configure {
-			text, err := r.set(p, name)
+	case "image_name", "os_family", "generation", "disk_type":
+		return fail("field_not_changeable", name, "field", name)
+	}
+	return nil
+}
+
+// powerCycle returns the changed fields that require the virtual machine to be off, or an error if it may not be stopped.
+func (j *hostJob) powerCycle(p plan, wanted fields) ([]string, error) {
+	needOff := append(slices.Clone(p.memory.cycle), j.planSecurity(p.vm)...)
+	if int(wanted.number("cpu_cores")) != p.vm.ProcessorCount {
+		needOff = append(needOff, "cpu_cores")
+	}
+	if snakeCase(p.vm.AutomaticStopAction) != j.fields.action("stop_action") {
+		needOff = append(needOff, "stop_action")
+	}
+	if wanted.has("disk_size_gb") {
+		if d := j.imageDisk(p.vm, p.manifest); d != nil && d.drive.ControllerType == "IDE" && int64(wanted.number("disk_size_gb"))<<30 > d.bytes {
+			needOff = append(needOff, "disk_size_gb")
+		}
+	}
+	var cycle []string
+	for _, name := range j.changed {
+		if slices.Contains(needOff, name) {
+			cycle = append(cycle, name)
+		}
+	}
+	cycle = append(cycle, adapterCycle(p.vm, p.manifest, wanted, j.changed)...)
+	if len(cycle) == 0 || p.vm.State == "Running" && j.allowPowerCycle {
+		return cycle, nil
+	}
+	id := "power_cycle_refused"
+	if p.vm.State != "Running" {
+		id = "power_cycle_not_running"
+	}
+	return nil, fail(id, cycle[0], "fields", strings.Join(cycle, ", "), "vm", p.vm.Name, "state", powerState(p.vm.State))
+}
+
+func warnIgnoredSettings(j *hostJob) error {
+	j.warnIgnored(j.changed)
+	return nil
+}
+
+func describeStop(j *hostJob) string {
+	if len(j.plan.cycle) > 0 {
+		return text("step_stop_to_change", "fields", strings.Join(j.plan.cycle, ", "))
+	}
+	return text("step_stop")
+}
+
+func stopForUpdate(j *hostJob) error {
+	j.journal.stopped = j.plan.start
+	return j.stopVM(j.plan.vm.State != "Running")
+}
+
+// undoStop starts the virtual machine again.
+func undoStop(j *hostJob) {
+	if !j.journal.stopped {
+		return
+	}
+	if vm, found, err := j.findVM(j.vmID); err != nil || found && vm.State == "Off" {
+		j.undo(text("undo_vm_started"), text("item_vm_id", "id", j.vmID), func() error {
 			if err != nil {
 				return err
 			}
-			r.log("%s: %s", name, text)
-		}
+			return startVM(j)
+		})
 	}
-	if p.manifest != nil {
-		p.manifest.Recorded = r.fields.without(r.secretNames)
-		if err := p.manifest.save(); err != nil {
-			return err
-		}
-	}
-	if p.start {
-		if err := r.enter("start", "start the virtual machine"); err != nil {
-			return err
-		}
-		if err := r.store.StartVM(r.ctx, r.vmID); err != nil {
-			return err
-		}
-		r.made.stopped = false
-	}
-	r.tellKept()
-	return nil
 }
 
-func (r *run) stop(p *updatePlan) error {
-	message := "shut down the virtual machine"
-	if len(p.cycle) > 0 {
-		message += " to change " + strings.Join(p.cycle, ", ")
-	}
-	if err := r.enter("stop", "%s", message); err != nil {
+func restartVM(j *hostJob) error {
+	if err := j.saveRecorded(); err != nil {
 		return err
 	}
-	r.made.stopped = p.start
-	return r.store.StopVM(r.ctx, r.vmID, p.state != "running")
-}
-
-// planUpdate finds the virtual machine, refuses what cannot be, and sets the job's steps.
-func (r *run) planUpdate() (*updatePlan, error) {
-	host, err := r.host()
-	if err != nil {
-		return nil, err
+	if err := startVM(j); err != nil {
+		return err
 	}
-	vm, ok, err := r.find(r.vmID)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fail(job.CodeVMNotFound, fmt.Sprintf("virtual machine %s is not on host %s", r.vmID, host.Name), "", "")
-	}
-	for _, name := range r.changed {
-		if err := r.changeable(name); err != nil {
-			return nil, err
-		}
-	}
-	wanted := r.fields.only(r.changed)
-	if slices.Contains(r.changed, "data_disks") && !r.fields.has("data_disks") {
-		wanted.values["data_disks"] = []any{}
-	}
-	findings, err := r.findings(host, definition{job.OperationUpdate, wanted}, r.vmID, nil, nil)
-	if err == nil {
-		err = first(findings)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := &updatePlan{host: host, vm: vm, state: powerState(vm.State), manifest: findManifest(vm)}
-	if p.hardware, err = r.planHardware(host, vm, p.state); err != nil {
-		return nil, err
-	}
-	off := wanted.text("power_state") == "off" && p.state != "off"
-	if p.cycle, err = r.powerCycle(p, wanted, off); err != nil {
-		return nil, err
-	}
-	p.stop = off || len(p.cycle) > 0
-	p.start = len(p.cycle) > 0 || (wanted.text("power_state") == "running" && p.state != "running")
-	p.configure = slices.DeleteFunc(slices.Clone(r.changed), func(name string) bool { return name == "power_state" })
-	if p.stop {
-		r.steps = append(r.steps, "stop")
-	}
-	if len(p.configure) > 0 {
-		r.steps = append(r.steps, "configure")
-	}
-	if p.start {
-		r.steps = append(r.steps, "start")
-	}
-	return p, nil
-}
-
-// powerCycle gives the fields for whose sake the machine has to be stopped and started, if that is allowed.
-func (r *run) powerCycle(p *updatePlan, wanted fields, off bool) (cycle []string, err error) {
-	for _, name := range r.changed {
-		if slices.Contains(p.hardware.cycle, name) ||
-			(name == "cpu_cores" && int(wanted.number(name)) != p.vm.ProcessorCount) {
-			cycle = append(cycle, name)
-		}
-		if name == "disk_size_gb" && wanted.has(name) {
-			needs, err := r.diskNeedsOff(p.vm, wanted.number(name))
-			if err != nil {
-				return nil, err
-			}
-			if needs {
-				cycle = append(cycle, name)
-			}
-		}
-	}
-	cycle = append(cycle, adaptersNeedOff(p.vm, p.manifest, wanted, r.changed)...)
-	if len(cycle) == 0 || p.state == "off" || off {
-		return nil, nil
-	}
-	message := fmt.Sprintf("changing %s needs virtual machine '%s' to be off, and it is %s", strings.Join(cycle, ", "), p.vm.Name, p.state)
-	if p.state != "running" {
-		return nil, fail(protocol.CodePowerCycleRefused, message, cycle[0], "turn it off first")
-	}
-	if !r.cycle {
-		return nil, fail(protocol.CodePowerCycleRefused, message, cycle[0], "allow the power cycle, or turn it off first")
-	}
-	return cycle, nil
-}
-
-func (r *run) changeable(name string) error {
-	switch name {
-	case "vm_name", "gb_ram", "cpu_cores":
-		if !r.fields.has(name) {
-			return invalid(fmt.Sprintf("field '%s' has no value to go back to", name), name)
-		}
-	case "image_name", "os_family", "generation", "disk_type":
-		return invalid(fmt.Sprintf("field '%s' cannot be changed on a virtual machine that exists", name), name)
-	} // what the agent does not know is recorded, and so it can be recorded anew
+	j.journal.stopped = false
 	return nil
+}
+
+func describeConfigure(j *hostJob) string {
+	return text("step_configure", "fields", strings.Join(j.plan.fields, ", "))
+}
+
+func configure(j *hostJob) error {
+	for _, name := range j.plan.fields {
+		change := text("change_recorded")
+		if set := setters[name]; set != nil {
+			change = text("change_notes")
+			if err := set(j, name); err != nil {
+				return err
+			}
+		}
+		j.log("field_changed", "field", name, "change", change)
+	}
+	return nil
+}
+
+func undoConfigure(j *hostJob) {
+	j.undoAdapters()
+	j.undoDisks()
+}
+
+// finishUpdate records the fields and reports the disks that the update detached.
+func finishUpdate(j *hostJob) error {
+	if err := j.saveRecorded(); err != nil {
+		return err
+	}
+	for _, c := range j.journal.disks {
+		if c.action == diskDetached {
+			j.leave(c.path, text("leftover_disk_detached", "disk", c.name))
+		}
+	}
+	return nil
+}
+
+func (j *hostJob) saveRecorded() error {
+	if j.plan.manifest == nil {
+		return nil
+	}
+	j.plan.manifest.Recorded = j.fields.without(j.secretFields)
+	return j.plan.manifest.save()
+}
+
+func renameVM(j *hostJob, _ string) error {
+	return j.change("Rename-VM", func(s *hyperv.State, vm *hyperv.VM) error {
+		name := j.fields.text("vm_name")
+		if taken := nameTaken(s.Host, s.VMs, name, j.vmID); len(taken) > 0 {
+			return firstError(taken)
+		}
+		vm.Name = name
+		return nil
+	})
+}
+
+func setNotes(j *hostJob, _ string) error {
+	return j.change("Set-VM", func(_ *hyperv.State, vm *hyperv.VM) error { vm.Notes = j.fields.text("notes"); return nil })
+}
+
+func setProcessorCount(j *hostJob, _ string) error {
+	if int(j.fields.number("cpu_cores")) == j.plan.vm.ProcessorCount {
+		return nil
+	}
+	return j.setProcessors()
+}
+
+func setClustered(j *hostJob, name string) error {
+	switch wanted := j.fields.flag(name); {
+	case wanted && !j.plan.vm.Clustered:
+		return addClusterRole(j)
+	case !wanted && j.plan.vm.Clustered:
+		return removeClusterRole(j)
+	}
+	return nil
+}
+
+// setMemoryOnce sets all memory with the first of its fields, because the values must be consistent at any time.
+func setMemoryOnce(j *hostJob, _ string) error {
+	p := &j.plan.memory
+	if p.done || sameMemory(p.after, memoryOf(j.plan.vm)) {
+		return nil
+	}
+	p.done = true
+	return j.setMemory(p.after)
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package fakeagent imitates the PowerShell agent in Go, for simulated hosts without PowerShell: it speaks the protocol of the agent over
+// the state of the host. It has the outcomes, codes and steps of the agent, and leaves the host in the same state. Texts of events may
+// differ. What it does not imitate it refuses with the code not_simulated.
+package fakeagent
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+)
+
+// Run serves one session: it reads the bundle of the agent and then requests from stdin until its end, waits for the jobs that the
+// session follows, and returns the exit code of powershell.exe. The end of ctx ends the session, but not its jobs: stdin is then closed
+// if it is an [io.Closer]; otherwise a read from it may outlast Run.
+func (h *Host) Run(ctx context.Context, bootstrap protocol.BootstrapInfo, stdin io.Reader, stdout, stderr io.Writer) int {
+	reader := bufio.NewReader(stdin)
+	if err := readBundle(reader, bootstrap.SHA256); err != nil {
+		_, _ = io.WriteString(stderr, clixmlError(err))
+		return 1
+	}
+	s := newSession(ctx, h, bootstrap.Token, stdout)
+	lines := make(chan string)
+	go readLines(ctx, reader, lines)
+	for {
+		select {
+		case <-ctx.Done():
+			if closer, ok := stdin.(io.Closer); ok {
+				_ = closer.Close()
+			}
+			s.background.Wait()
+			return 1
+		case line, more := <-lines:
+			if !more {
+				s.background.Wait()
+				return 0
+			}
+			if line = strings.TrimSpace(line); line != "" {
+				s.handleLine(line)
+			}
+		}
+	}
+}
+
+// readLines sends the lines of r until its end or that of ctx, and then closes lines.
+func readLines(ctx context.Context, r *bufio.Reader, lines chan<- string) {
+	defer close(lines)
+	for {
+		line, err := r.ReadString('\n')
+		if line != "" {
+			select {
+			case lines <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readBundle reads the bundle and verifies its hash, as the bootstrap script does. The fake agent does not run it.
+func readBundle(r *bufio.Reader, wantSHA256 string) error {
+	line, err := r.ReadString('\n')
+	if line == "" && err != nil {
+		return errors.New("hypervvm: standard input ended before the agent text")
+	}
+	text, err := protocol.Decompress([]byte(strings.TrimSpace(line)), protocol.MaxPayload)
+	if err != nil {
+		return fmt.Errorf("hypervvm: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	if !strings.EqualFold(hex.EncodeToString(sum[:]), wantSHA256) {
+		return errors.New("hypervvm: the agent text is damaged: SHA-256 mismatch")
+	}
+	return nil
+}
+
+// clixmlError returns an error in the format of PowerShell for an error that ends a script.
+func clixmlError(err error) string {
+	return "#< CLIXML\r\n" + `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><S S="Error">` +
+		html.EscapeString(err.Error()) + `_x000D__x000A_</S></Objs>`
+}

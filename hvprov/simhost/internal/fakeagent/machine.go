@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package fakeagent
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// This file imitates the cmdlets of Hyper-V that create, start, stop and remove virtual machines, and their guests.
+
+// hostState returns the host, or an error of a host that is not ready.
+func (v *view) hostState() (host hyperv.Host, err error) {
+	err = v.cmdlet("Get-VMHost", false, func(s *hyperv.State) error { host = s.Host; return nil })
+	if err != nil {
+		return host, fail("host_not_ready", "", "reason", err)
+	}
+	return host, nil
+}
+
+func (v *view) listVMs() (vms []hyperv.VM, err error) {
+	err = v.cmdlet("Get-VM", false, func(s *hyperv.State) error { vms = s.VMs; return nil })
+	return vms, err
+}
+
+// findVM returns the virtual machine with an id, if there is one. [hyperv.Guest] counts its calls.
+func (v *view) findVM(id string) (vm hyperv.VM, found bool, err error) {
+	var guest hyperv.Guest
+	err = v.cmdlet("Get-VM", false, func(s *hyperv.State) error {
+		if p := vmByID(s, id); p != nil {
+			vm, found, guest = *p, true, s.Behaviour.Guest
+		}
+		return nil
+	})
+	if err != nil || !found || guest == (hyperv.Guest{}) || vm.State != "Running" {
+		return vm, found, err
+	}
+	err = v.store.Update(func(s *hyperv.State) error {
+		if p := vmByID(s, id); p != nil {
+			p.Looks++
+			updateGuest(p, s.Behaviour.Guest)
+			vm = *p
+		}
+		return nil
+	})
+	return vm, true, err
+}
+
+// newVM creates the virtual machine of the job in folder, unless its name is taken: Hyper-V itself allows a name twice.
+func (j *hostJob) newVM(folder string) error {
+	name := j.fields.text("vm_name")
+	return j.cmdlet("New-VM", true, func(s *hyperv.State) error {
+		if taken := nameTaken(s.Host, s.VMs, name, ""); len(taken) > 0 {
+			return firstError(taken)
+		}
+		vm := hyperv.VM{
+			ID: newID(), Name: name, State: "Off", Generation: j.fields.generation(), MemoryStartupBytes: memoryBytes(j.fields.number("gb_ram")),
+			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40, ProcessorCount: 1,
+			Path: filepath.Join(folder, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
+			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "Off",
+			Adapters: []hyperv.Adapter{{ID: newID(), Name: firstAdapterName, VLANMode: "Untagged"}},
+		}
+		setMAC(s, &vm.Adapters[0], "")
+		if vm.Generation == 2 {
+			vm.SecureBoot, vm.SecureBootTemplate = "On", "MicrosoftWindows"
+		} else {
+			vm.DVDs = []hyperv.DVD{{ControllerType: "IDE", ControllerNumber: 1}}
+		}
+		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
+			return err
+		}
+		for _, file := range configurationFiles(vm) {
+			if err := os.WriteFile(file, nil, 0o644); err != nil {
+				return err
+			}
+		}
+		s.VMs = append(s.VMs, vm)
+		j.setVMID(vm.ID)
+		j.journal.vmCreated = true
+		return nil
+	})
+}
+
+// configurationFiles returns the files in which Hyper-V keeps the configuration of a virtual machine.
+func configurationFiles(vm hyperv.VM) []string {
+	base := filepath.Join(vm.Path, "Virtual Machines", strings.ToUpper(vm.ID))
+	return []string{base + ".vmcx", base + ".vmgs"}
+}
+
+// removeVM unregisters the virtual machine. Its disks and folders stay.
+func (j *hostJob) removeVM() error {
+	return j.change("Remove-VM", func(s *hyperv.State, vm *hyperv.VM) error {
+		if vm.Clustered {
+			return errors.New("the virtual machine is a role of a cluster")
+		}
+		if err := requireState("Remove-VM", vm, "Off", "Saved"); err != nil {
+			return err
+		}
+		for _, file := range configurationFiles(*vm) {
+			if err := removeFile(file); err != nil {
+				return err
+			}
+		}
+		s.VMs = slices.DeleteFunc(s.VMs, func(other hyperv.VM) bool { return other.ID == j.vmID })
+		return nil
+	})
+}
+
+// startVM starts the virtual machine. It fails if the host lacks memory, or a disk is missing.
+func startVM(j *hostJob) error {
+	return j.change("Start-VM", func(s *hyperv.State, vm *hyperv.VM) error {
+		if vm.State == "Running" {
+			return nil
+		}
+		if err := requireState("Start-VM", vm, "Off", "Saved"); err != nil {
+			return err
+		}
+		if vm.MemoryStartupBytes > memoryAvailable(s) {
+			return fmt.Errorf("not enough memory in the system to start virtual machine '%s' (0x800705AA)", vm.Name)
+		}
+		var paths []string
+		for _, drive := range vm.Drives {
+			paths = append(paths, drive.Path)
+		}
+		for _, dvd := range vm.DVDs {
+			paths = append(paths, dvd.Path)
+		}
+		for _, path := range paths {
+			if path != "" && !exists(path) {
+				return fmt.Errorf("virtual machine '%s' could not be started: attachment '%s' was not found", vm.Name, path)
+			}
+		}
+		vm.State, vm.Looks = "Running", 0
+		updateGuest(vm, s.Behaviour.Guest)
+		return nil
+	})
+}
+
+// stopVM shuts the virtual machine down, or turns it off.
+func (j *hostJob) stopVM(turnOff bool) error {
+	return j.change("Stop-VM", func(s *hyperv.State, vm *hyperv.VM) error {
+		if !turnOff {
+			if err := requireState("Stop-VM", vm, "Off", "Running"); err != nil {
+				return err
+			}
+		}
+		vm.State = "Off"
+		updateGuest(vm, s.Behaviour.Guest)
+		return nil
+	})
+}
+
+// memoryAvailable returns the memory in bytes that the host can assign.
+func memoryAvailable(s *hyperv.State) int64 {
+	if s.Host.MemoryAvailableBytes > 0 {
+		return s.Host.MemoryAvailableBytes
+	}
+	available := s.Host.MemoryBytes
+	for _, vm := range s.VMs {
+		available -= memoryAssigned(vm)
+	}
+	return max(available, 0)
+}
+
+// memoryAssigned returns the memory in bytes that a virtual machine uses now.
+func memoryAssigned(vm hyperv.VM) int64 {
+	if vm.State != "Running" {
+		return 0
+	}
+	return cmp.Or(vm.MemoryAssignedBytes, vm.MemoryStartupBytes)
+}
+
+// heartbeat returns the heartbeat of a guest in the notation of clients; empty while the virtual machine does not run.
+func heartbeat(vm hyperv.VM) string {
+	if vm.State != "Running" {
+		return ""
+	}
+	return snakeCase(cmp.Or(vm.Heartbeat, "OkApplicationsUnknown"))
+}
+
+// updateGuest sets the heartbeat and the addresses that the guest reports after vm.Looks calls of Get-VM.
+func updateGuest(vm *hyperv.VM, guest hyperv.Guest) {
+	if guest.HeartbeatAfter != 0 {
+		vm.Heartbeat = ""
+		if !reached(vm.Looks, guest.HeartbeatAfter) {
+			vm.Heartbeat = "NoContact"
+		}
+	}
+	for i := range vm.Adapters {
+		a := &vm.Adapters[i]
+		a.IPAddresses = []string{}
+		if vm.State != "Running" || a.SwitchName == "" || len(a.MACAddress) < 6 {
+			continue
+		}
+		number, err := strconv.ParseInt(a.MACAddress[6:], 16, 64)
+		switch {
+		case !reached(vm.Looks, guest.AddressAfter):
+			a.IPAddresses = []string{"fe80::215:5dff:fe00:1"}
+		case guest.Address != "":
+			a.IPAddresses = []string{guest.Address}
+		case err == nil:
+			a.IPAddresses = []string{fmt.Sprintf("192.0.2.%d", 10+number%200)}
+		}
+	}
+}
+
+// reached reports whether a guest was looked at more than limit times; a negative limit is never reached.
+func reached(looks, limit int) bool { return limit == 0 || limit > 0 && looks > limit }

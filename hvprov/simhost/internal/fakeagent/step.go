@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package fakeagent
+
+import (
+	"slices"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// step is one step of an operation. A new step of the agent needs one line in [operations].
+type step struct {
+	name     string
+	applies  func(*hostJob) bool   // nil: always
+	describe func(*hostJob) string // the message of the step's event
+	apply    func(*hostJob) error
+	undo     func(*hostJob) // nil: nothing to roll back
+}
+
+// operation is the steps of one kind of job.
+type operation struct {
+	// prepare plans the operation before the first step is announced, because the plan decides which steps there are. Its error is
+	// that of the first step. nil: the first step plans.
+	prepare func(*hostJob) error
+	steps   []step
+	finish  func(*hostJob) error // runs after the last step; nil: nothing to do
+}
+
+// plan is what an operation found out about the host and the virtual machine before it changes anything.
+type plan struct {
+	host       hyperv.Host
+	image      string // provision: path
+	media      string // provision: path of the ISO file; empty: none
+	switchName string // provision: of the first network adapter
+	bootDrive  string // provision: path of the disk of the image
+
+	found    bool // update, delete: the virtual machine exists
+	vm       hyperv.VM
+	manifest *manifest
+	stop     bool
+	start    bool
+	cycle    []string // update: fields that require the virtual machine to be off
+	fields   []string // update: fields to configure
+	memory   memoryPlan
+}
+
+var operations map[job.Operation]operation
+
+// The table refers to functions that refer to it, which a declaration with a value may not.
+func init() {
+	operations = map[job.Operation]operation{
+		job.OperationProvision: {steps: []step{
+			{name: "preflight", describe: message0("step_preflight"), apply: checkProvision},
+			{name: "vm", describe: describeVM, apply: createVM, undo: undoProvision},
+			{name: "disk", describe: describeDisk, apply: createDisk},
+			{name: "data_disks", applies: hasDataDisks, describe: describeDataDisks, apply: createDataDisks},
+			{name: "firmware", applies: isGeneration2, describe: describeFirmware, apply: setFirmware},
+			{name: "network", describe: describeNetwork, apply: connectNetwork},
+			{name: "media", applies: hasField("media_name"), describe: describeMedia("step_media"), apply: attachMedia},
+			{name: "start", applies: startsAfterProvision, describe: message0("step_start"), apply: startVM},
+			{name: "wait", applies: waitsForGuest, describe: describeWait, apply: waitForGuest},
+			{name: "eject", applies: ejectsMedia, describe: describeMedia("step_eject"), apply: ejectMedia},
+			// The role is last: a cluster must not fail over an incomplete virtual machine.
+			{name: "cluster", applies: isClustered, describe: describeCluster, apply: addClusterRole},
+		}},
+		job.OperationUpdate: {prepare: planUpdate, finish: finishUpdate, steps: []step{
+			{name: "preflight", describe: describeFind, apply: warnIgnoredSettings},
+			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
+			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure, undo: undoConfigure},
+			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: message0("step_start"), apply: restartVM},
+		}},
+		job.OperationDelete: {prepare: planDelete, steps: []step{
+			{name: "preflight", describe: describeFind, apply: reportAbsent},
+			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: message0("step_turn_off"), apply: turnOffVM},
+			{name: "cluster", applies: func(j *hostJob) bool { return j.plan.vm.Clustered }, describe: message0("step_cluster_remove"), apply: removeClusterRole},
+			{name: "unregister", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeUnregister, apply: unregisterVM},
+			{name: "files", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeFiles, apply: deleteFiles},
+		}},
+	}
+}
+
+// perform runs the steps of an operation that apply.
+func (j *hostJob) perform(o operation) error {
+	var problem error
+	if o.prepare != nil {
+		problem = o.prepare(j)
+	}
+	j.steps = slices.DeleteFunc(slices.Clone(o.steps), func(s step) bool { return s.applies != nil && !s.applies(j) })
+	for i, s := range j.steps {
+		if err := j.checkCancelled(); err != nil {
+			return err
+		}
+		j.entered = append(j.entered, s)
+		j.emit(job.Event{Kind: job.KindStep, Message: s.describe(j), Number: i + 1, Of: len(j.steps)})
+		if problem != nil {
+			return problem
+		}
+		if err := s.apply(j); err != nil {
+			return err
+		}
+	}
+	if o.finish != nil {
+		return o.finish(j)
+	}
+	return nil
+}
+
+// rollBack undoes the steps that were entered, the last first.
+func (j *hostJob) rollBack() {
+	for _, s := range slices.Backward(j.entered) {
+		if s.undo != nil {
+			s.undo(j)
+		}
+	}
+}
+
+func (j *hostJob) stepName() string {
+	if len(j.entered) == 0 {
+		return ""
+	}
+	return j.entered[len(j.entered)-1].name
+}
+
+func (j *hostJob) hasStep(name string) bool {
+	return slices.ContainsFunc(j.steps, func(s step) bool { return s.name == name })
+}
+
+// undo rolls one thing back and reports whether that succeeded. If it failed, item is reported as left on the host.
+func (j *hostJob) undo(done, item string, action func() error) bool {
+	if err := action(); err != nil {
+		j.leave(item, err.Error())
+		return false
+	}
+	j.undone = append(j.undone, j.redact(done))
+	j.emit(job.Event{Kind: job.KindUndo, Message: done})
+	return true
+}
+
+// leave reports something that stays on the host, and why.
+func (j *hostJob) leave(item, reason string) {
+	leftover := text("leftover", "item", item, "reason", reason)
+	j.left = append(j.left, j.redact(leftover))
+	j.warn("leftover_kept", "leftover", leftover)
+}
+
+// message0 describes a step with a message that has no values.
+func message0(id string) func(*hostJob) string { return func(*hostJob) string { return text(id) } }
+
+func hasField(name string) func(*hostJob) bool {
+	return func(j *hostJob) bool { return j.fields.has(name) }
+}
