@@ -117,7 +117,6 @@ func TestConcurrentUpdatesAreNotLost(t *testing.T) {
 	}
 }
 
-
 func TestCallsReturnsTheRecordedCalls(t *testing.T) {
 	t.Parallel()
 	store := open(t, filepath.Join(t.TempDir(), "state.json"))

@@ -25,10 +25,11 @@ var scenarios = slices.Concat(conversations, changes, disks, removals, interrupt
 
 // realOnly are the scenarios that need the real agent, with what the fake agent does not simulate.
 var realOnly = map[string]string{
-	"a check weighs space":                            "free disk space",
-	"a check weighs the space for all disks":          "free disk space",
-	"a drive that fills up stops a job":               "free disk space",
-	"a machine with checkpoints is removed with them": "checkpoints",
+	"a check compares the image with the free space": "free disk space",
+	"a check compares all disks with the free space": "free disk space",
+	"a full volume fails a job":                      "free disk space",
+	"checkpoints prevent changes of disks":           "checkpoints",
+	"a virtual machine with checkpoints is deleted":  "checkpoints",
 }
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both

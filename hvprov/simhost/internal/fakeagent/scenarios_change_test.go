@@ -56,7 +56,7 @@ var changes = []scenario{
 		s.section("nothing to change")
 		s.runJob(change(id, minimal))
 	}},
-	{"memory and processors need a power cycle", func(s *recorder) {
+	{"memory and processors require a power cycle", func(s *recorder) {
 		id := s.createVM(minimal)
 		bigger := strings.NewReplacer(`"gb_ram":2`, `"gb_ram":4.5`, `"cpu_cores":2`, `"cpu_cores":3`).Replace(minimal)
 		s.section("which is not allowed")
@@ -77,7 +77,7 @@ var changes = []scenario{
 		req.AllowPowerCycle = true
 		s.runJob(req)
 	}},
-	{"power is switched", func(s *recorder) {
+	{"the power state is changed", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
 		s.section("off already")
@@ -90,7 +90,7 @@ var changes = []scenario{
 		s.setPowerState(id, "Paused")
 		s.runJob(change(id, minimal+`,"power_state":"running"`, "power_state"))
 	}},
-	{"an update that cannot be is refused", func(s *recorder) {
+	{"an impossible update is refused", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.onHost(func(state *hyperv.State) { state.VMs = append(state.VMs, seedVM(1, "WEB-02"), seedVM(2, "bare")) })
 		s.onHost(func(state *hyperv.State) { state.VMs[2].Adapters = nil })
@@ -109,16 +109,16 @@ var changes = []scenario{
 		s.section("a machine without an adapter")
 		s.runJob(change(seedID(2), `"vlan_id":5`, "vlan_id"))
 	}},
-	{"what the agent does not know is recorded", func(s *recorder) {
+	{"unknown fields are recorded", func(s *recorder) {
 		id := s.createVM(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
 		s.runJob(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
 	}},
-	{"a secret within a list is struck out", func(s *recorder) {
+	{"a secret within a list is redacted", func(s *recorder) {
 		req := provision(minimal + `,"accounts":[{"user":"operator","pin":"n3sted secret"}],"switch_name":"n3sted secret"`)
 		req.Secrets = []string{"accounts"}
 		s.runJob(req)
 	}},
-	{"a machine that was stopped is started again", func(s *recorder) {
+	{"a failed update starts the virtual machine again", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory", Times: 1}})
 		req := change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":3`, 1), "gb_ram")
@@ -132,13 +132,13 @@ var changes = []scenario{
 
 // removals are about deletes.
 var removals = []scenario{
-	{"a machine is removed with its files", func(s *recorder) {
+	{"a virtual machine is deleted with its files", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.runJob(remove(id))
 		s.section("it is gone already")
 		s.runJob(remove(id))
 	}},
-	{"what the job did not make is left", func(s *recorder) {
+	{"files of others are kept", func(s *recorder) {
 		id := s.createVM(minimal)
 		foreign := filepath.Join(s.dir, "foreign.vhdx")
 		if err := hyperv.WriteImage(foreign, 1024); err != nil {
@@ -155,7 +155,7 @@ var removals = []scenario{
 		}
 		s.runJob(remove(id))
 	}},
-	{"a disk that another machine uses is left", func(s *recorder) {
+	{"a disk that another virtual machine uses is kept", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.onHost(func(state *hyperv.State) {
 			other := seedVM(1, "other")
@@ -164,7 +164,7 @@ var removals = []scenario{
 		})
 		s.runJob(remove(id))
 	}},
-	{"a manifest reaches no further than its folder", func(s *recorder) {
+	{"a manifest applies only to its folder", func(s *recorder) {
 		id := s.createVM(minimal)
 		state, err := s.store.Read()
 		if err != nil {
@@ -181,7 +181,7 @@ var removals = []scenario{
 		}
 		s.runJob(remove(id))
 	}},
-	{"a machine that was made elsewhere keeps its files", func(s *recorder) {
+	{"the files of a virtual machine without a job are kept", func(s *recorder) {
 		disk := filepath.Join(s.dir, "old.vhdx")
 		if err := hyperv.WriteImage(disk, 1024); err != nil {
 			s.Fatal(err)
@@ -193,7 +193,7 @@ var removals = []scenario{
 		})
 		s.runJob(remove(seedID(1)))
 	}},
-	{"a removal that fails leaves the files", func(s *recorder) {
+	{"a failed delete keeps the files", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Remove-VM": {Fail: "locked by a backup", Times: 1}})
 		s.runJob(remove(id))
@@ -202,7 +202,7 @@ var removals = []scenario{
 
 // interruptions are about jobs that are stopped, or wait.
 var interruptions = []scenario{
-	{"a job is cancelled in the middle of the copy", func(s *recorder) {
+	{"a job is cancelled during the copy", func(s *recorder) {
 		image := filepath.Join(s.dir, "state.json.d", "disks", "Images", "huge.vhdx")
 		if err := hyperv.WriteImage(image, 16<<30); err != nil { // takes no room: nothing is in it
 			s.Fatal(err)
@@ -215,7 +215,7 @@ var interruptions = []scenario{
 			s.Errorf("the job ended as %s", result.Outcome)
 		}
 	}},
-	{"a job that waits for a place is told so and can be cancelled", func(s *recorder) {
+	{"a job waits for a slot and can be cancelled", func(s *recorder) {
 		release := s.holdCalls("Get-VMSwitch")
 		var running []string
 		for n := range 4 {
@@ -242,7 +242,7 @@ var interruptions = []scenario{
 		s.section("what has ended can be cancelled without harm")
 		s.request(protocol.Request{Request: "cancel", Job: waits})
 	}},
-	{"jobs that run finish when the client goes", func(s *recorder) {
+	{"jobs finish when the client disconnects", func(s *recorder) {
 		s.setCalls(map[string]hyperv.Call{"Get-VMSwitch": {DelayMS: 500, Times: 1}})
 		id := s.submit(provision(minimal))
 		_ = s.stdin.Close()

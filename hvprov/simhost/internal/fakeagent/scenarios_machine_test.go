@@ -19,7 +19,7 @@ func cycled(id, fields string, changed ...string) protocol.Request {
 
 // hardware is about generations, memory, firmware and actions.
 var hardware = []scenario{
-	{"a machine of generation 1 starts from IDE", func(s *recorder) {
+	{"a generation 1 virtual machine boots from IDE", func(s *recorder) {
 		s.section("what it cannot have")
 		s.request(check(minimal + `,"generation":1,"secure_boot":true,"tpm":true`))
 		s.request(check(minimal + `,"generation":1,"secure_boot":false,"tpm":false`))
@@ -40,7 +40,7 @@ var hardware = []scenario{
 		s.runJob(change(result.VM.ID, minimal, "generation"))
 		s.runJob(remove(result.VM.ID))
 	}},
-	{"a machine has dynamic memory", func(s *recorder) {
+	{"dynamic memory is set and changed", func(s *recorder) {
 		bounds := func(fields string) string { return minimal + "," + fields }
 		result := s.runJob(provision(bounds(`"gb_ram_min":1.5,"gb_ram_max":8`)))
 		id := result.VM.ID
@@ -69,7 +69,7 @@ var hardware = []scenario{
 		s.setPowerState(id, "Saved")
 		s.runJob(cycled(id, bigger+`,"gb_ram_min":1,"gb_ram_max":13`, "gb_ram_max"))
 	}},
-	{"a machine has a TPM and no secure boot", func(s *recorder) {
+	{"TPM and secure boot are set and changed", func(s *recorder) {
 		windows := strings.NewReplacer("ubuntu-24.04", "windows-server-2022", "linux", "windows").Replace(minimal)
 		result := s.runJob(provision(windows + `,"secure_boot":false,"tpm":true`))
 		id := result.VM.ID
@@ -84,7 +84,7 @@ var hardware = []scenario{
 		s.section("nothing differs")
 		s.runJob(change(id, windows, "secure_boot", "tpm"))
 	}},
-	{"a TPM that cannot be is undone", func(s *recorder) {
+	{"a failed TPM is rolled back", func(s *recorder) {
 		for _, cmdlet := range []string{"Get-VMKeyProtector", "Set-VMKeyProtector", "Enable-VMTPM"} {
 			s.section(cmdlet)
 			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "The key protector could not be created.", Times: 1}})
@@ -97,7 +97,7 @@ var hardware = []scenario{
 		s.setCalls(map[string]hyperv.Call{"Set-VMKeyProtector": {Fail: "The key protector could not be created.", Times: 1}})
 		s.runJob(cycled(id, minimal+`,"tpm":true`, "tpm"))
 	}},
-	{"a host without commands about security", func(s *recorder) {
+	{"a host without security cmdlets", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.HyperVVersion = "1.1" })
 		s.request(check(minimal + `,"tpm":true`))
 		s.runJob(provision(minimal + `,"tpm":true`))
@@ -105,12 +105,12 @@ var hardware = []scenario{
 		s.request(protocol.Request{Request: "inventory"})
 		s.runJob(change(id, minimal+`,"tpm":false`, "tpm"))
 	}},
-	{"what cannot be known of security is not told", func(s *recorder) {
+	{"unknown security settings are absent", func(s *recorder) {
 		s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}})
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"checkpoints and actions are chosen", func(s *recorder) {
+	{"checkpoint type and actions are set and changed", func(s *recorder) {
 		result := s.runJob(provision(minimal + `,"checkpoint_type":"production_only","start_action":"nothing","stop_action":"turn_off"`))
 		id := result.VM.ID
 		s.section("while it runs")
@@ -121,7 +121,7 @@ var hardware = []scenario{
 		s.section("and back")
 		s.runJob(cycled(id, minimal, "checkpoint_type", "start_action", "stop_action"))
 	}},
-	{"a definition of hardware that cannot be is refused", func(s *recorder) {
+	{"invalid hardware is rejected", func(s *recorder) {
 		for _, field := range []string{
 			`"generation":3`, `"generation":"2"`, `"generation":1.5`, `"gb_ram_min":0`, `"gb_ram_max":"8"`, `"gb_ram_min":0.3`, `"gb_ram_max":1e7`,
 			`"secure_boot":"on"`, `"tpm":1`, `"checkpoint_type":"Standard"`, `"checkpoint_type":true`, `"start_action":"always"`, `"stop_action":""`,
@@ -140,13 +140,13 @@ var hardware = []scenario{
 		s.section("which stops no job")
 		s.runJob(provision(minimal + `,"gb_ram_min":1,"gb_ram_max":64.5`))
 	}},
-	{"a machine that there is no memory for is undone", func(s *recorder) {
+	{"a virtual machine without memory on the host is rolled back", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 1 << 30 })
 		s.runJob(provision(minimal))
 		s.section("one that needs less of it starts")
 		s.runJob(provision(strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":1`, 1) + `,"gb_ram_min":0.5,"gb_ram_max":64`))
 	}},
-	{"a host that is lost in the middle of a job", func(s *recorder) {
+	{"a host fails during a job", func(s *recorder) {
 		s.setCalls(map[string]hyperv.Call{"Set-VMFirmware": {Lose: true}})
 		result := s.runJob(provision(minimal))
 		if len(result.Left) == 0 {

@@ -35,7 +35,7 @@ func lists(adapters ...string) string {
 
 // networks are about network adapters.
 var networks = []scenario{
-	{"a machine gets addresses and adapters of its own", func(s *recorder) {
+	{"a virtual machine is created with network adapters", func(s *recorder) {
 		s.addSwitch()
 		s.runJob(provision(wired + lists(storage, `{"name":"Backup","switch_name":"external","vlan_id":null}`)))
 		s.request(protocol.Request{Request: "inventory"})
@@ -51,7 +51,7 @@ var networks = []scenario{
 		s.editVM(func(vm *hyperv.VM) { vm.Adapters = []hyperv.Adapter{vm.Adapters[2], vm.Adapters[3], vm.Adapters[0]} })
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"adapters are changed by name", func(s *recorder) {
+	{"network adapters are changed by name", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
 		s.editVM(func(vm *hyperv.VM) {
@@ -77,7 +77,7 @@ var networks = []scenario{
 		s.section("all go")
 		s.runJob(change(id, wired, "network_adapters"))
 	}},
-	{"the address of the first adapter is changed", func(s *recorder) {
+	{"the MAC address of the first network adapter is changed", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
 		s.section("while it runs, it is not")
@@ -96,7 +96,7 @@ var networks = []scenario{
 		s.runJob(change(id, other+`,"power_state":"off"`, "mac_address"))
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a machine of generation 1 takes no adapter while it runs", func(s *recorder) {
+	{"a running generation 1 virtual machine accepts no network adapter", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
 		s.editVM(func(vm *hyperv.VM) { vm.Generation = 1 })
@@ -117,7 +117,7 @@ var networks = []scenario{
 		req.AllowPowerCycle = true
 		s.runJob(req)
 	}},
-	{"a check finds what is wrong with adapters", func(s *recorder) {
+	{"a check finds problems of network adapters", func(s *recorder) {
 		s.addSwitch()
 		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "other")} })
 		s.section("names, switches, addresses that others have or that are given twice")
@@ -139,7 +139,7 @@ var networks = []scenario{
 		s.section("none of them stands in a job's way but what is an error")
 		s.runJob(provision(strings.Replace(wired, "web-01", "web-02", 1)))
 	}},
-	{"adapters that cannot be are refused", func(s *recorder) {
+	{"invalid network adapters are rejected", func(s *recorder) {
 		for _, field := range []string{
 			`"mac_address":"00-15-5d-00-10-20"`, `"mac_address":"01-15-5D-00-10-20"`, `"mac_address":"00155D001020"`, `"mac_address":7`,
 			`"network_adapters":"storage"`, `"network_adapters":["storage"]`, `"network_adapters":[{}]`, `"network_adapters":[{"name":"a"}]`,
@@ -154,7 +154,7 @@ var networks = []scenario{
 			s.request(check(field))
 		}
 	}},
-	{"an update of adapters that fails takes back what it added", func(s *recorder) {
+	{"a failed update removes the network adapters that it added", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
 		two := wired + lists(`{"name":"one","switch_name":"Storage"}`, `{"name":"two","switch_name":"Storage","vlan_id":5}`)
@@ -171,7 +171,7 @@ var networks = []scenario{
 		s.setCalls(map[string]hyperv.Call{"Remove-VMNetworkAdapter": {Fail: "no removal"}})
 		s.runJob(req)
 	}},
-	{"each later step that fails is undone", func(s *recorder) {
+	{"each failed later step is rolled back", func(s *recorder) {
 		s.addSwitch()
 		s.addISO("seed")
 		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
@@ -187,7 +187,7 @@ var networks = []scenario{
 			}
 		}
 	}},
-	{"a group of the same name is no role of this machine", func(s *recorder) {
+	{"a cluster group of the same name belongs to another", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
 			state.Host.Cluster, state.Host.ClusterGroups = "CL01", []string{"Files", "WEB-01"}
 		})

@@ -51,7 +51,7 @@ func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", 
 
 // conversations are about requests, and about making virtual machines.
 var conversations = []scenario{
-	{"a session begins", func(s *recorder) {
+	{"a session answers requests", func(s *recorder) {
 		s.request(protocol.Request{Request: "hello", Client: "test 1.0"})
 		s.request(protocol.Request{Request: "ping"})
 		s.request(protocol.Request{Request: "dance"})
@@ -73,11 +73,11 @@ var conversations = []scenario{
 		}
 		s.request(protocol.Request{Request: "ping", Client: strings.Repeat("long enough to be compressed ", 100)})
 	}},
-	{"a host in a cluster says so", func(s *recorder) {
+	{"hello reports the cluster", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 		s.request(protocol.Request{Request: "hello"})
 	}},
-	{"a host that is not ready says why", func(s *recorder) {
+	{"a host that is not ready is reported", func(s *recorder) {
 		s.setCalls(map[string]hyperv.Call{"Get-VMHost": {Fail: "The Virtual Machine Management service is not running."}})
 		s.request(protocol.Request{Request: "hello"})
 		s.request(protocol.Request{Request: "inventory"})
@@ -86,7 +86,7 @@ var conversations = []scenario{
 		s.runJob(change(seedID(1), "", "notes"))
 		s.runJob(remove(seedID(1)))
 	}},
-	{"an inventory of none and of one", func(s *recorder) {
+	{"an inventory of no and of one virtual machine", func(s *recorder) {
 		s.request(protocol.Request{Request: "inventory"})
 		vm := seedVM(1, "only")
 		vm.Adapters[0].IPAddresses = []string{"fe80::1", "192.0.2.7", "169.254.3.4", "2001:db8::7"}
@@ -96,7 +96,7 @@ var conversations = []scenario{
 		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{vm} })
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"an inventory of many", func(s *recorder) {
+	{"an inventory of many virtual machines", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
 			for i, power := range []string{"Off", "Running", "Paused", "Saved", "Starting", "Stopping", "FastSaved", "Resuming", "RunningCritical"} {
 				vm := seedVM(i, fmt.Sprintf("many-%02d", i))
@@ -111,7 +111,7 @@ var conversations = []scenario{
 		})
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"an inventory tells settings and sizes", func(s *recorder) {
+	{"an inventory has settings and sizes", func(s *recorder) {
 		disk := filepath.Join(s.dir, "disk.vhdx")
 		if err := hyperv.WriteImage(disk, 1<<29); err != nil {
 			s.Fatal(err)
@@ -143,7 +143,7 @@ var conversations = []scenario{
 		s.setCalls(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a check finds what is in the way", func(s *recorder) {
+	{"a check finds problems", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
 			state.VMs = []hyperv.VM{seedVM(1, "WEB-01"), seedVM(2, "web-[0]*")}
 			state.Host.MemoryBytes = 8<<30 + 1<<29
@@ -163,7 +163,7 @@ var conversations = []scenario{
 		s.section("another case of image and switch")
 		s.request(check(`"image_name":"UBUNTU-24.04","switch_name":"EXTERNAL","gb_ram":8.5,"cpu_cores":16`))
 	}},
-	{"a check counts switches and images", func(s *recorder) {
+	{"a check finds missing switches and images", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
 			state.Switches = []hyperv.Switch{{ID: seedID(9), Name: "storage"}, {ID: seedID(8), Name: "External"}}
 		})
@@ -181,7 +181,7 @@ var conversations = []scenario{
 		s.request(req)
 		s.request(check(`"switch_name":"External"`))
 	}},
-	{"a check weighs memory", func(s *recorder) {
+	{"a check compares memory with the host", func(s *recorder) {
 		busy := seedVM(1, "busy")
 		busy.MemoryStartupBytes = 12 << 30
 		off := seedVM(2, "idle")
@@ -219,7 +219,7 @@ var conversations = []scenario{
 			s.Errorf("%s: %+v", result.Outcome, result.Error)
 		}
 	}},
-	{"a check weighs space", func(s *recorder) {
+	{"a check compares the image with the free space", func(s *recorder) {
 		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
 		if err := os.Mkdir(disk, 0o755); err != nil {
 			s.Fatal(err)
@@ -264,7 +264,7 @@ var conversations = []scenario{
 			s.Error(err)
 		}
 	}},
-	{"a definition that cannot be is refused", func(s *recorder) {
+	{"an invalid definition is rejected", func(s *recorder) {
 		refused := func(definition string) {
 			s.request(protocol.Request{Request: "check", Definition: json.RawMessage(definition)})
 		}
@@ -290,14 +290,14 @@ var conversations = []scenario{
 			s.submit(provision(strings.Replace(minimal, `"`+field+`":`, `"`+field+`":null,"`+field+`_x":`, 1)))
 		}
 	}},
-	{"a linux machine is made from an image", func(s *recorder) {
+	{"a Linux virtual machine is created from an image", func(s *recorder) {
 		req := provision(minimal + `,"switch_name":"external","vlan_id":120,"notes":"made <here>","guest_la_uid":"admin","guest_la_pw":"` + secret +
 			`","cnf_ansible_ssh_user":"ansible"`)
 		req.Secrets = []string{"guest_la_pw"}
 		s.runJob(req)
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a windows machine is made and stays off", func(s *recorder) {
+	{"a Windows virtual machine is created and stays off", func(s *recorder) {
 		folder := filepath.Join(s.dir, "machines")
 		images := filepath.Join(s.dir, "library")
 		if err := os.MkdirAll(images, 0o755); err != nil {
@@ -310,7 +310,7 @@ var conversations = []scenario{
 		req.Settings = &protocol.Settings{ImagePath: images, VMPath: folder}
 		s.runJob(req)
 	}},
-	{"a machine without a family joins the cluster", func(s *recorder) {
+	{"a virtual machine without an OS family joins the cluster", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 		s.runJob(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
 		state, err := s.store.Read()
@@ -319,7 +319,7 @@ var conversations = []scenario{
 		}
 		s.runJob(remove(state.VMs[0].ID))
 	}},
-	{"each step that fails is undone", func(s *recorder) {
+	{"each failed step is rolled back", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 		fields := minimal + `,"vlan_id":7,"vm_clustered":true,"guest_la_pw":"` + secret + `"`
 		for _, cmdlet := range []string{
@@ -335,7 +335,7 @@ var conversations = []scenario{
 			}
 		}
 	}},
-	{"what cannot be undone is said", func(s *recorder) {
+	{"what cannot be rolled back is reported", func(s *recorder) {
 		s.setCalls(map[string]hyperv.Call{
 			"Start-VM":  {Fail: "no power", Times: 1},
 			"Remove-VM": {Fail: "locked by a backup", Times: 1},
@@ -344,11 +344,11 @@ var conversations = []scenario{
 		s.section("and the machine is still known")
 		s.request(protocol.Request{Request: "inventory"})
 	}},
-	{"a name that is taken stops a job", func(s *recorder) {
+	{"a taken name fails a job", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "Web-01")} })
 		s.runJob(provision(minimal))
 	}},
-	{"a job that is known does not run again", func(s *recorder) {
+	{"a known job does not run again", func(s *recorder) {
 		req := provision(minimal)
 		id := s.submit(req)
 		s.awaitJob(id)

@@ -38,7 +38,7 @@ func (s *recorder) awaitHold(name string) {
 
 // waits are about ISO files, and about waiting for guests.
 var waits = []scenario{
-	{"a machine starts with an ISO file that is taken out again", func(s *recorder) {
+	{"an ISO file is attached and ejected", func(s *recorder) {
 		seed := s.addISO("Seed 1")
 		s.addISO("another")
 		s.setGuest(hyperv.Guest{HeartbeatAfter: 2})
@@ -46,7 +46,7 @@ var waits = []scenario{
 		s.request(protocol.Request{Request: "inventory"})
 		s.verifyISO(seed)
 	}},
-	{"an ISO file stays where nothing is waited for", func(s *recorder) {
+	{"an ISO file stays attached without a wait", func(s *recorder) {
 		seed := s.addISO("seed")
 		id := s.createVM(minimal + `,"media_name":"seed"`)
 		s.section("a machine that stays off")
@@ -67,7 +67,7 @@ var waits = []scenario{
 		s.setCalls(map[string]hyperv.Call{"Remove-VMDvdDrive": {Fail: "not supported", Times: 1}, "Set-VMDvdDrive": {Fail: "locked", Times: 1}})
 		s.runJob(provision(strings.Replace(minimal, "web-01", "web-02", 1) + `,"media_name":"seed","wait_for":"heartbeat"`))
 	}},
-	{"an ISO file that is not there is told beforehand", func(s *recorder) {
+	{"a missing ISO file is found by a check", func(s *recorder) {
 		s.request(check(`"media_name":"seed"`))
 		s.addISO("One")
 		s.addISO("two")
@@ -76,7 +76,7 @@ var waits = []scenario{
 		s.request(checkUpdate(seedID(1), `"media_name":"seed"`))
 		s.runJob(provision(minimal + `,"media_name":"seed"`))
 	}},
-	{"a guest is waited for", func(s *recorder) {
+	{"a job waits for the guest", func(s *recorder) {
 		s.section("its address, which is no link-local one")
 		s.setGuest(hyperv.Guest{AddressAfter: 2, Address: "2001:db8::7"})
 		s.runJob(provision(minimal + `,"wait_for":"address"`))
@@ -84,7 +84,7 @@ var waits = []scenario{
 		s.setGuest(hyperv.Guest{HeartbeatAfter: -1, AddressAfter: -1})
 		s.runJob(provision(strings.Replace(minimal, "web-01", "web-02", 1) + `,"wait_for":"nothing"`))
 	}},
-	{"a guest that does not come is undone", func(s *recorder) {
+	{"a guest that does not respond is rolled back", func(s *recorder) {
 		s.addISO("seed")
 		s.setGuest(hyperv.Guest{HeartbeatAfter: -1, AddressAfter: -1})
 		for _, what := range []string{"heartbeat", "address"} {
@@ -95,7 +95,7 @@ var waits = []scenario{
 		s.setGuest(hyperv.Guest{Address: "169.254.7.7"})
 		s.runJob(provision(minimal + `,"wait_for":"address","wait_seconds":1`))
 	}},
-	{"a machine that turns itself off is waited for in vain", func(s *recorder) {
+	{"a virtual machine turns itself off during the wait", func(s *recorder) {
 		release := s.holdCalls("Start-VM")
 		s.onHost(func(state *hyperv.State) {
 			call := state.Behaviour.Calls["Start-VM"]
@@ -119,7 +119,7 @@ var waits = []scenario{
 			s.Errorf("the job ended as %s", result.Outcome)
 		}
 	}},
-	{"a wait needs a machine that runs", func(s *recorder) {
+	{"a wait requires a running virtual machine", func(s *recorder) {
 		s.request(check(`"wait_for":"heartbeat","power_state":"off"`))
 		s.request(check(`"wait_for":"address","power_state":"off"`))
 		s.request(check(`"wait_for":"nothing","power_state":"off"`))
