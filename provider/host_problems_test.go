@@ -92,7 +92,7 @@ func TestKerberosAuthentication(t *testing.T) {
 	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried only once")
 	h = newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(attrs{"krb5_spn": "HTTP/hv99"})}))
-	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "does not know the service HTTP/hv99")
+	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "the service HTTP/hv99 is unknown")
 }
 
 func TestClientCertificateAuthentication(t *testing.T) {

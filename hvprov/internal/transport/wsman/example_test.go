@@ -10,7 +10,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 func Example() {
@@ -20,10 +19,7 @@ func Example() {
 	}
 	defer func() { _ = host.Close() }()
 
-	client, err := wsman.NewClient(winrm.Config{
-		Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
-		Username: host.Username(), Password: host.Password(),
-	})
+	client, err := wsman.NewClient(host.WinRM())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -60,10 +60,9 @@ func startHost(t *testing.T, options simhost.Options) *simhost.Server {
 
 // configFor returns a configuration with valid credentials for a host.
 func configFor(server *simhost.Server, auth winrm.Auth) winrm.Config {
-	return winrm.Config{
-		Address: server.Address(), Port: server.Port(), TLS: server.CACertPEM() != nil, CACert: server.CACertPEM(),
-		Auth: auth, Username: `LAB\Operator`, Password: password,
-	}
+	config := server.WinRM()
+	config.Auth, config.Username = auth, `LAB\Operator`
+	return config
 }
 
 func newClient(t *testing.T, config winrm.Config) *wsman.Client {

@@ -63,9 +63,9 @@ func newError(e messages.KRBError, spn string) *Error {
 	err := &Error{Code: e.ErrorCode}
 	switch e.ErrorCode {
 	case errorcode.KDC_ERR_C_PRINCIPAL_UNKNOWN:
-		err.Reason, err.Remedy = "it does not know the user", "check the user name and the realm"
+		err.Reason, err.Remedy = "the user is unknown", "check the user name and the realm"
 	case errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN:
-		err.Reason = fmt.Sprintf("it does not know the service %s", spn)
+		err.Reason = fmt.Sprintf("the service %s is unknown", spn)
 		err.Remedy = "use the host's DNS name as its address, or set the SPN that is registered for the host (setspn -L)"
 	case errorcode.KDC_ERR_PREAUTH_FAILED, errorcode.KRB_AP_ERR_BAD_INTEGRITY:
 		err.Reason, err.Remedy = "the password is wrong", "check it"
