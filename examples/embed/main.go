@@ -70,16 +70,19 @@ func run(ctx context.Context, out io.Writer, terminal bool) error {
 	return nil
 }
 
+// printf writes to out. An example has no use for the error.
+func printf(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
+
 func printMetrics(out io.Writer, m hvprov.Metrics) {
-	fmt.Fprintln(out, "\nstep          count   longest")
+	printf(out, "\nstep          count   longest\n")
 	for _, s := range m.Steps {
 		if s.Step == "" {
 			s.Step = "(whole job)"
 		}
-		fmt.Fprintf(out, "%-12s  %5d  %8v\n", s.Step, s.Durations.Count, s.Durations.Max.Round(time.Millisecond))
+		printf(out, "%-12s  %5d  %8v\n", s.Step, s.Durations.Count, s.Durations.Max.Round(time.Millisecond))
 	}
 	h := m.Hosts[0]
-	fmt.Fprintf(out, "\n%s: %d HTTP requests, %d bytes sent, %d bytes received, %d PowerShell process\n",
+	printf(out, "\n%s: %d HTTP requests, %d bytes sent, %d bytes received, %d PowerShell process\n",
 		h.Host, h.Traffic.Requests, h.Traffic.BytesSent, h.Traffic.BytesReceived, h.Agent.Sessions)
 }
 
@@ -125,14 +128,14 @@ func (d *display) update(e notify.Event) {
 		return
 	}
 	if !d.terminal {
-		fmt.Fprintln(d.out, b)
+		printf(d.out, "%v\n", b)
 		return
 	}
 	for _, id := range d.ids {
-		fmt.Fprintf(d.out, "\x1b[2K%v\n", d.bars[id]) // clear the line
+		printf(d.out, "\x1b[2K%v\n", d.bars[id]) // clear the line
 	}
 	if !d.complete() {
-		fmt.Fprintf(d.out, "\x1b[%dA", len(d.ids)) // cursor to the first line
+		printf(d.out, "\x1b[%dA", len(d.ids)) // cursor to the first line
 	}
 }
 
