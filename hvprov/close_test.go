@@ -18,50 +18,50 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// held is a host on which the calls of a cmdlet wait until they are let go.
-type held struct {
+// heldHost is a host on which the calls of a cmdlet wait for release.
+type heldHost struct {
 	*testing.T
 	server *simhost.Server
 	file   string
 }
 
-func hold(t *testing.T, cmdlet string) *held {
+func holdCalls(t *testing.T, cmdlet string) *heldHost {
 	t.Helper()
-	h := &held{T: t, server: startHost(t, simhost.Options{}), file: filepath.Join(t.TempDir(), "hold")}
+	h := &heldHost{T: t, server: startHost(t, simhost.Options{}), file: filepath.Join(t.TempDir(), "hold")}
 	if err := os.WriteFile(h.file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	onHost(t, h.server, func(s *hyperv.State) { s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: h.file}} })
+	updateHost(t, h.server, func(s *hyperv.State) { s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: h.file}} })
 	return h
 }
 
-func (h *held) release() {
+func (h *heldHost) release() {
 	h.Helper()
 	if err := os.Remove(h.file); err != nil {
 		h.Fatal(err)
 	}
 }
 
-// submit submits a machine, and gives what is closed when its job comes to a step.
-func (h *held) submit(s *hvprov.Service, name, step string) (*hvprov.Job, <-chan struct{}) {
+// submit submits a virtual machine, and returns a channel that is closed when its job reaches a step.
+func (h *heldHost) submit(s *hvprov.Service, name, step string) (*hvprov.Job, <-chan struct{}) {
 	h.Helper()
-	there := make(chan struct{})
+	reached := make(chan struct{})
 	var once sync.Once
 	j, err := s.Submit(h.Context(), hvprov.Submission{
 		Host: "hv01", Operation: job.OperationProvision, Values: values(name),
 		OnEvent: func(e job.Event) {
 			if e.Step == step {
-				once.Do(func() { close(there) })
+				once.Do(func() { close(reached) })
 			}
 		},
 	})
 	if err != nil {
 		h.Fatal(err)
 	}
-	return j, there
+	return j, reached
 }
 
-func (h *held) state(s *hvprov.Service, j *hvprov.Job) jobstore.State {
+func (h *heldHost) state(s *hvprov.Service, j *hvprov.Job) jobstore.State {
 	h.Helper()
 	r, err := s.Job(j.ID())
 	if err != nil {
@@ -70,89 +70,89 @@ func (h *held) state(s *hvprov.Service, j *hvprov.Job) jobstore.State {
 	return r.State
 }
 
-func TestCloseCancelsWhatWaitsAndLetsFinishWhatRuns(t *testing.T) {
+func TestCloseCancelsQueuedJobsAndWaitsForRunningOnes(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	service := newService(t, h.server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
-	runs, there := h.submit(service, "web-01", "disk")
-	<-there
+	runs, diskStep := h.submit(service, "web-01", "disk")
+	<-diskStep
 	waits, _ := h.submit(service, "web-02", "disk")
 	if got := h.state(service, waits); got != jobstore.Queued {
-		t.Errorf("the second is %s", got)
+		t.Errorf("state of the second job is %s", got)
 	}
 	closed := make(chan error)
 	go func() { closed <- service.Close(t.Context()) }()
 	if _, err := waits.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) || !errors.Is(err, hvprov.ErrClosed) {
-		t.Errorf("what waited: %v", err)
+		t.Errorf("queued job: %v", err)
 	}
 	h.release()
 	if _, err := runs.Wait(t.Context()); err != nil {
-		t.Errorf("what ran: %v", err)
+		t.Errorf("running job: %v", err)
 	}
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
 	state, err := h.server.Store().Read()
 	if err != nil || len(state.VMs) != 1 || state.VMs[0].Name != "web-01" {
-		t.Errorf("the host has %+v, %v", state.VMs, err)
+		t.Errorf("virtual machines are %+v, error %v", state.VMs, err)
 	}
 	_, err = service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("a")})
 	if !errors.Is(err, hvprov.ErrClosed) {
-		t.Errorf("after close: %v", err)
+		t.Errorf("request after close: %v", err)
 	}
 	if _, err := service.HostInventory(t.Context(), "hv01"); !errors.Is(err, hvprov.ErrClosed) {
-		t.Errorf("after close: %v", err)
+		t.Errorf("request after close: %v", err)
 	}
 }
 
-func TestWhatRunsOutlivesTheServiceAndIsFollowedByTheNext(t *testing.T) {
+func TestARunningJobSurvivesItsServiceAndIsResumedByTheNext(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	store := lastingStore{&jobstore.Memory{}}
-	first := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
-	j, there := h.submit(first, "web-01", "disk")
-	<-there
+	first := newSharedHostService(t, h.server, func(o *hvprov.Options) { o.Store = store })
+	j, diskStep := h.submit(first, "web-01", "disk")
+	<-diskStep
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := first.Close(ctx); !errors.Is(err, hvprov.ErrClosed) {
 		t.Errorf("close: %v", err)
 	}
 	if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobUnknown) {
-		t.Errorf("for the first service it is %v", err)
+		t.Errorf("job of the closed service: %v", err)
 	}
 
-	second := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
+	second := newSharedHostService(t, h.server, func(o *hvprov.Options) { o.Store = store })
 	again, err := second.Attach(t.Context(), "hv01", j.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = second.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("WEB-01")})
 	if !errors.Is(err, hvprov.ErrNameTaken) {
-		t.Errorf("the name of a job that goes on: %v", err)
+		t.Errorf("name of the resumed job: %v", err)
 	}
 	h.release()
 	result, err := again.Wait(t.Context())
 	if err != nil || result.VM == nil || result.VM.Name != "web-01" {
-		t.Errorf("got %+v, %v", result, err)
+		t.Errorf("result is %+v, error %v", result, err)
 	}
 	if got := h.state(second, again); got != jobstore.Succeeded {
-		t.Errorf("it is %s", got)
+		t.Errorf("state of the job is %s", got)
 	}
 	ended, err := second.Attach(t.Context(), "hv01", j.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if result, err := ended.Wait(t.Context()); err != nil || result.VM.Name != "web-01" {
-		t.Errorf("a job that has ended: %+v, %v", result, err)
+		t.Errorf("ended job: %+v, %v", result, err)
 	}
 }
 
-func TestAJobOfAnotherClientIsFollowed(t *testing.T) {
+func TestAJobOfAnotherClientCanBeAttachedTo(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
-	mine, other := oneOfSeveral(t, h.server, nil), oneOfSeveral(t, h.server, nil)
-	j, there := h.submit(other, "web-01", "disk")
-	<-there
+	h := holdCalls(t, "Add-VMHardDiskDrive")
+	mine, other := newSharedHostService(t, h.server, nil), newSharedHostService(t, h.server, nil)
+	j, diskStep := h.submit(other, "web-01", "disk")
+	<-diskStep
 	followed, err := mine.Attach(t.Context(), "hv01", j.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -161,19 +161,19 @@ func TestAJobOfAnotherClientIsFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.release()
-	for name, each := range map[string]*hvprov.Job{"mine": followed, "the other's": j} {
+	for name, each := range map[string]*hvprov.Job{"mine": followed, "the other service's": j} {
 		if _, err := each.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := mine.Attach(t.Context(), "hv01", "a0000000-0000-4000-8000-00000000dead"); !errors.Is(err, hvprov.ErrJobNotFound) {
-		t.Errorf("a job that nobody knows: %v", err)
+		t.Errorf("unknown job: %v", err)
 	}
 }
 
-func TestAJobThatTakesTooLongIsStoppedAndUndone(t *testing.T) {
+func TestAJobThatExceedsItsTimeLimitIsRolledBack(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	service := newService(t, h.server, nil)
 	j, err := service.Submit(t.Context(), hvprov.Submission{
 		Host: "hv01", Operation: job.OperationProvision, Values: values("web-01"), Limit: time.Nanosecond,
@@ -186,15 +186,15 @@ func TestAJobThatTakesTooLongIsStoppedAndUndone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if got := h.state(service, j); got != jobstore.Failed {
-		t.Errorf("it is %s", got)
+		t.Errorf("state of the job is %s", got)
 	}
 	state, err := h.server.Store().Read()
 	if err != nil || len(state.VMs) > 0 {
-		t.Errorf("left: %+v, %v", state.VMs, err)
+		t.Errorf("virtual machines left: %+v, error %v", state.VMs, err)
 	}
 }
 
-func TestTheSameIDIsTheSameJob(t *testing.T) {
+func TestASecondSubmissionWithTheSameIDReturnsTheSameJob(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	service := newService(t, server, nil)
@@ -212,14 +212,14 @@ func TestTheSameIDIsTheSameJob(t *testing.T) {
 	}
 	state, err := server.Store().Read()
 	if err != nil || len(state.VMs) != 1 {
-		t.Errorf("%d machines, %v", len(state.VMs), err)
+		t.Errorf("%d virtual machines, error %v", len(state.VMs), err)
 	}
 	sub.Values = values("web-02")
 	if _, err := service.Submit(t.Context(), sub); !errors.Is(err, jobstore.ErrExists) {
-		t.Errorf("something else under the same id: %v", err)
+		t.Errorf("another submission under the same id: %v", err)
 	}
 	sub.JobID = "one"
 	if _, err := service.Submit(t.Context(), sub); err == nil {
-		t.Error("an id that is no GUID is taken")
+		t.Error("an id that is not a GUID was accepted")
 	}
 }

@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	killedHosts = 5
-	killedJobs  = 50
+	crashHosts = 5
+	crashJobs  = 50
 )
 
-// victim is what a process that is going to be killed works with.
-type victim struct {
-	Hosts map[string]reached
+// crashProcess configures the service of a process that the test kills.
+type crashProcess struct {
+	Hosts map[string]connectionInfo
 	Store string
 	Key   []byte
 	Logs  string
 }
 
-func (v victim) service() (*hvprov.Service, error) {
+func (v crashProcess) service() (*hvprov.Service, error) {
 	hosts := map[string]hvprov.Host{}
 	for name, r := range v.Hosts {
 		hosts[name] = hvprov.Host{WinRM: r.config()}
@@ -47,9 +47,9 @@ func (v victim) service() (*hvprov.Service, error) {
 	return hvprov.New(context.Background(), hvprov.Options{Hosts: hosts, Store: store, StoreKey: v.Key, JobLogDir: v.Logs})
 }
 
-// runVictim submits jobs, says how far each is, and never ends.
-func runVictim(settings string) error {
-	var v victim
+// runCrashProcess submits jobs, prints their progress, and never ends.
+func runCrashProcess(settings string) error {
+	var v crashProcess
 	if err := json.Unmarshal([]byte(settings), &v); err != nil {
 		return err
 	}
@@ -57,9 +57,9 @@ func runVictim(settings string) error {
 	if err != nil {
 		return err
 	}
-	for i := range killedJobs {
+	for i := range crashJobs {
 		_, err := service.Submit(context.Background(), hvprov.Submission{
-			Host: fmt.Sprintf("hv%02d", i%killedHosts), Operation: job.OperationProvision, Values: small(fmt.Sprintf("web-%02d", i)),
+			Host: fmt.Sprintf("hv%02d", i%crashHosts), Operation: job.OperationProvision, Values: smallVM(fmt.Sprintf("web-%02d", i)),
 			OnEvent: func(e job.Event) {
 				if e.Step == "disk" && e.Kind == job.KindStep {
 					fmt.Println("running")
@@ -74,35 +74,35 @@ func runVictim(settings string) error {
 	select {}
 }
 
-func small(name string) map[string]any {
+func smallVM(name string) map[string]any {
 	v := values(name)
 	v["gb_ram"] = 1
 	return v
 }
 
-// TestAKillInTheMiddleOfFiftyJobs kills the process of a service that has twenty jobs on their hosts and thirty in its queues.
-func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
+// TestJobsAreResumedAfterACrash kills the process of a service that has 20 jobs on their hosts and 30 in its queues.
+func TestJobsAreResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		key  []byte
-		lost int // jobs whose secrets are gone
+		lost int // jobs whose secrets were not stored
 	}{
-		"with a key for the secrets of what waits": {bytes.Repeat([]byte{7}, jobregistry.KeySize), 0},
-		"without": {nil, killedJobs - killedHosts*4},
+		"with a store key":    {bytes.Repeat([]byte{7}, jobregistry.KeySize), 0},
+		"without a store key": {nil, crashJobs - crashHosts*4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			v := victim{Hosts: map[string]reached{}, Store: filepath.Join(dir, "store", "jobs.db"), Key: c.key, Logs: filepath.Join(dir, "logs")}
-			servers := map[string]*held{}
-			for i := range killedHosts {
-				h := hold(t, "Add-VMHardDiskDrive")
+			v := crashProcess{Hosts: map[string]connectionInfo{}, Store: filepath.Join(dir, "store", "jobs.db"), Key: c.key, Logs: filepath.Join(dir, "logs")}
+			servers := map[string]*heldHost{}
+			for i := range crashHosts {
+				h := holdCalls(t, "Add-VMHardDiskDrive")
 				name := fmt.Sprintf("hv%02d", i)
 				servers[name] = h
-				v.Hosts[name] = reach(h.server)
+				v.Hosts[name] = newConnectionInfo(h.server)
 			}
-			killInTheMiddle(t, v)
-			keepsNoSecret(t, dir)
+			runAndKill(t, v)
+			checkNoSecret(t, dir)
 			for _, h := range servers {
 				h.release()
 			}
@@ -112,8 +112,8 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 				t.Fatal(err)
 			}
 			records := records(t, service, jobstore.Filter{})
-			if len(records) != killedJobs {
-				t.Errorf("%d jobs are known", len(records))
+			if len(records) != crashJobs {
+				t.Errorf("store has records of %d jobs", len(records))
 			}
 			succeeded, lost := 0, 0
 			for _, r := range records {
@@ -130,26 +130,26 @@ func TestAKillInTheMiddleOfFiftyJobs(t *testing.T) {
 					t.Errorf("%v: %v", j, err)
 				}
 			}
-			if succeeded != killedJobs-c.lost || lost != c.lost {
-				t.Errorf("%d succeeded, %d were lost", succeeded, lost)
+			if succeeded != crashJobs-c.lost || lost != c.lost {
+				t.Errorf("%d jobs succeeded and %d were lost", succeeded, lost)
 			}
 			if err := service.Close(context.Background()); err != nil {
 				t.Error(err)
 			}
-			onceEach(t, servers, records, succeeded)
-			keepsNoSecret(t, dir)
+			wantOneVMPerJob(t, servers, records, succeeded)
+			checkNoSecret(t, dir)
 		})
 	}
 }
 
-// killInTheMiddle runs a service in another process until all its jobs are submitted, and as many run as may.
-func killInTheMiddle(t *testing.T, v victim) {
+// runAndKill runs a service in another process, and kills it when all jobs are submitted and as many as possible are running.
+func runAndKill(t *testing.T, v crashProcess) {
 	t.Helper()
 	settings, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := inRole(t.Context(), t, "victim", string(settings))
+	cmd := processInRole(t.Context(), t, "crashProcess", string(settings))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -158,20 +158,20 @@ func killInTheMiddle(t *testing.T, v victim) {
 		t.Fatal(err)
 	}
 	said := map[string]int{}
-	for lines := bufio.NewScanner(out); (said["submitted"] < killedJobs || said["running"] < killedHosts*4) && lines.Scan(); {
+	for lines := bufio.NewScanner(out); (said["submitted"] < crashJobs || said["running"] < crashHosts*4) && lines.Scan(); {
 		said[lines.Text()]++
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	if said["submitted"] != killedJobs || said["running"] != killedHosts*4 {
-		t.Fatalf("it came as far as %v", said)
+	if said["submitted"] != crashJobs || said["running"] != crashHosts*4 {
+		t.Fatalf("process was killed with the progress %v", said)
 	}
 }
 
-// onceEach looks whether each job that succeeded has made one machine, and no other has made one.
-func onceEach(t *testing.T, servers map[string]*held, records []jobstore.Record, want int) {
+// wantOneVMPerJob checks that each successful job has created one virtual machine, and that there are no others.
+func wantOneVMPerJob(t *testing.T, servers map[string]*heldHost, records []jobstore.Record, want int) {
 	t.Helper()
 	made := map[string]int{}
 	for _, h := range servers {
@@ -184,17 +184,17 @@ func onceEach(t *testing.T, servers map[string]*held, records []jobstore.Record,
 		}
 	}
 	if len(made) != want {
-		t.Errorf("%d machines are there, want %d", len(made), want)
+		t.Errorf("hosts have %d virtual machines, want %d", len(made), want)
 	}
 	for _, r := range records {
 		if made[r.VMName] > 1 {
-			t.Errorf("%s was made %d times", r.VMName, made[r.VMName])
+			t.Errorf("%s was created %d times", r.VMName, made[r.VMName])
 		}
 	}
 }
 
-// keepsNoSecret looks into all files of a folder.
-func keepsNoSecret(t *testing.T, dir string) {
+// checkNoSecret checks that no file of a folder contains the secret.
+func checkNoSecret(t *testing.T, dir string) {
 	t.Helper()
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -204,11 +204,11 @@ func keepsNoSecret(t *testing.T, dir string) {
 		files++
 		text, err := os.ReadFile(path)
 		if bytes.Contains(text, []byte(secret)) {
-			t.Errorf("%s holds the secret", path)
+			t.Errorf("%s contains the secret", path)
 		}
 		return err
 	})
 	if err != nil || files < 1 {
-		t.Errorf("%d files, %v", files, err)
+		t.Errorf("%d files were checked, error %v", files, err)
 	}
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// clientTask is what such a client reads from its standard input, since a secret is among it.
-type clientTask struct {
-	Host   reached
+// clientSettings configures the process of a client. It is read from standard input because it contains a secret.
+type clientSettings struct {
+	Host   connectionInfo
 	Values map[string]any
 }
 
-// beClient submits a job and waits for it.
-func beClient() error {
-	var task clientTask
+// runClient submits a job and waits for it.
+func runClient() error {
+	var task clientSettings
 	if err := json.NewDecoder(os.Stdin).Decode(&task); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func beClient() error {
 		return err
 	}
 	j, err := service.Submit(context.Background(), hvprov.Submission{
-		Host: "hv01", Operation: job.OperationProvision, Values: task.Values, JobID: outliveJob,
+		Host: "hv01", Operation: job.OperationProvision, Values: task.Values, JobID: fixedJobID,
 	})
 	if err != nil {
 		return err
@@ -37,10 +37,10 @@ func beClient() error {
 	return err
 }
 
-// startAndKill begins the job in a process of its own, and kills that once the job is held up.
-func (s *stage) startAndKill() {
+// startAndKill submits the job in another process, and kills the process when the job is held.
+func (s *fixture) startAndKill() {
 	s.Helper()
-	cmd := inRole(context.Background(), s.T, "client", "")
+	cmd := processInRole(context.Background(), s.T, "client", "")
 	stdin, err := cmd.StdinPipe()
 	s.must(err)
 	s.must(cmd.Start())
@@ -53,8 +53,8 @@ func (s *stage) startAndKill() {
 		}
 	}
 	s.Cleanup(kill)
-	s.must(json.NewEncoder(stdin).Encode(clientTask{Host: reach(s.server), Values: s.values()}))
+	s.must(json.NewEncoder(stdin).Encode(clientSettings{Host: newConnectionInfo(s.server), Values: s.values()}))
 	s.must(stdin.Close())
-	s.reached()
+	s.waitUntilHeld()
 	kill()
 }

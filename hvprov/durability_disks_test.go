@@ -16,26 +16,26 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// diskCalls are the cmdlets of an update that makes, attaches, grows and detaches disks.
+// diskCalls are the cmdlets of an update that creates, attaches, expands and detaches disks.
 var diskCalls = []string{"New-VHD", "Add-VMHardDiskDrive", "Resize-VHD", "Remove-VMHardDiskDrive", "Set-VM"}
 
-// TestAnUpdateOfDisksThatDiesIsTakenBack walks through the calls of an update of disks, and kills the worker in each: the
-// machine has the disks again that it had, and no file is left but its own.
-func TestAnUpdateOfDisksThatDiesIsTakenBack(t *testing.T) {
+// TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies kills the worker in each call of an update of disks: afterwards the virtual
+// machine has the same disks as before, and no other file is left.
+func TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
-	for side, opts := range sides(t) {
-		t.Run(side, func(t *testing.T) {
+	for backend, opts := range backends(t) {
+		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			for _, cmdlet := range diskCalls {
 				for _, after := range []bool{false, true} {
-					t.Run(fmt.Sprintf("in %s, acted %t", cmdlet, after), func(t *testing.T) {
+					t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {
 						t.Parallel()
-						s := setStage(t, opts, "none", false)
-						before := s.provisioned()
-						onHost(t, s.server, func(state *hyperv.State) {
+						s := newFixture(t, opts, "none", false)
+						before := s.provisionVM()
+						updateHost(t, s.server, func(state *hyperv.State) {
 							state.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: s.hold, After: after}}
 						})
-						service := oneOfSeveral(t, s.server, nil)
+						service := newSharedHostService(t, s.server, nil)
 						values := s.values()
 						values["notes"] = "x"
 						values["data_disks"] = []any{dataDisk("data", 2), dataDisk("more", 1)}
@@ -43,14 +43,14 @@ func TestAnUpdateOfDisksThatDiesIsTakenBack(t *testing.T) {
 							Host: "hv01", Operation: job.OperationUpdate, Values: values, VMID: before.ID, Changed: []string{"data_disks", "notes"},
 						})
 						s.must(err)
-						s.reached()
+						s.waitUntilHeld()
 						s.must(s.server.KillWorker(j.ID()))
 						s.release()
 						var died *hvprov.JobError
 						if _, err := j.Wait(t.Context()); !errors.As(err, &died) || died.Failure.Code != job.CodeWorkerDied {
 							t.Errorf("got %v", err)
 						}
-						s.hasDisksOf(before)
+						s.wantDisksOf(before)
 					})
 				}
 			}
@@ -58,11 +58,11 @@ func TestAnUpdateOfDisksThatDiesIsTakenBack(t *testing.T) {
 	}
 }
 
-// provisioned makes the machine and gives it.
-func (s *stage) provisioned() hyperv.VM {
+// provisionVM creates the virtual machine and returns it.
+func (s *fixture) provisionVM() hyperv.VM {
 	s.Helper()
-	service := oneOfSeveral(s.T, s.server, nil)
-	j, err := service.Submit(s.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: s.values(), JobID: outliveJob})
+	service := newSharedHostService(s.T, s.server, nil)
+	j, err := service.Submit(s.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: s.values(), JobID: fixedJobID})
 	s.must(err)
 	_, err = j.Wait(s.Context())
 	s.must(err)
@@ -71,8 +71,8 @@ func (s *stage) provisioned() hyperv.VM {
 	return state.VMs[0]
 }
 
-// hasDisksOf looks whether the machine has the disks that it had before, in whatever order, and no file more.
-func (s *stage) hasDisksOf(before hyperv.VM) {
+// wantDisksOf checks that the virtual machine has the same disks as before, in any order, and that no other file is left.
+func (s *fixture) wantDisksOf(before hyperv.VM) {
 	s.Helper()
 	state, err := s.server.Store().Read()
 	s.must(err)
@@ -84,22 +84,22 @@ func (s *stage) hasDisksOf(before hyperv.VM) {
 		return list
 	}
 	if len(state.VMs) != 1 || !slices.Equal(paths(state.VMs[0]), paths(before)) {
-		s.Errorf("the host holds %+v", state.VMs)
+		s.Errorf("virtual machines are %+v", state.VMs)
 	}
-	files, err := filepath.Glob(filepath.Join(s.disks(), "hypervvm", outliveJob, "*.vhdx"))
+	files, err := filepath.Glob(filepath.Join(s.disks(), "hypervvm", fixedJobID, "*.vhdx"))
 	s.must(err)
 	if slices.Sort(files); !slices.Equal(files, paths(before)) {
-		s.Errorf("the files are %v", files)
+		s.Errorf("disk files are %v", files)
 	}
-	manifest, err := os.ReadFile(filepath.Join(s.disks(), "hypervvm", outliveJob, "hypervvm.json"))
-	if s.must(err); slices.Contains(fieldsOf(s.T, manifest, "data_disks"), "more") {
-		s.Errorf("the manifest still has what is gone: %s", manifest)
+	manifest, err := os.ReadFile(filepath.Join(s.disks(), "hypervvm", fixedJobID, "hypervvm.json"))
+	if s.must(err); slices.Contains(manifestNames(s.T, manifest, "data_disks"), "more") {
+		s.Errorf("manifest lists a disk that was rolled back: %s", manifest)
 	}
-	s.keepsForeign()
+	s.checkForeignFiles()
 }
 
-// fieldsOf gives the names of what a manifest lists.
-func fieldsOf(t *testing.T, manifest []byte, list string) (names []string) {
+// manifestNames returns the names of the items in a list of a manifest.
+func manifestNames(t *testing.T, manifest []byte, list string) (names []string) {
 	t.Helper()
 	var value map[string]json.RawMessage
 	var items []struct{ Name string }

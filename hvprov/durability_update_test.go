@@ -14,32 +14,32 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// TestAnUpdateWhoseWorkerDiesTakesItsAdaptersBack kills the worker between the calls that make an adapter.
-func TestAnUpdateWhoseWorkerDiesTakesItsAdaptersBack(t *testing.T) {
+// TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies kills the worker between the calls that create an adapter.
+func TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
-	for side, opts := range sides(t) {
-		t.Run(side, func(t *testing.T) {
+	for backend, opts := range backends(t) {
+		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			opts.StateFile = filepath.Join(dir, "state.json")
-			s := &stage{T: t, server: startHost(t, opts), hold: filepath.Join(dir, "hold")}
-			service := oneOfSeveral(t, s.server, nil)
+			s := &fixture{T: t, server: startHost(t, opts), hold: filepath.Join(dir, "hold")}
+			service := newSharedHostService(t, s.server, nil)
 			made, err := provision(t, service, "web-01", nil)
 			s.must(err)
 			s.must(os.WriteFile(s.hold, nil, 0o600))
-			onHost(t, s.server, func(state *hyperv.State) {
+			updateHost(t, s.server, func(state *hyperv.State) {
 				state.VMs[0].Adapters = append(state.VMs[0].Adapters, hyperv.Adapter{Name: "theirs", MACAddress: "00155D001098"})
 				state.Behaviour.Calls = map[string]hyperv.Call{"Connect-VMNetworkAdapter": {Hold: s.hold}}
 			})
 			wanted := values("web-01")
 			wanted["network_adapters"] = []any{map[string]any{"name": "storage", "switch_name": "External"}}
 			j, err := service.Submit(t.Context(), hvprov.Submission{
-				Host: "hv01", Operation: job.OperationUpdate, VMID: made.VM.ID, Values: wanted, Changed: []string{"network_adapters"}, JobID: outliveJob,
+				Host: "hv01", Operation: job.OperationUpdate, VMID: made.VM.ID, Values: wanted, Changed: []string{"network_adapters"}, JobID: fixedJobID,
 			})
 			s.must(err)
-			ctx, stop := context.WithTimeout(t.Context(), patience)
+			ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
 			defer stop()
-			until(ctx, t, "the update comes to the call that holds it up", func() bool {
+			waitFor(ctx, t, "update is held", func() bool {
 				_, err := os.Stat(s.hold + ".reached")
 				return err == nil
 			})
@@ -52,7 +52,7 @@ func TestAnUpdateWhoseWorkerDiesTakesItsAdaptersBack(t *testing.T) {
 			state, err := s.server.Store().Read()
 			s.must(err)
 			if len(state.VMs) != 1 || len(state.VMs[0].Adapters) != 2 || state.VMs[0].Adapters[1].Name != "theirs" || state.VMs[0].State != "Running" {
-				t.Errorf("the host holds %+v", state.VMs)
+				t.Errorf("virtual machines are %+v", state.VMs)
 			}
 		})
 	}

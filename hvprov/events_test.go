@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-func TestSubscribersAreToldOfJobsAndHosts(t *testing.T) {
+func TestSubscribersReceiveEventsOfJobsAndHosts(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	service := newService(t, server, nil)
@@ -32,7 +32,7 @@ func TestSubscribersAreToldOfJobsAndHosts(t *testing.T) {
 	if _, err := j.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	late := service.Subscribe(notify.Filter{Job: j.ID(), Replay: true}) // ends by itself
+	late := service.Subscribe(notify.Filter{Job: j.ID(), Replay: true}) // ends after the last event of the job
 	defer late.Close()
 	var replayed []string
 	for e, err := range late.All(t.Context()) {
@@ -44,7 +44,7 @@ func TestSubscribersAreToldOfJobsAndHosts(t *testing.T) {
 		}
 	}
 	if want := []string{"pending", "queued", "running", "succeeded"}; !slices.Equal(replayed, want) {
-		t.Errorf("the job's states are %q", replayed)
+		t.Errorf("states of the job are %q", replayed)
 	}
 
 	var hosts []string
@@ -66,20 +66,20 @@ func TestSubscribersAreToldOfJobsAndHosts(t *testing.T) {
 	}
 	for _, want := range []string{"agent_checking", "connected"} {
 		if n := len(slices.DeleteFunc(slices.Clone(hosts), func(s string) bool { return s != want })); n != 1 {
-			t.Errorf("%s was told %d times: %q", want, n, hosts)
+			t.Errorf("state %s was published %d times: %q", want, n, hosts)
 		}
 	}
 	if !slices.Equal(seqs, own) || len(own) < 10 {
-		t.Errorf("a subscriber got the events %v, OnEvent %v", seqs, own)
+		t.Errorf("subscriber received the events %v, OnEvent %v", seqs, own)
 	}
 }
 
-func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
+func TestViewsAndMetricsShowActiveJobs(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	service := newService(t, h.server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
-	runs, there := h.submit(service, "web-01", "disk")
-	<-there
+	runs, diskStep := h.submit(service, "web-01", "disk")
+	<-diskStep
 	waits, _ := h.submit(service, "web-02", "disk")
 	view, err := service.HostView("HV01")
 	if err != nil {
@@ -90,11 +90,11 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 		states[vm.Name] = vm.State
 	}
 	if view.State != inventory.StateConnected || len(states) != 2 || states["web-01"] != inventory.VMCreating || states["web-02"] != inventory.VMCreating {
-		t.Errorf("%s: %v", view.State, states)
+		t.Errorf("host is %s, virtual machines are %v", view.State, states)
 	}
 	m := service.Metrics()
 	if m.Jobs[jobstore.Running] != 1 || m.Jobs[jobstore.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Busy != 1 {
-		t.Errorf("the metrics are %+v", m)
+		t.Errorf("metrics are %+v", m)
 	}
 	h.release()
 	for _, j := range []*hvprov.Job{runs, waits} {
@@ -104,17 +104,17 @@ func TestWhatJobsAreDoingShowsBesideWhatIsThere(t *testing.T) {
 	}
 	snapshot, err := service.HostInventory(t.Context(), "hv01")
 	if err != nil || len(snapshot.VMs) != 2 {
-		t.Errorf("%+v, %v", snapshot, err)
+		t.Errorf("snapshot is %+v, error %v", snapshot, err)
 	}
 	m = service.Metrics()
 	if m.Jobs[jobstore.Succeeded] != 2 || m.Hosts[0].VMs != 2 || m.Hosts[0].Traffic.Requests == 0 || m.Hosts[0].Agent.Sessions != 1 {
-		t.Errorf("the metrics are %+v", m)
+		t.Errorf("metrics are %+v", m)
 	}
 	steps := map[string]uint64{}
 	for _, s := range m.Steps {
 		steps[s.Step] = s.Durations.Count
 	}
 	if steps[""] != 2 || steps["disk"] != 2 || steps["start"] != 2 {
-		t.Errorf("the steps are %v", steps)
+		t.Errorf("counts of the steps are %v", steps)
 	}
 }

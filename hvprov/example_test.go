@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// A virtual machine is made on a host, here a simulated one, while the steps of its job are shown as they come.
+// A job creates a virtual machine on a simulated host, and its steps are printed as they begin.
 func Example() {
 	ctx := context.Background()
 	host, err := simhost.Start(simhost.Options{})
@@ -65,7 +65,7 @@ func Example() {
 	// web-01 is running
 }
 
-// Who wants to know what jobs say subscribes: to one, or to all. Nobody waits for a subscriber.
+// A subscription delivers the events of one job, or of all jobs.
 func ExampleService_Subscribe() {
 	ctx := context.Background()
 	host, err := simhost.Start(simhost.Options{})
@@ -94,7 +94,7 @@ func ExampleService_Subscribe() {
 	}
 	events := service.Subscribe(notify.Filter{Job: submitted.ID(), Replay: true})
 	defer events.Close()
-	for e, err := range events.All(ctx) { // until the job has ended
+	for e, err := range events.All(ctx) { // up to the end of the job
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -15,19 +15,19 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// fleetSettings are what a fleet in another process is to be like.
+// fleetSettings configures a fleet of simulated hosts in another process.
 type fleetSettings struct {
 	Hosts, VMs int
-	Health     []simhost.Health // of the i-th host: the i-th of these, over and over; none: all are healthy
-	Each       struct {         // the part of simhost.Options that can travel
+	Health     []simhost.Health // assigned to the hosts in turn; empty: all hosts are healthy
+	Each       struct {         // the part of simhost.Options that can be encoded
 		Seed     uint64
 		CutOneIn int
 		SlowBy   time.Duration
 	}
 }
 
-// serveFleet serves until its input ends.
-func serveFleet(settings string, in io.Reader, out io.Writer) error {
+// runFleet runs a fleet until its input ends.
+func runFleet(settings string, in io.Reader, out io.Writer) error {
 	var s fleetSettings
 	if err := json.Unmarshal([]byte(settings), &s); err != nil {
 		return err
@@ -44,9 +44,9 @@ func serveFleet(settings string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var hosts []reached
+	var hosts []connectionInfo
 	for _, host := range fleet.Hosts() {
-		hosts = append(hosts, reach(host))
+		hosts = append(hosts, newConnectionInfo(host))
 	}
 	if err := json.NewEncoder(out).Encode(hosts); err != nil {
 		return err
@@ -55,14 +55,14 @@ func serveFleet(settings string, in io.Reader, out io.Writer) error {
 	return fleet.Close()
 }
 
-// startFleet starts hosts in a process of their own, which ends with the test, and gives how a service reaches them.
+// startFleet starts simulated hosts in another process, which ends with the test, and returns their configurations.
 func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 	t.Helper()
 	text, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := inRole(context.Background(), t, "fleet", string(text)) // it ends with its input
+	cmd := processInRole(context.Background(), t, "fleet", string(text)) // it ends with its input
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -77,10 +77,10 @@ func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 	t.Cleanup(func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the simulated hosts: %v", err)
+			t.Errorf("process of the simulated hosts: %v", err)
 		}
 	})
-	var info []reached
+	var info []connectionInfo
 	if err := json.NewDecoder(out).Decode(&info); err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +91,8 @@ func startFleet(t *testing.T, settings fleetSettings) map[string]hvprov.Host {
 	return hosts
 }
 
-// connectWithin says how long a connection to some hosts, or to all, may take.
-func connectWithin(hosts map[string]hvprov.Host, limit time.Duration, names ...string) {
+// setConnectTimeout sets the time limit for connections to some hosts, or to all.
+func setConnectTimeout(hosts map[string]hvprov.Host, limit time.Duration, names ...string) {
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(hosts))
 	}

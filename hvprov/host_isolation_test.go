@@ -16,9 +16,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
-// Jobs on hosts that are well, that are slow, that lose connections, and that nobody answers on: each ends once, as its own host
-// would have it, and leaves one machine or none.
-func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
+// TestAnUnhealthyHostDoesNotAffectOthers runs jobs on hosts that are healthy, slow, losing connections, or dead: the outcome of each
+// job depends on its own host only.
+func TestAnUnhealthyHostDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	const vms, each = 5, 4
 	health := []simhost.Health{simhost.Healthy, simhost.Flapping, simhost.Refusing, simhost.Slow, simhost.Silent}
@@ -26,10 +26,10 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 	settings := fleetSettings{Hosts: 10, VMs: vms, Health: health}
 	settings.Each.Seed, settings.Each.CutOneIn, settings.Each.SlowBy = 7, 12, 50*time.Millisecond
 	hosts := startFleet(t, settings)
-	connectWithin(hosts, 5*time.Minute) // the machine may be busy with other things
+	setConnectTimeout(hosts, 5*time.Minute) // this computer may be under load
 	for i := range settings.Hosts {
 		if name := simhost.FleetName(i); dead[i%len(health)] {
-			connectWithin(hosts, 100*time.Millisecond, name)
+			setConnectTimeout(hosts, 100*time.Millisecond, name)
 		}
 	}
 	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: hosts, InventoryMaxAge: time.Nanosecond})
@@ -50,7 +50,7 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 				switch {
 				case dead[i%len(health)]:
 					if !errors.Is(err, hvprov.ErrHostUnreachable) {
-						t.Errorf("job %d on %s, where nobody answers: %v", n, host, err)
+						t.Errorf("job %d on dead host %s: %v", n, host, err)
 					}
 				case err != nil || result.VM == nil:
 					t.Errorf("job %d on %s: %+v, %v", n, host, result, err)
@@ -75,7 +75,7 @@ func TestTheTroubleOfSomeHostsIsNotThatOfOthers(t *testing.T) {
 			}
 		}
 		if made != each || len(snapshot.VMs) != vms+each {
-			t.Errorf("%s has %d machines, of which %d are new", host, len(snapshot.VMs), made)
+			t.Errorf("host %s has %d virtual machines, of which %d are new", host, len(snapshot.VMs), made)
 		}
 	}
 	if err := service.Close(context.Background()); err != nil {

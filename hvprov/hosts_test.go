@@ -14,8 +14,8 @@ import (
 
 func TestHostsAreAddedAndRemovedWhileTheServiceRuns(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
-	conf := hvprov.Host{WinRM: reach(h.server).config()}
+	h := holdCalls(t, "Add-VMHardDiskDrive")
+	conf := hvprov.Host{WinRM: h.server.WinRM()}
 	service := newService(t, h.server, func(o *hvprov.Options) { o.Hosts = nil })
 	sub := hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-02")}
 	if _, err := service.Submit(t.Context(), sub); !errors.Is(err, hvprov.ErrHostUnknown) {
@@ -77,7 +77,7 @@ func TestHostsAreAddedAndRemovedWhileTheServiceRuns(t *testing.T) {
 
 func TestAJobBelongsToOneHost(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	service := newService(t, h.server, func(o *hvprov.Options) { o.Hosts["hv02"] = o.Hosts["hv01"] })
 	j, diskStep := h.submit(service, "web-01", "disk")
 	<-diskStep

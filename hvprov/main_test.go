@@ -13,14 +13,14 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// roleVariable has the test's program do something else, in a process of its own, and what follows the colon says how.
+// roleVariable is the environment variable that makes the test program run one of the roles instead of the tests.
 const roleVariable = "HYPERVVM_TEST_ROLE"
 
-// roles are what it can do instead.
+// roles are what the test program does in other processes.
 var roles = map[string]func(settings string) error{
-	"fleet":  func(settings string) error { return serveFleet(settings, os.Stdin, os.Stdout) },
-	"client": func(string) error { return beClient() },
-	"victim": runVictim,
+	"fleet":        func(settings string) error { return runFleet(settings, os.Stdin, os.Stdout) },
+	"client":       func(string) error { return runClient() },
+	"crashProcess": runCrashProcess,
 }
 
 func TestMain(m *testing.M) {
@@ -34,8 +34,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// inRole gives this program as another process that has a role. ctx ends it.
-func inRole(ctx context.Context, t *testing.T, role, settings string) *exec.Cmd {
+// processInRole returns a command that runs this program in a role. ctx ends it.
+func processInRole(ctx context.Context, t *testing.T, role, settings string) *exec.Cmd {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -47,19 +47,19 @@ func inRole(ctx context.Context, t *testing.T, role, settings string) *exec.Cmd 
 	return cmd
 }
 
-// reached is how a simulated host is reached, in a form that another process can be given: a winrm.Config has none.
-type reached struct {
+// connectionInfo is the connection to a simulated host in a form that can be passed to another process, unlike a winrm.Config.
+type connectionInfo struct {
 	Address            string
 	Port               int
 	CACert             []byte
 	Username, Password string
 }
 
-func reach(server *simhost.Server) reached {
-	return reached{server.Address(), server.Port(), server.CACertPEM(), server.Username(), server.Password()}
+func newConnectionInfo(server *simhost.Server) connectionInfo {
+	return connectionInfo{server.Address(), server.Port(), server.CACertPEM(), server.Username(), server.Password()}
 }
 
-func (r reached) config() winrm.Config {
+func (r connectionInfo) config() winrm.Config {
 	return winrm.Config{
 		Address: r.Address, Port: r.Port, TLS: true, CACert: r.CACert, Username: r.Username, Password: r.Password,
 	}

@@ -14,30 +14,30 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// trap is a host, of one side or the other, on which something is about to go wrong.
-type trap struct {
+// regression is a host with one of the backends, and a service.
+type regression struct {
 	*testing.T
 	opts    simhost.Options
 	server  *simhost.Server
 	service *hvprov.Service
 }
 
-// onEachSide runs a test against the agent's double and, where there is a PowerShell, the agent itself.
-func onEachSide(t *testing.T, test func(*trap)) {
+// onEachBackend runs a test with the fake agent, and with the real agent if there is a PowerShell.
+func onEachBackend(t *testing.T, test func(*regression)) {
 	t.Helper()
 	t.Parallel()
-	for side, opts := range sides(t) {
-		t.Run(side, func(t *testing.T) {
+	for backend, opts := range backends(t) {
+		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			own := opts
-			own.StateFile = filepath.Join(t.TempDir(), "state.json") // in a folder that only the host's own things are in
+			own.StateFile = filepath.Join(t.TempDir(), "state.json") // in a folder without other files
 			server := startHost(t, own)
-			test(&trap{T: t, opts: opts, server: server, service: oneOfSeveral(t, server, nil)})
+			test(&regression{T: t, opts: opts, server: server, service: newSharedHostService(t, server, nil)})
 		})
 	}
 }
 
-func (c *trap) state() *hyperv.State {
+func (c *regression) state() *hyperv.State {
 	c.Helper()
 	state, err := c.server.Store().Read()
 	if err != nil {
@@ -46,20 +46,20 @@ func (c *trap) state() *hyperv.State {
 	return state
 }
 
-func (c *trap) behaves(calls map[string]hyperv.Call) {
+func (c *regression) setCalls(calls map[string]hyperv.Call) {
 	c.Helper()
-	onHost(c.T, c.server, func(s *hyperv.State) { s.Behaviour.Calls = calls })
+	updateHost(c.T, c.server, func(s *hyperv.State) { s.Behaviour.Calls = calls })
 }
 
-func (c *trap) must(err error) {
+func (c *regression) must(err error) {
 	c.Helper()
 	if err != nil {
 		c.Fatal(err)
 	}
 }
 
-// does submits a job and waits for its result.
-func (c *trap) does(sub hvprov.Submission) (*job.Result, error) {
+// run submits a job and waits for its result.
+func (c *regression) run(sub hvprov.Submission) (*job.Result, error) {
 	c.Helper()
 	sub.Host = "hv01"
 	j, err := c.service.Submit(c.Context(), sub)
@@ -69,31 +69,31 @@ func (c *trap) does(sub hvprov.Submission) (*job.Result, error) {
 	return j.Wait(c.Context())
 }
 
-func (c *trap) makes(name string) *job.VM {
+func (c *regression) provision(name string) *job.VM {
 	c.Helper()
-	result, err := c.does(hvprov.Submission{Operation: job.OperationProvision, Values: values(name)})
+	result, err := c.run(hvprov.Submission{Operation: job.OperationProvision, Values: values(name)})
 	c.must(err)
 	return result.VM
 }
 
-func (c *trap) disks() string { return filepath.Join(c.server.StateFile()+".d", "disks") }
+func (c *regression) disks() string { return filepath.Join(c.server.StateFile()+".d", "disks") }
 
-// plants puts a file on the host that no job made.
-func (c *trap) plants(path, text string) {
+// writeFile creates a file on the host.
+func (c *regression) writeFile(path, text string) {
 	c.Helper()
 	c.must(os.MkdirAll(filepath.Dir(path), 0o750))
 	c.must(os.WriteFile(path, []byte(text), 0o600))
 }
 
-func (c *trap) holds(path, text string) {
+func (c *regression) wantFile(path, text string) {
 	c.Helper()
 	if got, err := os.ReadFile(path); err != nil || string(got) != text {
-		c.Errorf("%s holds %q, %v", path, got, err)
+		c.Errorf("file %s contains %q, error %v", path, got, err)
 	}
 }
 
-// files gives the files below the folder of the jobs' machines.
-func (c *trap) files() []string {
+// files returns the files in the folders of virtual machines.
+func (c *regression) files() []string {
 	c.Helper()
 	var files []string
 	c.must(filepath.Walk(filepath.Join(c.disks(), "hypervvm"), func(path string, info os.FileInfo, err error) error {
@@ -108,11 +108,11 @@ func (c *trap) files() []string {
 	return files
 }
 
-// cancelled tells whether the agent has noted that the job is to stop. Its double keeps that to itself, and is slow instead.
-func cancelled(s *stage, side string) bool {
-	if side == "simulated" {
+// cancelRecorded reports whether the agent has recorded the cancellation. The fake agent has no such record, and copies slowly instead.
+func cancelRecorded(s *fixture, backend string) bool {
+	if backend == "fake agent" {
 		return true
 	}
-	_, err := os.Stat(filepath.Join(s.server.ProgramData(), "hypervvm", "jobs", outliveJob, "cancel"))
+	_, err := os.Stat(filepath.Join(s.server.ProgramData(), "hypervvm", "jobs", fixedJobID, "cancel"))
 	return err == nil
 }

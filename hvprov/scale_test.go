@@ -16,19 +16,19 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 )
 
-// All that 200 hosts hold, 10,000 virtual machines, over TLS and NTLM, from a standing start. It is not parallel: what it
-// measures is its own.
-func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // see above
+// TestTheInventoryOfManyHosts reads the inventory of 40 hosts (of 200 in a full run) with 50 virtual machines each, over TLS and NTLM, beginning without sessions.
+// It is not parallel because it measures memory.
+func TestTheInventoryOfManyHosts(t *testing.T) { //nolint:paralleltest // see above
 	if testing.Short() {
-		t.Skip("it starts 200 hosts")
+		t.Skip("starts many hosts")
 	}
 	const vms = 50
-	hosts := 200
-	if raceDetector && !full {
-		hosts = 40
+	hosts := 40
+	if full {
+		hosts = 200
 	}
 	fleet := startFleet(t, fleetSettings{Hosts: hosts, VMs: vms})
-	connectWithin(fleet, 5*time.Minute) // all begin at once, and the machine may be busy with other things
+	setConnectTimeout(fleet, 5*time.Minute) // all connect at once, and this computer may be under load
 	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: fleet, InventoryMaxAge: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -66,13 +66,10 @@ func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // 
 		}
 		requests += stats.Requests
 	}
-	t.Logf("%d virtual machines on %d hosts in %v, with %d HTTP requests; memory of this process: %s at most, %s before",
+	t.Logf("%d virtual machines on %d hosts in %v, with %d HTTP requests; memory of this process: %s, before: %s",
 		len(ids), hosts, took.Round(time.Millisecond), requests, peak, before)
 	if peak.total > 512<<20 {
-		t.Errorf("it took %s of memory", peak)
-	}
-	if took > 5*time.Minute {
-		t.Errorf("it took %v", took) // on any machine that is good for something, it takes seconds
+		t.Errorf("memory is %s, want at most 512 MiB", peak)
 	}
 	begin = time.Now()
 	if err := service.Close(context.Background()); err != nil {
@@ -81,15 +78,15 @@ func TestTheInventoryOfTwoHundredHosts(t *testing.T) { //nolint:paralleltest // 
 	t.Logf("closed in %v", time.Since(begin).Round(time.Millisecond))
 }
 
-// usage is the memory of this process, in bytes.
+// usage is the memory of this process in bytes.
 type usage struct {
-	total    uint64 // what Go's runtime has ever had of the system
-	live     uint64 // what is still used of the heap
-	resident uint64 // the most that was ever in use, where the system tells; else 0
+	total    uint64 // memory that the Go runtime has obtained from the system
+	live     uint64 // live heap
+	resident uint64 // maximum resident set; 0 if the system does not report it
 }
 
 func (u usage) String() string {
-	text := strconv.FormatUint(u.total>>20, 10) + " MiB had of the system, " + strconv.FormatUint(u.live>>20, 10) + " MiB live"
+	text := strconv.FormatUint(u.total>>20, 10) + " MiB from the system, " + strconv.FormatUint(u.live>>20, 10) + " MiB live"
 	if u.resident > 0 {
 		text += ", " + strconv.FormatUint(u.resident>>20, 10) + " MiB resident"
 	}

@@ -44,14 +44,14 @@ func startHost(t *testing.T, opts simhost.Options) *simhost.Server {
 	return server
 }
 
-func onHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
+func updateHost(t *testing.T, server *simhost.Server, change func(*hyperv.State)) {
 	t.Helper()
 	if err := server.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// newService gives a service with one host, hv01, closed with the test. It is to leave no shell open.
+// newService returns a service with one host, hv01, that is closed at the end of the test and must leave no shell open.
 func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
 	t.Helper()
 	t.Cleanup(func() {
@@ -59,13 +59,13 @@ func newService(t *testing.T, server *simhost.Server, change func(*hvprov.Option
 			t.Errorf("%d shells are open", n)
 		}
 	})
-	return oneOfSeveral(t, server, change)
+	return newSharedHostService(t, server, change)
 }
 
-// oneOfSeveral is newService for a host that others use at the same time.
-func oneOfSeveral(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
+// newSharedHostService is newService for a host that others use at the same time.
+func newSharedHostService(t *testing.T, server *simhost.Server, change func(*hvprov.Options)) *hvprov.Service {
 	t.Helper()
-	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: reach(server).config()}}}
+	opts := hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: server.WinRM()}}}
 	if change != nil {
 		change(&opts)
 	}
@@ -92,7 +92,7 @@ func provision(t *testing.T, s *hvprov.Service, name string, onEvent func(job.Ev
 	return j.Wait(t.Context())
 }
 
-func TestEventsComeInOrderWhileTheJobRuns(t *testing.T) {
+func TestEventsAreReportedInOrderWhileTheJobRuns(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	logs := t.TempDir()
@@ -103,12 +103,12 @@ func TestEventsComeInOrderWhileTheJobRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if result.VM == nil || result.VM.Name != "web-01" || result.VM.PowerState != "running" {
-		t.Errorf("result: %+v", result)
+		t.Errorf("result is %+v", result)
 	}
 	var steps []string
 	for i, e := range events {
 		if e.Seq != int64(i+1) {
-			t.Errorf("event %d has number %d", i+1, e.Seq)
+			t.Errorf("event %d has sequence number %d", i+1, e.Seq)
 		}
 		if e.Kind == job.KindStep {
 			steps = append(steps, e.Step)
@@ -119,21 +119,21 @@ func TestEventsComeInOrderWhileTheJobRuns(t *testing.T) {
 	}
 	files, err := os.ReadDir(logs)
 	if err != nil || len(files) != 1 {
-		t.Fatalf("files: %v, %v", files, err)
+		t.Fatalf("log files are %v, error %v", files, err)
 	}
 	content, err := os.ReadFile(logs + "/" + files[0].Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(content), "\n"); n != len(events)+1 { // none has more than one
-		t.Errorf("%d lines for %d events and a heading:\n%s", n, len(events), content)
+	if n := strings.Count(string(content), "\n"); n != len(events)+1 { // no event has more than one line
+		t.Errorf("log has %d lines for %d events and a heading:\n%s", n, len(events), content)
 	}
 }
 
 func TestErrorsAreTyped(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "TAKEN", State: "Off"})
 		s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {Fail: "no room for " + secret}}
 	})
@@ -148,7 +148,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	_, err = service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: bad})
 	var invalid *jobschema.ValidationError
 	if !errors.As(err, &invalid) || invalid.Faults[0].Path.String() != "gb_ram" {
-		t.Errorf("invalid: %v", err)
+		t.Errorf("invalid value: %v", err)
 	}
 	if _, err = provision(t, service, "taken", nil); !errors.Is(err, hvprov.ErrNameTaken) || errors.Is(err, hvprov.ErrJobFailed) {
 		t.Errorf("name taken: %v", err)
@@ -156,27 +156,27 @@ func TestErrorsAreTyped(t *testing.T) {
 	_, err = provision(t, service, "web-01", nil)
 	var failed *hvprov.JobError
 	if !errors.As(err, &failed) || failed.Failure.Step != "start" || len(failed.Lines) == 0 || failed.Result == nil {
-		t.Errorf("failed: %+v", err)
+		t.Errorf("failed job: %+v", err)
 	}
 	if text := err.Error() + strings.Join(failed.Lines, "\n"); strings.Contains(text, secret) {
-		t.Errorf("the secret shows: %s", text)
+		t.Errorf("secret is visible: %s", text)
 	}
 	if _, err = service.VM(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read of a missing virtual machine: %v", err)
 	}
 }
 
-func TestAHostThatRefusesOrIsAwayIsToldApart(t *testing.T) {
+func TestHostErrorsAreClassified(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	for name, c := range map[string]struct {
 		change func(*winrm.Config)
 		want   error
 	}{
-		"wrong password":     {func(c *winrm.Config) { c.Password = "wrong" }, hvprov.ErrAuthentication},
-		"nothing there":      {func(c *winrm.Config) { c.Port = 1 }, hvprov.ErrHostUnreachable},
-		"unknown authority":  {func(c *winrm.Config) { c.CACert = nil }, hvprov.ErrHostUnreachable},
-		"another's identity": {func(c *winrm.Config) { c.TLSServerName = "hv02.lab.example" }, hvprov.ErrHostUnreachable},
+		"wrong password":              {func(c *winrm.Config) { c.Password = "wrong" }, hvprov.ErrAuthentication},
+		"closed port":                 {func(c *winrm.Config) { c.Port = 1 }, hvprov.ErrHostUnreachable},
+		"unknown authority":           {func(c *winrm.Config) { c.CACert = nil }, hvprov.ErrHostUnreachable},
+		"certificate of another host": {func(c *winrm.Config) { c.TLSServerName = "hv02.lab.example" }, hvprov.ErrHostUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,11 +193,11 @@ func TestAHostThatRefusesOrIsAwayIsToldApart(t *testing.T) {
 	}
 }
 
-func TestAHostThatRestartsInTheMiddleHasTheJobUndone(t *testing.T) {
+func TestAHostThatRestartsDuringAJobRollsItBack(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
-	onHost(t, server, func(s *hyperv.State) {
-		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {Hold: server.StateFile()}} // which stays
+	updateHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {Hold: server.StateFile()}} // which exists, so that the call waits for ever
 	})
 	service := newService(t, server, nil)
 	_, err := provision(t, service, "web-01", func(e job.Event) {
@@ -211,11 +211,11 @@ func TestAHostThatRestartsInTheMiddleHasTheJobUndone(t *testing.T) {
 	}
 	state, err := server.Store().Read()
 	if err != nil || len(state.VMs) > 0 || len(died.Result.Undone) == 0 {
-		t.Errorf("left: %+v, undone: %q, %v", state.VMs, died.Result.Undone, err)
+		t.Errorf("virtual machines left: %+v, rolled back: %q, error %v", state.VMs, died.Result.Undone, err)
 	}
 }
 
-func TestTheSameNameAtOnceIsMadeOnce(t *testing.T) {
+func TestConcurrentJobsWithOneNameCreateOneVM(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	service := newService(t, server, nil)
@@ -239,14 +239,14 @@ func TestTheSameNameAtOnceIsMadeOnce(t *testing.T) {
 	}
 	clients.Wait()
 	if made != 1 || taken != 7 {
-		t.Errorf("%d were made, %d refused", made, taken)
+		t.Errorf("%d jobs succeeded and %d were refused, want 1 and 7", made, taken)
 	}
 }
 
-func TestAHostTellsWhatItHasLeft(t *testing.T) {
+func TestAnInventoryReportsMemoryAndImages(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
-	onHost(t, server, func(s *hyperv.State) {
+	updateHost(t, server, func(s *hyperv.State) {
 		s.Host.MemoryAvailableBytes = 3 << 30
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old", State: "Running", Heartbeat: "NoContact"})
 	})
@@ -258,7 +258,7 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 	info := snapshot.Info
 	if info.Name != "SIMHOST" || info.LogicalProcessors != 16 || info.MemoryBytes != 64<<30 ||
 		info.MemoryAvailableBytes == nil || *info.MemoryAvailableBytes != 3<<30 {
-		t.Errorf("the host is %+v", info)
+		t.Errorf("host is %+v", info)
 	}
 	names := make([]string, len(info.Images))
 	for i, image := range info.Images {
@@ -268,10 +268,10 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 		}
 	}
 	if !slices.Equal(names, hyperv.SeedImages) {
-		t.Errorf("the images are %v", names)
+		t.Errorf("images are %v", names)
 	}
 	if vm := snapshot.VMs[0]; vm.Heartbeat != "no_contact" {
-		t.Errorf("the machine is %+v", vm)
+		t.Errorf("virtual machine is %+v", vm)
 	}
 	sub := hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: values("web-01")}
 	sub.Values["gb_ram"] = 4
@@ -280,11 +280,11 @@ func TestAHostTellsWhatItHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(findings) != 1 || findings[0].Severity != job.SeverityWarning || findings[0].Code != protocol.CodeMemory || findings[0].Field != "gb_ram" {
-		t.Errorf("the findings are %+v", findings)
+		t.Errorf("findings are %+v", findings)
 	}
 }
 
-func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
+func TestAnInventoryReportsTheConfiguredFolders(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
 	images, machines := t.TempDir(), t.TempDir()
@@ -302,7 +302,7 @@ func TestAnInventoryTellsOfTheFoldersThatTheOwnerSet(t *testing.T) {
 	}
 	info := snapshot.Info
 	if info.ImagePath != images || info.VMPath != machines || len(info.Images) != 1 || info.Images[0].Name != "gold" {
-		t.Errorf("the host is %+v", info)
+		t.Errorf("host is %+v", info)
 	}
 }
 

@@ -20,7 +20,7 @@ type lastingStore struct{ jobstore.Store }
 
 func (lastingStore) Close() error { return nil }
 
-// gatedStore is a store whose writes wait.
+// gatedStore is a store whose writes call a function first.
 type gatedStore struct {
 	jobstore.Memory
 	put func(ctx context.Context, r jobstore.Record) error
@@ -99,7 +99,7 @@ func TestASlowStoreDelaysNothingElse(t *testing.T) {
 
 func TestCloseDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	store := &gatedStore{put: func(ctx context.Context, r jobstore.Record) error {
 		if r.State.Ended() {
 			<-ctx.Done()
@@ -125,7 +125,7 @@ func TestCloseDoesNotWaitForAStoreThatHangs(t *testing.T) {
 func TestNewClosesTheStoreWhenItFails(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]hvprov.Options{
-		"host without a name":    {Hosts: map[string]hvprov.Host{"": {WinRM: reached{Address: "hv01.lab.example", Username: "u", Password: "p"}.config()}}},
+		"host without a name":    {Hosts: map[string]hvprov.Host{"": {WinRM: connectionInfo{Address: "hv01.lab.example", Username: "u", Password: "p"}.config()}}},
 		"host without a address": {Hosts: map[string]hvprov.Host{"hv01": {}}},
 		"short key":              {StoreKey: []byte("short")},
 		"store that fails":       {},
@@ -165,9 +165,9 @@ func (s *closedStore) Close() error {
 
 func TestAnErrorMatchesTheSameSentinelsAfterARestart(t *testing.T) {
 	t.Parallel()
-	h := hold(t, "Add-VMHardDiskDrive")
+	h := holdCalls(t, "Add-VMHardDiskDrive")
 	store := lastingStore{&jobstore.Memory{}}
-	first := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
+	first := newSharedHostService(t, h.server, func(o *hvprov.Options) { o.Store = store })
 	j, err := first.Submit(t.Context(), hvprov.Submission{
 		Host: "hv01", Operation: job.OperationProvision, Values: values("web-01"), Limit: 1, Requester: "alice",
 	})
@@ -182,7 +182,7 @@ func TestAnErrorMatchesTheSameSentinelsAfterARestart(t *testing.T) {
 	if err := first.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second := oneOfSeveral(t, h.server, func(o *hvprov.Options) { o.Store = store })
+	second := newSharedHostService(t, h.server, func(o *hvprov.Options) { o.Store = store })
 	again, err := second.Attach(t.Context(), "hv01", j.ID())
 	if err != nil {
 		t.Fatal(err)
