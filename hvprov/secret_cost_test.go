@@ -11,13 +11,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// TestQueuedJobsWithASecretEachCostAtMostTwiceAsMuch queues jobs of two services in turn, so that a busy machine slows both
+// TestQueuedJobsWithASecretEachCostAtMostTwiceAsMuch queues jobs of two services in turn, so that a busy computer slows both
 // alike: one service has the same password in all jobs, the other a different one in each.
 func TestQueuedJobsWithASecretEachCostAtMostTwiceAsMuch(t *testing.T) {
 	t.Parallel()
 	const jobs = 1000
 	queue := func() func(i int, password string) time.Duration {
-		h := hold(t, "Add-VMHardDiskDrive")
+		h := holdCalls(t, "Add-VMHardDiskDrive")
 		service := newService(t, h.server, func(o *hvprov.Options) { o.JobsPerHost = 1 })
 		_, running := h.submit(service, "web", "disk")
 		<-running
