@@ -3,8 +3,8 @@
 package wsman
 
 import (
+	"bytes"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -105,71 +105,55 @@ func (e *FaultError) isQuota() bool {
 	return e.Code >= codeQuotaFirstPlugin && e.Code <= codeQuotaLastPlugin || strings.HasSuffix(e.Subcode, ":QuotaLimit")
 }
 
+// faultEnvelope is an envelope with a fault. Elements are matched by their local names.
+type faultEnvelope struct {
+	Fault *struct {
+		Subcode string   `xml:"Code>Subcode>Value"`
+		Reason  []string `xml:"Reason>Text"`
+		WSMan   struct {
+			Code    string    `xml:"Code,attr"`
+			Message faultText `xml:"Message"`
+		} `xml:"Detail>WSManFault"`
+	} `xml:"Body>Fault"`
+}
+
+// faultText is a message, or an element of a provider's fault that is nested in one.
+type faultText struct {
+	Text     string      `xml:",chardata"`
+	Children []faultText `xml:",any"`
+}
+
+func (f faultText) childText() string {
+	var b strings.Builder
+	for _, c := range f.Children {
+		b.WriteString(" " + c.Text + " " + c.childText())
+	}
+	return joinLines(b.String())
+}
+
 // parseFault returns the fault of an envelope. found is false if the envelope is well-formed and contains none.
 //
 // The code is that of the outermost fault. A provider's fault may be nested in the message and becomes Detail.
 func parseFault(envelope []byte) (fault *FaultError, found bool, err error) {
-	dec := xml.NewDecoder(strings.NewReader(string(envelope)))
+	dec := xml.NewDecoder(bytes.NewReader(envelope))
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var path []string
-	var reason, message, detail strings.Builder
-	fault = &FaultError{}
-	for {
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, false, fmt.Errorf("parsing a fault: %w", err)
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			path = append(path, t.Name.Local)
-			switch t.Name.Local {
-			case "Fault":
-				found = true
-			case "WSManFault":
-				if fault.Code == 0 {
-					fault.Code = faultCode(t.Attr)
-				}
-			}
-		case xml.EndElement:
-			path = path[:len(path)-1]
-		case xml.CharData:
-			if !found || len(path) == 0 {
-				continue
-			}
-			switch joined := strings.Join(path, "/"); {
-			case strings.HasSuffix(joined, "/Subcode/Value"):
-				fault.Subcode = strings.TrimSpace(string(t))
-			case strings.HasSuffix(joined, "/Reason/Text"):
-				reason.Write(t)
-			case strings.Contains(joined, "/ProviderFault"):
-				detail.WriteString(" ")
-				detail.Write(t)
-			case strings.Contains(joined, "/WSManFault/Message"):
-				message.Write(t)
-			}
-		}
+	var e faultEnvelope
+	if err := dec.Decode(&e); err != nil {
+		return nil, false, fmt.Errorf("parsing a fault: %w", err)
 	}
-	fault.Reason = joinLines(message.String())
+	if e.Fault == nil {
+		return nil, false, nil
+	}
+	f := e.Fault
+	fault = &FaultError{Subcode: strings.TrimSpace(f.Subcode), Reason: joinLines(f.WSMan.Message.Text), Detail: f.WSMan.Message.childText()}
 	if fault.Reason == "" {
-		fault.Reason = joinLines(reason.String())
+		fault.Reason = joinLines(strings.Join(f.Reason, " "))
 	}
-	fault.Detail = joinLines(detail.String())
-	return fault, found, nil
-}
-
-// faultCode returns the Code attribute, which some hosts write as a negative number.
-func faultCode(attrs []xml.Attr) uint32 {
-	for _, a := range attrs {
-		if a.Name.Local == "Code" {
-			if n, err := strconv.ParseInt(strings.TrimSpace(a.Value), 10, 64); err == nil {
-				return uint32(n) //nolint:gosec // keeps the 32 bits of a negative number
-			}
-		}
+	// Some hosts write the code as a negative number.
+	if n, err := strconv.ParseInt(strings.TrimSpace(f.WSMan.Code), 10, 64); err == nil {
+		fault.Code = uint32(n) //nolint:gosec // keeps the 32 bits of a negative number
 	}
-	return 0
+	return fault, true, nil
 }
 
 // joinLines joins the lines of a message and removes trailing white space.
