@@ -14,13 +14,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// A version of the schema that is out does not change: states, and agents on hosts, hold it to what it was. testdata has
-// a copy of each one.
-const remedy = `A version that is out does not change. In schemas/job-inputs.yaml, raise "version", and say in "migrations"
-what becomes of the values that states hold; then add a copy of it, as schemas/testdata/%s-<version>.yaml.
-Texts for people may change as they are; so may a version that is not out yet, together with its copy.`
+// A released version of the schema must not change: Terraform states and agents on hosts depend on it. testdata has a copy of each.
+const remedy = `A released version must not change. In schemas/job-inputs.yaml, raise "version", and add the changed fields to
+"migrations"; then add a copy as schemas/testdata/%s-<version>.yaml.
+Texts may change without a new version; so may a version that is not released yet, together with its copy.`
 
-func TestTheSchemaSucceedsEveryOneThatIsOut(t *testing.T) {
+func TestTheSchemaIsCompatibleWithEveryReleasedVersion(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
 	if err != nil {
@@ -33,10 +32,10 @@ func TestTheSchemaSucceedsEveryOneThatIsOut(t *testing.T) {
 	for _, path := range copies {
 		old := load(t, path)
 		if want := fmt.Sprintf("%s-%d.yaml", old.ID, old.Version); filepath.Base(path) != want {
-			t.Errorf("%s has to be called %s", path, want)
+			t.Errorf("%s must be named %s", path, want)
 		}
 		if err := s.CheckCompatible(old); err != nil {
-			t.Errorf("%s is not kept:\n%v\n\n"+remedy, path, err, s.ID)
+			t.Errorf("the schema is not compatible with %s:\n%v\n\n"+remedy, path, err, s.ID)
 		}
 	}
 	own := filepath.Join("testdata", fmt.Sprintf("%s-%d.yaml", s.ID, s.Version))

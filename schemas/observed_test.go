@@ -13,9 +13,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// TestWhatCanBeObservedIsReported holds the properties that the JSON Schema and the guide name to those that the loader takes
-// and a host reports.
-func TestWhatCanBeObservedIsReported(t *testing.T) {
+// TestObservablePropertiesAreReportedAndDocumented compares the properties in the JSON Schema and the guide with those that the
+// loader accepts and a host reports.
+func TestObservablePropertiesAreReportedAndDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("job-inputs.schema.json")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestWhatCanBeObservedIsReported(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	some, yes := 1.0, true // what there may be none of
+	some, yes := 1.0, true // values of optional properties
 	raw, err := json.Marshal(job.VM{
 		MemoryMinimumGB: &some, MemoryMaximumGB: &some, SecureBoot: &yes, TPM: &yes, DiskSizeGB: &some, DataDisks: []job.DataDisk{{}},
 		NetworkAdapters: []job.NetworkAdapter{{}},

@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// schemaFile is the JSON Schema that editors take for schemas of job inputs.
+// schemaFile is the JSON Schema that editors use for schemas of job inputs.
 const schemaFile = "job-inputs.schema.json"
 
 func compile(t *testing.T) *jsonschema.Schema {
@@ -36,7 +36,7 @@ func decode(t *testing.T, data []byte) any {
 	if err := yaml.Unmarshal(data, &v); err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(v) // refuses what JSON does not have, such as keys that are no text
+	text, err := json.Marshal(v) // fails for values that JSON does not have, such as keys that are not text
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func decode(t *testing.T, data []byte) any {
 	return v
 }
 
-// places gives where in the document an error's causes are, as JSON pointers, each once.
+// places returns the positions of the causes of an error as distinct JSON pointers.
 func places(t *testing.T, err error) []string {
 	t.Helper()
 	var fault *jsonschema.ValidationError
@@ -68,7 +68,7 @@ func places(t *testing.T, err error) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func TestTheSchemasOfThisRepositoryFit(t *testing.T) {
+func TestTheJSONSchemaAcceptsTheSchemasOfThisRepository(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
 	for _, file := range []string{"job-inputs.yaml", "../examples/custom-schema/job-inputs.yaml"} {
@@ -83,13 +83,13 @@ func TestTheSchemasOfThisRepositoryFit(t *testing.T) {
 		first, _, _ := strings.Cut(string(data), "\n")
 		path, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
 		if _, err := os.Stat(filepath.Join(filepath.Dir(filepath.FromSlash(file)), filepath.FromSlash(path))); !ok || err != nil {
-			t.Errorf("the first line of %s leads no editor to the JSON Schema: %s", file, first)
+			t.Errorf("the first line of %s does not name the JSON Schema: %s", file, first)
 		}
 	}
 }
 
-// TestTheGuidesSchemasFit takes the guide's YAML blocks that are whole schemas.
-func TestTheGuidesSchemasFit(t *testing.T) {
+// TestTheJSONSchemaAcceptsTheSchemasOfTheGuide checks the YAML blocks of the guide that are complete schemas.
+func TestTheJSONSchemaAcceptsTheSchemasOfTheGuide(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
 	guide, err := os.ReadFile(filepath.FromSlash("../templates/guides/job-schema.md"))
@@ -108,11 +108,11 @@ func TestTheGuidesSchemasFit(t *testing.T) {
 		}
 	}
 	if whole == 0 {
-		t.Error("the guide has no whole schema")
+		t.Error("the guide has no complete schema")
 	}
 }
 
-// full is a schema that is sound, and has each key of the language.
+// full is a valid schema with every key.
 const full = `id: lab-vm
 version: 3
 name: Lab machine
@@ -269,12 +269,12 @@ migrations:
     dropped: [rack]
 `
 
-func TestWhatTheLanguageHasIsAccepted(t *testing.T) {
+func TestTheJSONSchemaAcceptsValidSchemas(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
 	for _, tt := range []struct{ name, old, with string }{
 		{"each key", "", ""},
-		{"the least that there is", full, "id: a\nversion: 1\nfields: [{id: a, type: string}]\n"},
+		{"the smallest schema", full, "id: a\nversion: 1\nfields: [{id: a, type: string}]\n"},
 		{"required that is false beside a default", "default: 4\n", "default: 4\n    required: false\n"},
 		{"required that is false beside deprecated", "deprecated: Use owner.", "deprecated: Use owner.\n    required: false"},
 		{"a number as text, which is exact", "default: 4\n", "default: '4'\n"},
@@ -290,7 +290,7 @@ func TestWhatTheLanguageHasIsAccepted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(full, tt.old) {
-				t.Fatalf("the sound schema has no %q", tt.old)
+				t.Fatalf("the valid schema has no %q", tt.old)
 			}
 			if err := s.Validate(decode(t, []byte(strings.Replace(full, tt.old, tt.with, 1)))); err != nil {
 				t.Error(err)
@@ -299,12 +299,12 @@ func TestWhatTheLanguageHasIsAccepted(t *testing.T) {
 	}
 }
 
-func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
+func TestTheJSONSchemaRefusesInvalidSchemas(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
 	for _, tt := range []struct {
 		name, old, with string
-		want            string // the only place that has a fault; numbers stand in the order of full
+		want            string // position of the only error; indices are those of full
 	}{
 		{"no mapping", full, "[]\n", "/"},
 		{"an unknown key", "version: 3\n", "version: 3\nauthor: x\n", "/"},
@@ -327,13 +327,13 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		{"an id of Terraform's", "id: owner\n", "id: for_each\n", "/fields/11/id"},
 		{"an id of the provider's", "id: owner\n", "id: timeouts\n", "/fields/11/id"},
 		{"a hint that is a number", "hint: web-01", "hint: 1", "/fields/0/hint"},
-		{"required that is no boolean", "    required: true", "    required: maybe", "/fields/0/required"},
+		{"required that is not a boolean", "    required: true", "    required: maybe", "/fields/0/required"},
 		{"an unknown change", "change: power_cycle", "change: reboot", "/fields/3/change"},
 		{"an unknown property", "observed: memory_gb", "observed: memory", "/fields/3/observed"},
 		{"a property of another type", "observed: memory_gb", "observed: notes", "/fields/3/observed"},
 		{"a secret that is observed", "type: secret\n", "type: secret\n    observed: notes\n", "/fields/7/observed"},
 		{"a list that is observed", "type: list\n", "type: list\n    observed: notes\n", "/fields/18/observed"},
-		{"stands_for that is no id", "stands_for: vm_name", "stands_for: VM name", "/fields/0/stands_for"},
+		{"stands_for that is not a valid id", "stands_for: vm_name", "stands_for: VM name", "/fields/0/stands_for"},
 		{"stands_for two fields", "stands_for: vm_name", "stands_for: [vm_name, notes]", "/fields/0/stands_for"},
 
 		{"a default of a secret", "type: secret\n    required: true\n", "type: secret\n    default: changeit\n", "/fields/7/default"},
@@ -341,8 +341,8 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		{"a default of an object", "type: object\n    required: true\n", "type: object\n    default: x\n", "/fields/20/default"},
 		{"a default of another type", "default: 4\n", "default: four\n", "/fields/3/default"},
 		{"a default with a fraction", "default: 4\n", "default: 4.5\n", "/fields/3/default"},
-		{"a default that is no boolean", "default: false", "default: 0", "/fields/5/default"},
-		{"a default that is no address", "default: 192.0.2.53", "default: dns.lab.example", "/fields/17/default"},
+		{"a default that is not a boolean", "default: false", "default: 0", "/fields/5/default"},
+		{"a default that is not an address", "default: 192.0.2.53", "default: dns.lab.example", "/fields/17/default"},
 		{"a default of a required field", "default: 4\n", "default: 4\n    required: true\n", "/fields/3/required"},
 
 		{"a validation of another type", "{minimum: 1, maximum: 64}", "{max_length: 2}", "/fields/3/validations"},
@@ -372,7 +372,7 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		{"a rule of inference without value", "{pattern: '(?i)^ubuntu', value: linux}", "{pattern: '(?i)^ubuntu'}", "/fields/2/infer/rules/0"},
 		{"a rule of inference with an unknown key", "value: linux}", "value: linux, else: windows}", "/fields/2/infer/rules/0"},
 		{"a deprecated field that is required", "deprecated: Use owner.", "deprecated: Use owner.\n    required: true", "/fields/10/required"},
-		{"deprecated that is no text", "deprecated: Use owner.", "deprecated: true", "/fields/10/deprecated"},
+		{"deprecated that is not text", "deprecated: Use owner.", "deprecated: true", "/fields/10/deprecated"},
 
 		{"a list without items", "    items: {type: string, validations: {max_length: 32}}\n", "", "/fields/18"},
 		{"items of a text", "  - id: owner\n", "  - id: owner\n    items: {type: string}\n", "/fields/11/items"},
@@ -417,7 +417,7 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		{"a migration from version zero", "from: 1\n", "from: 0\n", "/migrations/0/from"},
 		{"a migration with an unknown key", "    dropped: [rack]", "    removed: [rack]", "/migrations/1"},
 		{"a new name that is a path", "disks.gb: size", "disks.gb: disks.size", "/migrations/0/renamed/disks.gb"},
-		{"a new name that is no id", "gb_ram: memory", "gb_ram: Memory", "/migrations/0/renamed/gb_ram"},
+		{"a new name that is not a valid id", "gb_ram: memory", "gb_ram: Memory", "/migrations/0/renamed/gb_ram"},
 		{"a path too deep", "disks.cache", "disks.cache.size", "/migrations/0/dropped/1"},
 		{"a split without a pattern", "{pattern: '(?P<address>[^/]+)/(?P<bits>\\d+)'}", "{}", "/migrations/0/split/net"},
 		{"a split without named groups", "(?P<address>[^/]+)/(?P<bits>\\d+)", "(.+)/(.+)", "/migrations/0/split/net/pattern"},
@@ -428,7 +428,7 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if !strings.Contains(full, tt.old) {
-				t.Fatalf("the sound schema has no %q", tt.old)
+				t.Fatalf("the valid schema has no %q", tt.old)
 			}
 			err := s.Validate(decode(t, []byte(strings.Replace(full, tt.old, tt.with, 1))))
 			if got := places(t, err); !slices.Equal(got, []string{tt.want}) {
@@ -438,8 +438,8 @@ func TestWhatTheLanguageHasNotIsRefused(t *testing.T) {
 	}
 }
 
-// TestEveryKeyIsExplained holds what editors show: each key has a title and a description, and an object takes no key
-// that it does not name.
+// TestEveryKeyIsExplained checks that each key has a title and a description, which editors show, and that no object allows other
+// keys.
 func TestEveryKeyIsExplained(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(schemaFile)
@@ -451,7 +451,7 @@ func TestEveryKeyIsExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	defs, _ := root["$defs"].(map[string]any)
-	says := func(schema map[string]any, key string) bool {
+	has := func(schema map[string]any, key string) bool {
 		ref, _ := schema["$ref"].(string)
 		def, _ := defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 		return schema[key] != nil || def[key] != nil
@@ -465,12 +465,12 @@ func TestEveryKeyIsExplained(t *testing.T) {
 			}
 		case map[string]any:
 			if v["type"] == "object" && path != "/$defs/validations" && v["additionalProperties"] == nil {
-				t.Errorf("%s does not say what becomes of other keys", path)
+				t.Errorf("%s has no additionalProperties", path)
 			}
 			properties, _ := v["properties"].(map[string]any)
 			for _, key := range slices.Sorted(maps.Keys(properties)) {
 				property, _ := properties[key].(map[string]any)
-				if v["type"] == "object" && (!says(property, "title") || !says(property, "description")) {
+				if v["type"] == "object" && (!has(property, "title") || !has(property, "description")) {
 					t.Errorf("%s: the key %s has no title or no description", path, key)
 				}
 			}

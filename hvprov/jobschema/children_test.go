@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-func TestListsAndObjectsAreTypedInTheSchemasOrder(t *testing.T) {
+func TestListsAndObjectsAreTypedInTheOrderOfTheSchema(t *testing.T) {
 	t.Parallel()
 	fields, err := storage(t).Validate(store(m{
 		"login": m{"password": " p w ", "user": "root"},
@@ -56,7 +56,7 @@ func TestListsAndObjectsAreTypedInTheSchemasOrder(t *testing.T) {
 	}
 }
 
-func TestSecretsAreFoundWhereverTheyAre(t *testing.T) {
+func TestSecretsInListsAndObjectsAreFound(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	if got, want := s.SecretIDs(), []string{"disks", "login", "token"}; !reflect.DeepEqual(got, want) {
@@ -72,16 +72,16 @@ func TestSecretsAreFoundWhereverTheyAre(t *testing.T) {
 	if got, want := s.SecretValues(fields), []string{"key1", "key3", "pw", "tok"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("values are %v, want %v", got, want)
 	}
-	odd := job.Fields{{ID: "nobody", Value: "x"}, {ID: "token", Value: 4}, {ID: "login", Value: job.Fields{{ID: "nobody", Value: "x"}}}}
+	odd := job.Fields{{ID: "other", Value: "x"}, {ID: "token", Value: 4}, {ID: "login", Value: job.Fields{{ID: "other", Value: "x"}}}}
 	if got := s.SecretValues(odd); got != nil {
-		t.Errorf("of fields that there are not: %v", got)
+		t.Errorf("secrets of unknown fields: %v", got)
 	}
 }
 
-// static4 is a static address.
+// static4 are the fields of a static address.
 var static4 = m{"addr": "10.0.0.5", "bits": 24, "gw": "10.0.0.1"}
 
-// disks gives disks with the usual size, changed.
+// disks returns disks of the same size with changes.
 func disks(changes ...m) m {
 	var list []any
 	for _, change := range changes {
@@ -102,7 +102,7 @@ func TestListsAndObjectsAreRefused(t *testing.T) {
 		{"an object as list", m{"tags": m{"a": "b"}}, []string{"tags type"}},
 		{"fields as list", m{"tags": job.Fields{{ID: "a", Value: "b"}}}, []string{"tags type"}},
 		{"a number as list", m{"tags": 7}, []string{"tags type"}},
-		{"a list of numbers, of a type of its own", m{"tags": []int{7}}, []string{"tags type"}},
+		{"a list of another Go type", m{"tags": []int{7}}, []string{"tags type"}},
 		{"a list as object", m{"login": []any{}}, []string{"login type"}},
 		{"a text as object", m{"login": "root"}, []string{"login type"}},
 		{"a number as item", m{"tags": []any{"web", 7}}, []string{"tags[1] type"}},
@@ -129,7 +129,7 @@ func TestListsAndObjectsAreRefused(t *testing.T) {
 			[]string{"disks[0].size_gb maximum", "disks[0].kind one_of", "disks[2] unknown_field", "disks[2].size_gb required", "disks[2].key min_length"},
 		},
 		{"a field that does not apply in its object", disks(m{"kind": "fixed", "block": 512}, m{"block": 512}), []string{"disks[1].block applicability"}},
-		{"what tells items apart, twice", disks(m{"label": "a"}, m{"label": "b"}, m{"label": "a"}), []string{"disks[2].label unique_by"}},
+		{"a repeated value of unique_by", disks(m{"label": "a"}, m{"label": "b"}, m{"label": "a"}), []string{"disks[2].label unique_by"}},
 		{"in other letter case, and three times", disks(m{"label": "Data"}, m{"label": "dATA"}, nil, m{"label": "DATA"}), []string{"disks[1].label unique_by", "disks[3].label unique_by"}},
 		{"beyond ASCII", disks(m{"label": "Ä"}, m{"label": "ä"}), []string{"disks[1].label unique_by"}},
 		{"in letters that only fold to the same", disks(m{"label": "straſe"}, m{"label": "strase"}), []string{"disks[1].label unique_by"}},
@@ -145,21 +145,21 @@ func TestListsAndObjectsAreRefused(t *testing.T) {
 			}
 			for _, f := range faults {
 				if f.Message == "" || f.Remedy == "" {
-					t.Errorf("a fault does not say enough: %+v", f)
+					t.Errorf("incomplete fault: %+v", f)
 				}
 			}
 		})
 	}
 }
 
-func TestListsAndObjectsAreTaken(t *testing.T) {
+func TestListsAndObjectsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	for _, tt := range []struct {
 		name   string
 		change m
 		id     string
-		want   any // as job.Fields.Map gives it; nil: the field is left out
+		want   any // in the form of job.Fields.Map; nil: the field is absent
 	}{
 		{"no list", nil, "disks", nil},
 		{"a null for a list", m{"tags": nil}, "tags", nil},
@@ -167,8 +167,8 @@ func TestListsAndObjectsAreTaken(t *testing.T) {
 		{"an empty list", m{"tags": []any{}}, "tags", []any{}},
 		{"a nested null", m{"login": m{"user": "u", "password": nil, "shell": ""}}, "login", m{"user": "u"}},
 		{"a list of maps", m{"disks": []m{{"size_gb": 1}}}, "disks", []any{m{"size_gb": int64(1), "kind": "dynamic"}}},
-		{"a default beside what depends on it", disks(m{"block": 1, "kind": "fixed"}), "disks", []any{m{"size_gb": int64(1), "kind": "fixed", "block": int64(1)}}},
-		{"no text that tells items apart, in several", disks(m{"label": ""}, m{"label": nil}, nil), "disks", []any{
+		{"a default of a nested field", disks(m{"block": 1, "kind": "fixed"}), "disks", []any{m{"size_gb": int64(1), "kind": "fixed", "block": int64(1)}}},
+		{"several items without a value of unique_by", disks(m{"label": ""}, m{"label": nil}, nil), "disks", []any{
 			m{"size_gb": int64(1), "kind": "dynamic"}, m{"size_gb": int64(1), "kind": "dynamic"}, m{"size_gb": int64(1), "kind": "dynamic"},
 		}},
 		{"the same single value twice", m{"tags": []any{"a", "a"}}, "tags", []any{"a", "a"}},
@@ -186,7 +186,7 @@ func TestListsAndObjectsAreTaken(t *testing.T) {
 	}
 }
 
-func TestFaultsOfPartsSayWhereTheyAre(t *testing.T) {
+func TestFaultsInListsAndObjectsHavePathsAndRemedies(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	for _, tt := range []struct {
@@ -219,7 +219,7 @@ func TestFaultsOfPartsSayWhereTheyAre(t *testing.T) {
 	}
 }
 
-func TestFaultsOfPartsNeverShowASecret(t *testing.T) {
+func TestFaultsInListsAndObjectsNeverShowASecret(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	for name, change := range map[string]m{
@@ -233,7 +233,7 @@ func TestFaultsOfPartsNeverShowASecret(t *testing.T) {
 		"a text for the object":      {"login": "s3c"},
 		"a text for its list":        {"disks": "s3c"},
 		"a misspelt field":           {"login": m{"user": "u", "passwd": "s3c"}},
-		"a secret that tells apart":  {"token": m{"s3c": "s3c"}},
+		"a secret as unique_by":      {"token": m{"s3c": "s3c"}},
 		"a zero byte":                {"login": m{"user": "u", "password": "s3c\x00"}},
 	} {
 		_, err := s.Validate(store(change))
@@ -244,7 +244,7 @@ func TestFaultsOfPartsNeverShowASecret(t *testing.T) {
 	}
 }
 
-func TestValidatePartialLooksIntoListsAndObjects(t *testing.T) {
+func TestValidatePartialInListsAndObjects(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	u := jobschema.Unknown
@@ -263,12 +263,12 @@ func TestValidatePartialLooksIntoListsAndObjects(t *testing.T) {
 		{"an unknown field that is not known", m{"login": m{"user": "u", "usr": u}}, []string{"login unknown_field"}},
 		{"a part that others depend on", disks(m{"kind": u, "block": 1}), nil},
 		{"a part that does not apply, and may turn out null", disks(m{"block": u}), nil},
-		{"what tells items apart is not known", disks(m{"label": "a"}, m{"label": u}, m{"label": u}), nil},
-		{"what tells others apart is known", disks(m{"label": "a"}, m{"label": u}, m{"label": "A"}), []string{"disks[2].label unique_by"}},
+		{"the values of unique_by are unknown", disks(m{"label": "a"}, m{"label": u}, m{"label": u}), nil},
+		{"other values of unique_by are known", disks(m{"label": "a"}, m{"label": u}, m{"label": "A"}), []string{"disks[2].label unique_by"}},
 		{"nested items", disks(m{"mounts": []any{u, nil}}), []string{"disks[0].mounts[1] required"}},
 		{"a nested list that is not known", disks(m{"mounts": u, "size_gb": u}), nil},
-		{"a name that may tell the system", plus(static4, m{"name": u, "domain": "d"}), nil},
-		{"a name that tells nothing, and a system that comes later", plus(static4, m{"name": "web", "os": u, "domain": "d"}), nil},
+		{"an unknown name that the system is inferred from", plus(static4, m{"name": u, "domain": "d"}), nil},
+		{"a name that infers nothing, and an unknown system", plus(static4, m{"name": "web", "os": u, "domain": "d"}), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -279,7 +279,7 @@ func TestValidatePartialLooksIntoListsAndObjects(t *testing.T) {
 	}
 }
 
-func TestValidateRefusesWhatIsNotKnown(t *testing.T) {
+func TestValidateRefusesUnknownValues(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	u := jobschema.Unknown

@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// replaced loads everything with some text replaced by other text, in turn.
+// replaced loads everything after replacements of text, one after the other.
 func replaced(t *testing.T, oldNew ...string) *jobschema.Schema {
 	t.Helper()
 	text := everything
@@ -28,8 +28,8 @@ func replaced(t *testing.T, oldNew ...string) *jobschema.Schema {
 	return s
 }
 
-// succeeds compares what Succeeds says: "line path|part of reason" for each fault.
-func succeeds(t *testing.T, s, old *jobschema.Schema, want ...string) {
+// compatible checks the faults of CheckCompatible: "line path|part of the reason" for each.
+func compatible(t *testing.T, s, old *jobschema.Schema, want ...string) {
 	t.Helper()
 	err := s.CheckCompatible(old)
 	var load *jobschema.LoadError
@@ -50,7 +50,7 @@ func succeeds(t *testing.T, s, old *jobschema.Schema, want ...string) {
 	}
 }
 
-func TestAVersionThatIsOutSucceedsWhereOnlyTextsDiffer(t *testing.T) {
+func TestAReleasedVersionMayDifferInTexts(t *testing.T) {
 	t.Parallel()
 	old := storage(t)
 	for name, change := range map[string][]string{
@@ -60,7 +60,7 @@ func TestAVersionThatIsOutSucceedsWhereOnlyTextsDiffer(t *testing.T) {
 		"a label and a hint":       {"    label: Name\n", "", "    hint: lin-01\n", ""},
 		"a nested label":           {"label: Size, ", ""},
 		"a pattern's description":  {", pattern_description: small letters and digits", ""},
-		"what is deprecated":       {"    deprecated: use title\n", ""},
+		"deprecated":               {"    deprecated: use title\n", ""},
 		"a set's label":            {"    label: Static address\n    description: Its own address.\n", ""},
 		"a variant's label":        {"label: Plain, ", ""},
 		"the way from before that": {everything[strings.Index(everything, "migrations:"):], ""},
@@ -71,7 +71,7 @@ func TestAVersionThatIsOutSucceedsWhereOnlyTextsDiffer(t *testing.T) {
 	}
 }
 
-func TestAVersionThatIsOutCannotChange(t *testing.T) {
+func TestAReleasedVersionCannotChange(t *testing.T) {
 	t.Parallel()
 	old := storage(t)
 	for _, tt := range []struct {
@@ -81,9 +81,9 @@ func TestAVersionThatIsOutCannotChange(t *testing.T) {
 	}{
 		{"its id", []string{"id: store", "id: shop"}, []string{`0 id|the id is "shop", but was "store": a schema cannot replace another schema`}},
 		{"an earlier version", []string{"version: 4", "version: 3", everything[strings.Index(everything, "  - from: 3"):], "", "{ram: mem,", "{ram: memory,"}, []string{"0 version|the version is 3, but was 4"}},
-		{"a field that is gone", []string{"  - id: notes\n    type: multiline\n    deprecated: use title\n", ""}, []string{"0 notes|the field was removed in version 4: raise the version, and name the field in migrations"}},
-		{"an object that is gone, once", []string{everything[strings.Index(everything, "  - id: login"):strings.Index(everything, "  - id: token")], ""}, []string{"0 login|the field was removed in version 4: raise the version, and name the field in migrations"}},
-		{"a nested field that is gone", []string{"        - {id: block, type: integer, applicability: {kind: [fixed]}}\n", ""}, []string{"0 disks.block|the field was removed in version 4: raise the version, and name the field in migrations"}},
+		{"a removed field", []string{"  - id: notes\n    type: multiline\n    deprecated: use title\n", ""}, []string{"0 notes|the field was removed in version 4: raise the version, and name the field in migrations"}},
+		{"a removed object, reported once", []string{everything[strings.Index(everything, "  - id: login"):strings.Index(everything, "  - id: token")], ""}, []string{"0 login|the field was removed in version 4: raise the version, and name the field in migrations"}},
+		{"a removed nested field", []string{"        - {id: block, type: integer, applicability: {kind: [fixed]}}\n", ""}, []string{"0 disks.block|the field was removed in version 4: raise the version, and name the field in migrations"}},
 		{"a new field", []string{"  - {id: port, type: integer}", "  - {id: port, type: integer}\n  - {id: extra, type: boolean}"}, []string{"88 extra|the field was added in version 4: raise the version"}},
 		{"a new object, once", []string{"  - {id: port, type: integer}", "  - {id: port, type: integer}\n  - {id: extra, type: object, fields: [{id: a, type: string}]}"}, []string{"88 extra|the field was added in version 4: raise the version"}},
 		{"a new nested field", []string{"      - {id: password, type: secret}", "      - {id: password, type: secret}\n      - {id: realm, type: string}"}, []string{"79 login.realm|the field was added in version 4: raise the version"}},
@@ -95,15 +95,15 @@ func TestAVersionThatIsOutCannotChange(t *testing.T) {
 		{"a pattern", []string{"'[a-z0-9-]+'", "'[a-z0-9.-]+'"}, []string{"6 name|the rules of the field were changed in version 4: raise the version"}},
 		{"a value of an enum", []string{"[linux, windows]", "[linux, windows, bsd]"}, []string{"16 os|the rules of the field were changed in version 4: raise the version"}},
 		{"how it is changed", []string{"change: power_cycle", "change: in_place"}, []string{"28 memory|the rules of the field were changed in version 4: raise the version"}},
-		{"what shows it", []string{"    observed: memory_gb\n", ""}, []string{"28 memory|the rules of the field were changed in version 4: raise the version"}},
-		{"what it stands for", []string{"stands_for: vm_name", "stands_for: host_name"}, []string{"6 name|the rules of the field were changed in version 4: raise the version"}},
-		{"what it follows from", []string{"'^lin'", "'^linux'"}, []string{"16 os|the rules of the field were changed in version 4: raise the version"}},
+		{"observed", []string{"    observed: memory_gb\n", ""}, []string{"28 memory|the rules of the field were changed in version 4: raise the version"}},
+		{"stands_for", []string{"stands_for: vm_name", "stands_for: host_name"}, []string{"6 name|the rules of the field were changed in version 4: raise the version"}},
+		{"infer", []string{"'^lin'", "'^linux'"}, []string{"16 os|the rules of the field were changed in version 4: raise the version"}},
 		{"where it applies", []string{"    applicability: {os: [windows]}\n", ""}, []string{"44 domain|the rules of the field were changed in version 4: raise the version"}},
 		{"a list's count", []string{"max_items: 3", "max_items: 4"}, []string{"48 tags|the rules of the field were changed in version 4: raise the version"}},
 		{"a list's items", []string{"'[a-z]+'", "'[a-z0-9]+'"}, []string{"48 tags|the rules of the field were changed in version 4: raise the version"}},
-		{"what tells items apart", []string{", unique_by: label", ""}, []string{"55 disks|the rules of the field were changed in version 4: raise the version"}},
+		{"unique_by", []string{", unique_by: label", ""}, []string{"55 disks|the rules of the field were changed in version 4: raise the version"}},
 		{"a nested limit, of the nested field only", []string{"maximum: 100", "maximum: 200"}, []string{"60 disks.size_gb|the rules of the field were changed in version 4: raise the version"}},
-		{"an object that is required, by itself only", []string{"    type: object\n    fields:", "    type: object\n    required: true\n    fields:"}, []string{"74 login|the rules of the field were changed in version 4: raise the version"}},
+		{"a required object", []string{"    type: object\n    fields:", "    type: object\n    required: true\n    fields:"}, []string{"74 login|the rules of the field were changed in version 4: raise the version"}},
 		{"the order of fields", []string{"  - {id: addr, type: ipv4}\n  - {id: bits, type: integer}\n", "  - {id: bits, type: integer}\n  - {id: addr, type: ipv4}\n"}, []string{"0 |the rules of the schema were changed in version 4: raise the version"}},
 		{"a parameter set", []string{"members: [proxy, port]", "members: [proxy, port, token]"}, []string{"0 |the rules of the schema were changed in version 4: raise the version"}},
 		{"a rule of a set", []string{"    rules:\n      - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}\n", ""}, []string{"0 |the rules of the schema were changed in version 4: raise the version"}},
@@ -111,12 +111,12 @@ func TestAVersionThatIsOutCannotChange(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			succeeds(t, replaced(t, tt.change...), old, tt.want...)
+			compatible(t, replaced(t, tt.change...), old, tt.want...)
 		})
 	}
 }
 
-func TestALaterVersionSaysWhatBecameOfEveryValue(t *testing.T) {
+func TestALaterVersionMustMigrateEveryValue(t *testing.T) {
 	t.Parallel()
 	const before = `id: lab
 version: 1
@@ -157,30 +157,30 @@ fields:
 		{"a new field that is required", tags, tags + "  - {id: extra, type: string, required: true}\n", "", []string{"10 extra|a new field that is required breaks existing configurations: add a default, or infer it"}},
 		{"a new nested field that is required", "{id: realm, type: string}", "{id: realm, type: string}, {id: pw, type: secret, required: true}", "", []string{"8 login.pw|a new field that is required breaks existing configurations: add a default, or infer it"}},
 		{"a new object with a field that is required", tags, tags + "  - {id: o, type: object, fields: [{id: a, type: string, required: true}]}\n", "", nil},
-		{"a field is gone", size, "", "", []string{"0 size|name it in dropped, renamed or split"}},
+		{"a field is removed", size, "", "", []string{"0 size|name it in dropped, renamed or split"}},
 		{"a field is dropped", size, "", "{from: 2, dropped: [size]}", nil},
 		{"a field is dropped on the way to an earlier version", size, "", "{from: 1, dropped: [size]}", nil},
 		{"a field is renamed", "id: size", "id: gb", "{from: 1, renamed: {size: gb}}", nil},
 		{"a field is renamed to one that is required", size, "  - {id: gb, type: integer, required: true}\n", "{from: 1, renamed: {size: gb}}", nil},
 		{"a field is renamed and of another type", size, "  - {id: gb, type: string}\n", "{from: 1, renamed: {size: gb}}", []string{"0 size|the type was changed from a number to text: name the field in retyped"}},
 		{"a field is renamed twice", "id: size", "id: gb", "{from: 1, renamed: {size: mem}}, {from: 2, renamed: {mem: gb}}", nil},
-		{"a field is taken apart", cidr, "  - {id: addr, type: string, required: true}\n  - {id: bits, type: string}\n", "{from: 1, split: {cidr: {pattern: '(?P<addr>.*)/(?P<bits>.*)'}}}", nil},
-		{"a field is taken apart, and a part renamed", cidr, "  - {id: ip, type: string, required: true}\n", "{from: 1, split: {cidr: {pattern: '(?P<addr>.*)/.*'}}}, {from: 2, renamed: {addr: ip}}", nil},
+		{"a field is split", cidr, "  - {id: addr, type: string, required: true}\n  - {id: bits, type: string}\n", "{from: 1, split: {cidr: {pattern: '(?P<addr>.*)/(?P<bits>.*)'}}}", nil},
+		{"a field is split, and a part is renamed", cidr, "  - {id: ip, type: string, required: true}\n", "{from: 1, split: {cidr: {pattern: '(?P<addr>.*)/.*'}}}, {from: 2, renamed: {addr: ip}}", nil},
 		{"two fields become one", size, "", "{from: 1, renamed: {size: cidr}}", []string{"0 size|the type was changed from a number to text: name the field in retyped", "0 cidr|the value would become that of cidr, like that of size: name one of them in dropped"}},
 		{"text of another kind", cidr, "  - {id: cidr, type: multiline}\n", "", nil},
 		{"a number of another kind", size, "  - {id: size, type: number}\n", "", nil},
 		{"another type", size, "  - {id: size, type: boolean}\n", "", []string{"0 size|the type was changed from a number to true or false: name the field in retyped"}},
-		{"another type that is told", size, "  - {id: size, type: boolean}\n", "{from: 1, retyped: {size: {from: integer, values: {'1': 'true'}}}}", nil},
+		{"another type in retyped", size, "  - {id: size, type: boolean}\n", "{from: 1, retyped: {size: {from: integer, values: {'1': 'true'}}}}", nil},
 		{"a list of single values where there was one", cidr, "  - {id: cidr, type: list, items: {type: string}}\n", "", []string{"0 cidr|the type was changed from text to a list with text: name the field in retyped"}},
 		{"items of another type", "items: {type: string}", "items: {type: integer}", "", []string{"0 tags|the type was changed from a list with text to a list with a number: name the field in retyped"}},
 		{"objects in a list of single values", "{type: string}}", "{type: object, fields: [{id: a, type: string}]}}", "", []string{"0 tags|the type was changed from a list with text to a list of objects: name the field in retyped"}},
 		{"an object where there was a text", cidr, "  - {id: cidr, type: object, fields: [{id: a, type: string}]}\n", "", []string{"0 cidr|the type was changed from text to an object: name the field in retyped"}},
-		{"an object is gone, told once", login, "", "", []string{"0 login|the field was removed, but not in migrations: name it in dropped, renamed or split"}},
+		{"a removed object is reported once", login, "", "", []string{"0 login|the field was removed, but not in migrations: name it in dropped, renamed or split"}},
 		{"an object is dropped", login, "", "{from: 2, dropped: [login]}", nil},
 		{"an object is renamed", "id: login", "id: account", "{from: 2, renamed: {login: account}}", nil},
 		{"an object and a part of it are renamed", "id: login, type: object, fields: [{id: user", "id: account, type: object, fields: [{id: uid", "{from: 2, renamed: {login: account, login.user: uid}}", nil},
-		{"an object becomes a list of it", login, "  - {id: login, type: list, items: {type: object, fields: [{id: user, type: string}, {id: realm, type: string}]}}\n", "{from: 2, retyped: {login: {from: list}}}", nil},
-		{"a nested field is gone", ", {id: realm, type: string}", "", "", []string{"0 login.realm|the field was removed, but not in migrations: name it in dropped, renamed or split"}},
+		{"an object becomes a list", login, "  - {id: login, type: list, items: {type: object, fields: [{id: user, type: string}, {id: realm, type: string}]}}\n", "{from: 2, retyped: {login: {from: list}}}", nil},
+		{"a nested field is removed", ", {id: realm, type: string}", "", "", []string{"0 login.realm|the field was removed, but not in migrations: name it in dropped, renamed or split"}},
 		{"a nested field is dropped", ", {id: realm, type: string}", "", "{from: 2, dropped: [login.realm]}", nil},
 		{"a nested field is renamed", "{id: gb,", "{id: size_gb,", "{from: 2, renamed: {disks.gb: size_gb}}", nil},
 		{"a nested field of another type", "{id: gb, type: integer}", "{id: gb, type: string}", "", []string{"0 disks.gb|the type was changed from a number to text: name the field in retyped"}},
@@ -195,7 +195,7 @@ fields:
 			if err != nil {
 				t.Fatal(err)
 			}
-			succeeds(t, s, old, tt.want...)
+			compatible(t, s, old, tt.want...)
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// everything is a schema that is sound, and uses all that there is to use.
+// everything is a valid schema that uses every key.
 const everything = `id: store
 version: 4
 name: Store
@@ -87,7 +87,7 @@ fields:
     fields:
       - {id: user, type: string, required: true}
       - {id: password, type: secret}
-      - {id: shell, type: string, deprecated: nobody asks for it}
+      - {id: shell, type: string, deprecated: obsolete}
   - id: token
     type: secret
     validations: {max_length: 20}
@@ -124,7 +124,7 @@ migrations:
       disks.kind: {from: boolean, values: {'true': fixed, 'false': dynamic}}
 `
 
-// storage loads it.
+// storage returns the schema everything.
 func storage(t testing.TB) *jobschema.Schema {
 	t.Helper()
 	s, err := jobschema.Load("everything.yaml", []byte(everything))
@@ -134,7 +134,7 @@ func storage(t testing.TB) *jobschema.Schema {
 	return s
 }
 
-// store is a small submission for it, changed. A nil takes a field away.
+// store returns a small submission for it with changes. A nil removes a field.
 func store(changes m) m {
 	values := m{"name": "lin-01"}
 	for id, v := range changes {

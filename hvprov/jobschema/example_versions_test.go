@@ -71,7 +71,7 @@ fields:
 }
 
 func ExampleSchema_ValidatePartial() {
-	// The name comes from a resource that Terraform has not made yet.
+	// The name is that of a resource that does not exist yet.
 	for _, fault := range mustLoad(labSchema).ValidatePartial(map[string]any{"name": jobschema.Unknown, "gb_ram": 65}) {
 		fmt.Println(fault)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// plainOdd are values of the kinds that JSON has, and odd all that a program could give. Most are refused by any field.
+// plainOdd are values of the types of JSON, and odd those of Go programs. Most are invalid for any field.
 var (
 	plainOdd = []any{
 		nil, "", " ", "x", "true", "1", json.Number("1"), json.Number("-0.5e3"), 1.5, int64(7), true,
@@ -39,7 +39,7 @@ var (
 	}, plainOdd...)
 )
 
-// FuzzLoad holds that no file brings Load down, and that a schema it takes can be used.
+// FuzzLoad checks that Load does not panic for any file, and that a schema that it accepts can be used.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte(everything))
@@ -53,11 +53,11 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			var load *jobschema.LoadError
 			if !errors.As(err, &load) || len(load.Faults) == 0 {
-				t.Fatalf("got an error that tells no fault: %v", err)
+				t.Fatalf("got an error without a fault: %v", err)
 			}
 			return
 		}
-		// What aliases stand for many times is more than is read.
+		// Expanded aliases may exceed the size that is read.
 		if text, err := s.MarshalJSON(); err != nil || len(text) <= 1<<20 {
 			marshalled(t, s)
 		}
@@ -108,17 +108,17 @@ func migrations(t *testing.T, s *jobschema.Schema) []migration {
 	return file.Migrations
 }
 
-// keepsItsRules holds that what a schema gives a field by itself is what the field takes.
+// keepsItsRules checks that the default and the inferred values of a field are valid.
 func keepsItsRules(t *testing.T, f *jobschema.Field) {
 	if f.Default != nil {
 		if v, fault := f.Check(f.Default); fault != nil || v != f.Default {
-			t.Fatalf("the default of %s breaks its rules: %v", f.ID, fault)
+			t.Fatalf("the default of %s is invalid: %v", f.ID, fault)
 		}
 	}
 	if f.Infer != nil {
 		for _, r := range f.Infer.Rules {
 			if v, fault := f.Check(r.Value); fault != nil || v != r.Value {
-				t.Fatalf("what is inferred for %s breaks its rules: %v", f.ID, fault)
+				t.Fatalf("an inferred value of %s is invalid: %v", f.ID, fault)
 			}
 		}
 	}
@@ -130,8 +130,8 @@ func keepsItsRules(t *testing.T, f *jobschema.Field) {
 	}
 }
 
-// FuzzValidate holds that what Validate takes is what the schema asks for, as the verifier has it, and that it takes that
-// again, unchanged.
+// FuzzValidate checks that values which Validate accepts satisfy the schema according to the verifier, and that a second validation
+// changes nothing.
 func FuzzValidate(f *testing.F) {
 	add := func(schema string, values m) {
 		text, err := json.Marshal(values)
@@ -177,25 +177,25 @@ func FuzzValidate(f *testing.F) {
 	})
 }
 
-// checkSubmission holds what Validate makes of values to all that it promises. source is where the values come from.
+// checkSubmission checks the result of Validate. source is the text that the values come from.
 func checkSubmission(t *testing.T, s *jobschema.Schema, values m, source string) {
 	fields, err := s.Validate(values)
 	if partial := s.ValidatePartial(values); !reflect.DeepEqual(partial, faultsOf(t, err)) {
-		t.Fatalf("partial validation of what is known differs:\n%v\n%v", partial, err)
+		t.Fatalf("partial validation of known values differs:\n%v\n%v", partial, err)
 	}
 	if err != nil {
 		showsNoSecret(t, s, values, err.Error(), source)
 		return
 	}
 	if err := verify(s, values, fields); err != nil {
-		t.Fatalf("taken, but %v\nof %v\nis %v", err, values, fields.Map())
+		t.Fatalf("accepted, but %v\nvalues %v\nfields %v", err, values, fields.Map())
 	}
 	again, err := s.Validate(fields.Map())
 	if err != nil || !reflect.DeepEqual(again, fields) {
-		t.Fatalf("taken once, then not the same: %v\n%v\n%v", err, fields.Map(), again.Map())
+		t.Fatalf("a second validation differs: %v\n%v\n%v", err, fields.Map(), again.Map())
 	}
 	isWritten(t, s, fields)
-	// Whatever is not known yet may turn out as it is.
+	// If a value is unknown, it may turn out to be this one.
 	all := m{}
 	for i := range s.Fields {
 		id := s.Fields[i].ID
@@ -209,11 +209,11 @@ func checkSubmission(t *testing.T, s *jobschema.Schema, values m, source string)
 
 func mayBe(t *testing.T, s *jobschema.Schema, values m) {
 	if faults := s.ValidatePartial(values); len(faults) > 0 {
-		t.Fatalf("refused too early: %v\n%v", faults, values)
+		t.Fatalf("refused although the values may be valid: %v\n%v", faults, values)
 	}
 }
 
-// hide gives a value with each of its parts, and the whole, not known.
+// hide returns copies of a value in which a part, or the whole, is unknown.
 func hide(v any) []any {
 	list := []any{jobschema.Unknown}
 	switch v := v.(type) {
@@ -237,7 +237,7 @@ func hide(v any) []any {
 	return list
 }
 
-// isWritten holds that fields are the same when a definition with them is written and read.
+// isWritten checks that fields are unchanged by encoding and parsing a definition.
 func isWritten(t *testing.T, s *jobschema.Schema, fields job.Fields) {
 	text, err := job.Definition{Schema: s.Ref(), Operation: job.OperationProvision, Fields: fields}.MarshalJSON()
 	if err != nil {
@@ -245,11 +245,11 @@ func isWritten(t *testing.T, s *jobschema.Schema, fields job.Fields) {
 	}
 	read, err := job.ParseDefinition(text)
 	if err != nil || !reflect.DeepEqual(read.Fields, asRead(fields)) {
-		t.Fatalf("read differently: %v\n%s\n%v", err, text, read.Fields.Map())
+		t.Fatalf("parsed differently: %v\n%s\n%v", err, text, read.Fields.Map())
 	}
 }
 
-// showsNoSecret looks for secrets that can have come from nowhere else.
+// showsNoSecret checks a message for secrets that are not in source.
 func showsNoSecret(t *testing.T, s *jobschema.Schema, values m, message, source string) {
 	for id, v := range values {
 		f, known := s.Field(id)

@@ -14,8 +14,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// FuzzGenerated is FuzzValidate where bytes that change at random seldom lead: with schemas and submissions that mostly
-// hold together, whose fields depend on each other in many ways.
+// FuzzGenerated checks what FuzzValidate checks with generated schemas and submissions. They are mostly valid, and their fields
+// depend on each other in many ways, which random bytes seldom achieve.
 func FuzzGenerated(f *testing.F) {
 	for seed := range uint64(200) {
 		f.Add(seed)
@@ -40,7 +40,7 @@ func (g generator) oneIn(n int) bool { return g.IntN(n) == 0 }
 
 func (g generator) pick(list ...string) string { return list[g.IntN(len(list))] }
 
-// schema writes a schema: what fields depend on first, then fields of all types, then sets.
+// schema returns a schema: fields that others depend on, fields of all types, and parameter sets.
 func (g generator) schema() string {
 	var b strings.Builder
 	b.WriteString("id: generated\nversion: 1\nfields:\n")
@@ -76,7 +76,7 @@ func (g generator) schema() string {
 	return b.String()
 }
 
-// field writes a field. It is optional if a parameter set may have it.
+// field returns a field. optional is whether a parameter set may contain it.
 func (g generator) field(id, applicability string, root bool) (text string, optional bool) {
 	kinds := []string{
 		"string, validations: {max_length: 3, pattern: '[a-z]*'}", "secret", "multiline, validations: {min_length: 2}",
@@ -107,7 +107,7 @@ func (g generator) field(id, applicability string, root bool) (text string, opti
 	return "{id: " + id + ", type: " + kind + extra + applicability + "}", extra == ""
 }
 
-// submission gives values for a schema: mostly what is required, and few of the others, since many do not go together.
+// submission returns values for a schema: mostly the required ones, and few others, since many conflict.
 func (g generator) submission(s *jobschema.Schema) m {
 	values := m{}
 	few := 2 + g.IntN(6)
@@ -135,7 +135,7 @@ func (g generator) submission(s *jobschema.Schema) m {
 
 func (g generator) address() string { return g.pick("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.4") }
 
-// value gives a value for a field: mostly one that it takes.
+// value returns a value for a field, which is mostly valid.
 func (g generator) value(f *jobschema.Field) any {
 	if g.oneIn(60) {
 		return plainOdd[g.IntN(len(plainOdd))]

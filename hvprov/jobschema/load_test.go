@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// jobInputs loads the schema that the provider comes with.
+// jobInputs loads the default schema.
 func jobInputs(t testing.TB) *jobschema.Schema {
 	t.Helper()
 	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
@@ -23,7 +23,7 @@ func jobInputs(t testing.TB) *jobschema.Schema {
 	return s
 }
 
-func TestTheSchemaOfJobInputsIsSound(t *testing.T) {
+func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	if s.ID != "vm-provisioning" || s.Version != 1 || s.Name == "" || s.Description == "" {
@@ -46,7 +46,7 @@ func TestTheSchemaOfJobInputsIsSound(t *testing.T) {
 		}
 		if f.Hint != "" {
 			if _, fault := f.Check(f.Hint); fault != nil {
-				t.Errorf("the hint of %s breaks its own rules: %s", f.ID, fault)
+				t.Errorf("the hint of %s is invalid: %s", f.ID, fault)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func TestTheSchemaOfJobInputsIsSound(t *testing.T) {
 	}
 }
 
-// small is a schema that is sound, and has each thing that the fault cases below break.
+// small is a valid schema for the cases below.
 const small = `id: lab
 version: 1
 fields:
@@ -115,10 +115,10 @@ parameter_sets:
       - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}
 `
 
-// ascendingOld is the rule that others take the place of.
+// ascendingOld is the rule that the cases replace.
 const ascendingOld = "rules:\n      - {kind: ipv4_subnet, address: addr, prefix: bits, gateway: gw}"
 
-func TestLoadTakesASoundSchema(t *testing.T) {
+func TestLoadAcceptsAValidSchema(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load("small.yaml", []byte(small))
 	if err != nil {
@@ -136,7 +136,7 @@ func TestLoadTakesASoundSchema(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
+func TestLoadRefusesInvalidSchemas(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, old, with string
@@ -144,14 +144,14 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 	}{
 		{"an unknown key", "version: 1\n", "version: 1\nauthor: x\n", `3: |unknown key "author"`},
 		{"a misspelt key of a field", "    required: true", "    requird: true", `6: fields[0]: |did you mean required?`},
-		{"a key given twice", "version: 1\n", "version: 1\nversion: 2\n", `3: |the key "version" is repeated`},
-		{"a key that is no text", "version: 1\n", "version: 1\n7: x\n", `3: |must be text`},
+		{"a key repeated", "version: 1\n", "version: 1\nversion: 2\n", `3: |the key "version" is repeated`},
+		{"a key that is not text", "version: 1\n", "version: 1\n7: x\n", `3: |must be text`},
 		{"no id", "id: lab\n", "", `1: |the key "id" is missing`},
 		{"an id with blanks", "id: lab", "id: my lab", `1: id: |"my lab" is not a valid id: use lower-case letters, digits and hyphens, starting with a letter`},
 		{"no version", "version: 1\n", "", `1: |the key "version" is missing`},
 		{"a version as text", "version: 1", "version: '1'", `2: version: |whole number`},
 		{"version zero", "version: 1", "version: 0", `2: version: |a version must be at least 1`},
-		{"a field that is no mapping", "  - id: os\n", "  - text\n  - id: os\n", `9: fields[1]: |mapping`},
+		{"a field that is not a mapping", "  - id: os\n", "  - text\n  - id: os\n", `9: fields[1]: |mapping`},
 		{"a field without id", "  - id: extra\n    type", "  - type", `30: fields[8]: |"id" is missing`},
 		{"a field without type", "    type: ipv4\n  - id: bits", "  - id: bits", `24: fields[5]: |"type" is missing`},
 		{"an unknown type", "type: secret", "type: password", `23: fields[4].type: |unknown type "password"`},
@@ -160,14 +160,14 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 		{"an id that the program reserves", "id: extra\n", "id: count\n", `30: fields[8].id: |the program uses it`},
 		{"a default below the minimum", "default: 4", "default: 0", `15: fields[2].default: |the default is invalid: size must be between 1 and 8, but is 0: use a value between 1 and 8`},
 		{"a default of another type", "default: 4", "default: four", `15: fields[2].default: |whole number`},
-		{"a default that is no value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |the default is invalid: os cannot be "bsd": use "linux" or "windows"`},
+		{"a default that is not a value of the enum", "default: linux", "default: bsd", `11: fields[1].default: |the default is invalid: os cannot be "bsd": use "linux" or "windows"`},
 		{"a default that is a list", "default: 4", "default: [4]", `15: fields[2].default: |must be text, a number`},
 		{"a default without value", "default: 4", "default:", `15: fields[2].default: |must be text, a number`},
 		{"a default that is infinite", "default: 4", "default: .inf", `15: fields[2].default: |must be text, a number`},
 		{"an empty default", "default: linux", "default: ''", `11: fields[1].default: |the default is empty: remove it`},
 		{"a default of a required field", "default: 4", "required: true\n    default: 4", `15: fields[2].required: |a field with a default cannot be required: remove one of them`},
 		{"a default of a secret", "type: boolean", "type: secret\n    default: changeit", `32: fields[8].default: |a secret cannot have a default: every reader of the schema would know it`},
-		{"required that is no boolean", "required: true", "required: yes please", `6: fields[0].required: |true or false`},
+		{"required that is not a boolean", "required: true", "required: yes please", `6: fields[0].required: |true or false`},
 		{"an unknown change", "change: power_cycle", "change: reboot", `17: fields[2].change: |unknown change "reboot"`},
 		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |unknown property "memory": use checkpoint_type, clustered, data_disks, disk_size_gb, generation, mac_address, memory_gb, memory_maximum_gb, memory_minimum_gb, name, network_adapters, notes, power_state, processor_count, secure_boot, start_action, static_mac_address, stop_action, switch_name, tpm or vlan_id`},
 		{"a property of another type", "observed: memory_gb", "observed: notes", `18: fields[2].observed: |the property notes cannot be that of a field of type integer`},
@@ -228,14 +228,14 @@ func TestLoadRefusesASchemaThatDoesNotHoldTogether(t *testing.T) {
 	}
 }
 
-// refuses holds that a sound schema with one change is refused, for one fault only. want is "line: path: |part of reason",
-// without path where the fault is about the whole, and with nothing before the bar where the place does not matter.
-func refuses(t *testing.T, sound, old, with, want string) {
+// refuses checks that a valid schema with a change is refused for one fault. want is "line: path: |part of the reason", without the
+// path if the fault is about the whole schema, and without anything before the bar if the position does not matter.
+func refuses(t *testing.T, valid, old, with, want string) {
 	t.Helper()
-	if !strings.Contains(sound, old) {
-		t.Fatalf("the sound schema has no %q", old)
+	if !strings.Contains(valid, old) {
+		t.Fatalf("the valid schema has no %q", old)
 	}
-	s, err := programOptions.Load("lab.yaml", []byte(strings.Replace(sound, old, with, 1)))
+	s, err := programOptions.Load("lab.yaml", []byte(strings.Replace(valid, old, with, 1)))
 	var load *jobschema.LoadError
 	if !errors.As(err, &load) || s != nil {
 		t.Fatalf("got %v, %v", s, err)
@@ -260,7 +260,7 @@ var programOptions = jobschema.LoadOptions{
 	SecretSuffixes: []string{"_wo", "_wo_version"},
 }
 
-func TestTheReservedNamesOfAProgramAreNotThoseOfAnother(t *testing.T) {
+func TestReservedNamesAreThoseOfTheOptions(t *testing.T) {
 	t.Parallel()
 	text := []byte("id: lab\nversion: 1\nfields:\n  - {id: count, type: integer}\n  - {id: key, type: secret}\n  - {id: key_wo, type: string}\n" +
 		"  - {id: box, type: object, fields: [{id: count, type: integer}]}\n")
@@ -275,7 +275,7 @@ lab.yaml:6: fields[2].id: the id "key_wo" is reserved: it belongs to the secret 
 	}
 }
 
-func TestLoadTellsAllFaultsInTheOrderOfTheirLines(t *testing.T) {
+func TestLoadReportsAllFaultsInTheOrderOfTheirLines(t *testing.T) {
 	t.Parallel()
 	_, err := programOptions.Load("lab.yaml", []byte(`id: lab
 version: one
@@ -300,13 +300,13 @@ lab.yaml:11: parameter_sets[0].members[1]: unknown field "b"`
 	}
 }
 
-// aliases is a short document that stands for n*n fields.
+// aliases returns a short document that expands to n*n fields.
 func aliases(n int) string {
 	return "id: a\nversion: 1\nname: &f {id: f, type: string}\ndescription: &o {id: o, type: object, fields: [" + strings.Repeat("*f,", n) +
 		"]}\nfields: [" + strings.Repeat("*o,", n) + "]\n"
 }
 
-func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
+func TestLoadRefusesOtherDocuments(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, data, want string }{
 		{"nothing", "", "empty"},
@@ -315,10 +315,10 @@ func TestLoadRefusesWhatIsNoSchemaAtAll(t *testing.T) {
 		{"a list", "- a\n- b\n", "mapping"},
 		{"null", "null", "mapping"},
 		{"no fields", "id: lab\nversion: 1\n", `"fields" is missing`},
-		{"fields that are no list", "id: lab\nversion: 1\nfields: none\n", "3: fields: must be a list"},
+		{"fields that are not a list", "id: lab\nversion: 1\nfields: none\n", "3: fields: must be a list"},
 		{"an empty list of fields", "id: lab\nversion: 1\nfields: []\n", "3: fields: must be a list with at least one item"},
 		{"broken YAML", "id: [a\n", "invalid YAML"},
-		{"bytes that are no text", "\x00\xff", "invalid YAML"},
+		{"bytes that are not text", "\x00\xff", "invalid YAML"},
 		{"an alias to itself", "fields: &f [*f]\n", "lab.yaml"},
 		{"aliases of lists of aliases", aliases(3000), "at most 131072 values"},
 		{"more than is read", strings.Repeat("#", 1<<20+1), "at most 1048576"},

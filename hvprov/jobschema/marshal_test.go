@@ -13,7 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// marshalled holds that a schema, written as JSON, is one that is the same, and gives the JSON.
+// marshalled checks that a schema is unchanged when it is encoded as JSON and loaded, and returns the JSON.
 func marshalled(t *testing.T, s *jobschema.Schema) []byte {
 	t.Helper()
 	text, err := json.Marshal(s)
@@ -22,27 +22,27 @@ func marshalled(t *testing.T, s *jobschema.Schema) []byte {
 	}
 	again, err := jobschema.Load("schema.json", text)
 	if err != nil {
-		t.Fatalf("it is not read: %v\n%s", err, text)
+		t.Fatalf("not loaded: %v\n%s", err, text)
 	}
 	second, err := again.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// json.Marshal escapes a few characters more than MarshalJSON does by itself.
+	// json.Marshal escapes more characters than MarshalJSON.
 	first, err := s.MarshalJSON()
 	if err != nil || !bytes.Equal(first, second) {
-		t.Fatalf("it is written differently, %v:\n%s\n%s", err, first, second)
+		t.Fatalf("encoded differently, %v:\n%s\n%s", err, first, second)
 	}
 	if a, b := exported(reflect.ValueOf(s)), exported(reflect.ValueOf(again)); !reflect.DeepEqual(a, b) {
-		t.Fatalf("it is read differently:\n%v\n%v", a, b)
+		t.Fatalf("loaded differently:\n%v\n%v", a, b)
 	}
 	if err := again.CheckCompatible(s); err != nil {
-		t.Fatalf("it does not take its own place: %v", err)
+		t.Fatalf("not compatible with itself: %v", err)
 	}
 	return first
 }
 
-// exported gives what others see of a value. What is kept for speed or messages is left out.
+// exported returns a value without unexported fields.
 func exported(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -68,16 +68,16 @@ func exported(v reflect.Value) any {
 	return v.Interface()
 }
 
-func TestAMarshalledSchemaIsTheSame(t *testing.T) {
+func TestAMarshalledSchemaIsEqual(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"the schema that the provider comes with": string(schemas.JobInputs()),
-		"one with everything":                     everything,
-		"a small one":                             small,
-		"one that stands for another":             web,
-		"one with nested words":                   shop,
-		"text that YAML takes for something else": "id: a\nversion: 1\nfields: [{id: a, type: string, default: 'true'}, {id: b, type: string, default: '12'}, {id: c, type: string, hint: '~', label: '<<', description: '2020-01-01'}]",
-		"characters that need care": "id: a\nversion: 1\nname: \"\\x7f \\x85 \\u2028 \\ufeff \\ufffe \\uffff \\U0001F600 \\0 \\e <&> \\\\ \\\" '\"\n" +
+		"the default schema":                          string(schemas.JobInputs()),
+		"a schema with every key":                     everything,
+		"a small one":                                 small,
+		"a custom schema":                             web,
+		"a custom schema with nested fields":          shop,
+		"text that YAML would decode as another type": "id: a\nversion: 1\nfields: [{id: a, type: string, default: 'true'}, {id: b, type: string, default: '12'}, {id: c, type: string, hint: '~', label: '<<', description: '2020-01-01'}]",
+		"special characters": "id: a\nversion: 1\nname: \"\\x7f \\x85 \\u2028 \\ufeff \\ufffe \\uffff \\U0001F600 \\0 \\e <&> \\\\ \\\" '\"\n" +
 			"fields: [{id: a, type: enum, validations: {one_of: [\"a\\x85\", \" \\u2029b\"]}}]",
 		"numbers": "id: a\nversion: 1\nfields: [{id: a, type: number, default: 1e-7, validations: {minimum: -0.0, maximum: 9e18}}, " +
 			"{id: b, type: integer, default: 9223372036854775807}, {id: c, type: number, default: 3}]",
@@ -94,7 +94,7 @@ func TestAMarshalledSchemaIsTheSame(t *testing.T) {
 	}
 }
 
-func TestTheJSONOfASchemaLeavesOutWhatIsNotSaid(t *testing.T) {
+func TestTheJSONOfASchemaOmitsEmptyKeys(t *testing.T) {
 	t.Parallel()
 	text := marshalled(t, load(t, "id: a\nversion: 1\nfields:\n  - {id: x, type: list, items: {type: integer, validations: {minimum: 0}}}\n"))
 	want := `{"id":"a","version":1,"fields":[{"id":"x","type":"list","change":"replace","items":{"type":"integer","validations":{"minimum":0}}}]}`

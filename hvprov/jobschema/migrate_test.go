@@ -12,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// decode reads JSON as a state is read: with the numbers as json.Number, or else as float64.
+// decode decodes JSON with numbers as json.Number, or as float64.
 func decode(t *testing.T, text string, numbers bool) m {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -66,7 +66,7 @@ migrations:
 	return s
 }
 
-func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
+func TestMigrateConvertsValuesToTheNextVersion(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name       string
@@ -77,7 +77,7 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 		{"a dropped field", `[{from: 3, dropped: [x]}]`, `{"x":1,"a":"k"}`, `{"a":"k"}`},
 		{"a dropped field that has no value", `[{from: 3, dropped: [x]}]`, `{"x":null,"a":"k"}`, `{"a":"k"}`},
 		{"a dropped field that is not there", `[{from: 3, dropped: [x]}]`, `{"a":"k"}`, `{"a":"k"}`},
-		{"a dropped secret goes with its twins", `[{from: 3, dropped: [x]}]`, `{"x":null,"x_wo":null,"x_wo_version":3,"xx":"k"}`, `{"xx":"k"}`},
+		{"the companions of a dropped secret", `[{from: 3, dropped: [x]}]`, `{"x":null,"x_wo":null,"x_wo_version":3,"xx":"k"}`, `{"xx":"k"}`},
 		{"a field dropped from an object", `[{from: 3, dropped: [login.x]}]`, `{"login":{"user":"u","x":1},"x":2}`, `{"login":{"user":"u"},"x":2}`},
 		{"a field dropped from the objects of a list", `[{from: 3, dropped: [disks.x]}]`, `{"disks":[{"x":1,"label":"a"},null,{"label":"b"}]}`, `{"disks":[{"label":"a"},null,{"label":"b"}]}`},
 		{"a field dropped from what has no value", `[{from: 3, dropped: [disks.x, login.x]}]`, `{"disks":null}`, `{"disks":null}`},
@@ -85,29 +85,29 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 		{"a renamed field", `[{from: 3, renamed: {x: a}}]`, `{"x":"v"}`, `{"a":"v"}`},
 		{"a renamed field that has no value", `[{from: 3, renamed: {x: a}}]`, `{"x":null}`, `{"a":null}`},
 		{"a renamed field that is not there", `[{from: 3, renamed: {x: a}}]`, `{"b":"v"}`, `{"b":"v"}`},
-		{"a renamed secret takes its twins along", `[{from: 3, renamed: {x: pw}}]`, `{"x":null,"x_wo":null,"x_wo_version":7}`, `{"pw":null,"pw_wo":null,"pw_wo_version":7}`},
+		{"the companions of a renamed secret", `[{from: 3, renamed: {x: pw}}]`, `{"x":null,"x_wo":null,"x_wo_version":7}`, `{"pw":null,"pw_wo":null,"pw_wo_version":7}`},
 		{"two fields that change places", `[{from: 3, renamed: {a: b, b: a}}]`, `{"a":"1","b":"2"}`, `{"a":"2","b":"1"}`},
 		{"two fields that change places, one without value", `[{from: 3, renamed: {a: b, b: a}}]`, `{"a":"1"}`, `{"b":"1"}`},
 		{"a renamed object keeps its parts", `[{from: 3, renamed: {account: login}}]`, `{"account":{"user":"u","pw_wo_version":1}}`, `{"login":{"user":"u","pw_wo_version":1}}`},
 		{"a field renamed within an object", `[{from: 3, renamed: {login.uid: user}}]`, `{"login":{"uid":"u"}}`, `{"login":{"user":"u"}}`},
-		{"a nested secret takes its twins along", `[{from: 3, renamed: {disks.secret: key}}]`, `{"disks":[{"secret_wo_version":1}]}`, `{"disks":[{"key_wo_version":1}]}`},
+		{"the companions of a nested secret", `[{from: 3, renamed: {disks.secret: key}}]`, `{"disks":[{"secret_wo_version":1}]}`, `{"disks":[{"key_wo_version":1}]}`},
 		{"a field renamed within a list that is renamed too", `[{from: 3, renamed: {volumes: disks, volumes.size: size_gb}}]`, `{"volumes":[{"size":1},{"size":2}]}`, `{"disks":[{"size_gb":1},{"size_gb":2}]}`},
 		{"two nested fields that change places", `[{from: 3, renamed: {disks.label: pool, disks.pool: label}}]`, `{"disks":[{"label":"l","pool":"p"}]}`, `{"disks":[{"label":"p","pool":"l"}]}`},
 		{"a dropped field makes room for a renamed one", `[{from: 3, dropped: [a], renamed: {x: a}}]`, `{"a":"old","x":"new"}`, `{"a":"new"}`},
-		{"a text taken apart", `[{from: 3, split: {x: {pattern: '(?P<a>[^/]+)/(?P<b>\d+)'}}}]`, `{"x":"10.0.0.1/24"}`, `{"a":"10.0.0.1","b":"24"}`},
-		{"a text taken apart, one part empty", `[{from: 3, split: {x: {pattern: '(?P<a>[^/]+)(/(?P<b>\d+))?'}}}]`, `{"x":"10.0.0.1"}`, `{"a":"10.0.0.1"}`},
-		{"a text taken apart that has no value", `[{from: 3, split: {x: {pattern: '(?P<a>.+)'}}}]`, `{"x":null,"b":"v"}`, `{"b":"v"}`},
-		{"a secret taken apart goes with its twins", `[{from: 3, split: {x: {pattern: '(?P<a>.+)'}}}]`, `{"x":null,"x_wo":null,"x_wo_version":1}`, `{}`},
-		{"a text taken apart into the field that it was", `[{from: 3, split: {a: {pattern: '(?P<a>\w+)-(?P<b>\w+)'}}}]`, `{"a":"l-r"}`, `{"a":"l","b":"r"}`},
-		{"a nested text taken apart", `[{from: 3, split: {disks.spec: {pattern: '(?P<label>\w+):(?P<pool>\w+)'}}}]`, `{"disks":[{"spec":"a:b"},{}]}`, `{"disks":[{"label":"a","pool":"b"},{}]}`},
-		{"a text taken apart within what is renamed", `[{from: 3, renamed: {volumes: disks}, split: {volumes.spec: {pattern: '(?P<label>\w+):(?P<pool>\w+)'}}}]`, `{"volumes":[{"spec":"a:b"}]}`, `{"disks":[{"label":"a","pool":"b"}]}`},
-		{"a text taken apart whose id another field takes", `[{from: 3, renamed: {x: a}, split: {a: {pattern: '.*-(?P<b>\w+)'}}}]`, `{"a":"l-r","x":"new"}`, `{"a":"new","b":"r"}`},
+		{"a text that is split", `[{from: 3, split: {x: {pattern: '(?P<a>[^/]+)/(?P<b>\d+)'}}}]`, `{"x":"10.0.0.1/24"}`, `{"a":"10.0.0.1","b":"24"}`},
+		{"a text that is split, with an empty part", `[{from: 3, split: {x: {pattern: '(?P<a>[^/]+)(/(?P<b>\d+))?'}}}]`, `{"x":"10.0.0.1"}`, `{"a":"10.0.0.1"}`},
+		{"a text to split that has no value", `[{from: 3, split: {x: {pattern: '(?P<a>.+)'}}}]`, `{"x":null,"b":"v"}`, `{"b":"v"}`},
+		{"the companions of a split secret", `[{from: 3, split: {x: {pattern: '(?P<a>.+)'}}}]`, `{"x":null,"x_wo":null,"x_wo_version":1}`, `{}`},
+		{"a text that is split into its own field", `[{from: 3, split: {a: {pattern: '(?P<a>\w+)-(?P<b>\w+)'}}}]`, `{"a":"l-r"}`, `{"a":"l","b":"r"}`},
+		{"a nested text that is split", `[{from: 3, split: {disks.spec: {pattern: '(?P<label>\w+):(?P<pool>\w+)'}}}]`, `{"disks":[{"spec":"a:b"},{}]}`, `{"disks":[{"label":"a","pool":"b"},{}]}`},
+		{"a text that is split in a renamed list", `[{from: 3, renamed: {volumes: disks}, split: {volumes.spec: {pattern: '(?P<label>\w+):(?P<pool>\w+)'}}}]`, `{"volumes":[{"spec":"a:b"}]}`, `{"disks":[{"label":"a","pool":"b"}]}`},
+		{"a split text whose id another field takes", `[{from: 3, renamed: {x: a}, split: {a: {pattern: '.*-(?P<b>\w+)'}}}]`, `{"a":"l-r","x":"new"}`, `{"a":"new","b":"r"}`},
 		{"a part with the id that another field had", `[{from: 3, renamed: {b: a}, split: {x: {pattern: '(?P<b>\w+)'}}}]`, `{"b":"old","x":"new"}`, `{"a":"old","b":"new"}`},
 		{"a text that becomes an integer", `[{from: 3, retyped: {n: {from: string}}}]`, `{"n":"120"}`, `{"n":120}`},
 		{"a whole number that becomes an integer", `[{from: 3, retyped: {n: {from: number}}}]`, `{"n":120.0}`, `{"n":120}`},
 		{"a text that becomes a number", `[{from: 3, retyped: {f: {from: string}}}]`, `{"f":"0.5"}`, `{"f":0.5}`},
 		{"an integer that becomes a text", `[{from: 3, retyped: {a: {from: integer}}}]`, `{"a":8}`, `{"a":"8"}`},
-		{"a number that becomes a text, as people write it", `[{from: 3, retyped: {a: {from: number}}}]`, `{"a":8.0}`, `{"a":"8"}`},
+		{"a number that becomes a text without a fraction", `[{from: 3, retyped: {a: {from: number}}}]`, `{"a":8.0}`, `{"a":"8"}`},
 		{"a fraction that becomes a text", `[{from: 3, retyped: {a: {from: number}}}]`, `{"a":0.25}`, `{"a":"0.25"}`},
 		{"a text that becomes a boolean", `[{from: 3, retyped: {on: {from: string}}}]`, `{"on":"true"}`, `{"on":true}`},
 		{"a boolean that becomes a text", `[{from: 3, retyped: {a: {from: boolean}}}]`, `{"a":false}`, `{"a":"false"}`},
@@ -116,12 +116,12 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 		{"a boolean that becomes an enum by its values", `[{from: 3, retyped: {tier: {from: boolean, values: {'true': gold, 'false': bronze}}}}]`, `{"tier":true}`, `{"tier":"gold"}`},
 		{"a number that becomes an enum by its values", `[{from: 3, retyped: {tier: {from: integer, values: {'1': gold, '2': bronze}}}}]`, `{"tier":2.0}`, `{"tier":"bronze"}`},
 		{"a text that becomes an integer by its values", `[{from: 3, retyped: {n: {from: string, values: {small: '2', big: '16'}}}}]`, `{"n":"big"}`, `{"n":16}`},
-		{"a text that becomes a list of it", `[{from: 3, retyped: {list: {from: string}}}]`, `{"list":"a"}`, `{"list":["a"]}`},
+		{"a text that becomes a list", `[{from: 3, retyped: {list: {from: string}}}]`, `{"list":"a"}`, `{"list":["a"]}`},
 		{"a list whose items are of another type", `[{from: 3, retyped: {numbers: {from: list}}}]`, `{"numbers":["1","2"]}`, `{"numbers":[1,2]}`},
-		{"an object that becomes a list of it", `[{from: 3, retyped: {disks: {from: list}}}]`, `{"disks":{"size_gb":1}}`, `{"disks":[{"size_gb":1}]}`},
+		{"an object that becomes a list", `[{from: 3, retyped: {disks: {from: list}}}]`, `{"disks":{"size_gb":1}}`, `{"disks":[{"size_gb":1}]}`},
 		{"a nested text that becomes an integer", `[{from: 3, retyped: {disks.size_gb: {from: string}}}]`, `{"disks":[{"size_gb":"40"},{"size_gb":"8"}]}`, `{"disks":[{"size_gb":40},{"size_gb":8}]}`},
 		{"a field that is renamed and converted", `[{from: 3, renamed: {x: n}, retyped: {n: {from: string}}}]`, `{"x":"7"}`, `{"n":7}`},
-		{"what the schema does not speak of", `[{from: 3, dropped: [x]}]`, `{"host":"h","timeouts":{"create":"1h"},"n":1.5}`, `{"host":"h","timeouts":{"create":"1h"},"n":1.5}`},
+		{"unknown keys", `[{from: 3, dropped: [x]}]`, `{"host":"h","timeouts":{"create":"1h"},"n":1.5}`, `{"host":"h","timeouts":{"create":"1h"},"n":1.5}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,14 +136,14 @@ func TestMigrateTakesValuesToTheNextVersion(t *testing.T) {
 					t.Errorf("got  %s\nwant %s", text, want)
 				}
 				if !reflect.DeepEqual(values, decode(t, tt.values, numbers)) {
-					t.Errorf("the values given were changed to %v", values)
+					t.Errorf("the values passed were changed to %v", values)
 				}
 			}
 		})
 	}
 }
 
-func TestMigrateKeepsKeysThatNoFieldHas(t *testing.T) {
+func TestMigrateKeepsUnknownKeys(t *testing.T) {
 	t.Parallel()
 	got, err := withMigrations(t, "  [{from: 3, dropped: [x]}]").Migrate(3, m{"x": nil, "x_wo_version": 3.0})
 	if want := (m{"x_wo_version": 3.0}); err != nil || !reflect.DeepEqual(got, want) {
@@ -151,7 +151,7 @@ func TestMigrateKeepsKeysThatNoFieldHas(t *testing.T) {
 	}
 }
 
-// plainNumbers makes every number a float64, so that 8 and 8.0 compare as what they are.
+// plainNumbers converts every number to a float64, so that 8 and 8.0 are equal.
 func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case m:
@@ -169,7 +169,7 @@ func plainNumbers(v any) any {
 	return v
 }
 
-func TestMigrateGoesThroughEachVersion(t *testing.T) {
+func TestMigrateAppliesEachMigration(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name       string
@@ -183,10 +183,10 @@ func TestMigrateGoesThroughEachVersion(t *testing.T) {
 		{"versions that changed nothing", `[{from: 3, renamed: {x: a}}]`, 1, `{"x":"v"}`, `{"a":"v"}`},
 		{"from the version that it is", `[{from: 3, renamed: {x: a}}]`, 4, `{"x":"v"}`, `{"x":"v"}`},
 		{"converted, then renamed", `[{from: 1, retyped: {x: {from: string}}}, {from: 3, renamed: {x: n}}]`, 1, `{"x":"8"}`, `{"n":8}`},
-		{"converted, then renamed with what is around", `[{from: 1, retyped: {volumes.size: {from: string}}}, {from: 3, renamed: {volumes: disks, volumes.size: size_gb}}]`, 1, `{"volumes":[{"size":"8"}]}`, `{"disks":[{"size_gb":8}]}`},
+		{"converted, then renamed with its parent", `[{from: 1, retyped: {volumes.size: {from: string}}}, {from: 3, renamed: {volumes: disks, volumes.size: size_gb}}]`, 1, `{"volumes":[{"size":"8"}]}`, `{"disks":[{"size_gb":8}]}`},
 		{"converted twice", `[{from: 1, retyped: {n: {from: boolean, values: {'true': one}}}}, {from: 2, retyped: {n: {from: string, values: {one: '1'}}}}]`, 1, `{"n":true}`, `{"n":1}`},
-		{"taken apart, then converted", `[{from: 1, split: {x: {pattern: '(?P<a>.+)/(?P<n>.+)'}}}, {from: 2, retyped: {n: {from: string}}}]`, 1, `{"x":"l/24"}`, `{"a":"l","n":24}`},
-		{"made text, then taken apart", `[{from: 1, retyped: {x: {from: integer}}}, {from: 2, split: {x: {pattern: '(?P<a>.)(?P<b>.)'}}}]`, 1, `{"x":12}`, `{"a":"1","b":"2"}`},
+		{"split, then converted", `[{from: 1, split: {x: {pattern: '(?P<a>.+)/(?P<n>.+)'}}}, {from: 2, retyped: {n: {from: string}}}]`, 1, `{"x":"l/24"}`, `{"a":"l","n":24}`},
+		{"converted to text, then split", `[{from: 1, retyped: {x: {from: integer}}}, {from: 2, split: {x: {pattern: '(?P<a>.)(?P<b>.)'}}}]`, 1, `{"x":12}`, `{"a":"1","b":"2"}`},
 		{"converted, then dropped", `[{from: 1, retyped: {x: {from: string}}}, {from: 2, dropped: [x]}]`, 1, `{"x":"v"}`, `{}`},
 		{"a name that is used again", `[{from: 1, renamed: {a: b}}, {from: 2, renamed: {x: a}}]`, 1, `{"a":"1","x":"2"}`, `{"a":"2","b":"1"}`},
 	} {
@@ -203,7 +203,7 @@ func TestMigrateGoesThroughEachVersion(t *testing.T) {
 	}
 }
 
-func TestMigrateUsesEverything(t *testing.T) {
+func TestMigrateFromTheFirstVersion(t *testing.T) {
 	t.Parallel()
 	s := storage(t)
 	got, err := s.Migrate(1, decode(t, `{
@@ -223,7 +223,7 @@ func TestMigrateUsesEverything(t *testing.T) {
 	}
 }
 
-func TestMigrateRefusesWhatItCannotConvert(t *testing.T) {
+func TestMigrateRefusesValuesThatCannotBeConverted(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	for _, tt := range []struct {
@@ -233,7 +233,7 @@ func TestMigrateRefusesWhatItCannotConvert(t *testing.T) {
 		field      string
 		want       string
 	}{
-		{"a text that is no integer", `[{from: 3, retyped: {n: {from: string}}}]`, `{"n":"hunter2"}`, "n", "a whole number"},
+		{"a text that is not an integer", `[{from: 3, retyped: {n: {from: string}}}]`, `{"n":"hunter2"}`, "n", "a whole number"},
 		{"a text that is an integer with blanks", `[{from: 3, retyped: {n: {from: string}}}]`, `{"n":" 8"}`, "n", "a whole number"},
 		{"a fraction for an integer", `[{from: 3, retyped: {n: {from: number}}}]`, `{"n":8.5}`, "n", "a whole number"},
 		{"a boolean for an integer", `[{from: 3, retyped: {n: {from: boolean}}}]`, `{"n":true}`, "n", "a whole number"},
@@ -242,13 +242,13 @@ func TestMigrateRefusesWhatItCannotConvert(t *testing.T) {
 		{"a list for a text", `[{from: 3, retyped: {a: {from: list}}}]`, `{"a":["hunter2"]}`, "a", "a line of text"},
 		{"a text for objects", `[{from: 3, retyped: {disks: {from: list}}}]`, `{"disks":["hunter2"]}`, "disks", "a list"},
 		{"a text for an object", `[{from: 3, retyped: {login: {from: string}}}]`, `{"login":"hunter2"}`, "login", "an object"},
-		{"an item that is no integer", `[{from: 3, retyped: {numbers: {from: list}}}]`, `{"numbers":["1","hunter2"]}`, "numbers", "a list"},
-		{"a value that values do not tell of", `[{from: 3, retyped: {tier: {from: string, values: {a: gold}}}}]`, `{"tier":"hunter2"}`, "tier", "one of its values"},
-		{"a nested text that is no integer", `[{from: 3, retyped: {disks.size_gb: {from: string}}}]`, `{"disks":[{"size_gb":"1"},{"size_gb":"hunter2"}]}`, "disks.size_gb", "a whole number"},
-		{"a text of another form", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"hunter2"}`, "x", `the pattern (?P<a>\d+)`},
-		{"a text that has the form in part", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"1 hunter2"}`, "x", `the pattern (?P<a>\d+)`},
-		{"a number to be taken apart", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":4711}`, "x", "the pattern"},
-		{"a secret to be taken apart", `[{from: 3, split: {pw: {pattern: '(?P<a>\d+)'}}}]`, `{"pw":"hunter2"}`, "pw", "the pattern"},
+		{"an item that is not an integer", `[{from: 3, retyped: {numbers: {from: list}}}]`, `{"numbers":["1","hunter2"]}`, "numbers", "a list"},
+		{"a value that is not in values", `[{from: 3, retyped: {tier: {from: string, values: {a: gold}}}}]`, `{"tier":"hunter2"}`, "tier", "one of its values"},
+		{"a nested text that is not an integer", `[{from: 3, retyped: {disks.size_gb: {from: string}}}]`, `{"disks":[{"size_gb":"1"},{"size_gb":"hunter2"}]}`, "disks.size_gb", "a whole number"},
+		{"a text that does not match", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"hunter2"}`, "x", `the pattern (?P<a>\d+)`},
+		{"a text that matches in part", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":"1 hunter2"}`, "x", `the pattern (?P<a>\d+)`},
+		{"a number to split", `[{from: 3, split: {x: {pattern: '(?P<a>\d+)'}}}]`, `{"x":4711}`, "x", "the pattern"},
+		{"a secret to split", `[{from: 3, split: {pw: {pattern: '(?P<a>\d+)'}}}]`, `{"pw":"hunter2"}`, "pw", "the pattern"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

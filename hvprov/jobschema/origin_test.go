@@ -14,30 +14,28 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// What the service that this schema comes from made of a submission, as it was measured there, and what we make of it.
-// An outcome is one of
+// The outcomes of submissions in the original service of this schema, as measured there, and in this package. An outcome is one of
 //
-//   - an m: it was taken. The m tells how the result differs from that of the submission that every row changes.
-//   - a []string: it was refused. Each is "field rule" in our words, in the order of the errors. For fields that there are
-//     not, the rule stands alone. A parameter set is blamed as the origin did it: by its own id, once.
-//   - crash: it was neither.
+//   - an m: the submission was accepted. The m is the difference to the result of the submission that every row changes.
+//   - a []string: the submission was refused. Each is "field rule" in the terms of this package, in the order of the errors. For
+//     unknown fields, it is the rule only. A parameter set is reported once with its id, as in the original service.
+//   - crash: the service failed.
 //
-// kept says that the outcomes are the same: both take it, with the same values for all fields that the origin had; or
-// both refuse it, and blame the same for the same. The test proves that, and that what is marked as changed is not so.
+// kept means that the outcomes are equal: both accept the submission with the same values for the original fields, or both refuse it
+// for the same reasons. The test checks that, and that rows marked as changed differ.
 //
-// The origin had no os_family: its agent found the system out from the image's name when the job was under way. Here it
-// follows from the image's name too, so that the rows need not give it, but before the job begins. Those about Linux
-// name an image of Linux where that matters.
+// The original service had no os_family: its agent determined the system from the name of the image during the job. Here it is
+// inferred from that name before the job, so that rows need not set it. Rows about Linux name a Linux image where that matters.
 const (
 	kept    = "kept"
 	changed = "changed"
 	crash   = "the service's own failure (HTTP 500)"
 )
 
-// absent takes a field out of a submission; nil gives it as null.
+// absent removes a field from a submission; nil sets it to null.
 const absent = "\x00 absent"
 
-// originFields are the fields of the origin's schema.
+// originFields are the fields of the original schema.
 var originFields = []string{
 	"vm_name", "image_name", "gb_ram", "cpu_cores", "vlan_id", "guest_la_uid", "guest_la_pw", "guest_v4_ipaddr",
 	"guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",
@@ -60,7 +58,7 @@ const (
 	exact     = "a value is kept as it is given or refused, so that the state, the job and the machine have the same"
 	strict    = "a number or a boolean is one, or its exact text; what merely can be read as one is a mistake"
 	pathSafe  = "names become paths and search patterns on the host"
-	noCascade = "one mistake is told once, not again as an incomplete parameter set"
+	noCascade = "one error is reported once, not again as an incomplete parameter set"
 )
 
 var lan = m{"guest_v4_ipaddr": "192.0.2.5", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"}
@@ -109,13 +107,13 @@ var originRows = []originRow{
 	{"a number as name", m{"vm_name": 123}, m{"vm_name": "123"}, changed, faults("vm_name type"), strict},
 	{"a list as name", m{"vm_name": []any{"a"}}, m{"vm_name": "['a']"}, changed, faults("vm_name type"), strict},
 	{"a boolean as name", m{"vm_name": false}, m{"vm_name": "False"}, changed, faults("vm_name type"), strict},
-	{"fields that there are not, one of them null", m{"zzz": 1, "aaa": nil}, faults("unknown_field", "unknown_field"), kept, nil, ""},
+	{"unknown fields, one of them null", m{"zzz": 1, "aaa": nil}, faults("unknown_field", "unknown_field"), kept, nil, ""},
 	{
 		"the family of the operating system",
 		m{"os_family": "windows"},
 		faults("unknown_field"), changed,
 		m{},
-		"the schema has the field, since an image's name does not always tell",
+		"the schema has the field, since it cannot always be inferred from the name of the image",
 	},
 	{"memory with blanks around it", m{"gb_ram": " 8 "}, m{}, changed, faults("gb_ram type"), strict},
 	{"memory with a sign", m{"gb_ram": "+8"}, m{}, changed, faults("gb_ram type"), strict},
@@ -126,7 +124,7 @@ var originRows = []originRow{
 	{"true as memory", m{"gb_ram": true}, m{"gb_ram": int64(1)}, changed, faults("gb_ram type"), strict},
 	{"memory in hexadecimal", m{"gb_ram": "0x10"}, faults("gb_ram type"), kept, nil, ""},
 	{"a list as memory", m{"gb_ram": []any{8}}, faults("gb_ram type"), kept, nil, ""},
-	{"no number as memory", m{"gb_ram": math.NaN()}, faults("gb_ram type"), kept, nil, ""},
+	{"NaN as memory", m{"gb_ram": math.NaN()}, faults("gb_ram type"), kept, nil, ""},
 	{"infinite memory", m{"gb_ram": math.Inf(1)}, crash, changed, faults("gb_ram type"), "bad input is a fault of its field, never a crash"},
 	{"no memory at all", m{"gb_ram": 0}, faults("gb_ram minimum"), kept, nil, ""},
 	{"too much memory", m{"gb_ram": 513}, faults("gb_ram maximum"), kept, nil, ""},
@@ -174,7 +172,7 @@ var originRows = []originRow{
 	{
 		"a prefix of 32, and a gateway elsewhere", plus(lan, m{"guest_v4_cidrprefix": 32, "guest_v4_defaultgw": "10.0.0.1"}),
 		lanResult(m{"guest_v4_cidrprefix": int64(32), "guest_v4_defaultgw": "10.0.0.1"}), changed, faults("guest_v4_cidrprefix ipv4_subnet"),
-		"a machine that cannot reach its gateway is no use, and nobody sees why",
+		"a virtual machine that cannot reach its gateway is useless, and the cause is hard to find",
 	},
 	{"a domain without OU", join, join, kept, nil, ""},
 	{"a domain with OU", plus(join, m{"guest_domain_joinou": "OU=Servers"}), plus(join, m{"guest_domain_joinou": "OU=Servers"}), kept, nil, ""},
@@ -201,7 +199,7 @@ var originRows = []originRow{
 
 func long(n int) string { return strings.Repeat("a", n) }
 
-func TestWhatTheOriginMadeOfASubmissionIsKeptOrChangedForAReason(t *testing.T) {
+func TestOutcomesOfTheOriginalServiceAreKeptOrChangedForAReason(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	count := map[string]int{}
@@ -213,14 +211,14 @@ func TestWhatTheOriginMadeOfASubmissionIsKeptOrChangedForAReason(t *testing.T) {
 			switch row.mark {
 			case kept:
 				if row.ours != nil || row.reason != "" || !reflect.DeepEqual(got, origin) {
-					t.Errorf("it is not kept:\ngot    %v\norigin %v", got, origin)
+					t.Errorf("the outcome is not kept:\ngot    %v\norigin %v", got, origin)
 				}
 			case changed:
 				if want := whole(row.ours); !reflect.DeepEqual(got, want) {
 					t.Errorf("got  %v\nwant %v", got, want)
 				}
 				if row.reason == "" || reflect.DeepEqual(got, origin) {
-					t.Errorf("it is not changed, or for no reason: %v", got)
+					t.Errorf("the outcome is not changed, or has no reason: %v", got)
 				}
 			default:
 				t.Errorf("unknown mark %q", row.mark)
@@ -230,7 +228,7 @@ func TestWhatTheOriginMadeOfASubmissionIsKeptOrChangedForAReason(t *testing.T) {
 	t.Logf("%d outcomes: %d kept, %d changed", len(originRows), count[kept], count[changed])
 }
 
-// originOutcome gives what we make of a submission: the values of the origin's fields, or what is blamed.
+// originOutcome returns the outcome of a submission: the values of the original fields, or the errors.
 func originOutcome(t *testing.T, s *jobschema.Schema, change m) any {
 	values := plus(originBase, change)
 	maps.DeleteFunc(values, func(_ string, v any) bool { return v == absent })
@@ -254,7 +252,7 @@ func originOutcome(t *testing.T, s *jobschema.Schema, change m) any {
 	return blamed
 }
 
-// whole gives an outcome of the table as originOutcome gives one.
+// whole returns an outcome of the table in the form of originOutcome.
 func whole(outcome any) any {
 	if change, ok := outcome.(m); ok {
 		return plus(originResult, change)
@@ -262,7 +260,7 @@ func whole(outcome any) any {
 	return outcome
 }
 
-// setOf gives the parameter set that has a field.
+// setOf returns the id of the parameter set of a field.
 func setOf(s *jobschema.Schema, id string) string {
 	for _, p := range s.ParameterSets {
 		for _, v := range p.AllVariants() {

@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
-// web stands for the schema that the provider comes with.
+// web is a schema for the default schema.
 const web = `id: web
 version: 3
 fields:
@@ -32,7 +32,7 @@ fields:
   - {id: costs, type: object, fields: [{id: centre, type: integer}]}
 `
 
-// shop stands for the schema everything.
+// shop is a schema for the schema everything.
 const shop = `id: shop
 version: 1
 fields:
@@ -81,7 +81,7 @@ func webValues(change m) m {
 	return plus(m{"host_name": "web-01", "template": "ubuntu-24.04", "admin_password": "S3cret!", "owner": "ops"}, change)
 }
 
-func TestFieldsAreTranslatedInTheOrderOfTheOtherSchema(t *testing.T) {
+func TestFieldsAreTranslatedInTheOrderOfTheTargetSchema(t *testing.T) {
 	t.Parallel()
 	s := load(t, web)
 	fields, err := s.Validate(webValues(m{
@@ -121,7 +121,7 @@ func TestFieldsAreTranslatedInTheOrderOfTheOtherSchema(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheOtherSchemaAreToldInTheWordsOfTheFirst(t *testing.T) {
+func TestFaultsInTheTargetSchemaNameFieldsOfTheSourceSchema(t *testing.T) {
 	t.Parallel()
 	s := load(t, web)
 	tr := translation(t, s, jobInputs(t))
@@ -213,7 +213,7 @@ func TestListsAndObjectsAreTranslated(t *testing.T) {
 	}
 }
 
-func TestPartialTranslatesWhatThereIs(t *testing.T) {
+func TestPartialTranslatesTheValidValues(t *testing.T) {
 	t.Parallel()
 	s := load(t, web)
 	tr := translation(t, s, jobInputs(t))
@@ -223,11 +223,11 @@ func TestPartialTranslatesWhatThereIs(t *testing.T) {
 		want   job.Fields
 	}{
 		{"nothing", nil, job.Fields{}},
-		{"some fields, in the other's order", job.Fields{{ID: "memory", Value: int64(2)}, {ID: "host_name", Value: "w"}, {ID: "owner", Value: "o"}}, job.Fields{{ID: "vm_name", Value: "w"}, {ID: "gb_ram", Value: int64(2)}, {ID: "owner", Value: "o"}}},
-		{"with what the other infers", job.Fields{{ID: "template", Value: "windows-2022"}}, job.Fields{{ID: "image_name", Value: "windows-2022"}, {ID: "os_family", Value: "windows"}}},
-		{"where the other infers nothing", job.Fields{{ID: "template", Value: "gold"}}, job.Fields{{ID: "image_name", Value: "gold"}}},
-		{"what the first does not have", job.Fields{{ID: "nobody", Value: "x"}}, job.Fields{}},
-		{"what the other would refuse", job.Fields{{ID: "memory", Value: int64(9999)}}, job.Fields{{ID: "gb_ram", Value: int64(9999)}}},
+		{"some fields, in the order of the target", job.Fields{{ID: "memory", Value: int64(2)}, {ID: "host_name", Value: "w"}, {ID: "owner", Value: "o"}}, job.Fields{{ID: "vm_name", Value: "w"}, {ID: "gb_ram", Value: int64(2)}, {ID: "owner", Value: "o"}}},
+		{"with values that the target infers", job.Fields{{ID: "template", Value: "windows-2022"}}, job.Fields{{ID: "image_name", Value: "windows-2022"}, {ID: "os_family", Value: "windows"}}},
+		{"without values that the target infers", job.Fields{{ID: "template", Value: "gold"}}, job.Fields{{ID: "image_name", Value: "gold"}}},
+		{"an unknown field", job.Fields{{ID: "other", Value: "x"}}, job.Fields{}},
+		{"a value that is invalid in the target", job.Fields{{ID: "memory", Value: int64(9999)}}, job.Fields{{ID: "gb_ram", Value: int64(9999)}}},
 	} {
 		if got := tr.Partial(tt.fields.Map()); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got.Map(), tt.want.Map())
@@ -235,16 +235,16 @@ func TestPartialTranslatesWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
+func TestIDsAndValuesAreConvertedToTheSourceSchema(t *testing.T) {
 	t.Parallel()
 	tr := translation(t, load(t, web), jobInputs(t))
 	for from, to := range map[string]string{"host_name": "vm_name", "memory": "gb_ram", "notes": "notes", "owner": "owner"} {
 		if tr.TargetID(from) != to || tr.SourceID(to) != from {
-			t.Errorf("%s and %s: target %s, origin %s", from, to, tr.TargetID(from), tr.SourceID(to))
+			t.Errorf("%s and %s: target id %s, source id %s", from, to, tr.TargetID(from), tr.SourceID(to))
 		}
 	}
-	if tr.TargetID("nobody") != "nobody" || tr.SourceID("cpu_cores") != "cpu_cores" {
-		t.Error("an id that stands for none is not its own")
+	if tr.TargetID("other") != "other" || tr.SourceID("cpu_cores") != "cpu_cores" {
+		t.Error("an id without a counterpart was changed")
 	}
 	disks := translation(t, load(t, shop), storage(t))
 	for to, from := range map[string]string{
@@ -252,7 +252,7 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 		"other[1].size_gb": "other[1].size_gb", "no path": "no path",
 	} {
 		if got := disks.SourceID(to); got != from {
-			t.Errorf("the origin of %s is %s, want %s", to, got, from)
+			t.Errorf("the source id of %s is %s, want %s", to, got, from)
 		}
 	}
 	got := tr.FromTarget(m{"vm_name": "w", "gb_ram": int64(2), "cpu_cores": int64(1), "owner": "o", "costs": m{"centre": int64(4)}, "id": "x"})
@@ -262,7 +262,7 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 	nested := translation(t, load(t, shop), storage(t))
 	for path, want := range map[string]string{
 		"disks[1].size_gb": "volumes[1].gib", "disks[0]": "volumes[0]", "disks[2].mounts[0]": "volumes[2].paths[0]", "login.user": "account.uid",
-		"disks[0].nobody": "volumes[0].nobody", "nobody[0].size_gb": "nobody[0].size_gb", "": "",
+		"disks[0].other": "volumes[0].other", "other[0].size_gb": "other[0].size_gb", "": "",
 	} {
 		if got := nested.SourceID(path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
@@ -281,11 +281,11 @@ func TestIDsAndValuesAreTranslatedBack(t *testing.T) {
 	}
 	odd := m{"name": []any{m{"a": []any{"b"}}}, "disks": "text", "login": []any{"x"}, "tags": m{"a": "b"}}
 	if got, want := nested.FromTarget(odd), (m{"title": odd["name"], "volumes": "text", "account": odd["login"], "words": odd["tags"]}); !reflect.DeepEqual(got, want) {
-		t.Errorf("what no field could hold: got %v", got)
+		t.Errorf("values of other structures: got %v", got)
 	}
 }
 
-func TestASchemaIsItsOwnTranslation(t *testing.T) {
+func TestASchemaWithTheSameIDIsNotTranslated(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	tr := translation(t, s, jobInputs(t))
@@ -297,10 +297,10 @@ func TestASchemaIsItsOwnTranslation(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if tr.TargetID("vm_name") != "vm_name" || tr.SourceID("vm_name") != "vm_name" {
-		t.Error("an id is not its own")
+		t.Error("an id was changed")
 	}
 	if got := tr.FromTarget(m{"vm_name": "w", "gb_ram": int64(2)}); !reflect.DeepEqual(got, m{"vm_name": "w", "gb_ram": int64(2)}) {
-		t.Errorf("back: %v", got)
+		t.Errorf("from the target: %v", got)
 	}
 	_, err = jobschema.Translate(s, load(t, "id: vm-provisioning\nversion: 2\nfields: [{id: a, type: string}]\n"))
 	var mismatch *jobschema.VersionMismatchError
@@ -316,25 +316,25 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		nested          bool
 		want            string // "line: path: |part of the reason"
 	}{
-		{"a field that stands for none there is", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |the field stands for ram, which vm-provisioning version 1 does not have`},
-		{"two that stand for one", "{id: notes, type: string", "{id: text, type: string, stands_for: gb_ram", false, `13: text: |the field stands for gb_ram, like memory`},
-		{"one that stands for what another is called", "{id: owner, type: string, required: true}", "{id: owner, type: string, stands_for: notes}", false, `14: owner: |the field stands for notes, like notes`},
+		{"a field that stands for an unknown field", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |the field stands for ram, which vm-provisioning version 1 does not have`},
+		{"two fields that stand for one", "{id: notes, type: string", "{id: text, type: string, stands_for: gb_ram", false, `13: text: |the field stands for gb_ram, like memory`},
+		{"a field that stands for the id of another", "{id: owner, type: string, required: true}", "{id: owner, type: string, stands_for: notes}", false, `14: owner: |the field stands for notes, like notes`},
 		{"a text for a number", "{id: prefix, type: integer", "{id: prefix, type: string", false, `10: prefix: |the field is of type string, but stands for guest_v4_cidrprefix of type integer`},
 		{"a fraction for a whole number", "{id: prefix, type: integer", "{id: prefix, type: number", false, `10: prefix: |of type number`},
 		{"many lines for one", "{id: ssh_user, type: string", "{id: ssh_user, type: multiline", false, `12: ssh_user: |of type multiline`},
 		{"a text for a secret", "{id: admin_password, type: secret", "{id: admin_password, type: string", false, `8: admin_password: |the field is of type string, but stands for guest_la_pw of type secret`},
 		{"a secret for a text", "{id: notes, type: string", "{id: notes, type: secret", false, `13: notes: |of type secret`},
 		{"a list for a text", "{id: notes, type: string", "{id: notes, type: list, items: {type: string}", false, `13: notes: |of type list of string`},
-		{"a change while it runs of what needs it off", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |the field has the change in_place, but stands for gb_ram with the change power_cycle`},
-		{"a change of what never changes", "stands_for: guest_v4_ipaddr", "stands_for: guest_v4_ipaddr, change: power_cycle", false, `9: ip: |the field has the change power_cycle, but stands for guest_v4_ipaddr with the change replace`},
-		{"a field that may be left out for one that hosts need", "type: hostname, required: true", "type: hostname", false, `4: host_name: |the field stands for vm_name, which is required on hosts: make it required, or add a default`},
-		{"a field that does not always apply for one that hosts need", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |the field stands for guest_la_uid, which is required on hosts: remove its applicability`},
-		{"a nested field that stands for none", ", stands_for: label", "", true, `14: volumes.tag: |the nested field has no stands_for and no counterpart in store version 4`},
-		{"a nested field that stands for none there is", "stands_for: label", "stands_for: lbl", true, `14: volumes.tag: |the field stands for lbl, which store version 4 does not have`},
+		{"a change in place of a field that needs a power cycle", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |the field has the change in_place, but stands for gb_ram with the change power_cycle`},
+		{"a change of a field that needs a replacement", "stands_for: guest_v4_ipaddr", "stands_for: guest_v4_ipaddr, change: power_cycle", false, `9: ip: |the field has the change power_cycle, but stands for guest_v4_ipaddr with the change replace`},
+		{"an optional field for a required one", "type: hostname, required: true", "type: hostname", false, `4: host_name: |the field stands for vm_name, which is required on hosts: make it required, or add a default`},
+		{"a field with applicability for a required one", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |the field stands for guest_la_uid, which is required on hosts: remove its applicability`},
+		{"a nested field without a counterpart", ", stands_for: label", "", true, `14: volumes.tag: |the nested field has no stands_for and no counterpart in store version 4`},
+		{"a nested field that stands for an unknown field", "stands_for: label", "stands_for: lbl", true, `14: volumes.tag: |the field stands for lbl, which store version 4 does not have`},
 		{"a nested field of another type", "{id: tag, type: string", "{id: tag, type: boolean", true, `14: volumes.tag: |the field is of type boolean, but stands for label of type string`},
 		{"a nested list of another type", "{id: paths, type: list, items: {type: string}", "{id: paths, type: list, items: {type: integer}", true, `18: volumes.paths: |the field is of type list of integer, but stands for mounts of type list of string`},
-		{"a nested field that may be left out for one that hosts need", "{id: gib, type: integer, required: true", "{id: gib, type: integer", true, `7: volumes: |no field of it that always has a value stands for disks.size_gb, which is required on hosts`},
-		{"a nested field that hosts need and none stands for", "      - {id: uid, type: string, default: root, stands_for: user}\n", "", true, `19: account: |no field of it that always has a value stands for login.user, which is required on hosts`},
+		{"an optional nested field for a required one", "{id: gib, type: integer, required: true", "{id: gib, type: integer", true, `7: volumes: |no field of it that always has a value stands for disks.size_gb, which is required on hosts`},
+		{"a required nested field without a counterpart", "      - {id: uid, type: string, default: root, stands_for: user}\n", "", true, `19: account: |no field of it that always has a value stands for login.user, which is required on hosts`},
 		{"a text for an object", "  - {id: words, type: list, stands_for: tags, items: {type: enum, validations: {one_of: [web, Big, db, x]}}}", "  - {id: words, type: string, stands_for: proxy}\n  - {id: user, type: string, stands_for: domain}\n  - {id: port, type: object, fields: [{id: a, type: string}]}", true, `8: port: |the field is of type object, but stands for port of type integer`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -360,11 +360,11 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 	}
 	_, err := jobschema.Translate(load(t, strings.Replace(web, ", stands_for: guest_la_pw", "", 1)), jobInputs(t))
 	if want := "custom.yaml: no field stands for guest_la_pw, which is required on hosts: add stands_for: guest_la_pw to one"; fmt.Sprint(err) != want {
-		t.Errorf("a required field that none stands for:\ngot  %v\nwant %s", err, want)
+		t.Errorf("a required field without a counterpart:\ngot  %v\nwant %s", err, want)
 	}
 }
 
-func TestASchemaOfTheSameIDHasToBeTheSame(t *testing.T) {
+func TestASchemaWithTheIDOfAnotherMayDifferInTextsOnly(t *testing.T) {
 	t.Parallel()
 	own := string(schemas.JobInputs())
 	known := jobInputs(t)
@@ -373,7 +373,7 @@ func TestASchemaOfTheSameIDHasToBeTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := jobschema.Translate(same, known); err != nil {
-		t.Errorf("another text for people: %v", err)
+		t.Errorf("another text: %v", err)
 	}
 	other, err := jobschema.Load("own.yaml", []byte(strings.Replace(own, "maximum: 512", "maximum: 1024", 1)))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
+func TestValidatePartialReportsOnlyWhatNoValueCouldFix(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for _, tt := range []struct {
@@ -21,10 +21,10 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 		unknown []string
 		want    []string
 	}{
-		{"everything is known and right", nil, nil, nil},
+		{"all values are known and valid", nil, nil, nil},
 		{"a required field is not known", m{"vm_name": nil}, []string{"vm_name"}, nil},
 		{"another one is missing", m{"vm_name": nil, "image_name": nil}, []string{"vm_name"}, []string{"image_name required"}},
-		{"a value beside an unknown of the same field is not looked at", m{"gb_ram": 9999}, []string{"gb_ram"}, nil},
+		{"an unknown value replaces a value", m{"gb_ram": 9999}, []string{"gb_ram"}, nil},
 		{"a set's missing fields are not known", m{"guest_v4_ipaddr": "192.0.2.5"}, []string{"guest_v4_cidrprefix", "guest_v4_defaultgw"}, nil},
 		{
 			"one of a set's missing fields is not known",
@@ -46,10 +46,10 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 		},
 		{"the operating system is not known: anything applies", domain(m{"os_family": nil}), []string{"os_family"}, nil},
 		{"a field that does not apply may turn out null", m{"os_family": "linux"}, []string{"guest_domain_joinpw"}, nil},
-		{"a value that is wrong whatever comes", m{"gb_ram": 0}, []string{"vm_name"}, []string{"gb_ram minimum"}},
+		{"a value that is invalid in any case", m{"gb_ram": 0}, []string{"vm_name"}, []string{"gb_ram minimum"}},
 		{"an unknown that the schema does not have", nil, []string{"other"}, []string{"unknown_field"}},
-		{"an image that is not known may tell the operating system", m{"os_family": nil}, []string{"image_name"}, nil},
-		{"an image that tells nothing, and a system that comes later", m{"image_name": "gold"}, []string{"os_family"}, nil},
+		{"an unknown image from which the system may be inferred", m{"os_family": nil}, []string{"image_name"}, nil},
+		{"an image that infers nothing, and an unknown system", m{"image_name": "gold"}, []string{"os_family"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -64,9 +64,9 @@ func TestValidatePartialTellsOnlyWhatNoValueCouldMend(t *testing.T) {
 	}
 }
 
-// TestWhatMayNotApplyIsNotMissing: a field that is required, or that a parameter set needs, is not missed where it may
+// TestAFieldThatMayNotApplyIsNotRequired: a field that is required, or that a parameter set needs, is not missed where it may
 // turn out to have no meaning.
-func TestWhatMayNotApplyIsNotMissing(t *testing.T) {
+func TestAFieldThatMayNotApplyIsNotRequired(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load("lab.yaml", []byte(`
 id: lab
@@ -91,8 +91,8 @@ parameter_sets:
 		{"it applies", m{"fast": true, "user": "u"}, []string{"tier required", "key parameter_set"}},
 		{"it does not apply", m{"fast": false, "user": "u"}, nil},
 		{"it may not apply", m{"fast": jobschema.Unknown, "user": "u"}, nil},
-		{"it applies after a mistake is mended, or does not", m{"fast": "maybe", "user": "u"}, []string{"fast type"}},
-		{"a wrong value is wrong in any case", m{"fast": jobschema.Unknown, "tier": 7}, []string{"tier type"}},
+		{"a value that decides about applicability is invalid", m{"fast": "maybe", "user": "u"}, []string{"fast type"}},
+		{"an invalid value is invalid in any case", m{"fast": jobschema.Unknown, "tier": 7}, []string{"tier type"}},
 	} {
 		if got := rules(s.ValidatePartial(tt.values)); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
@@ -100,9 +100,7 @@ parameter_sets:
 	}
 }
 
-// TestAppliesAlsoToDefaultsAndRequiredFields uses a schema in which a field that is required, and one with a default,
-// do not always apply.
-func TestAppliesAlsoToDefaultsAndRequiredFields(t *testing.T) {
+func TestApplicabilityOfDefaultsAndRequiredFields(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load("lab.yaml", []byte(`
 id: lab
@@ -120,10 +118,10 @@ fields:
 		values m
 		want   any // fields by id, or faults
 	}{
-		{"neither where they do not apply", m{}, m{"fast": false}},
-		{"both where they do", m{"fast": true, "tier": "a"}, m{"fast": true, "tier": "a", "ratio": 0.5}},
-		{"the required one where it does", m{"fast": "true"}, []string{"tier required"}},
-		{"refused where they do not", m{"tier": "a", "ratio": 1}, []string{"tier applicability", "ratio applicability"}},
+		{"neither if they do not apply", m{}, m{"fast": false}},
+		{"both if they apply", m{"fast": true, "tier": "a"}, m{"fast": true, "tier": "a", "ratio": 0.5}},
+		{"the required one if it applies", m{"fast": "true"}, []string{"tier required"}},
+		{"refused if they do not apply", m{"tier": "a", "ratio": 1}, []string{"tier applicability", "ratio applicability"}},
 		{"a fraction as text", m{"fast": true, "tier": "a", "ratio": "0.25"}, m{"fast": true, "tier": "a", "ratio": 0.25}},
 		{"a fraction below the minimum", m{"fast": true, "tier": "a", "ratio": 0.05}, []string{"ratio minimum"}},
 		{"infinity as text", m{"fast": true, "tier": "a", "ratio": "inf"}, []string{"ratio type"}},
@@ -143,7 +141,7 @@ fields:
 	}
 }
 
-func TestFieldsThatExcludeEachOtherAreBlamedAsTooMany(t *testing.T) {
+func TestFieldsThatExcludeEachOtherConflict(t *testing.T) {
 	t.Parallel()
 	s, err := jobschema.Load("lab.yaml", []byte(`
 id: lab
@@ -167,7 +165,7 @@ parameter_sets:
 	}
 }
 
-func TestCheckVersionTellsBothVersions(t *testing.T) {
+func TestCheckVersionReportsBothVersions(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	if err := s.CheckVersion("vm-provisioning", 1); err != nil {
@@ -185,7 +183,7 @@ func TestCheckVersionTellsBothVersions(t *testing.T) {
 	}
 }
 
-func TestDocsTellWhatPeopleNeed(t *testing.T) {
+func TestDocs(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for id, want := range map[string]string{
@@ -217,6 +215,6 @@ func TestDocsTellWhatPeopleNeed(t *testing.T) {
 	}
 	bare := load(t, "id: a\nversion: 1\nfields:\n  - {id: a, type: string, change: in_place}\n  - {id: b, type: list, change: in_place, items: {type: integer}}\n")
 	if got := bare.Fields[0].Docs() + " " + bare.Fields[1].Docs(); got != "A line of text. A list." {
-		t.Errorf("without anything to say: %s", got)
+		t.Errorf("without any texts and rules: %s", got)
 	}
 }

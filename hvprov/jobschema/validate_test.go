@@ -16,7 +16,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// with is the smallest submission of a Windows machine, changed. A nil takes a field away.
+// with returns the smallest submission for Windows with changes. A nil removes a field.
 func with(changes map[string]any) map[string]any {
 	values := map[string]any{
 		"vm_name": "web-01", "image_name": "windows-server-2022", "os_family": "windows",
@@ -64,7 +64,7 @@ func faultsOf(t *testing.T, err error) []jobschema.Fault {
 	return invalid.Faults
 }
 
-// rules shortens faults to "field rule", in order.
+// rules returns faults in the form "field rule", in order.
 func rules(faults []jobschema.Fault) []string {
 	var list []string
 	for _, f := range faults {
@@ -73,7 +73,7 @@ func rules(faults []jobschema.Fault) []string {
 	return list
 }
 
-func TestValidateGivesTypedFieldsInTheSchemasOrder(t *testing.T) {
+func TestValidateReturnsTypedFieldsInTheOrderOfTheSchema(t *testing.T) {
 	t.Parallel()
 	fields, err := jobInputs(t).Validate(with(m{"gb_ram": "8", "vlan_id": json.Number("120"), "notes": "", "vm_clustered": "true"}))
 	if err != nil {
@@ -98,14 +98,14 @@ func TestValidateGivesTypedFieldsInTheSchemasOrder(t *testing.T) {
 	}
 }
 
-func TestValidateTakes(t *testing.T) {
+func TestValidateAccepts(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for _, tt := range []struct {
 		name   string
 		change m
 		id     string
-		want   any // nil: the field is left out
+		want   any // nil: the field is absent
 	}{
 		{"nothing beyond what is required", nil, "vm_clustered", false},
 		{"no memory: the default", nil, "gb_ram", int64(4)},
@@ -170,18 +170,18 @@ func TestValidateRefuses(t *testing.T) {
 		{"a quote in a name", m{"vm_name": "web'01"}, []string{"vm_name pattern"}},
 		{"a blank in a name", m{"vm_name": "web 01"}, []string{"vm_name pattern"}},
 		{"a hyphen at a name's end", m{"vm_name": "web-"}, []string{"vm_name pattern"}},
-		{"a name with a line break behind it", m{"vm_name": "web-01\n"}, []string{"vm_name characters"}},
+		{"a name with a trailing line break", m{"vm_name": "web-01\n"}, []string{"vm_name characters"}},
 		{"a name with a letter beyond ASCII", m{"vm_name": "wéb"}, []string{"vm_name pattern"}},
 		{"a path as image", m{"image_name": `..\secret`}, []string{"image_name pattern"}},
 		{"a number as name", m{"vm_name": 123}, []string{"vm_name type"}},
 		{"a list as name", m{"vm_name": []any{"a"}}, []string{"vm_name type"}},
 		{"a boolean as name", m{"vm_name": false}, []string{"vm_name type"}},
 		{"an object as name", m{"vm_name": m{"a": 1}}, []string{"vm_name type"}},
-		{"fields that there are not", m{"zzz": 1, "aaa": "x"}, []string{"unknown_field", "unknown_field"}},
+		{"unknown fields", m{"zzz": 1, "aaa": "x"}, []string{"unknown_field", "unknown_field"}},
 		{"an operating system of another family", m{"os_family": "bsd"}, []string{"os_family one_of"}},
 		{"an enum in capitals", m{"os_family": "Windows"}, []string{"os_family one_of"}},
 		{"a boolean as enum", m{"power_state": true}, []string{"power_state one_of"}},
-		{"an empty text where there is a default", m{"power_state": ""}, []string{"power_state one_of"}},
+		{"an empty text for a field with a default", m{"power_state": ""}, []string{"power_state one_of"}},
 		{"memory of blanks", m{"gb_ram": "  "}, []string{"gb_ram type"}},
 		{"memory with blanks around it", m{"gb_ram": " 8 "}, []string{"gb_ram type"}},
 		{"memory with a sign", m{"gb_ram": "+8"}, []string{"gb_ram type"}},
@@ -194,7 +194,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"true as memory", m{"gb_ram": true}, []string{"gb_ram type"}},
 		{"memory in hexadecimal", m{"gb_ram": "0x10"}, []string{"gb_ram type"}},
 		{"a list as memory", m{"gb_ram": []any{8}}, []string{"gb_ram type"}},
-		{"no number as memory", m{"gb_ram": math.NaN()}, []string{"gb_ram type"}},
+		{"NaN as memory", m{"gb_ram": math.NaN()}, []string{"gb_ram type"}},
 		{"infinite memory", m{"gb_ram": math.Inf(1)}, []string{"gb_ram type"}},
 		{"a number beyond int64", m{"gb_ram": json.Number("9223372036854775808")}, []string{"gb_ram type"}},
 		{"a number of absurd size", m{"gb_ram": json.Number("1e999999999")}, []string{"gb_ram type"}},
@@ -226,7 +226,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"a maximum below the memory", m{"gb_ram": 4, "gb_ram_min": 4, "gb_ram_max": "3.5"}, []string{"gb_ram_max ascending"}},
 		{"a minimum and a maximum the wrong way round", m{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 2}, []string{"gb_ram_min ascending", "gb_ram_max ascending"}},
 		{"a maximum below the default memory", m{"gb_ram": nil, "gb_ram_min": 1, "gb_ram_max": 2}, []string{"gb_ram_max ascending"}},
-		{"memory that is none, and its bounds", m{"gb_ram": 0, "gb_ram_min": 8, "gb_ram_max": 2}, []string{"gb_ram minimum"}},
+		{"invalid memory and its bounds", m{"gb_ram": 0, "gb_ram_min": 8, "gb_ram_max": 2}, []string{"gb_ram minimum"}},
 		{"an address with blanks around it", static(m{"guest_v4_ipaddr": " 192.0.2.5 "}), []string{"guest_v4_ipaddr whitespace"}},
 		{"an address out of range", m{"guest_v4_ipaddr": "300.1.1.1"}, []string{"guest_v4_ipaddr type"}},
 		{"an address with a leading zero", m{"guest_v4_ipaddr": "192.0.02.1"}, []string{"guest_v4_ipaddr type"}},
@@ -237,7 +237,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"a prefix of 33, once", static(m{"guest_v4_cidrprefix": 33}), []string{"guest_v4_cidrprefix maximum"}},
 		{"a subnet of one address", static(m{"guest_v4_cidrprefix": 32, "guest_v4_defaultgw": "10.0.0.1"}), []string{"guest_v4_cidrprefix ipv4_subnet"}},
 		{"a gateway outside of the subnet", static(m{"guest_v4_defaultgw": "198.51.100.1"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
-		{"a gateway that is the machine", static(m{"guest_v4_defaultgw": "192.0.2.50"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
+		{"a gateway with the address of the guest", static(m{"guest_v4_defaultgw": "192.0.2.50"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
 		{"a network address", static(m{"guest_v4_ipaddr": "192.0.2.0"}), []string{"guest_v4_ipaddr ipv4_subnet"}},
 		{"a broadcast address", static(m{"guest_v4_ipaddr": "192.0.2.255"}), []string{"guest_v4_ipaddr ipv4_subnet"}},
 		{"a gateway that is the broadcast address", static(m{"guest_v4_defaultgw": "192.0.2.255"}), []string{"guest_v4_defaultgw ipv4_subnet"}},
@@ -261,7 +261,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"a key without account", ansible(m{"cnf_ansible_ssh_user": nil}), []string{"cnf_ansible_ssh_user parameter_set"}},
 		{"a key of blanks", ansible(m{"cnf_ansible_ssh_key": "  "}), []string{"cnf_ansible_ssh_key pattern"}},
 		{"a private key", ansible(m{"cnf_ansible_ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----\n"}), []string{"cnf_ansible_ssh_key pattern"}},
-		{"a field that has a meaning only beside one that is missing", domain(m{"os_family": nil, "image_name": "gold"}), []string{"os_family required"}},
+		{"a field whose applicability depends on a missing one", domain(m{"os_family": nil, "image_name": "gold"}), []string{"os_family required"}},
 		{"a field for Windows, and an image that infers Linux", domain(m{"os_family": nil, "image_name": "Debian 12"}), []string{
 			"guest_domain_jointarget applicability", "guest_domain_joinuid applicability", "guest_domain_joinpw applicability",
 		}},
@@ -284,14 +284,14 @@ func TestValidateRefuses(t *testing.T) {
 			}
 			for _, f := range faults {
 				if f.Message == "" || f.Remedy == "" {
-					t.Errorf("a fault does not say enough: %+v", f)
+					t.Errorf("incomplete fault: %+v", f)
 				}
 			}
 		})
 	}
 }
 
-func TestValidateNothingAsksForWhatIsRequired(t *testing.T) {
+func TestRequiredFieldsAreReportedForNoValues(t *testing.T) {
 	t.Parallel()
 	_, err := jobInputs(t).Validate(nil)
 	want := []string{"vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"}
@@ -300,7 +300,7 @@ func TestValidateNothingAsksForWhatIsRequired(t *testing.T) {
 	}
 }
 
-func TestFaultsSayWhatIsWrongAndWhatWouldDo(t *testing.T) {
+func TestFaultsHaveMessagesAndRemedies(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for _, tt := range []struct {

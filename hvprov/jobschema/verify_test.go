@@ -17,13 +17,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// verifier holds what Validate gave to what a schema says, without any of the code that made it: the plain reading of
-// the language, slow and by brute force. It panics with a breach.
+// verifier checks the result of Validate against a schema with independent code, slowly and by brute force. It panics with a breach.
 type verifier struct{ s *jobschema.Schema }
 
 type breach string
 
-// verify gives what is wrong with fields that were made of values; nil when nothing is.
+// verify returns what is wrong with fields that Validate returned for values; nil if nothing is.
 func verify(s *jobschema.Schema, values m, fields job.Fields) (err error) {
 	defer func() {
 		if what, ok := recover().(breach); ok {
@@ -38,14 +37,14 @@ func verify(s *jobschema.Schema, values m, fields job.Fields) (err error) {
 	return nil
 }
 
-func (verifier) hold(ok bool, format string, args ...any) {
+func (verifier) check(ok bool, format string, args ...any) {
 	if !ok {
 		panic(breach(fmt.Sprintf(format, args...)))
 	}
 }
 
-// none is what counts as no value for a field.
-func none(f *jobschema.Field, given any) bool {
+// isUnset reports whether a value counts as none for a field.
+func isUnset(f *jobschema.Field, given any) bool {
 	text, ok := given.(string)
 	return given == nil || ok && f.Default == nil && (text == "" || f.Required && strings.TrimSpace(text) == "")
 }
@@ -57,12 +56,12 @@ func (v verifier) level(at string, list []jobschema.Field, given m, fields job.F
 	}
 	for id := range given {
 		_, known := position[id]
-		v.hold(known, "%s: unknown field %q was taken", at, id)
+		v.check(known, "%s: unknown field %q was accepted", at, id)
 	}
 	last := -1
 	for _, field := range fields {
 		i, known := position[field.ID]
-		v.hold(known && i > last, "%s: %q is unknown, twice or out of order", at, field.ID)
+		v.check(known && i > last, "%s: %q is unknown, repeated or out of order", at, field.ID)
 		last = i
 	}
 	for i := range list {
@@ -74,8 +73,8 @@ func (v verifier) level(at string, list []jobschema.Field, given m, fields job.F
 			other, known := fields.Get(id)
 			applies = applies && (!known || slices.Contains(allowed, fmt.Sprint(other)))
 		}
-		if !none(f, given[f.ID]) {
-			v.hold(there && applies, "%s: there %v, applies %v", at, there, applies)
+		if !isUnset(f, given[f.ID]) {
+			v.check(there && applies, "%s: present %v, applies %v", at, there, applies)
 			v.value(at, f, given[f.ID], value)
 			continue
 		}
@@ -87,15 +86,15 @@ func (v verifier) level(at string, list []jobschema.Field, given m, fields job.F
 		default:
 			want = f.Default
 		}
-		v.hold(there == (want != nil) && value == want, "%s: not given, and %v, not %v", at, value, want)
-		v.hold(there || !f.Required || !applies, "%s: required and not there", at)
+		v.check(there == (want != nil) && value == want, "%s: not set: got %v, want %v", at, value, want)
+		v.check(there || !f.Required || !applies, "%s: required but absent", at)
 		if there {
 			v.value(at, f, value, value)
 		}
 	}
 }
 
-// inferred gives what the first rule that matches says; nil for nothing.
+// inferred returns the value of the first rule that matches; nil if none does.
 func inferred(f *jobschema.Field, fields job.Fields) any {
 	from, _ := fields.Get(f.Infer.From)
 	text, ok := from.(string)
@@ -107,7 +106,7 @@ func inferred(f *jobschema.Field, fields job.Fields) any {
 	return nil
 }
 
-// value holds one typed value to its field's rules, and to the value that was given for it.
+// value checks a typed value against the rules of its field and the value that was set.
 func (v verifier) value(at string, f *jobschema.Field, given, value any) {
 	rules := &f.Validations
 	switch f.Type {
@@ -116,41 +115,41 @@ func (v verifier) value(at string, f *jobschema.Field, given, value any) {
 		return
 	case jobschema.TypeObject:
 		object, ok := value.(job.Fields)
-		v.hold(ok, "%s: an object is a %T", at, value)
+		v.check(ok, "%s: an object is a %T", at, value)
 		v.level(at, f.Fields, asMap(given), object)
 		return
 	case jobschema.TypeBoolean:
 		_, ok := value.(bool)
-		v.hold(ok && fmt.Sprint(given) == fmt.Sprint(value), "%s: %v of %v", at, value, given)
+		v.check(ok && fmt.Sprint(given) == fmt.Sprint(value), "%s: %v of %v", at, value, given)
 		return
 	case jobschema.TypeInteger:
 		n, ok := value.(int64)
-		v.hold(ok && sameNumber(given, new(big.Rat).SetInt64(n)), "%s: %v of %v", at, value, given)
+		v.check(ok && sameNumber(given, new(big.Rat).SetInt64(n)), "%s: %v of %v", at, value, given)
 		v.bounds(at, rules, new(big.Rat).SetInt64(n))
 		return
 	case jobschema.TypeNumber:
 		n, ok := value.(float64)
 		r := new(big.Rat).SetFloat64(n)
-		v.hold(ok && r != nil, "%s: %v", at, value)
+		v.check(ok && r != nil, "%s: %v", at, value)
 		if text := fmt.Sprint(given); given != value {
 			parsed, err := strconv.ParseFloat(text, 64)
-			v.hold(err == nil && parsed == n, "%s: %v of %v", at, value, given)
+			v.check(err == nil && parsed == n, "%s: %v of %v", at, value, given)
 		}
 		v.bounds(at, rules, r)
 		return
 	}
 	text, ok := value.(string)
-	v.hold(ok && given == value, "%s: %T %v of %v", at, value, value, given)
+	v.check(ok && given == value, "%s: %T %v of %v", at, value, value, given)
 	v.text(at, f, text)
 }
 
 func (v verifier) bounds(at string, rules *jobschema.Validations, n *big.Rat) {
 	low, high := rules.Minimum, rules.Maximum
-	v.hold(low == nil || n.Cmp(new(big.Rat).SetFloat64(*low)) >= 0, "%s: %v is below %v", at, n, low)
-	v.hold(high == nil || n.Cmp(new(big.Rat).SetFloat64(*high)) <= 0, "%s: %v is above %v", at, n, high)
+	v.check(low == nil || n.Cmp(new(big.Rat).SetFloat64(*low)) >= 0, "%s: %v is below %v", at, n, low)
+	v.check(high == nil || n.Cmp(new(big.Rat).SetFloat64(*high)) <= 0, "%s: %v is above %v", at, n, high)
 }
 
-// sameNumber compares exactly, but not where the exponent is absurd.
+// sameNumber compares exactly, except for huge exponents.
 func sameNumber(given any, n *big.Rat) bool {
 	text := fmt.Sprint(given)
 	if f, err := strconv.ParseFloat(text, 64); err != nil || f == 0 {
@@ -170,36 +169,36 @@ var (
 
 func (v verifier) text(at string, f *jobschema.Field, text string) {
 	rules := &f.Validations
-	v.hold(text != "" || f.Default != nil, "%s: it is empty", at)
-	v.hold(utf8.ValidString(text), "%s: it is not UTF-8", at)
+	v.check(text != "" || f.Default != nil, "%s: empty", at)
+	v.check(utf8.ValidString(text), "%s: not valid UTF-8", at)
 	lines := f.Type == jobschema.TypeSecret || f.Type == jobschema.TypeMultiline
 	for _, r := range text {
-		v.hold(!unicode.IsControl(r) || lines && (r == '\n' || r == '\r' || r == '\t'), "%s: control character %U", at, r)
+		v.check(!unicode.IsControl(r) || lines && (r == '\n' || r == '\r' || r == '\t'), "%s: control character %U", at, r)
 	}
 	switch f.Type {
 	case jobschema.TypeEnum:
-		v.hold(slices.Contains(rules.OneOf, text), "%s: %q is none of %q", at, text, rules.OneOf)
+		v.check(slices.Contains(rules.OneOf, text), "%s: %q is not one of %q", at, text, rules.OneOf)
 		return
 	case jobschema.TypeIPv4:
 		parts := dottedQuad.FindStringSubmatch(text)
-		v.hold(parts != nil, "%s: %q is no address", at, text)
+		v.check(parts != nil, "%s: %q is not an address", at, text)
 		for _, part := range parts[1:] {
 			n, _ := strconv.Atoi(part)
-			v.hold(n <= 255, "%s: %q is no address", at, text)
+			v.check(n <= 255, "%s: %q is not an address", at, text)
 		}
 	case jobschema.TypeHostname:
-		v.hold(len(text) <= 253 && dnsName.MatchString(text), "%s: %q is no DNS name", at, text)
+		v.check(len(text) <= 253 && dnsName.MatchString(text), "%s: %q is not a DNS name", at, text)
 	}
-	v.hold(lines || strings.TrimSpace(text) == text, "%s: %q has white space around it", at, text)
+	v.check(lines || strings.TrimSpace(text) == text, "%s: %q has white space around it", at, text)
 	length := len([]rune(text))
-	v.hold(rules.MinLength == nil || length >= *rules.MinLength, "%s: %d characters", at, length)
-	v.hold(rules.MaxLength == nil || length <= *rules.MaxLength, "%s: %d characters", at, length)
+	v.check(rules.MinLength == nil || length >= *rules.MinLength, "%s: %d characters", at, length)
+	v.check(rules.MaxLength == nil || length <= *rules.MaxLength, "%s: %d characters", at, length)
 	if rules.Pattern != "" {
-		// The longest match from the left is the whole, if the whole matches.
+		// If the whole text matches, it is the longest match from the left.
 		pattern := regexp.MustCompile(rules.Pattern)
 		pattern.Longest()
 		found := pattern.FindStringIndex(text)
-		v.hold(found != nil && found[0] == 0 && found[1] == len(text), "%s: %q does not match %q", at, text, rules.Pattern)
+		v.check(found != nil && found[0] == 0 && found[1] == len(text), "%s: %q does not match %q", at, text, rules.Pattern)
 	}
 }
 
@@ -207,11 +206,11 @@ func (v verifier) list(at string, f *jobschema.Field, given, value any) {
 	rules := &f.Validations
 	items, ok := value.([]any)
 	givenItems := asItems(given)
-	v.hold(ok && len(items) == len(givenItems), "%s: %T with %d items of %d", at, value, len(items), len(givenItems))
-	v.hold(rules.MinItems == nil || len(items) >= *rules.MinItems, "%s: %d items", at, len(items))
-	v.hold(rules.MaxItems == nil || len(items) <= *rules.MaxItems, "%s: %d items", at, len(items))
+	v.check(ok && len(items) == len(givenItems), "%s: %T with %d items of %d", at, value, len(items), len(givenItems))
+	v.check(rules.MinItems == nil || len(items) >= *rules.MinItems, "%s: %d items", at, len(items))
+	v.check(rules.MaxItems == nil || len(items) <= *rules.MaxItems, "%s: %d items", at, len(items))
 	for i, item := range items {
-		v.hold(item != nil, "%s[%d]: no value", at, i)
+		v.check(item != nil, "%s[%d]: no value", at, i)
 		v.value(fmt.Sprintf("%s[%d]", at, i), f.Items, givenItems[i], item)
 		for j := range i {
 			if rules.UniqueBy == "" {
@@ -220,7 +219,7 @@ func (v verifier) list(at string, f *jobschema.Field, given, value any) {
 			a, hasA := item.(job.Fields).Get(rules.UniqueBy)
 			b, hasB := items[j].(job.Fields).Get(rules.UniqueBy)
 			same := hasA && hasB && (a == b || strings.EqualFold(fmt.Sprint(a), fmt.Sprint(b)))
-			v.hold(!same, "%s: items %d and %d are the same by %s", at, j, i, rules.UniqueBy)
+			v.check(!same, "%s: items %d and %d are the same by %s", at, j, i, rules.UniqueBy)
 		}
 	}
 }
@@ -242,8 +241,8 @@ func asItems(v any) []any {
 	return items
 }
 
-// set holds fields to a parameter set by its definition: nothing of it is given, or one of the variants fits, which has
-// what it requires, unless that has no meaning here, and allows all that is there.
+// set checks fields against a parameter set: no field of it is set, or one variant matches, whose required fields are set or do not
+// apply, and which allows all fields of the set that are set.
 func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 	variants := p.AllVariants()
 	there := func(id string) bool { _, ok := fields.Get(id); return ok }
@@ -251,7 +250,7 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 	for _, one := range variants {
 		fits := true
 		for _, id := range one.Required {
-			fits = fits && (there(id) || v.meaningless(id, fields))
+			fits = fits && (there(id) || v.inapplicable(id, fields))
 		}
 		for _, other := range variants {
 			for _, id := range append(slices.Clone(other.Required), other.Optional...) {
@@ -261,7 +260,7 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 		}
 		fit = fit || fits
 	}
-	v.hold(!given || fit, "no variant of %s fits", p.ID)
+	v.check(!given || fit, "no variant of %s fits", p.ID)
 	for _, rule := range p.Rules {
 		if rule["kind"] == "ascending" {
 			if given {
@@ -279,7 +278,7 @@ func (v verifier) set(p *jobschema.ParameterSet, fields job.Fields) {
 	}
 }
 
-// ascends holds the numbers of a rule to their order, if all are there.
+// ascends checks the order of the numbers of a rule if all are set.
 func (v verifier) ascends(rule map[string]string, fields job.Fields) {
 	var row []*big.Rat
 	for _, role := range []string{"low", "middle", "high"} {
@@ -294,10 +293,10 @@ func (v verifier) ascends(rule map[string]string, fields job.Fields) {
 		n, _ := new(big.Rat).SetString(fmt.Sprint(value))
 		row = append(row, n)
 	}
-	v.hold(slices.IsSortedFunc(row, func(a, b *big.Rat) int { return a.Cmp(b) }), "%v do not ascend", row)
+	v.check(slices.IsSortedFunc(row, func(a, b *big.Rat) int { return a.Cmp(b) }), "%v do not ascend", row)
 }
 
-func (v verifier) meaningless(id string, fields job.Fields) bool {
+func (v verifier) inapplicable(id string, fields job.Fields) bool {
 	f, _ := v.s.Field(id)
 	for other, allowed := range f.Applicability {
 		if value, ok := fields.Get(other); ok && !slices.Contains(allowed, fmt.Sprint(value)) {
@@ -307,7 +306,7 @@ func (v verifier) meaningless(id string, fields job.Fields) bool {
 	return false
 }
 
-// number is the number that an IPv4 address is.
+// number returns an IPv4 address as a number.
 func number(address any) (n int64) {
 	for _, part := range strings.Split(address.(string), ".") {
 		octet, _ := strconv.ParseInt(part, 10, 64)
@@ -317,17 +316,17 @@ func number(address any) (n int64) {
 }
 
 func (v verifier) subnet(address, prefix, gateway int64) {
-	v.hold(prefix >= 1 && prefix <= 31, "prefix %d", prefix)
+	v.check(prefix >= 1 && prefix <= 31, "prefix %d", prefix)
 	size := int64(1) << (32 - prefix)
-	v.hold(address/size == gateway/size && address != gateway, "%d and %d with prefix %d", address, gateway, prefix)
+	v.check(address/size == gateway/size && address != gateway, "%d and %d with prefix %d", address, gateway, prefix)
 	if prefix < 31 {
 		for _, a := range []int64{address, gateway} {
-			v.hold(a%size != 0 && a%size != size-1, "%d is the first or last with prefix %d", a, prefix)
+			v.check(a%size != 0 && a%size != size-1, "%d is the first or last with prefix %d", a, prefix)
 		}
 	}
 }
 
-// asRead gives values as a definition that was read has them: a whole number is an int64.
+// asRead returns values as in a definition that was parsed: a whole number is an int64.
 func asRead(v any) any {
 	switch v := v.(type) {
 	case job.Fields:
