@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package schemas holds the schema that the provider uses unless it is given another.
+// Package schemas embeds the default schema of job inputs.
 package schemas
 
 import _ "embed"
 
-// JobInputsFile is the name of the file that [JobInputs] gives, for error messages.
+// JobInputsFile is the name of the schema file, for error messages.
 const JobInputsFile = "schemas/job-inputs.yaml"
 
 //go:embed job-inputs.yaml
 var jobInputs []byte
 
-// JobInputs gives a copy of the schema of a provisioning job's inputs, as hvprov/jobschema loads it.
+// JobInputs returns a copy of the default schema, which hvprov/jobschema loads.
 func JobInputs() []byte { return append([]byte(nil), jobInputs...) }

@@ -5,27 +5,47 @@ package schemaurl_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema/schemaurl"
 )
 
 func ExampleSource_Load() {
-	source := schemaurl.Source{
-		URL:       "https://schemas.example.com/lab.yaml",
-		CacheFile: "/var/lib/lab/schema.yaml",
-		Timeout:   10 * time.Second,
-		Header:    http.Header{"Authorization": {"Bearer " + os.Getenv("SCHEMA_TOKEN")}},
-	}
-	result, err := source.Load(context.Background())
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "id: lab\nversion: 1\nfields:\n  - {id: name, type: string}\n")
+	}))
+	folder, err := os.MkdirTemp("", "schema")
 	if err != nil {
 		log.Fatal(err)
 	}
-	if result.Stale != nil {
-		log.Printf("using the schema of %s: %v", result.FetchedAt, result.Stale)
+	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder
+	source := schemaurl.Source{
+		URL:       server.URL + "/lab.yaml",
+		CacheFile: filepath.Join(folder, "lab.yaml"),
+		Timeout:   10 * time.Second,
+		Retries:   -1,
+		Header:    http.Header{"Authorization": {"Bearer " + os.Getenv("SCHEMA_TOKEN")}},
+		Client:    server.Client(),
 	}
-	fmt.Println(result.Schema.Ref())
+	result, err := source.Load(context.Background())
+	if err != nil {
+		log.Fatal(err) //nolint:gocritic // an example
+	}
+	fmt.Println(result.Schema.Ref(), "stale:", result.Stale != nil)
+
+	server.Close() // the cached schema remains
+	result, err = source.Load(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Schema.Ref(), "stale:", result.Stale != nil)
+	// Output:
+	// lab version 1 stale: false
+	// lab version 1 stale: true
 }
