@@ -34,13 +34,12 @@ type base64Run struct {
 
 // findBase64 returns the spans of base64 characters that hold a pattern: it decodes everything that could be base64, and
 // searches the result as UTF-8 and as UTF-16.
-func (t *trie) findBase64(s string) []span {
+func (f *search) findBase64(s string) []span {
 	var found []span
-	var run base64Run
 	for at := 0; at < len(s); {
-		next := run.read(s, at)
-		if len(run.values) >= minBase64 {
-			found = t.findInRun(&run, s, next, found)
+		next := f.run.read(s, at)
+		if len(f.run.values) >= minBase64 {
+			found = f.findInRun(s, next, found)
 		}
 		at = max(next, at+1)
 	}
@@ -89,13 +88,14 @@ func decodeBase64Character(s string, at int) (c byte, width int) {
 	return s[at], 1
 }
 
-// findInRun searches a run of s that ends at end.
-func (t *trie) findInRun(run *base64Run, s string, end int, found []span) []span {
+// findInRun adds the spans of a run of s, which ends at end.
+func (f *search) findInRun(s string, end int, found []span) []span {
+	run := &f.run
 	for offset := range 4 { // of the first character of a group of four
 		decoded := run.decode(offset)
 		add := func(from, to int) { found = append(found, run.span(offset, from, to, s, end)) }
-		if t.mayContain(decoded) {
-			for _, sp := range (&search{trie: t, s: string(decoded)}).all() {
+		if f.mayContain(decoded) {
+			for _, sp := range f.all(string(decoded)) {
 				add(sp.from, sp.to)
 			}
 		}
@@ -103,8 +103,8 @@ func (t *trie) findInRun(run *base64Run, s string, end int, found []span) []span
 			if len(decoded) < 2*minAnywhere {
 				break
 			}
-			if text, index := t.decodeUTF16(decoded, odd); text != "" {
-				for _, sp := range (&search{trie: t, s: text}).all() {
+			if text, index := f.decodeUTF16(decoded, odd); text != "" {
+				for _, sp := range f.all(text) {
 					add(index[sp.from], index[sp.to])
 				}
 			}

@@ -21,8 +21,11 @@ type decoding struct {
 	width int
 }
 
+// maxWidth is greater than the width of any decoding. The widest is a named entity of HTML that is escaped three times.
+const maxWidth = 64
+
 func (d *decodings) add(text string, width int) {
-	if d.n == len(d.all) {
+	if d.n == len(d.all) || width >= maxWidth {
 		return
 	}
 	one := &d.all[d.n]

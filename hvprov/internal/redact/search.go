@@ -3,7 +3,9 @@
 package redact
 
 import (
+	"cmp"
 	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -11,22 +13,36 @@ import (
 // span is a range of bytes in a text.
 type span struct{ from, to int }
 
-// search finds the patterns of one trie in one text.
+// search finds the patterns of one trie in a text, in one pass. It follows every decoding of the text at once: pending holds the
+// patterns that have begun, at the place where each continues.
 type search struct {
 	*trie
-	s       string
 	words   bool // a pattern counts only as a whole word
+	s       string
 	found   []span
-	visited map[visit]bool // places where decodings branch, so that text of escapes only does not take exponential time
+	pending [maxWidth][]partial // by place, modulo maxWidth; empty between texts
+	run     base64Run           // see findBase64
 }
 
-type visit struct {
-	at   int
-	node int32
+// partial is the beginning of a pattern.
+type partial struct {
+	node  int32
+	start int
 }
 
-// maxVisited limits the memory for visited places. Forgetting them costs time only.
-const maxVisited = 1 << 14
+// searches holds unused searches, whose memory is used again.
+var searches = sync.Pool{New: func() any { return &search{} }}
+
+func newSearch(t *trie, words bool) *search {
+	f, _ := searches.Get().(*search)
+	f.trie, f.words = t, words
+	return f
+}
+
+func (f *search) release() {
+	f.trie, f.s = nil, ""
+	searches.Put(f)
+}
 
 // find returns what to replace in s, in order and without overlaps. All secrets are found before any is replaced, so that
 // replacing one cannot hide a part of another.
@@ -38,11 +54,15 @@ func (r *Redactor) find(s string) []span {
 	defer r.mu.RUnlock()
 	var found []span
 	if !r.text.empty() {
-		found = (&search{trie: &r.text, s: s}).all()
-		found = append(found, r.text.findBase64(s)...)
+		f := newSearch(&r.text, false)
+		found = append(found, f.all(s)...)
+		found = append(found, f.findBase64(s)...)
+		f.release()
 	}
 	if !r.words.empty() {
-		found = append(found, (&search{trie: &r.words, s: s, words: true}).all()...)
+		f := newSearch(&r.words, true)
+		found = append(found, f.all(s)...)
+		f.release()
 	}
 	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
 	return merge(found)
@@ -61,77 +81,63 @@ func merge(found []span) []span {
 	return merged
 }
 
-// all returns the spans of all patterns, in any order.
-func (f *search) all() []span {
-	for i := range len(f.s) {
-		if f.root[f.s[i]] != 0 || encodingBytes[f.s[i]] {
-			if len(f.visited) > maxVisited {
-				clear(f.visited)
+// all returns the spans of all patterns in a text, in any order. They are valid until the next call.
+func (f *search) all(s string) []span {
+	f.s, f.found = s, f.found[:0]
+	for at := range len(s) {
+		partials := f.take(at)
+		encoded := encodingBytes[s[at]]
+		f.advance(f.root[s[at]], at+1, at)
+		if encoded {
+			f.decode(at, partial{start: at})
+		}
+		for _, p := range partials {
+			f.advance(f.step(p.node, s[at]), at+1, p.start)
+			if encoded {
+				f.decode(at, p)
 			}
-			f.walk(i, i, 0, true)
 		}
 	}
+	f.take(len(s))
 	return f.found
 }
 
-// walk follows every decoding of the text from at on that continues a pattern. The text between start and at led to node n.
-func (f *search) walk(start, at int, n int32, first bool) {
-	for ; ; first = false {
-		if n != 0 {
-			if f.nodes[n].ends > 0 && (!f.words || isWord(f.s, start, at)) {
-				f.found = append(f.found, span{start, at})
-			}
-			if f.nodes[n].child == 0 {
-				return
-			}
-		}
-		if at == len(f.s) {
-			return
-		}
-		next := f.step(n, f.s[at])
-		if encodingBytes[f.s[at]] {
-			n, at = f.branch(start, at, n, next, first)
-		} else {
-			n, at = next, at+1
-		}
-		if n == 0 {
-			return
+// take removes and returns the patterns that continue at a place, and records those that end there. Of those in the same state,
+// it keeps the one that began first.
+func (f *search) take(at int) []partial {
+	slot := &f.pending[at%maxWidth]
+	partials := *slot
+	*slot = partials[:0] // not used before the next place with the same remainder
+	if len(partials) > 1 {
+		slices.SortFunc(partials, func(a, b partial) int { return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(a.start, b.start)) })
+		partials = slices.CompactFunc(partials, func(a, b partial) bool {
+			return a.node == b.node && (!f.words || a.start == b.start) // the start decides whether a word is whole
+		})
+	}
+	for _, p := range partials {
+		if f.nodes[p.node].ends > 0 && (!f.words || isWord(f.s, p.start, at)) {
+			f.found = append(f.found, span{p.start, at})
 		}
 	}
+	return partials
 }
 
-// branch follows every decoding at a place but one, which it returns for walk to continue with. plain is the node that the
-// text as it stands leads to, if any.
-func (f *search) branch(start, at int, n, plain int32, first bool) (next int32, nextAt int) {
-	// A path that came here before found the same patterns, with an earlier start. Whether a word is whole depends on its start.
-	if !first && !f.words && f.seen(visit{at, n}) {
-		return 0, at
-	}
-	next, nextAt = plain, at+1
+// decode continues a pattern, or begins one, with every decoding of the text at a place.
+func (f *search) decode(at int, p partial) {
 	var d decodings
-	d.decode(f.s, at, first)
+	d.decode(f.s, at, p.node == 0)
 	for _, one := range d.all[:d.n] {
-		to := f.path(n, one.text[:one.size])
-		switch {
-		case to == 0:
-		case next == 0:
-			next, nextAt = to, at+one.width
-		default:
-			f.walk(start, at+one.width, to, false)
-		}
+		f.advance(f.path(p.node, one.text[:one.size]), at+one.width, p.start)
 	}
-	return next, nextAt
 }
 
-func (f *search) seen(v visit) bool {
-	if f.visited[v] {
-		return true
+// advance adds a pattern that continues with a node at a place, unless the text there rules that out.
+func (f *search) advance(node int32, at, start int) {
+	if node == 0 || f.nodes[node].ends == 0 && at < len(f.s) && !encodingBytes[f.s[at]] && f.step(node, f.s[at]) == 0 {
+		return
 	}
-	if f.visited == nil {
-		f.visited = map[visit]bool{}
-	}
-	f.visited[v] = true
-	return false
+	slot := &f.pending[at%maxWidth]
+	*slot = append(*slot, partial{node, start})
 }
 
 // isWord reports whether neither a letter nor a digit stands beside a part of s.
