@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -37,6 +38,14 @@ func newNTLMClient(t *testing.T, s *Server) *ntlmClient {
 	}
 	transport := dial(t, s).http.Transport.(*http.Transport)
 	transport.MaxConnsPerHost = 1
+	dialed := false
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialed { // authentication belongs to the connection
+			return nil, errors.New("the client needs a second connection")
+		}
+		dialed = true
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
 	return &ntlmClient{server: s, http: &http.Client{Transport: transport}, ntlm: client}
 }
 
@@ -233,9 +242,9 @@ func TestChannelBinding(t *testing.T) {
 func TestManySealedConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{PlainHTTP: true})
-	const lanes, calls = 8, 20
-	errs := make(chan error, lanes)
-	for range lanes {
+	const clients, calls = 8, 20
+	errs := make(chan error, clients)
+	for range clients {
 		l := newNTLMClient(t, s)
 		go func() {
 			_, err := l.handshake(t.Context())
@@ -249,12 +258,12 @@ func TestManySealedConnections(t *testing.T) {
 			errs <- err
 		}()
 	}
-	for range lanes {
+	for range clients {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
 	}
-	if n := s.Counters(); n.POSTs != lanes*(calls+2) || n.Connections != lanes {
+	if n := s.Counters(); n.POSTs != clients*(calls+2) || n.Connections != clients {
 		t.Errorf("counted %+v", n)
 	}
 	checkSealed(t, s, true)
