@@ -5,18 +5,20 @@ package provider
 import (
 	"strings"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 func TestNamesOfTerraformAndOfTheProviderAreReserved(t *testing.T) {
 	t.Parallel()
 	for name := range builtinAttributes(t.Context()) {
 		text := "id: lab\nversion: 1\nfields:\n  - {id: " + name + ", type: string}\n"
-		if _, err := loadOptions.Load("lab.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "is reserved") {
+		if _, err := jobschema.Load("lab.yaml", []byte(text), loadOptions); err == nil || !strings.Contains(err.Error(), "is reserved") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	text := "id: lab\nversion: 1\nfields:\n  - {id: count, type: string}\n  - {id: key, type: secret}\n  - {id: key_wo, type: string}\n"
-	_, err := loadOptions.Load("lab.yaml", []byte(text))
+	_, err := jobschema.Load("lab.yaml", []byte(text), loadOptions)
 	for _, want := range []string{`lab.yaml:4: fields[0].id: the id "count" is reserved: it is a meta-argument of Terraform`, `lab.yaml:6: fields[2].id: the id "key_wo" is reserved`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got\n%v\nwant it to contain\n%s", err, want)

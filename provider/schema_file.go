@@ -40,7 +40,7 @@ func reservedNames() map[string]string {
 // else the default schema. It is an environment variable because Terraform requests the schema of a provider before it
 // configures the provider.
 func LoadSchema() (*jobschema.Schema, error) {
-	standard, err := loadOptions.Load(schemas.JobInputsFile, schemas.JobInputs())
+	standard, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs(), loadOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func LoadSchema() (*jobschema.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the job schema that %s names: %w", envSchemaFile, err)
 	}
-	schema, err := loadOptions.Load(name, data)
+	schema, err := jobschema.Load(name, data, loadOptions)
 	if err != nil {
 		return nil, err
 	}

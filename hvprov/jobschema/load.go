@@ -27,13 +27,13 @@ type LoadOptions struct {
 	SecretSuffixes []string
 }
 
-// Load reads a schema with the zero [LoadOptions].
-func Load(name string, data []byte) (*Schema, error) { return LoadOptions{}.Load(name, data) }
-
-// Load reads a schema. The name is the name of its file and is used in errors only. The error is a [*LoadError], which lists
-// every fault.
-func (o LoadOptions) Load(name string, data []byte) (*Schema, error) {
-	l := loader{schema: &Schema{file: name}, options: o}
+// Load reads a schema. The name is the name of its file and is used in errors only. The error is a [*LoadError], which lists every
+// fault. Only the last of the options, which are optional, applies.
+func Load(name string, data []byte, options ...LoadOptions) (*Schema, error) {
+	l := loader{schema: &Schema{file: name}}
+	if n := len(options); n > 0 {
+		l.options = options[n-1]
+	}
 	if len(data) > maxSize {
 		l.fault(place{}, "the file has %d bytes: a schema has at most %d", len(data), maxSize)
 		return nil, l.err(name)

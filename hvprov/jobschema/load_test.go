@@ -235,7 +235,7 @@ func refuses(t *testing.T, valid, old, with, want string) {
 	if !strings.Contains(valid, old) {
 		t.Fatalf("the valid schema has no %q", old)
 	}
-	s, err := programOptions.Load("lab.yaml", []byte(strings.Replace(valid, old, with, 1)))
+	s, err := jobschema.Load("lab.yaml", []byte(strings.Replace(valid, old, with, 1)), programOptions)
 	var load *jobschema.LoadError
 	if !errors.As(err, &load) || s != nil {
 		t.Fatalf("got %v, %v", s, err)
@@ -267,7 +267,7 @@ func TestReservedNamesAreThoseOfTheOptions(t *testing.T) {
 	if _, err := jobschema.Load("lab.yaml", text); err != nil {
 		t.Errorf("without options: %v", err)
 	}
-	_, err := programOptions.Load("lab.yaml", text)
+	_, err := jobschema.Load("lab.yaml", text, programOptions)
 	want := `lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
 lab.yaml:6: fields[2].id: the id "key_wo" is reserved: it belongs to the secret key`
 	if fmt.Sprint(err) != want {
@@ -277,7 +277,7 @@ lab.yaml:6: fields[2].id: the id "key_wo" is reserved: it belongs to the secret 
 
 func TestLoadReportsAllFaultsInTheOrderOfTheirLines(t *testing.T) {
 	t.Parallel()
-	_, err := programOptions.Load("lab.yaml", []byte(`id: lab
+	_, err := jobschema.Load("lab.yaml", []byte(`id: lab
 version: one
 fields:
   - id: count
@@ -289,7 +289,7 @@ parameter_sets:
   - id: p
     members: [a, b]
     mode: all-or-none
-`))
+`), programOptions)
 	want := `lab.yaml:2: version: must be a whole number
 lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
 lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string

@@ -55,8 +55,8 @@ var (
 )
 
 const (
-	exact     = "a value is kept as it is given or refused, so that the state, the job and the machine have the same"
-	strict    = "a number or a boolean is one, or its exact text; what merely can be read as one is a mistake"
+	exact     = "a value is accepted unchanged or refused, so that state, job and virtual machine have the same value"
+	strict    = "numbers and booleans must have their type, or be exact text; other forms are probably mistakes"
 	pathSafe  = "names become paths and search patterns on the host"
 	noCascade = "one error is reported once, not again as an incomplete parameter set"
 )
@@ -92,7 +92,7 @@ type originRow struct {
 var originRows = []originRow{
 	{"nothing changed", nil, m{}, kept, nil, ""},
 	{
-		"nothing given",
+		"no values",
 		m{"vm_name": absent, "image_name": absent, "gb_ram": absent, "cpu_cores": absent, "guest_la_uid": absent, "guest_la_pw": absent},
 		faults("vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"), kept, nil, "",
 	},
@@ -141,7 +141,7 @@ var originRows = []originRow{
 		m{"vm_clustered": ""},
 		m{},
 		changed, faults("vm_clustered type"),
-		"only a null asks for the default: else what is kept of the values given would differ from the job's",
+		"only null means the default: otherwise the stored value would differ from that of the job",
 	},
 	{"a password with blanks around it", m{"guest_la_pw": "  s3cret  "}, m{"guest_la_pw": "s3cret"}, changed, m{"guest_la_pw": "  s3cret  "}, exact},
 	{"a password of blanks", m{"guest_la_pw": "   "}, faults("guest_la_pw required"), kept, nil, ""},
@@ -188,7 +188,7 @@ var originRows = []originRow{
 	{
 		"an account for Ansible in Windows", plus(ssh, m{"image_name": "Windows Server 2022"}), plus(ssh, m{"image_name": "Windows Server 2022"}),
 		changed, faults("cnf_ansible_ssh_user applicability", "cnf_ansible_ssh_key applicability"),
-		"what a system has no use for is refused before the job, not dropped in its midst",
+		"fields that do not apply to the system are refused before the job, not ignored during it",
 	},
 	{
 		"many things at once",
@@ -234,22 +234,22 @@ func originOutcome(t *testing.T, s *jobschema.Schema, change m) any {
 	maps.DeleteFunc(values, func(_ string, v any) bool { return v == absent })
 	fields, err := s.Validate(values)
 	if err == nil {
-		taken := fields.Map()
-		maps.DeleteFunc(taken, func(id string, _ any) bool { return !slices.Contains(originFields, id) })
-		return taken
+		accepted := fields.Map()
+		maps.DeleteFunc(accepted, func(id string, _ any) bool { return !slices.Contains(originFields, id) })
+		return accepted
 	}
-	var blamed []string
+	var reported []string
 	for _, f := range faultsOf(t, err) {
 		subject := f.Path.String()
 		if f.Rule == "parameter_set" {
 			subject = setOf(s, subject)
 		}
-		blame := strings.TrimSpace(subject + " " + f.Rule)
-		if f.Rule != "parameter_set" || !slices.Contains(blamed, blame) {
-			blamed = append(blamed, blame)
+		one := strings.TrimSpace(subject + " " + f.Rule)
+		if f.Rule != "parameter_set" || !slices.Contains(reported, one) {
+			reported = append(reported, one)
 		}
 	}
-	return blamed
+	return reported
 }
 
 // whole returns an outcome of the table in the form of originOutcome.
