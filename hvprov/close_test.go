@@ -150,23 +150,23 @@ func TestARunningJobSurvivesItsServiceAndIsResumedByTheNext(t *testing.T) {
 func TestAJobOfAnotherClientCanBeAttachedTo(t *testing.T) {
 	t.Parallel()
 	h := holdCalls(t, "Add-VMHardDiskDrive")
-	mine, other := newSharedHostService(t, h.server, nil), newSharedHostService(t, h.server, nil)
+	service, other := newSharedHostService(t, h.server, nil), newSharedHostService(t, h.server, nil)
 	j, diskStep := h.submit(other, "web-01", "disk")
 	<-diskStep
-	followed, err := mine.Attach(t.Context(), "hv01", j.ID())
+	followed, err := service.Attach(t.Context(), "hv01", j.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mine.Cancel(t.Context(), j.ID()); err != nil {
+	if err := service.Cancel(t.Context(), j.ID()); err != nil {
 		t.Fatal(err)
 	}
 	h.release()
-	for name, each := range map[string]*hvprov.Job{"mine": followed, "the other service's": j} {
+	for name, each := range map[string]*hvprov.Job{"attached": followed, "submitted": j} {
 		if _, err := each.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := mine.Attach(t.Context(), "hv01", "a0000000-0000-4000-8000-00000000dead"); !errors.Is(err, hvprov.ErrJobNotFound) {
+	if _, err := service.Attach(t.Context(), "hv01", "a0000000-0000-4000-8000-00000000dead"); !errors.Is(err, hvprov.ErrJobNotFound) {
 		t.Errorf("unknown job: %v", err)
 	}
 }

@@ -157,38 +157,38 @@ func runAndKill(t *testing.T, v crashProcess) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said := map[string]int{}
-	for lines := bufio.NewScanner(out); (said["submitted"] < crashJobs || said["running"] < crashHosts*4) && lines.Scan(); {
-		said[lines.Text()]++
+	progress := map[string]int{}
+	for lines := bufio.NewScanner(out); (progress["submitted"] < crashJobs || progress["running"] < crashHosts*4) && lines.Scan(); {
+		progress[lines.Text()]++
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	if said["submitted"] != crashJobs || said["running"] != crashHosts*4 {
-		t.Fatalf("process was killed with the progress %v", said)
+	if progress["submitted"] != crashJobs || progress["running"] != crashHosts*4 {
+		t.Fatalf("process was killed with the progress %v", progress)
 	}
 }
 
 // wantOneVMPerJob checks that each successful job has created one virtual machine, and that there are no others.
 func wantOneVMPerJob(t *testing.T, servers map[string]*heldHost, records []jobstore.Record, want int) {
 	t.Helper()
-	made := map[string]int{}
+	created := map[string]int{}
 	for _, h := range servers {
 		state, err := h.server.Store().Read()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, vm := range state.VMs {
-			made[vm.Name]++
+			created[vm.Name]++
 		}
 	}
-	if len(made) != want {
-		t.Errorf("hosts have %d virtual machines, want %d", len(made), want)
+	if len(created) != want {
+		t.Errorf("hosts have %d virtual machines, want %d", len(created), want)
 	}
 	for _, r := range records {
-		if made[r.VMName] > 1 {
-			t.Errorf("%s was created %d times", r.VMName, made[r.VMName])
+		if created[r.VMName] > 1 {
+			t.Errorf("%s was created %d times", r.VMName, created[r.VMName])
 		}
 	}
 }

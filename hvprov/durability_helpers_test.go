@@ -87,7 +87,7 @@ func (s *fixture) disks() string { return filepath.Join(s.server.StateFile()+".d
 func (s *fixture) addForeignFile(path string) {
 	s.Helper()
 	s.must(os.MkdirAll(filepath.Dir(path), 0o750))
-	s.must(os.WriteFile(path, []byte("mine"), 0o600))
+	s.must(os.WriteFile(path, []byte("foreign"), 0o600))
 	s.foreign = append(s.foreign, path)
 }
 
@@ -224,7 +224,7 @@ func (s *fixture) wantNothing() {
 func (s *fixture) checkForeignFiles() {
 	s.Helper()
 	for _, path := range s.foreign {
-		if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
+		if text, err := os.ReadFile(path); err != nil || string(text) != "foreign" {
 			s.Errorf("file that does not belong to the job: %q, error %v", text, err)
 		}
 	}

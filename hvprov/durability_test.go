@@ -143,10 +143,10 @@ func TestTwoServicesNeverCreateTheSameNameTwice(t *testing.T) {
 					both.Go(func() { _, errs[i] = provision(t, service, name, nil) })
 				}
 				both.Wait()
-				made := 0
+				created := 0
 				for _, err := range errs {
 					if err == nil {
-						made++
+						created++
 					} else if !errors.Is(err, hvprov.ErrNameTaken) {
 						t.Errorf("%s: %v", name, err)
 					}
@@ -161,8 +161,8 @@ func TestTwoServicesNeverCreateTheSameNameTwice(t *testing.T) {
 						n++
 					}
 				}
-				if made != 1 || n != 1 {
-					t.Errorf("%s: %d jobs succeeded and %d virtual machines exist, want 1 and 1", name, made, n)
+				if created != 1 || n != 1 {
+					t.Errorf("%s: %d jobs succeeded and %d virtual machines exist, want 1 and 1", name, created, n)
 				}
 				updateHost(t, server, func(s *hyperv.State) { s.VMs = nil }) // frees memory for the next round
 			}

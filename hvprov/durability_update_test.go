@@ -24,17 +24,17 @@ func TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies(t *testing.T) {
 			opts.StateFile = filepath.Join(dir, "state.json")
 			s := &fixture{T: t, server: startHost(t, opts), hold: filepath.Join(dir, "hold")}
 			service := newSharedHostService(t, s.server, nil)
-			made, err := provision(t, service, "web-01", nil)
+			created, err := provision(t, service, "web-01", nil)
 			s.must(err)
 			s.must(os.WriteFile(s.hold, nil, 0o600))
 			updateHost(t, s.server, func(state *hyperv.State) {
-				state.VMs[0].Adapters = append(state.VMs[0].Adapters, hyperv.Adapter{Name: "theirs", MACAddress: "00155D001098"})
+				state.VMs[0].Adapters = append(state.VMs[0].Adapters, hyperv.Adapter{Name: "foreign", MACAddress: "00155D001098"})
 				state.Behaviour.Calls = map[string]hyperv.Call{"Connect-VMNetworkAdapter": {Hold: s.hold}}
 			})
 			wanted := values("web-01")
 			wanted["network_adapters"] = []any{map[string]any{"name": "storage", "switch_name": "External"}}
 			j, err := service.Submit(t.Context(), hvprov.Submission{
-				Host: "hv01", Operation: job.OperationUpdate, VMID: made.VM.ID, Values: wanted, Changed: []string{"network_adapters"}, JobID: fixedJobID,
+				Host: "hv01", Operation: job.OperationUpdate, VMID: created.VM.ID, Values: wanted, Changed: []string{"network_adapters"}, JobID: fixedJobID,
 			})
 			s.must(err)
 			ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
@@ -51,7 +51,7 @@ func TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies(t *testing.T) {
 			}
 			state, err := s.server.Store().Read()
 			s.must(err)
-			if len(state.VMs) != 1 || len(state.VMs[0].Adapters) != 2 || state.VMs[0].Adapters[1].Name != "theirs" || state.VMs[0].State != "Running" {
+			if len(state.VMs) != 1 || len(state.VMs[0].Adapters) != 2 || state.VMs[0].Adapters[1].Name != "foreign" || state.VMs[0].State != "Running" {
 				t.Errorf("virtual machines are %+v", state.VMs)
 			}
 		})

@@ -30,7 +30,7 @@ var (
 	ErrVMBusy          = cause.ErrVMBusy    // another job works on the virtual machine
 	ErrTimeLimit       = cause.ErrTimeLimit
 	ErrJobFailed       = cause.ErrJobFailed
-	ErrJobUnknown      = cause.ErrJobUnknown // the outcome could not be asked for
+	ErrJobUnknown      = cause.ErrJobUnknown // the host could not be asked for the outcome
 	ErrJobCancelled    = cause.ErrJobCancelled
 	ErrJobNotFound     = jobstore.ErrNotFound // neither the service nor the host knows the job
 	ErrClosed          = cause.ErrClosed

@@ -68,14 +68,14 @@ func TestAnUnhealthyHostDoesNotAffectOthers(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		made := 0
+		created := 0
 		for _, vm := range snapshot.VMs {
 			if strings.HasPrefix(vm.Name, "new-") {
-				made++
+				created++
 			}
 		}
-		if made != each || len(snapshot.VMs) != vms+each {
-			t.Errorf("host %s has %d virtual machines, of which %d are new", host, len(snapshot.VMs), made)
+		if created != each || len(snapshot.VMs) != vms+each {
+			t.Errorf("host %s has %d virtual machines, of which %d are new", host, len(snapshot.VMs), created)
 		}
 	}
 	if err := service.Close(context.Background()); err != nil {

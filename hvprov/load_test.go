@@ -96,13 +96,13 @@ func TestUnhealthyHostsDoNotDelayJobsOfOthers(t *testing.T) {
 		}
 	}
 	begin = time.Now()
-	all := g.submit("among", func(int) bool { return true })
+	all := g.submit("beside", func(int) bool { return true })
 	all.healthy.Wait()
-	amongTook := time.Since(begin)
+	besideTook := time.Since(begin)
 	t.Logf("%d jobs on %d healthy hosts took %v alone, and %v beside %d unhealthy hosts: %.2f times as long",
-		alone.accepted.Load(), loadHosts()-(loadHosts()+2)/3, aloneTook.Round(time.Millisecond), amongTook.Round(time.Millisecond),
-		(loadHosts()+2)/3, float64(amongTook)/float64(aloneTook))
-	if amongTook > 3*aloneTook+2*time.Minute { // 1.2 times as long on an idle computer; a job that waits for a dead host takes 5 minutes
+		alone.accepted.Load(), loadHosts()-(loadHosts()+2)/3, aloneTook.Round(time.Millisecond), besideTook.Round(time.Millisecond),
+		(loadHosts()+2)/3, float64(besideTook)/float64(aloneTook))
+	if besideTook > 3*aloneTook+2*time.Minute { // 1.2 times as long on an idle computer; a job that waits for a dead host takes 5 minutes
 		t.Error("unhealthy hosts delay the jobs of healthy ones")
 	}
 
@@ -164,7 +164,7 @@ func (g *loadTest) submit(name string, chosen func(i int) bool) *batch {
 				if health == simhost.Healthy {
 					defer b.healthy.Done()
 				}
-				g.job(b, i, fmt.Sprintf("%s-%d", name, n), name == "among" && health == simhost.Silent)
+				g.job(b, i, fmt.Sprintf("%s-%d", name, n), name == "beside" && health == simhost.Silent)
 			}()
 		}
 	}
@@ -219,21 +219,21 @@ func (g *loadTest) agree() {
 		if err != nil {
 			g.Fatal(err)
 		}
-		there := map[string]bool{}
+		exists := map[string]bool{}
 		for _, vm := range state.VMs {
-			if there[vm.Name] {
+			if exists[vm.Name] {
 				g.Errorf("host %d has virtual machine %s twice", i, vm.Name)
 			}
-			there[vm.Name] = true
+			exists[vm.Name] = true
 		}
 		for _, r := range records(g.T, g.service, jobstore.Filter{Host: simhost.FleetName(i)}) {
-			if !r.State.Ended() || (r.State == jobstore.Succeeded) != there[r.VMName] {
-				g.Errorf("job of %s on host %d is %s, and the virtual machine exists: %t", r.VMName, i, r.State, there[r.VMName])
+			if !r.State.Ended() || (r.State == jobstore.Succeeded) != exists[r.VMName] {
+				g.Errorf("job of %s on host %d is %s, and the virtual machine exists: %t", r.VMName, i, r.State, exists[r.VMName])
 			}
-			delete(there, r.VMName)
+			delete(exists, r.VMName)
 		}
-		if len(there) > 0 {
-			g.Errorf("host %d has virtual machines of no job: %v", i, there)
+		if len(exists) > 0 {
+			g.Errorf("host %d has virtual machines of no job: %v", i, exists)
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestOneOfAHundredConcurrentSubmissionsReservesAName(t *testing.T) {
 	service := newService(t, h.server, nil)
 	var accepted, refused atomic.Int64
 	var group sync.WaitGroup
-	var made *hvprov.Job
+	var created *hvprov.Job
 	for i := range 100 {
 		group.Go(func() {
 			name := []string{"web-01", "WEB-01", "Web-01"}[i%3]
@@ -252,7 +252,7 @@ func TestOneOfAHundredConcurrentSubmissionsReservesAName(t *testing.T) {
 			switch {
 			case err == nil:
 				accepted.Add(1)
-				made = j
+				created = j
 			case errors.Is(err, hvprov.ErrNameTaken):
 				refused.Add(1)
 			default:
@@ -265,16 +265,16 @@ func TestOneOfAHundredConcurrentSubmissionsReservesAName(t *testing.T) {
 		t.Fatalf("%d submissions were accepted and %d refused, want 1 and 99", accepted.Load(), refused.Load())
 	}
 	h.release()
-	if _, err := made.Wait(t.Context()); err != nil {
+	if _, err := created.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
 	again, err := service.Submit(t.Context(), hvprov.Submission{
-		Host: "hv01", Operation: job.OperationDelete, VMID: made.VMID(),
+		Host: "hv01", Operation: job.OperationDelete, VMID: created.VMID(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationDelete, VMID: made.VMID()}); !errors.Is(err, hvprov.ErrVMBusy) {
+	if _, err := service.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationDelete, VMID: created.VMID()}); !errors.Is(err, hvprov.ErrVMBusy) {
 		t.Errorf("second job for the same virtual machine: %v", err)
 	}
 	if _, err := again.Wait(t.Context()); err != nil {

@@ -27,7 +27,7 @@ import (
 func TestADiskWithTheSameNameOnSharedStorageIsNotOverwritten(t *testing.T) {
 	onEachBackend(t, func(c *regression) {
 		first := c.provision("web-01")
-		c.writeFile(first.Disks[0], "what the first machine has written")
+		c.writeFile(first.Disks[0], "data of the first virtual machine")
 		second := startHost(c.T, c.opts)
 		updateHost(c.T, second, func(s *hyperv.State) { s.Host.Name, s.Host.VirtualHardDiskPath = "OTHER", c.disks() })
 		v := values("WEB-01")
@@ -36,7 +36,7 @@ func TestADiskWithTheSameNameOnSharedStorageIsNotOverwritten(t *testing.T) {
 		c.must(err)
 		result, err := j.Wait(c.Context())
 		c.must(err)
-		c.wantFile(first.Disks[0], "what the first machine has written")
+		c.wantFile(first.Disks[0], "data of the first virtual machine")
 		if len(result.VM.Disks) != 1 || result.VM.Disks[0] == first.Disks[0] {
 			c.Errorf("disks of the second virtual machine are %q, those of the first %q", result.VM.Disks, first.Disks)
 		}
@@ -52,12 +52,12 @@ func TestADiskWithTheSameNameOnSharedStorageIsNotOverwritten(t *testing.T) {
 func TestAnExistingDiskIsNotOverwritten(t *testing.T) {
 	onEachBackend(t, func(c *regression) {
 		disk := filepath.Join(c.disks(), "hypervvm", fixedJobID, "web-01.vhdx")
-		c.writeFile(disk, "mine")
+		c.writeFile(disk, "foreign")
 		_, err := c.run(hvprov.Submission{Operation: job.OperationProvision, Values: values("web-01"), JobID: fixedJobID})
 		if !errors.Is(err, hvprov.ErrJobFailed) {
 			c.Errorf("got %v", err)
 		}
-		c.wantFile(disk, "mine")
+		c.wantFile(disk, "foreign")
 		if len(c.state().VMs) > 0 {
 			c.Errorf("virtual machines left: %+v", c.state().VMs)
 		}
@@ -93,16 +93,16 @@ func TestANameIsReservedBeforeItsJobRuns(t *testing.T) {
 			all.Go(func() { _, errs[i] = provision(c.T, c.service, []string{"web-01", "WEB-01"}[i%2], nil) })
 		}
 		all.Wait()
-		made := 0
+		created := 0
 		for _, err := range errs {
 			if err == nil {
-				made++
+				created++
 			} else if !errors.Is(err, hvprov.ErrNameTaken) {
 				c.Error(err)
 			}
 		}
-		if n := len(c.state().VMs); made != 1 || n != 1 {
-			c.Errorf("%d jobs succeeded and %d virtual machines exist, want 1 and 1", made, n)
+		if n := len(c.state().VMs); created != 1 || n != 1 {
+			c.Errorf("%d jobs succeeded and %d virtual machines exist, want 1 and 1", created, n)
 		}
 		for range 2 {
 			_, err := c.run(hvprov.Submission{Operation: job.OperationProvision, Values: values("web-02"), JobID: fixedJobID})
@@ -118,15 +118,15 @@ func TestANameIsReservedBeforeItsJobRuns(t *testing.T) {
 func TestAnErrorThatContainsThePasswordIsRedacted(t *testing.T) {
 	onEachBackend(t, func(c *regression) {
 		c.setCalls(map[string]hyperv.Call{"Start-VM": {Fail: "cannot read {\"guest_la_pw\":\"" + secret + "\"}"}, "Remove-VM": {Fail: secret + " is in use"}})
-		var said strings.Builder
+		var output strings.Builder
 		_, err := c.run(hvprov.Submission{
-			Operation: job.OperationProvision, Values: values("web-01"), OnEvent: func(e job.Event) { fmt.Fprintf(&said, "%+v\n", e) },
+			Operation: job.OperationProvision, Values: values("web-01"), OnEvent: func(e job.Event) { fmt.Fprintf(&output, "%+v\n", e) },
 		})
 		var failed *hvprov.JobError
 		if !errors.As(err, &failed) || failed.Result == nil || len(failed.Result.Left) == 0 {
 			c.Fatalf("got %v", err)
 		}
-		text := said.String() + err.Error() + fmt.Sprintf("%+v %+v", failed, *failed.Result)
+		text := output.String() + err.Error() + fmt.Sprintf("%+v %+v", failed, *failed.Result)
 		if strings.Contains(text, secret) || !strings.Contains(text, "******") {
 			c.Errorf("text contains the secret, or no mask:\n%s", text)
 		}
@@ -218,7 +218,7 @@ func TestADeleteRemovesOnlyFilesOfItsVM(t *testing.T) {
 			filepath.Join(filepath.Dir(folder), "Provisioning.iso"), filepath.Join(c.disks(), "web-01.vhdx"),
 		}
 		for _, path := range foreign {
-			c.writeFile(path, "mine")
+			c.writeFile(path, "foreign")
 		}
 		updateHost(c.T, c.server, func(s *hyperv.State) {
 			s.VMs[0].State = "Saved"
@@ -237,7 +237,7 @@ func TestADeleteRemovesOnlyFilesOfItsVM(t *testing.T) {
 			c.Errorf("virtual machines are %+v, files %q, reported as left %q", c.state().VMs, c.files(), result.Left)
 		}
 		for _, path := range foreign {
-			c.wantFile(path, "mine")
+			c.wantFile(path, "foreign")
 		}
 		if _, err := c.run(hvprov.Submission{Operation: job.OperationDelete, VMID: vm.ID}); err != nil {
 			c.Errorf("delete of a virtual machine that does not exist: %v", err)
@@ -245,7 +245,7 @@ func TestADeleteRemovesOnlyFilesOfItsVM(t *testing.T) {
 	})
 }
 
-// Otherwise the next attempt creates a second virtual machine with the same name.
+// If the virtual machine were left, the next attempt would create a second one with the same name.
 func TestADiskThatCannotBeAttachedLeavesNoVM(t *testing.T) {
 	onEachBackend(t, func(c *regression) {
 		c.setCalls(map[string]hyperv.Call{"Add-VMHardDiskDrive": {Fail: "in use", Times: 1}})

@@ -220,7 +220,7 @@ func TestConcurrentJobsWithOneNameCreateOneVM(t *testing.T) {
 	server := startHost(t, simhost.Options{})
 	service := newService(t, server, nil)
 	var mu sync.Mutex
-	made, taken := 0, 0
+	created, taken := 0, 0
 	var clients sync.WaitGroup
 	for range 8 {
 		clients.Go(func() {
@@ -229,7 +229,7 @@ func TestConcurrentJobsWithOneNameCreateOneVM(t *testing.T) {
 			defer mu.Unlock()
 			switch {
 			case err == nil:
-				made++
+				created++
 			case errors.Is(err, hvprov.ErrNameTaken):
 				taken++
 			default:
@@ -238,8 +238,8 @@ func TestConcurrentJobsWithOneNameCreateOneVM(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	if made != 1 || taken != 7 {
-		t.Errorf("%d jobs succeeded and %d were refused, want 1 and 7", made, taken)
+	if created != 1 || taken != 7 {
+		t.Errorf("%d jobs succeeded and %d were refused, want 1 and 7", created, taken)
 	}
 }
 
@@ -287,13 +287,13 @@ func TestAnInventoryReportsMemoryAndImages(t *testing.T) {
 func TestAnInventoryReportsTheConfiguredFolders(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, simhost.Options{})
-	images, machines := t.TempDir(), t.TempDir()
+	images, folder := t.TempDir(), t.TempDir()
 	if err := hyperv.WriteImage(filepath.Join(images, "gold.vhdx"), 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	service := newService(t, server, func(o *hvprov.Options) {
 		h := o.Hosts["hv01"]
-		h.ImagePath, h.VMPath = images, machines
+		h.ImagePath, h.VMPath = images, folder
 		o.Hosts["hv01"] = h
 	})
 	snapshot, err := service.HostInventory(t.Context(), "hv01")
@@ -301,7 +301,7 @@ func TestAnInventoryReportsTheConfiguredFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	info := snapshot.Info
-	if info.ImagePath != images || info.VMPath != machines || len(info.Images) != 1 || info.Images[0].Name != "gold" {
+	if info.ImagePath != images || info.VMPath != folder || len(info.Images) != 1 || info.Images[0].Name != "gold" {
 		t.Errorf("host is %+v", info)
 	}
 }

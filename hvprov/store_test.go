@@ -153,7 +153,7 @@ type closedStore struct {
 
 func (s *closedStore) List(ctx context.Context, f jobstore.Filter, p jobstore.Page) ([]jobstore.Record, string, error) {
 	if s.fail {
-		return nil, "", errors.New("disk is gone")
+		return nil, "", errors.New("disk failed")
 	}
 	return s.Memory.List(ctx, f, p)
 }

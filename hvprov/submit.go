@@ -113,7 +113,7 @@ func (s *Service) makeReady(ctx context.Context, h *hostset.Host, sub Submission
 }
 
 // Attach returns a job by its id, to wait for its end: one of this service, active or ended, or one that another client submitted to
-// the host. An unknown outcome is asked for again. The error is [ErrJobNotFound] if neither the service nor the host knows the job,
+// the host. An unknown outcome is requested again. The error is [ErrJobNotFound] if neither the service nor the host knows the job,
 // or if it is a job of another host. Hosts forget jobs some days after their end.
 func (s *Service) Attach(ctx context.Context, host, jobID string) (*Job, error) {
 	h, err := s.hosts.Get(host)

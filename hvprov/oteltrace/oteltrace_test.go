@@ -70,9 +70,9 @@ func TestJobsStepsAndRequestsAreTraced(t *testing.T) {
 	if started, ended := len(recorder.Started()), len(recorder.Ended()); started != ended {
 		t.Errorf("%d spans began, but %d ended", started, ended)
 	}
-	whole := spans["job provision"]
-	if whole == nil || whole.Status().Code != codes.Error {
-		t.Fatalf("span of the job is %+v", whole)
+	jobSpan := spans["job provision"]
+	if jobSpan == nil || jobSpan.Status().Code != codes.Error {
+		t.Fatalf("span of the job is %+v", jobSpan)
 	}
 	for name, within := range map[string]bool{
 		"request install": false, "request inventory": false, "request submit": true, "step preflight": true, "step disk": true, "step start": true,
@@ -82,7 +82,7 @@ func TestJobsStepsAndRequestsAreTraced(t *testing.T) {
 			t.Errorf("span %s is missing", name)
 			continue
 		}
-		if inside := s.Parent().SpanID() == whole.SpanContext().SpanID(); inside != within {
+		if inside := s.Parent().SpanID() == jobSpan.SpanContext().SpanID(); inside != within {
 			t.Errorf("span %s is within the job: %t", name, inside)
 		}
 		has := map[attribute.KeyValue]bool{}

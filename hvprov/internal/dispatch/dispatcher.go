@@ -53,7 +53,7 @@ type Options struct {
 type Dispatcher struct {
 	Options
 
-	storeCtx  context.Context // of writes that nobody waits for with a context; ends soon after the one of Close
+	storeCtx  context.Context // for writes without a caller's context; ends soon after that of Close
 	stopStore context.CancelFunc
 
 	mu      sync.Mutex // never held during I/O
@@ -237,7 +237,7 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 			}
 		}
 		if r, err := d.Jobs.Get(j.ID()); err == nil && r.State == jobstore.Running {
-			errs = append(errs, fmt.Errorf("%v continues there: %w", j, cause.ErrClosed))
+			errs = append(errs, fmt.Errorf("%v continues: %w", j, cause.ErrClosed))
 		}
 	}
 	errs = append(errs, d.Pool.Close(ctx))

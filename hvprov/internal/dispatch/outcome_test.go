@@ -31,7 +31,7 @@ func TestAnErrorFromARecordMatchesTheSameSentinels(t *testing.T) {
 		"none":          {},
 		"of the agent":  {Step: "disk", Code: "storage", Message: "volume is full", Remedy: "free 3 GiB"},
 		"name taken":    {Code: job.CodeNameTaken, Message: "name is taken", Field: "vm_name"},
-		"VM is gone":    {Code: job.CodeVMNotFound, Message: "not found"},
+		"VM not found":  {Code: job.CodeVMNotFound, Message: "not found"},
 		"not ready":     {Code: job.CodeHostNotReady, Message: "no Hyper-V"},
 		"without texts": {Code: "internal"},
 	}

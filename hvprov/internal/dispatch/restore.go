@@ -93,7 +93,7 @@ func (d *Dispatcher) markFailed(ctx context.Context, r jobstore.Record, reason e
 }
 
 // Attach returns a job by its id: one of this service, ended or not, or one that another client submitted to the host. An unknown
-// outcome is asked for again. The error is [jobstore.ErrNotFound] for a job that neither the service nor the host knows, and for
+// outcome is requested again. The error is [jobstore.ErrNotFound] for a job that neither the service nor the host knows, and for
 // one of another host.
 func (d *Dispatcher) Attach(ctx context.Context, h *hostset.Host, id string) (*Job, error) {
 	if j := d.Active(id); j != nil {

@@ -97,15 +97,15 @@ func TestOutcomesOfJobs(t *testing.T) {
 		matches []error
 		misses  []error
 	}{
-		"no result":                       {submit: &stream{err: io.EOF}, matches: []error{cause.ErrJobUnknown}},
-		"empty result":                    {submit: events(0, job.Event{Kind: job.KindResult}), matches: []error{cause.ErrJobUnknown}},
-		"outcome of a later agent":        {submit: events(0, ended("paused", nil)), matches: []error{cause.ErrJobUnknown}},
-		"cancelled by another client":     {submit: events(0, ended(job.Cancelled, nil)), matches: []error{cause.ErrJobCancelled}},
-		"name taken":                      {err: refusal(job.CodeNameTaken), matches: []error{cause.ErrJobFailed, cause.ErrNameTaken}},
-		"host that refuses the password":  {err: transport.ErrAuth, matches: []error{cause.ErrJobFailed, cause.ErrAuthentication}},
-		"host that does not answer":       {err: unreachable, matches: []error{cause.ErrJobFailed, cause.ErrHostUnreachable}, misses: []error{cause.ErrJobUnknown}},
-		"host that lost a resumed job":    {err: refusal("job_unknown"), change: func(s *jobspec.Spec) { s.Resumed, s.FollowOnly = true, true }, matches: []error{cause.ErrJobFailed}},
-		"host that is gone after restart": {err: unreachable, change: func(s *jobspec.Spec) { s.Resumed = true }, matches: []error{cause.ErrJobUnknown, cause.ErrHostUnreachable}},
+		"no result":                      {submit: &stream{err: io.EOF}, matches: []error{cause.ErrJobUnknown}},
+		"empty result":                   {submit: events(0, job.Event{Kind: job.KindResult}), matches: []error{cause.ErrJobUnknown}},
+		"outcome of a later agent":       {submit: events(0, ended("paused", nil)), matches: []error{cause.ErrJobUnknown}},
+		"cancelled by another client":    {submit: events(0, ended(job.Cancelled, nil)), matches: []error{cause.ErrJobCancelled}},
+		"name taken":                     {err: refusal(job.CodeNameTaken), matches: []error{cause.ErrJobFailed, cause.ErrNameTaken}},
+		"host that refuses the password": {err: transport.ErrAuth, matches: []error{cause.ErrJobFailed, cause.ErrAuthentication}},
+		"host that does not answer":      {err: unreachable, matches: []error{cause.ErrJobFailed, cause.ErrHostUnreachable}, misses: []error{cause.ErrJobUnknown}},
+		"host that lost a resumed job":   {err: refusal("job_unknown"), change: func(s *jobspec.Spec) { s.Resumed, s.FollowOnly = true, true }, matches: []error{cause.ErrJobFailed}},
+		"unreachable after a restart":    {err: unreachable, change: func(s *jobspec.Spec) { s.Resumed = true }, matches: []error{cause.ErrJobUnknown, cause.ErrHostUnreachable}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
