@@ -3,19 +3,14 @@
 package simhost
 
 import (
-	"crypto/rand"
 	"encoding/xml"
-	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // newGUID returns a random GUID in upper case, the form of WinRM.
-func newGUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
+func newGUID() string { return strings.ToUpper(uuid.NewString()) }
 
 func escape(s string) string {
 	var b strings.Builder

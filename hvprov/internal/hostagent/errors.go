@@ -5,13 +5,14 @@ package hostagent
 import (
 	"errors"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 var (
 	// ErrClosed is returned for requests to an [Agent] after [Agent.Close].
-	ErrClosed = errors.New("session with the host is closed")
+	ErrClosed = cause.ErrClosed
 	// ErrProcessEnded matches the error of a session whose process ended by itself.
 	ErrProcessEnded = errors.New("agent process ended")
 	// ErrUnresponsive matches the error of a session whose agent runs but sends nothing, not even the answer to a ping.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -21,14 +20,13 @@ func HostError(host string, err error) error {
 	var classified *job.HostError
 	class := error(nil)
 	switch {
-	case err == nil, errors.Is(err, cause.ErrClosed), errors.As(err, &classified):
+	case err == nil, errors.Is(err, cause.ErrClosed), // of the service, a pool or a session
+		errors.As(err, &classified):
 		return err
 	case errors.As(err, &refused):
 		if refused.Code == job.CodeHostNotReady {
 			class = cause.ErrHostNotReady
 		}
-	case errors.Is(err, hostagent.ErrClosed), errors.Is(err, taskpool.ErrClosed):
-		return cause.ErrClosed
 	case errors.Is(err, transport.ErrAuth):
 		class = cause.ErrAuthentication
 	case errors.Is(err, context.Canceled):

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 )
 
 // Errors that [errors.Is] matches.
 var (
 	// ErrClosed is the error of a task that was submitted after [Pool.Close], or that Close cancelled.
-	ErrClosed = errors.New("pool is closed")
+	ErrClosed = cause.ErrClosed
 	// ErrNested is the error of a task that waits for another task of its pool. Enough of them would wait for each other
 	// forever.
 	ErrNested = errors.New("a task cannot wait for another task of the same pool")

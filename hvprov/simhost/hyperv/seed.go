@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // imageSize is the size in bytes of the images of a new host: more than one block of a copy.
@@ -58,7 +60,7 @@ func (seed Seed) create(folder string) (*State, error) {
 			LogicalProcessors: 16, MemoryBytes: 64<<30 + int64(seed.VMs)*vmMemory,
 			VirtualHardDiskPath: disks, VirtualMachinePath: machines,
 		},
-		Switches: []Switch{{ID: newID(), Name: "External", Type: "External"}},
+		Switches: []Switch{{ID: uuid.NewString(), Name: "External", Type: "External"}},
 		NextMAC:  seed.Number<<12 + 1,
 	}
 	for i := range seed.VMs {
@@ -71,13 +73,13 @@ func (seed Seed) create(folder string) (*State, error) {
 func (s *State) seedVM(i int) VM {
 	name := fmt.Sprintf("%s-vm-%03d", s.Host.Name, i)
 	vm := VM{
-		ID: newID(), Name: name, State: "Running", Generation: 2, MemoryStartupBytes: vmMemory, ProcessorCount: 2,
+		ID: uuid.NewString(), Name: name, State: "Running", Generation: 2, MemoryStartupBytes: vmMemory, ProcessorCount: 2,
 		MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40,
 		Path: filepath.Join(s.Host.VirtualMachinePath, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 		CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save",
 		SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
 		Adapters: []Adapter{{
-			ID: newID(), Name: "Network Adapter", SwitchName: s.Switches[0].Name, MACAddress: fmt.Sprintf("00155D%06X", s.NextMAC),
+			ID: uuid.NewString(), Name: "Network Adapter", SwitchName: s.Switches[0].Name, MACAddress: fmt.Sprintf("00155D%06X", s.NextMAC),
 			DynamicMAC: true, VLANMode: "Untagged", IPAddresses: []string{fmt.Sprintf("192.0.2.%d", 10+s.NextMAC%200)},
 		}},
 		Drives: []Drive{{ControllerType: "SCSI", Path: filepath.Join(s.Host.VirtualHardDiskPath, name, name+".vhdx")}},

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // State is the content of a state file: one simulated host.
@@ -173,7 +175,7 @@ func (s *State) fill() {
 			a := &vm.Adapters[j]
 			a.IPAddresses = list(a.IPAddresses)
 			if a.ID == "" {
-				a.ID = newID()
+				a.ID = uuid.NewString()
 			}
 		}
 	}

@@ -6,7 +6,6 @@ package hyperv
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,12 +155,4 @@ func (s *Store) save(state *State) error {
 	defer s.mu.Unlock()
 	s.text, s.state = b.Bytes(), state.clone()
 	return nil
-}
-
-// newID returns a random GUID (RFC 9562, version 4).
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, as crypto/rand documents
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -3,13 +3,12 @@
 package wsman
 
 import (
-	"crypto/rand"
 	"encoding/xml"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	masterzen "github.com/masterzen/winrm"
 	"github.com/masterzen/winrm/soap"
 )
@@ -77,13 +76,7 @@ func header(message *soap.SoapMessage, url string, params *masterzen.Parameters)
 }
 
 // newID returns a random GUID (RFC 9562, version 4) in upper case, as Windows writes it.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // crypto/rand documents that it never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
+func newID() string { return strings.ToUpper(uuid.NewString()) }
 
 // xmlDuration returns a duration as xs:duration in seconds.
 func xmlDuration(d time.Duration) string {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -155,7 +157,7 @@ func (j *hostJob) addAdapter(spec adapterSpec) error {
 	if err != nil {
 		return err
 	}
-	a := hyperv.Adapter{ID: newID(), Name: spec.name, VLANMode: "Untagged"}
+	a := hyperv.Adapter{ID: uuid.NewString(), Name: spec.name, VLANMode: "Untagged"}
 	err = j.change("Add-VMNetworkAdapter", func(s *hyperv.State, vm *hyperv.VM) error {
 		setMAC(s, &a, spec.mac)
 		vm.Adapters = append(vm.Adapters, a)

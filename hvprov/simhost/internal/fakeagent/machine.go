@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -63,11 +65,11 @@ func (j *hostJob) newVM(folder string) error {
 			return firstError(taken)
 		}
 		vm := hyperv.VM{
-			ID: newID(), Name: name, State: "Off", Generation: j.fields.generation(), MemoryStartupBytes: memoryBytes(j.fields.number("gb_ram")),
+			ID: uuid.NewString(), Name: name, State: "Off", Generation: j.fields.generation(), MemoryStartupBytes: memoryBytes(j.fields.number("gb_ram")),
 			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40, ProcessorCount: 1,
 			Path: filepath.Join(folder, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "Off",
-			Adapters: []hyperv.Adapter{{ID: newID(), Name: firstAdapterName, VLANMode: "Untagged"}},
+			Adapters: []hyperv.Adapter{{ID: uuid.NewString(), Name: firstAdapterName, VLANMode: "Untagged"}},
 		}
 		setMAC(s, &vm.Adapters[0], "")
 		if vm.Generation == 2 {
