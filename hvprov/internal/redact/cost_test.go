@@ -75,7 +75,8 @@ func pemKey(tb testing.TB) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
-func TestAPrivateKeyTakesLittleMemory(t *testing.T) { //nolint:paralleltest // testing.Benchmark counts the allocations of all goroutines
+// It is not parallel: testing.Benchmark counts the allocations of all goroutines.
+func TestAPrivateKeyTakesLittleMemory(t *testing.T) {
 	key := pemKey(t)
 	result := testing.Benchmark(func(b *testing.B) {
 		for b.Loop() {

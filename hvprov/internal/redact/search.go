@@ -85,7 +85,7 @@ func merge(found []span) []span {
 func (f *search) all(s string) []span {
 	f.s, f.found = s, f.found[:0]
 	for at := range len(s) {
-		partials := f.take(at)
+		partials := f.partialsAt(at)
 		encoded := encodingBytes[s[at]]
 		f.advance(f.root[s[at]], at+1, at)
 		if encoded {
@@ -98,13 +98,13 @@ func (f *search) all(s string) []span {
 			}
 		}
 	}
-	f.take(len(s))
+	f.partialsAt(len(s))
 	return f.found
 }
 
-// take removes and returns the patterns that continue at a place, and records those that end there. Of those in the same state,
+// partialsAt removes and returns the patterns that continue at a place, and records those that end there. Of those in the same state,
 // it keeps the one that began first.
-func (f *search) take(at int) []partial {
+func (f *search) partialsAt(at int) []partial {
 	slot := &f.pending[at%maxWidth]
 	partials := *slot
 	*slot = partials[:0] // not used before the next place with the same remainder
