@@ -4,9 +4,8 @@ package jobschema
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -77,7 +76,7 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 		if !ok || v == Unknown {
 			continue
 		}
-		key := foldCase(fmt.Sprint(v))
+		key := casefold.Key(fmt.Sprint(v))
 		first, taken := seen[key]
 		if !taken {
 			seen[key] = i
@@ -88,17 +87,6 @@ func (f target) checkUnique(items []any) (faults []Fault) {
 		faults = append(faults, *t.fault(ruleUniqueBy, v, fmt.Sprintf("is %s, like that of %s[%d]", t.show(v), f.name(), first), "use different values"))
 	}
 	return faults
-}
-
-// foldCase returns the same text for all texts that are equal according to [strings.EqualFold].
-func foldCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, s)
 }
 
 func asList(v any) ([]any, bool) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/httpx"
 )
 
 var (
@@ -34,13 +36,8 @@ func (e *StatusError) remedy() string {
 		return "check the path of the URL"
 	case e.Code == http.StatusProxyAuthRequired:
 		return "check the credentials for the proxy"
-	case e.transient():
+	case httpx.IsTransientStatus(e.Code):
 		return "try again later"
 	}
 	return "open the URL with another program: a schema has status 200"
-}
-
-// transient reports whether another attempt may succeed.
-func (e *StatusError) transient() bool {
-	return e.Code == http.StatusRequestTimeout || e.Code == http.StatusTooManyRequests || e.Code >= 500
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/httpx"
 )
 
 // fetch is a request for the schema with its attempts.
@@ -122,14 +124,12 @@ func (f *fetch) retry(ctx context.Context, err error) bool {
 		return false
 	}
 	if status := (*StatusError)(nil); errors.As(f.err, &status) {
-		return status.transient()
+		return httpx.IsTransientStatus(status.Code)
 	}
 	if err == nil {
 		return true // truncated body
 	}
-	// Not for errors such as an untrusted certificate.
-	again, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
-	return again
+	return httpx.IsTransientError(ctx, err)
 }
 
 // result returns the content of the last attempt, or its error.

@@ -41,7 +41,7 @@ func TestRetries(t *testing.T) {
 	}{
 		"a valid response is requested once":           {handle: good, requests: 1},
 		"a 500 is retried":                             {handle: inTurn(responds(500, ""), good), requests: 2},
-		"a 501 is retried":                             {handle: inTurn(responds(501, ""), good), requests: 2},
+		"a 501 is not retried":                         {handle: responds(501, ""), requests: 1, code: 501},
 		"a 408 is retried":                             {handle: inTurn(responds(408, ""), good), requests: 2},
 		"a 429 is retried":                             {handle: inTurn(retryAfter(429, "0"), good), requests: 2},
 		"a broken connection is retried":               {handle: inTurn(aborts, aborts, good), requests: 3},

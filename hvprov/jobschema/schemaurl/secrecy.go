@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/httpx"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 )
 
@@ -24,27 +25,16 @@ var quotingErrors = map[string]string{
 
 // network returns an error of net/http without URLs, and with a remedy.
 func (f *fetch) network(err error) error {
+	cause := httpx.Cause(err)
 	if f.refused {
-		return withoutURL(err) // by this package, with a remedy
+		return cause // by this package, with a remedy
 	}
-	err = withoutURL(err)
 	for prefix, replacement := range quotingErrors {
-		if strings.HasPrefix(err.Error(), prefix) {
+		if strings.HasPrefix(cause.Error(), prefix) {
 			return errors.New(replacement)
 		}
 	}
 	password, _ := f.url.User.Password()
 	secrets := redact.New(f.url.RawQuery, f.url.User.Username(), password)
-	if text := secrets.String(err.Error()); text != err.Error() {
-		err = errors.New(text) // not wrapped: Unwrap would return the secret
-	}
-	return fmt.Errorf("%w: check the host, the proxy and the certificate", err)
-}
-
-// withoutURL returns an error without the wrappers that show the URL.
-func withoutURL(err error) error {
-	for around := (*url.Error)(nil); errors.As(err, &around); {
-		err = around.Err
-	}
-	return err
+	return fmt.Errorf("%w: check the host, the proxy and the certificate", httpx.Redact(cause, secrets))
 }
