@@ -93,7 +93,7 @@ func TestViewsAndMetricsShowActiveJobs(t *testing.T) {
 		t.Errorf("host is %s, virtual machines are %v", view.State, states)
 	}
 	m := service.Metrics()
-	if m.Jobs[jobstore.Running] != 1 || m.Jobs[jobstore.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Busy != 1 {
+	if m.Jobs[jobstore.Running] != 1 || m.Jobs[jobstore.Queued] != 1 || m.Hosts[0].Running != 1 || m.Hosts[0].Queued != 1 || m.Pools["job"].Running != 1 {
 		t.Errorf("metrics are %+v", m)
 	}
 	h.release()

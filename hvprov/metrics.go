@@ -18,7 +18,7 @@ type Metrics struct {
 	Jobs  map[jobstore.State]int `json:"jobs"`  // number of job records in each state
 	Steps []StepMetrics          `json:"steps"` // sorted by operation and step
 	Hosts []HostMetrics          `json:"hosts"` // sorted by name
-	Pools map[string]PoolMetrics `json:"pools"` // the pools of workers, by name
+	Pools map[string]PoolMetrics `json:"pools"` // by name: job and query
 }
 
 // StepMetrics describes the durations of one step by the clocks of the hosts, or those of whole jobs from their start on the host to
@@ -55,16 +55,12 @@ type AgentMetrics struct {
 	Reconnects int64  `json:"reconnects"` // times that a connection was lost within a session and restored
 }
 
-// PoolMetrics describes a pool of workers.
+// PoolMetrics describes a pool of tasks.
 type PoolMetrics struct {
-	Workers    int                    `json:"workers"`        // limit of workers now; scaled with the backlog
-	MaxWorkers int                    `json:"max_workers"`    // maximum of that limit
-	Busy       int                    `json:"busy"`           // workers that run a task
+	Running    int                    `json:"running"`        // running tasks
 	Queued     int                    `json:"queued"`         // tasks that wait
 	Stuck      int                    `json:"stuck"`          // tasks that were given up and have not returned
 	OldestWait time.Duration          `json:"oldest_wait_ns"` // time in the queue of the oldest task
-	ScaledUp   uint64                 `json:"scaled_up"`      // times that the limit of workers rose
-	ScaledDown uint64                 `json:"scaled_down"`    // times that it fell
 	Tasks      map[string]TaskMetrics `json:"tasks"`          // by category
 }
 
@@ -145,8 +141,8 @@ func (m *HostMetrics) addView(view inventory.HostView) {
 
 func newPoolMetrics(p taskpool.Metrics) PoolMetrics {
 	m := PoolMetrics{
-		Workers: p.Workers, MaxWorkers: p.MaxWorkers, Busy: p.Busy, Queued: p.Queued, Stuck: p.Stuck, OldestWait: p.OldestWait,
-		ScaledUp: p.ScaledUp, ScaledDown: p.ScaledDown, Tasks: make(map[string]TaskMetrics, len(p.Categories)),
+		Running: p.Running, Queued: p.Queued, Stuck: p.Stuck, OldestWait: p.OldestWait,
+		Tasks: make(map[string]TaskMetrics, len(p.Categories)),
 	}
 	for category, c := range p.Categories {
 		m.Tasks[category] = TaskMetrics{

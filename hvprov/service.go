@@ -4,8 +4,8 @@
 //
 // A [Service] checks a [Submission] against the job schema and the host, runs it there as a [Job], reports the events of the job as
 // they happen, and rolls the job back when it is cancelled. It has any number of hosts. Jobs wait in a queue for each host, so that
-// a busy or unreachable host delays no other one, and they use other workers than queries do. Jobs run on their hosts
-// independently of connections and of this process: a service with the [Options.Store] of one that has ended continues its jobs.
+// a busy or unreachable host delays no other one, and apart from queries. Jobs run on their hosts independently of connections and
+// of this process: a service with the [Options.Store] of one that has ended continues its jobs.
 package hvprov
 
 import (
@@ -74,9 +74,7 @@ func New(ctx context.Context, opts Options) (_ *Service, err error) {
 	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(s.opts.Logger.Handler(), s.secrets))
 	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
-		JobCapacity: func() int { return s.hosts.Len() * s.opts.JobsPerHost }, JobsPerHost: s.opts.JobsPerHost,
-		QueryCapacity: func() int { return s.hosts.Len() * maxQueriesPerHost }, QueriesPerHost: maxQueriesPerHost,
-		Logger: s.opts.Logger,
+		JobsPerHost: s.opts.JobsPerHost, QueriesPerHost: maxQueriesPerHost, Logger: s.opts.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -45,15 +45,12 @@ var (
 	connections     = desc("host_connections_total", "TCP connections opened to the host.", "host")
 	sentBytes       = desc("host_sent_bytes_total", "Bytes sent to the host.", "host")
 	receivedBytes   = desc("host_received_bytes_total", "Bytes received from the host.", "host")
-	poolWorkers     = desc("pool_workers", "Current limit of workers.", "pool")
-	poolMax         = desc("pool_workers_max", "Maximum number of workers.", "pool")
-	poolBusy        = desc("pool_workers_busy", "Workers that run a task.", "pool")
+	poolRunning     = desc("pool_running_tasks", "Running tasks.", "pool")
 	poolQueued      = desc("pool_queued_tasks", "Tasks in the queue.", "pool")
 	poolStuck       = desc("pool_stuck_tasks", "Tasks that were given up and have not returned.", "pool")
 	poolOldest      = desc("pool_oldest_wait_seconds", "Time in the queue of the oldest task.", "pool")
-	poolScaled      = desc("pool_scaled_total", "Times that the limit of workers was raised or lowered.", "pool", "direction")
 	tasks           = desc("tasks_total", "Tasks that ended, by outcome.", "pool", "category", "outcome")
-	taskWaitSeconds = desc("task_wait_seconds", "Time that tasks waited for a worker.", "pool", "category")
+	taskWaitSeconds = desc("task_wait_seconds", "Time that tasks were queued.", "pool", "category")
 	taskRunSeconds  = desc("task_run_seconds", "Time that tasks ran.", "pool", "category")
 )
 
@@ -61,8 +58,8 @@ var (
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		jobsByState, jobDuration, stepSeconds, hostUp, hostAgent, hostJobs, hostVMs, snapshotAge, agentRequests, agentFailures,
-		sessions, reconnects, httpRequests, connections, sentBytes, receivedBytes, poolWorkers, poolMax, poolBusy, poolQueued,
-		poolStuck, poolOldest, poolScaled, tasks, taskWaitSeconds, taskRunSeconds,
+		sessions, reconnects, httpRequests, connections, sentBytes, receivedBytes, poolRunning, poolQueued,
+		poolStuck, poolOldest, tasks, taskWaitSeconds, taskRunSeconds,
 	} {
 		ch <- d
 	}
@@ -137,14 +134,10 @@ func (s sink) host(h hvprov.HostMetrics) {
 }
 
 func (s sink) pool(name string, p hvprov.PoolMetrics) {
-	s.gauge(poolWorkers, float64(p.Workers), name)
-	s.gauge(poolMax, float64(p.MaxWorkers), name)
-	s.gauge(poolBusy, float64(p.Busy), name)
+	s.gauge(poolRunning, float64(p.Running), name)
 	s.gauge(poolQueued, float64(p.Queued), name)
 	s.gauge(poolStuck, float64(p.Stuck), name)
 	s.gauge(poolOldest, p.OldestWait.Seconds(), name)
-	s.counter(poolScaled, float64(p.ScaledUp), name, "up")
-	s.counter(poolScaled, float64(p.ScaledDown), name, "down")
 	for category, c := range p.Tasks {
 		for _, outcome := range []struct {
 			name string

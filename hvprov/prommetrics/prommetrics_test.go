@@ -48,7 +48,7 @@ func TestEveryMetricIsCollected(t *testing.T) {
 			{Host: "hv03", State: inventory.StateUnknown},
 		},
 		Pools: map[string]hvprov.PoolMetrics{"job": {
-			Workers: 8, MaxWorkers: 12, Busy: 4, Queued: 3, Stuck: 1, OldestWait: 2 * time.Second, ScaledUp: 6,
+			Running: 4, Queued: 3, Stuck: 1, OldestWait: 2 * time.Second,
 			Tasks: map[string]hvprov.TaskMetrics{"provision": {
 				Finished: 11, TimedOut: 1, Wait: histogram(), Run: histogram(),
 			}},
@@ -81,8 +81,7 @@ func TestEveryMetricIsCollected(t *testing.T) {
 		`hvprov_host_reconnects_total host=hv01`:                           "5",
 		`hvprov_host_http_requests_total host=hv01`:                        "20",
 		`hvprov_host_received_bytes_total host=hv01`:                       "2000",
-		`hvprov_pool_workers_busy pool=job`:                                "4",
-		`hvprov_pool_scaled_total direction=up pool=job`:                   "6",
+		`hvprov_pool_running_tasks pool=job`:                               "4",
 		`hvprov_tasks_total category=provision outcome=timed_out pool=job`: "1",
 		`hvprov_task_wait_seconds category=provision pool=job`:             "3 in 90 s, 2 buckets",
 		`hvprov_host_up host=hv03`:                                         "",

@@ -111,7 +111,7 @@ func TestCancel(t *testing.T) {
 					t.Errorf("the task ended %v after its cancellation, want at once", time.Since(began))
 				}
 				m := p.Metrics()
-				if m.Cancelled != 1 || m.Queued != 0 || m.Stuck != 0 || m.Submitted != m.Cancelled+uint64(m.Busy) {
+				if m.Cancelled != 1 || m.Queued != 0 || m.Stuck != 0 || m.Submitted != m.Cancelled+uint64(m.Running) {
 					t.Errorf("unexpected metrics %+v", m)
 				}
 			})
@@ -122,7 +122,7 @@ func TestCancel(t *testing.T) {
 func TestATaskWithAnEndedContextDoesNotStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, taskpool.Options{Max: 1})
-		for range 500 { // the hook of the context races with the worker
+		for range 500 { // the hook of the context races with the start
 			ctx, cancel := context.WithCancel(t.Context())
 			start(t, p, taskpool.Task{Run: func(context.Context) error { cancel(); return nil }})
 			h, err := p.Go(ctx, taskpool.Task{Run: nothing})
@@ -166,7 +166,7 @@ func TestAStuckTaskIsReplacedExceptOnItsHost(t *testing.T) {
 		if time.Since(began) != 6*time.Second || !errors.Is(err, taskpool.ErrStuck) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v after %v, want ErrStuck and DeadlineExceeded after 6s", err, time.Since(began))
 		}
-		if m := p.Metrics(); m.Stuck != 1 || m.Busy != 0 || m.Abandoned != 1 || m.TimedOut != 1 {
+		if m := p.Metrics(); m.Stuck != 1 || m.Running != 0 || m.Abandoned != 1 || m.TimedOut != 1 {
 			t.Errorf("unexpected metrics %+v", m)
 		}
 		same := start(t, p, taskpool.Task{Host: "hv01", Run: nothing})
@@ -187,38 +187,27 @@ func TestAStuckTaskIsReplacedExceptOnItsHost(t *testing.T) {
 }
 
 func TestTheNumberOfStuckTasksIsLimited(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		capacity func() int
-		want     int32 // goroutines
-	}{
-		{"twice Max", nil, 6},
-		{"the capacity of the hosts", func() int { return 4 }, 4},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				p := newPool(t, taskpool.Options{Min: 3, Max: 3, Grace: time.Second, Capacity: c.capacity})
-				release := make(chan struct{})
-				var started atomic.Int32
-				for range 20 {
-					start(t, p, taskpool.Task{Limit: time.Second, Run: func(context.Context) error {
-						started.Add(1)
-						<-release
-						return nil
-					}})
-				}
-				time.Sleep(time.Hour)
-				if n := started.Load(); n != c.want {
-					t.Errorf("%d tasks have a goroutine, want %d", n, c.want)
-				}
-				close(release)
-				time.Sleep(time.Hour)
-				if m := p.Metrics(); m.Stuck != 0 || m.Queued != 0 || m.Workers != 3 {
-					t.Errorf("the pool has not recovered: %+v", m)
-				}
-			})
-		})
-	}
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, taskpool.Options{Max: 3, Grace: time.Second})
+		release := make(chan struct{})
+		var started atomic.Int32
+		for range 20 {
+			start(t, p, taskpool.Task{Limit: time.Second, Run: func(context.Context) error {
+				started.Add(1)
+				<-release
+				return nil
+			}})
+		}
+		time.Sleep(time.Hour)
+		if n := started.Load(); n != 6 {
+			t.Errorf("%d tasks have a goroutine, want twice Max: 6", n)
+		}
+		close(release)
+		time.Sleep(time.Hour)
+		if m := p.Metrics(); m.Stuck != 0 || m.Queued != 0 || started.Load() != 20 {
+			t.Errorf("the pool has not recovered: %+v", m)
+		}
+	})
 }
 
 func TestAPanicIsTheErrorOfItsTask(t *testing.T) {
@@ -236,7 +225,7 @@ func TestAPanicIsTheErrorOfItsTask(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				p := newPool(t, taskpool.Options{Min: 2, Max: 2})
+				p := newPool(t, taskpool.Options{Max: 2})
 				sibling := start(t, p, taskpool.Task{Run: lasting(time.Second)})
 				first := start(t, p, taskpool.Task{Host: "hv01", Run: c.run})
 				next := start(t, p, taskpool.Task{Run: nothing})
@@ -256,7 +245,7 @@ func TestAPanicIsTheErrorOfItsTask(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if m := p.Metrics(); m.Panicked != 1 || m.Finished != 2 || m.Busy != 0 || m.Workers != 2 {
+				if m := p.Metrics(); m.Panicked != 1 || m.Finished != 2 || m.Running != 0 {
 					t.Errorf("unexpected metrics %+v", m)
 				}
 			})

@@ -5,7 +5,6 @@ package taskpool_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +40,7 @@ func TestCloseDropsQueuedTasksAndWaitsForRunningOnes(t *testing.T) {
 
 func TestCloseCancelsRunningTasksWhenItsContextEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{Min: 3})
+		p := newPool(t, taskpool.Options{Max: 3})
 		var handles []*taskpool.Handle
 		for range 3 {
 			handles = append(handles, start(t, p, taskpool.Task{Run: lasting(time.Hour)}))
@@ -107,31 +106,6 @@ func TestCloseOfAnUnusedPool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		if err := newPool(t, taskpool.Options{}).Close(t.Context()); err != nil {
 			t.Error(err)
-		}
-	})
-}
-
-// A tick that is in progress when the pool is closed calls Capacity: Close waits for it.
-func TestCloseWaitsForATickInProgress(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var calls atomic.Int32
-		var returned atomic.Bool
-		p := newPool(t, taskpool.Options{Max: 2, Capacity: func() int {
-			if calls.Add(1) == 4 { // after NewPool and two tasks: the tick
-				time.Sleep(time.Minute)
-				returned.Store(true)
-			}
-			return 2
-		}})
-		for range 2 {
-			start(t, p, taskpool.Task{Run: lasting(time.Second)})
-		}
-		time.Sleep(time.Second)
-		if err := p.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if m := p.Metrics(); !returned.Load() || m.ScaledUp != 0 {
-			t.Errorf("Capacity has returned: %t, and the pool grew %d times; want true and 0", returned.Load(), m.ScaledUp)
 		}
 	})
 }

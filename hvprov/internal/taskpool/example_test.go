@@ -12,7 +12,7 @@ import (
 )
 
 func Example() {
-	pool, err := taskpool.NewPool(taskpool.Options{Name: "query", Min: 2, Max: 32, PerHost: 4})
+	pool, err := taskpool.NewPool(taskpool.Options{Name: "query", Max: 32, PerHost: 4})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -12,17 +12,13 @@ import (
 type Metrics struct {
 	Name string
 
-	Workers    int           // current number of workers, with or without a task; at most MaxWorkers
-	MaxWorkers int           // limit by Max, the capacity of the hosts and stuck tasks
-	Busy       int           // workers that have a task
+	Running    int           // running tasks, without stuck ones
 	Queued     int           // queued tasks
-	Runnable   int           // queued tasks that only need a worker; the hosts of the others are at their limit
+	Runnable   int           // queued tasks whose host is below its limit
 	Stuck      int           // abandoned tasks that have not returned
 	OldestWait time.Duration // of the oldest queued task
 
-	Counts            // of all categories
-	ScaledUp   uint64 // times that Workers increased
-	ScaledDown uint64 // times that Workers decreased
+	Counts // of all categories
 
 	Categories map[string]CategoryMetrics
 }
@@ -82,17 +78,13 @@ func (p *Pool) Metrics() Metrics {
 	defer p.unlock()
 	m := Metrics{
 		Name:       p.opts.Name,
-		Workers:    p.size,
-		MaxWorkers: p.maxWorkers(),
-		Busy:       p.busy,
+		Running:    p.busy,
 		Queued:     p.queue.queued,
 		Runnable:   p.queue.runnable,
 		Stuck:      p.stuck,
-		ScaledUp:   p.scaledUp,
-		ScaledDown: p.scaledDown,
 		Categories: make(map[string]CategoryMetrics, len(p.categories)),
 	}
-	if oldest := p.queue.oldest(false); !oldest.IsZero() {
+	if oldest := p.queue.oldest(); !oldest.IsZero() {
 		m.OldestWait = time.Since(oldest)
 	}
 	for name, c := range p.categories {

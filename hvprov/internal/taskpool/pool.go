@@ -12,32 +12,22 @@ import (
 	"time"
 )
 
-// Pool runs tasks with a bounded number of workers. It is safe for concurrent use. Close it when it is no longer needed.
+// Pool runs a bounded number of tasks at once. It is safe for concurrent use. Close it when it is no longer needed.
 type Pool struct {
 	opts      Options
 	createdAt time.Time
 
-	mu       sync.Mutex
-	queue    *queue
-	tasks    map[*Handle]struct{} // queued or running
-	seq      uint64
-	size     int         // workers that may exist
-	busy     int         // workers that exist
-	stuck    int         // abandoned tasks that have not returned
-	idle     []time.Time // since when each of size-busy workers has had no task, longest first
-	capacity int         // latest result of Options.Capacity
-	closed   bool
-	drained  chan struct{} // closed when the pool is closed and runs nothing; created by Close
-	logs     []logEntry    // written by unlock
+	mu      sync.Mutex
+	queue   *queue
+	tasks   map[*Handle]struct{} // queued or running
+	seq     uint64
+	busy    int // running tasks, without stuck ones
+	stuck   int // abandoned tasks that have not returned
+	closed  bool
+	drained chan struct{} // closed when the pool is closed and runs nothing; created by Close
+	logs    []logEntry    // written by unlock
 
-	// For decisions about the size; see scheduleTick.
-	timer    *time.Timer
-	due      time.Time // when the timer fires; zero: it is not set
-	ticking  bool      // a decision is in progress
-	lastTick time.Time
-
-	scaledUp, scaledDown uint64
-	categories           map[string]*category
+	categories map[string]*category
 }
 
 // logEntry is a log record. Log handlers can block and call back, so they are not called under the lock.
@@ -56,14 +46,10 @@ func NewPool(opts Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{
+	return &Pool{
 		opts: opts, createdAt: time.Now(), tasks: map[*Handle]struct{}{}, categories: map[string]*category{},
 		queue: newQueue(opts.PerHost, len(opts.Priority)+1),
-	}
-	p.capacity = p.hostCapacity()
-	p.size = min(opts.Min, p.maxWorkers())
-	p.trimIdle(p.createdAt)
-	return p, nil
+	}, nil
 }
 
 // Do runs a task and returns its error once it has ended or was abandoned. The error is that of the task, or a [*LimitError],
@@ -103,14 +89,14 @@ func (p *Pool) Go(ctx context.Context, task Task) (*Handle, error) {
 		h.limit = &LimitError{Origin: h.origin, Limit: task.Limit}
 	}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithValue(ctx, poolKey{p}, true))
-	if err := p.enqueue(h, p.hostCapacity()); err != nil {
+	if err := p.enqueue(h); err != nil {
 		h.cancel(err)
 		return nil, err
 	}
 	return h, nil
 }
 
-func (p *Pool) enqueue(h *Handle, capacity int) error {
+func (p *Pool) enqueue(h *Handle) error {
 	p.mu.Lock()
 	defer p.unlock()
 	h.category = p.category(h.task.Category)
@@ -127,10 +113,7 @@ func (p *Pool) enqueue(h *Handle, capacity int) error {
 	p.tasks[h] = struct{}{}
 	p.queue.push(h)
 	h.stopHook = context.AfterFunc(h.ctx, func() { p.contextEnded(h, context.Cause(h.ctx)) })
-	p.capacity = capacity
-	p.resize(p.size, now)
 	p.dispatch(now)
-	p.scheduleTick(now)
 	return nil
 }
 
@@ -140,14 +123,6 @@ func (p *Pool) level(category string) int {
 		return i
 	}
 	return len(p.opts.Priority)
-}
-
-// hostCapacity calls Options.Capacity. p.mu must not be held.
-func (p *Pool) hostCapacity() int {
-	if p.opts.Capacity == nil {
-		return 0
-	}
-	return p.opts.Capacity()
 }
 
 // log records an entry for unlock. p.mu must be held.
@@ -173,7 +148,6 @@ func (p *Pool) Close(ctx context.Context) error {
 	if !p.closed {
 		p.closed = true
 		p.drained = make(chan struct{})
-		p.scheduleTick(time.Now())
 		for h := range p.tasks {
 			if h.state == queued {
 				p.drop(h, ErrClosed)
@@ -218,7 +192,7 @@ func (p *Pool) closeError(cause error, cancelled int) error {
 
 // checkDrained wakes Close when nothing runs any more. p.mu must be held.
 func (p *Pool) checkDrained() {
-	if !p.closed || p.busy > 0 || p.ticking {
+	if !p.closed || p.busy > 0 {
 		return
 	}
 	select {

@@ -31,7 +31,7 @@ func TestATaskRunsAndReturnsItsError(t *testing.T) {
 		if err := wait(h); !errors.Is(err, failure) || err.Error() != failure.Error() {
 			t.Errorf("got %v, want %v", err, failure)
 		}
-		if m := p.Metrics(); m.Finished != 1 || m.Failed != 1 || m.Busy != 0 {
+		if m := p.Metrics(); m.Finished != 1 || m.Failed != 1 || m.Running != 0 {
 			t.Errorf("metrics are %+v, want one finished and one failed task", m.Counts)
 		}
 	})
@@ -87,7 +87,7 @@ func TestAnUrgentCategoryGoesFirstUnlessAnotherTaskIsMuchOlder(t *testing.T) {
 
 func TestAHostAtItsLimitDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{Min: 4, Max: 4, PerHost: 2})
+		p := newPool(t, taskpool.Options{Max: 4, PerHost: 2})
 		release := make(chan struct{})
 		var slow atomic.Int32
 		for i := range 100 {
@@ -108,8 +108,8 @@ func TestAHostAtItsLimitDelaysNoOther(t *testing.T) {
 		if waited := time.Since(began); waited != 0 || slow.Load() != 2 {
 			t.Errorf("the other tasks were queued for %v, and %d tasks ran on the slow host; want 0s and 2", waited, slow.Load())
 		}
-		if m := p.Metrics(); m.Queued != 98 || m.Runnable != 0 || m.ScaledUp != 0 {
-			t.Errorf("tasks of a host at its limit count as backlog: %+v", m)
+		if m := p.Metrics(); m.Queued != 98 || m.Runnable != 0 {
+			t.Errorf("tasks of a host at its limit count as runnable: %+v", m)
 		}
 		close(release)
 		synctest.Wait()
@@ -119,22 +119,16 @@ func TestAHostAtItsLimitDelaysNoOther(t *testing.T) {
 	})
 }
 
-func TestAnOldTaskOfAHostAtItsLimitDoesNotGrowThePool(t *testing.T) {
+func TestThePoolRunsAtMostMaxTasks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPool(t, taskpool.Options{Min: 2, Max: 8, PerHost: 1, TargetAge: time.Minute})
-		release := make(chan struct{})
-		for range 2 {
-			start(t, p, taskpool.Task{Host: "hv01", Run: until(release)})
+		p := newPool(t, taskpool.Options{Max: 3})
+		for range 5 {
+			start(t, p, taskpool.Task{Run: lasting(time.Hour)})
 		}
-		time.Sleep(time.Hour)
-		for range 2 {
-			start(t, p, taskpool.Task{Host: fmt.Sprint("hv", time.Now().UnixNano()), Run: lasting(30 * time.Second)})
-			time.Sleep(time.Second)
+		time.Sleep(time.Minute)
+		if m := p.Metrics(); m.Running != 3 || m.Queued != 2 || m.OldestWait != time.Minute {
+			t.Errorf("%d tasks run and %d are queued for up to %v, want 3, 2 and 1m", m.Running, m.Queued, m.OldestWait)
 		}
-		if m := p.Metrics(); m.Runnable != 1 || m.Queued != 2 || m.Workers != 2 {
-			t.Errorf("%d tasks are runnable, %d queued, with %d workers; want 1, 2 and 2", m.Runnable, m.Queued, m.Workers)
-		}
-		close(release)
 	})
 }
 
@@ -160,7 +154,7 @@ func TestALogHandlerMayUseThePool(t *testing.T) {
 		for range 4 {
 			start(t, p, taskpool.Task{Limit: time.Minute, Run: until(release)})
 		}
-		time.Sleep(2 * time.Minute) // grows, and abandons the tasks
+		time.Sleep(2 * time.Minute) // abandons the tasks
 		close(release)
 		synctest.Wait()
 		if err := p.Close(t.Context()); err != nil {
@@ -209,10 +203,10 @@ func TestInvalidInputIsRejected(t *testing.T) {
 			`pool "query": PerHost must not be negative; 0 means its default`,
 		},
 		{
-			"a minimum above the maximum", t.Context(),
-			taskpool.Options{Name: "query", Min: 3, Max: 2},
+			"a negative maximum", t.Context(),
+			taskpool.Options{Name: "query", Max: -1},
 			taskpool.Task{},
-			`pool "query": Min (3) must not be greater than Max (2)`,
+			`pool "query": Max must not be negative; 0 means its default`,
 		},
 		{
 			"a task without Run", t.Context(),

@@ -6,10 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 )
 
-// Pools are the pools of a service. They share no worker, so that jobs never delay queries.
+// Pools are the pools of a service. Neither delays the other.
 type Pools struct {
 	Query *Pool // for requests that a host answers in seconds: hello, check, inventory, cancel
 	Job   *Pool // for work that takes minutes: provision, update, delete
@@ -17,26 +16,20 @@ type Pools struct {
 
 // PoolsOptions configures [Pools].
 type PoolsOptions struct {
-	// JobCapacity returns how many jobs all hosts together run at once. Defaults to 64.
-	JobCapacity func() int
-	// QueryCapacity returns how many queries all hosts together answer at once. A host that does not answer blocks a worker
-	// for each of its queries, so this should be QueriesPerHost for each host. Defaults to 64.
-	QueryCapacity  func() int
 	JobsPerHost    int          // jobs that one host runs at once; defaults to no limit
 	QueriesPerHost int          // queries that one host answers at once; defaults to 8
 	Logger         *slog.Logger // defaults to discarding everything
 }
 
-// NewPools returns pools of at least 4 workers each. Of the queries, "cancel" and then "hello" go first.
+// NewPools returns both pools. Of the queries, "cancel" and then "hello" go first.
 func NewPools(opts PoolsOptions) (*Pools, error) {
-	setDefault(&opts.QueriesPerHost, 8)
+	if opts.QueriesPerHost == 0 {
+		opts.QueriesPerHost = 8
+	}
 	query, queryErr := NewPool(Options{
-		Name: "query", Min: 4, Capacity: opts.QueryCapacity, PerHost: opts.QueriesPerHost, Priority: []string{"cancel", "hello"},
-		Logger: opts.Logger,
+		Name: "query", PerHost: opts.QueriesPerHost, Priority: []string{"cancel", "hello"}, Logger: opts.Logger,
 	})
-	job, jobErr := NewPool(Options{
-		Name: "job", Min: 4, Capacity: opts.JobCapacity, PerHost: opts.JobsPerHost, Idle: 5 * time.Minute, Logger: opts.Logger,
-	})
+	job, jobErr := NewPool(Options{Name: "job", PerHost: opts.JobsPerHost, Logger: opts.Logger})
 	if err := errors.Join(queryErr, jobErr); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestAFullJobPoolDelaysNoQuery(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		pools, err := taskpool.NewPools(taskpool.PoolsOptions{JobCapacity: func() int { return 12 }, JobsPerHost: 4})
+		pools, err := taskpool.NewPools(taskpool.PoolsOptions{JobsPerHost: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,8 +22,8 @@ func TestAFullJobPoolDelaysNoQuery(t *testing.T) {
 			start(t, pools.Job, taskpool.Task{Category: "provision", Host: fmt.Sprintf("hv%02d", i%3), Run: lasting(time.Hour)})
 		}
 		time.Sleep(time.Minute)
-		if m := pools.Metrics()["job"]; m.Busy != 12 || m.Queued != 288 {
-			t.Errorf("%d jobs run and %d are queued, want 12 and 288", m.Busy, m.Queued)
+		if m := pools.Metrics()["job"]; m.Running != 12 || m.Queued != 288 {
+			t.Errorf("%d jobs run and %d are queued, want 12 and 288", m.Running, m.Queued)
 		}
 		for i := range 100 {
 			start(t, pools.Query, taskpool.Task{Category: "inventory", Host: fmt.Sprintf("hv%02d", i%3), Run: nothing})

@@ -58,14 +58,11 @@ func TestRandomTasksKeepToTheLimitsAndNoneIsLost(t *testing.T) {
 }
 
 func runRandomTasks(t *testing.T, random *rand.Rand) {
-	maxWorkers := 1 + random.IntN(12)
+	maxTasks := 1 + random.IntN(12)
 	perHost := 1 + random.IntN(4)
-	seen := &runCounter{byHost: map[string]int{}, max: maxWorkers, perHost: perHost}
-	var capacity atomic.Int32
+	seen := &runCounter{byHost: map[string]int{}, max: maxTasks, perHost: perHost}
 	p := newPool(t, taskpool.Options{
-		Capacity: func() int { return int(capacity.Load()) },
-		Min:      1 + random.IntN(maxWorkers), Max: maxWorkers, PerHost: perHost, Idle: time.Second, Grace: time.Minute,
-		Priority: []string{"cancel"},
+		Max: maxTasks, PerHost: perHost, Grace: time.Minute, Priority: []string{"cancel"},
 	})
 	type accepted struct {
 		handle *taskpool.Handle
@@ -79,9 +76,6 @@ func runRandomTasks(t *testing.T, random *rand.Rand) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(5))*time.Second)
 			defer cancel()
 			go func() { closing <- p.Close(ctx) }()
-		}
-		if i%20 == 0 {
-			capacity.Store(int32(random.IntN(15)))
 		}
 		task, starts := randomTask(t, random, seen)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -123,7 +117,7 @@ func runRandomTasks(t *testing.T, random *rand.Rand) {
 	if m.Finished+m.Failed+m.Cancelled+m.TimedOut+m.Panicked != m.Submitted || m.Submitted != uint64(len(all)) || m.Refused != uint64(refused) {
 		t.Errorf("%d tasks were accepted and %d refused; the metrics are %+v", len(all), refused, m.Counts)
 	}
-	if m.Busy+m.Queued+m.Runnable+m.Stuck != 0 || seen.all != 0 {
+	if m.Running+m.Queued+m.Runnable+m.Stuck != 0 || seen.all != 0 {
 		t.Errorf("tasks are left in %+v; %d are running", m, seen.all)
 	}
 }
@@ -162,7 +156,7 @@ func TestTenThousandTasksFromManyGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine() // so the test is not parallel
 	const senders, each = 20, 500
 	seen := &runCounter{byHost: map[string]int{}, max: 32, perHost: 3}
-	p := newPool(t, taskpool.Options{Min: 2, Max: 32, PerHost: 3, Interval: time.Millisecond})
+	p := newPool(t, taskpool.Options{Max: 32, PerHost: 3})
 	var ran atomic.Int64
 	var all sync.WaitGroup
 	for s := range senders {

@@ -17,7 +17,7 @@ type queue struct {
 	hosts    map[string]*hostQueue
 	ready    hostHeap
 	queued   int // tasks
-	runnable int // queued tasks that only need a worker
+	runnable int // queued tasks whose host is below its limit
 }
 
 // hostQueue holds the queued tasks of one host, and counts the running ones.
@@ -119,14 +119,10 @@ func (q *queue) update(host *hostQueue) {
 	}
 }
 
-// oldest returns the enqueue time of the oldest queued task, among those that may run or among all. It returns the zero time
-// if there is none.
-func (q *queue) oldest(runnableOnly bool) time.Time {
+// oldest returns the enqueue time of the oldest queued task; zero if there is none.
+func (q *queue) oldest() time.Time {
 	var oldest time.Time
 	for _, host := range q.hosts {
-		if runnableOnly && host.runnable == 0 {
-			continue
-		}
 		for _, f := range host.levels {
 			if f.first != nil && (oldest.IsZero() || f.first.enqueuedAt.Before(oldest)) {
 				oldest = f.first.enqueuedAt

@@ -13,13 +13,18 @@ import (
 // dispatch starts all tasks that may start. p.mu must be held.
 func (p *Pool) dispatch(now time.Time) {
 	for h := p.startNext(now); h != nil; h = p.startNext(now) {
-		go p.work(h)
+		go p.run(h)
 	}
 }
 
-// startNext marks the next task as running and returns it for a worker, or returns nil if none may start. p.mu must be held.
+// isFull reports whether Max tasks are running. Stuck tasks do not count, up to Max of them. p.mu must be held.
+func (p *Pool) isFull() bool {
+	return p.opts.Max > 0 && p.busy+max(0, p.stuck-p.opts.Max) >= p.opts.Max
+}
+
+// startNext marks the next task as running and returns it, or nil if none may start. p.mu must be held.
 func (p *Pool) startNext(now time.Time) *Handle {
-	if p.busy >= p.size {
+	if p.isFull() {
 		return nil
 	}
 	h := p.queue.first()
@@ -32,7 +37,6 @@ func (p *Pool) startNext(now time.Time) *Handle {
 	}
 	p.queue.start(h)
 	p.busy++
-	p.idle = p.idle[:max(0, p.size-p.busy)]
 	h.state, h.startedAt = running, now
 	h.category.queued--
 	h.category.running++
@@ -41,15 +45,8 @@ func (p *Pool) startNext(now time.Time) *Handle {
 	return h
 }
 
-// work is a worker: it runs a task, and then others while there are any.
-func (p *Pool) work(h *Handle) {
-	for h != nil {
-		h = p.run(h)
-	}
-}
-
-// run runs a task and returns the next one for this worker.
-func (p *Pool) run(h *Handle) (next *Handle) {
+// run runs a task and records its end.
+func (p *Pool) run(h *Handle) {
 	ctx, stopLimit := h.ctx, func() {}
 	if h.task.Limit > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, h.task.Limit, h.limit)
@@ -60,48 +57,38 @@ func (p *Pool) run(h *Handle) (next *Handle) {
 	returned := false
 	defer func() {
 		var panicError *PanicError
-		goexit := false
 		if !returned {
-			value := recover() // never nil for a panic: Go replaces panic(nil)
-			if goexit = value == nil; goexit {
+			value := recover()
+			if value == nil { // not a panic: Go replaces panic(nil)
 				value = errGoexit
 			}
 			panicError = &PanicError{Origin: h.origin, Value: value, Stack: debug.Stack()}
 		}
 		cause := context.Cause(ctx)
 		stopLimit()
-		next = p.finish(h, cause, err, panicError)
-		if goexit && next != nil {
-			go p.work(next) // this goroutine ends here
-		}
+		p.finish(h, cause, err, panicError)
 	}()
 	err = h.task.Run(ctx)
 	returned = true
-	return nil
 }
 
-// finish records the end of a task and returns the next one for its worker. cause is the cause of its context, if that had
-// ended.
-func (p *Pool) finish(h *Handle, cause, err error, panicError *PanicError) *Handle {
+// finish records the end of a task and starts others. cause is the cause of its context, if that had ended.
+func (p *Pool) finish(h *Handle, cause, err error, panicError *PanicError) {
 	h.stopHook()
 	h.cancel(nil)
-	capacity := p.hostCapacity()
 	p.mu.Lock()
 	defer p.unlock()
 	now := time.Now()
-	p.capacity = capacity
 	p.queue.release(h.host)
 	if h.grace != nil {
 		h.grace.Stop()
 	}
-	var next *Handle
-	if h.state == stuck { // its worker was replaced when it was abandoned
+	if h.state == stuck { // another task could start when it was abandoned
 		p.stuck--
 		h.state = ended
 		p.log(slog.LevelInfo, "stuck task has returned", "category", h.origin.Category, "host", h.origin.Host)
-		p.resize(p.size, now)
 	} else {
-		p.freeWorker(h, now)
+		p.countEnd(h, now)
 		switch {
 		case panicError != nil:
 			p.end(h, ended, panicked, panicError)
@@ -113,13 +100,9 @@ func (p *Pool) finish(h *Handle, cause, err error, panicError *PanicError) *Hand
 			outcome, err := h.cancellation(cause, err)
 			p.end(h, ended, outcome, err)
 		}
-		p.resize(p.size, now)
-		next = p.startNext(now)
 	}
 	p.dispatch(now)
-	p.scheduleTick(now)
 	p.checkDrained()
-	return next
 }
 
 // contextEnded drops a queued task, or starts the grace period of a running one.
@@ -129,7 +112,6 @@ func (p *Pool) contextEnded(h *Handle, cause error) {
 	switch {
 	case h.state == queued:
 		p.drop(h, cause)
-		p.scheduleTick(time.Now())
 	case h.state == running && h.grace == nil:
 		h.grace = time.AfterFunc(p.opts.Grace, func() { p.abandon(h, cause) })
 	}
@@ -144,35 +126,28 @@ func (p *Pool) drop(h *Handle, cause error) {
 	h.cancel(cause)
 }
 
-// abandon ends a task that does not return. Its worker is lost, and another may start.
+// abandon ends a task that does not return. Another task may start in its place.
 func (p *Pool) abandon(h *Handle, cause error) {
-	capacity := p.hostCapacity()
 	p.mu.Lock()
 	defer p.unlock()
 	if h.state != running {
 		return
 	}
 	now := time.Now()
-	p.capacity = capacity
 	outcome, err := h.cancellation(cause, nil)
 	p.stuck++
 	h.category.counts.Abandoned++
-	p.freeWorker(h, now)
+	p.countEnd(h, now)
 	p.end(h, stuck, outcome, &StuckError{Origin: h.origin, Grace: p.opts.Grace, Cause: err})
 	p.log(slog.LevelWarn, "cancelled task does not return and was abandoned",
 		"category", h.origin.Category, "host", h.origin.Host, "grace", p.opts.Grace, "stuck", p.stuck)
-	p.resize(p.size, now)
 	p.dispatch(now)
-	p.scheduleTick(now)
 	p.checkDrained()
 }
 
-// freeWorker frees the worker of a task that has run. p.mu must be held.
-func (p *Pool) freeWorker(h *Handle, now time.Time) {
+// countEnd ends the counting of a task as running. p.mu must be held.
+func (p *Pool) countEnd(h *Handle, now time.Time) {
 	p.busy--
-	if len(p.idle) < p.size-p.busy {
-		p.idle = append(p.idle, now)
-	}
 	h.category.running--
 	h.category.run.Add(now.Sub(h.startedAt))
 }
