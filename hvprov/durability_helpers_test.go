@@ -184,7 +184,7 @@ func (s *fixture) startAndLeave() {
 		def.Fields = append(def.Fields, job.Field{ID: name, Value: asFields(s.values()[name])})
 	}
 	def.Fields = append(def.Fields, job.Field{ID: "gb_ram", Value: 2}, job.Field{ID: "cpu_cores", Value: 2})
-	_, err := client.Submit(s.Context(), hostagent.Submission{Job: fixedJobID, Definition: def, Secrets: []string{"guest_la_pw"}})
+	_, err := client.Submit(s.Context(), hostagent.JobRequest{Job: fixedJobID, Definition: def, Secrets: []string{"guest_la_pw"}})
 	s.must(err)
 	s.waitUntilHeld()
 	s.must(client.Close(s.Context()))

@@ -11,7 +11,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 // A job creates a virtual machine on a simulated host, and its steps are printed as they begin.
@@ -23,12 +22,9 @@ func Example() {
 	}
 	defer func() { _ = host.Close() }()
 
-	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: map[string]hvprov.Host{
-		"hv01": {WinRM: winrm.Config{
-			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
-			Username: host.Username(), Password: host.Password(),
-		}},
-	}})
+	service, err := hvprov.New(context.Background(), hvprov.Options{
+		Hosts: map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -73,12 +69,9 @@ func ExampleService_Subscribe() {
 		log.Fatal(err)
 	}
 	defer func() { _ = host.Close() }()
-	service, err := hvprov.New(context.Background(), hvprov.Options{Hosts: map[string]hvprov.Host{
-		"hv01": {WinRM: winrm.Config{
-			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(),
-			Username: host.Username(), Password: host.Password(),
-		}},
-	}})
+	service, err := hvprov.New(context.Background(), hvprov.Options{
+		Hosts: map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

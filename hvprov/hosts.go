@@ -15,8 +15,9 @@ import (
 // Hosts returns the names of the hosts, sorted.
 func (s *Service) Hosts() []string { return s.hosts.Names() }
 
-// AddHost adds a host while the service runs. It makes no connection. The service asks the host for jobs whose outcome is unknown
-// when it first answers.
+// AddHost adds a host while the service runs. It makes no connection. When the host first answers, the service asks it for its jobs
+// whose outcomes are unknown. Jobs in [Options.Store] that had not reached their host fail in [New] if the host is not in
+// [Options.Hosts].
 func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -135,7 +135,7 @@ func TestAnErrorThatContainsThePasswordIsRedacted(t *testing.T) {
 		for id, v := range map[string]any{"vm_name": "web-02", "image_name": "ubuntu-24.04", "gb_ram": 2, "cpu_cores": 2, "guest_la_pw": secret} {
 			def.Fields = append(def.Fields, job.Field{ID: id, Value: v})
 		}
-		run, err := newAgent(c.T, c.server).Submit(c.Context(), hostagent.Submission{Job: fixedJobID, Definition: def, Secrets: []string{"guest_la_pw"}})
+		run, err := newAgent(c.T, c.server).Submit(c.Context(), hostagent.JobRequest{Job: fixedJobID, Definition: def, Secrets: []string{"guest_la_pw"}})
 		c.must(err)
 		for ended := false; !ended; {
 			e, err := run.Next(c.Context())
@@ -195,7 +195,7 @@ func TestInvalidValuesAreRefusedAndNotConverted(t *testing.T) {
 				}
 				def.Fields = append(def.Fields, job.Field{ID: id, Value: v})
 			}
-			if _, err := agent.Submit(c.Context(), hostagent.Submission{Job: fixedJobID, Definition: def}); err == nil || !strings.Contains(err.Error(), name) {
+			if _, err := agent.Submit(c.Context(), hostagent.JobRequest{Job: fixedJobID, Definition: def}); err == nil || !strings.Contains(err.Error(), name) {
 				c.Errorf("agent accepted %s = %v: %v", name, value, err)
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/oteltrace"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
 const secret = "c0rrect horse"
@@ -40,9 +39,7 @@ func TestJobsStepsAndRequestsAreTraced(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	service, err := hvprov.New(context.Background(), hvprov.Options{
 		Tracer: oteltrace.New(provider),
-		Hosts: map[string]hvprov.Host{"hv01": {WinRM: winrm.Config{
-			Address: host.Address(), Port: host.Port(), TLS: true, CACert: host.CACertPEM(), Username: host.Username(), Password: host.Password(),
-		}}},
+		Hosts:  map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}},
 	})
 	if err != nil {
 		t.Fatal(err)

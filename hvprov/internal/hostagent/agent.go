@@ -115,15 +115,15 @@ func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error)
 
 // Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
 // and Secrets of the submission are not used.
-func (a *Agent) Check(ctx context.Context, sub Submission, unknown []string) ([]job.Finding, error) {
-	raw, err := sub.Definition.MarshalJSON()
+func (a *Agent) Check(ctx context.Context, req JobRequest, unknown []string) ([]job.Finding, error) {
+	raw, err := req.Definition.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
 	var result protocol.CheckResult
 	err = a.do(ctx, protocol.Request{
-		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: sub.VMID, Changed: sub.Changed,
-		AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
+		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: req.VMID, Changed: req.Changed,
+		AllowPowerCycle: req.AllowPowerCycle, Settings: &a.opts.Settings,
 	}, &result)
 	return result.Findings, err
 }

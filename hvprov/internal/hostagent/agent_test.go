@@ -232,7 +232,7 @@ func TestEventsArriveInOrderAndOnceDespiteLossAndDuplication(t *testing.T) {
 				}
 			}}
 			a := newAgent(t, host, nil)
-			stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
+			stream, err := a.Submit(t.Context(), hostagent.JobRequest{Job: "j1", Definition: definition()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -257,7 +257,7 @@ func TestALostProcessEndsTheStreamOfItsJob(t *testing.T) {
 		p.out <- result{err: transport.ErrProcessLost}
 	}}
 	a := newAgent(t, host, nil)
-	stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
+	stream, err := a.Submit(t.Context(), hostagent.JobRequest{Job: "j1", Definition: definition()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestARefusedJobDoesNotRun(t *testing.T) {
 		p.frame(protocol.Message{Type: protocol.TypeAnswer, ID: req.ID, Error: &job.Failure{Code: protocol.CodeSchemaMismatch, Message: "too old"}})
 	}}
 	a := newAgent(t, host, nil)
-	_, err := a.Submit(t.Context(), hostagent.Submission{Job: "j1", Definition: definition()})
+	_, err := a.Submit(t.Context(), hostagent.JobRequest{Job: "j1", Definition: definition()})
 	var refused *hostagent.AgentError
 	if !errors.As(err, &refused) || refused.Code != protocol.CodeSchemaMismatch {
 		t.Errorf("got %v", err)
@@ -295,7 +295,7 @@ func TestASubmissionWithdrawnBeforeItIsSentIsNeverSent(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-connecting; cancel() }()
-	if _, err := a.Submit(ctx, hostagent.Submission{Job: "j1", Definition: definition()}); !errors.Is(err, context.Canceled) {
+	if _, err := a.Submit(ctx, hostagent.JobRequest{Job: "j1", Definition: definition()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	close(release)
@@ -314,7 +314,7 @@ func TestASentSubmissionReturnsItsStreamAlthoughItsContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var req protocol.Request
 	go func() { req = <-sent; cancel() }()
-	stream, err := a.Submit(ctx, hostagent.Submission{Job: "j1", Definition: definition()})
+	stream, err := a.Submit(ctx, hostagent.JobRequest{Job: "j1", Definition: definition()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func awaitPoll(server *simhost.Server) {
 
 func submit(tb testing.TB, agent *hostagent.Agent) *hostagent.JobStream {
 	tb.Helper()
-	stream, err := agent.Submit(context.Background(), hostagent.Submission{Job: matrixJob, Definition: matrixDefinition})
+	stream, err := agent.Submit(context.Background(), hostagent.JobRequest{Job: matrixJob, Definition: matrixDefinition})
 	if err != nil {
 		tb.Fatal(err)
 	}

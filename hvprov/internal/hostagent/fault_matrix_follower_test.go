@@ -51,7 +51,7 @@ func (f *follower) session(ctx context.Context, again bool, at func(seen int) er
 	if again && f.last > 0 {
 		stream, err = agent.Attach(ctx, matrixJob, f.last)
 	} else {
-		stream, err = agent.Submit(ctx, hostagent.Submission{Job: matrixJob, Definition: matrixDefinition})
+		stream, err = agent.Submit(ctx, hostagent.JobRequest{Job: matrixJob, Definition: matrixDefinition})
 	}
 	for err == nil {
 		var e job.Event

@@ -11,8 +11,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Submission is a job for the agent.
-type Submission struct {
+// JobRequest is a job for the agent.
+type JobRequest struct {
 	Job             string // GUID of the job: the same id never runs twice
 	Definition      job.Definition
 	VMID            string   // update, delete: GUID of the virtual machine
@@ -43,17 +43,17 @@ type JobStream struct {
 // Submit submits a job to the agent. An error means that the job does not run: the agent refused it ([*AgentError]), or it was
 // not sent before ctx ended. With [ErrSessionLost] the job may run; submitting it again settles that. Once the job was sent,
 // Submit returns its stream, also when ctx ends before the agent answers.
-func (a *Agent) Submit(ctx context.Context, sub Submission) (*JobStream, error) {
+func (a *Agent) Submit(ctx context.Context, jobReq JobRequest) (*JobStream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	raw, err := sub.Definition.MarshalJSON()
+	raw, err := jobReq.Definition.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
 	return a.stream(ctx, 0, protocol.Request{
-		Request: protocol.RequestSubmit, Job: sub.Job, Definition: raw, VMID: sub.VMID, Changed: sub.Changed,
-		Secrets: sub.Secrets, AllowPowerCycle: sub.AllowPowerCycle, Settings: &a.opts.Settings,
+		Request: protocol.RequestSubmit, Job: jobReq.Job, Definition: raw, VMID: jobReq.VMID, Changed: jobReq.Changed,
+		Secrets: jobReq.Secrets, AllowPowerCycle: jobReq.AllowPowerCycle, Settings: &a.opts.Settings,
 	})
 }
 

@@ -89,7 +89,7 @@ func TestEventsDroppedForASlowCallerAreRequestedAgain(t *testing.T) {
 		go send(p, req.After)
 	}}
 	a := newAgent(t, host, nil)
-	stream, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition})
+	stream, err := a.Submit(t.Context(), hostagent.JobRequest{Job: "1", Definition: matrixDefinition})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestAJobThatMayHaveStartedIsNotSentToAnotherProcess(t *testing.T) {
 	t.Parallel()
 	host := &fakeHost{failFirst: 1}
 	a := newAgent(t, host, nil)
-	_, err := a.Submit(t.Context(), hostagent.Submission{Job: "1", Definition: matrixDefinition})
+	_, err := a.Submit(t.Context(), hostagent.JobRequest{Job: "1", Definition: matrixDefinition})
 	if !errors.Is(err, transport.ErrConnectionLost) || !errors.Is(err, hostagent.ErrSessionLost) {
 		t.Errorf("got %v", err)
 	}

@@ -95,7 +95,7 @@ func TestLargePayloadsReachTheAgentWhole(t *testing.T) {
 	definition := matrixDefinition
 	definition.Fields = append(definition.Fields, job.Field{ID: "notes", Value: hex.EncodeToString(random)})
 	sends := server.Counters().ByAction[simhost.ActionSend]
-	findings, err := a.Check(t.Context(), hostagent.Submission{Definition: definition}, nil)
+	findings, err := a.Check(t.Context(), hostagent.JobRequest{Definition: definition}, nil)
 	if err != nil || len(findings) > 0 {
 		t.Errorf("got %v, %v", findings, err)
 	}

@@ -36,8 +36,8 @@ func (h *Host) Query(ctx context.Context, category string, ask func(context.Cont
 }
 
 // Submit hands a job to the agent.
-func (h *Host) Submit(ctx context.Context, sub hostagent.Submission) (jobrun.Stream, error) {
-	return stream(h.Agent.Submit(ctx, sub))
+func (h *Host) Submit(ctx context.Context, req hostagent.JobRequest) (jobrun.Stream, error) {
+	return stream(h.Agent.Submit(ctx, req))
 }
 
 // Attach follows a job that the agent has, from the event behind the one with the number after.

@@ -65,7 +65,7 @@ func (a *fakeAgent) record(request string) {
 	a.requests = append(a.requests, request)
 }
 
-func (a *fakeAgent) Submit(ctx context.Context, _ hostagent.Submission) (jobrun.Stream, error) {
+func (a *fakeAgent) Submit(ctx context.Context, _ hostagent.JobRequest) (jobrun.Stream, error) {
 	a.record("submit")
 	return result(a.submit(ctx))
 }

@@ -28,7 +28,7 @@ var ErrNotStarted = errors.New("job was not started")
 
 // Agent runs jobs on a host. [*hostset.Host] is one.
 type Agent interface {
-	Submit(ctx context.Context, sub hostagent.Submission) (Stream, error)
+	Submit(ctx context.Context, req hostagent.JobRequest) (Stream, error)
 	Attach(ctx context.Context, jobID string, after int64) (Stream, error)
 	Cancel(ctx context.Context, jobID string) error
 }

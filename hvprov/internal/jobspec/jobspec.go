@@ -22,7 +22,7 @@ import (
 // Spec describes one job.
 type Spec struct {
 	Record  jobstore.Record      // what the store keeps
-	Request hostagent.Submission // what the agent runs; its fields are those of the agent's schema
+	Request hostagent.JobRequest // what the agent runs; its fields are those of the agent's schema
 	Secrets []string             // secret values among the submitted ones
 	OnEvent func(job.Event)      // nil: no callback
 
@@ -101,8 +101,8 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 }
 
 // Request returns what an agent is asked to run, with fields of the agent's schema.
-func (b *Builder) Request(r jobstore.Record, fields job.Fields) hostagent.Submission {
-	return hostagent.Submission{
+func (b *Builder) Request(r jobstore.Record, fields job.Fields) hostagent.JobRequest {
+	return hostagent.JobRequest{
 		Job: r.ID, VMID: r.VMID, AllowPowerCycle: r.AllowPowerCycle,
 		Definition: job.Definition{Schema: b.Translation.Ref(), Operation: r.Operation, Fields: fields},
 		Changed:    b.AgentFields(r.Changed), Secrets: b.AgentFields(b.Schema.SecretIDs()),
