@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -114,9 +115,14 @@ func (j *hostJob) changeAdapter(cmdlet, id string, action func(*hyperv.State, *h
 
 // connectAdapter connects an adapter to a switch, or disconnects it from all.
 func (j *hostJob) connectAdapter(id, switchName string) error {
-	cmdlet := "Connect-VMNetworkAdapter"
-	if switchName == "" {
-		cmdlet = "Disconnect-VMNetworkAdapter"
+	cmdlet := "Disconnect-VMNetworkAdapter"
+	if switchName != "" {
+		cmdlet = "Connect-VMNetworkAdapter"
+		found, err := j.findSwitch(switchName)
+		if err != nil {
+			return err
+		}
+		switchName = found
 	}
 	return j.changeAdapter(cmdlet, id, func(_ *hyperv.State, _ *hyperv.VM, a *hyperv.Adapter) error {
 		a.SwitchName = switchName
@@ -153,24 +159,20 @@ func requireHotAdd(cmdlet string, vm *hyperv.VM) error {
 }
 
 func (j *hostJob) addAdapter(spec adapterSpec) error {
-	name, err := j.findSwitch(spec.switchName)
-	if err != nil {
-		return err
-	}
 	a := hyperv.Adapter{ID: uuid.NewString(), Name: spec.name, VLANMode: "Untagged"}
-	err = j.change("Add-VMNetworkAdapter", func(s *hyperv.State, vm *hyperv.VM) error {
+	err := j.change("Add-VMNetworkAdapter", func(s *hyperv.State, vm *hyperv.VM) error {
 		setMAC(s, &a, spec.mac)
 		vm.Adapters = append(vm.Adapters, a)
 		return requireHotAdd("Add-VMNetworkAdapter", vm)
 	})
 	if err == nil {
-		err = j.connectAdapter(a.ID, name)
+		err = j.connectAdapter(a.ID, spec.switchName)
 	}
 	if err == nil && spec.vlan > 0 {
 		err = j.setVLAN(a.ID, spec.vlan)
 	}
 	if err == nil {
-		j.log("adapter_added", "adapter", spec.name, "switch", name, "vlan", formatVLAN(spec.vlan), "mac", cmp.Or(spec.mac, text("mac_dynamic")))
+		j.log("adapter_added", "adapter", spec.name, "switch", spec.switchName, "vlan", formatVLAN(spec.vlan), "mac", cmp.Or(spec.mac, text("mac_dynamic")))
 	}
 	return err
 }
@@ -192,21 +194,11 @@ func describeNetwork(j *hostJob) string {
 
 // connectNetwork configures the first network adapter of a new virtual machine and adds the further ones.
 func connectNetwork(j *hostJob) error {
-	first, err := j.firstAdapter(nil)
-	if err != nil {
-		return err
-	}
-	if mac := j.fields.text("mac_address"); mac != "" {
-		if err := j.setMAC(first.ID, mac); err != nil {
-			return err
-		}
-	}
-	if err := j.connectAdapter(first.ID, j.plan.switchName); err != nil {
-		return err
-	}
-	if vlan := int(j.fields.number("vlan_id")); vlan != 0 {
-		if err := j.setVLAN(first.ID, vlan); err != nil {
-			return err
+	for _, name := range []string{"mac_address", "switch_name", "vlan_id"} {
+		if name == "switch_name" || j.fields.has(name) {
+			if err := changeFirstAdapter(j, name); err != nil {
+				return err
+			}
 		}
 	}
 	for _, spec := range j.fields.adapters() {
@@ -217,35 +209,17 @@ func connectNetwork(j *hostJob) error {
 	return nil
 }
 
-func (j *hostJob) adapters() (vm hyperv.VM, err error) {
-	err = j.cmdlet("Get-VMNetworkAdapter", false, func(s *hyperv.State) error {
-		if p := vmByID(s, j.vmID); p != nil {
-			vm = *p
-		}
-		return nil
-	})
-	return vm, err
-}
-
-// firstAdapter returns the first network adapter as it is now.
-func (j *hostJob) firstAdapter(m *manifest) (hyperv.Adapter, error) {
-	vm, err := j.adapters()
-	if err != nil {
-		return hyperv.Adapter{}, err
-	}
-	first := firstAdapter(vm.Adapters, m.recordedAdapters())
-	if first < 0 {
-		return hyperv.Adapter{}, fail("adapter_missing", "", "vm", vm.Name)
-	}
-	return vm.Adapters[first], nil
-}
-
-// changeFirstAdapter configures the field of the first network adapter.
+// changeFirstAdapter configures a field of the first network adapter.
 func changeFirstAdapter(j *hostJob, name string) error {
-	a, err := j.firstAdapter(j.plan.manifest)
+	vm, err := j.readVM("Get-VMNetworkAdapter")
 	if err != nil {
 		return err
 	}
+	first := firstAdapter(vm.Adapters, j.plan.manifest.recordedAdapters())
+	if first < 0 {
+		return fail("adapter_missing", "", "vm", vm.Name)
+	}
+	a := vm.Adapters[first]
 	switch name {
 	case "vlan_id":
 		return j.setVLAN(a.ID, int(j.fields.number(name)))
@@ -255,18 +229,15 @@ func changeFirstAdapter(j *hostJob, name string) error {
 		}
 		return nil
 	}
-	switchName := ""
-	if wanted := j.fields.text(name); wanted != "" {
-		if switchName, err = j.findSwitch(wanted); err != nil {
-			return err
-		}
+	if j.operation == job.OperationProvision {
+		return j.connectAdapter(a.ID, j.plan.switchName)
 	}
-	return j.connectAdapter(a.ID, switchName)
+	return j.connectAdapter(a.ID, j.fields.text(name))
 }
 
 // changeAdapters adds the new network adapters, changes the existing ones, and then removes those that are no longer wanted.
 func changeAdapters(j *hostJob, _ string) error {
-	vm, err := j.adapters()
+	vm, err := j.readVM("Get-VMNetworkAdapter")
 	if err != nil {
 		return err
 	}
@@ -274,7 +245,6 @@ func changeAdapters(j *hostJob, _ string) error {
 	first := firstAdapter(vm.Adapters, recorded)
 	for _, spec := range wanted {
 		if adapterOf(vm.Adapters, first, spec.name) == nil {
-			j.journal.adapters = append(j.journal.adapters, spec.name)
 			if err := j.addAdapter(spec); err != nil {
 				return err
 			}
@@ -301,11 +271,7 @@ func changeAdapters(j *hostJob, _ string) error {
 // updateAdapter changes the settings of an adapter that differ.
 func (j *hostJob) updateAdapter(a hyperv.Adapter, spec adapterSpec) error {
 	if !strings.EqualFold(a.SwitchName, spec.switchName) {
-		name, err := j.findSwitch(spec.switchName)
-		if err == nil {
-			err = j.connectAdapter(a.ID, name)
-		}
-		if err != nil {
+		if err := j.connectAdapter(a.ID, spec.switchName); err != nil {
 			return err
 		}
 	}
@@ -318,27 +284,6 @@ func (j *hostJob) updateAdapter(a hyperv.Adapter, spec adapterSpec) error {
 		return j.setMAC(a.ID, spec.mac)
 	}
 	return nil
-}
-
-// undoAdapters removes the network adapters that an update added.
-func (j *hostJob) undoAdapters() {
-	for _, name := range slices.Backward(j.journal.adapters) {
-		vm, found, err := j.findVM(j.vmID)
-		if err == nil && !found {
-			return
-		}
-		recorded := append(findManifest(vm).recordedAdapters(), adapterSpec{name: name})
-		a := adapterOf(vm.Adapters, firstAdapter(vm.Adapters, recorded), name)
-		if err == nil && a == nil {
-			continue
-		}
-		j.undo(text("undo_adapter_removed", "adapter", name), text("item_adapter", "adapter", name), func() error {
-			if err != nil {
-				return err
-			}
-			return j.removeAdapter(a.ID)
-		})
-	}
 }
 
 // adapterCycle returns the changed fields of network adapters that require the virtual machine to be off.

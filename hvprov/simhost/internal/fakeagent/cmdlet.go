@@ -152,6 +152,17 @@ func vmByID(s *hyperv.State, id string) *hyperv.VM {
 	return nil
 }
 
+// readVM returns the virtual machine of the job in place of a cmdlet that reads a part of it.
+func (j *hostJob) readVM(cmdlet string) (vm hyperv.VM, err error) {
+	err = j.cmdlet(cmdlet, false, func(s *hyperv.State) error {
+		if p := vmByID(s, j.vmID); p != nil {
+			vm = *p
+		}
+		return nil
+	})
+	return vm, err
+}
+
 // change runs action in place of a cmdlet that changes the virtual machine of the job.
 func (j *hostJob) change(cmdlet string, action func(*hyperv.State, *hyperv.VM) error) error {
 	return j.cmdlet(cmdlet, true, func(s *hyperv.State) error {

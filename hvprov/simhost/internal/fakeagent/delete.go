@@ -47,7 +47,7 @@ func describeUnregister(j *hostJob) string {
 }
 
 func unregisterVM(j *hostJob) error {
-	j.journal.unregistered = true // too late to cancel: the files would have no owner
+	j.unregistered = true // too late to cancel: the files would have no owner
 	return j.removeVM()
 }
 

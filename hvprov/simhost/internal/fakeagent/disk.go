@@ -209,7 +209,7 @@ func describeDisk(j *hostJob) string {
 }
 
 func (j *hostJob) imageDiskPath() string {
-	return filepath.Join(j.journal.folder, j.fields.text("vm_name")+".vhdx")
+	return filepath.Join(j.folder(), j.fields.text("vm_name")+".vhdx")
 }
 
 // createDisk creates the disk of the image, a copy or a differencing disk, and attaches it.
@@ -219,8 +219,8 @@ func createDisk(j *hostJob) error {
 		return fail("file_exists", "", "path", path)
 	}
 	j.plan.bootDrive = path
-	m := j.journal.manifest
-	j.journal.files, m.Files, m.Disk = append(j.journal.files, path), append(m.Files, path), path
+	m := j.plan.manifest
+	m.Files, m.Disk = append(m.Files, path), path
 	err := m.save()
 	if err != nil {
 		return err
@@ -324,15 +324,7 @@ func describeDataDisks(j *hostJob) string {
 
 func createDataDisks(j *hostJob) error {
 	for _, d := range j.fields.dataDisks() {
-		if err := j.checkCancelled(); err != nil {
-			return err
-		}
-		path := dataDiskPath(j.journal.folder, j.fields.text("vm_name"), d.name)
-		if exists(path) {
-			return fail("file_exists", "", "path", path)
-		}
-		j.journal.files = append(j.journal.files, path)
-		if err := j.createDataDisk(j.journal.manifest, d, path); err != nil {
+		if err := j.createDataDisk(d, dataDiskPath(j.folder(), j.fields.text("vm_name"), d.name)); err != nil {
 			return err
 		}
 	}
@@ -340,8 +332,15 @@ func createDataDisks(j *hostJob) error {
 }
 
 // createDataDisk creates and attaches a data disk. It is recorded in the manifest before it exists.
-func (j *hostJob) createDataDisk(m *manifest, d dataDisk, path string) error {
+func (j *hostJob) createDataDisk(d dataDisk, path string) error {
+	if err := j.checkCancelled(); err != nil {
+		return err
+	}
+	if exists(path) {
+		return fail("file_exists", "", "path", path)
+	}
 	j.log("data_disk_created", "disk", d.name, "size", formatSize(d.bytes), "type", d.kind, "path", path)
+	m := j.plan.manifest
 	m.addDisk(recordedDisk{Name: d.name, Path: path, Type: d.kind})
 	if err := m.save(); err != nil {
 		return err
@@ -352,8 +351,6 @@ func (j *hostJob) createDataDisk(m *manifest, d dataDisk, path string) error {
 	}
 	if strings.Contains(err.Error(), "(0x80070050)") { // the file belongs to somebody else, so it must not be rolled back
 		m.dropDisk(path)
-		j.journal.files = slices.DeleteFunc(j.journal.files, func(f string) bool { return f == path })
-		j.journal.disks = slices.DeleteFunc(j.journal.disks, func(c diskChange) bool { return c.path == path })
 		return errors.Join(err, m.save())
 	}
 	return err

@@ -5,6 +5,7 @@ package fakeagent
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -125,13 +126,8 @@ func (j *hostJob) setSecureBoot(on bool, firstBoot string) error {
 
 func (j *hostJob) enableTPM() error {
 	// An existing key protector is kept: with another one, the keys that the TPM protects would be lost.
-	has := false
-	err := j.cmdlet("Get-VMKeyProtector", false, func(s *hyperv.State) error {
-		vm := vmByID(s, j.vmID)
-		has = vm != nil && vm.KeyProtector
-		return nil
-	})
-	if err == nil && !has {
+	vm, err := j.readVM("Get-VMKeyProtector")
+	if err == nil && !vm.KeyProtector {
 		err = j.changeWhileOff("Set-VMKeyProtector", func(vm *hyperv.VM) error { vm.KeyProtector = true; return nil })
 	}
 	if j.ctx.Err() != nil {
@@ -152,33 +148,26 @@ func (j *hostJob) enableTPM() error {
 // security returns whether secure boot is on, and whether there is a TPM, by id. What cannot be read is absent.
 func (v *view) security(vms []hyperv.VM) (secureBoot, tpm map[string]bool) {
 	secureBoot, tpm = map[string]bool{}, map[string]bool{}
-	generation2 := false
-	for _, vm := range vms {
-		if vm.Generation == 2 {
-			generation2 = true
-		} else {
-			secureBoot[vm.ID], tpm[vm.ID] = false, false
+	read := func(cmdlet string, known map[string]bool, value func(hyperv.VM) bool) {
+		if slices.ContainsFunc(vms, func(vm hyperv.VM) bool { return vm.Generation == 2 }) {
+			_ = v.cmdlet(cmdlet, false, func(s *hyperv.State) error {
+				if cmdlet == "Get-VMSecurity" && !hasSecurity(s.Host) {
+					return nil
+				}
+				for _, vm := range vms {
+					known[vm.ID] = value(vm)
+				}
+				return nil
+			})
 		}
-	}
-	if !generation2 {
-		return secureBoot, tpm
-	}
-	_ = v.cmdlet("Get-VMFirmware", false, func(s *hyperv.State) error {
 		for _, vm := range vms {
-			if vm.Generation == 2 {
-				secureBoot[vm.ID] = vm.SecureBoot == "On"
+			if vm.Generation != 2 {
+				known[vm.ID] = false
 			}
 		}
-		return nil
-	})
-	_ = v.cmdlet("Get-VMSecurity", false, func(s *hyperv.State) error {
-		for _, vm := range vms {
-			if vm.Generation == 2 && hasSecurity(s.Host) {
-				tpm[vm.ID] = vm.TPM
-			}
-		}
-		return nil
-	})
+	}
+	read("Get-VMFirmware", secureBoot, func(vm hyperv.VM) bool { return vm.SecureBoot == "On" })
+	read("Get-VMSecurity", tpm, func(vm hyperv.VM) bool { return vm.TPM })
 	return secureBoot, tpm
 }
 

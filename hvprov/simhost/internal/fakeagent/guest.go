@@ -28,12 +28,12 @@ func ejectsMedia(j *hostJob) bool { return j.fields.has("media_name") && waitsFo
 
 // attachMedia attaches the ISO file as a DVD. The boot order begins with the disk all the same.
 func attachMedia(j *hostJob) error {
-	dvds, err := j.dvdDrives()
+	vm, err := j.readVM("Get-VMDvdDrive")
 	if err != nil {
 		return err
 	}
-	if j.fields.generation() == 1 && len(dvds) > 0 {
-		err = j.setDVD(dvds[0], j.plan.media)
+	if j.fields.generation() == 1 && len(vm.DVDs) > 0 {
+		err = j.setDVD(vm.DVDs[0], j.plan.media)
 	} else {
 		err = j.change("Add-VMDvdDrive", func(_ *hyperv.State, vm *hyperv.VM) error {
 			dvd := hyperv.DVD{ControllerType: "SCSI", Path: j.plan.media}
@@ -58,16 +58,6 @@ func attachMedia(j *hostJob) error {
 	return err
 }
 
-func (j *hostJob) dvdDrives() (dvds []hyperv.DVD, err error) {
-	err = j.cmdlet("Get-VMDvdDrive", false, func(s *hyperv.State) error {
-		if vm := vmByID(s, j.vmID); vm != nil {
-			dvds = vm.DVDs
-		}
-		return nil
-	})
-	return dvds, err
-}
-
 // setDVD inserts an ISO file into a DVD drive, or with an empty path ejects it.
 func (j *hostJob) setDVD(dvd hyperv.DVD, path string) error {
 	return j.change("Set-VMDvdDrive", func(_ *hyperv.State, vm *hyperv.VM) error {
@@ -82,11 +72,11 @@ func (j *hostJob) setDVD(dvd hyperv.DVD, path string) error {
 
 // ejectMedia ejects the ISO file and removes the DVD drive of generation 2. A drive that cannot be removed is emptied.
 func ejectMedia(j *hostJob) error {
-	dvds, err := j.dvdDrives()
+	vm, err := j.readVM("Get-VMDvdDrive")
 	if err != nil {
 		return err
 	}
-	for _, dvd := range dvds {
+	for _, dvd := range vm.DVDs {
 		if !strings.EqualFold(dvd.Path, j.plan.media) {
 			continue
 		}
@@ -229,7 +219,7 @@ func describeCluster(j *hostJob) string { return text("step_cluster_add", "clust
 
 // addClusterRole makes the virtual machine a role of the cluster and verifies it, because a group of its name may belong to another.
 func addClusterRole(j *hostJob) error {
-	j.journal.clustered = true
+	j.clustered = true
 	err := j.change("Add-ClusterVirtualMachineRole", func(s *hyperv.State, vm *hyperv.VM) error {
 		if s.Host.Cluster == "" || containsFold(clusterGroups(s), vm.Name) {
 			return errors.New("the host has no cluster, or the cluster has a group of that name")

@@ -48,31 +48,22 @@ type hostJob struct {
 	vmID    string
 	steps   []step
 	entered []step
-	message string
+	message string // of the result
 	plan    plan
-	journal journal
-	undone  []string
-	left    []string
+
+	clustered    bool // a provision created a role of the cluster
+	stopped      bool // an update stopped the virtual machine and has to start it again
+	unregistered bool // a delete removed the virtual machine and has to delete its files
+	done         bool // all steps succeeded
+
+	undone []string
+	left   []string
 
 	mu      sync.Mutex // guards the fields below
 	stage   stage
 	shownID string // of the virtual machine
 	events  []job.Event
 	added   chan struct{} // closed, and replaced, when an event is added
-}
-
-// journal records what a job is about to create or change, so that it can be rolled back.
-type journal struct {
-	folder       string // of the virtual machine; empty: not created
-	vmCreated    bool
-	files        []string
-	manifest     *manifest
-	disks        []diskChange // of an update
-	adapters     []string     // names of network adapters that an update added
-	clustered    bool
-	stopped      bool // an update stopped the virtual machine and has to start it again
-	unregistered bool // a delete removed the virtual machine and has to delete its files
-	done         bool
 }
 
 // newJob returns the job of a request, which waits.
@@ -140,7 +131,7 @@ func (j *hostJob) work() {
 	if j.ctx.Err() != nil {
 		return
 	}
-	j.journal.done = err == nil
+	j.done = err == nil
 	if err != nil {
 		j.rollBack()
 	}
@@ -175,14 +166,14 @@ func (j *hostJob) repair() {
 
 // recover rolls back a job whose worker has died. It reports whether the work was complete, or could be completed.
 func (j *hostJob) recover() bool {
-	if j.journal.done {
+	if j.done {
 		return true
 	}
 	if j.operation != job.OperationDelete {
 		j.rollBack()
 		return false
 	}
-	if !j.journal.unregistered {
+	if !j.unregistered {
 		return false
 	}
 	if _, found, err := j.findVM(j.vmID); found || err != nil {
@@ -261,7 +252,7 @@ func (j *hostJob) since(after int64) (events []job.Event, over bool, changed <-c
 
 // checkCancelled returns an error if the job was cancelled and can still be, or if its worker is to end.
 func (j *hostJob) checkCancelled() error {
-	if j.cancelled.Load() && !j.journal.unregistered {
+	if j.cancelled.Load() && !j.unregistered {
 		return fail("job_cancelled", "")
 	}
 	return j.ctx.Err()

@@ -87,7 +87,9 @@ func (j *hostJob) newVM(folder string) error {
 		}
 		s.VMs = append(s.VMs, vm)
 		j.setVMID(vm.ID)
-		j.journal.vmCreated = true
+		j.plan.manifest = &manifest{
+			Format: 1, JobID: j.id, VMID: vm.ID, Files: []string{}, Recorded: j.fields.without(j.secretFields), folder: folder,
+		}
 		return nil
 	})
 }

@@ -80,15 +80,11 @@ func describeVM(j *hostJob) string {
 }
 
 func createVM(j *hostJob) error {
-	j.journal.folder = j.folder()
-	if err := j.newVM(j.journal.folder); err != nil {
+	if err := j.newVM(j.folder()); err != nil {
 		return err
 	}
 	j.emit(job.Event{Kind: job.KindVM, VMID: j.vmID, Message: text("vm_created", "vm", j.fields.text("vm_name"), "id", j.vmID)})
-	j.journal.manifest = &manifest{
-		Format: 1, JobID: j.id, VMID: j.vmID, Files: []string{}, Recorded: j.fields.without(j.secretFields), folder: j.journal.folder,
-	}
-	if err := j.journal.manifest.save(); err != nil {
+	if err := j.plan.manifest.save(); err != nil {
 		return err
 	}
 	if err := j.setProcessors(); err != nil {
@@ -121,15 +117,18 @@ func startsAfterProvision(j *hostJob) bool { return j.fields.text("power_state")
 
 // undoProvision removes what the job created: the virtual machine first, because its files must not go while it exists.
 func undoProvision(j *hostJob) {
-	folder := j.journal.folder
-	if j.journal.vmCreated && !j.undoVM() {
+	folder, m := j.folder(), j.plan.manifest
+	if m == nil {
+		return // the virtual machine was not created
+	}
+	if !j.undoVM() {
 		j.leave(text("item_folder", "folder", folder), text("leftover_vm_files"))
 		return
 	}
 	if !exists(folder) {
 		return
 	}
-	for _, file := range j.journal.files {
+	for _, file := range m.Files {
 		if exists(file) {
 			j.undo(text("file_deleted", "path", file), file, func() error { return removeFile(file) })
 		}
@@ -155,7 +154,7 @@ func (j *hostJob) undoVM() bool {
 				return err
 			}
 		}
-		if j.journal.clustered && vm.Clustered {
+		if j.clustered && vm.Clustered {
 			if err := removeClusterRole(j); err != nil {
 				return err
 			}

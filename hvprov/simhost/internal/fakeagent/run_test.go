@@ -30,7 +30,7 @@ func openStore(t *testing.T) *hyperv.Store {
 	return store
 }
 
-func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
+func TestRunRejectsAnotherBundleThanAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ stdin, want string }{
 		"none at all":    {"", "standard input ended before the agent text"},
@@ -50,7 +50,7 @@ func TestRunRefusesAnAgentThatIsNotTheOneAnnounced(t *testing.T) {
 	}
 }
 
-// TestAJobOutlivesItsSession ends the process of a session in the middle of a copy, and follows the job in another.
+// TestAJobOutlivesItsSession ends a session during a copy and follows the job in another one.
 func TestAJobOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
@@ -80,27 +80,27 @@ func TestAJobOutlivesItsSession(t *testing.T) {
 	select {
 	case code := <-exit:
 		if code == 0 {
-			t.Error("the process ended with exit code 0")
+			t.Error("session ended with exit code 0")
 		}
 	case <-time.After(patience):
-		t.Fatal("the process did not end")
+		t.Fatal("session did not end")
 	}
 	other := startOn(t, host)
 	other.ask(t, protocol.Request{Request: "attach", Job: seedID(1)})
-	other.awaitEvent(t, seedID(1), "its copy", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+	other.awaitEvent(t, seedID(1), "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
 	if !host.Kill(seedID(1)) {
-		t.Error("the job does not run")
+		t.Error("the job was not running")
 	}
-	other.awaitEvent(t, seedID(1), "its end", func(e job.Event) bool {
+	other.awaitEvent(t, seedID(1), "the result", func(e job.Event) bool {
 		return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == job.CodeWorkerDied
 	})
 	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
-		t.Errorf("the host holds %+v, %v", state.VMs, err)
+		t.Errorf("host has %+v, %v", state.VMs, err)
 	}
 }
 
-// TestASlowCopyTellsOfItsProgressAndCanBeCancelled runs at a speed at which the copy would take half an hour.
-func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
+// TestASlowCopyReportsProgressAndCanBeCancelled copies at a speed that would need half an hour.
+func TestASlowCopyReportsProgressAndCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
 	if err != nil {
@@ -119,12 +119,12 @@ func TestASlowCopyTellsOfItsProgressAndCanBeCancelled(t *testing.T) {
 	c.ask(t, protocol.Request{Request: "cancel", Job: seedID(1)})
 	c.awaitEvent(t, seedID(1), "the result", func(e job.Event) bool { return e.Kind == job.KindResult && e.Outcome == job.Cancelled })
 	if state, err := store.Read(); err != nil || len(state.VMs) != 0 {
-		t.Errorf("the host holds %+v, %v", state, err)
+		t.Errorf("host has %+v, %v", state, err)
 	}
 }
 
-// TestOneNameIsTakenOnce has jobs of several sessions take one name at once.
-func TestOneNameIsTakenOnce(t *testing.T) {
+// TestOnlyOneJobGetsAName submits jobs of one name in several sessions at once.
+func TestOnlyOneJobGetsAName(t *testing.T) {
 	t.Parallel()
 	for name, start := range backends(t) {
 		t.Run(name, func(t *testing.T) {
@@ -156,46 +156,46 @@ func TestOneNameIsTakenOnce(t *testing.T) {
 				case e.Outcome == job.Succeeded:
 					made++
 				case e.Error == nil || e.Error.Code != job.CodeNameTaken:
-					t.Errorf("a job ended with %s: %+v", e, e.Error)
+					t.Errorf("job ended with %s: %+v", e, e.Error)
 				}
 			}
 			state, err := store.Read()
 			if err != nil || made != 1 || len(state.VMs) != 1 {
-				t.Errorf("%d jobs succeeded, %d machines, %v", made, len(state.VMs), err)
+				t.Errorf("%d jobs succeeded, %d virtual machines, %v", made, len(state.VMs), err)
 			}
 			folders, err := os.ReadDir(filepath.Join(state.Host.VirtualHardDiskPath, "hypervvm"))
 			if err != nil || len(folders) != 1 {
-				t.Errorf("%d folders of jobs, %v", len(folders), err)
+				t.Errorf("%d job folders, %v", len(folders), err)
 			}
 		})
 	}
 }
 
-// TestAnInventoryOfManyIsOnePass asks for 200 machines, each with two disks, two adapters, a role in the cluster and a
-// manifest of its own, and counts the cmdlets.
-func TestAnInventoryOfManyIsOnePass(t *testing.T) {
+// TestAnInventoryCallsEachCmdletOnce counts the cmdlets of an inventory of 200 virtual machines, each with two disks, two network
+// adapters, a cluster role and a manifest.
+func TestAnInventoryCallsEachCmdletOnce(t *testing.T) {
 	t.Parallel()
 	for name, start := range backends(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := manyMachines(t, 200)
+			store := manyVMs(t, 200)
 			c := start(t, store)
 			c.ask(t, protocol.Request{Request: "hello"})
-			record(t, store)
+			recordCalls(t, store)
 			begin := time.Now()
 			m := c.ask(t, protocol.Request{Request: "inventory"})
-			t.Logf("200 machines in %v", time.Since(begin).Round(time.Millisecond))
+			t.Logf("200 virtual machines in %v", time.Since(begin).Round(time.Millisecond))
 			var result protocol.InventoryResult
 			if err := protocol.Decode(m.Result, &result); err != nil {
 				t.Fatal(err)
 			}
 			if len(result.VMs) != 200 {
-				t.Fatalf("%d machines", len(result.VMs))
+				t.Fatalf("%d virtual machines", len(result.VMs))
 			}
 			for n, vm := range result.VMs {
 				if vm.JobID != fmt.Sprintf("job-%d", n) || vm.ClusterRole != vm.Name || len(vm.Adapters) != 2 || len(vm.Drives) != 2 ||
 					vm.Drives[0].SizeGB == nil || *vm.Drives[0].SizeGB != 0.002 || vm.Drives[1].SizeGB != nil {
-					t.Errorf("machine %d is %+v", n, vm)
+					t.Errorf("virtual machine %d is %+v", n, vm)
 				}
 			}
 			calls, err := store.Calls()
@@ -207,14 +207,14 @@ func TestAnInventoryOfManyIsOnePass(t *testing.T) {
 				"Get-VMFirmware": 1, "Get-VMSecurity": 1,
 			}
 			if !maps.Equal(calls, want) {
-				t.Errorf("the host's cmdlets were called %v, want %v", calls, want)
+				t.Errorf("calls of cmdlets: %v, want %v", calls, want)
 			}
 		})
 	}
 }
 
-// manyMachines makes a host that holds n machines.
-func manyMachines(t *testing.T, n int) *hyperv.Store {
+// manyVMs returns a host with n virtual machines.
+func manyVMs(t *testing.T, n int) *hyperv.Store {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := hyperv.Open(filepath.Join(dir, "state.json"))
@@ -252,8 +252,8 @@ func manyMachines(t *testing.T, n int) *hyperv.Store {
 	return store
 }
 
-// record has the host keep the names of the cmdlets that are called from now on.
-func record(t *testing.T, store *hyperv.Store) {
+// recordCalls makes the host record the names of the cmdlets that are called.
+func recordCalls(t *testing.T, store *hyperv.Store) {
 	t.Helper()
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.RecordCalls = true; return nil }); err != nil {
 		t.Fatal(err)

@@ -13,19 +13,19 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// made provisions a virtual machine and gives its id. What the job said is known from elsewhere, and not noted.
+// createVM provisions a virtual machine, without recording the job, and returns its id.
 func (s *recorder) createVM(fields string) string {
 	s.Helper()
 	lines := s.lines
 	result := s.runJob(provision(fields))
 	s.lines = lines
 	if result.Outcome != job.Succeeded {
-		s.Fatalf("the machine was not made: %+v", result.Error)
+		s.Fatalf("the virtual machine was not created: %+v", result.Error)
 	}
 	return result.VM.ID
 }
 
-// turned puts a virtual machine into a state of Hyper-V's.
+// setPowerState sets the state of a virtual machine, in the notation of Hyper-V.
 func (s *recorder) setPowerState(id, state string) {
 	s.onHost(func(st *hyperv.State) {
 		for i := range st.VMs {
@@ -36,7 +36,7 @@ func (s *recorder) setPowerState(id, state string) {
 	})
 }
 
-// changes are about updates.
+// changes are the scenarios of updates.
 var changes = []scenario{
 	{"each field is changed in place and reset", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
@@ -51,7 +51,7 @@ var changes = []scenario{
 			s.section(name)
 			s.runJob(change(id, minimal+","+field, name))
 		}
-		s.section("and back to what they are without a value")
+		s.section("reset to the defaults")
 		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name", "vm_clustered"))
 		s.section("nothing to change")
 		s.runJob(change(id, minimal))
@@ -59,19 +59,19 @@ var changes = []scenario{
 	{"memory and processors require a power cycle", func(s *recorder) {
 		id := s.createVM(minimal)
 		bigger := strings.NewReplacer(`"gb_ram":2`, `"gb_ram":4.5`, `"cpu_cores":2`, `"cpu_cores":3`).Replace(minimal)
-		s.section("which is not allowed")
+		s.section("without a power cycle allowed")
 		s.runJob(change(id, bigger, "gb_ram", "cpu_cores"))
-		s.section("which is allowed")
+		s.section("with a power cycle allowed")
 		req := change(id, bigger, "gb_ram", "cpu_cores")
 		req.AllowPowerCycle = true
 		s.runJob(req)
-		s.section("nothing differs, so none is needed")
+		s.section("no field differs, so no power cycle is required")
 		s.runJob(change(id, bigger, "gb_ram", "cpu_cores"))
-		s.section("it is to be off anyway")
+		s.section("the virtual machine is turned off anyway")
 		s.runJob(change(id, minimal+`,"power_state":"off"`, "gb_ram", "power_state"))
-		s.section("it is off")
+		s.section("the virtual machine is off")
 		s.runJob(change(id, bigger+`,"power_state":"off"`, "gb_ram", "cpu_cores"))
-		s.section("it is saved")
+		s.section("the virtual machine is saved")
 		s.setPowerState(id, "Saved")
 		req = change(id, minimal, "cpu_cores")
 		req.AllowPowerCycle = true
@@ -86,7 +86,7 @@ var changes = []scenario{
 		s.section("from paused to off")
 		s.setPowerState(id, "Paused")
 		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
-		s.section("from paused to running, which the host refuses")
+		s.section("from paused to running fails")
 		s.setPowerState(id, "Paused")
 		s.runJob(change(id, minimal+`,"power_state":"running"`, "power_state"))
 	}},
@@ -94,9 +94,9 @@ var changes = []scenario{
 		id := s.createVM(minimal)
 		s.onHost(func(state *hyperv.State) { state.VMs = append(state.VMs, seedVM(1, "WEB-02"), seedVM(2, "bare")) })
 		s.onHost(func(state *hyperv.State) { state.VMs[2].Adapters = nil })
-		s.section("a machine that is gone")
+		s.section("a missing virtual machine")
 		s.runJob(change(seedID(77), minimal, "notes"))
-		s.section("a name that is taken")
+		s.section("a taken name")
 		s.runJob(change(id, strings.Replace(minimal, "web-01", "web-02", 1), "vm_name"))
 		s.section("an image")
 		s.runJob(change(id, minimal, "image_name"))
@@ -104,9 +104,9 @@ var changes = []scenario{
 		s.runJob(change(id, `"vm_name":"web-01"`, "gb_ram"))
 		s.section("more than the host has")
 		s.runJob(change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":65`, 1), "gb_ram"))
-		s.section("a switch that is not there")
+		s.section("a missing switch")
 		s.runJob(change(id, minimal+`,"switch_name":"none"`, "switch_name"))
-		s.section("a machine without an adapter")
+		s.section("a virtual machine without a network adapter")
 		s.runJob(change(seedID(2), `"vlan_id":5`, "vlan_id"))
 	}},
 	{"unknown fields are recorded", func(s *recorder) {
@@ -124,18 +124,18 @@ var changes = []scenario{
 		req := change(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":3`, 1), "gb_ram")
 		req.AllowPowerCycle = true
 		s.runJob(req)
-		s.section("and cannot be")
+		s.section("it cannot be started again")
 		s.setCalls(map[string]hyperv.Call{"Set-VMMemory": {Fail: "no memory"}, "Start-VM": {Fail: "no power"}})
 		s.runJob(req)
 	}},
 }
 
-// removals are about deletes.
+// removals are the scenarios of deletes.
 var removals = []scenario{
 	{"a virtual machine is deleted with its files", func(s *recorder) {
 		id := s.createVM(minimal)
 		s.runJob(remove(id))
-		s.section("it is gone already")
+		s.section("the virtual machine does not exist")
 		s.runJob(remove(id))
 	}},
 	{"files of others are kept", func(s *recorder) {
@@ -200,11 +200,11 @@ var removals = []scenario{
 	}},
 }
 
-// interruptions are about jobs that are stopped, or wait.
+// interruptions are the scenarios of jobs that are cancelled or wait.
 var interruptions = []scenario{
 	{"a job is cancelled during the copy", func(s *recorder) {
 		image := filepath.Join(s.dir, "state.json.d", "disks", "Images", "huge.vhdx")
-		if err := hyperv.WriteImage(image, 16<<30); err != nil { // takes no room: nothing is in it
+		if err := hyperv.WriteImage(image, 16<<30); err != nil { // a sparse file
 			s.Fatal(err)
 		}
 		defer os.Remove(image) //nolint:errcheck // the folder goes with the test
@@ -212,7 +212,7 @@ var interruptions = []scenario{
 		s.awaitEvent(s.T, id, "the step disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
 		s.request(protocol.Request{Request: "cancel", Job: id})
 		if result := s.awaitJob(id); result.Outcome != job.Cancelled {
-			s.Errorf("the job ended as %s", result.Outcome)
+			s.Errorf("job ended as %s", result.Outcome)
 		}
 	}},
 	{"a job waits for a slot and can be cancelled", func(s *recorder) {
@@ -220,14 +220,14 @@ var interruptions = []scenario{
 		var running []string
 		for n := range 4 {
 			id := s.submit(provision(strings.Replace(minimal, "web-01", fmt.Sprintf("web-%02d", n), 1)))
-			s.awaitEvent(s.T, id, "its step", func(e job.Event) bool { return e.Kind == job.KindStep })
+			s.awaitEvent(s.T, id, "a step", func(e job.Event) bool { return e.Kind == job.KindStep })
 			running = append(running, id)
 		}
 		waiting := func(e job.Event) bool { return e.Kind == job.KindLog }
 		cancelled := s.submit(provision(minimal))
-		s.awaitEvent(s.T, cancelled, "its waiting", waiting)
+		s.awaitEvent(s.T, cancelled, "the queue position", waiting)
 		waits := s.submit(remove(seedID(5)))
-		s.awaitEvent(s.T, waits, "its waiting", waiting)
+		s.awaitEvent(s.T, waits, "the queue position", waiting)
 		s.request(protocol.Request{Request: "jobs"})
 		s.request(protocol.Request{Request: "cancel", Job: cancelled})
 		s.awaitJob(cancelled)
@@ -239,7 +239,7 @@ var interruptions = []scenario{
 			s.awaitJob(id)
 		}
 		s.request(protocol.Request{Request: "jobs"})
-		s.section("what has ended can be cancelled without harm")
+		s.section("cancelling a job that has ended")
 		s.request(protocol.Request{Request: "cancel", Job: waits})
 	}},
 	{"jobs finish when the client disconnects", func(s *recorder) {

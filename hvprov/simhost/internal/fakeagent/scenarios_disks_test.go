@@ -13,14 +13,14 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// dataDisk gives one item of data_disks.
+// dataDisk returns an item of data_disks.
 func dataDisk(name string, size int, kind string) string {
 	return fmt.Sprintf(`{"name":%q,"size_gb":%d,"type":%q}`, name, size, kind)
 }
 
 func dataDisks(items ...string) string { return `,"data_disks":[` + strings.Join(items, ",") + `]` }
 
-// image puts a disk into the image folder.
+// addImage adds a disk to the image folder.
 func (s *recorder) addImage(name string, d hyperv.Disk) string {
 	s.Helper()
 	path := filepath.Join(s.dir, "state.json.d", "disks", "Images", name+".vhdx")
@@ -35,7 +35,7 @@ func (s *recorder) writeDisk(path string, d hyperv.Disk) {
 	}
 }
 
-// folder gives the folder of a machine's disks.
+// folderOf returns the folder of the disks of a virtual machine.
 func (s *recorder) folderOf(id string) string {
 	s.Helper()
 	state, err := s.store.Read()
@@ -47,11 +47,11 @@ func (s *recorder) folderOf(id string) string {
 			return filepath.Dir(vm.Path)
 		}
 	}
-	s.Fatalf("no machine %s", id)
+	s.Fatalf("no virtual machine %s", id)
 	return ""
 }
 
-// checkpoint makes a checkpoint of a machine, or only the disks of one.
+// addCheckpoint creates a checkpoint of a virtual machine, or with an empty name only its disks.
 func (s *recorder) addCheckpoint(id, name string) {
 	s.Helper()
 	s.onHost(func(state *hyperv.State) {
@@ -84,13 +84,13 @@ var disks = []scenario{
 		req.Settings = &protocol.Settings{VMPath: filepath.Join(s.dir, "machines")}
 		result := s.runJob(req)
 		s.request(protocol.Request{Request: "inventory", Settings: req.Settings})
-		s.section("which leaves the image alone")
+		s.section("the image is kept")
 		s.runJob(remove(result.VM.ID))
 	}},
 	{"a copy of an image is expanded", func(s *recorder) {
 		s.addImage("fixed", hyperv.Disk{Type: "Fixed", SizeBytes: 1 << 30, FileBytes: 5 << 20})
 		s.runJob(provision(strings.Replace(minimal, "ubuntu-24.04", "fixed", 1) + `,"disk_type":"copy","disk_size_gb":2`))
-		s.section("one of that size already does not")
+		s.section("an image of that size is not expanded")
 		s.runJob(provision(strings.NewReplacer("ubuntu-24.04", "fixed", "web-01", "web-02").Replace(minimal) + `,"disk_size_gb":1`))
 	}},
 	{"invalid disks are rejected", func(s *recorder) {
@@ -112,7 +112,7 @@ var disks = []scenario{
 		s.section("smaller than the image")
 		s.request(named("big", `,"disk_size_gb":2`))
 		s.request(named("big", `,"disk_size_gb":3`))
-		s.section("an image that a machine writes to")
+		s.section("an image that a virtual machine writes to")
 		s.onHost(func(state *hyperv.State) {
 			gold := seedVM(1, "gold")
 			gold.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: image}}
@@ -120,7 +120,7 @@ var disks = []scenario{
 		})
 		s.request(named("big", `,"disk_type":"differencing"`))
 		s.request(named("big", `,"disk_type":"copy"`))
-		s.section("and a job stops at it")
+		s.section("a job fails")
 		s.runJob(provision(strings.Replace(minimal, "ubuntu-24.04", "big", 1) + `,"disk_type":"differencing"`))
 		s.section("an image that cannot be read")
 		s.setCalls(map[string]hyperv.Call{"Get-VHD": {Fail: "no"}})
@@ -162,7 +162,7 @@ var disks = []scenario{
 			s.Error(err)
 		}
 		s.awaitJob(id)
-		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // it may not have come to that
+		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // the job may not have reached the call
 		if err := os.Remove(volume); err != nil {
 			s.Error(err)
 		}
@@ -173,18 +173,18 @@ var disks = []scenario{
 			s.section(what)
 			s.runJob(change(id, minimal+disks, names...))
 		}
-		change("one more, and the first grows", dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "data_disks")
-		change("the disk of the image grows", `,"disk_size_gb":3`, "disk_size_gb")
-		change("nothing differs", `,"disk_size_gb":3`+dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "disk_size_gb", "data_disks")
-		change("one is taken out", dataDisks(dataDisk("logs", 1, "fixed")), "data_disks")
+		change("one is added and one is expanded", dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "data_disks")
+		change("the disk of the image is expanded", `,"disk_size_gb":3`, "disk_size_gb")
+		change("no field differs", `,"disk_size_gb":3`+dataDisks(dataDisk("logs", 1, "fixed"), dataDisk("data", 2, "dynamic")), "disk_size_gb", "data_disks")
+		change("one is detached", dataDisks(dataDisk("logs", 1, "fixed")), "data_disks")
 		s.request(protocol.Request{Request: "inventory"})
-		change("it cannot come back smaller, nor as another", dataDisks(dataDisk("data", 1, "fixed")), "data_disks")
-		change("it comes back, grown", dataDisks(dataDisk("DATA", 3, "dynamic"), dataDisk("logs", 1, "fixed")), "data_disks")
-		change("none is to shrink", `,"disk_size_gb":2`, "disk_size_gb")
-		change("without a value a disk stays, and the others go", "", "disk_size_gb", "data_disks")
-		s.section("how it came to be is not changed")
+		change("it cannot be attached with a smaller size or another type", dataDisks(dataDisk("data", 1, "fixed")), "data_disks")
+		change("it is attached and expanded", dataDisks(dataDisk("DATA", 3, "dynamic"), dataDisk("logs", 1, "fixed")), "data_disks")
+		change("a disk cannot shrink", `,"disk_size_gb":2`, "disk_size_gb")
+		change("without values the disk of the image stays and the others are detached", "", "disk_size_gb", "data_disks")
+		s.section("the disk type cannot be changed")
 		s.runJob(protocol.Request{Definition: definition("update", minimal), VMID: id, Changed: []string{"disk_type"}})
-		s.section("all files go with the machine")
+		s.section("all files are deleted with the virtual machine")
 		s.runJob(remove(id))
 	}},
 	{"a check finds problems of changed disks", func(s *recorder) {
@@ -193,18 +193,18 @@ var disks = []scenario{
 			s.section(what)
 			s.request(protocol.Request{Request: "check", Definition: definition("update", fields), VMID: id})
 		}
-		ask("smaller than they are", `"disk_size_gb":1`+dataDisks(dataDisk("data", 1, "fixed")))
-		ask("as they are", `"disk_size_gb":2`+dataDisks(dataDisk("data", 2, "dynamic")))
+		ask("smaller than the disks", `"disk_size_gb":1`+dataDisks(dataDisk("data", 1, "fixed")))
+		ask("as the disks are", `"disk_size_gb":2`+dataDisks(dataDisk("data", 2, "dynamic")))
 		s.writeDisk(filepath.Join(s.folderOf(id), "web-01.more.vhdx"), hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 1 << 10})
-		ask("a file that is somebody's", `"vm_name":"web-01"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("more", 2, "dynamic")))
-		s.section("a machine that is saved")
+		ask("a file of another owner", `"vm_name":"web-01"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("more", 2, "dynamic")))
+		s.section("a saved virtual machine")
 		s.setPowerState(id, "Saved")
-		ask("which neither runs nor is off", `"disk_size_gb":3,"power_state":"running"`+dataDisks(dataDisk("data", 2, "dynamic")))
-		ask("and is to be off", `"disk_size_gb":3,"power_state":"off"`)
+		ask("neither running nor off", `"disk_size_gb":3,"power_state":"running"`+dataDisks(dataDisk("data", 2, "dynamic")))
+		ask("to be turned off", `"disk_size_gb":3,"power_state":"off"`)
 		s.setPowerState(id, "Running")
 		s.onHost(func(state *hyperv.State) { state.VMs[0].Drives[0].ControllerType = "IDE" })
 		ask("a disk on an IDE controller", `"disk_size_gb":3`)
-		s.section("which grows only while the machine is off")
+		s.section("an IDE disk is expanded only while the virtual machine is off")
 		s.runJob(change(id, minimal+`,"disk_size_gb":3`, "disk_size_gb"))
 		req := change(id, minimal+`,"disk_size_gb":3`, "disk_size_gb")
 		req.AllowPowerCycle = true
@@ -218,7 +218,7 @@ var disks = []scenario{
 		})
 		for n := 1; n <= 2; n++ {
 			id = seedID(n)
-			ask("a machine that no job made", `"disk_size_gb":4`+dataDisks(dataDisk("data", 1, "dynamic")))
+			ask("a virtual machine without a job", `"disk_size_gb":4`+dataDisks(dataDisk("data", 1, "dynamic")))
 		}
 	}},
 	{"checkpoints prevent changes of disks", func(s *recorder) {
@@ -236,10 +236,10 @@ var disks = []scenario{
 			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "refused", Times: 1}})
 			s.runJob(change(id, wanted, "data_disks", "notes"))
 		}
-		s.section("what cannot be taken back is said")
+		s.section("what cannot be rolled back is reported")
 		s.setCalls(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}, "Remove-VMHardDiskDrive": {Fail: "no", Times: 2}})
 		s.runJob(change(id, minimal+`,"notes":"x"`+dataDisks(dataDisk("data", 2, "dynamic"), dataDisk("old", 1, "dynamic"), dataDisk("new", 1, "dynamic")), "data_disks", "notes"))
-		s.section("one that was kept comes back, and goes again")
+		s.section("a kept disk is attached, and detached again")
 		s.setCalls(nil)
 		s.runJob(change(id, minimal+dataDisks(dataDisk("data", 2, "dynamic")), "data_disks"))
 		s.setCalls(map[string]hyperv.Call{"Set-VM": {Fail: "refused", Times: 1}})
@@ -253,28 +253,28 @@ var disks = []scenario{
 			s.Fatal(err)
 		}
 		job := s.submit(change(id, minimal+dataDisks(dataDisk("data", 1, "dynamic")), "data_disks"))
-		s.awaitEvent(s.T, job, "its beginning to make it", isLog)
+		s.awaitEvent(s.T, job, "the creation of the disk", isLog)
 		s.writeDisk(path, hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 1 << 10})
 		if err := os.Remove(filepath.Join(s.dir, "hold")); err != nil {
 			s.Error(err)
 		}
 		s.awaitJob(job)
-		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // it may not have come to that
+		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // the job may not have reached the call
 	}},
 	{"a virtual machine with checkpoints is deleted", func(s *recorder) {
 		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
 		s.addCheckpoint(id, "first")
 		s.addCheckpoint(id, "second")
 		s.request(protocol.Request{Request: "inventory"})
-		s.section("which the host refuses")
+		s.section("the host refuses")
 		s.setCalls(map[string]hyperv.Call{"Remove-VMSnapshot": {Fail: "a backup is under way", Times: 1}})
 		s.runJob(remove(id))
-		s.section("and then does")
+		s.section("the second attempt")
 		s.runJob(remove(id))
 	}},
 	{"a parent of a differencing disk is kept", func(s *recorder) {
 		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic"), dataDisk("more", 1, "dynamic")))
-		s.section("a checkpoint's disk without a checkpoint, and a disk of another machine")
+		s.section("a checkpoint disk without a checkpoint, and a disk of another virtual machine")
 		s.onHost(func(state *hyperv.State) {
 			vm := &state.VMs[0]
 			other := seedVM(1, "other")
@@ -296,8 +296,8 @@ var disks = []scenario{
 
 func isLog(e job.Event) bool { return e.Kind == job.KindLog }
 
-// volume mounts a volume of the cluster's, and gives its folder and what sets its free bytes. The folder is to be removed in
-// the end: its size differs from one run to another.
+// mountVolume mounts a cluster shared volume and returns its folder and a function that sets its free bytes. The caller removes the
+// folder, because its size differs between runs.
 func (s *recorder) mountVolume() (path string, free func(bytes int64)) {
 	s.Helper()
 	disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
@@ -305,7 +305,7 @@ func (s *recorder) mountVolume() (path string, free func(bytes int64)) {
 		s.Fatal(err)
 	}
 	if err := os.Symlink(disk, volume); err != nil {
-		s.Skipf("no volume can be mounted here: %v", err)
+		s.Skipf("cannot create a symbolic link: %v", err)
 	}
 	s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
 	return volume, func(bytes int64) {

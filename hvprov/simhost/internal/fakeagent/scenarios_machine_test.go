@@ -10,30 +10,30 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// cycled is a change for which the machine may be stopped and started.
+// cycled returns a change with a power cycle allowed.
 func cycled(id, fields string, changed ...string) protocol.Request {
 	req := change(id, fields, changed...)
 	req.AllowPowerCycle = true
 	return req
 }
 
-// hardware is about generations, memory, firmware and actions.
+// hardware are the scenarios of generations, memory, firmware and actions.
 var hardware = []scenario{
 	{"a generation 1 virtual machine boots from IDE", func(s *recorder) {
-		s.section("what it cannot have")
+		s.section("unsupported settings")
 		s.request(check(minimal + `,"generation":1,"secure_boot":true,"tpm":true`))
 		s.request(check(minimal + `,"generation":1,"secure_boot":false,"tpm":false`))
-		s.section("a generation that is named later")
+		s.section("a generation that is unknown yet")
 		req := check(minimal + `,"secure_boot":true,"tpm":true`)
 		req.Unknown = []string{"generation"}
 		s.request(req)
 		s.runJob(provision(minimal + `,"generation":1,"tpm":true`))
 		result := s.runJob(provision(minimal + `,"generation":1,"secure_boot":false`))
 		s.request(protocol.Request{Request: "inventory"})
-		s.section("and gets neither later, nor another generation")
+		s.section("neither can be changed later, nor the generation")
 		s.request(protocol.Request{Request: "check", Definition: definition("update", `"tpm":true`), VMID: result.VM.ID})
 		req = check(minimal + `,"tpm":true`)
-		req.VMID = result.VM.ID // whose place it takes
+		req.VMID = result.VM.ID // which it replaces
 		s.request(req)
 		s.runJob(change(result.VM.ID, minimal+`,"generation":1,"tpm":true`, "tpm"))
 		s.runJob(change(result.VM.ID, minimal+`,"generation":1`, "secure_boot", "tpm"))
@@ -46,26 +46,26 @@ var hardware = []scenario{
 		id := result.VM.ID
 		s.section("a wider range while it runs")
 		s.runJob(change(id, bounds(`"gb_ram_min":0.251953125,"gb_ram_max":16`), "gb_ram_min", "gb_ram_max"))
-		s.section("a narrower one needs it to be off")
+		s.section("a narrower range requires it to be off")
 		s.runJob(change(id, bounds(`"gb_ram_min":1,"gb_ram_max":16`), "gb_ram_min"))
 		s.runJob(change(id, bounds(`"gb_ram_min":0.251953125,"gb_ram_max":4`), "gb_ram_max"))
 		s.runJob(cycled(id, bounds(`"gb_ram_min":1,"gb_ram_max":4`), "gb_ram_min", "gb_ram_max"))
-		s.section("all three beyond what they were")
+		s.section("all three larger than before")
 		bigger := strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":8`, 1)
 		s.runJob(cycled(id, bigger+`,"gb_ram_min":6,"gb_ram_max":12`, "gb_ram_min", "gb_ram", "gb_ram_max"))
-		s.section("memory outside of its bounds")
+		s.section("memory outside its bounds")
 		s.runJob(cycled(id, strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":5`, 1), "gb_ram"))
-		s.section("and static again")
+		s.section("static memory")
 		s.runJob(change(id, bigger, "gb_ram_min", "gb_ram_max"))
 		s.runJob(cycled(id, bigger, "gb_ram_min", "gb_ram_max"))
-		s.section("nothing differs")
+		s.section("no field differs")
 		s.runJob(change(id, bigger, "gb_ram_min", "gb_ram_max"))
-		s.section("and dynamic, while it is saved")
+		s.section("dynamic memory while it is saved")
 		s.setPowerState(id, "Saved")
 		s.runJob(cycled(id, bigger+`,"gb_ram_min":1,"gb_ram_max":12`, "gb_ram_min", "gb_ram_max"))
 		s.setPowerState(id, "Off")
 		s.runJob(change(id, bigger+`,"gb_ram_min":1,"gb_ram_max":12,"power_state":"off"`, "gb_ram_min", "gb_ram_max"))
-		s.section("saved, it takes not even a wider range")
+		s.section("a saved virtual machine accepts no wider range")
 		s.setPowerState(id, "Saved")
 		s.runJob(cycled(id, bigger+`,"gb_ram_min":1,"gb_ram_max":13`, "gb_ram_max"))
 	}},
@@ -73,15 +73,15 @@ var hardware = []scenario{
 		windows := strings.NewReplacer("ubuntu-24.04", "windows-server-2022", "linux", "windows").Replace(minimal)
 		result := s.runJob(provision(windows + `,"secure_boot":false,"tpm":true`))
 		id := result.VM.ID
-		s.section("both the other way round")
+		s.section("both inverted")
 		s.runJob(change(id, windows+`,"secure_boot":true,"tpm":false`, "secure_boot", "tpm"))
 		s.runJob(cycled(id, windows+`,"secure_boot":true,"tpm":false`, "secure_boot", "tpm"))
-		s.section("a key protector that is there is kept")
+		s.section("an existing key protector is kept")
 		s.setCalls(map[string]hyperv.Call{"Set-VMKeyProtector": {Fail: "it would be another one"}})
 		s.runJob(cycled(id, windows+`,"secure_boot":false,"tpm":true`, "secure_boot", "tpm"))
-		s.section("what is not said is on, and off")
+		s.section("the defaults")
 		s.runJob(cycled(id, windows, "secure_boot", "tpm"))
-		s.section("nothing differs")
+		s.section("no field differs")
 		s.runJob(change(id, windows, "secure_boot", "tpm"))
 	}},
 	{"a failed TPM is rolled back", func(s *recorder) {
@@ -92,7 +92,7 @@ var hardware = []scenario{
 				s.Errorf("%s: %s, %+v", cmdlet, result.Outcome, result.VM)
 			}
 		}
-		s.section("of a machine that exists, which is started again")
+		s.section("an existing virtual machine is started again")
 		id := s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Set-VMKeyProtector": {Fail: "The key protector could not be created.", Times: 1}})
 		s.runJob(cycled(id, minimal+`,"tpm":true`, "tpm"))
@@ -115,10 +115,10 @@ var hardware = []scenario{
 		id := result.VM.ID
 		s.section("while it runs")
 		s.runJob(change(id, minimal+`,"checkpoint_type":"standard","start_action":"start","stop_action":"turn_off"`, "checkpoint_type", "start_action", "stop_action"))
-		s.section("which the host's stop does not allow")
+		s.section("the stop action requires the virtual machine to be off")
 		s.runJob(change(id, minimal+`,"stop_action":"save"`, "stop_action"))
 		s.runJob(cycled(id, minimal+`,"stop_action":"save"`, "stop_action"))
-		s.section("and back")
+		s.section("reset to the defaults")
 		s.runJob(cycled(id, minimal, "checkpoint_type", "start_action", "stop_action"))
 	}},
 	{"invalid hardware is rejected", func(s *recorder) {
@@ -134,25 +134,25 @@ var hardware = []scenario{
 		s.request(check(`"gb_ram_min":1`))
 		s.submit(provision(minimal + `,"gb_ram_min":1`))
 		s.submit(provision(minimal + `,"gb_ram_max":8`))
-		s.section("a maximum that the host does not have")
+		s.section("a maximum that exceeds the host")
 		s.request(check(`"gb_ram":2,"gb_ram_min":1,"gb_ram_max":64`))
 		s.request(check(`"gb_ram":2,"gb_ram_min":1,"gb_ram_max":64.5`))
-		s.section("which stops no job")
+		s.section("a warning does not fail a job")
 		s.runJob(provision(minimal + `,"gb_ram_min":1,"gb_ram_max":64.5`))
 	}},
 	{"a virtual machine without memory on the host is rolled back", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 1 << 30 })
 		s.runJob(provision(minimal))
-		s.section("one that needs less of it starts")
+		s.section("a smaller virtual machine starts")
 		s.runJob(provision(strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":1`, 1) + `,"gb_ram_min":0.5,"gb_ram_max":64`))
 	}},
 	{"a host fails during a job", func(s *recorder) {
 		s.setCalls(map[string]hyperv.Call{"Set-VMFirmware": {Lose: true}})
 		result := s.runJob(provision(minimal))
 		if len(result.Left) == 0 {
-			s.Errorf("nothing is said to be left: %+v", result)
+			s.Errorf("no leftover is reported: %+v", result)
 		}
-		s.section("it comes back")
+		s.section("the host recovers")
 		id := ""
 		s.onHost(func(state *hyperv.State) { state.Behaviour, id = hyperv.Behaviour{}, state.VMs[0].ID })
 		s.runJob(protocol.Request{Definition: definition("delete", ""), VMID: id})

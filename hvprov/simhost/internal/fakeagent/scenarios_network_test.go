@@ -12,12 +12,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// wired is a definition on a host of several switches, with an address of its own.
+// wired is a definition for a host with several switches, with a MAC address.
 const wired = minimal + `,"switch_name":"External","mac_address":"00-15-5D-00-10-20"`
 
 const storage = `{"name":"storage","switch_name":"storage","vlan_id":130,"mac_address":"00-15-5D-00-10-21"}`
 
-// switched gives the host a second switch.
+// addSwitch adds a second switch to the host.
 func (s *recorder) addSwitch() {
 	s.onHost(func(state *hyperv.State) {
 		state.Switches = append(state.Switches, hyperv.Switch{ID: seedID(5), Name: "Storage", Type: "Internal"})
@@ -28,18 +28,18 @@ func checkUpdate(id, fields string) protocol.Request {
 	return protocol.Request{Request: "check", Definition: definition("update", fields), VMID: id}
 }
 
-// lists gives a definition its list of network adapters.
+// lists returns the field network_adapters.
 func lists(adapters ...string) string {
 	return `,"network_adapters":[` + strings.Join(adapters, ",") + `]`
 }
 
-// networks are about network adapters.
+// networks are the scenarios of network adapters.
 var networks = []scenario{
 	{"a virtual machine is created with network adapters", func(s *recorder) {
 		s.addSwitch()
 		s.runJob(provision(wired + lists(storage, `{"name":"Backup","switch_name":"external","vlan_id":null}`)))
 		s.request(protocol.Request{Request: "inventory"})
-		s.section("what others did to them shows")
+		s.section("changes by others are visible")
 		s.editVM(func(vm *hyperv.VM) {
 			vm.Adapters[0].DynamicMAC = true
 			vm.Adapters[1].SwitchName, vm.Adapters[1].VLANMode, vm.Adapters[1].VLANID = "", "Untagged", 0
@@ -47,7 +47,7 @@ var networks = []scenario{
 			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "theirs", SwitchName: "Storage", MACAddress: "00155D001098"})
 		})
 		s.request(protocol.Request{Request: "inventory"})
-		s.section("and so does one that is gone, wherever it stood")
+		s.section("a removed adapter is visible")
 		s.editVM(func(vm *hyperv.VM) { vm.Adapters = []hyperv.Adapter{vm.Adapters[2], vm.Adapters[3], vm.Adapters[0]} })
 		s.request(protocol.Request{Request: "inventory"})
 	}},
@@ -57,14 +57,14 @@ var networks = []scenario{
 		s.editVM(func(vm *hyperv.VM) {
 			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "theirs", MACAddress: "00155D001098"})
 		})
-		s.section("one is added, one changed, and what is another's left alone")
+		s.section("one is added, one is changed, and one of another owner is kept")
 		moved := `{"name":"STORAGE","switch_name":"External","vlan_id":131,"mac_address":"00-15-5D-00-10-21"}`
 		fields := wired + lists(`{"name":"backup","switch_name":"Storage"}`, moved)
 		s.request(checkUpdate(id, fields))
 		s.runJob(change(id, fields, "network_adapters"))
-		s.section("nothing differs")
+		s.section("no field differs")
 		s.runJob(change(id, fields, "network_adapters"))
-		s.section("another address needs the machine off")
+		s.section("another address requires a power cycle")
 		fields = wired + lists(`{"name":"backup","switch_name":"Storage","mac_address":"00-15-5D-00-10-22"}`)
 		s.request(checkUpdate(id, fields))
 		allowed := checkUpdate(id, fields)
@@ -74,24 +74,24 @@ var networks = []scenario{
 		req := change(id, fields, "network_adapters")
 		req.AllowPowerCycle = true
 		s.runJob(req)
-		s.section("all go")
+		s.section("all are removed")
 		s.runJob(change(id, wired, "network_adapters"))
 	}},
 	{"the MAC address of the first network adapter is changed", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
-		s.section("while it runs, it is not")
+		s.section("not while it runs")
 		other := strings.Replace(wired, "10-20", "10-29", 1) + lists(storage)
 		s.request(checkUpdate(id, other))
 		s.runJob(change(id, other, "mac_address"))
-		s.section("an address that it has needs nothing")
+		s.section("the same address requires no change")
 		s.request(checkUpdate(id, wired+lists(storage)))
 		s.runJob(change(id, wired+lists(storage), "mac_address"))
-		s.section("it is to be off")
+		s.section("the virtual machine is turned off")
 		s.runJob(change(id, other+`,"power_state":"off"`, "mac_address", "power_state"))
-		s.section("the host chooses again")
+		s.section("the host assigns the address again")
 		s.runJob(change(id, minimal+`,"switch_name":"External","power_state":"off"`+lists(storage), "mac_address"))
-		s.section("a machine whose first adapter is gone")
+		s.section("a virtual machine without its first adapter")
 		s.editVM(func(vm *hyperv.VM) { vm.Adapters = vm.Adapters[1:] })
 		s.runJob(change(id, other+`,"power_state":"off"`, "mac_address"))
 		s.request(protocol.Request{Request: "inventory"})
@@ -105,13 +105,13 @@ var networks = []scenario{
 		req.Changed = []string{"network_adapters"}
 		s.request(req)
 		s.runJob(change(id, wired, "network_adapters"))
-		s.section("a change of the switch is another matter")
+		s.section("a change of the switch is allowed")
 		s.runJob(change(id, wired+lists(strings.Replace(storage, `:"storage","vlan`, `:"External","vlan`, 1)), "network_adapters"))
-		s.section("with leave")
+		s.section("with a power cycle allowed")
 		req = change(id, wired+lists(`{"name":"other","switch_name":"Storage"}`), "network_adapters")
 		req.AllowPowerCycle = true
 		s.runJob(req)
-		s.section("a saved machine of generation 2 takes none either")
+		s.section("a saved generation 2 virtual machine accepts none either")
 		s.editVM(func(vm *hyperv.VM) { vm.Generation, vm.State = 2, "Saved" })
 		req = change(id, wired, "network_adapters")
 		req.AllowPowerCycle = true
@@ -120,23 +120,23 @@ var networks = []scenario{
 	{"a check finds problems of network adapters", func(s *recorder) {
 		s.addSwitch()
 		s.onHost(func(state *hyperv.State) { state.VMs = []hyperv.VM{seedVM(1, "other")} })
-		s.section("names, switches, addresses that others have or that are given twice")
+		s.section("names, switches, and addresses that are used elsewhere or twice")
 		s.request(check(`"switch_name":"External","mac_address":"00-15-5D-FF-00-01"` + lists(
 			`{"name":"network adapter","switch_name":"none"}`, `{"name":"a","switch_name":"Storage","mac_address":"00-15-5D-FF-00-01"}`,
 			`{"name":"b","switch_name":"Storage","mac_address":"00-15-5D-00-00-07"}`, `{"name":"c","switch_name":"Storage","mac_address":"00-15-5D-00-00-07"}`)))
-		s.section("of a machine that no job made")
+		s.section("a virtual machine without a job")
 		s.request(checkUpdate(seedID(1), `"mac_address":"00-15-5D-FF-00-01"`))
 		s.request(checkUpdate(seedID(1), `"gb_ram":2`+lists(`{"name":"a","switch_name":"Storage"}`)))
 		s.runJob(change(seedID(1), `"gb_ram":2`+lists(`{"name":"a","switch_name":"Storage"}`), "network_adapters"))
 		s.runJob(change(seedID(1), `"gb_ram":2`, "network_adapters"))
-		s.section("an adapter that no job made")
+		s.section("a network adapter that no job created")
 		id := s.createVM(wired)
 		s.onHost(func(state *hyperv.State) {
 			state.VMs[1].Adapters = append(state.VMs[1].Adapters, hyperv.Adapter{Name: "Mine", MACAddress: "00155D001098"})
 		})
 		s.request(checkUpdate(id, wired+lists(`{"name":"mine","switch_name":"Storage"}`)))
 		s.runJob(change(id, wired+lists(`{"name":"mine","switch_name":"Storage"}`), "network_adapters"))
-		s.section("none of them stands in a job's way but what is an error")
+		s.section("only errors fail a job")
 		s.runJob(provision(strings.Replace(wired, "web-01", "web-02", 1)))
 	}},
 	{"invalid network adapters are rejected", func(s *recorder) {
@@ -158,7 +158,7 @@ var networks = []scenario{
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
 		two := wired + lists(`{"name":"one","switch_name":"Storage"}`, `{"name":"two","switch_name":"Storage","vlan_id":5}`)
-		s.section("in the middle of the second")
+		s.section("during the second")
 		s.setCalls(map[string]hyperv.Call{"Set-VMNetworkAdapterVlan": {Fail: "no VLAN", Times: 1}})
 		s.runJob(change(id, two, "network_adapters"))
 		s.section("at the removal, after a power cycle")
@@ -167,7 +167,7 @@ var networks = []scenario{
 		req := change(id, two, "network_adapters")
 		req.AllowPowerCycle = true
 		s.runJob(req)
-		s.section("and what cannot be taken back is said")
+		s.section("what cannot be rolled back is reported")
 		s.setCalls(map[string]hyperv.Call{"Remove-VMNetworkAdapter": {Fail: "no removal"}})
 		s.runJob(req)
 	}},
@@ -193,7 +193,7 @@ var networks = []scenario{
 		})
 		s.request(check(minimal + `,"vm_clustered":true`))
 		s.runJob(provision(minimal + `,"vm_clustered":true`))
-		s.section("nor is one that was added and is not there")
+		s.section("a role that is missing after it was added")
 		s.onHost(func(state *hyperv.State) { state.Host.ClusterGroups = nil })
 		release := s.holdCalls("Get-ClusterResource")
 		id := s.submit(provision(minimal + `,"vm_clustered":true`))
@@ -201,7 +201,7 @@ var networks = []scenario{
 		s.editVM(func(vm *hyperv.VM) { vm.Clustered = false })
 		release()
 		s.awaitJob(id)
-		s.section("a machine joins and leaves")
+		s.section("a virtual machine joins the cluster and leaves it")
 		s.setCalls(nil)
 		vm := s.createVM(minimal)
 		s.runJob(change(vm, minimal+`,"vm_clustered":true`, "vm_clustered"))
@@ -209,7 +209,7 @@ var networks = []scenario{
 	}},
 }
 
-// iso puts an ISO file beside the images, and gives its path.
+// addISO adds an ISO file to the image folder and returns its path.
 func (s *recorder) addISO(name string) string {
 	s.Helper()
 	path := filepath.Join(s.dir, "state.json.d", "disks", "Images", name+".ISO")
@@ -219,10 +219,10 @@ func (s *recorder) addISO(name string) string {
 	return path
 }
 
-// keeps looks whether an ISO file is as it was.
+// verifyISO verifies that an ISO file is unchanged.
 func (s *recorder) verifyISO(path string) {
 	s.Helper()
 	if text, err := os.ReadFile(path); err != nil || string(text) != "CD001" {
-		s.Errorf("the ISO file holds %q, %v", text, err)
+		s.Errorf("ISO file has %q, %v", text, err)
 	}
 }

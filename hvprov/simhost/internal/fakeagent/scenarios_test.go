@@ -16,7 +16,7 @@ import (
 
 const secret = "Sw0rdfish-and-Tr0ut"
 
-// minimal is the least that a provision needs.
+// minimal has the required fields of a provision.
 const minimal = `"vm_name":"web-01","image_name":"ubuntu-24.04","os_family":"linux","gb_ram":2,"cpu_cores":2`
 
 func definition(operation, fields string) json.RawMessage {
@@ -39,7 +39,7 @@ func remove(id string) protocol.Request {
 	return protocol.Request{Definition: definition("delete", ""), VMID: id}
 }
 
-// seedVM gives a virtual machine that was on the host before.
+// seedVM returns a virtual machine that no job created.
 func seedVM(n int, name string) hyperv.VM {
 	return hyperv.VM{
 		ID: seedID(n), Name: name, State: "Running", Generation: 2, MemoryStartupBytes: 2 << 30, ProcessorCount: 2,
@@ -49,13 +49,13 @@ func seedVM(n int, name string) hyperv.VM {
 
 func seedID(n int) string { return fmt.Sprintf("b0000000-0000-4000-8000-%012d", n) }
 
-// conversations are about requests, and about making virtual machines.
+// conversations are the scenarios of requests and of provisions.
 var conversations = []scenario{
 	{"a session answers requests", func(s *recorder) {
 		s.request(protocol.Request{Request: "hello", Client: "test 1.0"})
 		s.request(protocol.Request{Request: "ping"})
 		s.request(protocol.Request{Request: "dance"})
-		s.section("what jobs run is put on the host once")
+		s.section("the agent is installed once")
 		s.request(protocol.Request{Request: "install"})
 		s.request(protocol.Request{Request: "install"})
 		s.request(protocol.Request{Request: "hello", Install: true})
@@ -135,7 +135,7 @@ var conversations = []scenario{
 			state.VMs = []hyperv.VM{vm, off}
 		})
 		s.request(protocol.Request{Request: "inventory"})
-		s.section("what cannot be had is not known")
+		s.section("unreadable details are absent")
 		s.setCalls(map[string]hyperv.Call{
 			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
 		})
@@ -148,17 +148,17 @@ var conversations = []scenario{
 			state.VMs = []hyperv.VM{seedVM(1, "WEB-01"), seedVM(2, "web-[0]*")}
 			state.Host.MemoryBytes = 8<<30 + 1<<29
 		})
-		s.section("a name that is taken, in other letters")
+		s.section("a taken name in another letter case")
 		s.request(check(minimal))
-		s.section("a name that is the machine's own")
+		s.section("the name of the virtual machine itself")
 		req := check(minimal)
 		req.VMID = seedID(1)
 		s.request(req)
-		s.section("brackets are no pattern")
+		s.section("brackets are not a pattern")
 		s.request(check(strings.Replace(minimal, "web-01", "web-[0]", 1)))
 		s.section("image, switch, memory, processors, cluster")
 		s.request(check(`"image_name":"windows","switch_name":"Exter*","gb_ram":9,"cpu_cores":17,"vm_clustered":true`))
-		s.section("nothing known yet")
+		s.section("no field is known yet")
 		s.request(check(``))
 		s.section("another case of image and switch")
 		s.request(check(`"image_name":"UBUNTU-24.04","switch_name":"EXTERNAL","gb_ram":8.5,"cpu_cores":16`))
@@ -168,13 +168,13 @@ var conversations = []scenario{
 			state.Switches = []hyperv.Switch{{ID: seedID(9), Name: "storage"}, {ID: seedID(8), Name: "External"}}
 		})
 		s.request(check(`"gb_ram":1`))
-		s.section("a switch that will be named later")
+		s.section("a switch that is unknown yet")
 		req := check(`"gb_ram":1`)
 		req.Unknown = []string{"switch_name"}
 		s.request(req)
-		s.section("an update names none")
+		s.section("an update without a switch")
 		s.request(protocol.Request{Request: "check", Definition: definition("update", `"gb_ram":1`), VMID: seedID(1)})
-		s.section("no switch at all, and no image")
+		s.section("no switch and no image")
 		s.onHost(func(state *hyperv.State) { state.Switches = nil })
 		req = check(`"image_name":"ubuntu-24.04"`)
 		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "nowhere")}
@@ -197,23 +197,23 @@ var conversations = []scenario{
 		weigh("provision", `"gb_ram":4`, "")
 		weigh("provision", `"gb_ram":4.5`, "")
 		weigh("provision", `"gb_ram":16.5`, "")
-		s.section("one that stays off needs none yet")
+		s.section("a virtual machine that stays off needs no memory")
 		weigh("provision", `"gb_ram":8,"power_state":"off"`, "")
 		weigh("provision", `"gb_ram":8`, "", "power_state")
-		s.section("one that runs gives back what it has")
+		s.section("a running virtual machine releases its memory")
 		weigh("update", `"gb_ram":16`, busy.ID)
 		weigh("update", `"gb_ram":12`, busy.ID)
 		weigh("update", `"gb_ram":5`, off.ID)
 		weigh("update", `"gb_ram":5`, seedID(3))
-		s.section("less than the machines leave")
+		s.section("less memory than the virtual machines leave")
 		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 3 << 29 })
 		weigh("provision", `"gb_ram":2`, "")
 		weigh("update", `"gb_ram":14`, busy.ID)
 		weigh("update", `"gb_ram":12`, busy.ID)
-		s.section("a host that cannot tell")
+		s.section("a host without memory information")
 		s.setCalls(map[string]hyperv.Call{"Get-VMHostNumaNode": {Fail: "no"}})
 		weigh("provision", `"gb_ram":8`, "")
-		s.section("a warning stops no job before its start")
+		s.section("a warning does not fail a job before it starts")
 		s.setCalls(nil)
 		if result := s.runJob(provision(minimal)); result.Outcome != job.Failed || result.Error.Step != "start" {
 			s.Errorf("%s: %+v", result.Outcome, result.Error)
@@ -225,7 +225,7 @@ var conversations = []scenario{
 			s.Fatal(err)
 		}
 		if err := os.Symlink(disk, volume); err != nil {
-			s.Skipf("no volume can be mounted here: %v", err)
+			s.Skipf("cannot create a symbolic link: %v", err)
 		}
 		free := func(bytes int64) {
 			s.onHost(func(state *hyperv.State) {
@@ -246,21 +246,21 @@ var conversations = []scenario{
 			s.record("%d bytes", bytes)
 			s.request(req)
 		}
-		s.section("a job goes on with little, and stops with too little")
+		s.section("a job succeeds with little space, and fails with too little")
 		free(2<<20 - 1)
 		job := provision(minimal)
 		job.Settings = req.Settings
 		s.runJob(job)
-		s.section("an image that is not there takes none")
+		s.section("a missing image needs no space")
 		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
 		missing.Settings = req.Settings
 		s.request(missing)
-		s.section("a volume that the cluster does not know")
+		s.section("a volume that is unknown to the cluster")
 		s.onHost(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
 		s.request(req)
 		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "" })
 		s.request(req)
-		if err := os.Remove(volume); err != nil { // its size differs from one run to another
+		if err := os.Remove(volume); err != nil { // its size differs between runs
 			s.Error(err)
 		}
 	}},
@@ -341,7 +341,7 @@ var conversations = []scenario{
 			"Remove-VM": {Fail: "locked by a backup", Times: 1},
 		})
 		s.runJob(provision(minimal))
-		s.section("and the machine is still known")
+		s.section("the virtual machine is still in the inventory")
 		s.request(protocol.Request{Request: "inventory"})
 	}},
 	{"a taken name fails a job", func(s *recorder) {

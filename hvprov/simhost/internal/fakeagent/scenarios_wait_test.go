@@ -14,12 +14,12 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// guests sets how guests come up.
+// setGuest controls how guests start.
 func (s *recorder) setGuest(guest hyperv.Guest) {
 	s.onHost(func(state *hyperv.State) { state.Behaviour.Guest = guest })
 }
 
-// reaches waits until a call is held up by a file that [recorder.holdCalls] made.
+// awaitHold waits until a call is blocked by [recorder.holdCalls].
 func (s *recorder) awaitHold(name string) {
 	s.Helper()
 	ctx, stop := context.WithTimeout(s.Context(), patience)
@@ -30,13 +30,13 @@ func (s *recorder) awaitHold(name string) {
 		}
 		select {
 		case <-ctx.Done():
-			s.Fatal("the job does not come to the call that holds it up")
+			s.Fatal("the job did not reach the blocked call")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-// waits are about ISO files, and about waiting for guests.
+// waits are the scenarios of ISO files and of waits for guests.
 var waits = []scenario{
 	{"an ISO file is attached and ejected", func(s *recorder) {
 		seed := s.addISO("Seed 1")
@@ -49,12 +49,12 @@ var waits = []scenario{
 	{"an ISO file stays attached without a wait", func(s *recorder) {
 		seed := s.addISO("seed")
 		id := s.createVM(minimal + `,"media_name":"seed"`)
-		s.section("a machine that stays off")
+		s.section("a virtual machine that stays off")
 		s.runJob(provision(strings.Replace(minimal, "web-01", "web-02", 1) + `,"media_name":"seed","power_state":"off","wait_for":"nothing"`))
-		s.section("a removal leaves the file")
+		s.section("a delete keeps the file")
 		s.runJob(remove(id))
 		s.verifyISO(seed)
-		s.section("as does a job that fails")
+		s.section("a failed job keeps the file")
 		s.setCalls(map[string]hyperv.Call{"Start-VM": {Fail: "no power", Times: 1}})
 		s.runJob(provision(minimal + `,"media_name":"seed"`))
 		s.verifyISO(seed)
@@ -63,7 +63,7 @@ var waits = []scenario{
 		s.addISO("seed")
 		s.setCalls(map[string]hyperv.Call{"Remove-VMDvdDrive": {Fail: "not supported", Times: 1}})
 		s.runJob(provision(minimal + `,"media_name":"seed","wait_for":"heartbeat"`))
-		s.section("and where it cannot be emptied either, the machine is undone")
+		s.section("a drive that cannot be emptied either fails the job")
 		s.setCalls(map[string]hyperv.Call{"Remove-VMDvdDrive": {Fail: "not supported", Times: 1}, "Set-VMDvdDrive": {Fail: "locked", Times: 1}})
 		s.runJob(provision(strings.Replace(minimal, "web-01", "web-02", 1) + `,"media_name":"seed","wait_for":"heartbeat"`))
 	}},
@@ -77,7 +77,7 @@ var waits = []scenario{
 		s.runJob(provision(minimal + `,"media_name":"seed"`))
 	}},
 	{"a job waits for the guest", func(s *recorder) {
-		s.section("its address, which is no link-local one")
+		s.section("an address that is not link-local")
 		s.setGuest(hyperv.Guest{AddressAfter: 2, Address: "2001:db8::7"})
 		s.runJob(provision(minimal + `,"wait_for":"address"`))
 		s.section("nothing")
@@ -91,7 +91,7 @@ var waits = []scenario{
 			s.section(what)
 			s.runJob(provision(minimal + `,"media_name":"seed","wait_for":"` + what + `","wait_seconds":1`))
 		}
-		s.section("an address that is link-local")
+		s.section("a link-local address")
 		s.setGuest(hyperv.Guest{Address: "169.254.7.7"})
 		s.runJob(provision(minimal + `,"wait_for":"address","wait_seconds":1`))
 	}},
@@ -116,7 +116,7 @@ var waits = []scenario{
 		})
 		s.request(protocol.Request{Request: "cancel", Job: id})
 		if result := s.awaitJob(id); result.Outcome != job.Cancelled {
-			s.Errorf("the job ended as %s", result.Outcome)
+			s.Errorf("job ended as %s", result.Outcome)
 		}
 	}},
 	{"a wait requires a running virtual machine", func(s *recorder) {
@@ -126,7 +126,7 @@ var waits = []scenario{
 		req := check(`"wait_for":"heartbeat","power_state":"off"`)
 		req.Unknown = []string{"power_state"}
 		s.request(req)
-		s.section("of one that exists it is only recorded")
+		s.section("an update only records it")
 		id := s.createVM(minimal)
 		s.request(checkUpdate(id, `"wait_for":"heartbeat","power_state":"off"`))
 		s.runJob(change(id, minimal+`,"wait_for":"heartbeat","wait_seconds":5,"media_name":"gone"`, "wait_for", "wait_seconds", "media_name"))

@@ -43,6 +43,11 @@ type plan struct {
 	cycle    []string // update: fields that require the virtual machine to be off
 	fields   []string // update: fields to configure
 	memory   memoryPlan
+
+	// An update restores these when it fails.
+	files    []string         // that the manifest recorded
+	sizes    map[string]int64 // of the attached disks, by path
+	detached []recordedDisk
 }
 
 var operations map[job.Operation]operation

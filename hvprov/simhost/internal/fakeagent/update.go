@@ -48,7 +48,14 @@ func planUpdate(j *hostJob) error {
 	if err != nil {
 		return err
 	}
-	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm)}
+	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm), sizes: map[string]int64{}}
+	if p.manifest != nil {
+		p.files = slices.Clone(p.manifest.Files)
+	}
+	for _, drive := range vm.Drives {
+		d, _ := hyperv.ReadDisk(drive.Path) // an unreadable disk has no size to compare
+		p.sizes[drive.Path] = d.SizeBytes
+	}
 	if p.memory, err = j.planMemory(vm); err != nil {
 		return err
 	}
@@ -121,13 +128,13 @@ func describeStop(j *hostJob) string {
 }
 
 func stopForUpdate(j *hostJob) error {
-	j.journal.stopped = j.plan.start
+	j.stopped = j.plan.start
 	return j.stopVM(j.plan.vm.State != "Running")
 }
 
 // undoStop starts the virtual machine again.
 func undoStop(j *hostJob) {
-	if !j.journal.stopped {
+	if !j.stopped {
 		return
 	}
 	if vm, found, err := j.findVM(j.vmID); err != nil || found && vm.State == "Off" {
@@ -147,7 +154,7 @@ func restartVM(j *hostJob) error {
 	if err := startVM(j); err != nil {
 		return err
 	}
-	j.journal.stopped = false
+	j.stopped = false
 	return nil
 }
 
@@ -169,9 +176,22 @@ func configure(j *hostJob) error {
 	return nil
 }
 
+// undoConfigure restores the network adapters and the disks.
 func undoConfigure(j *hostJob) {
-	j.undoAdapters()
-	j.undoDisks()
+	vm, found, err := j.findVM(j.vmID)
+	if err == nil && !found {
+		err = fail("undo_vm_missing", "", "id", j.vmID)
+	}
+	if err != nil {
+		j.leave(text("item_vm_id", "id", j.vmID), err.Error())
+		return
+	}
+	for _, a := range slices.Backward(vm.Adapters) {
+		if !slices.ContainsFunc(j.plan.vm.Adapters, func(b hyperv.Adapter) bool { return b.ID == a.ID }) {
+			j.undo(text("undo_adapter_removed", "adapter", a.Name), text("item_adapter", "adapter", a.Name), func() error { return j.removeAdapter(a.ID) })
+		}
+	}
+	j.undoDisks(vm)
 }
 
 // finishUpdate records the fields and reports the disks that the update detached.
@@ -179,10 +199,8 @@ func finishUpdate(j *hostJob) error {
 	if err := j.saveRecorded(); err != nil {
 		return err
 	}
-	for _, c := range j.journal.disks {
-		if c.action == diskDetached {
-			j.leave(c.path, text("leftover_disk_detached", "disk", c.name))
-		}
+	for _, d := range j.plan.detached {
+		j.leave(d.Path, text("leftover_disk_detached", "disk", d.Name))
 	}
 	return nil
 }

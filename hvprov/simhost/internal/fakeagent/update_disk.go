@@ -3,7 +3,6 @@
 package fakeagent
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -20,14 +19,6 @@ const (
 	diskExpanded
 	diskDetached
 )
-
-// diskChange is a change that an update makes to a disk. It is recorded before it is made.
-type diskChange struct {
-	action diskAction
-	name   string
-	path   string
-	before int64 // size in bytes of a disk that is expanded
-}
 
 // dataDiskPlan is the change of one data disk.
 type dataDiskPlan struct {
@@ -97,12 +88,7 @@ func expandImageDisk(j *hostJob, name string) error {
 	if d == nil || bytes <= d.bytes {
 		return nil
 	}
-	return j.expand(diskChange{diskExpanded, "", d.drive.Path, d.bytes}, bytes)
-}
-
-func (j *hostJob) expand(c diskChange, bytes int64) error {
-	j.journal.disks = append(j.journal.disks, c)
-	return j.expandDisk(c.path, bytes)
+	return j.expandDisk(d.drive.Path, bytes)
 }
 
 // changeDataDisks creates, attaches, expands and detaches data disks in this order: what is most likely to fail comes first.
@@ -116,7 +102,7 @@ func changeDataDisks(j *hostJob, _ string) error {
 	for _, action := range []diskAction{diskCreated, diskAttached, diskExpanded, diskDetached} {
 		for _, p := range plans {
 			if p.action == action || action == diskExpanded && p.action == diskAttached && p.bytes > p.has {
-				if err := j.changeDataDisk(m, p, action); err != nil {
+				if err := j.changeDataDisk(p, action); err != nil {
 					return err
 				}
 			}
@@ -126,25 +112,16 @@ func changeDataDisks(j *hostJob, _ string) error {
 	return nil
 }
 
-func (j *hostJob) changeDataDisk(m *manifest, p dataDiskPlan, action diskAction) error {
-	if err := j.checkCancelled(); err != nil {
-		return err
-	}
-	c := diskChange{action, p.name, p.path, p.has}
+func (j *hostJob) changeDataDisk(p dataDiskPlan, action diskAction) error {
 	switch action {
 	case diskExpanded:
-		return j.expand(c, p.bytes)
+		return j.expandDisk(p.path, p.bytes)
 	case diskCreated:
-		if exists(p.path) {
-			return fail("file_exists", "", "path", p.path)
-		}
-		j.journal.disks = append(j.journal.disks, c)
-		return j.createDataDisk(m, p.dataDisk, p.path)
+		return j.createDataDisk(p.dataDisk, p.path)
 	case diskAttached:
-		j.journal.disks = append(j.journal.disks, c)
 		return j.attachDisk(p.path, false)
 	}
-	j.journal.disks = append(j.journal.disks, c)
+	j.plan.detached = append(j.plan.detached, recordedDisk{Name: p.name, Path: p.path})
 	return j.detachDisk(p.path)
 }
 
@@ -165,53 +142,45 @@ func (m *manifest) order(wanted []dataDisk) {
 	slices.SortStableFunc(m.DataDisks, func(a, b recordedDisk) int { return place(a) - place(b) })
 }
 
-// undoDisks rolls back the changes of disks, the last first.
-func (j *hostJob) undoDisks() {
-	if len(j.journal.disks) == 0 {
-		return
-	}
-	vm, found, err := j.findVM(j.vmID)
-	if err == nil && !found {
-		err = errors.New(text("undo_vm_missing", "id", j.vmID))
-	}
-	if err != nil {
-		j.leave(text("item_vm_id", "id", j.vmID), err.Error())
-		return
-	}
-	m := findManifest(vm)
-	for _, c := range slices.Backward(j.journal.disks) {
-		attached := driveOf(vm, c.path) != nil
-		switch {
-		case c.action == diskCreated:
-			j.undoCreatedDisk(m, c, attached)
-		case c.action == diskAttached && attached:
-			j.undo(text("undo_disk_detached", "path", c.path), c.path, func() error { return j.detachDisk(c.path) })
-		case c.action == diskDetached && !attached:
-			j.undo(text("undo_disk_attached", "path", c.path), c.path, func() error { return j.attachDisk(c.path, false) })
-		case c.action == diskExpanded:
-			if d, ok := j.disk(c.path); ok && d.SizeBytes > c.before {
-				j.leave(c.path, text("leftover_disk_expanded", "before", formatSize(c.before), "after", formatSize(d.SizeBytes)))
+// undoDisks restores the disks that the virtual machine had before the update.
+func (j *hostJob) undoDisks(vm hyperv.VM) {
+	before, m := j.plan.vm, findManifest(vm)
+	if m != nil {
+		for _, file := range slices.Clone(m.Files) {
+			if !containsFold(j.plan.files, file) && j.undoCreatedDisk(file, driveOf(vm, file) != nil) {
+				m.dropDisk(file)
 			}
+		}
+		if err := m.save(); err != nil {
+			j.leave(m.folder, err.Error())
+		}
+	}
+	for _, d := range vm.Drives {
+		if driveOf(before, d.Path) == nil && (m == nil || containsFold(j.plan.files, d.Path)) {
+			j.undo(text("undo_disk_detached", "path", d.Path), d.Path, func() error { return j.detachDisk(d.Path) })
+		}
+	}
+	for _, d := range before.Drives {
+		if driveOf(vm, d.Path) == nil {
+			j.undo(text("undo_disk_attached", "path", d.Path), d.Path, func() error { return j.attachDisk(d.Path, false) })
+		}
+		if now, err := hyperv.ReadDisk(d.Path); err == nil && now.SizeBytes > j.plan.sizes[d.Path] {
+			j.leave(d.Path, text("leftover_disk_expanded", "before", formatSize(j.plan.sizes[d.Path]), "after", formatSize(now.SizeBytes)))
 		}
 	}
 }
 
-func (j *hostJob) undoCreatedDisk(m *manifest, c diskChange, attached bool) {
-	gone := true
-	if attached || exists(c.path) {
-		gone = j.undo(text("file_deleted", "path", c.path), c.path, func() error {
-			if attached {
-				if err := j.detachDisk(c.path); err != nil {
-					return err
-				}
+// undoCreatedDisk reports whether the disk is gone.
+func (j *hostJob) undoCreatedDisk(path string, attached bool) bool {
+	if !attached && !exists(path) {
+		return true
+	}
+	return j.undo(text("file_deleted", "path", path), path, func() error {
+		if attached {
+			if err := j.detachDisk(path); err != nil {
+				return err
 			}
-			return removeFile(c.path)
-		})
-	}
-	if gone && m != nil {
-		m.dropDisk(c.path)
-		if err := m.save(); err != nil {
-			j.leave(c.path, err.Error())
 		}
-	}
+		return removeFile(path)
+	})
 }
