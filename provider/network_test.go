@@ -82,11 +82,11 @@ func errorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T, server *simhos
 	created := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
 	h.mustFail(p.diags, "network_adapters.0.switch_name", "Unable to plan virtual machine web-01", "Use one of: External")
-	h.mustFail(p.diags, "network_adapters.0.mac_address", "virtual machine 'db-01' has MAC address 00-15-5D-00-10-21")
+	h.mustFail(p.diags, "network_adapters.0.mac_address", "MAC address 00-15-5D-00-10-21", "virtual machine 'db-01'")
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
 	h = connected(t, server)
 	p = h.plan(created, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21"}))
-	h.mustFail(p.diags, "network_adapters", "to be off, and it is running")
+	h.mustFail(p.diags, "network_adapters", "requires virtual machine 'db-01' to be off")
 }
 
 func TestDeleteKeepsTheISOFile(t *testing.T) {
