@@ -24,7 +24,7 @@ type check struct {
 	warnings  bool               // also report what may change before the job begins
 
 	found []job.Finding
-	err   error // the first error of a cmdlet
+	err   error // the errors of cmdlets
 }
 
 // check answers the request of that name.
@@ -81,8 +81,8 @@ func (c *check) findings() ([]job.Finding, error) {
 
 func (c *check) add(findings ...job.Finding) { c.found = append(c.found, findings...) }
 
-// keep keeps the first error and reports whether there is one.
-func (c *check) keep(err error) bool {
+// addError collects the error of a cmdlet and reports whether there was one.
+func (c *check) addError(err error) bool {
 	c.err = errors.Join(c.err, err)
 	return err != nil
 }
@@ -95,13 +95,13 @@ func (c *check) existing() (vm hyperv.VM, found bool) {
 		return vm, false
 	}
 	vm, found, err := c.findVM(c.vmID)
-	return vm, found && !c.keep(err)
+	return vm, found && !c.addError(err)
 }
 
 func (c *check) checkName() {
 	if c.fields.has("vm_name") {
 		vms, err := c.listVMs()
-		c.keep(err)
+		c.addError(err)
 		c.add(nameTaken(c.host, vms, c.fields.text("vm_name"), c.vmID)...)
 	}
 }
@@ -142,7 +142,7 @@ func (c *check) checkImage() {
 	}
 	if differencing {
 		user, err := c.usesDisk(path, "")
-		if c.keep(err); user != "" {
+		if c.addError(err); user != "" {
 			c.add(finding("image_in_use", "disk_type", "vm", user, "image", baseName(path)))
 		}
 	}
@@ -169,7 +169,7 @@ func (c *check) checkMedia() {
 // checkSwitch checks the virtual switch of a field, or that there is only one if it names none.
 func (c *check) checkSwitch(field, name string) {
 	var names []string
-	if c.keep(c.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
+	if c.addError(c.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
 		for _, sw := range s.Switches {
 			names = append(names, sw.Name)
 		}
@@ -223,7 +223,7 @@ func (c *check) checkMACs() {
 		return
 	}
 	vms, err := c.listVMs()
-	c.keep(err)
+	c.addError(err)
 	for i, mac := range macs {
 		if mac == "" {
 			continue
@@ -314,7 +314,7 @@ func (c *check) checkCluster() {
 	if c.operation != job.OperationProvision || name == "" {
 		return
 	}
-	c.keep(c.cmdlet("Get-ClusterGroup", false, func(s *hyperv.State) error {
+	c.addError(c.cmdlet("Get-ClusterGroup", false, func(s *hyperv.State) error {
 		if containsFold(clusterGroups(s), name) {
 			c.add(finding("cluster_group_exists", "vm_name", "cluster", cluster, "name", name))
 		}

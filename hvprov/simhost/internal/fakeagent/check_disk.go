@@ -21,7 +21,7 @@ func (c *check) checkDiskUpdate() {
 		return
 	}
 	if slices.ContainsFunc(vm.Drives, func(d hyperv.Drive) bool { return isCheckpointDisk(d.Path) }) {
-		c.keep(notSimulated("a change of disks with checkpoints"))
+		c.addError(notSimulated("a change of disks with checkpoints"))
 		return
 	}
 	changed := "" // the first field that changes a disk
@@ -84,7 +84,7 @@ func (c *check) checkDataDisk(vm hyperv.VM, p dataDiskPlan) {
 		}
 		if p.action == diskAttached {
 			user, err := c.usesDisk(p.path, vm.ID)
-			if c.keep(err); user != "" {
+			if c.addError(err); user != "" {
 				c.add(finding("data_disk_in_use", p.field("name"), "vm", user, "path", p.path))
 			}
 		}

@@ -139,7 +139,7 @@ func imageFolder(host hyperv.Host, settings *protocol.Settings) string {
 	return filepath.Join(host.VirtualHardDiskPath, "Images")
 }
 
-func machineFolder(host hyperv.Host, settings *protocol.Settings) string {
+func vmFolder(host hyperv.Host, settings *protocol.Settings) string {
 	if settings != nil && settings.VMPath != "" {
 		return settings.VMPath
 	}

@@ -25,7 +25,7 @@ func (v *view) hello(installed bool) (any, error) {
 		Agent: agent.Version, PowerShell: "5.1." + build + ".1", OS: host.OSVersion, HyperV: host.HyperVVersion,
 		Host: host.Name, Cluster: v.clusterName(), Installed: installed,
 		Schemas:   []protocol.SchemaSupport{{ID: schemaID, Versions: []int{schemaVersion}}},
-		ImagePath: imageFolder(host, nil), VMPath: machineFolder(host, nil),
+		ImagePath: imageFolder(host, nil), VMPath: vmFolder(host, nil),
 	}, nil
 }
 
@@ -42,7 +42,7 @@ func (v *view) inventory(settings *protocol.Settings) (any, error) {
 	images := imageFolder(host, settings)
 	result := protocol.InventoryResult{VMs: make([]job.VM, len(vms)), Host: job.Host{
 		Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes, MemoryAvailableBytes: v.memoryAvailable(),
-		VirtualHardDiskPath: host.VirtualHardDiskPath, VMPath: machineFolder(host, settings), ImagePath: images,
+		VirtualHardDiskPath: host.VirtualHardDiskPath, VMPath: vmFolder(host, settings), ImagePath: images,
 		Images: listFiles(images, imageExtension), Media: listFiles(images, mediaExtension),
 	}}
 	details := v.details(vms)

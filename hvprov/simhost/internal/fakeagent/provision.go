@@ -42,7 +42,7 @@ func checkProvision(j *hostJob) (err error) {
 
 // folder returns the folder of the new virtual machine, which no other job uses.
 func (j *hostJob) folder() string {
-	return filepath.Join(machineFolder(j.plan.host, j.settings), "hypervvm", strings.ToLower(j.id))
+	return filepath.Join(vmFolder(j.plan.host, j.settings), "hypervvm", strings.ToLower(j.id))
 }
 
 var guestField = regexp.MustCompile(`^(guest|cnf)_`)

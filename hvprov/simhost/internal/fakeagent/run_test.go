@@ -123,6 +123,48 @@ func TestASlowCopyReportsProgressAndCanBeCancelled(t *testing.T) {
 	}
 }
 
+func TestTheFakeAgentRefusesWhatItDoesNotSimulate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*hyperv.State)
+		req    protocol.Request
+	}{
+		"a delete with checkpoints": {
+			func(s *hyperv.State) { s.VMs[0].Checkpoints = []hyperv.Checkpoint{{ID: seedID(50), Name: "before"}} }, remove(seedID(1)),
+		},
+		"a change of disks with checkpoints": {
+			func(s *hyperv.State) {
+				s.VMs[0].Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: "web-01.avhdx"}}
+			},
+			change(seedID(1), minimal+`,"disk_size_gb":2`, "disk_size_gb"),
+		},
+		"a provision with cluster shared volumes": {
+			func(s *hyperv.State) { s.Host.SharedVolumes = []hyperv.SharedVolume{{Path: "/volume"}} }, provision(minimal),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := openStore(t)
+			if err := store.Update(func(s *hyperv.State) error {
+				s.VMs = []hyperv.VM{seedVM(1, "old")}
+				c.change(s)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			session := startFake(t, store)
+			c.req.Request, c.req.Job = "submit", seedID(2)
+			session.ask(t, c.req)
+			session.awaitEvent(t, seedID(2), "the refusal", func(e job.Event) bool {
+				return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == "not_simulated" && e.Error.Remedy != ""
+			})
+			if state, err := store.Read(); err != nil || len(state.VMs) != 1 {
+				t.Errorf("host has %+v, %v", state.VMs, err)
+			}
+		})
+	}
+}
+
 // TestOnlyOneJobGetsAName submits jobs of one name in several sessions at once.
 func TestOnlyOneJobGetsAName(t *testing.T) {
 	t.Parallel()

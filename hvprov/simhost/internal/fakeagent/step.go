@@ -56,14 +56,14 @@ var operations map[job.Operation]operation
 func init() {
 	operations = map[job.Operation]operation{
 		job.OperationProvision: {steps: []step{
-			{name: "preflight", describe: message0("step_preflight"), apply: checkProvision},
+			{name: "preflight", describe: describeAs("step_preflight"), apply: checkProvision},
 			{name: "vm", describe: describeVM, apply: createVM, undo: undoProvision},
 			{name: "disk", describe: describeDisk, apply: createDisk},
 			{name: "data_disks", applies: hasDataDisks, describe: describeDataDisks, apply: createDataDisks},
 			{name: "firmware", applies: isGeneration2, describe: describeFirmware, apply: setFirmware},
 			{name: "network", describe: describeNetwork, apply: connectNetwork},
 			{name: "media", applies: hasField("media_name"), describe: describeMedia("step_media"), apply: attachMedia},
-			{name: "start", applies: startsAfterProvision, describe: message0("step_start"), apply: startVM},
+			{name: "start", applies: startsAfterProvision, describe: describeAs("step_start"), apply: startVM},
 			{name: "wait", applies: waitsForGuest, describe: describeWait, apply: waitForGuest},
 			{name: "eject", applies: ejectsMedia, describe: describeMedia("step_eject"), apply: ejectMedia},
 			// The role is last: a cluster must not fail over an incomplete virtual machine.
@@ -73,12 +73,12 @@ func init() {
 			{name: "preflight", describe: describeFind, apply: warnIgnoredSettings},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
 			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure, undo: undoConfigure},
-			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: message0("step_start"), apply: restartVM},
+			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeAs("step_start"), apply: restartVM},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},
-			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: message0("step_turn_off"), apply: turnOffVM},
-			{name: "cluster", applies: func(j *hostJob) bool { return j.plan.vm.Clustered }, describe: message0("step_cluster_remove"), apply: removeClusterRole},
+			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeAs("step_turn_off"), apply: turnOffVM},
+			{name: "cluster", applies: func(j *hostJob) bool { return j.plan.vm.Clustered }, describe: describeAs("step_cluster_remove"), apply: removeClusterRole},
 			{name: "unregister", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeUnregister, apply: unregisterVM},
 			{name: "files", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeFiles, apply: deleteFiles},
 		}},
@@ -149,8 +149,8 @@ func (j *hostJob) leave(item, reason string) {
 	j.warn("leftover_kept", "leftover", leftover)
 }
 
-// message0 describes a step with a message that has no values.
-func message0(id string) func(*hostJob) string { return func(*hostJob) string { return text(id) } }
+// describeAs describes a step with a message of the catalogue that has no placeholders.
+func describeAs(id string) func(*hostJob) string { return func(*hostJob) string { return text(id) } }
 
 func hasField(name string) func(*hostJob) bool {
 	return func(j *hostJob) bool { return j.fields.has(name) }
