@@ -53,51 +53,56 @@ type Service struct {
 
 // New returns a service. It connects to a host at the first request for it, or at once if the store has jobs of that host to
 // continue. ctx limits reading the store. When New fails, it closes [Options.Store].
-func New(ctx context.Context, opts Options) (_ *Service, err error) {
+func New(ctx context.Context, opts Options) (*Service, error) {
 	s := &Service{
 		opts: opts.withDefaults(), bundle: agent.Bundle(), hosts: &hostset.Set{}, secrets: redact.New(), steps: &jobrun.StepTimes{},
 	}
-	defer func() {
-		if err == nil {
-			return
-		}
+	if err := s.start(ctx); err != nil {
 		if s.inventory != nil {
 			err = errors.Join(err, s.inventory.Close(ctx))
 		}
 		if opts.Store != nil {
 			err = errors.Join(err, opts.Store.Close())
 		}
-	}()
-	if s.specs, err = newSpecs(opts); err != nil {
 		return nil, err
 	}
-	s.bus = notify.New(notify.Options{Keep: opts.KeepEvents, Clean: s.secrets.String})
+	return s, nil
+}
+
+// start creates the parts of the service, adds the configured hosts, and continues the jobs of the store.
+func (s *Service) start(ctx context.Context) (err error) {
+	if s.specs, err = newSpecs(s.opts); err != nil {
+		return err
+	}
+	s.bus = notify.New(notify.Options{Keep: s.opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(s.opts.Logger.Handler(), s.secrets))
 	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
 		JobsPerHost: s.opts.JobsPerHost, QueriesPerHost: maxQueriesPerHost, Logger: s.opts.Logger,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.inventory = inventorycache.New(inventorycache.Options{
-		Fetch: s.fetchInventory, Run: s.runFetch, MaxAge: opts.InventoryMaxAge, RefreshEvery: opts.RefreshEvery,
+		Fetch: s.fetchInventory, Run: s.runFetch, MaxAge: s.opts.InventoryMaxAge, RefreshEvery: s.opts.RefreshEvery,
 		Timeout: hostset.QueryLimit, OnChange: s.onInventoryChange, Logger: s.opts.Logger,
 	})
-	s.jobs, err = jobregistry.Open(ctx, jobregistry.Options{Store: opts.Store, KeepEnded: opts.KeepEnded, OnTransition: s.onJobTransition})
+	s.jobs, err = jobregistry.Open(ctx, jobregistry.Options{
+		Store: s.opts.Store, KeepEnded: s.opts.KeepEnded, OnTransition: s.onJobTransition,
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.dispatcher = dispatch.New(dispatch.Options{
 		Hosts: s.hosts, Specs: s.specs, Jobs: s.jobs, Pool: s.pools.Job, Inventory: s.inventory, Run: s.runConfig(),
 		Logger: s.opts.Logger, AddSecrets: s.secrets.Add,
 	})
-	for name, h := range opts.Hosts {
+	for name, h := range s.opts.Hosts {
 		if err := s.AddHost(ctx, name, h); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.dispatcher.Restore(ctx)
-	return s, nil
+	return nil
 }
 
 // newSpecs returns the builder of job specifications for the options.

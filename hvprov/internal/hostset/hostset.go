@@ -103,13 +103,6 @@ func (s *Set) Get(name string) (*Host, error) {
 	return h, nil
 }
 
-// Len returns the number of hosts.
-func (s *Set) Len() int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return len(s.hosts)
-}
-
 // All returns the hosts, sorted by name.
 func (s *Set) All() []*Host {
 	s.mu.RLock()
