@@ -4,15 +4,15 @@ package jobschema
 
 import "slices"
 
-// Applies reports whether the field has a meaning beside values, which are those of the fields of the same object, or of the
-// schema, by id. A value on which the field depends and that is absent, nil or [Unknown] does not make it inapplicable.
+// Applies reports whether the field applies, given the values of the fields of the same object, or of the schema, by id. A field
+// applies unless a value on which it depends is known and not allowed.
 func (f *Field) Applies(values map[string]any) bool {
 	other, _ := f.inapplicable(values)
 	return other == ""
 }
 
-// inapplicable returns the id of the field whose value makes f inapplicable, the first by id, with the values that would not;
-// empty when f applies.
+// inapplicable returns the id of the field, the first by id, whose value makes f inapplicable, and the values that would not. The id
+// is empty if f applies.
 func (f *Field) inapplicable(values map[string]any) (other string, allowed []string) {
 	for id, list := range f.Applicability {
 		v := values[id]
@@ -26,7 +26,7 @@ func (f *Field) inapplicable(values map[string]any) (other string, allowed []str
 	return other, allowed
 }
 
-// applicabilityText returns a value as Applicability writes it.
+// applicabilityText returns a value in the form of Applicability.
 func applicabilityText(v any) string {
 	switch v {
 	case true:
@@ -38,8 +38,8 @@ func applicabilityText(v any) string {
 	return s
 }
 
-// implied returns the value that the field has when it is not given: the value inferred from values, which are those of the
-// fields of the same object by id, or else the default. It is nil when there is neither. Applicability is not considered.
+// implied returns the value of a field that is not set: the value inferred from values, which are those of the fields of the same
+// object, or the default; nil if there is neither. It ignores applicability.
 func (f *Field) implied(values map[string]any) any {
 	if f.Infer != nil {
 		if from, ok := values[f.Infer.From].(string); ok {
@@ -60,8 +60,8 @@ func (s *Schema) Complete(values map[string]any) map[string]any {
 	return completed
 }
 
-// complete adds implied values to the fields for which wanted reports true: set is whether the field has a value that is not
-// nil, present whether it has any.
+// complete sets the fields for which wanted reports true to their implied values. set is whether the field has a value other than
+// nil, present whether values contains it.
 func complete(values map[string]any, fields []Field, wanted func(f *Field, set, present bool) bool) {
 	for i := range fields {
 		f := &fields[i]

@@ -15,10 +15,10 @@ import (
 // decodes them, with numbers as json.Number or float64. Values of ids that the schema does not have are kept, and the map that is
 // passed is not changed. A field that is absent gets its inferred or default value, which was in effect before.
 //
-// Companions are suffixes of ids under which the caller keeps further values of a field, for example a version of a secret.
-// They are renamed and dropped with the field.
+// Companions are suffixes of ids under which the caller stores further values of a field, for example the version of a secret. These
+// are renamed and dropped with the field.
 //
-// It fails if a value cannot be converted.
+// The error names the field whose value cannot be converted.
 func (s *Schema) Migrate(from int, values map[string]any, companions ...string) (map[string]any, error) {
 	if from > s.Version {
 		return nil, migrationError(from, s.Version, "", "the version is later than the schema's: use the schema that made the values")

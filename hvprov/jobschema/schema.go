@@ -40,8 +40,8 @@ type Field struct {
 	Default     any         `json:"default,omitempty"`  // a string, bool, int64 or float64; nil if there is none
 	Validations Validations `json:"validations,omitzero"`
 
-	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field has a
-	// meaning. The field must not be set if one of these fields has another value. Nil: the field always applies.
+	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field applies.
+	// The field must not be set if one of these fields has another value. Nil: the field always applies.
 	Applicability map[string][]string `json:"applicability,omitempty"`
 
 	// Infer is how the value follows from another field when it is not set. Nil: it does not.
