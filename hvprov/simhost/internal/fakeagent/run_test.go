@@ -53,10 +53,7 @@ func TestRunRejectsAnotherBundleThanAnnounced(t *testing.T) {
 // TestAJobOutlivesItsSession ends a session during a copy and follows the job in another one.
 func TestAJobOutlivesItsSession(t *testing.T) {
 	t.Parallel()
-	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := openStore(t)
 	host := fakeagent.NewHost(store)
 	defer host.Close()
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
@@ -102,10 +99,7 @@ func TestAJobOutlivesItsSession(t *testing.T) {
 // TestASlowCopyReportsProgressAndCanBeCancelled copies at a speed that would need half an hour.
 func TestASlowCopyReportsProgressAndCanBeCancelled(t *testing.T) {
 	t.Parallel()
-	store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := openStore(t)
 	if err := store.Update(func(s *hyperv.State) error { s.Behaviour.CopyBytesPerSecond = 1000; return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -171,10 +165,7 @@ func TestOnlyOneJobGetsAName(t *testing.T) {
 	for name, start := range backends(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, err := hyperv.Open(filepath.Join(t.TempDir(), "state.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			store := openStore(t)
 			sessions := []*conversation{start(t, store), start(t, store)}
 			var all sync.WaitGroup
 			outcomes := make(chan job.Event, 6)
