@@ -96,7 +96,7 @@ func (d *demo) cleanUp(ctx context.Context) error {
 	return d.leftovers()
 }
 
-func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+func (d *demo) printf(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
 
 func (d *demo) heading(text string) {
 	line := fmt.Sprintf("== %s %s", text, strings.Repeat("=", max(0, 70-len(text))))

@@ -150,7 +150,7 @@ func TestOnStateMayCallTheAgent(t *testing.T) {
 	var closing sync.WaitGroup
 	a = newAgent(t, &fakeHost{handle: (&installer{}).handle}, func(o *hostagent.Options) {
 		o.OnState = func(hostagent.State, error) {
-			a.State()
+			_, _ = a.State()
 			a.Prepare()
 			closing.Go(func() { _ = a.Ping(t.Context()) })
 		}

@@ -15,7 +15,7 @@ func (c *Cache) scheduleRefresh(e *entry) {
 	if every <= 0 {
 		return
 	}
-	e.refresh = time.AfterFunc(rand.N(every), func() {
+	e.refresh = time.AfterFunc(rand.N(every), func() { //nolint:gosec // jitter is not a secret
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if e.removed {
@@ -24,6 +24,6 @@ func (c *Cache) scheduleRefresh(e *entry) {
 		if c.fresh(e) == nil {
 			c.join(context.Background(), e) // not waited for: a host that is silent does not delay its next turn
 		}
-		e.refresh.Reset(every - every/10 + rand.N(every/5+1))
+		e.refresh.Reset(every - every/10 + rand.N(every/5+1)) //nolint:gosec // jitter is not a secret
 	})
 }

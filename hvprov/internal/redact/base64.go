@@ -163,7 +163,7 @@ func (t *trie) decodeUTF16(decoded []byte, odd int) (text string, index []int) {
 		case utf16.IsSurrogate(unit):
 			possible = t.root[0xf0]|t.root[0xf1]|t.root[0xf2]|t.root[0xf3]|t.root[0xf4] != 0 // first bytes of U+10000 and above
 		default:
-			lead := byte(0xe0 | unit>>12) // of the three bytes in UTF-8
+			lead := byte(0xe0 | unit>>12) // #nosec G115 -- of the three bytes in UTF-8
 			if unit < 0x800 {
 				lead = byte(0xc0 | unit>>6) // #nosec G115 -- of two bytes
 			}

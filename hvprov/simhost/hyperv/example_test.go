@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store, err := hyperv.Open(filepath.Join(dir, "state.json"))
 	if err != nil {
 		panic(err)
