@@ -35,7 +35,7 @@ type Options struct {
 	StoreKey []byte
 	// KeepEnded is the number of finished jobs whose records are kept. 0: 10,000.
 	KeepEnded int
-	// KeepEvents is the number of events that are kept for replay. 0: see [notify.DefaultKeep].
+	// KeepEvents is the number of events that are kept for replay. 0: 4096.
 	KeepEvents int
 
 	// JobLogDir is the folder of the log files of jobs, one for each, named by the job's id. It is created if it is missing.

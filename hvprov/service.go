@@ -4,7 +4,7 @@
 //
 // A [Service] checks a [Submission] against the job schema and the host, runs it there as a [Job], reports the events of the job as
 // they happen, and rolls the job back when it is cancelled. It has any number of hosts. Jobs wait in a queue for each host, so that
-// a busy or unreachable host delays no other one, and apart from queries. Jobs run on their hosts independently of connections and
+// a busy or unreachable host does not delay other hosts, and queries do not wait behind jobs. Jobs run on their hosts independently of connections and
 // of this process: a service with the [Options.Store] of one that has ended continues its jobs.
 package hvprov
 

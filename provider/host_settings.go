@@ -44,7 +44,9 @@ func hostAttributes() map[string]schema.Attribute {
 		return a
 	}
 	return map[string]schema.Attribute{
-		"address": text(envHost, "DNS name or IP address. Required."),
+		"address": schema.StringAttribute{
+			MarkdownDescription: "DNS name or IP address. Required. In `host`, it can also be set with the `" + envHost + "` environment variable.", Optional: true,
+		},
 		"port": schema.Int64Attribute{
 			MarkdownDescription: "Port of WinRM. Must be between 1 and 65535. Defaults to `5986` with TLS, and to `5985` without. " + envText(envPort), Optional: true,
 		},

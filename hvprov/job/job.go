@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package job holds the data of a job: its definition, its events, its result, and the virtual machine that it is about.
+// Package job holds the data of a job: its definition, its events, its result, and its virtual machine.
 package job
 
 import "fmt"

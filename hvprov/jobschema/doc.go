@@ -4,7 +4,7 @@
 //
 // [Load] reads a schema and reports all of its errors with their lines. [Schema.Validate] converts values to the typed fields of
 // a job definition, or reports everything that is wrong with them; [Schema.ValidatePartial] does the latter while some values are
-// still unknown. No field of a schema is named in this package: all that it knows of a field is in the schema.
+// still unknown. The package is independent of any concrete field.
 //
 // # Strictness
 //

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package httpx has what HTTP clients of this module share: which failures are worth a retry, and errors that do not disclose URLs or
-// secrets.
+// Package httpx contains code shared by the HTTP clients of this module: which failures are worth a retry, and errors that do not
+// disclose URLs or secrets.
 package httpx
 
 import (

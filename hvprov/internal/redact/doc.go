@@ -20,7 +20,7 @@
 // Each character may be encoded in a different one of these forms, and the letter case of hexadecimal digits does not matter.
 //
 // A secret of fewer than four characters is replaced only as a whole word, so that text stays readable: "abc" is not replaced
-// within "abcd". Of a secret of several lines, each line of at least 16 characters is a secret too, since logs come in lines.
+// within "abcd". Each line of at least 16 characters of a multi-line secret is treated as a secret, since logs come in lines.
 //
 // # What is not found
 //

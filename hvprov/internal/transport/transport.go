@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package transport is the seam between the session with an agent and the connection that carries it. A transport starts
+// Package transport is the interface between the session with an agent and the connection that carries it. A transport starts
 // processes on one host and moves their standard streams. Package wsman is the transport for WinRM.
 package transport
 

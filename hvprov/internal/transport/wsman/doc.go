@@ -29,7 +29,7 @@
 //
 //   - The response was lost ([transport.ErrConnectionLost]). Receive, Command, Signal and Delete are retried as the same message, a
 //     limited number of times with increasing delays. The client chooses the identifier of a command, so the host refuses to
-//     start it twice (fault 2150859222, which then means that it is running). The other requests are idempotent, except that a
+//     start it twice (fault 2150859222, which then means that it is running). Receive, Signal and Delete are idempotent, except that a
 //     retried Receive may return output twice: protocol frames carry sequence numbers, and the caller drops duplicates. Create and
 //     Send are not retried; the caller decides. If no connection was made ([transport.ErrUnreachable]), nothing was lost, and
 //     Send is retried as well.
