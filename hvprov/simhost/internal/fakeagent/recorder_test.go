@@ -191,10 +191,11 @@ func (s *recorder) holdCalls(cmdlet string) (release func()) {
 	s.setCalls(map[string]hyperv.Call{cmdlet: {Hold: path}})
 	return func() {
 		s.Helper()
-		for _, name := range []string{path, path + ".reached"} {
-			if err := os.Remove(name); err != nil {
-				s.Error(err)
-			}
+		if err := os.Remove(path); err != nil {
+			s.Error(err)
+		}
+		if err := os.Remove(path + ".reached"); err != nil && !os.IsNotExist(err) { // the job may not have reached the call
+			s.Error(err)
 		}
 	}
 }
