@@ -98,8 +98,8 @@ var interruptions = map[string]func(s *fixture){
 	},
 }
 
-// TestAJobSurvivesEverythingExceptTheDeathOfItsWorker causes each failure in a call of each step of a provision (with the real agent half of them), or in a full run in
-// every call: afterwards the virtual machine is complete, or nothing is left of it.
+// TestAJobSurvivesEverythingExceptTheDeathOfItsWorker causes each failure in a call of each step of a provision; with the real agent
+// half of them, and in a full run all of them in every call. Afterwards the virtual machine is complete, or nothing is left of it.
 func TestAJobSurvivesEverythingExceptTheDeathOfItsWorker(t *testing.T) {
 	t.Parallel()
 	for backend, opts := range backends(t) {
