@@ -23,38 +23,34 @@ var diskCalls = []string{"New-VHD", "Add-VMHardDiskDrive", "Resize-VHD", "Remove
 // machine has the same disks as before, and no other file is left.
 func TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
-	for backend, opts := range backends(t) {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			for _, cmdlet := range diskCalls {
-				for _, after := range []bool{false, true} {
-					t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {
-						t.Parallel()
-						s := newFixture(t, opts, "none", false)
-						before := s.provisionVM()
-						updateHost(t, s.server, func(state *hyperv.State) {
-							state.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: s.hold, After: after}}
-						})
-						service := newSharedHostService(t, s.server, nil)
-						values := s.values()
-						values["notes"] = "x"
-						values["data_disks"] = []any{dataDisk("data", 2), dataDisk("more", 1)}
-						j, err := service.Submit(t.Context(), hvprov.Submission{
-							Host: "hv01", Operation: job.OperationUpdate, Values: values, VMID: before.ID, Changed: []string{"data_disks", "notes"},
-						})
-						s.must(err)
-						s.waitUntilHeld()
-						s.must(s.server.KillWorker(j.ID()))
-						s.release()
-						var died *hvprov.JobError
-						if _, err := j.Wait(t.Context()); !errors.As(err, &died) || died.Failure.Code != job.CodeWorkerDied {
-							t.Errorf("got %v", err)
-						}
-						s.wantDisksOf(before)
-					})
+	opts := withPowerShell(t)
+	for _, cmdlet := range diskCalls {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {
+				t.Parallel()
+				s := newFixture(t, opts, "none", false)
+				before := s.provisionVM()
+				updateHost(t, s.server, func(state *hyperv.State) {
+					state.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: s.hold, After: after}}
+				})
+				service := newSharedHostService(t, s.server, nil)
+				values := s.values()
+				values["notes"] = "x"
+				values["data_disks"] = []any{dataDisk("data", 2), dataDisk("more", 1)}
+				j, err := service.Submit(t.Context(), hvprov.Submission{
+					Host: "hv01", Operation: job.OperationUpdate, Values: values, VMID: before.ID, Changed: []string{"data_disks", "notes"},
+				})
+				s.must(err)
+				s.waitUntilHeld()
+				s.must(s.server.KillWorker(j.ID()))
+				s.release()
+				var died *hvprov.JobError
+				if _, err := j.Wait(t.Context()); !errors.As(err, &died) || died.Failure.Code != job.CodeWorkerDied {
+					t.Errorf("got %v", err)
 				}
-			}
-		})
+				s.wantDisksOf(before)
+			})
+		}
 	}
 }
 

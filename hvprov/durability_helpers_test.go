@@ -50,6 +50,7 @@ type fixture struct {
 	server  *simhost.Server
 	service *hvprov.Service // nil until a test starts one
 	hold    string
+	real    bool     // the real agent answers, so that the job can use every feature
 	foreign []string // files that do not belong to the job
 }
 
@@ -58,7 +59,7 @@ func newFixture(t *testing.T, opts simhost.Options, cmdlet string, after bool) *
 	t.Helper()
 	dir := t.TempDir()
 	opts.StateFile = filepath.Join(dir, "state.json")
-	s := &fixture{T: t, server: startHost(t, opts), hold: filepath.Join(dir, "hold")}
+	s := &fixture{T: t, server: startHost(t, opts), hold: filepath.Join(dir, "hold"), real: opts.PowerShell != ""}
 	s.must(os.WriteFile(s.hold, nil, 0o600))
 	updateHost(t, s.server, func(state *hyperv.State) {
 		state.Host.Cluster = "CL01"
@@ -120,10 +121,15 @@ func (s *fixture) release() {
 	})
 }
 
+// values returns a job that uses every feature of the agent. The fake agent has only the basic ones.
 func (s *fixture) values() map[string]any {
 	v := values("web-01")
+	v["vlan_id"] = 7
+	if !s.real {
+		return v
+	}
 	maps.Copy(v, map[string]any{
-		"vlan_id": 7, "vm_clustered": true, "mac_address": "00-15-5D-00-10-20", "tpm": true, "gb_ram_min": 1.0, "gb_ram_max": 8.0,
+		"vm_clustered": true, "mac_address": "00-15-5D-00-10-20", "tpm": true, "gb_ram_min": 1.0, "gb_ram_max": 8.0,
 		"network_adapters": []any{map[string]any{"name": "storage", "switch_name": "External", "vlan_id": 8}},
 		"media_name":       "seed", "wait_for": "heartbeat", "wait_seconds": 300,
 		"disk_size_gb": 1, "data_disks": []any{dataDisk("data", 1), dataDisk("logs", 1)},
@@ -195,10 +201,14 @@ func (s *fixture) wantVM() {
 	s.Helper()
 	state, err := s.server.Store().Read()
 	s.must(err)
-	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || !state.VMs[0].Clustered || len(state.VMs[0].Drives) != 3 ||
-		len(state.VMs[0].Adapters) != 2 || len(state.VMs[0].DVDs) != 0 {
+	drives, adapters := 1, 1
+	if s.real {
+		drives, adapters = 3, 2
+	}
+	if len(state.VMs) != 1 || state.VMs[0].State != "Running" || state.VMs[0].Clustered != s.real || len(state.VMs[0].Drives) != drives ||
+		len(state.VMs[0].Adapters) != adapters || state.VMs[0].Adapters[0].VLANID != 7 || len(state.VMs[0].DVDs) != 0 {
 		s.Errorf("virtual machines are %+v", state.VMs)
-	} else if vm := state.VMs[0]; !vm.TPM || !vm.DynamicMemory || vm.SecureBoot != "On" {
+	} else if vm := state.VMs[0]; vm.TPM != s.real || vm.DynamicMemory != s.real || vm.SecureBoot != "On" {
 		s.Errorf("virtual machine is not complete: %+v", vm)
 	}
 	s.checkForeignFiles()

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -18,10 +17,7 @@ func disk(name string, size int, kind any) attrs {
 
 func TestDisksAreCreatedUpdatedReadAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, disksAreCreatedUpdatedReadAndDeleted)
-}
-
-func disksAreCreatedUpdatedReadAndDeleted(t *testing.T, server *simhost.Server) {
+	server := realAgent(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{
 		"disk_type": "differencing", "disk_size_gb": 2,
@@ -88,7 +84,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := startHost(t, nil)
+			server := realAgent(t)
 			h := connected(t, server)
 			config := linux("web-01").with(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
 			created := h.mustApply(h.none(), config)
@@ -116,7 +112,7 @@ func grow(t *testing.T, path string, size int64) {
 
 func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	t.Parallel()
-	server := startHost(t, nil)
+	server := realAgent(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"data_disks": []any{disk("data", 1, nil)}})
 	created := h.mustApply(h.none(), config)

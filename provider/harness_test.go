@@ -126,12 +126,18 @@ func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 	})
 	t.Run("real agent", func(t *testing.T) {
 		t.Parallel()
-		shell := os.Getenv("HYPERVVM_PWSH")
-		if shell == "" {
-			t.Skip("HYPERVVM_PWSH is not set: no PowerShell for the real agent")
-		}
-		test(t, startHost(t, func(o *simhost.Options) { o.PowerShell = shell }))
+		test(t, realAgent(t))
 	})
+}
+
+// realAgent starts a simulated host with the real agent, for features that the fake agent does not simulate, or skips the test.
+func realAgent(t *testing.T) *simhost.Server {
+	t.Helper()
+	shell := os.Getenv("HYPERVVM_PWSH")
+	if shell == "" {
+		t.Skip("HYPERVVM_PWSH is not set: no PowerShell for the real agent")
+	}
+	return startHost(t, func(o *simhost.Options) { o.PowerShell = shell })
 }
 
 // eachAgentIfFull is eachAgent for behaviour that other tests compare between the agents: it runs with the real agent only if

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -24,10 +23,7 @@ func networked(name string) attrs {
 
 func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, networkAdaptersAreCreatedReadUpdatedAndDeleted)
-}
-
-func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
+	server := realAgent(t)
 	updateHost(t, server, func(s *hyperv.State) {
 		s.Switches = append(s.Switches, hyperv.Switch{ID: "c0000000-0000-4000-8000-000000000001", Name: "Storage"})
 	})
@@ -74,10 +70,7 @@ func networkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T, server *simhos
 
 func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, errorsOfNetworkAdaptersAreReportedOnTheAdapter)
-}
-
-func errorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T, server *simhost.Server) {
+	server := realAgent(t)
 	h := connected(t, server)
 	created := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
@@ -91,10 +84,7 @@ func errorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T, server *simhos
 
 func TestDeleteKeepsTheISOFile(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, deleteKeepsTheISOFile)
-}
-
-func deleteKeepsTheISOFile(t *testing.T, server *simhost.Server) {
+	server := realAgent(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"media_name": "seed", "wait_for": "address", "wait_seconds": 30})
 	h.mustFail(h.plan(h.none(), config).diags, "media_name", "Put an .iso file into that folder")

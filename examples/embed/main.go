@@ -51,7 +51,7 @@ func run(ctx context.Context, out io.Writer, terminal bool) error {
 	for _, name := range []string{"web-01", "web-02", "db-01"} {
 		job, err := service.Submit(ctx, hvprov.Submission{Host: "hv01", Operation: "provision", Values: map[string]any{
 			"vm_name": name, "image_name": "ubuntu-24.04", "gb_ram": 2, "guest_la_uid": "ops", "guest_la_pw": "not a real one",
-			"data_disks": []any{map[string]any{"name": "data", "size_gb": 10}},
+			"notes": "created by examples/embed",
 		}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -30,7 +30,7 @@ type Options struct {
 	// Accounts holds additional accounts by name.
 	Accounts map[string]AccountState
 	// PowerShell is the path of a PowerShell that runs the commands of powershell.exe. Empty means that a fake agent in Go answers
-	// the sessions of the agent, and that other PowerShell commands fail.
+	// the sessions of the agent, with a part of its features, and that other PowerShell commands fail.
 	PowerShell string
 	// Programs holds additional commands by lower-case name without ".exe".
 	Programs map[string]Program

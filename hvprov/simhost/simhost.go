@@ -7,6 +7,10 @@
 // shells and commands, answers long polls, and blocks a process whose output is not received. A command that starts the agent of
 // this project is run by a real PowerShell if [Options.PowerShell] names one, against stand-in modules for Hyper-V. Otherwise a
 // fake agent in Go answers, with the same state file. [Server.Counters] and [Server.Log] report what clients did.
+//
+// The fake agent simulates generation 2 virtual machines with a copy of an image, static memory, processors, one network adapter with a
+// VLAN, notes and a power state. It refuses further disks and network adapters, disk sizes, MAC addresses, dynamic memory, firmware and
+// TPM settings, checkpoint types, automatic actions, ISO files, waits for the guest and cluster roles with the code not_simulated.
 package simhost
 
 import (

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,7 +36,6 @@ func (f fields) has(name string) bool       { _, ok := f[name]; return ok }
 func (f fields) text(name string) string    { v, _ := f[name].(string); return v }
 func (f fields) number(name string) float64 { v, _ := f[name].(float64); return v }
 func (f fields) flag(name string) bool      { v, _ := f[name].(bool); return v }
-func (f fields) list(name string) []any     { v, _ := f[name].([]any); return v }
 
 // only returns the fields with these names.
 func (f fields) only(names []string) fields {
@@ -81,11 +81,6 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.fields, err = readFields(top.Fields); err != nil {
 		return d, err
 	}
-	if d.operation != job.OperationDelete {
-		if err := d.fields.checkMemory(partial); err != nil {
-			return d, err
-		}
-	}
 	if d.operation == job.OperationProvision && !partial {
 		for _, name := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
 			if !d.fields.has(name) {
@@ -127,9 +122,8 @@ func readFields(raw json.RawMessage) (fields, error) {
 		if value == nil {
 			continue
 		}
-		field, requirement := validate(name, value)
-		if requirement != "" {
-			return f, fail("field_invalid", field, "field", field, "requirement", requirement)
+		if r, ok := rules()[name]; ok && !r.valid(value) {
+			return f, fail("field_invalid", name, "field", name, "requirement", r.requirement)
 		}
 		f[name] = value
 	}
@@ -148,31 +142,18 @@ var rules = sync.OnceValue(func() map[string]rule {
 		s, _ := v.(string)
 		return s != "" && len([]rune(s)) <= 100 && !badName.MatchString(s) && !reservedName.MatchString(s)
 	}}
-	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
-	memorySize := rule{text("requirement_memory_size"), func(v any) bool { // Hyper-V assigns memory in blocks of 2 MiB
-		n, ok := v.(float64)
-		return ok && n > 0 && n <= 1<<20 && n*512 == math.Trunc(n*512)
-	}}
 	return map[string]rule{
-		"vm_name": fileName, "image_name": fileName, "media_name": fileName,
-		"os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off"), "disk_type": oneOf("copy", "differencing"),
-		"wait_for": oneOf("nothing", "heartbeat", "address"), "checkpoint_type": oneOf(actionValues["checkpoint_type"]...),
-		"start_action": oneOf(actionValues["start_action"]...), "stop_action": oneOf(actionValues["stop_action"]...),
-		"gb_ram": {text("requirement_positive_number"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 }}, "gb_ram_min": memorySize,
-		"gb_ram_max": memorySize, "cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)},
-		"vlan_id": wholeNumber(0, 4094), "wait_seconds": wholeNumber(1, 7200), "disk_size_gb": wholeNumber(1, maxDiskGB),
-		"generation": {text("requirement_one_of", "values", "1, 2"), isBetween(1, 2)}, "vm_clustered": boolean, "secure_boot": boolean, "tpm": boolean,
-		"switch_name": anyText, "notes": anyText, "data_disks": {text("requirement_data_disks"), isDiskList},
-		"mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macPattern.MatchString(s) }},
+		"vm_name": fileName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off"),
+		"gb_ram":    {text("requirement_positive_number"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 }},
+		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
+		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "switch_name": anyText, "notes": anyText,
 	}
 })
 
 var (
 	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|]|^[ .]|[ .]$")
 	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
-	controlCode  = regexp.MustCompile("[\x00-\x1f\x7f]")
-	macPattern   = regexp.MustCompile(`^[0-9A-F][02468ACE](-[0-9A-F]{2}){5}$`)
 )
 
 func oneOf(values ...string) rule {
@@ -192,50 +173,22 @@ func isBetween(low, high float64) func(any) bool {
 
 func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
 
-// validate returns the path of the invalid part of a field and its requirement, which is empty if the value is valid.
-func validate(name string, value any) (field, requirement string) {
-	if name == "network_adapters" {
-		return validateAdapters(value)
-	}
-	if r, ok := rules()[name]; ok && !r.valid(value) {
-		return name, r.requirement
-	}
-	return "", ""
+// defaults are the only values of fields that the fake agent does not simulate. nil: every value is refused.
+var defaults = map[string]any{
+	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": []any{}, "network_adapters": []any{}, "mac_address": nil,
+	"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "checkpoint_type": "disabled", "start_action": "start_if_running",
+	"stop_action": "shut_down", "media_name": nil, "wait_for": "nothing", "wait_seconds": nil,
 }
 
-func validateAdapters(value any) (field, requirement string) {
-	list, ok := value.([]any)
-	if !ok {
-		return "network_adapters", text("requirement_list")
+// notSimulated returns the findings about fields with values, and about changes of fields, that the fake agent does not simulate.
+func (f fields) notSimulated(changed []string) (found []job.Finding) {
+	names := slices.Concat(slices.Collect(maps.Keys(f)), changed)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		value, limited := defaults[name]
+		if limited && (f.has(name) && !reflect.DeepEqual(f[name], value) || slices.Contains(changed, name)) {
+			found = append(found, fieldNotSimulated(name))
+		}
 	}
-	var names []string
-	for i, item := range list {
-		part, ok := item.(map[string]any)
-		if !ok {
-			return fmt.Sprintf("network_adapters[%d]", i), text("requirement_object")
-		}
-		f := fields(part)
-		name := f.text("name")
-		if name == "" || len([]rune(name)) > 64 || controlCode.MatchString(name) {
-			return adapterField(i, "name"), text("requirement_adapter_name")
-		}
-		if f.text("switch_name") == "" {
-			return adapterField(i, "switch_name"), text("requirement_text")
-		}
-		for _, id := range []string{"vlan_id", "mac_address"} {
-			if f[id] != nil && !rules()[id].valid(f[id]) {
-				return adapterField(i, id), rules()[id].requirement
-			}
-		}
-		if k := slices.IndexFunc(names, func(other string) bool { return strings.EqualFold(other, name) }); k >= 0 {
-			return adapterField(i, "name"), text("requirement_adapter_name_unique", "index", k)
-		}
-		names = append(names, name)
-	}
-	return "", ""
-}
-
-// adapterField returns the path of a part of a further network adapter.
-func adapterField(index int, part string) string {
-	return fmt.Sprintf("network_adapters[%d].%s", index, part)
+	return found
 }

@@ -4,7 +4,6 @@ package fakeagent
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -21,8 +20,11 @@ func planDelete(j *hostJob) (err error) {
 		return err
 	}
 	p.manifest, p.stop = findManifest(p.vm), p.vm.State != "Off"
-	if len(p.vm.Checkpoints) > 0 {
-		return notSimulated("the removal of checkpoints")
+	switch {
+	case len(p.vm.Checkpoints) > 0:
+		return notSimulated("", "the removal of checkpoints")
+	case p.vm.Clustered:
+		return notSimulated("", "the removal of a cluster role")
 	}
 	return nil
 }
@@ -126,14 +128,4 @@ func (j *hostJob) deleteFolder(folder string) {
 		return
 	}
 	j.log("folder_removed", "folder", folder)
-}
-
-// usesDisk returns the name of a virtual machine, other than exceptID, that a disk is attached to; empty: none.
-func (v *view) usesDisk(path, exceptID string) (string, error) {
-	vms, err := v.listVMs()
-	at := slices.IndexFunc(vms, func(vm hyperv.VM) bool { return vm.ID != exceptID && driveOf(vm, path) != nil })
-	if at < 0 {
-		return "", err
-	}
-	return vms[at].Name, err
 }

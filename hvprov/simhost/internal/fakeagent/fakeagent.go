@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fakeagent imitates the PowerShell agent in Go, for simulated hosts without PowerShell: it speaks the protocol of the agent over
-// the state of the host. It has the outcomes, codes and steps of the agent, and leaves the host in the same state. Texts of events may
-// differ. What it does not imitate it refuses with the code not_simulated.
+// Package fakeagent imitates the core of the PowerShell agent in Go, for simulated hosts without PowerShell: it speaks the protocol of the
+// agent over the state of the host. It has the outcomes, codes and steps of the agent, and leaves the host in the same state. Texts of
+// events may differ.
+//
+// It provisions generation 2 virtual machines from a copy of an image, with static memory, processors, one network adapter with a VLAN,
+// notes and a power state; it checks, updates and deletes them; and it has sessions, job slots, cancellation, rollback and repair. All
+// other fields of the agent it refuses with the code not_simulated, in checks and in jobs, unless they have their default.
 package fakeagent
 
 import (

@@ -23,28 +23,21 @@ const (
 
 // manifest is the file beside the disks of a virtual machine that records what its job created and was asked for. It has no secrets.
 type manifest struct {
-	Format    int            `json:"format"`
-	JobID     string         `json:"job_id"`
-	VMID      string         `json:"vm_id"`
-	Files     []string       `json:"files"`
-	Disk      string         `json:"disk"`       // path of the disk of the image
-	DataDisks []recordedDisk `json:"data_disks"` // attached, or kept
-	Recorded  fields         `json:"recorded"`
+	Format    int      `json:"format"`
+	JobID     string   `json:"job_id"`
+	VMID      string   `json:"vm_id"`
+	Files     []string `json:"files"`
+	Disk      string   `json:"disk"`       // path of the disk of the image
+	DataDisks []any    `json:"data_disks"` // of the real agent
+	Recorded  fields   `json:"recorded"`
 
 	folder string
-}
-
-// recordedDisk is a data disk in a manifest.
-type recordedDisk struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
-	Type string `json:"type"` // dynamic or fixed
 }
 
 // save writes a temporary file and renames it, so that the manifest is always complete.
 func (m *manifest) save() error {
 	if m.DataDisks == nil {
-		m.DataDisks = []recordedDisk{}
+		m.DataDisks = []any{}
 	}
 	payload, err := json.Marshal(m)
 	if err != nil {
@@ -55,17 +48,6 @@ func (m *manifest) save() error {
 		return err
 	}
 	return os.Rename(path+".new", path)
-}
-
-func (m *manifest) addDisk(d recordedDisk) {
-	m.dropDisk(d.Path)
-	m.Files = append(m.Files, d.Path)
-	m.DataDisks = append(m.DataDisks, d)
-}
-
-func (m *manifest) dropDisk(path string) {
-	m.Files = slices.DeleteFunc(m.Files, func(f string) bool { return strings.EqualFold(f, path) })
-	m.DataDisks = slices.DeleteFunc(m.DataDisks, func(d recordedDisk) bool { return strings.EqualFold(d.Path, path) })
 }
 
 // findManifest returns the manifest of a virtual machine from one of its folders, or nil.

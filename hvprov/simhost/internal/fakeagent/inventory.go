@@ -3,6 +3,7 @@
 package fakeagent
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -45,11 +46,16 @@ func (v *view) inventory(settings *protocol.Settings) (any, error) {
 		VirtualHardDiskPath: host.VirtualHardDiskPath, VMPath: vmFolder(host, settings), ImagePath: images,
 		Images: listFiles(images, imageExtension), Media: listFiles(images, mediaExtension),
 	}}
-	details := v.details(vms)
 	for i, vm := range vms {
-		result.VMs[i] = details.show(vm)
+		result.VMs[i] = showVM(vm, host.Cluster)
 	}
 	return result, nil
+}
+
+// clusterName returns the name of the host's failover cluster; empty: there is none.
+func (v *view) clusterName() (name string) {
+	_ = v.cmdlet("Get-Cluster", false, func(s *hyperv.State) error { name = s.Host.Cluster; return nil })
+	return name
 }
 
 // memoryAvailable returns the memory in bytes that the host can assign; nil: unknown.
@@ -61,35 +67,11 @@ func (v *view) memoryAvailable() *int64 {
 	return &available
 }
 
-// details are properties of virtual machines that other cmdlets than Get-VM return, read once for all virtual machines.
-type details struct {
-	disks           map[string]hyperv.Disk // by path
-	roles           map[string]string      // of the cluster, by id
-	secureBoot, tpm map[string]bool        // by id
-}
-
-// details reads the details. What cannot be read is absent.
-func (v *view) details(vms []hyperv.VM) details {
-	var paths []string
-	clustered := false
-	for _, vm := range vms {
-		clustered = clustered || vm.Clustered
-		for _, drive := range vm.Drives {
-			paths = append(paths, drive.Path)
-		}
-	}
-	d := details{disks: v.disks(paths)}
-	d.secureBoot, d.tpm = v.security(vms)
-	if clustered {
-		d.roles, _ = v.clusterRoles()
-	}
-	return d
-}
-
-// show returns a virtual machine in the format of clients.
-func (d details) show(vm hyperv.VM) job.VM {
+// showVM returns a virtual machine of a host, which may be in a cluster, in the format of clients.
+func showVM(vm hyperv.VM, cluster string) job.VM {
+	secureBoot, tpm := vm.Generation == 2 && vm.SecureBoot == "On", vm.Generation == 2 && vm.TPM
 	shown := job.VM{
-		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation,
+		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation, SecureBoot: &secureBoot, TPM: &tpm,
 		MemoryGB: memoryGB(vm.MemoryStartupBytes), MemoryAssignedGB: memoryGB(memoryAssigned(vm)),
 		DynamicMemory: job.DynamicMemory{
 			Enabled: vm.DynamicMemory, MinimumGB: memoryGB(vm.MemoryMinimumBytes), MaximumGB: memoryGB(vm.MemoryMaximumBytes),
@@ -98,64 +80,44 @@ func (d details) show(vm hyperv.VM) job.VM {
 		IPAddresses: []string{}, Disks: []string{}, Adapters: []job.Adapter{}, Drives: []job.Drive{}, Recorded: map[string]any{},
 		CheckpointType: snakeCase(vm.CheckpointType), StartAction: snakeCase(vm.AutomaticStartAction), StopAction: snakeCase(vm.AutomaticStopAction),
 	}
-	if vm.Clustered {
-		shown.ClusterRole = d.roles[vm.ID]
+	if vm.Clustered && cluster != "" {
+		shown.ClusterRole = cmp.Or(vm.ClusterRole, vm.Name)
 	}
 	if vm.DynamicMemory {
 		least, most := exactGB(vm.MemoryMinimumBytes), exactGB(vm.MemoryMaximumBytes)
 		shown.MemoryMinimumGB, shown.MemoryMaximumGB = &least, &most
 	}
-	if on, known := d.secureBoot[vm.ID]; known {
-		shown.SecureBoot = &on
-	}
-	if has, known := d.tpm[vm.ID]; known {
-		shown.TPM = &has
-	}
-	m := findManifest(vm)
-	if m != nil {
-		shown.JobID = m.JobID
-		maps.Copy(shown.Recorded, m.Recorded)
-	}
-	showAdapters(&shown, vm, m)
-	d.showDisks(&shown, vm, m)
-	return shown
-}
-
-func showAdapters(shown *job.VM, vm hyperv.VM, m *manifest) {
-	recorded := m.recordedAdapters()
-	first := firstAdapter(vm.Adapters, recorded)
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)
-		if i == first {
+		if i == 0 {
 			shown.SwitchName, shown.VLANID, shown.MACAddress, shown.StaticMACAddress = adapter.SwitchName, adapter.VLANID, adapter.MACAddress, staticMAC(a)
 		}
 		shown.IPAddresses = append(shown.IPAddresses, adapter.IPAddresses...)
 		shown.Adapters = append(shown.Adapters, adapter)
 	}
-	if m == nil {
-		return
+	m := findManifest(vm)
+	if m != nil {
+		shown.JobID = m.JobID
+		maps.Copy(shown.Recorded, m.Recorded)
+		if len(m.DataDisks) == 0 { // otherwise they are not known, nor are network adapters of the real agent
+			shown.DataDisks = []job.DataDisk{}
+		}
+		if !m.Recorded.has("network_adapters") {
+			shown.NetworkAdapters = []job.NetworkAdapter{}
+		}
 	}
-	shown.NetworkAdapters = []job.NetworkAdapter{}
-	for _, spec := range recorded {
-		a := adapterOf(vm.Adapters, first, spec.name)
-		if a == nil {
-			continue
+	for _, drive := range vm.Drives {
+		item := job.Drive{Path: drive.Path, Controller: fmt.Sprintf("%s %d:%d", drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation)}
+		if disk, err := hyperv.ReadDisk(drive.Path); err == nil {
+			size, file := memoryGB(disk.SizeBytes), memoryGB(disk.FileBytes)
+			item.SizeGB, item.FileGB, item.Type, item.Parent = &size, &file, strings.ToLower(disk.Type), disk.Parent
 		}
-		item := job.NetworkAdapter{Name: spec.name}
-		if a.SwitchName != "" {
-			item.SwitchName = &a.SwitchName
-			if strings.EqualFold(a.SwitchName, spec.switchName) {
-				item.SwitchName = &spec.switchName
-			}
+		if m != nil && strings.EqualFold(drive.Path, m.Disk) || (m == nil || m.Disk == "") && len(vm.Drives) == 1 {
+			shown.DiskSizeGB = item.SizeGB
 		}
-		if vlan := vlanOf(*a); vlan != 0 {
-			item.VLANID = &vlan
-		}
-		if mac := staticMAC(*a); mac != "" {
-			item.MACAddress = &mac
-		}
-		shown.NetworkAdapters = append(shown.NetworkAdapters, item)
+		shown.Disks, shown.Drives = append(shown.Disks, drive.Path), append(shown.Drives, item)
 	}
+	return shown
 }
 
 func showAdapter(a hyperv.Adapter) job.Adapter {
@@ -173,65 +135,6 @@ func showAdapter(a hyperv.Adapter) job.Adapter {
 	return adapter
 }
 
-// showDisks adds the drives, the size of the disk of the image, and the data disks that are attached.
-func (d details) showDisks(shown *job.VM, vm hyperv.VM, m *manifest) {
-	for _, drive := range vm.Drives {
-		item := job.Drive{Path: drive.Path, Controller: fmt.Sprintf("%s %d:%d", drive.ControllerType, drive.ControllerNumber, drive.ControllerLocation)}
-		if disk, known := d.disks[drive.Path]; known {
-			size, file := memoryGB(disk.SizeBytes), memoryGB(disk.FileBytes)
-			item.SizeGB, item.FileGB, item.Type, item.Parent = &size, &file, strings.ToLower(disk.Type), disk.Parent
-		}
-		shown.Disks, shown.Drives = append(shown.Disks, drive.Path), append(shown.Drives, item)
-	}
-	find := func(path string) *job.Drive {
-		for i := range shown.Drives {
-			if isDriveOf(shown.Drives[i], path) {
-				return &shown.Drives[i]
-			}
-		}
-		return nil
-	}
-	var image *job.Drive
-	if m != nil && m.Disk != "" {
-		image = find(m.Disk)
-	} else if len(shown.Drives) == 1 {
-		image = &shown.Drives[0]
-	}
-	if image != nil {
-		shown.DiskSizeGB = image.SizeGB
-	}
-	if m == nil {
-		return
-	}
-	disks := []job.DataDisk{}
-	for _, recorded := range m.DataDisks {
-		drive := find(recorded.Path)
-		if drive == nil {
-			continue
-		}
-		if drive.SizeGB == nil {
-			return // the data disks are not known
-		}
-		kind := recorded.Type
-		if drive.Type == "dynamic" || drive.Type == "fixed" {
-			kind = drive.Type
-		}
-		disks = append(disks, job.DataDisk{Name: recorded.Name, SizeGB: *drive.SizeGB, Type: kind})
-	}
-	shown.DataDisks = disks
-}
-
-var checkpointSuffix = regexp.MustCompile(`_[0-9A-Fa-f-]{36}$`)
-
-// isDriveOf reports whether a drive has a disk, or the disk of a checkpoint above it, which Hyper-V names after the disk and a GUID.
-func isDriveOf(drive job.Drive, path string) bool {
-	if strings.EqualFold(drive.Path, path) {
-		return true
-	}
-	return isCheckpointDisk(drive.Path) &&
-		(strings.EqualFold(drive.Parent, path) || strings.EqualFold(checkpointSuffix.ReplaceAllString(baseName(drive.Path), ""), baseName(path)))
-}
-
 // powerState returns one of Hyper-V's states in the notation of clients.
 func powerState(state string) string {
 	switch state {
@@ -243,4 +146,11 @@ func powerState(state string) string {
 		return "starting"
 	}
 	return "other"
+}
+
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// snakeCase converts StartIfRunning to start_if_running, the notation of clients.
+func snakeCase(name string) string {
+	return strings.ToLower(wordBoundary.ReplaceAllString(name, "${1}_$2"))
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 // stage is the progress of a job through its life.
@@ -51,7 +50,6 @@ type hostJob struct {
 	message string // of the result
 	plan    plan
 
-	clustered    bool // a provision created a role of the cluster
 	stopped      bool // an update stopped the virtual machine and has to start it again
 	unregistered bool // a delete removed the virtual machine and has to delete its files
 	done         bool // all steps succeeded
@@ -187,7 +185,7 @@ func (j *hostJob) complete(err error) {
 	result := &job.Result{Outcome: job.Succeeded, Undone: j.undone, Left: j.left}
 	if j.vmID != "" {
 		if vm, ok, findErr := j.findVM(j.vmID); ok && findErr == nil {
-			shown := j.details([]hyperv.VM{vm}).show(vm)
+			shown := showVM(vm, j.plan.host.Cluster)
 			result.VM = &shown
 		}
 	}

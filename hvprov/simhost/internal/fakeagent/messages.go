@@ -51,11 +51,18 @@ func warning(id, field string, values ...any) job.Finding {
 	return f
 }
 
-func notSimulated(what string) error {
+// notSimulated returns the error about something that the fake agent does not simulate, and its field, which may be empty.
+func notSimulated(field, what string) error {
 	return &failure{job.Failure{
-		Code: codeNotSimulated, Message: what + " is not simulated without PowerShell",
+		Code: codeNotSimulated, Field: field, Message: what + " is not simulated without PowerShell",
 		Remedy: "run the simulated host with PowerShell, so that the real agent answers",
 	}}
+}
+
+// fieldNotSimulated returns the finding about a field with a value that the fake agent does not simulate.
+func fieldNotSimulated(field string) job.Finding {
+	f := asFailure(notSimulated(field, "this value of "+field), "")
+	return job.Finding{Field: field, Severity: job.SeverityError, Code: f.Code, Message: f.Message, Remedy: f.Remedy}
 }
 
 // asFailure returns err in the form of an answer or a result. defaultCode is for errors without a code.
@@ -99,3 +106,10 @@ func formatVLAN(id int) string {
 	}
 	return text("vlan_access", "id", id)
 }
+
+// memoryGB returns bytes in GiB with three decimals, as an inventory has them.
+func memoryGB(bytes int64) float64 { return math.Round(exactGB(bytes)*1000) / 1000 }
+
+func memoryBytes(gb float64) int64 { return int64(math.RoundToEven(gb * (1 << 30))) }
+
+func exactGB(bytes int64) float64 { return float64(bytes) / (1 << 30) }

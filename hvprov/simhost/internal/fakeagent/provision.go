@@ -3,6 +3,7 @@
 package fakeagent
 
 import (
+	"errors"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -31,11 +32,7 @@ func checkProvision(j *hostJob) (err error) {
 	if folder := j.folder(); exists(folder) {
 		return fail("folder_exists", "", "folder", folder)
 	}
-	images := imageFolder(p.host, j.settings)
-	p.image = filePath(images, j.fields.text("image_name"), imageExtension)
-	if name := j.fields.text("media_name"); name != "" {
-		p.media = filePath(images, name, mediaExtension)
-	}
+	p.image = filePath(imageFolder(p.host, j.settings), j.fields.text("image_name"), imageExtension)
 	p.switchName, err = j.findSwitch(j.fields.text("switch_name"))
 	return err
 }
@@ -55,28 +52,9 @@ func (j *hostJob) warnIgnored(names []string) {
 	}
 }
 
-// findSwitch returns the name of the virtual switch in its own letter case, or of the only one if name is empty.
-func (j *hostJob) findSwitch(name string) (found string, err error) {
-	err = j.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
-		for _, sw := range s.Switches {
-			if strings.EqualFold(sw.Name, name) || name == "" && len(s.Switches) == 1 {
-				found = sw.Name
-			}
-		}
-		return nil
-	})
-	return found, err
-}
-
 func describeVM(j *hostJob) string {
-	memory := text("memory_static", "size", formatNumber(j.fields.number("gb_ram")))
-	if j.fields.dynamicMemory() {
-		memory = text("memory_dynamic", "size", formatNumber(j.fields.number("gb_ram")),
-			"minimum", formatNumber(j.fields.number("gb_ram_min")), "maximum", formatNumber(j.fields.number("gb_ram_max")))
-	}
-	return text("step_vm", "generation", j.fields.generation(), "vm", j.fields.text("vm_name"), "folder", j.folder(),
-		"processors", formatNumber(j.fields.number("cpu_cores")), "memory", memory,
-		"checkpoints", text("checkpoints", "type", j.fields.action("checkpoint_type")))
+	return text("step_vm", "generation", 2, "vm", j.fields.text("vm_name"), "folder", j.folder(), "processors", formatNumber(j.fields.number("cpu_cores")),
+		"memory", text("memory_static", "size", formatNumber(j.fields.number("gb_ram"))), "checkpoints", text("checkpoints", "type", "disabled"))
 }
 
 func createVM(j *hostJob) error {
@@ -90,17 +68,21 @@ func createVM(j *hostJob) error {
 	if err := j.setProcessors(); err != nil {
 		return err
 	}
-	target := memory{dynamic: j.fields.dynamicMemory(), bytes: map[string]int64{}}
-	for _, name := range memoryFields {
-		target.bytes[name] = memoryBytes(j.fields.number(name))
-	}
-	if err := j.setMemory(target); err != nil {
+	if err := j.setMemory(); err != nil {
 		return err
 	}
 	return j.change("Set-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
 		vm.Notes = j.fields.text("notes")
-		for name := range actionValues {
-			*actionOf(vm, name) = pascalCase(j.fields.action(name))
+		vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "Disabled", "StartIfRunning", "ShutDown"
+		return nil
+	})
+}
+
+func (j *hostJob) setMemory() error {
+	return j.changeWhileOff("Set-VMMemory", func(vm *hyperv.VM) error {
+		vm.MemoryStartupBytes = memoryBytes(j.fields.number("gb_ram"))
+		if vm.MemoryStartupBytes%(2<<20) != 0 {
+			return errors.New("the memory must be a multiple of 2 MB")
 		}
 		return nil
 	})
@@ -151,11 +133,6 @@ func (j *hostJob) undoVM() bool {
 		}
 		if vm.State != "Off" {
 			if err := j.stopVM(true); err != nil {
-				return err
-			}
-		}
-		if j.clustered && vm.Clustered {
-			if err := removeClusterRole(j); err != nil {
 				return err
 			}
 		}

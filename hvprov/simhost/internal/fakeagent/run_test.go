@@ -126,12 +126,14 @@ func TestTheFakeAgentRefusesWhatItDoesNotSimulate(t *testing.T) {
 		"a delete with checkpoints": {
 			func(s *hyperv.State) { s.VMs[0].Checkpoints = []hyperv.Checkpoint{{ID: seedID(50), Name: "before"}} }, remove(seedID(1)),
 		},
-		"a change of disks with checkpoints": {
-			func(s *hyperv.State) {
-				s.VMs[0].Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: "web-01.avhdx"}}
-			},
-			change(seedID(1), minimal+`,"disk_size_gb":2`, "disk_size_gb"),
+		"a delete of a cluster role": {func(s *hyperv.State) { s.VMs[0].Clustered = true }, remove(seedID(1))},
+		"an update of dynamic memory": {
+			func(s *hyperv.State) { s.VMs[0].DynamicMemory, s.VMs[0].State = true, "Off" },
+			change(seedID(1), strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":3`, 1), "gb_ram"),
 		},
+		"a field that an update resets": {func(*hyperv.State) {}, change(seedID(1), minimal, "data_disks")},
+		"a role in a cluster":           {func(s *hyperv.State) { s.Host.Cluster = "CL01" }, provision(minimal + `,"vm_clustered":true`)},
+		"another role in a cluster":     {func(*hyperv.State) {}, change(seedID(1), minimal+`,"vm_clustered":true`, "vm_clustered")},
 		"a provision with cluster shared volumes": {
 			func(s *hyperv.State) { s.Host.SharedVolumes = []hyperv.SharedVolume{{Path: "/volume"}} }, provision(minimal),
 		},
@@ -152,6 +154,44 @@ func TestTheFakeAgentRefusesWhatItDoesNotSimulate(t *testing.T) {
 			session.awaitEvent(t, seedID(2), "the refusal", func(e job.Event) bool {
 				return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == "not_simulated" && e.Error.Remedy != ""
 			})
+			if state, err := store.Read(); err != nil || len(state.VMs) != 1 {
+				t.Errorf("host has %+v, %v", state.VMs, err)
+			}
+		})
+	}
+}
+
+// TestTheFakeAgentRefusesFieldsThatItDoesNotSimulate submits each field to a check, to a provision and to an update.
+func TestTheFakeAgentRefusesFieldsThatItDoesNotSimulate(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"data_disks": `[{"name":"data","size_gb":1}]`, "disk_size_gb": `2`, "disk_type": `"differencing"`, "network_adapters": `[{"name":"a","switch_name":"b"}]`,
+		"mac_address": `"00-15-5D-00-10-20"`, "gb_ram_min": `1`, "gb_ram_max": `8`, "generation": `1`, "secure_boot": `false`, "tpm": `true`,
+		"checkpoint_type": `"standard"`, "start_action": `"nothing"`, "stop_action": `"save"`, "media_name": `"seed"`, "wait_for": `"address"`,
+		"wait_seconds": `5`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := openStore(t)
+			if err := store.Update(func(s *hyperv.State) error { s.VMs = []hyperv.VM{seedVM(1, "old")}; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			c := startFake(t, store)
+			fields := fmt.Sprintf("%s,%q:%s", minimal, name, value)
+			var result protocol.CheckResult
+			if err := protocol.Decode(c.ask(t, check(fields)).Result, &result); err != nil {
+				t.Fatal(err)
+			}
+			if f := result.Findings; len(f) != 1 || f[0].Field != name || f[0].Code != "not_simulated" || f[0].Severity != job.SeverityError {
+				t.Errorf("check finds %+v", f)
+			}
+			for n, req := range []protocol.Request{provision(fields), change(seedID(1), fields, "notes")} {
+				req.Request, req.Job = "submit", seedID(10+n)
+				c.ask(t, req)
+				c.awaitEvent(t, req.Job, "the refusal", func(e job.Event) bool {
+					return e.Kind == job.KindResult && e.Error != nil && e.Error.Code == "not_simulated" && e.Error.Field == name
+				})
+			}
 			if state, err := store.Read(); err != nil || len(state.VMs) != 1 {
 				t.Errorf("host has %+v, %v", state.VMs, err)
 			}
@@ -204,7 +244,7 @@ func TestOnlyOneJobGetsAName(t *testing.T) {
 	}
 }
 
-// TestAnInventoryCallsEachCmdletOnce counts the cmdlets of an inventory of 200 virtual machines, each with two disks, two network
+// TestAnInventoryCallsEachCmdletOnce counts the cmdlets of the real agent for an inventory of 200 virtual machines, each with two disks, two network
 // adapters, a cluster role and a manifest.
 func TestAnInventoryCallsEachCmdletOnce(t *testing.T) {
 	t.Parallel()
@@ -230,6 +270,9 @@ func TestAnInventoryCallsEachCmdletOnce(t *testing.T) {
 					vm.Drives[0].SizeGB == nil || *vm.Drives[0].SizeGB != 0.002 || vm.Drives[1].SizeGB != nil {
 					t.Errorf("virtual machine %d is %+v", n, vm)
 				}
+			}
+			if name == "fake" {
+				return // it reads most of them without a cmdlet
 			}
 			calls, err := store.Calls()
 			if err != nil {

@@ -40,19 +40,18 @@ func (s *recorder) setPowerState(id, state string) {
 var changes = []scenario{
 	{"each field is changed in place and reset", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
-			state.Host.Cluster = "CL01"
 			state.Switches = append(state.Switches, hyperv.Switch{ID: seedID(5), Name: "Lab [1]", Type: "Internal"})
 		})
 		id := s.createVM(minimal + `,"switch_name":"External"`)
 		for _, field := range []string{
-			`"notes":"line 1\nline 2"`, `"vlan_id":300`, `"switch_name":"LAB [1]"`, `"vm_name":"web-02"`, `"vm_clustered":true`, `"guest_la_uid":"other"`,
+			`"notes":"line 1\nline 2"`, `"vlan_id":300`, `"switch_name":"LAB [1]"`, `"vm_name":"web-02"`, `"guest_la_uid":"other"`,
 		} {
 			name := strings.Split(field, `"`)[1]
 			s.section(name)
 			s.runJob(change(id, minimal+","+field, name))
 		}
 		s.section("reset to the defaults")
-		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name", "vm_clustered"))
+		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name"))
 		s.section("nothing to change")
 		s.runJob(change(id, minimal))
 	}},
@@ -197,6 +196,27 @@ var removals = []scenario{
 		id := s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Remove-VM": {Fail: "locked by a backup", Times: 1}})
 		s.runJob(remove(id))
+	}},
+}
+
+// failures are the scenarios of hosts that cannot run a job.
+var failures = []scenario{
+	{"a virtual machine without memory on the host is rolled back", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 1 << 30 })
+		s.runJob(provision(minimal))
+		s.section("a smaller virtual machine starts")
+		s.runJob(provision(strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":1`, 1)))
+	}},
+	{"a host fails during a job", func(s *recorder) {
+		s.setCalls(map[string]hyperv.Call{"Set-VMFirmware": {Lose: true}})
+		result := s.runJob(provision(minimal))
+		if len(result.Left) == 0 {
+			s.Errorf("no leftover is reported: %+v", result)
+		}
+		s.section("the host recovers")
+		id := ""
+		s.onHost(func(state *hyperv.State) { state.Behaviour, id = hyperv.Behaviour{}, state.VMs[0].ID })
+		s.runJob(protocol.Request{Definition: definition("delete", ""), VMID: id})
 	}},
 }
 

@@ -105,6 +105,15 @@ var hardware = []scenario{
 		s.request(protocol.Request{Request: "inventory"})
 		s.runJob(change(id, minimal+`,"tpm":false`, "tpm"))
 	}},
+	{"unreadable details are absent from an inventory", func(s *recorder) {
+		s.addVMsWithSettings()
+		s.setCalls(map[string]hyperv.Call{
+			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
+		})
+		s.request(protocol.Request{Request: "inventory"})
+		s.setCalls(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
+		s.request(protocol.Request{Request: "inventory"})
+	}},
 	{"unknown security settings are absent", func(s *recorder) {
 		s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}})
@@ -139,22 +148,5 @@ var hardware = []scenario{
 		s.request(check(`"gb_ram":2,"gb_ram_min":1,"gb_ram_max":64.5`))
 		s.section("a warning does not fail a job")
 		s.runJob(provision(minimal + `,"gb_ram_min":1,"gb_ram_max":64.5`))
-	}},
-	{"a virtual machine without memory on the host is rolled back", func(s *recorder) {
-		s.onHost(func(state *hyperv.State) { state.Host.MemoryAvailableBytes = 1 << 30 })
-		s.runJob(provision(minimal))
-		s.section("a smaller virtual machine starts")
-		s.runJob(provision(strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":1`, 1) + `,"gb_ram_min":0.5,"gb_ram_max":64`))
-	}},
-	{"a host fails during a job", func(s *recorder) {
-		s.setCalls(map[string]hyperv.Call{"Set-VMFirmware": {Lose: true}})
-		result := s.runJob(provision(minimal))
-		if len(result.Left) == 0 {
-			s.Errorf("no leftover is reported: %+v", result)
-		}
-		s.section("the host recovers")
-		id := ""
-		s.onHost(func(state *hyperv.State) { state.Behaviour, id = hyperv.Behaviour{}, state.VMs[0].ID })
-		s.runJob(protocol.Request{Definition: definition("delete", ""), VMID: id})
 	}},
 }

@@ -187,6 +187,19 @@ var networks = []scenario{
 			}
 		}
 	}},
+}
+
+// clusters are the scenarios of cluster roles.
+var clusters = []scenario{
+	{"a virtual machine without an OS family joins the cluster", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.runJob(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
+		state, err := s.store.Read()
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.runJob(remove(state.VMs[0].ID))
+	}},
 	{"a cluster group of the same name belongs to another", func(s *recorder) {
 		s.onHost(func(state *hyperv.State) {
 			state.Host.Cluster, state.Host.ClusterGroups = "CL01", []string{"Files", "WEB-01"}
@@ -206,6 +219,7 @@ var networks = []scenario{
 		vm := s.createVM(minimal)
 		s.runJob(change(vm, minimal+`,"vm_clustered":true`, "vm_clustered"))
 		s.request(checkUpdate(vm, minimal+`,"vm_clustered":true`))
+		s.runJob(change(vm, minimal, "vm_clustered"))
 	}},
 }
 

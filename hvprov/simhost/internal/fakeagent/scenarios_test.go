@@ -112,35 +112,7 @@ var conversations = []scenario{
 		s.request(protocol.Request{Request: "inventory"})
 	}},
 	{"an inventory has settings and sizes", func(s *recorder) {
-		disk := filepath.Join(s.dir, "disk.vhdx")
-		if err := hyperv.WriteImage(disk, 1<<29); err != nil {
-			s.Fatal(err)
-		}
-		s.onHost(func(state *hyperv.State) {
-			state.Host.Cluster = "CL01"
-			vm := seedVM(1, "web")
-			vm.DynamicMemory, vm.MemoryMinimumBytes, vm.MemoryMaximumBytes, vm.MemoryAssignedBytes = true, 1<<30, 8<<30, 3<<30+1<<29
-			vm.Heartbeat, vm.IntegrationServices = "NoContact", "Update required"
-			vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "ProductionOnly", "StartIfRunning", "ShutDown"
-			vm.Clustered, vm.ClusterRole = true, "Web server"
-			vm.Adapters[0].DynamicMAC = true
-			vm.Adapters[0].IPAddresses = []string{"192.0.2.7", "fe80::1"}
-			vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage", MACAddress: "00155DFF0002", VLANMode: "Access", VLANID: 30})
-			vm.Drives = []hyperv.Drive{
-				{ControllerType: "SCSI", ControllerLocation: 3, Path: disk},
-				{ControllerType: "IDE", ControllerNumber: 1, Path: filepath.Join(s.dir, "gone.vhdx")},
-			}
-			off := seedVM(2, "off")
-			off.State, off.Heartbeat = "Off", "OkApplicationsHealthy"
-			state.VMs = []hyperv.VM{vm, off}
-		})
-		s.request(protocol.Request{Request: "inventory"})
-		s.section("unreadable details are absent")
-		s.setCalls(map[string]hyperv.Call{
-			"Get-VHD": {Fail: "no"}, "Get-VMHostNumaNode": {Fail: "no"}, "Get-ClusterParameter": {Fail: "no"},
-		})
-		s.request(protocol.Request{Request: "inventory"})
-		s.setCalls(map[string]hyperv.Call{"Get-ClusterResource": {Fail: "no"}})
+		s.addVMsWithSettings()
 		s.request(protocol.Request{Request: "inventory"})
 	}},
 	{"a check finds problems", func(s *recorder) {
@@ -219,51 +191,6 @@ var conversations = []scenario{
 			s.Errorf("%s: %+v", result.Outcome, result.Error)
 		}
 	}},
-	{"a check compares the image with the free space", func(s *recorder) {
-		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
-		if err := os.Mkdir(disk, 0o755); err != nil {
-			s.Fatal(err)
-		}
-		if err := os.Symlink(disk, volume); err != nil {
-			s.Skipf("cannot create a symbolic link: %v", err)
-		}
-		free := func(bytes int64) {
-			s.onHost(func(state *hyperv.State) {
-				state.Host.SharedVolumes = []hyperv.SharedVolume{
-					{Path: filepath.Join(s.dir, "Vol"), SizeBytes: 1 << 40, FreeBytes: 1},
-					{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes},
-				}
-			})
-		}
-		s.onHost(func(state *hyperv.State) {
-			state.Host.Cluster = "CL01"
-			state.Host.VirtualHardDiskPath = filepath.Join(strings.ToUpper(volume[:1])+volume[1:], "not", "there", "yet")
-		})
-		req := check(minimal)
-		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "state.json.d", "disks", "Images")}
-		for _, bytes := range []int64{2<<20 - 1, 2 << 20, 1<<30 + 2<<20 - 1, 1<<30 + 2<<20} {
-			free(bytes)
-			s.record("%d bytes", bytes)
-			s.request(req)
-		}
-		s.section("a job succeeds with little space, and fails with too little")
-		free(2<<20 - 1)
-		job := provision(minimal)
-		job.Settings = req.Settings
-		s.runJob(job)
-		s.section("a missing image needs no space")
-		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
-		missing.Settings = req.Settings
-		s.request(missing)
-		s.section("a volume that is unknown to the cluster")
-		s.onHost(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
-		s.request(req)
-		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "" })
-		s.request(req)
-		if err := os.Remove(volume); err != nil { // its size differs between runs
-			s.Error(err)
-		}
-	}},
 	{"an invalid definition is rejected", func(s *recorder) {
 		refused := func(definition string) {
 			s.request(protocol.Request{Request: "check", Definition: json.RawMessage(definition)})
@@ -310,21 +237,11 @@ var conversations = []scenario{
 		req.Settings = &protocol.Settings{ImagePath: images, VMPath: folder}
 		s.runJob(req)
 	}},
-	{"a virtual machine without an OS family joins the cluster", func(s *recorder) {
-		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
-		s.runJob(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
-		state, err := s.store.Read()
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.runJob(remove(state.VMs[0].ID))
-	}},
 	{"each failed step is rolled back", func(s *recorder) {
-		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
-		fields := minimal + `,"vlan_id":7,"vm_clustered":true,"guest_la_pw":"` + secret + `"`
+		fields := minimal + `,"vlan_id":7,"guest_la_pw":"` + secret + `"`
 		for _, cmdlet := range []string{
 			"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Get-VMNetworkAdapter",
-			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-ClusterVirtualMachineRole", "Start-VM",
+			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Start-VM",
 		} {
 			s.section(cmdlet)
 			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "refused, and " + secret + " is in the message", Times: 1}})
@@ -365,5 +282,81 @@ var conversations = []scenario{
 		s.mu.Lock()
 		s.record("%d events", len(s.events[id]))
 		s.mu.Unlock()
+	}},
+}
+
+// addVMsWithSettings adds a running virtual machine with many settings, and one that is off.
+func (s *recorder) addVMsWithSettings() {
+	s.Helper()
+	disk := filepath.Join(s.dir, "disk.vhdx")
+	if err := hyperv.WriteImage(disk, 1<<29); err != nil {
+		s.Fatal(err)
+	}
+	s.onHost(func(state *hyperv.State) {
+		state.Host.Cluster = "CL01"
+		vm := seedVM(1, "web")
+		vm.DynamicMemory, vm.MemoryMinimumBytes, vm.MemoryMaximumBytes, vm.MemoryAssignedBytes = true, 1<<30, 8<<30, 3<<30+1<<29
+		vm.Heartbeat, vm.IntegrationServices = "NoContact", "Update required"
+		vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "ProductionOnly", "StartIfRunning", "ShutDown"
+		vm.Clustered, vm.ClusterRole = true, "Web server"
+		vm.Adapters[0].DynamicMAC = true
+		vm.Adapters[0].IPAddresses = []string{"192.0.2.7", "fe80::1"}
+		vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage", MACAddress: "00155DFF0002", VLANMode: "Access", VLANID: 30})
+		vm.Drives = []hyperv.Drive{
+			{ControllerType: "SCSI", ControllerLocation: 3, Path: disk},
+			{ControllerType: "IDE", ControllerNumber: 1, Path: filepath.Join(s.dir, "gone.vhdx")},
+		}
+		off := seedVM(2, "off")
+		off.State, off.Heartbeat = "Off", "OkApplicationsHealthy"
+		state.VMs = []hyperv.VM{vm, off}
+	})
+}
+
+// volumes are the scenarios of free disk space.
+var volumes = []scenario{
+	{"a check compares the image with the free space", func(s *recorder) {
+		disk, volume := filepath.Join(s.dir, "real"), filepath.Join(s.dir, "Volume1")
+		if err := os.Mkdir(disk, 0o755); err != nil {
+			s.Fatal(err)
+		}
+		if err := os.Symlink(disk, volume); err != nil {
+			s.Skipf("cannot create a symbolic link: %v", err)
+		}
+		free := func(bytes int64) {
+			s.onHost(func(state *hyperv.State) {
+				state.Host.SharedVolumes = []hyperv.SharedVolume{
+					{Path: filepath.Join(s.dir, "Vol"), SizeBytes: 1 << 40, FreeBytes: 1},
+					{Path: volume, SizeBytes: 1 << 40, FreeBytes: bytes},
+				}
+			})
+		}
+		s.onHost(func(state *hyperv.State) {
+			state.Host.Cluster = "CL01"
+			state.Host.VirtualHardDiskPath = filepath.Join(strings.ToUpper(volume[:1])+volume[1:], "not", "there", "yet")
+		})
+		req := check(minimal)
+		req.Settings = &protocol.Settings{ImagePath: filepath.Join(s.dir, "state.json.d", "disks", "Images")}
+		for _, bytes := range []int64{2<<20 - 1, 2 << 20, 1<<30 + 2<<20 - 1, 1<<30 + 2<<20} {
+			free(bytes)
+			s.record("%d bytes", bytes)
+			s.request(req)
+		}
+		s.section("a job succeeds with little space, and fails with too little")
+		free(2<<20 - 1)
+		job := provision(minimal)
+		job.Settings = req.Settings
+		s.runJob(job)
+		s.section("a missing image needs no space")
+		missing := check(strings.Replace(minimal, "ubuntu", "debian", 1))
+		missing.Settings = req.Settings
+		s.request(missing)
+		s.section("a volume that is unknown to the cluster")
+		s.onHost(func(state *hyperv.State) { state.Host.SharedVolumes = nil })
+		s.request(req)
+		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "" })
+		s.request(req)
+		if err := os.Remove(volume); err != nil { // its size differs between runs
+			s.Error(err)
+		}
 	}},
 }

@@ -31,9 +31,7 @@ type operation struct {
 type plan struct {
 	host       hyperv.Host
 	image      string // provision: path
-	media      string // provision: path of the ISO file; empty: none
 	switchName string // provision: of the first network adapter
-	bootDrive  string // provision: path of the disk of the image
 
 	found    bool // update, delete: the virtual machine exists
 	vm       hyperv.VM
@@ -42,12 +40,6 @@ type plan struct {
 	start    bool
 	cycle    []string // update: fields that require the virtual machine to be off
 	fields   []string // update: fields to configure
-	memory   memoryPlan
-
-	// An update restores these when it fails.
-	files    []string         // that the manifest recorded
-	sizes    map[string]int64 // of the attached disks, by path
-	detached []recordedDisk
 }
 
 var operations map[job.Operation]operation
@@ -59,26 +51,19 @@ func init() {
 			{name: "preflight", describe: describeAs("step_preflight"), apply: checkProvision},
 			{name: "vm", describe: describeVM, apply: createVM, undo: undoProvision},
 			{name: "disk", describe: describeDisk, apply: createDisk},
-			{name: "data_disks", applies: hasDataDisks, describe: describeDataDisks, apply: createDataDisks},
-			{name: "firmware", applies: isGeneration2, describe: describeFirmware, apply: setFirmware},
+			{name: "firmware", describe: describeFirmware, apply: setFirmware},
 			{name: "network", describe: describeNetwork, apply: connectNetwork},
-			{name: "media", applies: hasField("media_name"), describe: describeMedia("step_media"), apply: attachMedia},
 			{name: "start", applies: startsAfterProvision, describe: describeAs("step_start"), apply: startVM},
-			{name: "wait", applies: waitsForGuest, describe: describeWait, apply: waitForGuest},
-			{name: "eject", applies: ejectsMedia, describe: describeMedia("step_eject"), apply: ejectMedia},
-			// The role is last: a cluster must not fail over an incomplete virtual machine.
-			{name: "cluster", applies: isClustered, describe: describeCluster, apply: addClusterRole},
 		}},
-		job.OperationUpdate: {prepare: planUpdate, finish: finishUpdate, steps: []step{
+		job.OperationUpdate: {prepare: planUpdate, finish: (*hostJob).saveRecorded, steps: []step{
 			{name: "preflight", describe: describeFind, apply: warnIgnoredSettings},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
-			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure, undo: undoConfigure},
+			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure},
 			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeAs("step_start"), apply: restartVM},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeAs("step_turn_off"), apply: turnOffVM},
-			{name: "cluster", applies: func(j *hostJob) bool { return j.plan.vm.Clustered }, describe: describeAs("step_cluster_remove"), apply: removeClusterRole},
 			{name: "unregister", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeUnregister, apply: unregisterVM},
 			{name: "files", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeFiles, apply: deleteFiles},
 		}},
@@ -127,10 +112,6 @@ func (j *hostJob) stepName() string {
 	return j.entered[len(j.entered)-1].name
 }
 
-func (j *hostJob) hasStep(name string) bool {
-	return slices.ContainsFunc(j.steps, func(s step) bool { return s.name == name })
-}
-
 // undo rolls one thing back and reports whether that succeeded. If it failed, item is reported as left on the host.
 func (j *hostJob) undo(done, item string, action func() error) bool {
 	if err := action(); err != nil {
@@ -151,7 +132,3 @@ func (j *hostJob) leave(item, reason string) {
 
 // describeAs describes a step with a message of the catalogue that has no placeholders.
 func describeAs(id string) func(*hostJob) string { return func(*hostJob) string { return text(id) } }
-
-func hasField(name string) func(*hostJob) bool {
-	return func(j *hostJob) bool { return j.fields.has(name) }
-}

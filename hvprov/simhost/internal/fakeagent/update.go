@@ -12,12 +12,8 @@ import (
 
 // setters configure the changed fields of a virtual machine, or reset them if they have no value. All other fields are only recorded.
 var setters = map[string]func(j *hostJob, name string) error{
-	"vm_name": renameVM, "notes": setNotes, "cpu_cores": setProcessorCount, "vm_clustered": setClustered,
-	"gb_ram": setMemoryOnce, "gb_ram_min": setMemoryOnce, "gb_ram_max": setMemoryOnce,
-	"secure_boot": setSecurity, "tpm": setSecurity,
-	"checkpoint_type": setAction, "start_action": setAction, "stop_action": setAction,
-	"switch_name": changeFirstAdapter, "vlan_id": changeFirstAdapter, "mac_address": changeFirstAdapter, "network_adapters": changeAdapters,
-	"disk_size_gb": expandImageDisk, "data_disks": changeDataDisks,
+	"vm_name": renameVM, "notes": setNotes, "cpu_cores": setProcessorCount, "gb_ram": setStartupMemory,
+	"switch_name": changeAdapter, "vlan_id": changeAdapter,
 }
 
 // planUpdate finds the virtual machine, refuses what is not possible, and plans the steps.
@@ -36,10 +32,10 @@ func planUpdate(j *hostJob) error {
 	if err != nil {
 		return err
 	}
-	wanted := j.fields.only(j.changed)
-	if slices.Contains(j.changed, "data_disks") && !wanted.has("data_disks") {
-		wanted["data_disks"] = []any{}
+	if err := firstError(j.fields.notSimulated(j.changed)); err != nil {
+		return err
 	}
+	wanted := j.fields.only(j.changed)
 	c := check{view: j.view, host: host, operation: job.OperationUpdate, fields: wanted, vmID: j.vmID}
 	findings, err := c.findings()
 	if err == nil {
@@ -48,20 +44,10 @@ func planUpdate(j *hostJob) error {
 	if err != nil {
 		return err
 	}
-	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm), sizes: map[string]int64{}}
-	if p.manifest != nil {
-		p.files = slices.Clone(p.manifest.Files)
-	}
-	for _, drive := range vm.Drives {
-		d, _ := hyperv.ReadDisk(drive.Path) // an unreadable disk has no size to compare
-		p.sizes[drive.Path] = d.SizeBytes
-	}
-	if p.memory, err = j.planMemory(vm); err != nil {
-		return err
-	}
+	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm)}
 	off := wanted.text("power_state") == "off" && vm.State != "Off"
 	if vm.State != "Off" && !off {
-		if p.cycle, err = j.powerCycle(p, wanted); err != nil {
+		if p.cycle, err = j.powerCycle(vm, wanted); err != nil {
 			return err
 		}
 	}
@@ -81,38 +67,28 @@ func (j *hostJob) checkChangeable(name string) error {
 	case "image_name", "os_family", "generation", "disk_type":
 		return fail("field_not_changeable", name, "field", name)
 	}
+	if name == "vm_clustered" {
+		return notSimulated(name, "a change of "+name)
+	}
 	return nil
 }
 
 // powerCycle returns the changed fields that require the virtual machine to be off, or an error if it may not be stopped.
-func (j *hostJob) powerCycle(p plan, wanted fields) ([]string, error) {
-	needOff := append(slices.Clone(p.memory.cycle), j.planSecurity(p.vm)...)
-	if int(wanted.number("cpu_cores")) != p.vm.ProcessorCount {
-		needOff = append(needOff, "cpu_cores")
-	}
-	if snakeCase(p.vm.AutomaticStopAction) != j.fields.action("stop_action") {
-		needOff = append(needOff, "stop_action")
-	}
-	if wanted.has("disk_size_gb") {
-		if d := j.imageDisk(p.vm, p.manifest); d != nil && d.drive.ControllerType == "IDE" && int64(wanted.number("disk_size_gb"))<<30 > d.bytes {
-			needOff = append(needOff, "disk_size_gb")
-		}
-	}
-	var cycle []string
+func (j *hostJob) powerCycle(vm hyperv.VM, wanted fields) (cycle []string, err error) {
 	for _, name := range j.changed {
-		if slices.Contains(needOff, name) {
+		if name == "gb_ram" && memoryBytes(wanted.number(name)) != vm.MemoryStartupBytes ||
+			name == "cpu_cores" && int(wanted.number(name)) != vm.ProcessorCount {
 			cycle = append(cycle, name)
 		}
 	}
-	cycle = append(cycle, adapterCycle(p.vm, p.manifest, wanted, j.changed)...)
-	if len(cycle) == 0 || p.vm.State == "Running" && j.allowPowerCycle {
+	if len(cycle) == 0 || vm.State == "Running" && j.allowPowerCycle {
 		return cycle, nil
 	}
 	id := "power_cycle_refused"
-	if p.vm.State != "Running" {
+	if vm.State != "Running" {
 		id = "power_cycle_not_running"
 	}
-	return nil, fail(id, cycle[0], "fields", strings.Join(cycle, ", "), "vm", p.vm.Name, "state", powerState(p.vm.State))
+	return nil, fail(id, cycle[0], "fields", strings.Join(cycle, ", "), "vm", vm.Name, "state", powerState(vm.State))
 }
 
 func warnIgnoredSettings(j *hostJob) error {
@@ -176,35 +152,6 @@ func configure(j *hostJob) error {
 	return nil
 }
 
-// undoConfigure restores the network adapters and the disks.
-func undoConfigure(j *hostJob) {
-	vm, found, err := j.findVM(j.vmID)
-	if err == nil && !found {
-		err = fail("undo_vm_missing", "", "id", j.vmID)
-	}
-	if err != nil {
-		j.leave(text("item_vm_id", "id", j.vmID), err.Error())
-		return
-	}
-	for _, a := range slices.Backward(vm.Adapters) {
-		if !slices.ContainsFunc(j.plan.vm.Adapters, func(b hyperv.Adapter) bool { return b.ID == a.ID }) {
-			j.undo(text("undo_adapter_removed", "adapter", a.Name), text("item_adapter", "adapter", a.Name), func() error { return j.removeAdapter(a.ID) })
-		}
-	}
-	j.undoDisks(vm)
-}
-
-// finishUpdate records the fields and reports the disks that the update detached.
-func finishUpdate(j *hostJob) error {
-	if err := j.saveRecorded(); err != nil {
-		return err
-	}
-	for _, d := range j.plan.detached {
-		j.leave(d.Path, text("leftover_disk_detached", "disk", d.Name))
-	}
-	return nil
-}
-
 func (j *hostJob) saveRecorded() error {
 	if j.plan.manifest == nil {
 		return nil
@@ -235,22 +182,12 @@ func setProcessorCount(j *hostJob, _ string) error {
 	return j.setProcessors()
 }
 
-func setClustered(j *hostJob, name string) error {
-	switch wanted := j.fields.flag(name); {
-	case wanted && !j.plan.vm.Clustered:
-		return addClusterRole(j)
-	case !wanted && j.plan.vm.Clustered:
-		return removeClusterRole(j)
-	}
-	return nil
-}
-
-// setMemoryOnce sets all memory with the first of its fields, because the values must be consistent at any time.
-func setMemoryOnce(j *hostJob, _ string) error {
-	p := &j.plan.memory
-	if p.done || sameMemory(p.after, memoryOf(j.plan.vm)) {
+func setStartupMemory(j *hostJob, name string) error {
+	switch vm := j.plan.vm; {
+	case memoryBytes(j.fields.number(name)) == vm.MemoryStartupBytes:
 		return nil
+	case vm.DynamicMemory:
+		return notSimulated(name, "a change of dynamic memory")
 	}
-	p.done = true
-	return j.setMemory(p.after)
+	return j.setMemory()
 }

@@ -34,27 +34,15 @@ func (v *view) listVMs() (vms []hyperv.VM, err error) {
 	return vms, err
 }
 
-// findVM returns the virtual machine with an id, if there is one. [hyperv.Guest] counts its calls.
+// findVM returns the virtual machine with an id, if there is one.
 func (v *view) findVM(id string) (vm hyperv.VM, found bool, err error) {
-	var guest hyperv.Guest
 	err = v.cmdlet("Get-VM", false, func(s *hyperv.State) error {
 		if p := vmByID(s, id); p != nil {
-			vm, found, guest = *p, true, s.Behaviour.Guest
+			vm, found = *p, true
 		}
 		return nil
 	})
-	if err != nil || !found || guest == (hyperv.Guest{}) || vm.State != "Running" {
-		return vm, found, err
-	}
-	err = v.store.Update(func(s *hyperv.State) error {
-		if p := vmByID(s, id); p != nil {
-			p.Looks++
-			updateGuest(p, s.Behaviour.Guest)
-			vm = *p
-		}
-		return nil
-	})
-	return vm, true, err
+	return vm, found, err
 }
 
 // newVM creates the virtual machine of the job in folder, unless its name is taken: Hyper-V itself allows a name twice.
@@ -65,17 +53,11 @@ func (j *hostJob) newVM(folder string) error {
 			return firstError(taken)
 		}
 		vm := hyperv.VM{
-			ID: uuid.NewString(), Name: name, State: "Off", Generation: j.fields.generation(), MemoryStartupBytes: memoryBytes(j.fields.number("gb_ram")),
+			ID: uuid.NewString(), Name: name, State: "Off", Generation: 2, MemoryStartupBytes: memoryBytes(j.fields.number("gb_ram")),
 			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40, ProcessorCount: 1,
 			Path: filepath.Join(folder, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
-			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "Off",
-			Adapters: []hyperv.Adapter{{ID: uuid.NewString(), Name: firstAdapterName, VLANMode: "Untagged"}},
-		}
-		setMAC(s, &vm.Adapters[0], "")
-		if vm.Generation == 2 {
-			vm.SecureBoot, vm.SecureBootTemplate = "On", "MicrosoftWindows"
-		} else {
-			vm.DVDs = []hyperv.DVD{{ControllerType: "IDE", ControllerNumber: 1}}
+			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
+			Adapters: []hyperv.Adapter{{ID: uuid.NewString(), Name: firstAdapterName, VLANMode: "Untagged", MACAddress: dynamicMAC(s), DynamicMAC: true}},
 		}
 		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
 			return err
@@ -143,8 +125,8 @@ func startVM(j *hostJob) error {
 				return fmt.Errorf("virtual machine '%s' could not be started: attachment '%s' was not found", vm.Name, path)
 			}
 		}
-		vm.State, vm.Looks = "Running", 0
-		updateGuest(vm, s.Behaviour.Guest)
+		vm.State = "Running"
+		updateGuest(vm)
 		return nil
 	})
 }
@@ -158,7 +140,7 @@ func (j *hostJob) stopVM(turnOff bool) error {
 			}
 		}
 		vm.State = "Off"
-		updateGuest(vm, s.Behaviour.Guest)
+		updateGuest(vm)
 		return nil
 	})
 }
@@ -191,31 +173,16 @@ func heartbeat(vm hyperv.VM) string {
 	return snakeCase(cmp.Or(vm.Heartbeat, "OkApplicationsUnknown"))
 }
 
-// updateGuest sets the heartbeat and the addresses that the guest reports after vm.Looks calls of Get-VM.
-func updateGuest(vm *hyperv.VM, guest hyperv.Guest) {
-	if guest.HeartbeatAfter != 0 {
-		vm.Heartbeat = ""
-		if !reached(vm.Looks, guest.HeartbeatAfter) {
-			vm.Heartbeat = "NoContact"
-		}
-	}
+// updateGuest sets the addresses that the guest reports: one for each adapter that is connected while the virtual machine runs.
+func updateGuest(vm *hyperv.VM) {
 	for i := range vm.Adapters {
 		a := &vm.Adapters[i]
 		a.IPAddresses = []string{}
 		if vm.State != "Running" || a.SwitchName == "" || len(a.MACAddress) < 6 {
 			continue
 		}
-		number, err := strconv.ParseInt(a.MACAddress[6:], 16, 64)
-		switch {
-		case !reached(vm.Looks, guest.AddressAfter):
-			a.IPAddresses = []string{"fe80::215:5dff:fe00:1"}
-		case guest.Address != "":
-			a.IPAddresses = []string{guest.Address}
-		case err == nil:
+		if number, err := strconv.ParseInt(a.MACAddress[6:], 16, 64); err == nil {
 			a.IPAddresses = []string{fmt.Sprintf("192.0.2.%d", 10+number%200)}
 		}
 	}
 }
-
-// reached reports whether a guest was looked at more than limit times; a negative limit is never reached.
-func reached(looks, limit int) bool { return limit == 0 || limit > 0 && looks > limit }
