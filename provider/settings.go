@@ -75,7 +75,7 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 			},
 			"simulator": schema.SingleNestedAttribute{
 				MarkdownDescription: "A simulated Hyper-V host for trying out a configuration. It serves WinRM on the loopback interface and creates no virtual " +
-					"machines. The name of the host is `simulator`. If the `" + envPowerShell + "` environment variable names a PowerShell 7 executable, that runs the agent. Conflicts with `host` and `hosts`.",
+					"machines. The name of the host is `simulator`. If the `" + envPowerShell + "` environment variable names a PowerShell 7 executable, that runs the agent. Otherwise, only the basic attributes of a virtual machine are supported, and a plan reports the others. Conflicts with `host` and `hosts`.",
 				Optional: true,
 				Attributes: map[string]schema.Attribute{
 					"state_file": schema.StringAttribute{

@@ -128,7 +128,7 @@ type Behaviour struct {
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
-// up at once.
+// up at once, as it always is with the fake agent.
 type Guest struct {
 	HeartbeatAfter int    `json:"heartbeat_after"` // number of calls that report no contact; negative: all
 	AddressAfter   int    `json:"address_after"`   // number of calls that report only link-local addresses; negative: all

@@ -12,7 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// check compares a definition with the host. The findings are in the order of the fields.
+// check compares a definition with the host. The findings are in the order of the fields, after those about fields that are not simulated.
 type check struct {
 	*view
 	host      hyperv.Host

@@ -17,7 +17,6 @@ import (
 type view struct {
 	ctx   context.Context
 	store *hyperv.Store
-	sleep func(ctx context.Context, d time.Duration) error
 }
 
 // cmdlet runs action in place of a cmdlet of the Hyper-V module, after what [hyperv.Behaviour] requests for that cmdlet. If change is set
@@ -100,7 +99,7 @@ func (v *view) delayCall(call hyperv.Call) error {
 		}
 	}
 	if call.DelayMS > 0 {
-		if err := v.sleep(v.ctx, time.Duration(call.DelayMS)*time.Millisecond); err != nil {
+		if err := sleep(v.ctx, time.Duration(call.DelayMS)*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func (j *hostJob) copyImage(source, target string) (err error) {
 			return err
 		}
 		if speed > 0 {
-			if err := j.sleep(j.ctx, time.Duration(n)*time.Second/time.Duration(speed)); err != nil {
+			if err := sleep(j.ctx, time.Duration(n)*time.Second/time.Duration(speed)); err != nil {
 				return err
 			}
 		}

@@ -41,7 +41,7 @@ func NewHost(store *hyperv.Store) *Host {
 	return h
 }
 
-func (h *Host) view(ctx context.Context) *view { return &view{ctx: ctx, store: h.store, sleep: sleep} }
+func (h *Host) view(ctx context.Context) *view { return &view{ctx: ctx, store: h.store} }
 
 // Close ends all jobs where they are and waits for their goroutines.
 func (h *Host) Close() {
