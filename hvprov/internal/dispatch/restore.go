@@ -60,6 +60,12 @@ func (d *Dispatcher) restore(ctx context.Context, r jobstore.Record) (*Job, erro
 		j.release()
 		return other, err
 	}
+	// It may have ended after r was read. Only a job that is not active any more has its last record.
+	if now, err := d.Jobs.Get(r.ID); err == nil && now.State.Ended() && now.State != jobstore.Unknown {
+		close(j.enqueued)
+		j.finished.Do(func() { j.complete(now.Result, errorOf(now)) })
+		return d.endedJob(h, now), nil
+	}
 	if r.CancelRequested {
 		j.runner.MarkCancelled(cancelReason(r))
 	}
