@@ -19,7 +19,7 @@ func ExampleWriteModules() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if err := standin.WriteModules(dir); err != nil {
 		fmt.Println(err)
 		return

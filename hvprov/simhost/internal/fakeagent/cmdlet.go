@@ -167,7 +167,7 @@ func (j *hostJob) change(cmdlet string, action func(*hyperv.State, *hyperv.VM) e
 	return j.cmdlet(cmdlet, true, func(s *hyperv.State) error {
 		vm := vmByID(s, j.vmID)
 		if vm == nil {
-			return errors.New("Hyper-V was unable to find a virtual machine with id " + j.vmID) //nolint:staticcheck // the text of the cmdlet
+			return errors.New("Hyper-V was unable to find a virtual machine with id " + j.vmID)
 		}
 		return action(s, vm)
 	})

@@ -50,7 +50,7 @@ func (f fields) only(names []string) fields {
 
 // without returns all other fields.
 func (f fields) without(names []string) fields {
-	kept := fields(maps.Clone(f))
+	kept := maps.Clone(f)
 	for _, name := range names {
 		delete(kept, name)
 	}

@@ -133,7 +133,7 @@ func startVM(j *hostJob) error {
 
 // stopVM shuts the virtual machine down, or turns it off.
 func (j *hostJob) stopVM(turnOff bool) error {
-	return j.change("Stop-VM", func(s *hyperv.State, vm *hyperv.VM) error {
+	return j.change("Stop-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
 		if !turnOff {
 			if err := requireState("Stop-VM", vm, "Off", "Running"); err != nil {
 				return err
