@@ -77,8 +77,14 @@ func (j *Job) Cancel() {
 	j.cancel(ctx)
 }
 
-// cancel is Cancel with a context for the record.
+// cancel is Cancel with a context for the record. A job that is no longer followed is left as it is: its record may belong to
+// another service.
 func (j *Job) cancel(ctx context.Context) {
+	select {
+	case <-j.done:
+		return
+	default:
+	}
 	j.runner.Cancel(ctx, context.Canceled)
 	if !j.spec.Resumed { // otherwise the host may have the job, and is asked when the job's turn comes
 		j.leaveQueue()
