@@ -20,7 +20,8 @@
 // Each character may be encoded in a different one of these forms, and the letter case of hexadecimal digits does not matter.
 //
 // A secret of fewer than four characters is replaced only as a whole word, so that text stays readable: "abc" is not replaced
-// within "abcd". Each line of at least 16 characters of a multi-line secret is treated as a secret, since logs come in lines.
+// within "abcd". The characters around it are not decoded for that, so that "abc" is not replaced in "%20abc" or "\nabc" either.
+// Each line of at least 16 characters of a multi-line secret is treated as a secret, since logs come in lines.
 //
 // # What is not found
 //
