@@ -145,7 +145,7 @@ func TestTwoServicesNeverCreateTheSameNameTwice(t *testing.T) {
 			t.Parallel()
 			rounds := 50
 			if backend == "real agent" && !full {
-				rounds = 10
+				rounds = 5
 			}
 			server := startHost(t, opts)
 			services := []*hvprov.Service{newSharedHostService(t, server, nil), newSharedHostService(t, server, nil)}
