@@ -39,7 +39,7 @@ type Record struct {
 	Seq       int64     `json:"seq,omitempty"`  // sequence number of the last event received from the host
 	Step      string    `json:"step,omitempty"` // current step, or the step in which the job ended
 
-	// CancelRequested reports that the job must be cancelled. The host may not have been told yet.
+	// CancelRequested reports that the job must be cancelled. The host may not have received the request yet.
 	CancelRequested bool `json:"cancel_requested,omitempty"`
 	// HostAccepted reports that the host has the job, and with it all that the job needs.
 	HostAccepted bool `json:"host_accepted,omitempty"`

@@ -95,7 +95,7 @@ func TestInvalidFleetOptionsAreRejected(t *testing.T) {
 		"one state file":               {Hosts: 2, Each: Options{StateFile: "state.json"}},
 		"one address":                  {Hosts: 2, Each: Options{Addr: "127.0.0.1:5986"}},
 		"a file in the way":            {Hosts: 2, Dir: dir},
-		"options that nobody can have": {Hosts: 2, Each: Options{Latency: -1}},
+		"invalid options": {Hosts: 2, Each: Options{Latency: -1}},
 	} {
 		if fleet, err := StartFleet(opts); err == nil {
 			t.Errorf("%s was accepted", name)

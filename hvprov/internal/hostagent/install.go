@@ -16,7 +16,7 @@ func (a *Agent) Prepare() { _, _ = a.open(true) } // Ready returns the error
 
 // Ready returns when the agent answers and is installed for jobs. Installation writes the agent into a folder named for its
 // version, with one rename, and verifies its SHA-256. A session that starts with Ready installs the agent before its first
-// answer, so that installation takes no round trip of its own. A job needs a host that is ready.
+// answer, so that installation takes no extra round trip. A job needs a host that is ready.
 func (a *Agent) Ready(ctx context.Context) (err error) {
 	ctx, end := a.observe(ctx, protocol.RequestInstall)
 	defer func() { end(err) }()

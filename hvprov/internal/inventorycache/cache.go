@@ -27,7 +27,7 @@ type Options struct {
 	// Fetch requests the inventory of a host, by the name passed to [Cache.AddHost]. ctx belongs to the request, not to one
 	// reader: it ends after Timeout, and when the host is removed or the cache is closed. The cache owns the snapshot.
 	Fetch func(ctx context.Context, host string) (*inventory.Snapshot, error)
-	// Run executes one fetch, for example in a worker pool. It returns the error of fetch, or an error of its own, which
+	// Run executes one fetch, for example in a worker pool. It returns the error of fetch, or its own error, which
 	// fails the fetch. If it returns while fetch is still running, that request is cancelled. Defaults to calling fetch.
 	Run func(ctx context.Context, host string, fetch func(context.Context) error) error
 
