@@ -91,11 +91,11 @@ func TestInvalidFleetOptionsAreRejected(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, opts := range map[string]FleetOptions{
-		"fewer than no hosts":          {Hosts: -1},
-		"one state file":               {Hosts: 2, Each: Options{StateFile: "state.json"}},
-		"one address":                  {Hosts: 2, Each: Options{Addr: "127.0.0.1:5986"}},
-		"a file in the way":            {Hosts: 2, Dir: dir},
-		"invalid options": {Hosts: 2, Each: Options{Latency: -1}},
+		"fewer than no hosts": {Hosts: -1},
+		"one state file":      {Hosts: 2, Each: Options{StateFile: "state.json"}},
+		"one address":         {Hosts: 2, Each: Options{Addr: "127.0.0.1:5986"}},
+		"a file in the way":   {Hosts: 2, Dir: dir},
+		"invalid options":     {Hosts: 2, Each: Options{Latency: -1}},
 	} {
 		if fleet, err := StartFleet(opts); err == nil {
 			t.Errorf("%s was accepted", name)
