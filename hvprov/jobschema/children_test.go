@@ -139,15 +139,7 @@ func TestListsAndObjectsAreRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			fields, err := s.Validate(store(tt.change))
-			faults := faultsOf(t, err)
-			if got := rules(faults); !reflect.DeepEqual(got, tt.want) || fields != nil {
-				t.Errorf("got  %q\nwant %q\n%v", got, tt.want, err)
-			}
-			for _, f := range faults {
-				if f.Message == "" || f.Remedy == "" {
-					t.Errorf("incomplete fault: %+v", f)
-				}
-			}
+			wantFaults(t, fields, err, tt.want)
 		})
 	}
 }

@@ -73,6 +73,20 @@ func rules(faults []jobschema.Fault) []string {
 	return list
 }
 
+// wantFaults checks that a validation returned these faults, each with a message and a remedy, and no fields.
+func wantFaults(t *testing.T, fields job.Fields, err error, want []string) {
+	t.Helper()
+	faults := faultsOf(t, err)
+	if got := rules(faults); !reflect.DeepEqual(got, want) || fields != nil {
+		t.Errorf("got  %q\nwant %q\n%v", got, want, err)
+	}
+	for _, f := range faults {
+		if f.Message == "" || f.Remedy == "" {
+			t.Errorf("incomplete fault: %+v", f)
+		}
+	}
+}
+
 func TestValidateReturnsTypedFieldsInTheOrderOfTheSchema(t *testing.T) {
 	t.Parallel()
 	fields, err := jobInputs(t).Validate(with(m{"gb_ram": "8", "vlan_id": json.Number("120"), "notes": "", "vm_clustered": "true"}))
@@ -273,20 +287,8 @@ func TestValidateRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			change := m{}
-			for id, v := range tt.change {
-				change[id] = v
-			}
-			fields, err := s.Validate(with(change))
-			faults := faultsOf(t, err)
-			if got := rules(faults); !reflect.DeepEqual(got, tt.want) || fields != nil {
-				t.Errorf("got  %q\nwant %q\n%v", got, tt.want, err)
-			}
-			for _, f := range faults {
-				if f.Message == "" || f.Remedy == "" {
-					t.Errorf("incomplete fault: %+v", f)
-				}
-			}
+			fields, err := s.Validate(with(tt.change))
+			wantFaults(t, fields, err, tt.want)
 		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
 // program runs a command and returns its exit code. It must return when ctx ends.
@@ -84,7 +86,7 @@ func (s *Server) command(x *exchange, m *message) (string, *fault) {
 		return "", faultSchema("The body of Command has no CommandLine.")
 	}
 	id := m.commandID()
-	if id != "" && !guidPattern.MatchString(id) {
+	if id != "" && !protocol.IsGUID(id) {
 		return "", &fault{
 			code: codeCommandIDInvalid, sender: true, subcode: "w:InvalidParameter",
 			reason: "The WS-Management service cannot process the request. The command ID specified by the client is not a valid GUID. ",

@@ -103,10 +103,7 @@ type message struct {
 	body        *element          // the first element of the body, or nil
 }
 
-var (
-	idPattern   = regexp.MustCompile(`^(?i)uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	guidPattern = regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-)
+var idPattern = regexp.MustCompile(`^(?i)uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // understood holds the headers that a client may mark with mustUnderstand.
 var understood = map[xml.Name]bool{

@@ -28,6 +28,9 @@ func stateOf(err error) jobstore.State {
 	return jobstore.Failed
 }
 
+// hasOutcome reports whether a job has ended with an outcome that is known.
+func hasOutcome(r jobstore.Record) bool { return r.State.Ended() && r.State != jobstore.Unknown }
+
 // setError records the error of a job, so that [errorOf] returns one that matches the same sentinels.
 func setError(r *jobstore.Record, err error) {
 	r.Error, r.Failure, r.Causes = "", nil, nil

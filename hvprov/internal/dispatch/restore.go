@@ -61,7 +61,7 @@ func (d *Dispatcher) restore(ctx context.Context, r jobstore.Record) (*Job, erro
 		return other, err
 	}
 	// It may have ended after r was read. Only a job that is not active any more has its last record.
-	if now, err := d.Jobs.Get(r.ID); err == nil && now.State.Ended() && now.State != jobstore.Unknown {
+	if now, err := d.Jobs.Get(r.ID); err == nil && hasOutcome(now) {
 		close(j.enqueued)
 		j.finished.Do(func() { j.complete(now.Result, errorOf(now)) })
 		return d.endedJob(h, now), nil
@@ -117,7 +117,7 @@ func (d *Dispatcher) Attach(ctx context.Context, h *hostset.Host, id string) (*J
 		return d.attachForeign(ctx, h, id)
 	case !strings.EqualFold(r.Host, h.Name):
 		return nil, notFound(h, id)
-	case r.State.Ended() && r.State != jobstore.Unknown:
+	case hasOutcome(r):
 		return d.endedJob(h, r), nil
 	}
 	return d.restore(ctx, r)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
@@ -73,7 +74,7 @@ func (b *Builder) build(r jobstore.Record, values map[string]any) (Spec, error) 
 		return Spec{}, fmt.Errorf("operation %s with virtual machine %q: update and delete require the GUID of a virtual machine, provision has none",
 			r.Operation, r.VMID)
 	}
-	if !IsGUID(r.ID) {
+	if !protocol.IsGUID(r.ID) {
 		return Spec{}, fmt.Errorf("job id %q is not a GUID such as 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11: leave it empty to have one generated", r.ID)
 	}
 	if name, ok := fields.Get("vm_name"); ok {
@@ -171,6 +172,3 @@ func (b *Builder) storedValues(r jobstore.Record) (map[string]any, error) {
 	dec.UseNumber() // exact
 	return values, dec.Decode(&values)
 }
-
-// IsGUID reports whether s is a GUID in the form 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11, in any letter case.
-func IsGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
@@ -57,7 +58,7 @@ func TestTheRecordOfANewJobContainsNoSecret(t *testing.T) {
 			t.Errorf("record is %s, error %v", text, err)
 		}
 		r := spec.Record
-		if !jobspec.IsGUID(r.ID) || r.VMName != "web-01" || r.Values["guest_la_uid"] != "admin" || r.HasNoSecrets || (r.EncryptedValues != nil) != (key != 0) {
+		if !protocol.IsGUID(r.ID) || r.VMName != "web-01" || r.Values["guest_la_uid"] != "admin" || r.HasNoSecrets || (r.EncryptedValues != nil) != (key != 0) {
 			t.Errorf("record is %+v", r)
 		}
 		if password, _ := spec.Request.Definition.Fields.Get("guest_la_pw"); password != secret || !slices.Equal(spec.Secrets, []string{secret}) || spec.Request.Job != r.ID {

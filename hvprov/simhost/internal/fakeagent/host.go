@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -180,11 +179,9 @@ func (h *Host) list() protocol.JobsResult {
 	return result
 }
 
-var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // guid returns a GUID in lower case, or an empty string if text is not a GUID.
 func guid(text string) string {
-	if !guidPattern.MatchString(text) {
+	if !protocol.IsGUID(text) {
 		return ""
 	}
 	return strings.ToLower(text)
