@@ -21,6 +21,9 @@ import (
 // secret is the value of the secret field of definition.
 const secret = "Sw0rdfish-and-Tr0ut"
 
+// agentVariable names the folder of another version of the agent, with which runJob runs in place of this one: to see a test of a corrected error fail.
+const agentVariable = "HYPERVVM_TEST_AGENT"
+
 // definition is a job definition on several lines.
 const definition = `{
   "schema": { "id": "vm-provisioning", "version": 1 },
@@ -53,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{T: t, pwsh: pwsh, dir: t.TempDir()}
 	var err error
-	f.entry, err = filepath.Abs("Invoke-ProvisioningJob.ps1")
+	f.entry, err = filepath.Abs(filepath.Join(os.Getenv(agentVariable), "Invoke-ProvisioningJob.ps1"))
 	f.must(err)
 	f.must(standin.WriteModules(filepath.Join(f.dir, "modules")))
 	f.store, err = hyperv.Open(filepath.Join(f.dir, "state.json"))
