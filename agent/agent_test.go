@@ -133,7 +133,11 @@ func TestScriptsAreASCII(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(append(files, more...), "messages.json") {
+	tools, err := filepath.Glob("tools/*.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(append(append(files, more...), tools...), "messages.json") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
