@@ -23,7 +23,8 @@ var (
 	ErrHostNotReady    = cause.ErrHostNotReady
 	ErrHostBusy        = cause.ErrHostBusy // the host has active jobs
 	ErrAuthentication  = cause.ErrAuthentication
-	ErrQuota           = transport.ErrQuota // a limit of the host on shells, operations or load
+	ErrAccessDenied    = cause.ErrAccessDenied // the credentials are valid, but the account lacks a right on the host
+	ErrQuota           = transport.ErrQuota    // a limit of the host on shells, operations or load
 	ErrConnectionLost  = transport.ErrConnectionLost
 	ErrVMNotFound      = cause.ErrVMNotFound
 	ErrNameTaken       = cause.ErrNameTaken // by a virtual machine, or by an active job

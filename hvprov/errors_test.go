@@ -23,6 +23,7 @@ func TestErrorsHaveStableCodes(t *testing.T) {
 		"host_unknown":           &hvprov.HostUnknownError{Host: "hv01"},
 		"host_busy":              &hvprov.HostBusyError{Host: "hv01", Jobs: []string{"a"}},
 		"authentication_refused": &hvprov.HostError{Host: "hv01", Class: hvprov.ErrAuthentication, Err: errors.New("401")},
+		"access_denied":          &hvprov.HostError{Host: "hv01", Class: hvprov.ErrAccessDenied, Err: errors.New("fault 5")},
 		"vm_busy":                &hvprov.VMBusyError{},
 		"name_taken":             &hvprov.JobError{Class: hvprov.ErrJobFailed, Failure: job.Failure{Code: job.CodeNameTaken}},
 		"time_limit":             &hvprov.JobError{Class: hvprov.ErrJobFailed, Cause: hvprov.ErrTimeLimit},

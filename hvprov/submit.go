@@ -21,7 +21,7 @@ import (
 //   - another schema or version: [*jobschema.VersionMismatchError]
 //   - values that the schema does not allow: [*jobschema.ValidationError]
 //   - a host that is not configured: [ErrHostUnknown]
-//   - a host that does not answer, or refuses the credentials: [ErrHostUnreachable], [ErrAuthentication]
+//   - a host that does not answer, or refuses the credentials: [ErrHostUnreachable], [ErrAuthentication], [ErrAccessDenied]
 //   - a host on which the agent cannot be made ready: [ErrHostNotReady]
 //   - a name that an active job uses, or a virtual machine has according to the inventory, in any letter case: [ErrNameTaken]
 //   - a virtual machine that another job works on: [ErrVMBusy]

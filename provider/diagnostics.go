@@ -110,6 +110,8 @@ func remedy(e *hvprov.HostError) string {
 	case errors.Is(e, hvprov.ErrAuthentication):
 		return "Check username, password and auth in the provider configuration. " +
 			"The credentials were tried only once, so that the account is not locked out."
+	case errors.Is(e, hvprov.ErrAccessDenied):
+		return "The guide \"Preparing a Hyper-V host\" describes the rights that the account needs."
 	case errors.Is(e, hvprov.ErrHostUnreachable):
 		return "Check that the host is running, that address, port and use_tls in the provider configuration are correct, " +
 			"and that the firewall of the host allows WinRM."

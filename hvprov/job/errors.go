@@ -12,7 +12,7 @@ import (
 // HostError reports a failed request to a host. Package hvprov has the sentinel errors that it matches.
 type HostError struct {
 	Host  string
-	Class error // hvprov.ErrHostUnreachable, hvprov.ErrAuthentication or hvprov.ErrHostNotReady
+	Class error // hvprov.ErrHostUnreachable, hvprov.ErrAuthentication, hvprov.ErrAccessDenied or hvprov.ErrHostNotReady
 	Err   error // the cause
 }
 
@@ -63,6 +63,8 @@ func (e *Error) Is(target error) bool {
 		return e.Failure.Code == CodeVMNotFound
 	case cause.ErrHostNotReady:
 		return e.Failure.Code == CodeHostNotReady
+	case cause.ErrAccessDenied:
+		return e.Failure.Code == CodeAccessDenied
 	}
 	return false
 }

@@ -36,6 +36,7 @@ const (
 	CodeVMNotFound   = "vm_not_found"   // the virtual machine does not exist
 	CodeJobUnknown   = "job_unknown"    // the host has no job with the id
 	CodeHostNotReady = "host_not_ready" // the host lacks something that jobs need
+	CodeAccessDenied = "access_denied"  // the account lacks a right on the host
 	CodeWorkerDied   = "worker_died"    // the process of the job died; what it had created was removed
 )
 

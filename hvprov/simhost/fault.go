@@ -117,6 +117,11 @@ func faultNotFound(what string) *fault {
 	return f
 }
 
+// faultAccessDenied returns the fault of Windows for an account without the right, as in https://github.com/diyan/pywinrm/issues/336.
+func faultAccessDenied() *fault {
+	return &fault{code: codeAccessDenied, sender: true, subcode: "w:AccessDenied", reason: "Access is denied. "}
+}
+
 func faultQuota(code uint32, reason string) *fault {
 	return &fault{code: code, subcode: "w:QuotaLimit", reason: reason}
 }

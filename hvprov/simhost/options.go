@@ -88,6 +88,10 @@ type AccountState struct {
 	Password string
 	// Expired and Locked accounts are rejected with any password.
 	Expired, Locked bool
+	// RemoteManagementOnly accounts may log in, but not open a shell: members of the group Remote Management Users, and local
+	// administrators whose rights are filtered over the network. RootSDDL of WinRM admits only administrators by default.
+	// See https://github.com/diyan/pywinrm/issues/336.
+	RemoteManagementOnly bool
 }
 
 // Program is a command of the host. It receives the part of the command line after its name and returns its exit code. The end of

@@ -31,6 +31,9 @@ func (s *Server) create(x *exchange, m *message) (string, *fault) {
 	if m.body == nil || m.body.XMLName.Local != "Shell" || m.body.XMLName.Space != nsShell {
 		return "", faultSchema("The body of Create has no Shell.")
 	}
+	if s.accounts[strings.ToLower(x.user)].RemoteManagementOnly {
+		return "", faultAccessDenied()
+	}
 	idle := s.opts.Quotas.IdleTimeout
 	if requested := m.body.child(nsShell, "IdleTimeOut").text(); requested != "" {
 		d, ok := parseDuration(requested)
@@ -124,7 +127,7 @@ func (s *Server) use(x *exchange, m *message) (sh *shell, release func(), f *fau
 		return nil, nil, faultNotFound("shell")
 	}
 	if sh.owner != x.user {
-		return nil, nil, &fault{code: codeAccessDenied, sender: true, subcode: "w:AccessDenied", reason: "Access is denied. "}
+		return nil, nil, faultAccessDenied()
 	}
 	sh.busy++
 	sh.stopIdle()

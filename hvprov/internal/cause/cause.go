@@ -17,6 +17,7 @@ var (
 	ErrHostNotReady    = errors.New("host is not ready")
 	ErrHostBusy        = errors.New("host has active jobs")
 	ErrAuthentication  = errors.New("host refused the credentials")
+	ErrAccessDenied    = errors.New("account lacks a right on the host")
 	ErrVMNotFound      = errors.New("virtual machine not found")
 	ErrNameTaken       = errors.New("virtual machine name is taken")
 	ErrVMBusy          = errors.New("virtual machine is busy")
@@ -43,6 +44,7 @@ var codes = []struct {
 	{ErrHostUnknown, "host_unknown"},
 	{ErrHostBusy, "host_busy"},
 	{ErrAuthentication, "authentication_refused"},
+	{ErrAccessDenied, "access_denied"},
 	{ErrHostUnreachable, "host_unreachable"},
 	{ErrHostNotReady, "host_not_ready"},
 	{transport.ErrQuota, "quota_exceeded"},

@@ -15,7 +15,7 @@ import (
 func TestARestoredErrorMatchesTheSameSentinels(t *testing.T) {
 	t.Parallel()
 	all := []error{
-		cause.ErrHostUnknown, cause.ErrHostUnreachable, cause.ErrHostNotReady, cause.ErrHostBusy, cause.ErrAuthentication,
+		cause.ErrHostUnknown, cause.ErrHostUnreachable, cause.ErrHostNotReady, cause.ErrHostBusy, cause.ErrAuthentication, cause.ErrAccessDenied,
 		cause.ErrVMNotFound, cause.ErrNameTaken, cause.ErrVMBusy, cause.ErrTimeLimit, cause.ErrJobNotFound, cause.ErrJobFailed,
 		cause.ErrJobUnknown, cause.ErrJobCancelled, cause.ErrClosed, transport.ErrQuota, transport.ErrConnectionLost,
 	}

@@ -18,7 +18,7 @@ import (
 func TestAnErrorFromARecordMatchesTheSameSentinels(t *testing.T) {
 	t.Parallel()
 	sentinels := []error{
-		cause.ErrHostUnknown, cause.ErrHostUnreachable, cause.ErrHostNotReady, cause.ErrHostBusy, cause.ErrAuthentication, cause.ErrVMNotFound,
+		cause.ErrHostUnknown, cause.ErrHostUnreachable, cause.ErrHostNotReady, cause.ErrHostBusy, cause.ErrAuthentication, cause.ErrAccessDenied, cause.ErrVMNotFound,
 		cause.ErrNameTaken, cause.ErrVMBusy, cause.ErrTimeLimit, cause.ErrJobNotFound, cause.ErrJobFailed, cause.ErrJobUnknown,
 		cause.ErrJobCancelled, cause.ErrClosed, transport.ErrQuota, transport.ErrConnectionLost,
 	}
@@ -33,6 +33,7 @@ func TestAnErrorFromARecordMatchesTheSameSentinels(t *testing.T) {
 		"name taken":    {Code: job.CodeNameTaken, Message: "name is taken", Field: "vm_name"},
 		"VM not found":  {Code: job.CodeVMNotFound, Message: "not found"},
 		"not ready":     {Code: job.CodeHostNotReady, Message: "no Hyper-V"},
+		"access denied": {Code: job.CodeAccessDenied, Message: "no right"},
 		"without texts": {Code: "internal"},
 	}
 	for state, class := range map[jobstore.State]error{

@@ -24,11 +24,16 @@ func HostError(host string, err error) error {
 		errors.As(err, &classified):
 		return err
 	case errors.As(err, &refused):
-		if refused.Code == job.CodeHostNotReady {
+		switch refused.Code {
+		case job.CodeHostNotReady:
 			class = cause.ErrHostNotReady
+		case job.CodeAccessDenied:
+			class = cause.ErrAccessDenied
 		}
 	case errors.Is(err, transport.ErrAuth):
 		class = cause.ErrAuthentication
+	case errors.Is(err, transport.ErrDenied):
+		class = cause.ErrAccessDenied
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):

@@ -58,8 +58,10 @@ var (
 	ErrQuota = errors.New("host quota exceeded")
 	// ErrBusy reports that the host could not take the request now.
 	ErrBusy = errors.New("host is busy")
-	// ErrAuth reports that the host refused the credentials, or that the account lacks a right.
+	// ErrAuth reports that the host refused the credentials.
 	ErrAuth = errors.New("host refused the credentials")
+	// ErrDenied reports that the host accepted the credentials, but that the account lacks a right.
+	ErrDenied = errors.New("access denied on the host")
 	// ErrConnectionLost reports that no usable response arrived. Whether the host acted on the request is not known, unless the
 	// error is [ErrUnreachable] as well.
 	ErrConnectionLost = errors.New("connection lost")

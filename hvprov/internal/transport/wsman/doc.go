@@ -44,6 +44,7 @@
 //   - The credentials are refused ([transport.ErrAuth]) by the host, a KDC or a proxy. The request fails, and the client makes no further
 //     attempts, since each one counts towards the lockout of the account. Until one attempt has succeeded, attempts are made
 //     one at a time. A KDC that does not answer is an unreachable host, not a refusal.
+//   - The account lacks a right ([transport.ErrDenied], fault 5). The request fails without a retry.
 //
 // # Guarantees
 //

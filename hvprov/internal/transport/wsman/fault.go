@@ -51,6 +51,8 @@ type FaultError struct {
 	Action string
 	// Host is the address and port.
 	Host string
+	// Username is the account. It is empty if it follows from a credential cache or a certificate.
+	Username string
 }
 
 // Error returns the action, the host, the host's message, the code and, for some codes, a remedy.
@@ -67,11 +69,30 @@ func (e *FaultError) Error() string {
 	b.WriteString(")")
 	switch e.Code {
 	case codeAccessDenied:
-		b.WriteString("; check that the account is a member of the host's Remote Management Users or Administrators group")
+		b.WriteString(e.deniedRemedy())
 	case codeQuotaMaxShells:
 		b.WriteString("; close unused shells or raise MaxShellsPerUser on the host")
 	}
 	return b.String()
+}
+
+// deniedRemedy returns the remedy for an account that may log in, but may not do what it requested.
+//
+// The shell of WinRM is guarded by its root security descriptor, which admits only administrators; members of the group Remote
+// Management Users may open sessions of PowerShell, which have another descriptor. A local account in Administrators, other than the
+// built-in one, has filtered rights over the network. See https://github.com/diyan/pywinrm/issues/336 and 338.
+func (e *FaultError) deniedRemedy() string {
+	if e.Action != actionCreate {
+		return "; check that the account has opened this shell, and that its rights on the host were not removed"
+	}
+	account := e.Username
+	if account == "" {
+		account = "<account>"
+	}
+	return "; the host accepted the credentials, but the account may not open a WinRM shell: RootSDDL, the root security descriptor of WinRM, admits " +
+		"administrators only (members of Remote Management Users, and local accounts in Administrators whose rights are filtered over the " +
+		`network, are not enough); print a script with "hvprov script grant > Grant-HypervvmAccess.ps1", and run it on the host as an administrator: ` +
+		".\\Grant-HypervvmAccess.ps1 -Account '" + strings.ReplaceAll(account, "'", "''") + "'"
 }
 
 // Is reports whether the fault belongs to the error class target.
@@ -89,7 +110,7 @@ func (e *FaultError) Is(target error) bool {
 		return e.isQuota()
 	case transport.ErrBusy:
 		return e.Code == codeBusy || e.Code == codeDifferentToken || e.Code == codeKeyDeleted && e.Action == actionCreate
-	case transport.ErrAuth:
+	case transport.ErrDenied:
 		return e.Code == codeAccessDenied
 	case transport.ErrTimeout:
 		return e.Code == codeOperationTimedOut

@@ -66,7 +66,7 @@ func TestParseFaultFindsNoFault(t *testing.T) {
 
 func TestEachFaultBelongsToItsErrorClass(t *testing.T) {
 	t.Parallel()
-	classes := []error{transport.ErrProcessLost, transport.ErrQuota, transport.ErrBusy, transport.ErrAuth, transport.ErrConnectionLost, transport.ErrTimeout}
+	classes := []error{transport.ErrProcessLost, transport.ErrQuota, transport.ErrBusy, transport.ErrAuth, transport.ErrDenied, transport.ErrConnectionLost, transport.ErrTimeout}
 	cases := []struct {
 		fault wsman.FaultError
 		want  []error
@@ -81,7 +81,7 @@ func TestEachFaultBelongsToItsErrorClass(t *testing.T) {
 		{wsman.FaultError{Code: 170}, []error{transport.ErrBusy}},
 		{wsman.FaultError{Code: 2147943418, Action: "Create"}, []error{transport.ErrBusy}},
 		{wsman.FaultError{Code: 2147943418, Action: "Command"}, []error{transport.ErrProcessLost}},
-		{wsman.FaultError{Code: 5}, []error{transport.ErrAuth}},
+		{wsman.FaultError{Code: 5}, []error{transport.ErrDenied}},
 		{wsman.FaultError{Code: 87}, nil},
 	}
 	for _, c := range cases {
@@ -96,10 +96,19 @@ func TestEachFaultBelongsToItsErrorClass(t *testing.T) {
 
 func TestTheErrorTextOfAFaultIsComplete(t *testing.T) {
 	t.Parallel()
-	err := &wsman.FaultError{Code: 5, Subcode: "w:AccessDenied", Reason: "Access is denied.", Action: "Create", Host: "hv01.lab.example:5986"}
-	for _, part := range []string{"Create", "hv01.lab.example:5986", "Access is denied.", "fault 5 w:AccessDenied", "Remote Management Users"} {
+	err := &wsman.FaultError{
+		Code: 5, Subcode: "w:AccessDenied", Reason: "Access is denied.", Action: "Create", Host: "hv01.lab.example:5986", Username: `LAB\o'neil`,
+	}
+	for _, part := range []string{
+		"Create", "hv01.lab.example:5986", "Access is denied.", "fault 5 w:AccessDenied", "RootSDDL", "hvprov script grant",
+		`.\Grant-HypervvmAccess.ps1 -Account 'LAB\o''neil'`,
+	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not contain %q", err.Error(), part)
 		}
+	}
+	err.Action = "Receive"
+	if strings.Contains(err.Error(), "RootSDDL") {
+		t.Errorf("the shell is open already: %q", err.Error())
 	}
 }

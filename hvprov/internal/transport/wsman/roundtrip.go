@@ -128,7 +128,7 @@ func (c *Client) parse(cn *conn, action string, request []byte, r *response) ([]
 	if r.status != http.StatusOK || bytes.Contains(r.body, []byte("Fault")) {
 		fault, found, err := parseFault(r.body)
 		if found {
-			fault.Action, fault.Host = action, c.cfg.hostPort
+			fault.Action, fault.Host, fault.Username = action, c.cfg.hostPort, c.cfg.Username
 			return nil, fault
 		}
 		if r.status != http.StatusOK {
