@@ -48,9 +48,9 @@ function Find-DiskUser {
     # Returns a virtual machine that a file is attached to, except the one with the GUID ExceptId.
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [AllowEmptyString()] [string] $ExceptId)
 
-    foreach ($vm in @(Get-VM)) {
+    foreach ($vm in @(Get-HostVMList)) {
         if ($vm.Id.ToString() -eq $ExceptId) { continue }
-        foreach ($drive in @($vm.HardDrives)) { if (Test-SameName -Left $drive.Path -Right $Path) { return $vm } }
+        foreach ($drive in @(Get-VMProperty -VM $vm -Name 'HardDrives')) { if (Test-SameName -Left $drive.Path -Right $Path) { return $vm } }
     }
 }
 

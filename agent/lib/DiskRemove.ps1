@@ -33,8 +33,8 @@ function Get-DiskUsage {
     $use = @{} # keys ignore case, as file names do
     if ($Own.Count -eq 0) { return $use }
     $children = @{}
-    foreach ($other in @(Get-VM)) {
-        foreach ($drive in @($other.HardDrives)) {
+    foreach ($other in @(Get-HostVMList)) {
+        foreach ($drive in @(Get-VMProperty -VM $other -Name 'HardDrives')) {
             $path = [string]$drive.Path
             $use[$path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = $other.Name }).Message
             $children[$path] = (Get-AgentMessage -Id 'leftover_vm_parent' -Values @{ vm = $other.Name }).Message

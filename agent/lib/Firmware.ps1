@@ -67,6 +67,14 @@ function Get-SecureBootTemplate {
     return ''
 }
 
+function Test-SecureBootTemplate {
+    # Reports whether a virtual machine has a secure boot template already. It is not set again: what that does to the keys that the
+    # firmware holds is not documented.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Template)
+
+    return Test-SameName -Left (Get-OptionalText -Value (Get-VMFirmware -VM $VM) -Name 'SecureBootTemplate') -Right $Template
+}
+
 function Invoke-ProvisionFirmware {
     # Step firmware: sets the boot order, secure boot and the TPM of a generation 2 virtual machine.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
@@ -79,7 +87,7 @@ function Invoke-ProvisionFirmware {
         $parameters['EnableSecureBoot'] = 'Off'
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_off').Message
     } elseif ($template) {
-        $parameters['SecureBootTemplate'] = $template
+        if (-not (Test-SecureBootTemplate -VM $VM -Template $template)) { $parameters['SecureBootTemplate'] = $template }
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_template' -Values @{ template = $template }).Message
     }
     if ($fields['tpm'] -eq $true) {
@@ -96,8 +104,9 @@ function Enable-JobTPM {
     param([Parameter(Mandatory)] $VM)
 
     try {
-        # An existing key protector holds the keys of what the TPM protects, and must not be replaced. Four bytes mean that none is set.
-        if (@(Get-VMKeyProtector -VM $VM).Count -le 4) { Set-VMKeyProtector -VM $VM -NewLocalKeyProtector }
+        # An existing key protector holds the keys of what the TPM protects, and must not be replaced. Four bytes mean that none is
+        # set. The bytes are written as one object: the pipeline writes each of them.
+        if (@(Get-VMKeyProtector -VM $VM | ForEach-Object -Process { $_ }).Count -le 4) { Set-VMKeyProtector -VM $VM -NewLocalKeyProtector }
     } catch {
         throw (New-AgentError -Field 'tpm' -MessageId 'tpm_key_protector_failed' -Values @{ reason = $_.Exception.Message.Trim() })
     }
@@ -138,7 +147,7 @@ function Set-JobSecurity {
             if ($part.After) { Enable-JobTPM -VM $VM } else { Disable-VMTPM -VM $VM }
         } elseif (-not $part.After) {
             Set-VMFirmware -VM $VM -EnableSecureBoot Off
-        } elseif ($template) {
+        } elseif ($template -and -not (Test-SecureBootTemplate -VM $VM -Template $template)) {
             Set-VMFirmware -VM $VM -EnableSecureBoot On -SecureBootTemplate $template
         } else {
             Set-VMFirmware -VM $VM -EnableSecureBoot On
@@ -149,27 +158,34 @@ function Set-JobSecurity {
 }
 
 function Get-VMSecurityDetail {
-    # Returns whether secure boot and the TPM are on, by virtual machine GUID, with one call for all virtual machines. Generation 1
-    # has neither. Values that cannot be read are missing.
+    # Returns whether secure boot and the TPM are on, by virtual machine GUID. Generation 1 has neither. Values that cannot be read
+    # are missing, and Partial says why, except for virtual machines that are removed meanwhile.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
-    $detail = @{ SecureBoot = @{}; TPM = @{} }
+    $detail = @{ SecureBoot = @{}; TPM = @{}; Partial = (New-Object -TypeName System.Collections.ArrayList) }
     foreach ($item in @($VM | Where-Object -FilterScript { [int]$_.Generation -ne 2 })) {
         $detail.SecureBoot[$item.Id.ToString()] = $false
         $detail.TPM[$item.Id.ToString()] = $false
     }
     $second = @($VM | Where-Object -FilterScript { [int]$_.Generation -eq 2 })
     if ($second.Count -eq 0) { return $detail }
-    try {
-        foreach ($firmware in @(Get-VMFirmware -VM $second -ErrorAction SilentlyContinue)) {
-            $detail.SecureBoot[$firmware.VMId.ToString()] = [string]$firmware.SecureBoot -eq 'On'
+    # Errors of single virtual machines come with the output.
+    $problems = @(foreach ($firmware in @(Get-VMFirmware -VM $second -ErrorAction Continue 2>&1)) {
+            if ($firmware -is [System.Management.Automation.ErrorRecord]) {
+                $firmware
+            } else {
+                $detail.SecureBoot[$firmware.VMId.ToString()] = [string]$firmware.SecureBoot -eq 'On'
+            }
+        })
+    if (Test-TpmSupport) {
+        foreach ($item in $second) {
+            # The objects of Get-VMSecurity do not say which virtual machine they belong to, so each virtual machine is asked for.
+            try { $detail.TPM[$item.Id.ToString()] = [bool](Get-VMSecurity -VM $item).TpmEnabled } catch { $problems += $_ }
         }
-    } catch { $null = $_ }
-    if (-not (Test-TpmSupport)) { return $detail }
-    try {
-        foreach ($security in @(Get-VMSecurity -VM $second -ErrorAction SilentlyContinue)) {
-            $detail.TPM[$security.VMId.ToString()] = [bool]$security.TpmEnabled
-        }
-    } catch { $null = $_ }
+    }
+    foreach ($problem in $problems) {
+        if (Test-MissingError -ErrorRecord $problem) { continue }
+        $null = $detail.Partial.Add((Get-AgentMessage -Id 'partial_security' -Values @{ reason = (Get-FailureMessage -ErrorRecord $problem) }).Message)
+    }
     return $detail
 }

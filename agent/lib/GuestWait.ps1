@@ -76,7 +76,7 @@ function Get-GuestStatus {
     # Returns the guest's status in regard to a condition as Text, and in Ready whether the condition is met.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Condition)
 
-    if ([string]$VM.State -ne 'Running') {
+    if ((ConvertTo-PowerState -State $VM.State) -ne 'running') {
         return @{ Ready = $false; Text = (Get-AgentMessage -Id 'guest_state' -Values @{ state = (ConvertTo-PowerState -State $VM.State) }).Message }
     }
     if ($Condition -eq 'heartbeat') {

@@ -1,5 +1,8 @@
 # The host: its Hyper-V module, virtual machines, switches, images and cluster.
 
+# How often the host is listed until no virtual machine is removed meanwhile.
+$script:AgentListTries = 3
+
 function Get-AgentHost {
     <#
     .SYNOPSIS
@@ -97,13 +100,75 @@ function Find-HostVM {
     # Returns the virtual machine with a GUID, or nothing when the host does not have it.
     param([Parameter(Mandatory)] [string] $Id)
 
+    $problem = $null
     try {
-        return Get-VM -Id $Id
+        $vm = Get-VM -Id $Id
+        if (-not (Test-DeletedVM -VM $vm)) { return $vm }
     } catch {
-        if ($_.FullyQualifiedErrorId -notlike 'InvalidParameter,*') { throw }
+        if (-not (Test-MissingError -ErrorRecord $_)) { throw }
+        $problem = $_
     }
-    # The error has other causes too: only the list of all virtual machines shows that this one does not exist.
-    return Get-VM | Where-Object -FilterScript { $_.Id.ToString() -eq $Id }
+    # The error has other causes too, such as a service that does not answer: only a complete list shows that the virtual machine
+    # does not exist. Id is part of the listed objects, so that the list costs one query.
+    $trouble = New-Object -TypeName System.Collections.ArrayList
+    foreach ($vm in @(Get-HostVMList -Trouble $trouble)) { if ($vm.Id.ToString() -eq $Id) { return $vm } }
+    if ($trouble.Count -gt 0) {
+        if ($null -ne $problem) { throw $problem }
+        throw $trouble[0]
+    }
+}
+
+function Get-HostVMList {
+    # Returns the virtual machines of the host. Call it within @( ). One that is removed while the host is listed does not fail the
+    # list: the host is listed again. What fails each time is added to Trouble, as error records.
+    param([AllowNull()] [System.Collections.ArrayList] $Trouble)
+
+    $found = @()
+    $errors = @()
+    for ($try = 0; $try -lt $script:AgentListTries; $try++) {
+        # Errors of single virtual machines do not end the command, and come with its output.
+        $output = @(Get-VM -ErrorAction Continue 2>&1)
+        $errors = @($output | Where-Object -FilterScript { $_ -is [System.Management.Automation.ErrorRecord] })
+        $found = @($output | Where-Object -FilterScript { $_ -isnot [System.Management.Automation.ErrorRecord] -and -not (Test-DeletedVM -VM $_) })
+        foreach ($problem in $errors) { if (-not (Test-MissingError -ErrorRecord $problem)) { throw $problem } }
+        if ($errors.Count -eq 0) { break }
+    }
+    # The same error is written when the service does not run: then there is nothing else.
+    if ($errors.Count -gt 0 -and $found.Count -eq 0) { throw $errors[0] }
+    if ($null -ne $Trouble) { foreach ($problem in $errors) { $null = $Trouble.Add($problem) } }
+    $found
+}
+
+function Get-VMProperty {
+    # Returns a property of a listed virtual machine, or nothing when the virtual machine was removed since. Call it within @( ).
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Name)
+
+    try {
+        $VM.$Name
+    } catch {
+        # The module queries properties such as HardDrives at each access.
+        if ($null -ne (Find-HostVM -Id $VM.Id.ToString())) { throw }
+    }
+}
+
+function Test-MissingError {
+    # Reports whether an error of Get-VM may mean that a virtual machine does not exist: ObjectNotFound by id, InvalidParameter by
+    # name, and an error without a category in version 1 of the module.
+    param([Parameter(Mandatory)] $ErrorRecord)
+
+    $category = $ErrorRecord.CategoryInfo.Category
+    if ($category -eq [System.Management.Automation.ErrorCategory]::ObjectNotFound) { return $true }
+    $id = $ErrorRecord.FullyQualifiedErrorId.Split(',')[0]
+    if ($category -eq [System.Management.Automation.ErrorCategory]::NotSpecified -and $id -eq 'Unspecified') { return $true }
+    return @('ObjectNotFound', 'InvalidParameter') -contains $id
+}
+
+function Test-DeletedVM {
+    # Reports whether an object says that its virtual machine is deleted.
+    param([Parameter(Mandatory)] $VM)
+
+    $property = $VM.PSObject.Properties['IsDeleted']
+    return $null -ne $property -and $property.Value -eq $true
 }
 
 function Get-HostVM {
@@ -122,7 +187,7 @@ function Find-VMByName {
     # treat it as a wildcard pattern.
     param([Parameter(Mandatory)] [string] $Name, [string] $ExceptId = '')
 
-    Get-VM | Where-Object -FilterScript { (Test-SameName -Left $_.Name -Right $Name) -and $_.Id.ToString() -ne $ExceptId } | Select-Object -First 1
+    Get-HostVMList | Where-Object -FilterScript { (Test-SameName -Left $_.Name -Right $Name) -and $_.Id.ToString() -ne $ExceptId } | Select-Object -First 1
 }
 
 function Find-HostSwitch {

@@ -5,10 +5,17 @@ function Get-AgentInventory {
     param([AllowNull()] $Settings)
 
     $machine = Get-AgentHost
-    $vms = @(Get-VM)
+    $vms = @(Get-HostVMList)
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
-    foreach ($vm in $vms) { $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail)) }
+    foreach ($vm in $vms) {
+        try {
+            $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail))
+        } catch {
+            # A virtual machine that is removed while the host is read is not part of the inventory.
+            if ($null -ne (Find-HostVM -Id $vm.Id.ToString())) { throw }
+        }
+    }
     return [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
 }
 
@@ -22,7 +29,7 @@ function Get-VMDetail {
     $clustered = $false
     foreach ($item in $VM) {
         if ($item.IsClustered) { $clustered = $true }
-        $drives = @($item.HardDrives)
+        $drives = @(Get-VMProperty -VM $item -Name 'HardDrives')
         $detail.Drives[$item.Id.ToString()] = $drives
         foreach ($drive in $drives) {
             $null = $paths.Add([string]$drive.Path)
@@ -142,10 +149,11 @@ function ConvertTo-SnakeCase {
 }
 
 function ConvertTo-PowerState {
-    # Converts a state of Hyper-V to a power state that clients read.
+    # Converts a state of Hyper-V to a power state that clients read. A state such as RunningCritical is the same state while the
+    # storage does not answer. Unknown states, and Hibernated, are other: they are neither running nor certain to be off.
     param([Parameter(Mandatory)] $State)
 
-    switch ([string]$State) {
+    switch ([string]$State -replace 'Critical\z', '') {
         'Running' { return 'running' }
         'Off' { return 'off' }
         'Paused' { return 'paused' }
@@ -153,7 +161,12 @@ function ConvertTo-PowerState {
         'FastSaved' { return 'saved' }
         'Starting' { return 'starting' }
         'Resuming' { return 'starting' }
+        'Reset' { return 'starting' }
+        'ForceReboot' { return 'starting' }
         'Stopping' { return 'stopping' }
+        'ForceShutdown' { return 'stopping' }
+        'Saving' { return 'stopping' }
+        'FastSaving' { return 'stopping' }
     }
     return 'other'
 }

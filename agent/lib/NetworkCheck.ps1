@@ -51,9 +51,9 @@ function Get-MacFinding {
     }
     if ($wanted.Count -eq 0) { return }
     $holders = @{}
-    foreach ($vm in @(Get-VM)) {
+    foreach ($vm in @(Get-HostVMList)) {
         if ($vm.Id.ToString() -eq $VMId) { continue }
-        foreach ($adapter in @($vm.NetworkAdapters)) {
+        foreach ($adapter in @(Get-VMProperty -VM $vm -Name 'NetworkAdapters')) {
             $digits = Get-MacDigit -Mac ([string]$adapter.MacAddress)
             if (-not $holders.ContainsKey($digits)) { $holders[$digits] = @{ Adapter = $adapter.Name; VM = $vm.Name } }
         }
@@ -100,7 +100,7 @@ function Get-AdapterPowerCycleField {
     $first = Find-PrimaryAdapter -Adapters $adapters -Recorded $recorded
     if ($Changed -contains 'mac_address' -and $null -ne $first -and (Get-StaticMac -Adapter $first) -ne [string]$Fields['mac_address']) { 'mac_address' }
     if ($Changed -notcontains 'network_adapters') { return }
-    $hot = $VM.Generation -eq 2 -and [string]$VM.State -eq 'Running'
+    $hot = $VM.Generation -eq 2 -and (ConvertTo-PowerState -State $VM.State) -eq 'running'
     $specs = @(Get-AdapterSpec -Value $Fields['network_adapters'])
     $needed = $false
     foreach ($spec in $specs) {
@@ -123,7 +123,7 @@ function Get-PowerCycleFinding {
     $fields = $Definition.Fields
     if ($Definition.Operation -ne 'update' -or -not $VMId -or $fields['power_state'] -eq 'off') { return }
     $vm = Find-HostVM -Id $VMId
-    if ($null -eq $vm -or [string]$vm.State -eq 'Off') { return }
+    if ($null -eq $vm -or (ConvertTo-PowerState -State $vm.State) -eq 'off') { return }
     if ($Changed.Count -eq 0) { $Changed = @($fields.Keys) }
     foreach ($name in @(Get-AdapterPowerCycleField -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed $Changed)) {
         New-JobFinding -Field $name -MessageId 'power_cycle_refused' -Values @{ fields = $name; vm = $vm.Name; state = (ConvertTo-PowerState -State $vm.State) }

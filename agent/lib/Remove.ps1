@@ -18,7 +18,7 @@ function Invoke-DeleteJob {
         $vm = Find-HostVM -Id $Job.VMId
         if ($null -ne $vm) {
             $manifest = Find-JobManifest -VM $vm
-            if ([string]$vm.State -ne 'Off') { $Job.Steps += 'stop' }
+            if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { $Job.Steps += 'stop' }
             if ($vm.IsClustered) { $Job.Steps += 'cluster' }
             $checkpoints = @(Get-JobCheckpoint -VM $vm)
             if ($checkpoints.Count -gt 0) { $Job.Steps += 'checkpoints' }

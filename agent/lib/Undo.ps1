@@ -13,7 +13,7 @@ function Undo-Job {
         try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         $vm = $null
         if ($journal.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
-        if ($null -ne $vm -and [string]$vm.State -eq 'Off') {
+        if ($null -ne $vm -and (ConvertTo-PowerState -State $vm.State) -eq 'off') {
             $item = (Get-AgentMessage -Id 'item_vm_id' -Values @{ id = $Job.VMId }).Message
             $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_started' -Item $item -Action { Start-VM -VM $vm }
         }
@@ -47,7 +47,7 @@ function Find-VMInFolder {
     # Returns the GUID of the virtual machine whose configuration is in a folder, or an empty string.
     param([Parameter(Mandatory)] [string] $Folder)
 
-    foreach ($vm in @(Get-VM)) {
+    foreach ($vm in @(Get-HostVMList)) {
         if ($vm.Path -and (Test-WithinFolder -Folder $Folder -Path $vm.Path)) { return $vm.Id.ToString() }
     }
     return ''
@@ -63,7 +63,7 @@ function Undo-JobVM {
     return Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_removed' -Values @{ vm = $name; id = $id } -Item $item -Action {
         $vm = Find-HostVM -Id $id
         if ($null -ne $vm) {
-            if ([string]$vm.State -ne 'Off') { Stop-VM -VM $vm -TurnOff -Force }
+            if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { Stop-VM -VM $vm -TurnOff -Force }
             if ($Job.Journal.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
             Remove-VM -VM $vm -Force
         }

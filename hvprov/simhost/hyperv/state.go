@@ -125,6 +125,7 @@ type Behaviour struct {
 	RecordCalls        bool            `json:"record_calls"`          // record the names of the cmdlets that are called, for [Store.Calls]
 	Lost               string          `json:"lost"`                  // not empty: every call fails with this text, as if the Hyper-V service had stopped
 	Guest              Guest           `json:"guest"`
+	Facts              *Facts          `json:"facts,omitempty"`
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is

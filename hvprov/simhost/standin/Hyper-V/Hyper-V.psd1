@@ -6,7 +6,7 @@
     RootModule        = 'Hyper-V.psm1'
     FunctionsToExport = @(
         'Add-VMDvdDrive', 'Add-VMHardDiskDrive', 'Add-VMNetworkAdapter', 'Connect-VMNetworkAdapter', 'Disable-VMTPM', 'Disconnect-VMNetworkAdapter',
-        'Enable-VMTPM', 'Get-VHD', 'Get-VM', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
+        'Enable-VMEventing', 'Enable-VMTPM', 'Get-VHD', 'Get-VM', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
         'Get-VMKeyProtector', 'Get-VMNetworkAdapter', 'Get-VMNetworkAdapterVlan', 'Get-VMSecurity', 'Get-VMSnapshot', 'Get-VMSwitch', 'New-VHD',
         'New-VM', 'Remove-VM', 'Remove-VMDvdDrive', 'Remove-VMHardDiskDrive', 'Remove-VMNetworkAdapter', 'Remove-VMSnapshot', 'Rename-VM',
         'Resize-VHD', 'Set-VM', 'Set-VMBios', 'Set-VMDvdDrive', 'Set-VMFirmware', 'Set-VMKeyProtector', 'Set-VMMemory', 'Set-VMNetworkAdapter',
@@ -14,5 +14,8 @@
     )
     CmdletsToExport   = @()
     VariablesToExport = @()
-    AliasesToExport   = @()
+    AliasesToExport   = @(
+        'Export-VMCheckpoint', 'Get-VMCheckpoint', 'Remove-VMCheckpoint', 'Rename-VMCheckpoint', 'Restore-VMCheckpoint', 'gvm', 'gvmr', 'gvmrs', 'mvmr',
+        'savm', 'spvm'
+    )
 }

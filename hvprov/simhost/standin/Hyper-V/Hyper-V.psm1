@@ -5,6 +5,7 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Eventing.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Shapes.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Computer.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))

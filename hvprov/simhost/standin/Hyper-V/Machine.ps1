@@ -14,12 +14,19 @@ function Get-VM {
         Invoke-StandIn -Cmdlet 'Get-VM' -Action {
             param($state)
             if ($wanted) {
-                $chosen = @(Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted)
-                Add-StandInLook -State $state -VM $chosen[0]
-            } else {
-                $chosen = @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)
+                $vm = Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted
+                Add-StandInLook -State $state -VM $vm
+                ConvertTo-StandInVM -State $state -VM (Select-StandInKept -State $state -VM $vm)
+                return
             }
-            foreach ($vm in $chosen) { ConvertTo-StandInVM -State $state -VM $vm }
+            foreach ($vm in @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)) {
+                if (Test-StandInVanished -State $state -VM $vm) {
+                    Write-StandInError -Record (New-StandInAccessError -State $state -Cmdlet 'Get-VM')
+                } else {
+                    ConvertTo-StandInVM -State $state -VM (Select-StandInKept -State $state -VM $vm)
+                }
+            }
+            Complete-StandInVanishing -State $state
         }
     }
 }

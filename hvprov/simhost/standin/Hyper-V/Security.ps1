@@ -7,6 +7,19 @@ function Assert-StandInGeneration {
     if ($VM.generation -ne 2) { throw (New-StandInError -Cmdlet $Cmdlet -Message "Virtual machine '$($VM.name)' is not of generation 2.") }
 }
 
+function Select-StandInGeneration2 {
+    # Returns the states of the selected virtual machines of generation 2, and writes an error for each of generation 1.
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] $Given)
+
+    foreach ($item in @(Select-StandInVM -State $State -Cmdlet $Cmdlet -VM $Given['VM'] -Name $Given['VMName'])) {
+        try { Assert-StandInGeneration -VM $item -Cmdlet $Cmdlet } catch {
+            Write-StandInError -Record $_
+            continue
+        }
+        $item
+    }
+}
+
 function Get-VMFirmware {
     [CmdletBinding(DefaultParameterSetName = 'VMName')]
     param(
@@ -18,8 +31,7 @@ function Get-VMFirmware {
         $given = $PSBoundParameters
         Invoke-StandIn -Cmdlet 'Get-VMFirmware' -Action {
             param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMFirmware' -VM $given['VM'] -Name $given['VMName'])) {
-                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMFirmware'
+            foreach ($item in @(Select-StandInGeneration2 -State $state -Cmdlet 'Get-VMFirmware' -Given $given)) {
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.HyperV.PowerShell.VMFirmware'
                     VMName = $item.name; VMId = [guid]$item.id; SecureBoot = $item.secure_boot; SecureBootTemplate = $item.secure_boot_template
@@ -76,11 +88,12 @@ function Get-VMSecurity {
         $given = $PSBoundParameters
         Invoke-StandIn -Cmdlet 'Get-VMSecurity' -Action {
             param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMSecurity' -VM $given['VM'] -Name $given['VMName'])) {
-                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMSecurity'
+            foreach ($item in @(Select-StandInGeneration2 -State $state -Cmdlet 'Get-VMSecurity' -Given $given)) {
+                # The real object names no virtual machine.
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.HyperV.PowerShell.VMSecurity'
-                    VMName = $item.name; VMId = [guid]$item.id; TpmEnabled = [bool]$item.tpm; Shielded = $false
+                    TpmEnabled = [bool]$item.tpm; KsdEnabled = $false; Shielded = $false; EncryptStateAndVmMigrationTraffic = $false
+                    VirtualizationBasedSecurityOptOut = $false; ComputerName = $state.host.name; IsDeleted = $false
                 }
             }
         }
@@ -99,12 +112,11 @@ function Get-VMKeyProtector {
         $given = $PSBoundParameters
         Invoke-StandIn -Cmdlet 'Get-VMKeyProtector' -Action {
             param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMKeyProtector' -VM $given['VM'] -Name $given['VMName'])) {
-                Assert-StandInGeneration -VM $item -Cmdlet 'Get-VMKeyProtector'
-                # The real cmdlet returns four bytes when no key protector is set.
+            foreach ($item in @(Select-StandInGeneration2 -State $state -Cmdlet 'Get-VMKeyProtector' -Given $given)) {
+                # Four bytes mean that no key protector is set. The bytes are one object of the output, not one object each.
                 $bytes = [byte[]]@(0, 0, 0, 4)
                 if ($item.key_protector) { $bytes = [byte[]]@(0, 0, 0, 4, 60, 63, 120, 109, 108) }
-                $bytes
+                if ((Get-StandInVariant -State $state -Name 'key_protector_output') -eq 'bytes') { $bytes } else { , $bytes }
             }
         }
     }

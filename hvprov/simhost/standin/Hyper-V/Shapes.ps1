@@ -15,7 +15,7 @@ function ConvertTo-StandInVM {
     foreach ($adapter in $VM.adapters) { $null = $adapters.Add((ConvertTo-StandInAdapter -VM $VM -Adapter $adapter)) }
     $drives = New-Object -TypeName System.Collections.ArrayList
     foreach ($drive in $VM.drives) { $null = $drives.Add((ConvertTo-StandInDrive -VM $VM -Drive $drive)) }
-    return [pscustomobject]@{
+    $object = [pscustomobject]@{
         PSTypeName               = 'Microsoft.HyperV.PowerShell.VirtualMachine'
         Id                       = $id
         VMId                     = $id
@@ -42,7 +42,10 @@ function ConvertTo-StandInVM {
         IsClustered              = [bool]$VM.clustered
         NetworkAdapters          = $adapters
         HardDrives               = $drives
+        IsDeleted                = @(Get-StandInFact -State $State -Name 'deleted') -contains $VM.id
     }
+    if (@(Get-StandInFact -State $State -Name 'unreadable') -contains $VM.id) { Hide-StandInProperty -State $State -Object $object }
+    return $object
 }
 
 function Get-StandInMemory {
@@ -81,7 +84,6 @@ function ConvertTo-StandInVlan {
         PSTypeName    = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting'
         OperationMode = $adapter.vlan_mode
         AccessVlanId  = [int]$adapter.vlan_id
-        VMName        = $VM.name
     }
 }
 

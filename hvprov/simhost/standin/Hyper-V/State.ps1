@@ -1,5 +1,7 @@
 # The state file: a lock file admits one process and runspace at a time.
 
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Facts.ps1'))
+
 function Get-StandInPath {
     # Returns the path of the state file.
     $path = [System.Environment]::GetEnvironmentVariable('HYPERVVM_STANDIN_STATE')
@@ -35,7 +37,22 @@ function Save-StandIn {
 
 function Invoke-StandIn {
     # Runs the Action of one cmdlet on the state, with the delay or the error that the state's behaviour sets for the cmdlet. With
-    # Change, the changed state is saved when Action succeeds.
+    # Change, the changed state is saved when Action succeeds. Errors are non-terminating, as those of the real cmdlets: the
+    # cmdlet's caller decides with ErrorAction.
+    param([Parameter(Mandatory)] [string] $Cmdlet, [switch] $Change, [Parameter(Mandatory)] [scriptblock] $Action)
+
+    $StandInPreference = $ErrorActionPreference
+    $ErrorActionPreference = 'Stop'
+    try {
+        Invoke-StandInCall -Cmdlet $Cmdlet -Change:$Change -Action $Action
+    } catch {
+        $record = $_
+        Write-StandInError -Record $record
+    }
+}
+
+function Invoke-StandInCall {
+    # Runs the Action of one cmdlet for Invoke-StandIn.
     param([Parameter(Mandatory)] [string] $Cmdlet, [switch] $Change, [Parameter(Mandatory)] [scriptblock] $Action)
 
     $path = Get-StandInPath
@@ -105,12 +122,13 @@ function New-StandInError {
 }
 
 function Find-StandInVM {
-    # Returns the state of the virtual machine with a GUID.
+    # Returns the state of the virtual machine with a GUID. Throws the error of facts/errors.tsv when there is none.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Id)
 
-    foreach ($vm in $State.vms) { if ($vm.id -eq $Id) { return $vm } }
-    throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument `
-            -Message "Hyper-V was unable to find a virtual machine with id `"$Id`".")
+    if (@(Get-StandInFact -State $State -Name 'unreadable') -notcontains $Id) {
+        foreach ($vm in $State.vms) { if ($vm.id -eq $Id) { return $vm } }
+    }
+    throw (New-StandInMissingError -State $State -Cmdlet $Cmdlet -Id $Id)
 }
 
 function Select-StandInVM {
@@ -118,13 +136,17 @@ function Select-StandInVM {
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [AllowNull()] [object[]] $VM, [AllowNull()] [string[]] $Name)
 
     if ($null -ne $VM) {
-        foreach ($item in $VM) { Find-StandInVM -State $State -Cmdlet $Cmdlet -Id $item.Id.ToString() }
+        foreach ($item in $VM) {
+            $id = $item.Id.ToString()
+            $found = @($State.vms | Where-Object -FilterScript { $_.id -eq $id -and @(Get-StandInFact -State $State -Name 'unreadable') -notcontains $id })
+            if ($found.Count -gt 0) { $found[0] } else { Write-StandInError -Record (New-StandInAccessError -State $State -Cmdlet $Cmdlet) }
+        }
         return
     }
     foreach ($pattern in $Name) {
         $found = @($State.vms | Where-Object -FilterScript { $_.name -like $pattern })
         if ($found.Count -eq 0 -and -not [System.Management.Automation.WildcardPattern]::ContainsWildcardCharacters($pattern)) {
-            throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument `
+            Write-StandInError -Record (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidParameter' -Category InvalidArgument `
                     -Message "Hyper-V was unable to find a virtual machine with name `"$pattern`".")
         }
         $found

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hyperv
+
+// Facts controls what the real Hyper-V module does with objects that change or disappear while they are read, and selects the
+// behaviour where public sources do not say which one is real. The zero value is a host on which nothing changes, with the first
+// behaviour of each row of hvprov/simhost/standin/facts/unknown.tsv.
+type Facts struct {
+	Variants        map[string]string `json:"variants,omitempty"`         // by the name of the row
+	Vanishing       []string          `json:"vanishing,omitempty"`        // GUIDs of virtual machines that are removed while the next Get-VM lists the host
+	VanishingAlways bool              `json:"vanishing_always,omitempty"` // they are not removed: each list fails to read them
+	Unreadable      []string          `json:"unreadable,omitempty"`       // GUIDs of virtual machines that Get-VM lists, and that are removed before anything else is read of them
+	Deleted         []string          `json:"deleted,omitempty"`          // GUIDs of virtual machines whose objects say that they are deleted
+	KeepsObjects    bool              `json:"keeps_objects,omitempty"`    // a process keeps the virtual machines that it has read, until Enable-VMEventing
+}
