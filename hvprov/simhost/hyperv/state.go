@@ -126,6 +126,7 @@ type Behaviour struct {
 	Lost               string          `json:"lost"`                  // not empty: every call fails with this text, as if the Hyper-V service had stopped
 	Guest              Guest           `json:"guest"`
 	Facts              *Facts          `json:"facts,omitempty"`
+	Windows            *Windows        `json:"windows,omitempty"`
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is

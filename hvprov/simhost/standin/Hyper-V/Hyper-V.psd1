@@ -5,12 +5,13 @@
     PowerShellVersion = '5.1'
     RootModule        = 'Hyper-V.psm1'
     FunctionsToExport = @(
+        'Checkpoint-VM',
         'Add-VMDvdDrive', 'Add-VMHardDiskDrive', 'Add-VMNetworkAdapter', 'Connect-VMNetworkAdapter', 'Disable-VMTPM', 'Disconnect-VMNetworkAdapter',
         'Enable-VMEventing', 'Enable-VMTPM', 'Get-VHD', 'Get-VM', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
         'Get-VMKeyProtector', 'Get-VMNetworkAdapter', 'Get-VMNetworkAdapterVlan', 'Get-VMSecurity', 'Get-VMSnapshot', 'Get-VMSwitch', 'New-VHD',
         'New-VM', 'Remove-VM', 'Remove-VMDvdDrive', 'Remove-VMHardDiskDrive', 'Remove-VMNetworkAdapter', 'Remove-VMSnapshot', 'Rename-VM',
         'Resize-VHD', 'Set-VM', 'Set-VMBios', 'Set-VMDvdDrive', 'Set-VMFirmware', 'Set-VMKeyProtector', 'Set-VMMemory', 'Set-VMNetworkAdapter',
-        'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'
+        'Set-VMNetworkAdapterVlan', 'Set-VMProcessor', 'Start-VM', 'Stop-VM', 'Suspend-VM'
     )
     CmdletsToExport   = @()
     VariablesToExport = @()

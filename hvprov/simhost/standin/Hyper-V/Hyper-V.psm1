@@ -18,6 +18,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoint.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'PowerState.ps1'))
 
 # Version 1 of the module has no security commands.
 if ((ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText((Get-StandInPath)))).host.hyperv_version -like '1.*') {

@@ -1,0 +1,95 @@
+# -Full: the virtual machine while it runs, checkpoints, the process of a job, and the cluster.
+
+function Invoke-CheckRunningStep {
+    # Starts the virtual machine and changes it while it runs.
+    Invoke-CheckStep -Name 'full-start' -Needs 'full-create', 'full-attach' -Action {
+        Start-VM -VM $script:CheckRun.VM
+        Assert-CheckValue -What 'State' -Value (Get-VM -Id $script:CheckRun.VM.Id).State -Expected 'Running'
+        'The virtual machine was started.'
+    }
+    Invoke-CheckStep -Name 'full-running-disk' -Needs 'full-start', 'full-disk-fixed' -Action {
+        $path = Get-CheckPath -Name 'fixed.vhdx'
+        $drive = Add-VMHardDiskDrive -VM $script:CheckRun.VM -ControllerType SCSI -Path $path -Passthru
+        Resize-VHD -Path $path -SizeBytes 32MB
+        Assert-CheckValue -What 'Size' -Value (Get-VHD -Path $path).Size -Expected (32MB)
+        Remove-VMHardDiskDrive -VMHardDiskDrive $drive
+        'A disk was attached, expanded and detached while the virtual machine runs.'
+    }
+    Invoke-CheckStep -Name 'full-running-adapter' -Needs 'full-start' -Action {
+        Add-VMNetworkAdapter -VM $script:CheckRun.VM -Name 'running'
+        $adapter = @(Get-VMNetworkAdapter -VM $script:CheckRun.VM | Where-Object -FilterScript { $_.Name -eq 'running' })[0]
+        Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
+        'A network adapter was added and removed while the virtual machine runs.'
+    }
+    Invoke-CheckStep -Name 'full-running-media' -Needs 'full-start' -Action {
+        Add-VMDvdDrive -VM $script:CheckRun.VM
+        Remove-VMDvdDrive -VMDvdDrive @(Get-VMDvdDrive -VM $script:CheckRun.VM)[0]
+        'A DVD drive was added and removed while the virtual machine runs.'
+    }
+    Invoke-CheckStep -Name 'full-pause' -Needs 'full-start' -Action {
+        Suspend-VM -VM $script:CheckRun.VM
+        Assert-CheckValue -What 'State' -Value (Get-VM -Id $script:CheckRun.VM.Id).State -Expected 'Paused'
+        Resume-VM -VM $script:CheckRun.VM
+        Assert-CheckValue -What 'State' -Value (Get-VM -Id $script:CheckRun.VM.Id).State -Expected 'Running'
+        'The virtual machine was paused and resumed.'
+    }
+}
+
+function Invoke-CheckCheckpointStep {
+    # Creates a checkpoint and removes it, which merges its disks.
+    Invoke-CheckStep -Name 'full-checkpoint' -Needs 'full-start' -Action {
+        Checkpoint-VM -VM $script:CheckRun.VM -SnapshotName 'check'
+        $checkpoints = @(Get-VMSnapshot -VM $script:CheckRun.VM)
+        Assert-CheckValue -What 'The number of checkpoints' -Value $checkpoints.Count -Expected 1
+        $path = [string]@(Get-VMHardDiskDrive -VM $script:CheckRun.VM)[0].Path
+        Add-CheckFact -Name 'checkpoint-disk-extension' -Seen ([System.IO.Path]::GetExtension($path).ToLowerInvariant())
+        Remove-VMSnapshot -VMSnapshot $checkpoints[0]
+        $merged = Wait-CheckCondition -Condition {
+            @(Get-VMHardDiskDrive -VM $script:CheckRun.VM | Where-Object -FilterScript { $_.Path -like '*.avhdx' }).Count -eq 0
+        }
+        if (-not $merged) { throw 'the disk of the removed checkpoint was not merged within a minute' }
+        'A checkpoint was created and removed, and its disk was merged.'
+    }
+}
+
+function Invoke-CheckStopStep {
+    # Turns the virtual machine off: without an operating system it cannot shut down.
+    Invoke-CheckStep -Name 'full-stop' -Needs 'full-start' -Action {
+        Stop-VM -VM $script:CheckRun.VM -TurnOff -Force
+        Assert-CheckValue -What 'State' -Value (Get-VM -Id $script:CheckRun.VM.Id).State -Expected 'Off'
+        'The virtual machine was turned off.'
+    }
+    Invoke-CheckStep -Name 'full-detach' -Needs 'full-attach' -Action {
+        foreach ($drive in @(Get-VMHardDiskDrive -VM $script:CheckRun.VM)) { Remove-VMHardDiskDrive -VMHardDiskDrive $drive }
+        Assert-CheckValue -What 'The number of drives' -Value @(Get-VMHardDiskDrive -VM $script:CheckRun.VM).Count -Expected 0
+        'The disk was detached.'
+    }
+}
+
+function Invoke-CheckProcessStep {
+    # Starts a process through WMI, as the agent does for a job.
+    Invoke-CheckStep -Name 'full-process' -Action {
+        $shell = 'powershell.exe'
+        $root = [System.Environment]::GetEnvironmentVariable('SystemRoot')
+        if ($root) { $shell = [System.IO.Path]::Combine($root, 'System32', 'WindowsPowerShell', 'v1.0', 'powershell.exe') }
+        $line = "`"$shell`" -NoProfile -NonInteractive -Command exit"
+        $result = Invoke-CimMethod -ClassName 'Win32_Process' -MethodName 'Create' -Arguments @{ CommandLine = $line }
+        # Return values: https://learn.microsoft.com/windows/win32/cimwin32prov/create-method-in-class-win32-process
+        Assert-CheckValue -What 'ReturnValue of Win32_Process.Create (2 denied, 3 privilege, 8 unknown, 9 path, 21 parameter)' -Value $result.ReturnValue -Expected 0
+        'A process was started through WMI.'
+    }
+}
+
+function Invoke-CheckClusterStep {
+    # Makes the virtual machine a role of the cluster, and removes the role.
+    Invoke-CheckStep -Name 'full-cluster' -Needs 'full-create' -Action {
+        $script:CheckRun.Clustered = $true
+        $null = Add-ClusterVirtualMachineRole -VMId $script:CheckRun.VM.Id
+        $resources = @(Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
+        $ids = @($resources | Get-ClusterParameter -Name 'VmID' | ForEach-Object -Process { ([string]$_.Value).Trim('{', '}') })
+        Assert-CheckValue -What 'The cluster has the role' -Value ($ids -contains $script:CheckRun.VM.Id.ToString()) -Expected $true
+        $null = Remove-ClusterGroup -VMId $script:CheckRun.VM.Id -RemoveResources -Force
+        $script:CheckRun.Clustered = $false
+        'The role was added and removed.'
+    }
+}

@@ -1,0 +1,51 @@
+# Pausing virtual machines, and creating checkpoints. The agent does neither; the check of a host does.
+
+function Suspend-VM {
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('virtual machine')) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Suspend-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Suspend-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ($item.state -ne 'Running') {
+                    throw (New-StandInError -Cmdlet 'Suspend-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
+                }
+                $item.state = 'Paused'
+            }
+        }
+    }
+}
+
+function Checkpoint-VM {
+    # Creates a standard checkpoint: from then on each drive uses a differencing disk.
+    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [Parameter(Position = 1)] [Alias('CheckpointName')] [string] $SnapshotName = ''
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess($SnapshotName)) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Checkpoint-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Checkpoint-VM' -VM $given['VM'] -Name $given['Name'])) {
+                $id = [guid]::NewGuid().ToString()
+                foreach ($drive in $item.drives) {
+                    $parent = $drive.path
+                    $drive.path = [System.IO.Path]::Combine([System.IO.Path]::GetDirectoryName($parent), [System.IO.Path]::GetFileNameWithoutExtension($parent) + "_$($id.ToUpperInvariant()).avhdx")
+                    Write-StandInDisk -Path $drive.path -Disk @{ Type = 'Differencing'; Size = (Read-StandInDisk -Path $parent).Size; Parent = $parent; FileSize = $script:StandInDiskOverhead }
+                }
+                $checkpoint = [pscustomobject]@{ id = $id; name = [string]$given['SnapshotName'] }
+                $item | Add-Member -Force -NotePropertyName 'checkpoints' -NotePropertyValue ([object[]](@(Get-StandInCheckpoint -VM $item) + $checkpoint))
+            }
+        }
+    }
+}
