@@ -4,6 +4,7 @@
 //
 //	hvprov doctor [flags]       check a host over WinRM and print a report
 //	hvprov script check         print the script that checks a host, to run it there
+//	hvprov script grant         print the script that grants an account the rights on a host, and takes them back
 //
 // doctor runs the script on the host and installs nothing. Its settings are those of the provider: flags, or else the HYPERVVM_…
 // environment variables. The password, the key of a client certificate and the URL of a proxy are read from HYPERVVM_PASSWORD,
@@ -44,6 +45,7 @@ const (
 const usage = `Usage:
   hvprov doctor [flags]       check a host over WinRM and print a report
   hvprov script check         print the script that checks a host, to run it there
+  hvprov script grant         print the script that grants an account the rights on a host, and takes them back
 
 "hvprov doctor -h" describes the flags.
 `
@@ -57,6 +59,7 @@ var (
 // scripts are the scripts that can be printed, by name.
 var scripts = map[string]func() []byte{
 	"check": agent.HostCheckScript,
+	"grant": agent.GrantScript,
 }
 
 // command is a run of the program.

@@ -2,6 +2,11 @@
 
 package hyperv
 
+import (
+	"maps"
+	"slices"
+)
+
 // Windows controls what the commands of Windows outside of Hyper-V return, which the check of a host reads. Only the PowerShell
 // stand-in applies it. The zero value is a host with the defaults of Windows Server 2022, and an account that is an administrator.
 type Windows struct {
@@ -13,4 +18,15 @@ type Windows struct {
 	ASR             map[string]int    `json:"asr,omitempty"`              // action by rule of attack surface reduction
 	Missing         []string          `json:"missing,omitempty"`          // commands that do not exist
 	Denied          []string          `json:"denied,omitempty"`           // commands, and namespaces of WMI, that deny the account access
+}
+
+// clone returns a deep copy.
+func (w *Windows) clone() *Windows {
+	if w == nil {
+		return nil
+	}
+	return &Windows{
+		Groups: slices.Clone(w.Groups), Services: maps.Clone(w.Services), Registry: maps.Clone(w.Registry), WSMan: maps.Clone(w.WSMan),
+		ExecutionPolicy: maps.Clone(w.ExecutionPolicy), ASR: maps.Clone(w.ASR), Missing: slices.Clone(w.Missing), Denied: slices.Clone(w.Denied),
+	}
 }

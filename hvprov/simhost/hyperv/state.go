@@ -152,6 +152,7 @@ func (s *State) clone() *State {
 	c := *s
 	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
+	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	for i := range c.VMs {
 		vm := &c.VMs[i]
 		vm.Adapters, vm.Drives, vm.DVDs = slices.Clone(vm.Adapters), slices.Clone(vm.Drives), slices.Clone(vm.DVDs)

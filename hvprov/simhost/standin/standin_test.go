@@ -36,6 +36,7 @@ func ExampleWriteModules() {
 	// CimCmdlets
 	// FailoverClusters
 	// Hyper-V
+	// WindowsHost
 }
 
 // TestManifestsExportTheCmdletsOfTheModules compares FunctionsToExport with the functions that a module defines, except helpers.
