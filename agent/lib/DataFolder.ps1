@@ -66,7 +66,9 @@ function Read-SharedFile {
     # Returns the text of a file that may be in use.
     param([Parameter(Mandatory)] [string] $Path)
 
-    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList (Open-SharedFile -Path $Path), (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
+    $file = $Path
+    $stream = Invoke-FileOperation -Path $file -Limit $script:AgentReadMilliseconds -Action { Open-SharedFile -Path $file }
+    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
     try { return $reader.ReadToEnd() } finally { $reader.Dispose() }
 }
 
@@ -76,27 +78,14 @@ function Write-AtomicFile {
 
     $new = $Path + '.new'
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text)
-    $stream = [System.IO.File]::Open($new, [System.IO.FileMode]::Create, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None)
+    $stream = Invoke-FileOperation -Path $new -Action { [System.IO.File]::Open($new, [System.IO.FileMode]::Create, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None) }
     try {
         $stream.Write($bytes, 0, $bytes.Length)
         $stream.Flush($true)
     } finally {
         $stream.Dispose()
     }
-    for ($attempt = 1; ; $attempt++) {
-        try {
-            if ([System.IO.File]::Exists($Path)) {
-                [System.IO.File]::Replace($new, $Path, [System.Management.Automation.Language.NullString]::Value)
-            } else {
-                [System.IO.File]::Move($new, $Path)
-            }
-            return
-        } catch {
-            # A virus scanner or a reader may have the file open.
-            if ($attempt -ge 40) { throw }
-            Start-Sleep -Milliseconds 25
-        }
-    }
+    Move-HostFile -From $new -To $Path
 }
 
 function Get-JobFolder {

@@ -120,7 +120,8 @@ function ConvertTo-DiskError {
 
 function Resize-HostDisk {
     # Sets the size of a disk.
-    param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [long] $Bytes)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [long] $Bytes)
 
-    try { Resize-VHD -Path $Path -SizeBytes $Bytes } catch { throw (ConvertTo-DiskError -ErrorRecord $_ -Path $Path) }
+    $disk = $Path
+    try { Invoke-FileOperation -Path $disk -Context $Context -Job $Job -Cancellable -Action { Resize-VHD -Path $disk -SizeBytes $Bytes } } catch { throw (ConvertTo-DiskError -ErrorRecord $_ -Path $Path) }
 }

@@ -10,7 +10,12 @@ function Get-DiskFinding {
     $need = @{ Field = 'image_name'; Item = $imageItem; Bytes = $Image.Length }
     if ($differencing) { $need = @{ Field = 'disk_type'; Item = (Get-AgentMessage -Id 'item_differencing_disk').Message; Bytes = $script:AgentDiskOverhead } }
     if ($differencing -or $Fields.Contains('disk_size_gb')) {
-        $disk = (Get-DiskInfo -Path $Image.FullName)[$Image.FullName]
+        $detail = Get-DiskDetail -Path $Image.FullName
+        $disk = $detail.Disk
+        if ($detail.Busy) {
+            New-JobFinding -Field 'image_name' -MessageId 'image_busy' -Values @{ image = $Image.BaseName; reason = $detail.Busy }
+            return
+        }
         if ($null -eq $disk) {
             New-JobFinding -Field 'image_name' -MessageId 'image_unreadable' -Values @{ image = $Image.BaseName }
             return
@@ -142,6 +147,8 @@ function Get-DiskSizeFinding {
     $item = (Get-AgentMessage -Id 'item_vm_disk' -Values @{ vm = $VM.Name }).Message
     if ($null -eq $Plan) {
         New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_size_not_managed' -Values @{ vm = $VM.Name }
+    } elseif ($Plan.Busy) {
+        New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_in_use' -Values @{ path = $Plan.Path; reason = $Plan.Busy }
     } elseif ($Plan.CurrentBytes -eq 0) {
         New-JobFinding -Field 'disk_size_gb' -MessageId 'disk_unreadable' -Values @{ path = $Plan.Path }
     } elseif (Test-DiskShrink -Bytes $Plan.Bytes -CurrentBytes $Plan.CurrentBytes) {
@@ -167,6 +174,10 @@ function Get-DataDiskFinding {
         if ([System.IO.File]::Exists($Item.Path)) {
             New-JobFinding -Field "$field.name" -MessageId 'data_disk_file_exists' -Values @{ path = $Item.Path; vm = $VM.Name }
         }
+        return
+    }
+    if ($Item.Busy) {
+        New-JobFinding -Field "$field.name" -MessageId 'disk_in_use' -Values @{ path = $Item.Path; reason = $Item.Busy }
         return
     }
     if ($Item.CurrentBytes -eq 0) {

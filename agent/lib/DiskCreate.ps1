@@ -34,9 +34,11 @@ function New-ImageDisk {
     }
     if (-not $Job.Fields.Contains('disk_size_gb')) { return }
     $bytes = [long]$Job.Fields['disk_size_gb'] * 1GB
-    $size = [long](Get-VHD -Path $Path).Size
+    # A virus scanner reads the copy at once.
+    $disk = Invoke-FileOperation -Path $Path -Context $Context -Job $Job -Cancellable -Action { Get-VHD -Path $Path }
+    $size = [long]$disk.Size
     if ($bytes -gt $size) {
-        Resize-HostDisk -Path $Path -Bytes $bytes
+        Resize-HostDisk -Context $Context -Job $Job -Path $Path -Bytes $bytes
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'disk_expanded' -Values @{
             size = (Format-AgentSize -Bytes $bytes); image_size = (Format-AgentSize -Bytes $size)
         }

@@ -14,7 +14,7 @@ function Get-DataDiskPlan {
     foreach ($disk in $Wanted) {
         $item = @{
             Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type
-            Path = (Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name); Recorded = $false; CurrentBytes = [long]0; Drive = $null
+            Path = (Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name); Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null
         }
         foreach ($recorded in $Manifest.DataDisks) {
             if (Test-SameName -Left $recorded.name -Right $disk.Name) {
@@ -40,7 +40,9 @@ function Set-DiskPlanAction {
 
     $at = $Item.Path
     if ($null -ne $Item.Drive) { $at = [string]$Item.Drive.Path }
-    $info = (Get-DiskInfo -Path $at)[$at]
+    $detail = Get-DiskDetail -Path $at
+    $info = $detail.Disk
+    $Item.Busy = $detail.Busy
     if ($null -ne $info) {
         $Item.CurrentBytes = [long]$info.Size
         $type = ([string]$info.VhdType).ToLowerInvariant()
@@ -57,8 +59,10 @@ function Get-DiskSizePlan {
 
     $drive = Find-ImageDrive -Drive @(Get-VMHardDiskDrive -VM $VM) -Manifest $Manifest
     if ($null -eq $drive) { return }
-    $plan = @{ Drive = $drive; Path = [string]$drive.Path; Bytes = [long]$SizeGb * 1GB; CurrentBytes = [long]0; Fixed = $false }
-    $info = (Get-DiskInfo -Path $plan.Path)[$plan.Path]
+    $plan = @{ Drive = $drive; Path = [string]$drive.Path; Bytes = [long]$SizeGb * 1GB; CurrentBytes = [long]0; Busy = ''; Fixed = $false }
+    $detail = Get-DiskDetail -Path $plan.Path
+    $info = $detail.Disk
+    $plan.Busy = $detail.Busy
     if ($null -ne $info) {
         $plan.CurrentBytes = [long]$info.Size
         $plan.Fixed = [string]$info.VhdType -eq 'Fixed'

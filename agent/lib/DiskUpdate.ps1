@@ -79,7 +79,7 @@ function Resize-JobDisk {
     )
 
     Add-DiskJournalEntry -Context $Context -Job $Job -Action 'grown' -Name '' -Path $Path -Bytes $CurrentBytes
-    Resize-HostDisk -Path $Path -Bytes $Bytes
+    Resize-HostDisk -Context $Context -Job $Job -Path $Path -Bytes $Bytes
 }
 
 function Set-ManifestDiskOrder {
@@ -159,7 +159,8 @@ function Undo-MadeDisk {
     if ($null -ne $drive -or [System.IO.File]::Exists($path)) {
         $gone = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $path } -Item $path -Action {
             if ($null -ne $drive) { Remove-VMHardDiskDrive -VMHardDiskDrive $drive }
-            [System.IO.File]::Delete($path)
+            # If it stays in use, the manifest still lists it: it is deleted with the virtual machine.
+            Remove-HostFile -Path $path -Context $Context -Job $Job
         }
     }
     if ($gone -and $null -ne $Manifest) {

@@ -74,6 +74,7 @@ function Invoke-AgentJob {
     $job.State = 'running'
     Save-JobState -Context $Context -Job $job
     $failure = $null
+    Clear-PendingFile -Context $Context -Job $job
     try {
         # The operations return nothing: what comes through the pipeline are warnings of the host's cmdlets.
         Invoke-JobOperation -Context $Context -Job $job 3>&1 | ForEach-Object -Process {

@@ -24,7 +24,7 @@ function Get-JobRecord {
 }
 
 function Save-JobManifest {
-    # Writes a manifest atomically: to a temporary file, which is then renamed.
+    # Writes a manifest atomically.
     param([Parameter(Mandatory)] $Manifest)
 
     $text = ConvertTo-AgentJson -Value ([ordered]@{
@@ -33,13 +33,7 @@ function Save-JobManifest {
             recorded = $Manifest.Recorded
         })
     $path = [System.IO.Path]::Combine($Manifest.Folder, $script:AgentManifestName)
-    $new = $path + '.new'
-    [System.IO.File]::WriteAllText($new, $text, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false))
-    if ([System.IO.File]::Exists($path)) {
-        [System.IO.File]::Replace($new, $path, [System.Management.Automation.Language.NullString]::Value)
-    } else {
-        [System.IO.File]::Move($new, $path)
-    }
+    Write-AtomicFile -Path $path -Text $text
 }
 
 function Find-JobManifest {
@@ -56,7 +50,7 @@ function Find-JobManifest {
         $path = [System.IO.Path]::Combine($folder, $script:AgentManifestName)
         if (-not [System.IO.File]::Exists($path)) { continue }
         try {
-            $value = ConvertFrom-AgentJson -Text ([System.IO.File]::ReadAllText($path))
+            $value = ConvertFrom-AgentJson -Text (Read-SharedFile -Path $path)
             if ((Get-AgentText -Value $value -Name 'vm_id') -ne $VM.Id.ToString()) { continue }
             $files = New-Object -TypeName System.Collections.ArrayList
             foreach ($file in @(Get-AgentTextList -Value $value -Name 'files')) { $null = $files.Add($file) }
@@ -91,7 +85,7 @@ function Remove-JobsFolder {
     $lock = Lock-VMName
     try {
         if ([System.IO.Directory]::Exists($Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
-            [System.IO.Directory]::Delete($Path)
+            Remove-HostFolder -Path $Path -Limit 0
         }
     } catch {
         $null = $_ # An empty folder that remains does no harm.
@@ -106,7 +100,10 @@ function Remove-EmptyFolder {
 
     if (-not [System.IO.Directory]::Exists($Path)) { return $true }
     foreach ($child in [System.IO.Directory]::GetDirectories($Path)) { $null = Remove-EmptyFolder -Path $child }
-    if ([System.IO.Directory]::GetFileSystemEntries($Path).Length -gt 0) { return $false }
-    [System.IO.Directory]::Delete($Path)
+    foreach ($entry in [System.IO.Directory]::GetFileSystemEntries($Path)) {
+        # What is listed but does not exist is being deleted: it vanishes when the last process closes it.
+        if ([System.IO.File]::Exists($entry) -or [System.IO.Directory]::Exists($entry)) { return $false }
+    }
+    Remove-HostFolder -Path $Path
     return $true
 }

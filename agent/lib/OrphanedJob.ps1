@@ -129,6 +129,7 @@ function Invoke-AgentCleanup {
             [System.Console]::Error.WriteLine("job ${key}: $($_.Exception.Message)")
         }
     }
+    Clear-PendingFile
     Remove-OldAgent -Context $Context -Used $used.ToArray()
 }
 
@@ -137,7 +138,7 @@ function Remove-EndedJob {
     param([Parameter(Mandatory)] [string] $Key)
 
     foreach ($name in 'events.ndjson', 'alive.lock', 'cancel', 'state.json.new', 'state.json', 'claim') {
-        [System.IO.File]::Delete((Get-JobFile -Key $Key -Name $name))
+        Remove-HostFile -Path (Get-JobFile -Key $Key -Name $name) -Limit $script:AgentReadMilliseconds
     }
     $null = Remove-EmptyFolder -Path (Get-JobFolder -Key $Key)
 }

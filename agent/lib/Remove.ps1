@@ -76,6 +76,9 @@ function Remove-JobFile {
         Enter-JobStep -Context $Context -Job $Job -Name 'files' -MessageId 'step_files' -Values @{ job = $Manifest.JobId }
     }
     $use = Get-DiskUsage -Disk $Disks -Own $own
+    # Hyper-V closes the disks of a removed virtual machine after some seconds, a virus scanner or a backup later. The wait is for all
+    # files together: what has them open closes them at the same time.
+    $limit = $script:AgentBusyMilliseconds
     foreach ($file in $own) {
         $reason = ''
         if ($use.ContainsKey($file)) {
@@ -84,10 +87,11 @@ function Remove-JobFile {
             $reason = (Get-AgentMessage -Id 'leftover_outside_folder' -Values @{ folder = $Manifest.Folder }).Message
         } else {
             try {
-                if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
+                Remove-JobOwnFile -Context $Context -Job $Job -Folder $Manifest.Folder -Path $file -Limit $limit
                 Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'file_deleted' -Values @{ path = $file }
             } catch {
                 $reason = Get-FailureMessage -ErrorRecord $_
+                $limit = 0
             }
         }
         if ($reason) { Add-JobLeftover -Context $Context -Job $Job -Item $file -Reason $reason }
@@ -95,7 +99,7 @@ function Remove-JobFile {
     foreach ($disk in $Disks) {
         if ($own -notcontains $disk) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }
-    if ($null -ne $Manifest) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
+    if ($null -ne $Manifest -and -not (Test-FilePending -Job $Job)) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
 }
 
 function Remove-JobFolder {
@@ -103,7 +107,7 @@ function Remove-JobFolder {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder)
 
     try {
-        [System.IO.File]::Delete([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
+        Remove-HostFile -Path ([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
         if (-not (Remove-EmptyFolder -Path $Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_unrecorded').Message }
         $parent = [System.IO.Path]::GetDirectoryName($Folder)
         if ([System.IO.Path]::GetFileName($parent) -eq 'hypervvm') { Remove-JobsFolder -Path $parent }

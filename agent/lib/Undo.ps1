@@ -30,12 +30,17 @@ function Undo-Job {
         return
     }
     if (-not [System.IO.Directory]::Exists($journal.Folder)) { return }
+    $limit = $script:AgentBusyMilliseconds
     foreach ($file in @($journal.Files)) {
         if (-not [System.IO.File]::Exists($file)) { continue }
-        $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $file } -Item $file -Action { [System.IO.File]::Delete($file) }
+        $removed = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $file } -Item $file -Action {
+            Remove-JobOwnFile -Context $Context -Job $Job -Folder $journal.Folder -Path $file -Limit $limit
+        }
+        if (-not $removed) { $limit = 0 }
     }
+    if (Test-FilePending -Job $Job) { return }
     foreach ($name in $script:AgentManifestName, ($script:AgentManifestName + '.new')) {
-        [System.IO.File]::Delete([System.IO.Path]::Combine($journal.Folder, $name))
+        Remove-HostFile -Path ([System.IO.Path]::Combine($journal.Folder, $name))
     }
     $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'folder_removed' -Values @{ folder = $journal.Folder } -Item $folderText -Action {
         if (-not (Remove-EmptyFolder -Path $journal.Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_not_empty').Message }

@@ -59,9 +59,9 @@ function Install-Agent {
         [System.IO.File]::WriteAllBytes([System.IO.Path]::Combine($new, $script:AgentMainName), $bytes)
         [System.IO.File]::WriteAllText([System.IO.Path]::Combine($new, $script:AgentWorkerName), $script:AgentWorkerText)
         try {
-            [System.IO.Directory]::Move($new, $folder)
+            Move-HostFolder -From $new -To $folder
         } catch {
-            [System.IO.Directory]::Delete($new, $true)
+            Remove-HostFolder -Path $new -Recurse
             if (-not [System.IO.Directory]::Exists($folder)) { throw }
         }
     }
@@ -86,7 +86,7 @@ function Remove-OldAgent {
         $name = [System.IO.Path]::GetFileName($folder)
         if ($name -eq $Context.Agent -or $Used -contains $name) { continue }
         if ([System.IO.Directory]::GetLastWriteTimeUtc($folder) -gt [System.DateTime]::UtcNow.AddDays(-1)) { continue }
-        try { [System.IO.Directory]::Delete($folder, $true) } catch { $null = $_ } # the next session retries
+        try { Remove-HostFolder -Path $folder -Recurse -Limit 0 } catch { $null = $_ } # the next session retries
     }
 }
 
