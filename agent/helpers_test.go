@@ -74,16 +74,22 @@ func (f *fixture) must(err error) {
 // run runs PowerShell and returns its output and exit code.
 func (f *fixture) run(stdin string, args ...string) (output string, code int) {
 	f.Helper()
-	cmd := exec.Command(f.pwsh, append([]string{"-NoProfile", "-NonInteractive"}, args...)...)
-	cmd.Env = append(os.Environ(), standin.StateVariable+"="+f.store.Path(), "HOME="+f.dir,
-		"PSModulePath="+filepath.Join(f.dir, "modules")+string(os.PathListSeparator)+filepath.Join(filepath.Dir(f.pwsh), "Modules"))
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Dir = f.dir
+	cmd := f.command(stdin, args...)
 	raw, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		f.Fatal(err)
 	}
 	return string(raw), cmd.ProcessState.ExitCode()
+}
+
+// command returns the command that runs PowerShell.
+func (f *fixture) command(stdin string, args ...string) *exec.Cmd {
+	cmd := exec.Command(f.pwsh, append([]string{"-NoProfile", "-NonInteractive"}, args...)...)
+	cmd.Env = append(os.Environ(), standin.StateVariable+"="+f.store.Path(), "HOME="+f.dir,
+		"PSModulePath="+filepath.Join(f.dir, "modules")+string(os.PathListSeparator)+filepath.Join(filepath.Dir(f.pwsh), "Modules"))
+	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Dir = f.dir
+	return cmd
 }
 
 // runScript runs a script that may load the bundle from the path that replaces %agent%.
@@ -99,7 +105,11 @@ func (f *fixture) runScript(script string, replacements ...string) (output strin
 // runJob runs Invoke-ProvisioningJob.ps1 with a definition on standard input.
 func (f *fixture) runJob(definition string, args ...string) (string, int) {
 	f.Helper()
-	return f.run(definition, "-Command", fmt.Sprintf("& '%s' %s; exit $LASTEXITCODE", f.entry, strings.Join(args, " ")))
+	return f.run(definition, f.jobArguments(args)...)
+}
+
+func (f *fixture) jobArguments(args []string) []string {
+	return []string{"-Command", fmt.Sprintf("& '%s' %s; exit $LASTEXITCODE", f.entry, strings.Join(args, " "))}
 }
 
 // vms returns the virtual machines of the simulated host.

@@ -127,6 +127,7 @@ type Behaviour struct {
 	Guest              Guest           `json:"guest"`
 	Facts              *Facts          `json:"facts,omitempty"`
 	Windows            *Windows        `json:"windows,omitempty"`
+	Locks              *Locks          `json:"locks,omitempty"` // nil: no file is in use
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
@@ -153,6 +154,7 @@ func (s *State) clone() *State {
 	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
+	c.Behaviour.Locks = s.Behaviour.Locks.clone()
 	for i := range c.VMs {
 		vm := &c.VMs[i]
 		vm.Adapters, vm.Drives, vm.DVDs = slices.Clone(vm.Adapters), slices.Clone(vm.Drives), slices.Clone(vm.DVDs)

@@ -63,12 +63,18 @@ function Get-VHD {
 
     process {
         $wanted = $Path
-        $cmdlet = $PSCmdlet
+        $caller = $PSCmdlet # Invoke-StandIn has a variable $Cmdlet
         Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
+            param($state)
             foreach ($file in $wanted) {
+                $refused = Get-StandInDiskRefusal -State $state -Cmdlet 'Get-VHD' -Path $file
+                if ($null -ne $refused) {
+                    $caller.WriteError($refused)
+                    continue
+                }
                 if (-not [System.IO.File]::Exists($file)) {
                     # A non-terminating error, as of the real cmdlet.
-                    $cmdlet.WriteError((New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found."))
+                    $caller.WriteError((New-StandInError -Cmdlet 'Get-VHD' -Id 'InvalidParameter' -Category InvalidArgument -Message "Virtual hard disk '$file' was not found."))
                     continue
                 }
                 ConvertTo-StandInDisk -Path $file
@@ -110,6 +116,8 @@ function New-VHD {
                     throw (New-StandInDiskError -Cmdlet 'New-VHD' -Path $file -Why 'The file exists. (0x80070050).')
                 }
                 if ($disk.Parent) {
+                    $refused = Get-StandInDiskRefusal -State $state -Cmdlet 'New-VHD' -Path $disk.Parent
+                    if ($null -ne $refused) { throw $refused }
                     if (-not [System.IO.File]::Exists($disk.Parent)) {
                         throw (New-StandInDiskError -Cmdlet 'New-VHD' -Path $file -Why 'The system cannot find the file specified. (0x80070002).')
                     }
@@ -142,6 +150,8 @@ function Resize-VHD {
         Invoke-StandIn -Cmdlet 'Resize-VHD' -Change -Action {
             param($state)
             foreach ($file in $wanted) {
+                $refused = Get-StandInDiskRefusal -State $state -Cmdlet 'Resize-VHD' -Path $file
+                if ($null -ne $refused) { throw $refused }
                 if (-not [System.IO.File]::Exists($file)) {
                     throw (New-StandInDiskError -Cmdlet 'Resize-VHD' -Path $file -Why 'The system cannot find the file specified. (0x80070002).')
                 }

@@ -152,6 +152,7 @@ function Remove-VM {
                     if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
                 }
                 $state.vms = [object[]]@($state.vms | Where-Object -FilterScript { $_.id -ne $item.id })
+                foreach ($drive in $item.drives) { Lock-StandInFile -State $state -Cmdlet 'Remove-VM' -Path $drive.path }
             }
         }
     }
