@@ -10,6 +10,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 // Hosts returns the names of the hosts, sorted.
@@ -92,6 +93,9 @@ type HostInfo struct {
 	VMPath     string `json:"vm_path"`    // folder for new virtual machines
 
 	Schemas map[string][]int `json:"schemas"` // versions of job schemas that the agent supports, by schema id
+
+	// Lacks holds what the account or the host lacks for some kinds of jobs, such as rights, as warnings without fields.
+	Lacks []job.Finding `json:"lacks,omitempty"`
 }
 
 // HostInfo connects to a host and returns what its agent reports about it.
@@ -111,7 +115,10 @@ func (s *Service) HostInfo(ctx context.Context, host string) (HostInfo, error) {
 	info := HostInfo{
 		Host: hello.Host, Cluster: hello.Cluster, OS: hello.OS, PowerShell: hello.PowerShell, HyperV: hello.HyperV,
 		Agent: hello.Agent, Installed: hello.Installed, ImagePath: hello.ImagePath, VMPath: hello.VMPath,
-		Schemas: make(map[string][]int, len(hello.Schemas)),
+		Schemas: make(map[string][]int, len(hello.Schemas)), Lacks: hello.Lacks,
+	}
+	for i := range info.Lacks {
+		info.Lacks[i].Severity = job.SeverityWarning
 	}
 	for _, schema := range hello.Schemas {
 		info.Schemas[schema.ID] = schema.Versions

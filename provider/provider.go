@@ -93,6 +93,7 @@ type connection struct {
 	service *hvprov.Service // nil if a setting is unknown until apply
 	only    string          // name of the only host if the configuration does not name it
 	names   *nameReservations
+	lacks   reportedLacks
 }
 
 // hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so

@@ -144,6 +144,7 @@ func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp 
 		addError(&resp.Diagnostics, summary, err)
 		return
 	}
+	r.conn.addLacks(ctx, &resp.Diagnostics, sub.Host)
 	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
 		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)

@@ -19,6 +19,13 @@ function Get-JobFinding {
     )
 
     $fields = $Definition.Fields
+    if ($Definition.Operation -eq 'provision') {
+        $shares = @(foreach ($name in 'image_path', 'vm_path') {
+                $field = if ($name -eq 'vm_path') { 'vm_name' } elseif ($fields.Contains('media_name') -and -not $fields.Contains('image_name')) { 'media_name' } else { 'image_name' }
+                if ($fields.Contains($field)) { Get-ShareFinding -Field $field -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name $name) }
+            })
+        if ($shares.Count -gt 0) { return $shares } # nothing in the folders can be looked at
+    }
     if ($fields.Contains('vm_name')) { Get-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
         Get-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `

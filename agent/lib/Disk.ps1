@@ -110,10 +110,12 @@ function Test-DiskShrink {
 }
 
 function ConvertTo-DiskError {
-    # Converts the error of a full volume to one with a remedy. Returns other errors unchanged.
+    # Converts the error of a full volume, or of missing rights, to one with a remedy. Returns other errors unchanged.
     param([Parameter(Mandatory)] $ErrorRecord, [Parameter(Mandatory)] [string] $Path)
 
     $cause = $ErrorRecord.Exception.GetBaseException()
+    $denied = Get-AccessText -ErrorRecord $ErrorRecord
+    if ($null -ne $denied) { return New-AgentException -Code $denied.Code -Message $denied.Message -Remedy $denied.Remedy }
     if ($cause.HResult -ne -2147024784 -and -not $cause.Message.Contains('(0x80070070)')) { return $ErrorRecord }
     return New-AgentError -MessageId 'storage_full' -Values @{ path = $Path }
 }

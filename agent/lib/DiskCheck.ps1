@@ -17,7 +17,7 @@ function Get-DiskFinding {
             return
         }
         if ($null -eq $disk) {
-            New-JobFinding -Field 'image_name' -MessageId 'image_unreadable' -Values @{ image = $Image.BaseName }
+            Get-UnreadableFinding -Image $Image
             return
         }
         if ($Fields.Contains('disk_size_gb')) {

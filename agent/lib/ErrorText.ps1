@@ -45,6 +45,10 @@ function ConvertTo-AgentFailure {
         foreach ($key in 'field', 'remedy') {
             if ($exception.Data[$key]) { $failure[$key] = [string]$exception.Data[$key] }
         }
+    } elseif ($null -ne ($denied = Get-AccessText -ErrorRecord $ErrorRecord)) {
+        $failure['code'] = $denied.Code
+        $failure['message'] = $denied.Message
+        $failure['remedy'] = $denied.Remedy
     } elseif ($exception -is [System.Management.Automation.MethodInvocationException] -and $null -ne $exception.InnerException) {
         $failure['message'] = $exception.InnerException.Message.Trim()
     }

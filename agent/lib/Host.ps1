@@ -16,9 +16,8 @@ function Get-AgentHost {
     try {
         return Get-VMHost
     } catch {
-        if ($_.CategoryInfo.Category -eq [System.Management.Automation.ErrorCategory]::PermissionDenied) {
-            throw (New-AgentError -MessageId 'host_access_denied' -Values @{ reason = $_.Exception.Message })
-        }
+        $denied = Get-AccessText -ErrorRecord $_
+        if ($null -ne $denied) { throw (New-AgentException -Code $denied.Code -Message $denied.Message -Remedy $denied.Remedy) }
         throw (New-AgentError -MessageId 'host_not_ready' -Values @{ reason = $_.Exception.Message })
     }
 }
@@ -58,6 +57,7 @@ function Get-AgentHello {
         image_path = Get-AgentFolder -Machine $machine -Settings $null -Name 'image_path'
         vm_path    = Get-AgentFolder -Machine $machine -Settings $null -Name 'vm_path'
         installed  = Test-AgentInstalled -Context $Context
+        lacks      = [object[]]@(Get-AgentLack)
     }
 }
 

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 )
 
@@ -23,11 +25,30 @@ func (s *Server) execPowerShell(args, environment []string) program {
 			_, _ = fmt.Fprintf(stderr, "simulated host: %v\r\n", err)
 			return 1
 		}
+		args, err = s.restrict(args)
+		if err != nil {
+			_, _ = fmt.Fprintf(stderr, "simulated host: %v\r\n", err)
+			return 1
+		}
 		cmd := exec.Command(s.opts.PowerShell, args...) //nolint:noctx // runProcess kills it with its children
 		cmd.Dir = filepath.Join(s.dir, "home")
 		cmd.Env = append(s.environment(modules), environment...)
 		return runProcess(ctx, cmd, stdin, stdout, stderr)
 	}
+}
+
+// restrict returns the arguments of a PowerShell that runs its encoded command in the language mode that the state sets.
+func (s *Server) restrict(args []string) ([]string, error) {
+	state, err := s.store.Read()
+	if err != nil || state.Behaviour.Rights == nil || state.Behaviour.Rights.LanguageMode == "" || len(args) < 2 {
+		return args, err
+	}
+	script, ok := protocol.DecodeCommand(strings.Join(append([]string{"powershell"}, args[len(args)-2:]...), " "))
+	if !ok {
+		return args, nil
+	}
+	mode := "$ExecutionContext.SessionState.LanguageMode='" + state.Behaviour.Rights.LanguageMode + "'\n"
+	return append(slices.Clone(args[:len(args)-1]), protocol.EncodeCommand(mode+script)), nil
 }
 
 // writeModules writes the stand-in modules and the home folder of processes once, and returns the folder of the modules.

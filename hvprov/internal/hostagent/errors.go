@@ -4,6 +4,7 @@ package hostagent
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
@@ -27,6 +28,14 @@ type lostError struct{ error }
 
 func (e lostError) Unwrap() error        { return e.error }
 func (e lostError) Is(target error) bool { return target == ErrSessionLost }
+
+// languageModeError returns the error of a host whose policies restrict PowerShell for the account. A script that is passed on the
+// command line, as the agent is, is never trusted: https://github.com/PowerShell/PowerShellEditorServices/issues/1221.
+func languageModeError(mode string) error {
+	return fmt.Errorf("%w: PowerShell runs in %s mode for the account, in which the agent cannot run: a policy of AppLocker or App Control (WDAC), or "+
+		"the variable __PSLockdownPolicy, restricts scripts; exempt the account from that policy, for example with an AppLocker rule that allows it "+
+		"all scripts, and check with: powershell.exe -NoProfile -Command '$ExecutionContext.SessionState.LanguageMode'", ErrProcessEnded, mode)
+}
 
 // AgentError is an error that the agent answered to a request.
 type AgentError struct {

@@ -119,6 +119,11 @@ func (o *output) close() {
 
 // exitError returns the error of a process that ended, with its last lines of output.
 func (o *output) exitError(code int32) error {
+	for _, line := range o.last {
+		if _, mode, ok := strings.Cut(line, protocol.LanguageModePrefix); ok {
+			return languageModeError(strings.TrimSpace(mode))
+		}
+	}
 	err := fmt.Errorf("%w (exit code %d)", ErrProcessEnded, code)
 	if len(o.last) > 0 {
 		err = fmt.Errorf("%w; last output: %s", err, strings.Join(o.last, "\n"))

@@ -29,6 +29,7 @@ type BootstrapInfo struct {
 // The session keeps the reader, which may have buffered bytes of the request that follows the agent's text. The encodings have no
 // byte order mark, since .NET Framework would write it into the streams of child processes.
 const bootstrapText = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
+$m="$($ExecutionContext.SessionState.LanguageMode)";if($m -ne 'FullLanguage'){throw "` + LanguageModePrefix + `$m"}
 $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}
 $r=New-Object IO.StreamReader([Console]::OpenStandardInput(),$u)
@@ -45,6 +46,9 @@ $s=$u.GetString($a)
 . ([scriptblock]::Create($s))
 Start-AgentSession -Token '{token}' -Reader $r -Bundle $s
 `
+
+// LanguageModePrefix begins the error of a PowerShell that restricts scripts, in front of its language mode. The agent needs FullLanguage.
+const LanguageModePrefix = "hypervvm: language mode "
 
 var (
 	tokenPattern     = regexp.MustCompile(`^[0-9A-Za-z]{8,64}$`)

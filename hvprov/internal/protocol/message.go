@@ -80,6 +80,7 @@ type HelloResult struct {
 	ImagePath  string          `json:"image_path"`
 	VMPath     string          `json:"vm_path"`
 	Installed  bool            `json:"installed"` // the agent is installed for jobs
+	Lacks      []job.Finding   `json:"lacks"`     // what the account or the host lacks, without fields and severities
 }
 
 // InstallResult is the result of install: the agent is installed for jobs and its SHA-256 was verified on the host.

@@ -128,6 +128,7 @@ type Behaviour struct {
 	Facts              *Facts          `json:"facts,omitempty"`
 	Windows            *Windows        `json:"windows,omitempty"`
 	Locks              *Locks          `json:"locks,omitempty"` // nil: no file is in use
+	Rights             *Rights         `json:"rights,omitempty"`
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is

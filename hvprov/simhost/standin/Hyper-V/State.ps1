@@ -68,6 +68,7 @@ function Invoke-StandInCall {
             Save-StandIn -Path $path -State $state
         }
         if ($state.behaviour.lost) { throw (New-StandInError -Cmdlet $Cmdlet -Message $state.behaviour.lost) }
+        Assert-StandInRight -State $state -Cmdlet $Cmdlet
         if ($null -eq $property) {
             & $Action $state
             if ($Change) { Save-StandIn -Path $path -State $state }

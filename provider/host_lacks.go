@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+)
+
+// reportedLacks remembers the hosts whose missing rights were reported: many resources share a host, and one warning is enough.
+type reportedLacks struct {
+	mu    sync.Mutex
+	hosts map[string]bool
+}
+
+// first reports whether the host was not reported yet.
+func (r *reportedLacks) first(host string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hosts[host] {
+		return false
+	}
+	if r.hosts == nil {
+		r.hosts = map[string]bool{}
+	}
+	r.hosts[host] = true
+	return true
+}
+
+// addLacks reports what the account or the host lacks, once for each host. The session with the host has the answer already.
+func (c *connection) addLacks(ctx context.Context, diags *diag.Diagnostics, host string) {
+	if !c.lacks.first(strings.ToLower(host)) {
+		return
+	}
+	info, err := c.service.HostInfo(ctx, host)
+	if err != nil {
+		return // the caller's next request to the host reports it
+	}
+	for i := range info.Lacks {
+		info.Lacks[i].Field = "host"
+	}
+	addFindings(diags, "Host "+host+" is not set up completely", info.Lacks)
+}
