@@ -83,8 +83,9 @@ function Test-CheckWinRMLimit {
         }
     }
     if ($null -eq $script:CheckShell) { return }
+    # Defaults, and that less than the default memory is not supported: https://learn.microsoft.com/windows/win32/winrm/quotas
     $limits = @(
-        @{ Name = 'shell-memory'; Setting = 'MaxMemoryPerShellMB'; Minimum = 512; Text = 'A session with several queries at the same time may fail with OutOfMemoryException.' }
+        @{ Name = 'shell-memory'; Setting = 'MaxMemoryPerShellMB'; Minimum = 1024; Text = 'A session with several queries at the same time may fail with OutOfMemoryException.' }
         @{ Name = 'shell-count'; Setting = 'MaxShellsPerUser'; Minimum = 5; Text = 'Each Terraform run that uses the account needs one shell at the same time.' }
         @{ Name = 'shell-processes'; Setting = 'MaxProcessesPerShell'; Minimum = 5; Text = 'A shell runs PowerShell and the processes that it starts.' }
         @{ Name = 'shell-idle-timeout'; Setting = 'IdleTimeout'; Minimum = 180000; Text = 'A session may end between two requests (milliseconds).' }

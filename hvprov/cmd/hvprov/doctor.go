@@ -72,7 +72,12 @@ func (c command) doctor(ctx context.Context, args []string) (code int, err error
 	if err != nil {
 		return exitFailed, err
 	}
-	ctx, cancel := context.WithTimeout(c.uninterrupted(ctx, s.options.Full), s.timeout)
+	if s.options.Full {
+		var stop func() bool
+		ctx, stop = c.uninterrupted(ctx)
+		defer stop()
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	client, err := wsman.NewClient(s.Config)
 	if err != nil {
@@ -103,15 +108,13 @@ func (c command) doctor(ctx context.Context, args []string) (code int, err error
 	return r.end()
 }
 
-// uninterrupted returns a context that an interrupt does not end if the check creates a virtual machine, which it must remove.
-func (c command) uninterrupted(ctx context.Context, full bool) context.Context {
-	if !full {
-		return ctx
-	}
-	context.AfterFunc(ctx, func() {
+// uninterrupted returns a context that an interrupt does not end: a check that creates a virtual machine must remove it. Until stop is
+// called, an interrupt prints that.
+func (c command) uninterrupted(ctx context.Context) (_ context.Context, stop func() bool) {
+	stop = context.AfterFunc(ctx, func() {
 		_, _ = fmt.Fprintln(c.stderr, "hvprov: waiting for the check to remove its virtual machine. Interrupt again to leave it on the host.")
 	})
-	return context.WithoutCancel(ctx)
+	return context.WithoutCancel(ctx), stop
 }
 
 // input returns what the loader reads.
@@ -143,7 +146,7 @@ func exchange(ctx context.Context, process transport.Process, input []byte, r *r
 	errs.Close()
 	r.write([]byte("\n"))
 	if err := <-sent; r.summary == nil {
-		return errors.Join(err, r.lastErrors(), errors.New("PowerShell on the host ended before the report was complete"))
+		return errors.Join(errors.New("PowerShell on the host ended before the report was complete"), r.lastErrors(), err)
 	}
 	return nil
 }

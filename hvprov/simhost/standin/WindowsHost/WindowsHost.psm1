@@ -118,13 +118,14 @@ function Get-WSManInstance {
         }
         return
     }
-    # The defaults: https://learn.microsoft.com/windows/win32/winrm/installation-and-configuration-for-windows-remote-management
+    # The defaults: https://learn.microsoft.com/windows/win32/winrm/installation-and-configuration-for-windows-remote-management and
+    # https://learn.microsoft.com/windows/win32/winrm/quotas; RootSDDL: https://github.com/MicrosoftDocs/win32/pull/2194
     $settings = switch ([string]$ResourceURI) {
         'winrm/config/service' { [ordered]@{ RootSDDL = 'O:NSG:BAD:P(A;;GA;;;BA)(A;;GR;;;IU)S:P(AU;FA;GA;;;WD)(AU;SA;GXGW;;;WD)'; MaxConnections = '300'; AllowUnencrypted = 'false' } }
         'winrm/config/winrs' {
             [ordered]@{
-                AllowRemoteShellAccess = 'true'; IdleTimeout = '7200000'; MaxConcurrentUsers = '2147483647'; MaxProcessesPerShell = '2147483647'
-                MaxMemoryPerShellMB = '2147483647'; MaxShellsPerUser = '2147483647'
+                AllowRemoteShellAccess = 'true'; IdleTimeout = '7200000'; MaxConcurrentUsers = '10'; MaxProcessesPerShell = '25'
+                MaxMemoryPerShellMB = '1024'; MaxShellsPerUser = '30'
             }
         }
         default { throw "the stand-in for Get-WSManInstance has no resource $ResourceURI" }
