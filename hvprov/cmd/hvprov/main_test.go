@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -152,6 +153,51 @@ func TestDoctorExplainsAHostThatCannotRunTheCheck(t *testing.T) {
 	env["HYPERVVM_PASSWORD"] = "wrong"
 	if code, _, errs := runCommand(t, env, "", "doctor"); code != exitFailed || !strings.Contains(errs, "start PowerShell on the host") {
 		t.Errorf("exit code %d, %q", code, errs)
+	}
+}
+
+// callingWriter calls a function once, when it has received a text.
+type callingWriter struct {
+	bytes.Buffer
+	at   string
+	call func()
+}
+
+func (w *callingWriter) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if w.call != nil && strings.Contains(w.String(), w.at) {
+		w.call()
+		w.call = nil
+	}
+	return n, err
+}
+
+func TestAnInterruptWaitsForTheRemovalOfTheVirtualMachine(t *testing.T) {
+	t.Parallel()
+	server, env := host(t, simhost.Options{PowerShell: powerShell(t)})
+	for _, test := range []struct {
+		at, want string
+		args     []string
+		code     int
+	}{
+		{"full-create: ", "waiting for the check to remove its virtual machine", []string{"doctor", "-full", "-skip-tpm"}, exitOK},
+		{"windows-version: ", "the check did not finish", []string{"doctor"}, exitFailed},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out, errs := &callingWriter{at: test.at, call: cancel}, &bytes.Buffer{}
+		c := command{stdin: strings.NewReader(""), stdout: out, stderr: errs, getenv: func(name string) string { return env[name] }}
+		code := c.run(ctx, test.args)
+		cancel()
+		state, err := server.Store().Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != test.code || !strings.Contains(errs.String(), test.want) || len(state.VMs) > 0 {
+			t.Errorf("%v: exit code %d, %d virtual machines, %q in\n%s", test.args, code, len(state.VMs), errs, out)
+		}
+		if n := server.Counters(); n.OpenShells != 0 {
+			t.Errorf("%v: %d shells are open", test.args, n.OpenShells)
+		}
 	}
 }
 
