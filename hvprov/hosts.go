@@ -5,6 +5,9 @@ package hvprov
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
@@ -22,6 +25,9 @@ func (s *Service) Hosts() []string { return s.hosts.Names() }
 func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("host name %q contains invalid UTF-8 or control characters", name) // metrics and logs cannot show it
 	}
 	client, err := wsman.NewClient(conf.WinRM)
 	if err != nil {

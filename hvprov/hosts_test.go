@@ -5,6 +5,7 @@ package hvprov_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
@@ -26,6 +27,11 @@ func TestHostsAreAddedAndRemovedWhileTheServiceRuns(t *testing.T) {
 	}
 	if err := service.AddHost(t.Context(), "HV01", conf); err == nil {
 		t.Error("a host was added twice")
+	}
+	for _, name := range []string{"hv-k\xf6ln", "hv\x1b[31m01", "hv01\n"} {
+		if err := service.AddHost(t.Context(), name, conf); err == nil || !strings.Contains(err.Error(), "invalid UTF-8 or control characters") {
+			t.Errorf("host %q: %v", name, err)
+		}
 	}
 	if err := service.AddHost(t.Context(), " ", conf); err == nil {
 		t.Error("a host without a name was added")

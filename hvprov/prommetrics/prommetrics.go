@@ -5,6 +5,8 @@
 package prommetrics
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
@@ -54,6 +56,14 @@ var (
 	taskRunSeconds  = desc("task_run_seconds", "Time that tasks ran.", "pool", "category")
 )
 
+// valid returns labels as valid UTF-8: others would make the scrape panic, and end the program.
+func valid(labels []string) []string {
+	for i, label := range labels {
+		labels[i] = strings.ToValidUTF8(label, "\uFFFD")
+	}
+	return labels
+}
+
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
@@ -69,11 +79,11 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 type sink chan<- prometheus.Metric
 
 func (s sink) gauge(d *prometheus.Desc, value float64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	s <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, valid(labels)...)
 }
 
 func (s sink) counter(d *prometheus.Desc, value float64, labels ...string) {
-	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, valid(labels)...)
 }
 
 func (s sink) histogram(d *prometheus.Desc, h hvprov.Histogram, labels ...string) {
@@ -81,7 +91,7 @@ func (s sink) histogram(d *prometheus.Desc, h hvprov.Histogram, labels ...string
 	for _, b := range h.Buckets {
 		buckets[b.UpTo.Seconds()] = b.Count
 	}
-	s <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum.Seconds(), buckets, labels...)
+	s <- prometheus.MustNewConstHistogram(d, h.Count, h.Sum.Seconds(), buckets, valid(labels)...)
 }
 
 // Collect implements [prometheus.Collector].

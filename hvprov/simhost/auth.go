@@ -27,6 +27,8 @@ func (x *exchange) authenticate(body []byte) bool {
 		x.unauthorized("no credentials", "")
 	case strings.EqualFold(scheme, "Basic"):
 		return x.basic(credentials)
+	case x.server.opts.Auth.NoNegotiate && !strings.EqualFold(scheme, "Kerberos"):
+		x.unauthorized("authentication scheme "+scheme+" is disabled", "")
 	case strings.EqualFold(scheme, "Negotiate"), strings.EqualFold(scheme, "Kerberos"):
 		return x.negotiate(credentials, len(body) == 0)
 	case strings.EqualFold(scheme, certificateScheme):
@@ -40,11 +42,14 @@ func (x *exchange) authenticate(body []byte) bool {
 // unauthorized answers HTTP 401 without a body. Only the log has the reason.
 func (x *exchange) unauthorized(note, challenge string) {
 	negotiate := "Negotiate"
+	if x.server.opts.Auth.NoNegotiate {
+		negotiate = "Kerberos"
+	}
 	if challenge != "" {
 		negotiate += " " + challenge
 	}
 	x.w.Header().Add("Www-Authenticate", negotiate)
-	if challenge == "" && x.server.kerberos != nil {
+	if challenge == "" && x.server.kerberos != nil && !x.server.opts.Auth.NoNegotiate {
 		x.w.Header().Add("Www-Authenticate", "Kerberos")
 	}
 	if challenge == "" && x.server.opts.Auth.AllowBasic {

@@ -36,7 +36,8 @@ func (x *exchange) kerberos(token []byte, empty bool) bool {
 	}
 	x.conn.user, x.user = account.name, account.name
 	if answer != nil {
-		x.w.Header().Set("Www-Authenticate", "Negotiate "+base64.StdEncoding.EncodeToString(answer))
+		scheme, _, _ := strings.Cut(x.r.Header.Get("Authorization"), " ")
+		x.w.Header().Set("Www-Authenticate", scheme+" "+base64.StdEncoding.EncodeToString(answer))
 	}
 	return x.accepted(empty)
 }

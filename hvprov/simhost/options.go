@@ -76,6 +76,8 @@ type Auth struct {
 	// Keytab holds the keys of the host, in the format of ktadd, and enables Kerberos. A principal is mapped to the account
 	// user@REALM, or else user; passwords of accounts are not used.
 	Keytab []byte
+	// NoNegotiate disables the scheme Negotiate, and with it NTLM: only tickets in the scheme Kerberos are accepted.
+	NoNegotiate bool
 	// ClientCAs holds the certificate authorities of client certificates in PEM form, and enables client certificates over TLS. The
 	// host requests the certificate in the first handshake; Windows renegotiates later.
 	ClientCAs []byte

@@ -104,7 +104,9 @@ func (c Config) URL() string {
 	if c.Port != 0 {
 		port = c.Port
 	}
-	return scheme + "://" + net.JoinHostPort(strings.Trim(c.Address, "[]"), strconv.Itoa(port)) + "/wsman"
+	// The zone of an IPv6 address has a meaning on this machine only (RFC 6874, section 4).
+	host, _, _ := strings.Cut(strings.Trim(c.Address, "[]"), "%")
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/wsman"
 }
 
 // String returns a description of the connection without its secrets.

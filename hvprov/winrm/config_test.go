@@ -36,6 +36,13 @@ func TestEachProblemNamesItsField(t *testing.T) {
 	}{
 		{"the required fields only", func(*winrm.Config) {}, ""},
 		{"an IPv6 address", func(c *winrm.Config) { c.Address = "2001:db8::1" }, ""},
+		{"an IPv6 address with a zone", func(c *winrm.Config) { c.Address = "fe80::20d:3aff:fe6d:4068%eth7" }, ""},
+		{"a computer name with an underscore", func(c *winrm.Config) { c.Address = "HV_01.lab.example." }, ""},
+		{"a port in the address", func(c *winrm.Config) { c.Address = "hv01:5986" }, "set the address to hv01 and the port to 5986"},
+		{"a query in the address", func(c *winrm.Config) { c.Address = "hv01?x#y" }, "is not a DNS name or IP address"},
+		{"a control character in the address", func(c *winrm.Config) { c.Address = "hv01\x00" }, "is not a DNS name or IP address"},
+		{"a name that is not ASCII", func(c *winrm.Config) { c.Address = "hv-köln" }, "is not a DNS name or IP address"},
+		{"a zone with a control character", func(c *winrm.Config) { c.Address = "fe80::1%eth\r\n" }, "is not a DNS name or IP address"},
 		{"no address", func(c *winrm.Config) { c.Address = "" }, "Address: is required"},
 		{"a URL as the address", func(c *winrm.Config) { c.Address = "https://hv01" }, `Address: "https://hv01" is not a DNS name`},
 		{"a port above 65535", func(c *winrm.Config) { c.Port = 65536 }, "Port: 65536 is not between"},
@@ -101,6 +108,7 @@ func TestTheURLContainsTheDefaultPort(t *testing.T) {
 		"https://hv01:5986/wsman":          {Address: "hv01", TLS: true},
 		"https://[2001:db8::1]:5986/wsman": {Address: "2001:db8::1", TLS: true},
 		"http://[2001:db8::1]:80/wsman":    {Address: "[2001:db8::1]", Port: 80},
+		"http://[fe80::1]:5985/wsman":      {Address: "fe80::1%eth7"},
 	} {
 		if got := config.URL(); got != want {
 			t.Errorf("got %s, want %s", got, want)

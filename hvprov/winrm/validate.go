@@ -8,7 +8,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -87,9 +91,7 @@ func (v *validator) requireTLS(reason, remedy string) {
 
 func (v *validator) checkConnection() {
 	v.require("Address", v.Address)
-	if strings.ContainsAny(v.Address, "/@ \t\r\n") {
-		v.add("Address", fmt.Sprintf("%q is not a DNS name or IP address", v.Address), "leave out scheme, user name and path")
-	}
+	v.checkAddress()
 	if v.Port < 0 || v.Port > 65535 {
 		v.add("Port", fmt.Sprintf("%d is not between 1 and 65535", v.Port), "")
 	}
@@ -112,6 +114,34 @@ func (v *validator) checkConnection() {
 	if v.MaxConnections < 0 {
 		v.add("MaxConnections", fmt.Sprintf("%d is negative", v.MaxConnections), "")
 	}
+}
+
+// hostName is a DNS name. Names of other scripts must be in their ASCII form (RFC 5891); Windows computers may have an underscore.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?$`)
+
+// checkAddress accepts a DNS name or an IP address, and nothing that could change the meaning of a URL or a header.
+func (v *validator) checkAddress() {
+	address := v.Address
+	if address == "" {
+		return
+	}
+	if strings.HasPrefix(address, "[") && strings.HasSuffix(address, "]") {
+		address = address[1 : len(address)-1]
+	}
+	if ip, err := netip.ParseAddr(address); err == nil && (ip.Zone() == "" || hostName.MatchString(ip.Zone())) {
+		return
+	}
+	if len(address) <= 253 && hostName.MatchString(address) {
+		return
+	}
+	reason := fmt.Sprintf("%q is not a DNS name or IP address", v.Address)
+	if host, port, err := net.SplitHostPort(v.Address); err == nil && hostName.MatchString(host) {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			v.add("Address", reason, "set the address to "+host+" and the port to "+port)
+			return
+		}
+	}
+	v.add("Address", reason, "leave out scheme, user name, port and path")
 }
 
 // checkProxy does not repeat the URL in its problems: it may contain a password.

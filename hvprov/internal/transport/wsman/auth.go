@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,18 +55,73 @@ func (cn *conn) authError(r *response) *AuthError {
 	return e
 }
 
-// offeredSchemes returns the names of the authentication schemes in a response's WWW-Authenticate headers.
+// challenge is one challenge of a WWW-Authenticate field.
+type challenge struct {
+	scheme string
+	token  string // token68, or empty
+}
+
+// The forms of a token and of a parameter in a challenge (RFC 9110 11.2).
+var (
+	token68       = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+	authParameter = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*(\"|[^= \t])")
+)
+
+// challenges returns the challenges in a response's WWW-Authenticate fields. A field may hold several, separated by commas, as do
+// the parameters of one (RFC 9110 11.6.1).
+func challenges(header http.Header) []challenge {
+	var all []challenge
+	for _, value := range header.Values("WWW-Authenticate") {
+		quoted, escaped := false, false
+		parts := strings.FieldsFunc(value, func(r rune) bool {
+			switch {
+			case escaped:
+				escaped = false
+			case quoted && r == '\\':
+				escaped = true
+			case r == '"':
+				quoted = !quoted
+			}
+			return r == ',' && !quoted
+		})
+		for _, part := range parts {
+			part = strings.TrimSpace(part)
+			if part == "" || authParameter.MatchString(part) {
+				continue // a parameter of the challenge before
+			}
+			scheme, rest, _ := strings.Cut(part, " ")
+			c := challenge{scheme: scheme}
+			if rest = strings.TrimSpace(rest); token68.MatchString(rest) {
+				c.token = rest
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// offeredSchemes returns the names of the authentication schemes in a response's WWW-Authenticate fields.
 func offeredSchemes(header http.Header) []string {
 	var names []string
-	for _, value := range header.Values("WWW-Authenticate") {
-		for part := range strings.SplitSeq(value, ",") {
-			name, _, _ := strings.Cut(strings.TrimSpace(part), " ")
-			if name != "" && !strings.Contains(name, "=") && !containsFold(names, name) {
-				names = append(names, name)
-			}
+	for _, c := range challenges(header) {
+		if !containsFold(names, c.scheme) {
+			names = append(names, shorten(c.scheme))
 		}
 	}
 	return names
+}
+
+// authToken returns the token in a response's WWW-Authenticate fields, or nil.
+func authToken(header http.Header) []byte {
+	for _, c := range challenges(header) {
+		if c.token == "" || !containsFold([]string{"Negotiate", "NTLM", "Kerberos"}, c.scheme) {
+			continue
+		}
+		if message, err := base64.StdEncoding.DecodeString(c.token); err == nil && len(message) > 0 {
+			return message
+		}
+	}
+	return nil
 }
 
 func containsFold(names []string, name string) bool {

@@ -21,14 +21,16 @@ import (
 // Once the credentials have been refused, the client returns that error for every later request and sends nothing. A new
 // client is needed to try again.
 type Client struct {
-	cfg       settings
-	params    *masterzen.Parameters
-	tls       *tls.Config // nil without TLS
-	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	kerberos  *kerberos.Client // nil unless Auth is AuthKerberos
-	pool      *pool
-	authGate  *authGate
-	proxyGate *authGate
+	cfg      settings
+	params   *masterzen.Parameters
+	tls      *tls.Config // nil without TLS
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	kerberos *kerberos.Client // nil unless Auth is AuthKerberos
+	// kerberosScheme is set once the host offers the HTTP scheme Kerberos without Negotiate.
+	kerberosScheme atomic.Bool
+	pool           *pool
+	authGate       *authGate
+	proxyGate      *authGate
 
 	probeAfter time.Duration
 	pause      func(ctx context.Context, attempt int) error

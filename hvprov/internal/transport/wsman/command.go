@@ -3,7 +3,6 @@
 package wsman
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -40,8 +39,8 @@ func (c *Command) Send(ctx context.Context, data []byte, end bool) error {
 	for first := true; len(data) > 0 || first && end; first = false {
 		chunk := data[:min(len(data), client.chunkSize())]
 		data = data[len(chunk):]
-		message := masterzen.NewSendInputRequest(client.cfg.url, c.shell.id, c.id, chunk, end && len(data) == 0, client.params)
-		err := client.do(ctx, actionSend, message.String(), nil, nil)
+		request := masterzen.NewSendInputRequest(client.cfg.url, c.shell.id, c.id, chunk, end && len(data) == 0, client.params)
+		err := client.do(ctx, actionSend, request.String(), nil, nil)
 		// This fault means that the host accepted the data but did not confirm it in time.
 		if err != nil && !isFault(err, codeOperationTimedOut) {
 			return err
@@ -59,30 +58,19 @@ func (c *Command) Receive(ctx context.Context) (transport.Output, error) {
 	}
 	defer release(c.receiving)
 
-	message := masterzen.NewGetOutputRequest(client.cfg.url, c.shell.id, c.id, "stdout stderr", client.params)
+	request := masterzen.NewGetOutputRequest(client.cfg.url, c.shell.id, c.id, "stdout stderr", client.params)
 	var output transport.Output
-	err := client.do(ctx, actionReceive, message.String(), func(response []byte) (err error) {
-		output, err = parseOutput(response)
-		return err
+	err := client.do(ctx, actionReceive, request.String(), func(response *message) error {
+		if !response.receive {
+			return errors.New("response contains no output") // as empty output it would make the caller poll forever
+		}
+		output = response.output
+		return nil
 	}, c.OnLost)
 	if isFault(err, codeOperationTimedOut) {
 		return transport.Output{}, nil
 	}
 	return output, err
-}
-
-func parseOutput(response []byte) (transport.Output, error) {
-	// The parser accepts any other response as empty output, which would make the caller poll forever.
-	if !bytes.Contains(response, []byte("ReceiveResponse")) {
-		return transport.Output{}, errors.New("response contains no output")
-	}
-	var stdout, stderr bytes.Buffer
-	done, code, err := masterzen.ParseSlurpOutputErrResponse(string(response), &stdout, &stderr)
-	if err != nil {
-		return transport.Output{}, err
-	}
-	// Hosts write the 32 bits of an exit code as a signed or as an unsigned number.
-	return transport.Output{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Done: done, ExitCode: int32(code)}, nil //nolint:gosec // keeps the 32 bits
 }
 
 // Terminate ends the command. It returns nil if the command has ended. Windows expects it for every command, including those

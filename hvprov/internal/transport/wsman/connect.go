@@ -75,7 +75,7 @@ func tlsConfig(c settings) *tls.Config {
 		InsecureSkipVerify: c.Insecure, //nolint:gosec // the user's choice
 	}
 	if config.ServerName == "" {
-		config.ServerName = strings.Trim(c.Address, "[]")
+		config.ServerName, _, _ = strings.Cut(strings.Trim(c.Address, "[]"), "%")
 	}
 	if len(c.CACert) > 0 {
 		config.RootCAs = x509.NewCertPool()

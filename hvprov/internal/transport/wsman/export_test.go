@@ -2,7 +2,12 @@
 
 package wsman
 
-import "context"
+import (
+	"context"
+	"net/http"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+)
 
 // DisablePauses makes a client retry without delays.
 func DisablePauses(c *Client) {
@@ -17,7 +22,6 @@ func ShellID(s *Shell) string { return s.id }
 
 // Unexported functions under test.
 var (
-	ParseFault     = parseFault
 	CheckChallenge = checkChallenge
 	Authenticate   = authenticate
 	XMLDuration    = xmlDuration
@@ -29,3 +33,26 @@ const (
 	DefaultEnvelopeSize     = defaultEnvelopeSize
 	DefaultMaxConnections   = defaultMaxConnections
 )
+
+// ParseFault returns the fault of a response. found is false if the response contains none.
+func ParseFault(envelope []byte) (fault *FaultError, found bool, err error) {
+	msg, err := parseMessage(envelope)
+	if err != nil {
+		return nil, false, err
+	}
+	return msg.fault, msg.fault != nil, nil
+}
+
+// ParseOutput returns the output of a response.
+func ParseOutput(envelope []byte) (transport.Output, error) {
+	msg, err := parseMessage(envelope)
+	if err != nil {
+		return transport.Output{}, err
+	}
+	return msg.output, nil
+}
+
+// ParseChallenges returns the token and the schemes of a response.
+func ParseChallenges(header http.Header) (token []byte, offered []string) {
+	return authToken(header), offeredSchemes(header)
+}

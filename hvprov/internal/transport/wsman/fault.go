@@ -3,11 +3,7 @@
 package wsman
 
 import (
-	"bytes"
-	"encoding/xml"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
@@ -125,57 +121,3 @@ func (e *FaultError) isQuota() bool {
 	}
 	return e.Code >= codeQuotaFirstPlugin && e.Code <= codeQuotaLastPlugin || strings.HasSuffix(e.Subcode, ":QuotaLimit")
 }
-
-// faultEnvelope is an envelope with a fault. Elements are matched by their local names.
-type faultEnvelope struct {
-	Fault *struct {
-		Subcode string   `xml:"Code>Subcode>Value"`
-		Reason  []string `xml:"Reason>Text"`
-		WSMan   struct {
-			Code    string    `xml:"Code,attr"`
-			Message faultText `xml:"Message"`
-		} `xml:"Detail>WSManFault"`
-	} `xml:"Body>Fault"`
-}
-
-// faultText is a message, or an element of a provider's fault that is nested in one.
-type faultText struct {
-	Text     string      `xml:",chardata"`
-	Children []faultText `xml:",any"`
-}
-
-func (f faultText) childText() string {
-	var b strings.Builder
-	for _, c := range f.Children {
-		b.WriteString(" " + c.Text + " " + c.childText())
-	}
-	return joinLines(b.String())
-}
-
-// parseFault returns the fault of an envelope. found is false if the envelope is well-formed and contains none.
-//
-// The code is that of the outermost fault. A provider's fault may be nested in the message and becomes Detail.
-func parseFault(envelope []byte) (fault *FaultError, found bool, err error) {
-	dec := xml.NewDecoder(bytes.NewReader(envelope))
-	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	var e faultEnvelope
-	if err := dec.Decode(&e); err != nil {
-		return nil, false, fmt.Errorf("parsing a fault: %w", err)
-	}
-	if e.Fault == nil {
-		return nil, false, nil
-	}
-	f := e.Fault
-	fault = &FaultError{Subcode: strings.TrimSpace(f.Subcode), Reason: joinLines(f.WSMan.Message.Text), Detail: f.WSMan.Message.childText()}
-	if fault.Reason == "" {
-		fault.Reason = joinLines(strings.Join(f.Reason, " "))
-	}
-	// Some hosts write the code as a negative number.
-	if n, err := strconv.ParseInt(strings.TrimSpace(f.WSMan.Code), 10, 64); err == nil {
-		fault.Code = uint32(n) //nolint:gosec // keeps the 32 bits of a negative number
-	}
-	return fault, true, nil
-}
-
-// joinLines joins the lines of a message and removes trailing white space.
-func joinLines(s string) string { return strings.Join(strings.Fields(s), " ") }

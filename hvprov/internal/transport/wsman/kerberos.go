@@ -4,6 +4,7 @@ package wsman
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,15 +17,15 @@ import (
 // doKerberos authenticates the connection with a ticket and sends an envelope. Later requests on the connection need no ticket.
 func (cn *conn) doKerberos(ctx context.Context, action string, envelope []byte) (*response, error) {
 	c := cn.client
-	token, err := c.kerberos.Token(ctx, time.Until(cn.authDeadline), channelBindings(cn.certificate))
-	if err != nil {
-		return nil, cn.ticketError(ctx, err)
-	}
 	timeout, body := c.responseTimeout(), envelope
 	if !cn.sendsWithCredentials(action) {
 		timeout, body = max(time.Until(cn.authDeadline), time.Second), nil
 	}
-	r, err := cn.post(ctx, timeout, contentTypeSOAP, negotiateHeader(token.Bytes), body)
+	r, token, err := cn.sendTicket(ctx, timeout, body)
+	if err == nil && r.status == http.StatusUnauthorized && !c.kerberosScheme.Load() && offersOnlyKerberos(r) && !cn.broken {
+		c.kerberosScheme.Store(true)
+		r, token, err = cn.sendTicket(ctx, timeout, body)
+	}
 	if err == nil {
 		err = cn.verifyHost(r, token)
 	}
@@ -35,9 +36,32 @@ func (cn *conn) doKerberos(ctx context.Context, action string, envelope []byte) 
 		return r, nil
 	}
 	if r.status != http.StatusOK {
-		return nil, c.statusError(action, r.status)
+		return nil, c.statusError(action, r)
 	}
 	return cn.send(ctx, envelope)
+}
+
+// sendTicket sends a request with a token.
+func (cn *conn) sendTicket(ctx context.Context, timeout time.Duration, body []byte) (*response, *kerberos.Token, error) {
+	c := cn.client
+	token, err := c.kerberos.Token(ctx, time.Until(cn.authDeadline), channelBindings(cn.certificate))
+	if err != nil {
+		return nil, nil, cn.ticketError(ctx, err)
+	}
+	authorization := negotiateHeader(token.SPNEGO)
+	if c.kerberosScheme.Load() {
+		authorization = "Kerberos " + base64.StdEncoding.EncodeToString(token.GSSAPI)
+	}
+	r, err := cn.post(ctx, timeout, contentTypeSOAP, authorization, body)
+	return r, token, err
+}
+
+// offersOnlyKerberos reports whether a host that refuses the scheme Negotiate offers Kerberos, as it does when its WinRM service has
+// Negotiate disabled (https://github.com/jborean93/pypsrp/issues/66). The ticket was not looked at, so that trying again does not
+// count as a second attempt.
+func offersOnlyKerberos(r *response) bool {
+	offered := offeredSchemes(r.header)
+	return containsFold(offered, "Kerberos") && !containsFold(offered, "Negotiate")
 }
 
 // verifyHost checks the response to a token: whether it proves that the host can decrypt the ticket, or why the host refuses it.

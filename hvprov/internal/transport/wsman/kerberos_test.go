@@ -5,6 +5,7 @@ package wsman_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -96,6 +97,34 @@ func TestKerberos(t *testing.T) {
 				t.Errorf("%d requests on %d connections", n.Requests, n.Connections)
 			}
 		})
+	}
+}
+
+// TestAHostWithoutNegotiate covers a host whose WinRM service has Negotiate disabled, and so NTLM, and Kerberos enabled
+// (https://github.com/jborean93/pypsrp/issues/66).
+func TestAHostWithoutNegotiate(t *testing.T) {
+	t.Parallel()
+	kdc, server := startDomain(t, simhost.Options{
+		Auth:     simhost.Auth{RequireChannelBinding: true, NoNegotiate: true},
+		Accounts: map[string]simhost.AccountState{"locked": {Locked: true}},
+	})
+	kdc.AddUser("locked", password)
+	client := newClient(t, kerberosConfig(kdc, server))
+	for range 2 {
+		if err := createShell(t, client).Delete(testContext(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := client.Stats(); n.Connections != 1 || n.Requests != 5 {
+		t.Errorf("%d requests on %d connections, want 5 on 1: the scheme is tried out once", n.Requests, n.Connections)
+	}
+	config := kerberosConfig(kdc, server)
+	config.Username = "locked"
+	if _, err := newClient(t, config).CreateShell(testContext(t)); !strings.Contains(fmt.Sprint(err), "locked, disabled or expired") {
+		t.Errorf("a locked account: %v", err)
+	}
+	if _, err := newClient(t, configFor(server, winrm.AuthNTLM)).CreateShell(testContext(t)); !strings.Contains(fmt.Sprint(err), "does not offer NTLM") {
+		t.Errorf("NTLM: %v", err)
 	}
 }
 

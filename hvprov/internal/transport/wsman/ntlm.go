@@ -42,10 +42,7 @@ func (cn *conn) doNTLM(ctx context.Context, action string, envelope []byte) (*re
 	ntlm, authorization, r, err := cn.negotiateNTLM(ctx)
 	switch {
 	case errors.Is(err, errNoChallenge):
-		if r.status != http.StatusUnauthorized {
-			return r, nil // not a WinRM service, or one that fails: the status explains which
-		}
-		return nil, cn.recordAuthResult(r, nil)
+		return nil, cn.unprovenError(action, r)
 	case err != nil:
 		return nil, c.wrap(ctx, "authenticate", err)
 	}
@@ -59,7 +56,7 @@ func (cn *conn) doNTLM(ctx context.Context, action string, envelope []byte) (*re
 		return nil, err
 	}
 	if r.status != http.StatusOK {
-		return nil, c.statusError(action, r.status)
+		return nil, c.statusError(action, r)
 	}
 	if sealed {
 		if cn.sealing = ntlm.SecuritySession(); cn.sealing == nil {
@@ -67,6 +64,22 @@ func (cn *conn) doNTLM(ctx context.Context, action string, envelope []byte) (*re
 		}
 	}
 	return cn.send(ctx, envelope)
+}
+
+// unprovenError returns the error for a response without a challenge. Its body is not read: nothing has proven that it comes from the
+// host, so that anything in it, a fault too, may be forged.
+func (cn *conn) unprovenError(action string, r *response) error {
+	cn.broken = true
+	switch r.status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return cn.recordAuthResult(r, nil)
+	case http.StatusOK:
+		return &TransportError{
+			Op: "authenticate", Host: cn.client.cfg.hostPort, permanent: true,
+			Err: errors.New("the host responded before it asked for the credentials, so that its response cannot be trusted: this port does not serve WinRM, or the connection is intercepted"),
+		}
+	}
+	return cn.client.statusError(action, r)
 }
 
 // errNoChallenge reports that the response to the negotiate message contains no challenge.
@@ -145,20 +158,6 @@ func checkChallenge(challenge []byte, sealed bool) error {
 // negotiateHeader returns the Authorization header for a message.
 func negotiateHeader(message []byte) string {
 	return "Negotiate " + base64.StdEncoding.EncodeToString(message)
-}
-
-// authToken returns the token in a response's WWW-Authenticate headers, or nil.
-func authToken(header http.Header) []byte {
-	for _, value := range header.Values("WWW-Authenticate") {
-		scheme, encoded, _ := strings.Cut(value, " ")
-		if !containsFold([]string{"Negotiate", "NTLM", "Kerberos"}, scheme) {
-			continue
-		}
-		if message, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded)); err == nil && len(message) > 0 {
-			return message
-		}
-	}
-	return nil
 }
 
 // channelBindings returns the channel binding for the host's certificate (RFC 5929, tls-server-end-point), which makes an

@@ -42,7 +42,7 @@ func (e *proxyError) Unwrap() error { return e.err }
 func (c *Client) dialHost(ctx context.Context) (net.Conn, error) {
 	proxyURL := c.cfg.proxy
 	if proxyURL == nil {
-		return c.dial(ctx, "tcp", c.cfg.hostPort)
+		return c.dial(ctx, "tcp", c.cfg.dialAddress)
 	}
 	if proxyURL.User == nil {
 		return c.dialProxy(ctx)

@@ -19,7 +19,7 @@ const (
 
 // do sends an envelope, with retries, and calls parse with the response. An error of parse counts as a lost response. onRetry,
 // if not nil, is called before each retry.
-func (c *Client) do(ctx context.Context, action, envelope string, parse func(response []byte) error, onRetry func()) error {
+func (c *Client) do(ctx context.Context, action, envelope string, parse func(response *message) error, onRetry func()) error {
 	for attempt := 0; ; attempt++ {
 		response, err := c.attempt(ctx, action, envelope)
 		if err == nil && parse != nil {

@@ -18,21 +18,21 @@ import (
 // request, which must be sent on a new connection.
 var errNotAuthenticated = errors.New("connection is no longer authenticated")
 
-// attempt sends an envelope and returns the response's envelope. It repeats the request once if the host has dropped the
+// attempt sends an envelope and returns the response. It repeats the request once if the host has dropped the
 // authentication of a connection.
-func (c *Client) attempt(ctx context.Context, action, envelope string) ([]byte, error) {
+func (c *Client) attempt(ctx context.Context, action, envelope string) (*message, error) {
 	for repeated := false; ; repeated = true {
-		body, err := c.roundTrip(ctx, action, []byte(envelope))
+		response, err := c.roundTrip(ctx, action, []byte(envelope))
 		if !errors.Is(err, errNotAuthenticated) || repeated {
-			return body, c.wrap(ctx, action, err)
+			return response, c.wrap(ctx, action, err)
 		}
 		c.authGate.set(false, nil)
 		c.pool.closeIdle(false)
 	}
 }
 
-// roundTrip sends an envelope on a pooled or new connection and returns the response's envelope.
-func (c *Client) roundTrip(ctx context.Context, action string, envelope []byte) ([]byte, error) {
+// roundTrip sends an envelope on a pooled or new connection and returns the response.
+func (c *Client) roundTrip(ctx context.Context, action string, envelope []byte) (*message, error) {
 	cn, err := c.pool.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -50,12 +50,12 @@ func (c *Client) roundTrip(ctx context.Context, action string, envelope []byte) 
 	if err != nil {
 		return nil, err
 	}
-	body, err := c.parse(cn, action, envelope, r)
+	msg, err := c.parse(cn, action, envelope, r)
 	var fault *FaultError
 	if err != nil && !errors.As(err, &fault) {
 		cn.broken = true
 	}
-	return body, err
+	return msg, err
 }
 
 // do sends an envelope and returns the response. It authenticates the connection first if necessary.
@@ -119,37 +119,37 @@ func (cn *conn) send(ctx context.Context, envelope []byte) (*response, error) {
 	return r, nil
 }
 
-// parse returns the envelope of a response, or a typed error.
-func (c *Client) parse(cn *conn, action string, request []byte, r *response) ([]byte, error) {
+// parse returns the content of a response, or a typed error.
+func (c *Client) parse(cn *conn, action string, request []byte, r *response) (*message, error) {
 	if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden {
 		return nil, cn.authError(r)
 	}
-	// The response parsers look for one element only and would accept a fault as an empty response.
-	if r.status != http.StatusOK || bytes.Contains(r.body, []byte("Fault")) {
-		fault, found, err := parseFault(r.body)
-		if found {
-			fault.Action, fault.Host, fault.Username = action, c.cfg.hostPort, c.cfg.Username
-			return nil, fault
-		}
-		if r.status != http.StatusOK {
-			return nil, c.statusError(action, r.status)
-		}
-		if err != nil {
-			return nil, err
-		}
+	msg, err := parseMessage(r.body)
+	switch {
+	case err == nil && msg.fault != nil:
+		msg.fault.Action, msg.fault.Host = action, c.cfg.hostPort
+		return nil, msg.fault
+	case r.status != http.StatusOK:
+		return nil, c.statusError(action, r)
+	case errors.Is(err, errNotSOAP):
+		return nil, &TransportError{Op: action, Host: c.cfg.hostPort, Err: fmt.Errorf("this port does not serve WinRM: %w", err), permanent: true}
+	case err != nil:
+		return nil, err
 	}
-	sent, related := headerText(request, "MessageID"), headerText(r.body, "RelatesTo")
-	if related != "" && !strings.EqualFold(sent, related) {
-		return nil, fmt.Errorf("response belongs to another request (%s)", related)
+	if sent := headerText(request, "MessageID"); msg.relatesTo != "" && !strings.EqualFold(sent, msg.relatesTo) {
+		return nil, fmt.Errorf("response belongs to another request (%s)", shorten(msg.relatesTo))
 	}
-	return r.body, nil
+	return msg, nil
 }
 
-// statusError returns the error for an HTTP status without a fault.
-func (c *Client) statusError(action string, status int) error {
+// statusError returns the error for a response without a fault whose HTTP status is not 200.
+func (c *Client) statusError(action string, r *response) error {
 	e := &TransportError{Op: action, Host: c.cfg.hostPort}
-	text := fmt.Sprintf("HTTP status %d %s", status, http.StatusText(status))
-	switch status {
+	text := fmt.Sprintf("HTTP status %d %s", r.status, http.StatusText(r.status))
+	if location := r.header.Get("Location"); location != "" {
+		text += fmt.Sprintf(" to %q, which is not followed", shorten(location))
+	}
+	switch r.status {
 	case http.StatusServiceUnavailable:
 		e.busy = true
 		text += ": the WinRM service is stopped, starting or overloaded"

@@ -28,7 +28,9 @@ type settings struct {
 	winrm.Config
 	url      string
 	hostPort string
-	proxy    *url.URL // with a port; nil without a proxy
+	// dialAddress is hostPort with the zone of an IPv6 address.
+	dialAddress string
+	proxy       *url.URL // with a port; nil without a proxy
 }
 
 func newSettings(config winrm.Config) (settings, error) {
@@ -40,7 +42,10 @@ func newSettings(config winrm.Config) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	s.hostPort = u.Host
+	s.hostPort, s.dialAddress = u.Host, u.Host
+	if _, zone, found := strings.Cut(strings.Trim(config.Address, "[]"), "%"); found {
+		s.dialAddress = net.JoinHostPort(u.Hostname()+"%"+zone, u.Port())
+	}
 	if config.Proxy != "" {
 		if s.proxy, err = url.Parse(config.Proxy); err != nil {
 			return settings{}, err
@@ -55,6 +60,6 @@ func newSettings(config winrm.Config) (settings, error) {
 	s.ResponseMargin = cmp.Or(s.ResponseMargin, defaultResponseMargin)
 	s.EnvelopeSize = cmp.Or(s.EnvelopeSize, defaultEnvelopeSize)
 	s.MaxConnections = cmp.Or(s.MaxConnections, defaultMaxConnections)
-	s.Kerberos.SPN = cmp.Or(s.Kerberos.SPN, "HTTP/"+strings.Trim(s.Address, "[]"))
+	s.Kerberos.SPN = cmp.Or(s.Kerberos.SPN, "HTTP/"+u.Hostname())
 	return s, nil
 }

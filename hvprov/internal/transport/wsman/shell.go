@@ -36,10 +36,8 @@ type Shell struct {
 // idle timeout.
 func (c *Client) CreateShell(ctx context.Context) (*Shell, error) {
 	var id string
-	err := c.do(ctx, actionCreate, createEnvelope(c.cfg.url, c.params), func(response []byte) (err error) {
-		if id, err = masterzen.ParseOpenShellResponse(string(response)); err != nil {
-			return err
-		}
+	err := c.do(ctx, actionCreate, createEnvelope(c.cfg.url, c.params), func(response *message) error {
+		id = response.shellID
 		return checkID(id)
 	}, nil)
 	if err != nil {
@@ -56,15 +54,11 @@ func (s *Shell) Start(ctx context.Context, commandLine string) (*Command, error)
 	}
 	c := s.client
 	id := newID()
-	err := c.do(ctx, actionCommand, commandEnvelope(c.cfg.url, c.params, s.id, id, commandLine), func(response []byte) error {
-		got, err := masterzen.ParseExecuteCommandResponse(string(response))
-		if err != nil {
+	err := c.do(ctx, actionCommand, commandEnvelope(c.cfg.url, c.params, s.id, id, commandLine), func(response *message) error {
+		if err := checkID(response.commandID); err != nil {
 			return err
 		}
-		if err := checkID(got); err != nil {
-			return err
-		}
-		id = got // Windows uses the requested identifier; other services may choose another
+		id = response.commandID // Windows uses the requested identifier; other services may choose another
 		return nil
 	}, nil)
 	if err != nil && !isFault(err, codeCommandIDConflict) {

@@ -62,19 +62,22 @@ type Client struct {
 	Binding []byte
 }
 
-// IsToken reports whether a Negotiate token contains a Kerberos token.
+// IsToken reports whether a token contains a Kerberos token, within SPNEGO or bare.
 func IsToken(token []byte) bool {
 	_, err := open(token)
 	return err == nil
 }
 
-// open returns the Kerberos token in a SPNEGO token.
+// open returns the Kerberos token in a SPNEGO token (scheme Negotiate), or a bare one (scheme Kerberos).
 func open(token []byte) (inner spnego.KRB5Token, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("malformed token: %v", r)
 		}
 	}()
+	if isBare(token) {
+		return inner, inner.Unmarshal(token)
+	}
 	var outer spnego.SPNEGOToken
 	if err := outer.Unmarshal(token); err != nil {
 		return inner, err
@@ -91,6 +94,21 @@ func open(token []byte) (inner spnego.KRB5Token, err error) {
 	return inner, nil
 }
 
+// isBare reports whether a token is one of RFC 4121 without SPNEGO: it begins with the mechanism Kerberos.
+func isBare(token []byte) bool {
+	mechanism, err := asn1.Marshal(gssapi.OIDKRB5.OID())
+	return err == nil && bytes.Contains(token[:min(len(token), len(mechanism)+6)], mechanism)
+}
+
+// inFormOf returns an answer in the form of the token that it answers: within SPNEGO, or bare.
+func inFormOf(token, answer []byte) []byte {
+	var outer spnego.SPNEGOToken
+	if !isBare(token) || outer.Unmarshal(answer) != nil {
+		return answer
+	}
+	return outer.NegTokenResp.ResponseToken
+}
+
 // Accept verifies a token. It returns the client and the answer: a proof of identity, or with an error the Kerberos error for the
 // client.
 func (s *Service) Accept(token []byte) (client Client, answer []byte, err error) {
@@ -98,6 +116,7 @@ func (s *Service) Accept(token []byte) (client Client, answer []byte, err error)
 		if r := recover(); r != nil {
 			err = fmt.Errorf("malformed token: %v", r)
 		}
+		answer = inFormOf(token, answer)
 	}()
 	inner, err := open(token)
 	if err != nil {
@@ -128,7 +147,7 @@ func (s *Service) Refuse(token []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return refuse(inner.APReq, errorcode.KDC_ERR_CLIENT_REVOKED)
+	return inFormOf(token, refuse(inner.APReq, errorcode.KDC_ERR_CLIENT_REVOKED))
 }
 
 func (s *Service) repeated(proof types.Authenticator) bool {

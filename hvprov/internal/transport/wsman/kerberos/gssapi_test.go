@@ -44,6 +44,10 @@ func TestTokensInteroperateWithMITKerberos(t *testing.T) {
 	}
 	kdc.AddUser("operator", "correct horse")
 	client := New(Options{Username: "operator", Password: "correct horse", ConfigFile: kdc.ConfigFile, SPN: service})
+	forms := map[string]func(*Token) []byte{
+		"SPNEGO":  func(t *Token) []byte { return t.SPNEGO },
+		"GSS-API": func(t *Token) []byte { return t.GSSAPI },
+	}
 	for _, c := range []struct{ name, bindings, expected, want string }{
 		{"without a channel binding", "", "", "operator@LAB.EXAMPLE"},
 		{"with a channel binding", "tls-server-end-point:0123456789abcdef", "tls-server-end-point:0123456789abcdef", "operator@LAB.EXAMPLE"},
@@ -53,25 +57,27 @@ func TestTokensInteroperateWithMITKerberos(t *testing.T) {
 		if c.bindings != "" {
 			bindings = []byte(c.bindings)
 		}
-		token, err := client.Token(t.Context(), time.Minute, bindings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		accept := exec.CommandContext(t.Context(), python, "-c", acceptor, base64.StdEncoding.EncodeToString(token.Bytes), c.expected)
-		accept.Env = append(os.Environ(), "KRB5_CONFIG="+kdc.ConfigFile, "KRB5_KTNAME="+keytab, "KRB5RCACHENAME=none:")
-		out, err := accept.Output()
-		result, encoded, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		if err != nil || result != c.want {
-			t.Errorf("%s: got %q, %v", c.name, out, err)
-			continue
-		}
-		reply, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var refused *Error
-		if err := token.Verify(reply); (err == nil) != (c.want != "refused") || err != nil && !errors.As(err, &refused) {
-			t.Errorf("%s: Verify returned %v", c.name, err)
+		for form, bytesOf := range forms {
+			token, err := client.Token(t.Context(), time.Minute, bindings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			accept := exec.CommandContext(t.Context(), python, "-c", acceptor, base64.StdEncoding.EncodeToString(bytesOf(token)), c.expected)
+			accept.Env = append(os.Environ(), "KRB5_CONFIG="+kdc.ConfigFile, "KRB5_KTNAME="+keytab, "KRB5RCACHENAME=none:")
+			out, err := accept.Output()
+			result, encoded, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+			if err != nil || result != c.want {
+				t.Errorf("%s, %s: got %q, %v", c.name, form, out, err)
+				continue
+			}
+			reply, err := base64.StdEncoding.DecodeString(encoded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var refused *Error
+			if err := token.Verify(reply); (err == nil) != (c.want != "refused") || err != nil && !errors.As(err, &refused) {
+				t.Errorf("%s, %s: Verify returned %v", c.name, form, err)
+			}
 		}
 	}
 }

@@ -21,8 +21,10 @@ import (
 
 // Token authenticates a client to a service, once.
 type Token struct {
-	// Bytes is the encoded SPNEGO token (RFC 4178).
-	Bytes []byte
+	// SPNEGO is the token for the HTTP scheme Negotiate (RFC 4178, RFC 4559).
+	SPNEGO []byte
+	// GSSAPI is the same token without SPNEGO (RFC 4121), for the HTTP scheme Kerberos.
+	GSSAPI []byte
 
 	spn   string
 	key   types.EncryptionKey
@@ -59,15 +61,15 @@ func (c *Client) newToken(bindings []byte) (*Token, error) {
 		return nil, c.malformed(err)
 	}
 	// RFC 4121 4.1: the mechanism, 01 00 for AP-REQ, and the AP-REQ.
-	inner := append(append(mechanism, 1, 0), message...)
+	inner := asn1tools.AddASNAppTag(append(append(mechanism, 1, 0), message...), 0)
 	outer := spnego.SPNEGOToken{Init: true, NegTokenInit: spnego.NegTokenInit{
-		MechTypes: []asn1.ObjectIdentifier{gssapi.OIDKRB5.OID()}, MechTokenBytes: asn1tools.AddASNAppTag(inner, 0),
+		MechTypes: []asn1.ObjectIdentifier{gssapi.OIDKRB5.OID()}, MechTokenBytes: inner,
 	}}
 	encoded, err := outer.Marshal()
 	if err != nil {
 		return nil, c.malformed(err)
 	}
-	return &Token{Bytes: encoded, spn: c.options.SPN, key: c.service.key, ctime: authenticator.CTime, cusec: authenticator.Cusec}, nil
+	return &Token{SPNEGO: encoded, GSSAPI: inner, spn: c.options.SPN, key: c.service.key, ctime: authenticator.CTime, cusec: authenticator.Cusec}, nil
 }
 
 // checksum returns the checksum field of RFC 4121 4.1.1: the hash of the channel bindings, or zeros, and the context flags.
@@ -85,21 +87,21 @@ func checksum(bindings []byte) []byte {
 }
 
 // Verify verifies that the service's reply to the token proves that the service could decrypt the ticket, so that it is the one
-// for which the ticket was issued. If the reply is an error message, Verify returns an *[Error] with the service's reason.
+// for which the ticket was issued. The reply is in the form of the token that was sent. If the reply is an error message, Verify returns an *[Error] with the service's reason.
 func (t *Token) Verify(reply []byte) error {
 	return recoverPanic(func() error {
-		var outer spnego.SPNEGOToken
-		if err := outer.Unmarshal(reply); err != nil || !outer.Resp {
-			return notVerified("reply is not a SPNEGO token")
-		}
 		var inner spnego.KRB5Token
-		if err := inner.Unmarshal(outer.NegTokenResp.ResponseToken); err != nil {
+		var outer spnego.SPNEGOToken
+		if err := outer.Unmarshal(reply); err == nil && outer.Resp {
+			reply = outer.NegTokenResp.ResponseToken
+		}
+		if err := inner.Unmarshal(reply); err != nil {
 			return notVerified("reply contains no Kerberos token")
 		}
 		if inner.IsKRBError() {
 			return newError(inner.KRBError, t.spn)
 		}
-		if !inner.IsAPRep() || outer.NegTokenResp.State() == spnego.NegStateReject {
+		if !inner.IsAPRep() || outer.Resp && outer.NegTokenResp.State() == spnego.NegStateReject {
 			return notVerified("token is rejected")
 		}
 		plain, err := crypto.DecryptEncPart(inner.APRep.EncPart, t.key, keyusage.AP_REP_ENCPART)
