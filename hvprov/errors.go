@@ -27,8 +27,9 @@ var (
 	ErrQuota           = transport.ErrQuota    // a limit of the host on shells, operations or load
 	ErrConnectionLost  = transport.ErrConnectionLost
 	ErrVMNotFound      = cause.ErrVMNotFound
-	ErrNameTaken       = cause.ErrNameTaken // by a virtual machine, or by an active job
-	ErrVMBusy          = cause.ErrVMBusy    // another job works on the virtual machine
+	ErrVMElsewhere     = cause.ErrVMElsewhere // another host has it, or may have it: see [VMElsewhereError]
+	ErrNameTaken       = cause.ErrNameTaken   // by a virtual machine, or by an active job
+	ErrVMBusy          = cause.ErrVMBusy      // another job works on the virtual machine
 	ErrTimeLimit       = cause.ErrTimeLimit
 	ErrJobFailed       = cause.ErrJobFailed
 	ErrJobUnknown      = cause.ErrJobUnknown // the host could not be asked for the outcome
@@ -50,6 +51,32 @@ type (
 	// VMBusyError reports a virtual machine that another job works on.
 	VMBusyError = inventory.VMBusyError
 )
+
+// VMElsewhereError reports a virtual machine that is not on its host, and that another host has or may have. It matches
+// [ErrVMElsewhere], never [ErrVMNotFound].
+type VMElsewhereError struct {
+	Host string // that was asked first
+	VMID string
+	Node string // the cluster node that owns it; empty if that is not known
+	Err  error  // why the node, another host, or the cluster could not be asked; nil if Node is not a configured host
+}
+
+func (e *VMElsewhereError) Error() string {
+	switch {
+	case e.Node != "" && e.Err != nil:
+		return fmt.Sprintf("virtual machine %s moved from host %s to cluster node %s, which cannot be asked: %v", e.VMID, e.Host, e.Node, e.Err)
+	case e.Node != "":
+		return fmt.Sprintf("virtual machine %s moved from host %s to cluster node %s, which is not a configured host: add the node to the hosts",
+			e.VMID, e.Host, e.Node)
+	}
+	return fmt.Sprintf("virtual machine %s is not on host %s, and it cannot be determined whether another host has it: %v", e.VMID, e.Host, e.Err)
+}
+
+// Is reports whether target is [ErrVMElsewhere].
+func (e *VMElsewhereError) Is(target error) bool { return target == ErrVMElsewhere }
+
+// Unwrap returns the cause.
+func (e *VMElsewhereError) Unwrap() error { return e.Err }
 
 // HostBusyError reports a host that cannot be removed because it has active jobs. It matches [ErrHostBusy].
 type HostBusyError struct {

@@ -32,6 +32,7 @@ func TestErrorsHaveStableCodes(t *testing.T) {
 		"job_failed":             &hvprov.JobError{Class: hvprov.ErrJobFailed, Failure: job.Failure{Code: "storage"}},
 		"job_not_found":          hvprov.ErrJobNotFound,
 		"vm_not_found":           hvprov.ErrVMNotFound,
+		"vm_elsewhere":           &hvprov.VMElsewhereError{Host: "hv01", Node: "HV02"},
 		"service_closed":         hvprov.ErrClosed,
 	} {
 		if got := hvprov.Code(err); got != want {

@@ -16,17 +16,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// VM returns a virtual machine by its GUID, from a snapshot that is at most [Options.InventoryMaxAge] old. Concurrent reads share one
-// request. The error is [ErrVMNotFound] if the host does not have it.
+// VM is [Service.FindVM] for callers that do not need to know where the virtual machine is.
 func (s *Service) VM(ctx context.Context, host, id string) (*job.VM, error) {
-	snapshot, err := s.HostInventory(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	if vm, ok := snapshot.ByID(id); ok {
-		return vm, nil
-	}
-	return nil, &vmNotFoundError{host, id}
+	_, vm, err := s.FindVM(ctx, host, id)
+	return vm, err
 }
 
 // vmNotFoundError reports a virtual machine that is not on its host. It matches [ErrVMNotFound].
@@ -82,10 +75,15 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 	if result, err = h.Agent.Inventory(ctx); err != nil {
 		return nil, jobrun.HostError(h.Name, err)
 	}
-	for i := range result.VMs {
-		result.VMs[i].Recorded = s.specs.Translation.FromTarget(result.VMs[i].Recorded)
-	}
+	s.translateRecorded(result.VMs)
 	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
+}
+
+// translateRecorded translates recorded values of the agent's schema to those of the service's.
+func (s *Service) translateRecorded(vms []job.VM) {
+	for i := range vms {
+		vms[i].Recorded = s.specs.Translation.FromTarget(vms[i].Recorded)
+	}
 }
 
 // runFetch runs a request for the inventory of a host in the pool of queries.

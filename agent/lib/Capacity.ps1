@@ -61,12 +61,7 @@ function Get-ClusterVolumeSpace {
     # Returns the free bytes of the cluster shared volume of a folder, or null.
     param([Parameter(Mandatory)] [string] $Folder)
 
-    $separator = [string][System.IO.Path]::DirectorySeparatorChar
-    foreach ($volume in @(Get-ClusterSharedVolume)) {
-        foreach ($info in @($volume.SharedVolumeInfo)) {
-            $root = $info.FriendlyVolumeName.TrimEnd('\', '/') + $separator
-            if (($Folder + $separator).StartsWith($root, [System.StringComparison]::OrdinalIgnoreCase)) { return [long]$info.Partition.FreeSpace }
-        }
-    }
-    return $null
+    $info = Find-SharedVolume -Folder $Folder
+    if ($null -eq $info) { return $null }
+    return [long]$info.Partition.FreeSpace
 }

@@ -55,8 +55,21 @@ function Get-JobFinding {
     if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Get-GuestWaitFinding -Fields $fields }
     if ($fields['vm_clustered'] -eq $true) {
         $role = ''
-        if ($Definition.Operation -eq 'provision') { $role = [string]$fields['vm_name'] }
-        Get-ClusterFinding -Context $Context -Machine $Machine -Name $role
+        $folders = @()
+        if ($Definition.Operation -eq 'provision') {
+            $role = [string]$fields['vm_name']
+            $folders = @(Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path')
+            if ($fields['disk_type'] -eq 'differencing') { $folders += Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path' }
+        } elseif ($VMId) {
+            $folders = @(Get-MachineFolder -VMId $VMId)
+        }
+        Get-ClusterFinding -Machine $Machine -Name $role -VMId $VMId -Folders $folders
+    } elseif ($fields.Contains('vm_name') -and (Get-AgentCluster -Context $Context)) {
+        try {
+            Get-ClusterNameFinding -Machine $Machine -Cluster (Get-AgentCluster -Context $Context) -Name $fields['vm_name'] -VMId $VMId
+        } catch {
+            $null = $_ # A virtual machine without a role needs no answer of the cluster; names of this host are checked above.
+        }
     }
 }
 
@@ -141,7 +154,9 @@ function Get-AgentCheck {
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition') -Partial
     $vmId = (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant()
-    $findings = @(Get-JobFinding -Context $Context -Machine (Get-AgentHost) -Definition $definition -VMId $vmId `
+    $machine = Get-AgentHost
+    if ($definition.Operation -eq 'update' -and $vmId) { $null = Find-OwnedVM -Machine $machine -Id $vmId } # throws when another node has it
+    $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
             -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
     if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) {

@@ -1,20 +1,213 @@
-# Roles of virtual machines in the host's failover cluster.
+# The host's failover cluster: roles of virtual machines, the node that owns one, and the folders that all nodes share.
+
+function Get-ClusterState {
+    # Returns the Name of the host's cluster; without a name, Problem is the message id of why there is none, and Reason its error.
+    if ($null -eq (Get-Module -Name 'FailoverClusters') -and $null -eq (Get-Module -Name 'FailoverClusters' -ListAvailable)) {
+        $problem = 'host_not_clustered'
+        if (Test-ClusterMember) { $problem = 'cluster_tools_missing' }
+        return @{ Name = ''; Problem = $problem; Reason = '' }
+    }
+    try {
+        return @{ Name = [string](Get-Cluster).Name; Problem = ''; Reason = '' }
+    } catch {
+        return @{ Name = ''; Problem = (Get-ClusterProblem -ErrorRecord $_); Reason = (Get-FailureMessage -ErrorRecord $_) }
+    }
+}
+
+function Get-ClusterProblem {
+    # Returns the message id for an error of a cluster cmdlet. Its texts are localised and its ids differ between versions of Windows, so
+    # that the system's own text for the error code, which the message contains, is compared as well.
+    param([Parameter(Mandatory)] $ErrorRecord)
+
+    $id = [string]$ErrorRecord.FullyQualifiedErrorId
+    $text = [string]$ErrorRecord.Exception.Message
+    if ($id -like 'ClusterAccessDenied*' -or (Test-ErrorText -Text $text -Code 5 -Known 'Access is denied')) { return 'cluster_access_denied' }
+    if ($id -like 'ClusterEndpointNotRegistered,*' -or (Test-ErrorText -Text $text -Code 1753 -Known 'no more endpoints available')) {
+        # A host with the tools that is not a node fails in the same way as a node whose cluster service is stopped.
+        if (Test-ClusterMember) { return 'cluster_service_stopped' }
+        return 'host_not_clustered'
+    }
+    return 'cluster_unreachable'
+}
+
+function Test-ErrorText {
+    # Reports whether a text contains the system's text for an error code, or a Known part of the English one.
+    param([AllowEmptyString()] [string] $Text, [Parameter(Mandatory)] [int] $Code, [Parameter(Mandatory)] [string] $Known)
+
+    $own = (New-Object -TypeName System.ComponentModel.Win32Exception -ArgumentList $Code).Message.TrimEnd('.')
+    foreach ($part in $own, $Known) { if ($Text.IndexOf($part, [System.StringComparison]::OrdinalIgnoreCase) -ge 0) { return $true } }
+    return $false
+}
+
+function Test-ClusterMember {
+    # Reports whether the host has joined a cluster: until then, and after it has left, its cluster service is disabled (4).
+    try {
+        $start = (Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ClusSvc' -Name 'Start').Start
+    } catch {
+        $null = $_ # Without the failover clustering feature there is no such service.
+        return $false
+    }
+    return [int]$start -lt 4
+}
+
+function New-ClusterFinding {
+    # Returns the finding about a field for a state of the cluster that has a problem.
+    param([Parameter(Mandatory)] [string] $Field, [Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] $State)
+
+    $values = @{ host = $Machine.Name; reason = $State.Reason }
+    return New-JobFinding -Field $Field -MessageId $State.Problem -Values $values
+}
 
 function Get-ClusterFinding {
     # Returns the findings about a virtual machine that is to become a role of the host's cluster. Name is empty when it already has
-    # its role, or its name is not known yet.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Machine, [AllowEmptyString()] [string] $Name)
+    # its role, or its name is not known yet. Folders are those of its files.
+    param(
+        [Parameter(Mandatory)] $Machine, [AllowEmptyString()] [string] $Name, [AllowEmptyString()] [string] $VMId,
+        [AllowEmptyCollection()] [string[]] $Folders = @()
+    )
 
-    $cluster = Get-AgentCluster -Context $Context
-    if (-not $cluster) {
-        New-JobFinding -Field 'vm_clustered' -MessageId 'host_not_clustered' -Values @{ host = $Machine.Name }
+    $state = Get-ClusterState
+    if ($state.Problem) { return New-ClusterFinding -Field 'vm_clustered' -Machine $Machine -State $state }
+    try {
+        if ($Name) {
+            foreach ($group in @(Get-ClusterGroup)) {
+                if ((Test-SameName -Left $group.Name -Right $Name) -and [string]$group.GroupType -ne 'VirtualMachine') {
+                    New-JobFinding -Field 'vm_name' -MessageId 'cluster_group_exists' -Values @{ cluster = $state.Name; name = $Name }
+                }
+            }
+            Get-ClusterNameFinding -Machine $Machine -Cluster $state.Name -Name $Name -VMId $VMId
+        }
+        Get-SharedFolderFinding -Folders $Folders
+    } catch {
+        $state.Problem = Get-ClusterProblem -ErrorRecord $_
+        $state.Reason = Get-FailureMessage -ErrorRecord $_
+        New-ClusterFinding -Field 'vm_clustered' -Machine $Machine -State $state
+    }
+}
+
+function Get-ClusterNameFinding {
+    # Returns a finding when a virtual machine of another node has a role of the name: it can move to this host at any time.
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Cluster, [Parameter(Mandatory)] [string] $Name, [AllowEmptyString()] [string] $VMId)
+
+    foreach ($group in @(Get-ClusterGroup)) {
+        if (-not (Test-SameName -Left $group.Name -Right $Name) -or [string]$group.GroupType -ne 'VirtualMachine') { continue }
+        $id = Get-ClusterRoleId -Group $group
+        if ($id -eq $VMId) { continue }
+        $node = [string]$group.OwnerNode.Name
+        if ((Test-SameName -Left $node -Right $Machine.Name) -and $null -ne (Find-VMByName -Name $Name -ExceptId $VMId)) { continue } # reported with the names of this host
+        New-JobFinding -Field 'vm_name' -VMId $id -MessageId 'vm_name_taken_cluster' -Values @{ name = $group.Name; cluster = $Cluster; node = $node; id = $id }
+    }
+}
+
+function Get-ClusterRoleId {
+    # Returns the GUID of the virtual machine of a group, or an empty string.
+    param([Parameter(Mandatory)] $Group)
+
+    $resources = @($Group | Get-ClusterResource | Where-Object -FilterScript { [string]$_.ResourceType -eq 'Virtual Machine' })
+    foreach ($parameter in @($resources | Get-ClusterParameter -Name 'VmID')) { return ([string]$parameter.Value).Trim('{', '}').ToLowerInvariant() }
+    return ''
+}
+
+function Get-SharedFolderFinding {
+    # Returns a finding for the first folder that other nodes cannot reach: one that is neither on a cluster shared volume nor on a share.
+    param([AllowEmptyCollection()] [string[]] $Folders)
+
+    $volumes = @(Get-SharedVolume | ForEach-Object -Process { $_.FriendlyVolumeName })
+    foreach ($folder in $Folders) {
+        if (-not $folder -or $folder -match '^\\\\[^?.\\]' -or $null -ne (Find-SharedVolume -Folder $folder)) { continue }
+        $id = 'folder_not_shared'
+        if ($volumes.Count -eq 0) { $id = 'folder_not_shared_no_volume' }
+        New-JobFinding -Field 'vm_clustered' -MessageId $id -Values @{ folder = $folder; volumes = (Join-AgentText -Text $volumes) }
         return
     }
-    if (-not $Name) { return }
-    foreach ($group in @(Get-ClusterGroup)) {
-        if (-not (Test-SameName -Left $group.Name -Right $Name)) { continue }
-        New-JobFinding -Field 'vm_name' -MessageId 'cluster_group_exists' -Values @{ cluster = $cluster; name = $Name }
-        return
+}
+
+function Get-SharedVolume {
+    # Returns the SharedVolumeInfo of each cluster shared volume.
+    foreach ($volume in @(Get-ClusterSharedVolume)) { @($volume.SharedVolumeInfo) }
+}
+
+function Find-SharedVolume {
+    # Returns the SharedVolumeInfo of the cluster shared volume that contains a folder, or nothing.
+    param([Parameter(Mandatory)] [string] $Folder)
+
+    $separator = [string][System.IO.Path]::DirectorySeparatorChar
+    foreach ($info in @(Get-SharedVolume)) {
+        $root = $info.FriendlyVolumeName.TrimEnd('\', '/') + $separator
+        if (($Folder + $separator).StartsWith($root, [System.StringComparison]::OrdinalIgnoreCase)) { return $info }
+    }
+}
+
+function Get-MachineFolder {
+    # Returns the folders of an existing virtual machine: of its configuration and of its disks. Call it within @( ).
+    param([Parameter(Mandatory)] [string] $VMId)
+
+    $vm = Find-HostVM -Id $VMId
+    if ($null -eq $vm) { return }
+    if ($vm.Path) { [string]$vm.Path }
+    foreach ($drive in @($vm.HardDrives)) {
+        # A physical disk has no path; it is a resource of the cluster of its own.
+        if ([System.IO.Path]::IsPathRooted([string]$drive.Path)) { [System.IO.Path]::GetDirectoryName([string]$drive.Path) }
+    }
+}
+
+function Get-VMLocation {
+    # Returns where a virtual machine is that Get-VM does not show: Node is the node that owns its role, or an empty string. Problem is
+    # the message id of why the cluster cannot be asked; a host without a cluster has none.
+    param([Parameter(Mandatory)] [string] $Id)
+
+    $state = Get-ClusterState
+    if ($state.Problem -eq 'host_not_clustered') { return @{ Node = ''; Problem = ''; Reason = '' } }
+    if ($state.Problem) { return @{ Node = ''; Problem = $state.Problem; Reason = $state.Reason } }
+    $node = ''
+    try {
+        $groups = @(Get-ClusterGroup -VMId $Id)
+        if ($groups.Count -gt 0) { $node = [string]$groups[0].OwnerNode.Name }
+    } catch {
+        # Whether the cmdlet fails or returns nothing for a virtual machine without a role is not documented: all roles show it.
+        try {
+            foreach ($group in @(Get-ClusterGroup | Where-Object -FilterScript { [string]$_.GroupType -eq 'VirtualMachine' })) {
+                if ((Get-ClusterRoleId -Group $group) -ne $Id) { continue }
+                $node = [string]$group.OwnerNode.Name
+                break
+            }
+        } catch {
+            return @{ Node = ''; Problem = (Get-ClusterProblem -ErrorRecord $_); Reason = (Get-FailureMessage -ErrorRecord $_) }
+        }
+    }
+    return @{ Node = $node; Problem = ''; Reason = '' }
+}
+
+function Find-OwnedVM {
+    # Returns the virtual machine with a GUID, or nothing when neither the host nor another node of its cluster has it. Throws
+    # vm_elsewhere when another node has it, and when the cluster cannot be asked.
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Id)
+
+    $vm = Find-HostVM -Id $Id
+    if ($null -ne $vm) { return $vm }
+    $location = Get-VMLocation -Id $Id
+    if ($location.Problem) {
+        $problem = Get-AgentMessage -Id $location.Problem -Values @{ host = $Machine.Name; reason = $location.Reason }
+        throw (New-AgentError -MessageId 'vm_location_unknown' -Values @{ id = $Id; host = $Machine.Name; reason = $problem.Message; remedy = $problem.Remedy })
+    }
+    if (-not $location.Node) { return }
+    if (Test-SameName -Left $location.Node -Right $Machine.Name) { return Find-HostVM -Id $Id } # it arrived meanwhile, or only its role is left
+    throw (New-AgentError -MessageId 'vm_elsewhere' -Values @{ id = $Id; host = $Machine.Name; node = $location.Node })
+}
+
+function Get-ElsewhereList {
+    # Returns what is known of virtual machines that a client asked for and that are not on this host: the node that owns each, or the
+    # message and remedy of why the cluster cannot be asked. Those that no node has are missing. Call it within @( ).
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Missing)
+
+    foreach ($id in $Missing) {
+        $location = Get-VMLocation -Id $id
+        if ($location.Problem) {
+            $problem = Get-AgentMessage -Id $location.Problem -Values @{ host = $Machine.Name; reason = $location.Reason }
+            [ordered]@{ id = $id; node = ''; message = $problem.Message; remedy = $problem.Remedy }
+        } elseif ($location.Node -and -not (Test-SameName -Left $location.Node -Right $Machine.Name)) {
+            [ordered]@{ id = $id; node = $location.Node }
+        }
     }
 }
 

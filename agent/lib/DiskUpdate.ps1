@@ -115,7 +115,7 @@ function Undo-JobDisk {
 
     $entries = @($Job.Journal.Disks)
     if ($entries.Count -eq 0) { return }
-    $vm = Find-HostVM -Id $Job.VMId
+    $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId
     if ($null -eq $vm) { throw (New-AgentError -MessageId 'undo_vm_missing' -Values @{ id = $Job.VMId }) }
     $manifest = Find-JobManifest -VM $vm
     for ($index = $entries.Count - 1; $index -ge 0; $index--) {

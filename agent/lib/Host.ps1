@@ -23,18 +23,13 @@ function Get-AgentHost {
 }
 
 function Get-AgentCluster {
-    # Returns the name of the host's cluster, or an empty string. Queried once per session.
+    # Returns the name of the host's cluster, or an empty string. Queried once per session, unless the cluster cannot be asked.
     param([Parameter(Mandatory)] $Context)
 
-    if ($null -eq $Context.Cluster) {
-        $name = ''
-        if ($null -ne (Get-Command -Name 'Get-Cluster' -ErrorAction SilentlyContinue)) {
-            # Fails on a host that has the tools but is not a cluster node.
-            try { $name = [string](Get-Cluster).Name } catch { $name = '' }
-        }
-        $Context.Cluster = $name
-    }
-    return $Context.Cluster
+    if ($null -ne $Context.Cluster) { return $Context.Cluster }
+    $state = Get-ClusterState
+    if (-not $state.Problem -or $state.Problem -eq 'host_not_clustered') { $Context.Cluster = $state.Name }
+    return $state.Name
 }
 
 function Get-AgentHello {
@@ -172,10 +167,10 @@ function Test-DeletedVM {
 }
 
 function Get-HostVM {
-    # Returns the virtual machine with a GUID. Throws vm_not_found.
+    # Returns the virtual machine with a GUID. Throws vm_not_found, or vm_elsewhere when another cluster node has it.
     param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] [string] $Id)
 
-    $vm = Find-HostVM -Id $Id
+    $vm = Find-OwnedVM -Machine $Machine -Id $Id
     if ($null -eq $vm) {
         throw (New-AgentError -MessageId 'vm_not_found' -Values @{ id = $Id; host = $Machine.Name })
     }

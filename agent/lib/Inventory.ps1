@@ -1,11 +1,12 @@
 # The inventory of the host, in the shape that clients read.
 
 function Get-AgentInventory {
-    # Serves request inventory. Settings may name the folders of images and virtual machines.
-    param([AllowNull()] $Settings)
+    # Serves request inventory. Settings may name the folders of images and virtual machines. Wanted are the GUIDs of the virtual machines
+    # to report, or none for all.
+    param([AllowNull()] $Settings, [AllowEmptyCollection()] [string[]] $Wanted = @())
 
     $machine = Get-AgentHost
-    $vms = @(Get-HostVMList)
+    if ($Wanted.Count -eq 0) { $vms = @(Get-HostVMList) } else { $vms = @($Wanted | ForEach-Object -Process { Find-HostVM -Id $_ }) }
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($vm in $vms) {
@@ -16,7 +17,11 @@ function Get-AgentInventory {
             if ($null -ne (Find-HostVM -Id $vm.Id.ToString())) { throw }
         }
     }
-    return [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
+    $result = [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
+    $found = @($list | ForEach-Object -Process { $_['id'] })
+    $elsewhere = @(Get-ElsewhereList -Machine $machine -Missing @($Wanted | Where-Object -FilterScript { $found -notcontains $_ }))
+    if ($elsewhere.Count -gt 0) { $result['elsewhere'] = [object[]]$elsewhere }
+    return $result
 }
 
 function Get-VMDetail {

@@ -144,7 +144,7 @@ function Undo-JobAdapter {
     $names = @($Job.Journal.Adapters)
     [System.Array]::Reverse($names)
     foreach ($name in $names) {
-        $vm = Find-HostVM -Id $Job.VMId
+        $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId
         if ($null -eq $vm) { return }
         $recorded = @(Get-RecordedAdapter -Manifest (Find-JobManifest -VM $vm)) + @{ Name = $name }
         $adapters = @(Get-VMNetworkAdapter -VM $vm)

@@ -96,7 +96,15 @@ function Complete-OrphanedJob {
         Undo-Job -Context $Context -Job $Job
         return $false
     }
-    if ($null -eq $Job.Journal.Removing -or $null -ne (Find-HostVM -Id $Job.VMId)) { return $false }
+    if ($null -eq $Job.Journal.Removing) { return $false }
+    try {
+        if ($null -ne (Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId)) { return $false }
+    } catch {
+        # Another node may use the files: they stay.
+        Add-JobLeftover -Context $Context -Job $Job -Item (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $Job.Journal.Removing.folder }).Message `
+            -Reason (Get-FailureMessage -ErrorRecord $_)
+        return $false
+    }
     $removing = $Job.Journal.Removing
     $manifest = $null
     if ($removing.folder) { $manifest = @{ Folder = $removing.folder; JobId = $removing.job; Files = @($removing.files) } }

@@ -3,7 +3,7 @@
 function Invoke-DeleteJob {
     <#
     .SYNOPSIS
-    Runs the steps of a delete job. A virtual machine that does not exist is a success.
+    Runs the steps of a delete job. A virtual machine that does not exist is a success; one that another cluster node has is not.
     #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
@@ -15,7 +15,7 @@ function Invoke-DeleteJob {
     $problem = $null
     try {
         $machine = Get-AgentHost
-        $vm = Find-HostVM -Id $Job.VMId
+        $vm = Find-OwnedVM -Machine $machine -Id $Job.VMId
         if ($null -ne $vm) {
             $manifest = Find-JobManifest -VM $vm
             if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { $Job.Steps += 'stop' }

@@ -139,7 +139,7 @@ function Invoke-AgentQuery {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
             'hello' { Get-AgentHello -Context $Context -Request $Argument }
             'install' { Invoke-AgentInstall -Context $Context }
-            'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') }
+            'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted @(Get-AgentTextList -Value $Argument -Name 'vms') }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
         }

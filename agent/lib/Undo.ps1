@@ -12,7 +12,9 @@ function Undo-Job {
         try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         $vm = $null
-        if ($journal.Stopped) { $vm = Find-HostVM -Id $Job.VMId }
+        try {
+            if ($journal.Stopped) { $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId }
+        } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         if ($null -ne $vm -and (ConvertTo-PowerState -State $vm.State) -eq 'off') {
             $item = (Get-AgentMessage -Id 'item_vm_id' -Values @{ id = $Job.VMId }).Message
             $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_started' -Item $item -Action { Start-VM -VM $vm }
@@ -66,7 +68,7 @@ function Undo-JobVM {
     $name = $Job.Fields['vm_name']
     $item = (Get-AgentMessage -Id 'item_vm' -Values @{ vm = $name; id = $id }).Message
     return Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_removed' -Values @{ vm = $name; id = $id } -Item $item -Action {
-        $vm = Find-HostVM -Id $id
+        $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $id # throws when another node has it: its files stay
         if ($null -ne $vm) {
             if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { Stop-VM -VM $vm -TurnOff -Force }
             if ($Job.Journal.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }

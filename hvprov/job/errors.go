@@ -61,6 +61,8 @@ func (e *Error) Is(target error) bool {
 		return e.Failure.Code == CodeNameTaken
 	case cause.ErrVMNotFound:
 		return e.Failure.Code == CodeVMNotFound
+	case cause.ErrVMElsewhere:
+		return e.Failure.Code == CodeVMElsewhere
 	case cause.ErrHostNotReady:
 		return e.Failure.Code == CodeHostNotReady
 	case cause.ErrAccessDenied:

@@ -34,6 +34,7 @@ type Failure struct {
 const (
 	CodeNameTaken    = "name_taken"     // a virtual machine on the host has the name
 	CodeVMNotFound   = "vm_not_found"   // the virtual machine does not exist
+	CodeVMElsewhere  = "vm_elsewhere"   // another node of the host's cluster owns the virtual machine
 	CodeJobUnknown   = "job_unknown"    // the host has no job with the id
 	CodeHostNotReady = "host_not_ready" // the host lacks something that jobs need
 	CodeAccessDenied = "access_denied"  // the account lacks a right on the host

@@ -19,6 +19,7 @@ var (
 	ErrAuthentication  = errors.New("host refused the credentials")
 	ErrAccessDenied    = errors.New("account lacks a right on the host")
 	ErrVMNotFound      = errors.New("virtual machine not found")
+	ErrVMElsewhere     = errors.New("virtual machine is on another host")
 	ErrNameTaken       = errors.New("virtual machine name is taken")
 	ErrVMBusy          = errors.New("virtual machine is busy")
 	ErrTimeLimit       = errors.New("job exceeded its time limit")
@@ -40,6 +41,7 @@ var codes = []struct {
 	{ErrJobNotFound, "job_not_found"},
 	{ErrNameTaken, "name_taken"},
 	{ErrVMBusy, "vm_busy"},
+	{ErrVMElsewhere, "vm_elsewhere"},
 	{ErrVMNotFound, "vm_not_found"},
 	{ErrHostUnknown, "host_unknown"},
 	{ErrHostBusy, "host_busy"},

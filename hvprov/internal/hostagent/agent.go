@@ -106,10 +106,10 @@ func (a *Agent) Ping(ctx context.Context) error {
 	return a.do(ctx, protocol.Request{Request: protocol.RequestPing}, nil)
 }
 
-// Inventory returns the host and all its virtual machines.
-func (a *Agent) Inventory(ctx context.Context) (protocol.InventoryResult, error) {
+// Inventory returns the host and its virtual machines: those with the given GUIDs, or all of them.
+func (a *Agent) Inventory(ctx context.Context, vms ...string) (protocol.InventoryResult, error) {
 	var result protocol.InventoryResult
-	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Settings: &a.opts.Settings}, &result)
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, VMs: vms, Settings: &a.opts.Settings}, &result)
 	return result, err
 }
 

@@ -43,6 +43,7 @@ type Request struct {
 	Secrets    []string        `json:"secrets,omitempty"`    // submit: the fields that must not be shown or stored
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check of an update: the virtual machine may be stopped and started
+	VMs             []string  `json:"vms,omitempty"`               // inventory: GUIDs of the virtual machines to report; empty: all
 	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send the events after this sequence number
 }
@@ -99,6 +100,17 @@ type SchemaSupport struct {
 type InventoryResult struct {
 	Host HostInfo `json:"host"`
 	VMs  []job.VM `json:"vms"`
+
+	// Elsewhere lists requested virtual machines that are not on the host and that another node of its cluster owns, or may own.
+	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
+}
+
+// Elsewhere describes a virtual machine that is not on the host.
+type Elsewhere struct {
+	ID      string `json:"id"`
+	Node    string `json:"node"`              // the cluster node that owns it; empty: the cluster cannot be asked
+	Message string `json:"message,omitempty"` // why not
+	Remedy  string `json:"remedy,omitempty"`
 }
 
 // HostInfo describes a host.

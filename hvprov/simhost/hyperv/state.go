@@ -30,8 +30,9 @@ type Host struct {
 	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: MemoryBytes less the memory of the running virtual machines
 	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
 	VirtualMachinePath   string         `json:"virtual_machine_path"`
-	Cluster              string         `json:"cluster"`        // empty: the host is not a cluster node
-	ClusterGroups        []string       `json:"cluster_groups"` // names of cluster groups that are not roles of this host's virtual machines
+	Cluster              string         `json:"cluster"`                 // empty: the host is not a cluster node
+	ClusterGroups        []string       `json:"cluster_groups"`          // names of cluster groups that are not roles of this host's virtual machines
+	ClusterNodes         []string       `json:"cluster_nodes,omitempty"` // paths of the state files of the other nodes of the cluster
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
 }
 
@@ -129,6 +130,7 @@ type Behaviour struct {
 	Windows            *Windows        `json:"windows,omitempty"`
 	Locks              *Locks          `json:"locks,omitempty"` // nil: no file is in use
 	Rights             *Rights         `json:"rights,omitempty"`
+	Cluster            ClusterFaults   `json:"cluster,omitzero"`
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
@@ -153,6 +155,7 @@ type Call struct {
 func (s *State) clone() *State {
 	c := *s
 	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
+	c.Host.ClusterNodes = slices.Clone(s.Host.ClusterNodes)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()

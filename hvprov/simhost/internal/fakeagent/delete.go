@@ -17,6 +17,9 @@ func planDelete(j *hostJob) (err error) {
 	}
 	if p.vm, p.found, err = j.findVM(j.vmID); err != nil || !p.found {
 		p.found = false
+		if err == nil {
+			err = j.checkElsewhere(j.vmID, p.host)
+		}
 		return err
 	}
 	p.manifest, p.stop = findManifest(p.vm), p.vm.State != "Off"

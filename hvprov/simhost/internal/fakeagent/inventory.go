@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
@@ -30,8 +31,8 @@ func (v *view) hello(installed bool) (any, error) {
 	}, nil
 }
 
-// inventory answers the request of that name.
-func (v *view) inventory(settings *protocol.Settings) (any, error) {
+// inventory answers the request of that name. It asks the cluster about wanted virtual machines that are not on the host.
+func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, error) {
 	host, err := v.hostState()
 	if err != nil {
 		return nil, err
@@ -49,6 +50,24 @@ func (v *view) inventory(settings *protocol.Settings) (any, error) {
 	for i, vm := range vms {
 		result.VMs[i] = showVM(vm, host.Cluster)
 	}
+	if len(wanted) == 0 {
+		return result, nil
+	}
+	result.VMs = slices.DeleteFunc(result.VMs, func(vm job.VM) bool {
+		return !slices.ContainsFunc(wanted, func(id string) bool { return strings.EqualFold(id, vm.ID) })
+	})
+	for _, id := range wanted {
+		if slices.ContainsFunc(result.VMs, func(vm job.VM) bool { return strings.EqualFold(id, vm.ID) }) {
+			continue
+		}
+		node, err := v.clusterOwner(id)
+		if err != nil {
+			return nil, err
+		}
+		if node != "" {
+			result.Elsewhere = append(result.Elsewhere, protocol.Elsewhere{ID: id, Node: node})
+		}
+	}
 	return result, nil
 }
 
@@ -56,6 +75,27 @@ func (v *view) inventory(settings *protocol.Settings) (any, error) {
 func (v *view) clusterName() (name string) {
 	_ = v.cmdlet("Get-Cluster", false, func(s *hyperv.State) error { name = s.Host.Cluster; return nil })
 	return name
+}
+
+// clusterOwner returns the name of the other cluster node that owns a virtual machine; empty: there is none.
+func (v *view) clusterOwner(id string) (node string, err error) {
+	if v.clusterName() == "" {
+		return "", nil
+	}
+	state, err := v.store.Read()
+	if err != nil {
+		return "", err
+	}
+	return state.ClusterOwner(id)
+}
+
+// checkElsewhere returns an error if another cluster node owns a virtual machine that is not on the host.
+func (v *view) checkElsewhere(id string, host hyperv.Host) error {
+	node, err := v.clusterOwner(id)
+	if err != nil || node == "" {
+		return err
+	}
+	return fail("vm_elsewhere", "", "id", id, "host", host.Name, "node", node)
 }
 
 // memoryAvailable returns the memory in bytes that the host can assign; nil: unknown.

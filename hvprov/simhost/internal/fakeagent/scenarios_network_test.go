@@ -174,7 +174,7 @@ var networks = []scenario{
 	{"each failed later step is rolled back", func(s *recorder) {
 		s.addSwitch()
 		s.addISO("seed")
-		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.joinCluster()
 		for _, cmdlet := range []string{
 			"Get-ClusterGroup", "Set-VMNetworkAdapter", "Add-VMNetworkAdapter", "Get-VMDvdDrive", "Add-VMDvdDrive", "Start-VM",
 			"Add-ClusterVirtualMachineRole", "Get-ClusterResource", "Get-ClusterParameter",
@@ -192,7 +192,7 @@ var networks = []scenario{
 // clusters are the scenarios of cluster roles.
 var clusters = []scenario{
 	{"a virtual machine without an OS family joins the cluster", func(s *recorder) {
-		s.onHost(func(state *hyperv.State) { state.Host.Cluster = "CL01" })
+		s.joinCluster()
 		s.runJob(provision(`"vm_name":"node","image_name":"ubuntu-24.04","gb_ram":1,"cpu_cores":1,"vm_clustered":true`))
 		state, err := s.store.Read()
 		if err != nil {
@@ -201,9 +201,8 @@ var clusters = []scenario{
 		s.runJob(remove(state.VMs[0].ID))
 	}},
 	{"a cluster group of the same name belongs to another", func(s *recorder) {
-		s.onHost(func(state *hyperv.State) {
-			state.Host.Cluster, state.Host.ClusterGroups = "CL01", []string{"Files", "WEB-01"}
-		})
+		s.joinCluster()
+		s.onHost(func(state *hyperv.State) { state.Host.ClusterGroups = []string{"Files", "WEB-01"} })
 		s.request(check(minimal + `,"vm_clustered":true`))
 		s.runJob(provision(minimal + `,"vm_clustered":true`))
 		s.section("a role that is missing after it was added")
@@ -221,6 +220,15 @@ var clusters = []scenario{
 		s.request(checkUpdate(vm, minimal+`,"vm_clustered":true`))
 		s.runJob(change(vm, minimal, "vm_clustered"))
 	}},
+}
+
+// joinCluster makes the host a node of a cluster, with its virtual machines on a cluster shared volume.
+func (s *recorder) joinCluster() {
+	s.Helper()
+	s.onHost(func(state *hyperv.State) {
+		state.Host.Cluster = "CL01"
+		state.Host.SharedVolumes = []hyperv.SharedVolume{{Path: state.Host.VirtualHardDiskPath, SizeBytes: 1 << 40, FreeBytes: 1 << 39}}
+	})
 }
 
 // addISO adds an ISO file to the image folder and returns its path.

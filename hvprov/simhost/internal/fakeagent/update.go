@@ -24,6 +24,9 @@ func planUpdate(j *hostJob) error {
 	}
 	vm, found, err := j.findVM(j.vmID)
 	if err == nil && !found {
+		err = j.checkElsewhere(j.vmID, host)
+	}
+	if err == nil && !found {
 		err = fail("vm_not_found", "", "id", j.vmID, "host", host.Name)
 	}
 	for i := 0; err == nil && i < len(j.changed); i++ {

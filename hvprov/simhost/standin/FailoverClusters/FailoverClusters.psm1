@@ -5,6 +5,20 @@ $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Volume.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
+
+# The registry is not simulated. Only it tells a stopped cluster service (2: starts automatically) from that of a host which is not a
+# node (4: disabled).
+function global:Get-ItemProperty {
+    [CmdletBinding()]
+    param([Parameter(Mandatory)] [string] $LiteralPath, [string] $Name)
+
+    if ($LiteralPath -notlike '*\Services\ClusSvc') { return Microsoft.PowerShell.Management\Get-ItemProperty @PSBoundParameters }
+    $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText([System.Environment]::GetEnvironmentVariable('HYPERVVM_STANDIN_STATE')))
+    $start = 4
+    if ($state.host.cluster) { $start = 2 }
+    [pscustomobject]@{ Start = $start }
+}
 
 function Get-Cluster {
     [CmdletBinding()]
@@ -17,58 +31,45 @@ function Get-Cluster {
     }
 }
 
-function Assert-StandInCluster {
-    # Throws when the host is not a cluster node.
-    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet)
-
-    if (-not $State.host.cluster) {
-        throw (New-StandInError -Cmdlet $Cmdlet -Message "The cluster service is not running on node $($State.host.name).")
-    }
-}
-
-function Get-StandInGroup {
-    # Returns the names of all groups.
-    param([Parameter(Mandatory)] $State)
-
-    'Cluster Group'
-    $State.host.cluster_groups
-    foreach ($vm in $State.vms) {
-        if (-not $vm.clustered) { continue }
-        if ($vm.cluster_role) { $vm.cluster_role } else { $vm.name }
-    }
-}
-
 function Get-ClusterGroup {
     [CmdletBinding()]
-    param()
+    param([guid] $VMId)
 
+    $byId = $PSBoundParameters.ContainsKey('VMId')
     Invoke-StandIn -Cmdlet 'Get-ClusterGroup' -Action {
         param($state)
         Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterGroup'
-        foreach ($name in @(Get-StandInGroup -State $state)) {
-            [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $name; OwnerNode = $state.host.name; State = 'Online' }
+        $roles = @(Get-StandInRole -State $state | Where-Object -FilterScript { -not $byId -or $_.Id -eq $VMId.ToString() })
+        if ($byId -and $roles.Count -eq 0 -and (Get-StandInClusterFlag -State $state -Name 'missing_vm_fails')) {
+            throw (New-StandInClusterError -State $state -Cmdlet 'Get-ClusterGroup' -Id 'ClusterObjectNotFound' -Category ObjectNotFound `
+                    -Message "Failed to find the virtual machine '$VMId' in the cluster.")
         }
+        foreach ($role in $roles) { ConvertTo-StandInGroup -Role $role }
     }
 }
 
 function Get-ClusterResource {
     [CmdletBinding()]
-    param()
+    param([Parameter(ValueFromPipeline)] [psobject] $InputObject)
 
-    Invoke-StandIn -Cmdlet 'Get-ClusterResource' -Action {
-        param($state)
-        Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterResource'
-        [pscustomobject]@{
-            PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterResource'
-            Name = 'Cluster IP Address'; ResourceType = 'IP Address'; OwnerGroup = [pscustomobject]@{ Name = 'Cluster Group' }
-        }
-        foreach ($vm in $state.vms) {
-            if (-not $vm.clustered) { continue }
-            $role = $vm.name
-            if ($vm.cluster_role) { $role = $vm.cluster_role }
-            [pscustomobject]@{
-                PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterResource'
-                Name = "Virtual Machine $role"; ResourceType = 'Virtual Machine'; OwnerGroup = [pscustomobject]@{ Name = $role }; VMId = $vm.id
+    begin { $groups = New-Object -TypeName System.Collections.ArrayList }
+    process { if ($null -ne $InputObject) { $null = $groups.Add($InputObject.Name) } }
+    end {
+        Invoke-StandIn -Cmdlet 'Get-ClusterResource' -Action {
+            param($state)
+            Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterResource'
+            foreach ($role in @(Get-StandInRole -State $state)) {
+                if ($groups.Count -gt 0 -and $groups -notcontains $role.Name) { continue }
+                $types = @('IP Address')
+                if ($role.Id) { $types = @('Virtual Machine', 'Virtual Machine Configuration') } elseif ($role.Name -ne 'Cluster Group') { continue }
+                foreach ($type in $types) {
+                    $name = 'Cluster IP Address'
+                    if ($role.Id) { $name = "$type $($role.Name)" }
+                    [pscustomobject]@{
+                        PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterResource'
+                        Name = $name; ResourceType = $type; OwnerGroup = (ConvertTo-StandInGroup -Role $role); OwnerNode = (New-StandInNode -Name $role.Node); State = $role.State
+                    }
+                }
             }
         }
     }
@@ -83,11 +84,15 @@ function Get-ClusterParameter {
     process { $null = $objects.Add($InputObject) }
     end {
         Invoke-StandIn -Cmdlet 'Get-ClusterParameter' -Action {
+            param($state)
+            Assert-StandInCluster -State $state -Cmdlet 'Get-ClusterParameter'
+            $ids = @{}
+            foreach ($role in @(Get-StandInRole -State $state)) { $ids[$role.Name] = $role.Id }
             foreach ($object in $objects) {
-                if ($Name -notcontains 'VmID') { continue }
+                if ($Name -notcontains 'VmID' -or $object.ResourceType -notlike 'Virtual Machine*') { continue }
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterParameter'
-                    ClusterObject = $object; Name = 'VmID'; IsReadOnly = $false; ParameterType = 'String'; Value = $object.VMId
+                    ClusterObject = $object; Name = 'VmID'; IsReadOnly = $false; ParameterType = 'String'; Value = $ids[$object.OwnerGroup.Name]
                 }
             }
         }
@@ -123,12 +128,12 @@ function Add-ClusterVirtualMachineRole {
             param($state)
             Assert-StandInCluster -State $state -Cmdlet 'Add-ClusterVirtualMachineRole'
             $vm = Find-StandInVM -State $state -Cmdlet 'Add-ClusterVirtualMachineRole' -Id $id
-            if (@(Get-StandInGroup -State $state) -contains $vm.name) {
+            if (@(Get-StandInRole -State $state | ForEach-Object -Process { $_.Name }) -contains $vm.name) {
                 throw (New-StandInError -Cmdlet 'Add-ClusterVirtualMachineRole' -Message "A group with the name '$($vm.name)' exists already in the cluster.")
             }
             $vm.clustered = $true
             $vm.cluster_role = $vm.name
-            [pscustomobject]@{ PSTypeName = 'Microsoft.FailoverClusters.PowerShell.ClusterGroup'; Name = $vm.name; OwnerNode = $state.host.name; State = 'Offline' }
+            ConvertTo-StandInGroup -Role @{ Name = $vm.name; Node = [string]$state.host.name; State = 'Offline'; Type = 'VirtualMachine' }
         }
     }
 }
@@ -143,6 +148,7 @@ function Remove-ClusterGroup {
         $id = $VMId.ToString()
         Invoke-StandIn -Cmdlet 'Remove-ClusterGroup' -Change -Action {
             param($state)
+            Assert-StandInCluster -State $state -Cmdlet 'Remove-ClusterGroup'
             $vm = Find-StandInVM -State $state -Cmdlet 'Remove-ClusterGroup' -Id $id
             $vm.clustered = $false
             $vm.cluster_role = ''

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package hvprov
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// FindVM returns a virtual machine by its GUID and the configured name of the host that has it. That is host or, after a migration,
+// another host of the service: first the cluster node that owns the virtual machine is asked, then all hosts. Jobs are to be submitted
+// to that host: on another one they fail with [ErrVMElsewhere].
+//
+// The virtual machine on host itself is taken from a snapshot that is at most [Options.InventoryMaxAge] old, for which concurrent reads
+// share one request. The error is [ErrVMNotFound] only if each host was asked and none has it, and [*VMElsewhereError] if an owner is
+// known that is not a configured host, or if a host or a cluster could not be asked.
+func (s *Service) FindVM(ctx context.Context, host, id string) (foundOn string, vm *job.VM, err error) {
+	first, err := s.hosts.Get(host)
+	if err != nil {
+		return "", nil, err
+	}
+	snapshot, firstErr := s.HostInventory(ctx, first.Name)
+	if firstErr == nil {
+		if vm, ok := snapshot.ByID(id); ok {
+			return first.Name, vm, nil
+		}
+	}
+	for range 2 { // again if it moves while the hosts are asked
+		var search search
+		search, err = s.searchVM(ctx, first, firstErr, id)
+		switch {
+		case search.vm != nil:
+			return search.host, search.vm, nil
+		case ctx.Err() != nil:
+			return "", nil, err
+		case !search.moving:
+			return "", nil, err
+		}
+	}
+	return "", nil, err
+}
+
+// search is the outcome of asking all hosts for a virtual machine.
+type search struct {
+	host   string
+	vm     *job.VM
+	moving bool // the owner was asked, and does not have it
+}
+
+// answer is the answer of one host.
+type answer struct {
+	host   *hostset.Host
+	result protocol.InventoryResult
+	err    error
+}
+
+// searchVM asks all hosts for a virtual machine. firstErr is why the first could not be asked; nil if it can be.
+func (s *Service) searchVM(ctx context.Context, first *hostset.Host, firstErr error, id string) (search, error) {
+	at := answer{host: first, err: firstErr}
+	if firstErr == nil {
+		at = s.askFor(ctx, first, id)
+	}
+	if vm := at.vm(id); vm != nil {
+		return search{host: first.Name, vm: vm}, nil
+	}
+	answers := []answer{at}
+	others := slices.DeleteFunc(s.hosts.All(), func(h *hostset.Host) bool { return h == first })
+	if node, _ := at.elsewhere(id); node != "" {
+		if i := slices.IndexFunc(others, func(h *hostset.Host) bool { return isNode(h.Name, node) }); i >= 0 {
+			owner := s.askFor(ctx, others[i], id)
+			if vm := owner.vm(id); vm != nil {
+				return search{host: owner.host.Name, vm: vm}, nil
+			}
+			answers = append(answers, owner)
+			others = slices.Delete(others, i, i+1)
+		}
+	}
+	answers = append(answers, s.askAll(ctx, others, id)...)
+	for _, a := range answers {
+		if vm := a.vm(id); vm != nil {
+			return search{host: a.host.Name, vm: vm}, nil
+		}
+	}
+	return conclude(first.Name, id, answers)
+}
+
+// conclude returns the error for a virtual machine that none of the hosts that answered has.
+func conclude(host, id string, answers []answer) (search, error) {
+	elsewhere := &VMElsewhereError{Host: host, VMID: id}
+	for _, a := range answers {
+		node, err := a.elsewhere(id)
+		switch {
+		case node != "" && elsewhere.Node == "":
+			elsewhere.Node, elsewhere.Err = node, nil
+		case err != nil && elsewhere.Node == "":
+			elsewhere.Err = errors.Join(elsewhere.Err, err)
+		}
+	}
+	if elsewhere.Node == "" {
+		for _, a := range answers {
+			if a.err != nil && a.host.Name == host {
+				return search{}, a.err
+			}
+			elsewhere.Err = errors.Join(elsewhere.Err, a.err)
+		}
+		if elsewhere.Err == nil {
+			return search{}, &vmNotFoundError{host, id}
+		}
+		return search{}, elsewhere
+	}
+	for _, a := range answers {
+		if isNode(a.host.Name, elsewhere.Node) || isNode(a.result.Host.Name, elsewhere.Node) {
+			elsewhere.Err = a.err
+			if a.err == nil {
+				elsewhere.Err = errors.New("it no longer has the virtual machine, which moves: try again")
+			}
+			return search{moving: a.err == nil}, elsewhere
+		}
+	}
+	return search{}, elsewhere
+}
+
+// askAll asks several hosts at the same time.
+func (s *Service) askAll(ctx context.Context, hosts []*hostset.Host, id string) []answer {
+	answers := make([]answer, len(hosts))
+	var wait sync.WaitGroup
+	for i, h := range hosts {
+		wait.Go(func() { answers[i] = s.askFor(ctx, h, id) })
+	}
+	wait.Wait()
+	return answers
+}
+
+// askFor asks one host for a virtual machine, and for the cluster node that owns it if the host does not have it.
+func (s *Service) askFor(ctx context.Context, h *hostset.Host, id string) answer {
+	a := answer{host: h}
+	a.err = h.Query(ctx, "inventory", func(ctx context.Context) (err error) {
+		a.result, err = h.Agent.Inventory(ctx, id)
+		return err
+	})
+	s.translateRecorded(a.result.VMs)
+	return a
+}
+
+// vm returns the virtual machine, or nil if the host does not have it.
+func (a *answer) vm(id string) *job.VM {
+	for i := range a.result.VMs {
+		if strings.EqualFold(a.result.VMs[i].ID, id) {
+			return &a.result.VMs[i]
+		}
+	}
+	return nil
+}
+
+// elsewhere returns the cluster node that owns the virtual machine, or an error if the cluster could not be asked.
+func (a *answer) elsewhere(id string) (node string, err error) {
+	for _, e := range a.result.Elsewhere {
+		switch {
+		case !strings.EqualFold(e.ID, id):
+		case e.Node != "":
+			return e.Node, nil
+		default:
+			return "", fmt.Errorf("host %s: %s; %s", a.host.Name, e.Message, e.Remedy)
+		}
+	}
+	return "", nil
+}
+
+// isNode reports whether a host is a cluster node, by the name that it is configured with or that it reports. A node is named by its
+// computer name, without a domain.
+func isNode(host, node string) bool {
+	host, _, _ = strings.Cut(host, ".")
+	node, _, _ = strings.Cut(node, ".")
+	return strings.EqualFold(host, node)
+}
