@@ -55,6 +55,8 @@ function Get-BusyLimit {
     if ($ErrorRecord.CategoryInfo.Category -eq [System.Management.Automation.ErrorCategory]::ResourceBusy -or $ErrorRecord.FullyQualifiedErrorId -match '^(ObjectInUse|ResourceBusy)(,|\z)') {
         return $script:AgentBusyMilliseconds
     }
+    # A cmdlet that is refused for a missing right is refused again.
+    if ($null -ne (Get-AccessText -ErrorRecord $ErrorRecord)) { return 0 }
     $cause = $ErrorRecord.Exception
     while ($null -ne $cause) {
         # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION, ERROR_DIR_NOT_EMPTY (the deletion of a file in it is pending),

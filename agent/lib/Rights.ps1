@@ -25,7 +25,7 @@ function Get-AccessText {
     if (-not $denied) { return }
     $values = @{ reason = $ErrorRecord.Exception.GetBaseException().Message.Trim(); account = (Get-AgentAccount) }
     if ($id -match ',Microsoft\.Management\.Infrastructure\.CimCmdlets\.') { return Get-AgentMessage -Id 'wmi_access_denied' -Values $values }
-    if ($id -match ',Microsoft\.(HyperV|Vhd)\.PowerShell\.(Commands|Cmdlets)\.\w+VHD(Command)?\z') { return Get-AgentMessage -Id 'disk_access_denied' -Values $values }
+    if ($id -match ',Microsoft\.(HyperV|Vhd)\.PowerShell\.(Commands|Cmdlets)\.\w+VHD(Command)?\b') { return Get-AgentMessage -Id 'disk_access_denied' -Values $values }
     if ($id -notmatch ',Microsoft\.HyperV\.PowerShell\.') { return }
     if (Test-FilteredAdministrator) { return Get-AgentMessage -Id 'host_access_filtered' -Values $values }
     return Get-AgentMessage -Id 'host_access_denied' -Values $values
