@@ -130,6 +130,10 @@ func (d *decoder) mapping(at place, known ...string) (mapping, bool) {
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
 		keyNode, value := at.node.Content[i], at.node.Content[i+1]
 		keyAt := place{node: keyNode, path: at.path}
+		if keyNode.ShortTag() == "!!merge" {
+			d.fault(keyAt, "merge keys (<<) are not supported: repeat the keys, or use an alias for a whole value")
+			continue
+		}
 		if keyNode.Kind != yaml.ScalarNode || keyNode.ShortTag() != "!!str" {
 			d.fault(keyAt, "a key must be text: put it in quotes")
 			continue
@@ -210,11 +214,16 @@ func (m mapping) integer(key string) (int, bool) {
 		return 0, false
 	}
 	n, err := strconv.Atoi(at.node.Value)
-	if at.node.Kind != yaml.ScalarNode || at.node.ShortTag() != "!!int" || err != nil {
+	switch {
+	case at.node.Kind != yaml.ScalarNode || at.node.ShortTag() != "!!int":
 		m.d.fault(at, "must be a whole number")
-		return 0, false
+	case err != nil || strconv.Itoa(n) != at.node.Value:
+		// 010 is 8 in YAML 1.1 and 10 in YAML 1.2.
+		m.d.fault(at, "must be a whole number in decimal form, such as 10, not %s", at.node.Value)
+	default:
+		return n, true
 	}
-	return n, true
+	return 0, false
 }
 
 // number returns the number of a key, and whether it has one.
@@ -224,11 +233,15 @@ func (m mapping) number(key string) (float64, bool) {
 		return 0, false
 	}
 	n, isNumber := toFloat64(at.node.Value)
-	if tag := at.node.ShortTag(); at.node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || !isNumber {
+	switch tag := at.node.ShortTag(); {
+	case at.node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float":
 		m.d.fault(at, "must be a number")
-		return 0, false
+	case !isNumber:
+		m.d.fault(at, "must be written as in JSON, such as 0.5 or 8, not %s", at.node.Value)
+	default:
+		return n, true
 	}
-	return n, true
+	return 0, false
 }
 
 // boolean returns the boolean of a key; false if it is absent.

@@ -179,6 +179,13 @@ func TestLoadRefusesInvalidSchemas(t *testing.T) {
 		{"a minimum above the maximum", "minimum: 1,", "minimum: 9,", `16: fields[2].validations.minimum: |more than maximum 8`},
 		{"a minimum with a fraction", "minimum: 1,", "minimum: 0.5,", `16: fields[2].validations.minimum: |whole number`},
 		{"a minimum as text", "minimum: 1,", "minimum: '1',", `16: fields[2].validations.minimum: |must be a number`},
+		{"a minimum with a leading zero", "minimum: 1,", "minimum: 010,", `16: fields[2].validations.minimum: |must be written as in JSON`},
+		{"a minimum without a digit before the point", "minimum: 1,", "minimum: .5,", `16: fields[2].validations.minimum: |must be written as in JSON, such as 0.5 or 8, not .5`},
+		{"a minimum with a sign", "minimum: 1,", "minimum: +1,", `16: fields[2].validations.minimum: |must be written as in JSON`},
+		{"an octal minimum", "minimum: 1,", "minimum: 0o10,", `16: fields[2].validations.minimum: |must be written as in JSON`},
+		{"a length with a leading zero", "min_length: 1,", "min_length: 01,", `7: fields[0].validations.min_length: |a whole number in decimal form, such as 10, not 01`},
+		{"a version with a leading zero", "version: 1", "version: 010", `2: version: |a whole number in decimal form, such as 10, not 010`},
+		{"a default beyond a maximum of 2^53", "default: 4", "default: 9007199254740993", `15: fields[2].default: |must be between 1 and 8, but is 9007199254740993`},
 		{"a shortest length above the longest", "min_length: 1,", "min_length: 9,", `7: fields[0].validations.min_length: |more than max_length`},
 		{"a length below zero", "min_length: 1,", "min_length: -1,", `7: fields[0].validations.min_length: |must be at least 0, but is -1`},
 		{"a validation of another type", "min_length: 1,", "minimum: 1,", `7: fields[0].validations.minimum: |does not apply to a field of type string`},
@@ -331,5 +338,25 @@ func TestLoadRefusesOtherDocuments(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestIntegersAreComparedExactly uses numbers that a float64 does not tell apart.
+func TestIntegersAreComparedExactly(t *testing.T) {
+	t.Parallel()
+	const schema = "id: lab\nversion: 1\nfields:\n  - id: n\n    type: integer\n    default: %s\n    validations:\n      maximum: 9007199254740992\n"
+	if _, err := jobschema.Load("lab.yaml", fmt.Appendf(nil, schema, "9007199254740992")); err != nil {
+		t.Error(err)
+	}
+	if _, err := jobschema.Load("lab.yaml", fmt.Appendf(nil, schema, "9007199254740993")); err == nil || !strings.Contains(err.Error(), "is 9007199254740993") {
+		t.Errorf("a default one above the maximum: %v", err)
+	}
+}
+
+func TestMergeKeysAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	_, err := jobschema.Load("lab.yaml", []byte("id: lab\nversion: 1\nfields:\n  - &base\n    id: a\n    type: string\n  - <<: *base\n    id: b\n"))
+	if err == nil || !strings.Contains(err.Error(), "merge keys (<<) are not supported") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -15,7 +15,7 @@ func integer(f target, v any) (any, *Fault) {
 	if !ok {
 		return nil, f.typeFault(v)
 	}
-	if fault := f.checkRange(float64(n), v); fault != nil {
+	if fault := f.checkRange(new(big.Float).SetInt64(n), v); fault != nil {
 		return nil, fault
 	}
 	return n, nil
@@ -26,7 +26,7 @@ func number(f target, v any) (any, *Fault) {
 	if !ok {
 		return nil, f.typeFault(v)
 	}
-	if fault := f.checkRange(n, v); fault != nil {
+	if fault := f.checkRange(big.NewFloat(n), v); fault != nil {
 		return nil, fault
 	}
 	return n, nil
@@ -100,13 +100,14 @@ func toFloat64(v any) (float64, bool) {
 	return f, !math.IsNaN(f) && math.Abs(f) < 1<<63
 }
 
-func (f target) checkRange(n float64, v any) *Fault {
+// checkRange compares exactly: a float64 does not tell 2^53 and 2^53+1 apart.
+func (f target) checkRange(n *big.Float, v any) *Fault {
 	low, high := f.Validations.Minimum, f.Validations.Maximum
 	rule := ""
 	switch {
-	case low != nil && n < *low:
+	case low != nil && n.Cmp(big.NewFloat(*low)) < 0:
 		rule = ruleMinimum
-	case high != nil && n > *high:
+	case high != nil && n.Cmp(big.NewFloat(*high)) > 0:
 		rule = ruleMaximum
 	default:
 		return nil
@@ -115,7 +116,7 @@ func (f target) checkRange(n float64, v any) *Fault {
 	if low != nil && high != nil {
 		remedy = "use a value " + f.rangeText()
 	}
-	return f.fault(rule, v, fmt.Sprintf("must be %s, but is %s", f.rangeText(), formatNumber(n)), f.example(remedy))
+	return f.fault(rule, v, fmt.Sprintf("must be %s, but is %s", f.rangeText(), formatBigNumber(n)), f.example(remedy))
 }
 
 // rangeText returns the allowed numbers, for example "between 1 and 512"; empty if all are.
@@ -130,6 +131,14 @@ func (f *Field) rangeText() string {
 		return "at most " + formatNumber(*high)
 	}
 	return ""
+}
+
+func formatBigNumber(n *big.Float) string {
+	if i, accuracy := n.Int64(); accuracy == big.Exact {
+		return strconv.FormatInt(i, 10)
+	}
+	f, _ := n.Float64()
+	return formatNumber(f)
 }
 
 func formatNumber(n float64) string {
