@@ -137,7 +137,7 @@ function Lock-VMName {
     .DESCRIPTION
     Hyper-V allows several virtual machines of one name. The caller checks the name and uses it while it holds the lock.
     #>
-    $mutex = New-Object -TypeName System.Threading.Mutex -ArgumentList $false, 'Global\hypervvm-names'
+    $mutex = New-SharedMutex -Name 'Global\hypervvm-names'
     try {
         if (-not $mutex.WaitOne($script:AgentNameLockSeconds * 1000)) {
             $mutex.Dispose()
