@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 )
 
@@ -18,8 +19,11 @@ const Version = "0.1.0"
 //go:embed lib/*.ps1
 var lib embed.FS
 
-// Bundle returns the agent as one script, without comments. It contains only functions and constants: a session starts when
-// Start-AgentSession is called. The script is the same for the same version of this package.
+// flagged is the file with the words that Windows PowerShell takes for suspicious. It is a script block of its own.
+const flagged = "lib/Flagged.ps1"
+
+// Bundle returns the agent's text, without comments: two scripts that a form feed separates. They contain only functions and constants: a
+// session starts when Start-AgentSession is called. The text is the same for the same version of this package.
 func Bundle() []byte { return bytes.Clone(bundle()) }
 
 var bundle = sync.OnceValue(func() []byte {
@@ -28,12 +32,16 @@ var bundle = sync.OnceValue(func() []byte {
 		panic(fmt.Sprintf("agent: %v", err)) // the pattern is valid
 	}
 	var b bytes.Buffer
+	names = append([]string{flagged}, slices.DeleteFunc(names, func(name string) bool { return name == flagged })...)
 	for _, name := range names {
 		text, err := lib.ReadFile(name)
 		if err != nil {
 			panic(fmt.Sprintf("agent: %v", err)) // the name is one of the embedded files
 		}
 		writeWithoutComments(&b, text)
+		if name == flagged {
+			b.WriteString("\f\n")
+		}
 	}
 	b.WriteString("$script:AgentMessageText = @'\n")
 	if err := json.Compact(&b, messages); err != nil {

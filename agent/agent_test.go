@@ -58,7 +58,7 @@ func TestBundleOnlyDefines(t *testing.T) {
 	allowed := regexp.MustCompile(`^(\$script:Agent\w+ = |function [A-Z][\w-]+ \{$|\}$|$)`)
 	for i, line := range strings.Split(string(agent.Bundle()), "\n") {
 		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "param(") || strings.HasPrefix(line, "Set-StrictMode") ||
-			strings.HasPrefix(line, "'@") || strings.HasPrefix(line, "$ErrorAction") || strings.HasPrefix(line, "$Progress") ||
+			strings.HasPrefix(line, "'@") || line == "\f" || strings.HasPrefix(line, "$ErrorAction") || strings.HasPrefix(line, "$Progress") ||
 			strings.HasPrefix(line, "if ($null -eq (Get-Command") || strings.HasPrefix(line, "& $Function") ||
 			strings.HasPrefix(line, `{"adapter_added":`) {
 			continue // in a function, in the script that Start-AgentWork runs, or the message catalogue

@@ -97,7 +97,6 @@ func sameJSON(a, b map[string]any) bool {
 // makeReady returns when the agent of the host is ready to run jobs. A host that is not in the inventory is asked for its contents
 // at the same time, for their names, so that both share a round trip.
 func (s *Service) makeReady(ctx context.Context, h *hostset.Host, sub Submission) error {
-	h.Agent.Prepare()
 	listed := make(chan struct{})
 	if view, err := s.inventory.Cached(h.Name); err == nil && view.Snapshot == nil && !sub.SkipInventoryCheck && sub.Operation != job.OperationDelete {
 		go func() {

@@ -1,8 +1,7 @@
 # The data folder on the host: the installed agents, and a folder for each job that outlives the job's processes.
 
 $script:AgentMainName = 'agent.ps1'
-$script:AgentWorkerName = 'Start-JobWorker.ps1'
-$script:AgentWorkerText = 'param([string] $Job, [string] $Pipe); . ([System.IO.Path]::Combine($PSScriptRoot, ''agent.ps1'')); Start-AgentWorker -Id $Job -Pipe $Pipe'
+$script:AgentWorkerReportName = 'worker-error.txt'
 
 function Get-DataFolder {
     # Returns the path of a folder in the data folder.
@@ -96,7 +95,7 @@ function Get-JobFolder {
 }
 
 function Get-JobFile {
-    # Returns the path of one of a job's files: claim, alive.lock, state.json, events.ndjson or cancel.
+    # Returns the path of one of a job's files: claim, alive.lock, state.json, events.ndjson, cancel or worker-error.txt.
     param([Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] [string] $Name)
 
     return [System.IO.Path]::Combine((Get-JobFolder -Key $Key), $Name)

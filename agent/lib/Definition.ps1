@@ -42,10 +42,11 @@ function ConvertTo-JobDefinition {
     $given = Get-AgentProperty -Value $Value -Name 'fields'
     if ($given -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_fields_missing') }
     $fields = [ordered]@{}
-    foreach ($property in $given.PSObject.Properties) {
-        if ($null -eq $property.Value) { continue }
-        Assert-JobField -Name $property.Name -Value $property.Value
-        $fields[$property.Name] = $property.Value
+    foreach ($name in @(Get-AgentPropertyName -Value $given)) {
+        $field = Get-AgentProperty -Value $given -Name $name
+        if ($null -eq $field) { continue }
+        Assert-JobField -Name $name -Value $field
+        $fields[$name] = $field
     }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {

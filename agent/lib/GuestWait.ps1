@@ -66,7 +66,7 @@ function Invoke-ProvisionWait {
             throw (New-AgentError -Field 'wait_for' -MessageId 'wait_timeout' -Values @{ condition = $conditionText; seconds = $seconds; status = $status.Text })
         }
         Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Message $status.Text `
-            -Properties @{ percent = [int][System.Math]::Floor($waited * 100 / $limit) }
+            -Detail @{ percent = [int][System.Math]::Floor($waited * 100 / $limit) }
         & $Pause ([int][System.Math]::Min($next, $limit - $waited))
         $next = [int][System.Math]::Min($next * 1.5, $script:AgentLastPollMilliseconds)
     }

@@ -37,9 +37,6 @@ function Get-AgentHello {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Request)
 
     $machine = Get-AgentHost
-    if ((Get-AgentProperty -Value $Request -Name 'install') -eq $true) {
-        try { $null = Invoke-AgentInstall -Context $Context } catch { $null = $_ } # request install reports the error
-    }
     $version = [System.Environment]::OSVersion.Version
     return [ordered]@{
         agent      = $script:AgentVersion
@@ -162,8 +159,7 @@ function Test-DeletedVM {
     # Reports whether an object says that its virtual machine is deleted.
     param([Parameter(Mandatory)] $VM)
 
-    $property = $VM.PSObject.Properties['IsDeleted']
-    return $null -ne $property -and $property.Value -eq $true
+    return (Get-OptionalProperty -Value $VM -Name 'IsDeleted') -eq $true
 }
 
 function Get-HostVM {

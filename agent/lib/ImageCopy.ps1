@@ -57,7 +57,7 @@ function Write-CopyProgress {
     $percent = 100
     if ($Copied -lt $Length) { $percent = [int][System.Math]::Floor($Copied * 100 / $Length) }
     $rate = $Copied / [System.Math]::Max($Elapsed.TotalSeconds, 0.001)
-    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Properties ([ordered]@{ percent = $percent; bytes_per_second = [long]$rate }) `
+    Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Detail ([ordered]@{ percent = $percent; bytes_per_second = [long]$rate }) `
         -MessageId 'copy_progress' -Values @{
         copied = (Format-AgentSize -Bytes $Copied); total = (Format-AgentSize -Bytes $Length); rate = (Format-AgentSize -Bytes $rate)
     }

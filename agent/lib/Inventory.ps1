@@ -199,7 +199,5 @@ function Get-OptionalText {
     # Returns a property as text, or an empty string in versions of the module that do not have it.
     param([Parameter(Mandatory)] $Value, [Parameter(Mandatory)] [string] $Name)
 
-    $property = $Value.PSObject.Properties[$Name]
-    if ($null -eq $property) { return '' }
-    return [string]$property.Value
+    return [string](Get-OptionalProperty -Value $Value -Name $Name)
 }

@@ -32,7 +32,7 @@ function Get-SecretText {
     if ($Value -is [array]) {
         foreach ($item in $Value) { Get-SecretText -Value $item }
     } elseif ($Value -is [System.Management.Automation.PSCustomObject]) {
-        foreach ($property in $Value.PSObject.Properties) { Get-SecretText -Value $property.Value }
+        foreach ($name in @(Get-AgentPropertyName -Value $Value)) { Get-SecretText -Value (Get-AgentProperty -Value $Value -Name $name) }
     }
 }
 
@@ -61,7 +61,7 @@ function Enter-JobStep {
     $Job.Step = $Name
     Save-JobState -Context $Context -Job $Job
     Write-JobEvent -Context $Context -Job $Job -Kind 'step' -Message (Get-AgentMessage -Id $MessageId -Values $Values).Message `
-        -Properties ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
+        -Detail ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
 }
 
 function Invoke-AgentJob {
@@ -122,7 +122,7 @@ function Complete-AgentJob {
     if ($Job.Undone.Count -gt 0) { $result['undone'] = [object[]]$Job.Undone.ToArray() }
     if ($Job.Leftovers.Count -gt 0) { $result['left'] = [object[]]$Job.Leftovers.ToArray() }
     $Job.Outcome = $result['outcome']
-    Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -Properties $result
+    Write-JobEvent -Context $Context -Job $Job -Kind 'result' -Message $Job.Message -Detail $result
     $Job.State = 'ended'
     Save-JobState -Context $Context -Job $Job
 }

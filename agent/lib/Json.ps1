@@ -24,18 +24,6 @@ function ConvertTo-AgentJson {
     return ConvertTo-Json -InputObject $Value -Depth 16 -Compress
 }
 
-function Get-AgentProperty {
-    # Returns a property of a JSON object, or null when the object does not have it.
-    param($Value, [Parameter(Mandatory)] [string] $Name)
-
-    if ($Value -isnot [System.Management.Automation.PSCustomObject]) { return $null }
-    $property = $Value.PSObject.Properties[$Name]
-    if ($null -eq $property) { return $null }
-    # The comma keeps an array of one element, or of none, an array.
-    if ($property.Value -is [array]) { return , $property.Value }
-    return $property.Value
-}
-
 function Get-AgentText {
     # Returns a string property of a JSON object, or an empty string when the object does not have it.
     param($Value, [Parameter(Mandatory)] [string] $Name)

@@ -15,7 +15,8 @@ function Get-AgentMessage {
 
     if ($null -eq $script:AgentMessages) {
         $messages = @{}
-        foreach ($property in (ConvertFrom-Json -InputObject $script:AgentMessageText).PSObject.Properties) { $messages[$property.Name] = $property.Value }
+        $all = ConvertFrom-Json -InputObject $script:AgentMessageText
+        foreach ($name in @(Get-AgentPropertyName -Value $all)) { $messages[$name] = Get-AgentProperty -Value $all -Name $name }
         $script:AgentMessages = $messages
     }
     if (-not $script:AgentMessages.ContainsKey($Id)) { throw "message '$Id' is not in the catalogue" }

@@ -145,7 +145,7 @@ function Remove-EndedJob {
     # Removes the folder of a job. The claim is removed last: without it, the id could be used again.
     param([Parameter(Mandatory)] [string] $Key)
 
-    foreach ($name in 'events.ndjson', 'alive.lock', 'cancel', 'state.json.new', 'state.json', 'claim') {
+    foreach ($name in 'events.ndjson', 'alive.lock', 'cancel', $script:AgentWorkerReportName, 'state.json.new', 'state.json', 'claim') {
         Remove-HostFile -Path (Get-JobFile -Key $Key -Name $name) -Limit $script:AgentReadMilliseconds
     }
     $null = Remove-EmptyFolder -Path (Get-JobFolder -Key $Key)

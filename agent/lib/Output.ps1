@@ -67,32 +67,6 @@ function ConvertTo-AgentFrame {
     return $Context.Token + ' ' + $Text
 }
 
-function Compress-AgentText {
-    # Returns text as base64-encoded gzip.
-    param([Parameter(Mandatory)] [string] $Text)
-
-    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text)
-    $memory = New-Object -TypeName System.IO.MemoryStream
-    $gzip = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $memory, ([System.IO.Compression.CompressionMode]::Compress)
-    $gzip.Write($bytes, 0, $bytes.Length)
-    $gzip.Dispose()
-    return [System.Convert]::ToBase64String($memory.ToArray())
-}
-
-function Expand-AgentText {
-    # Decompresses base64-encoded gzip.
-    param([Parameter(Mandatory)] [string] $Text)
-
-    try {
-        $memory = New-Object -TypeName System.IO.MemoryStream -ArgumentList (, [System.Convert]::FromBase64String($Text))
-        $gzip = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $memory, ([System.IO.Compression.CompressionMode]::Decompress)
-        $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $gzip, (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false)
-        return $reader.ReadToEnd()
-    } catch {
-        throw (New-AgentError -MessageId 'request_unreadable')
-    }
-}
-
 function Write-AgentAnswer {
     # Writes the answer to a request: a result, or a failure.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Id, $Result, $Failure)
@@ -115,7 +89,7 @@ function Write-JobEvent {
     .SYNOPSIS
     Writes an event of a job, redacted.
     .DESCRIPTION
-    The text is MessageId with Values, or Message when it comes from elsewhere. Properties are further properties of the event.
+    The text is MessageId with Values, or Message when it comes from elsewhere. Detail holds further properties of the event.
     #>
     param(
         [Parameter(Mandatory)] $Context,
@@ -124,7 +98,7 @@ function Write-JobEvent {
         [string] $MessageId = '',
         [System.Collections.IDictionary] $Values = @{},
         [AllowEmptyString()] [string] $Message = '',
-        [System.Collections.IDictionary] $Properties = @{}
+        [System.Collections.IDictionary] $Detail = @{}
     )
 
     if ($MessageId) { $Message = (Get-AgentMessage -Id $MessageId -Values $Values).Message }
@@ -134,7 +108,7 @@ function Write-JobEvent {
         time = [System.DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
         kind = $Kind; step = $Job.Step; message = (Protect-JobText -Job $Job -Text $Message)
     }
-    foreach ($key in $Properties.Keys) { $record[$key] = $Properties[$key] }
+    foreach ($key in $Detail.Keys) { $record[$key] = $Detail[$key] }
     if ($null -ne $Context.Events) {
         Add-JobLine -Stream $Context.Events -Line (ConvertTo-AgentJson -Value $record)
     } else {

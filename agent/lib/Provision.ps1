@@ -107,7 +107,7 @@ function Invoke-ProvisionVM {
     } finally {
         Unlock-VMName -Lock $lock
     }
-    Write-JobEvent -Context $Context -Job $Job -Kind 'vm' -MessageId 'vm_created' -Values @{ vm = $name; id = $Job.VMId } -Properties @{ vm_id = $Job.VMId }
+    Write-JobEvent -Context $Context -Job $Job -Kind 'vm' -MessageId 'vm_created' -Values @{ vm = $name; id = $Job.VMId } -Detail @{ vm_id = $Job.VMId }
     $Job.Journal.Manifest = New-JobManifest -Job $Job -Folder $folder -VMId $Job.VMId
     Save-JobManifest -Manifest $Job.Journal.Manifest
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']

@@ -45,6 +45,8 @@ function Invoke-AgentLine {
     param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [string] $Line)
 
     $context = $Session.Context
+    # The agent's text, which the client sends again after a lost connection.
+    if ($Line.StartsWith('text|')) { return }
     try {
         $text = $Line
         if ($text.StartsWith('[')) {
@@ -109,7 +111,9 @@ param($Context, $Function, $Argument)
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
-if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction SilentlyContinue)) { . ([scriptblock]::Create($Context.Bundle)) }
+if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction SilentlyContinue)) {
+    foreach ($part in $Context.Bundle.Split([char]12)) { . ([scriptblock]::Create($part)) }
+}
 & $Function -Context $Context -Argument $Argument
 '@).AddArgument($Context).AddArgument($Function).AddArgument($Argument)
     $work = @{ Shell = $shell; Handle = $shell.BeginInvoke() }
@@ -137,7 +141,11 @@ function Invoke-AgentQuery {
     $id = Get-AgentText -Value $Argument -Name 'id'
     try {
         $result = switch (Get-AgentText -Value $Argument -Name 'request') {
-            'hello' { Get-AgentHello -Context $Context -Request $Argument }
+            'hello' {
+                # Best effort, so that the next session need not send the agent's text. Request install reports the error.
+                try { $null = Invoke-AgentInstall -Context $Context } catch { $null = $_ }
+                Get-AgentHello -Context $Context -Request $Argument
+            }
             'install' { Invoke-AgentInstall -Context $Context }
             'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted @(Get-AgentTextList -Value $Argument -Name 'vms') }
             'jobs' { Get-AgentJobList }

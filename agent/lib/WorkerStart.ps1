@@ -3,14 +3,6 @@
 # How long a worker process and the process that starts it wait for each other, in milliseconds.
 $script:AgentHandoverMilliseconds = 120000
 
-function Get-Sha256Hash {
-    # Returns the SHA-256 of bytes as 64 hexadecimal digits in lower case.
-    param([Parameter(Mandatory)] [byte[]] $Bytes)
-
-    $hash = New-Object -TypeName System.Security.Cryptography.SHA256CryptoServiceProvider
-    return [System.BitConverter]::ToString($hash.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant()
-}
-
 function Get-AgentFolderName {
     # Returns the name of this agent's folder on the host: its version, and the first 16 digits of the SHA-256 of its text.
     param([Parameter(Mandatory)] [string] $Hash)
@@ -18,12 +10,18 @@ function Get-AgentFolderName {
     return $script:AgentVersion + '-' + $Hash.Substring(0, 16)
 }
 
+function Get-AgentHash {
+    # Returns the SHA-256 of this agent's text.
+    param([Parameter(Mandatory)] $Context)
+
+    return Get-Sha256Hash -Bytes ((New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle))
+}
+
 function Test-AgentInstalled {
     # Reports whether this agent has a folder on the host.
     param([Parameter(Mandatory)] $Context)
 
-    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle)
-    return [System.IO.Directory]::Exists([System.IO.Path]::Combine((Get-DataFolder -Name 'agent'), (Get-AgentFolderName -Hash (Get-Sha256Hash -Bytes $bytes))))
+    return [System.IO.Directory]::Exists([System.IO.Path]::Combine((Get-DataFolder -Name 'agent'), (Get-AgentFolderName -Hash (Get-AgentHash -Context $Context))))
 }
 
 function Invoke-AgentInstall {
@@ -57,7 +55,6 @@ function Install-Agent {
         $new = [System.IO.Path]::Combine($root, 'new-' + [guid]::NewGuid().ToString('N'))
         $null = [System.IO.Directory]::CreateDirectory($new)
         [System.IO.File]::WriteAllBytes([System.IO.Path]::Combine($new, $script:AgentMainName), $bytes)
-        [System.IO.File]::WriteAllText([System.IO.Path]::Combine($new, $script:AgentWorkerName), $script:AgentWorkerText)
         try {
             Move-HostFolder -From $new -To $folder
         } catch {
@@ -66,9 +63,7 @@ function Install-Agent {
         }
     }
     $main = [System.IO.Path]::Combine($folder, $script:AgentMainName)
-    $worker = [System.IO.Path]::Combine($folder, $script:AgentWorkerName)
-    if (-not [System.IO.File]::Exists($main) -or (Get-Sha256Hash -Bytes ([System.IO.File]::ReadAllBytes($main))) -cne $hash -or
-        -not [System.IO.File]::Exists($worker) -or [System.IO.File]::ReadAllText($worker) -cne $script:AgentWorkerText) {
+    if (-not [System.IO.File]::Exists($main) -or (Get-Sha256Hash -Bytes ([System.IO.File]::ReadAllBytes($main))) -cne $hash) {
         throw (New-AgentError -MessageId 'agent_modified' -Values @{ folder = $folder })
     }
     # Touch: retention counts from the last use.
@@ -105,15 +100,18 @@ function Start-JobWorker {
         $pipe = New-JobPipe -Name $name
         [System.Threading.Monitor]::Enter($Context.InstallLock)
         try {
-            $line = '"{0}" -NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "{1}" -Job {2} -Pipe {3}' -f
-            [System.IO.Path]::Combine($PSHOME, 'powershell.exe'),
-            [System.IO.Path]::Combine((Install-Agent -Context $Context), $script:AgentWorkerName), $Argument.Key, $name
+            $folder = Install-Agent -Context $Context
+            $line = '"{0}" {1}' -f [System.IO.Path]::Combine($PSHOME, 'powershell.exe'), (Get-WorkerArgument -Values @{
+                    main = [System.IO.Path]::Combine($folder, $script:AgentMainName); hash = Get-AgentHash -Context $Context
+                    report = Get-JobFile -Key $Argument.Key -Name $script:AgentWorkerReportName
+                    job = $Argument.Key; pipe = $name; agent = $Context.Agent
+                })
             $started = Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments @{ CommandLine = $line }
         } finally {
             [System.Threading.Monitor]::Exit($Context.InstallLock)
         }
         if ($started.ReturnValue -ne 0) { throw (New-AgentError -MessageId 'worker_create_failed' -Values @{ code = $started.ReturnValue }) }
-        Send-JobRequest -Pipe $pipe -ProcessId ([int]$started.ProcessId) -Request $Argument.Request
+        Send-JobRequest -Pipe $pipe -ProcessId ([int]$started.ProcessId) -Key $Argument.Key -Request $Argument.Request
     } catch {
         Complete-UnstartedJob -Context $Context -Argument $Argument -ErrorRecord $_
     } finally {
@@ -142,30 +140,48 @@ function New-JobPipe {
 
 function Send-JobRequest {
     # Sends a job's request to its worker process, and returns when the worker confirms that the job is alive.
-    param([Parameter(Mandatory)] $Pipe, [Parameter(Mandatory)] [int] $ProcessId, [Parameter(Mandatory)] $Request)
+    param([Parameter(Mandatory)] $Pipe, [Parameter(Mandatory)] [int] $ProcessId, [Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] $Request)
 
-    Wait-JobWorker -Task $Pipe.WaitForConnectionAsync() -ProcessId $ProcessId
+    Wait-JobWorker -Task $Pipe.WaitForConnectionAsync() -ProcessId $ProcessId -Key $Key
     $text = (ConvertTo-Json -InputObject $Request -Depth 64 -Compress) + "`n"
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($text)
     $Pipe.Write($bytes, 0, $bytes.Length)
     $Pipe.Flush()
     $confirmation = New-Object -TypeName byte[] -ArgumentList 1
     $reading = $Pipe.ReadAsync($confirmation, 0, 1)
-    Wait-JobWorker -Task $reading -ProcessId $ProcessId
-    if ($reading.Result -ne 1) { throw (New-AgentError -MessageId 'worker_exited') }
+    Wait-JobWorker -Task $reading -ProcessId $ProcessId -Key $Key
+    if ($reading.Result -ne 1) { throw (New-WorkerError -Key $Key) }
 }
 
 function Wait-JobWorker {
     # Waits for a task that a worker process completes.
-    param([Parameter(Mandatory)] [System.Threading.Tasks.Task] $Task, [Parameter(Mandatory)] [int] $ProcessId)
+    param([Parameter(Mandatory)] [System.Threading.Tasks.Task] $Task, [Parameter(Mandatory)] [int] $ProcessId, [Parameter(Mandatory)] [string] $Key)
 
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while (-not $Task.Wait(1000)) {
-        if ($null -eq (Get-Process -Id $ProcessId -ErrorAction SilentlyContinue)) { throw (New-AgentError -MessageId 'worker_exited') }
+        if ($null -eq (Get-Process -Id $ProcessId -ErrorAction SilentlyContinue)) { throw (New-WorkerError -Key $Key) }
         if ($watch.ElapsedMilliseconds -gt $script:AgentHandoverMilliseconds) {
             throw (New-AgentError -MessageId 'worker_timeout' -Values @{ seconds = $script:AgentHandoverMilliseconds / 1000 })
         }
     }
+}
+
+function New-WorkerError {
+    # Returns the exception for a worker process that ended before it took its job, with the error that it reported.
+    param([Parameter(Mandatory)] [string] $Key)
+
+    $reason = Get-WorkerReport -Key $Key
+    if ($reason) { return New-AgentError -MessageId 'worker_failed' -Values @{ reason = $reason } }
+    return New-AgentError -MessageId 'worker_exited'
+}
+
+function Get-WorkerReport {
+    # Returns the error that a worker process wrote to its job's folder, or an empty string.
+    param([Parameter(Mandatory)] [string] $Key)
+
+    $path = Get-JobFile -Key $Key -Name $script:AgentWorkerReportName
+    if (-not [System.IO.File]::Exists($path)) { return '' }
+    return (Read-SharedFile -Path $path).Trim()
 }
 
 function Complete-UnstartedJob {

@@ -32,7 +32,7 @@ func TestSessionOfTheAgent(t *testing.T) {
 			}
 			shell := w.create()
 			id := w.command(shell, protocol.CommandLine(script))
-			w.must(sendRequest(shell, id, string(protocol.Compress(bundle))+"\n", false))
+			w.must(sendRequest(shell, id, string(protocol.EncodeText(bundle))+"\n", false))
 			w.must(sendRequest(shell, id, `{"id":"1","request":"hello"}`+"\n", true))
 			all := w.receiveAll(shell, id)
 			var hello protocol.HelloResult

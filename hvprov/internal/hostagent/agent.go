@@ -187,10 +187,7 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 }
 
 // session returns the current session, or a new one.
-func (a *Agent) session() (*session, error) { return a.open(false) }
-
-// open returns the current session, or a new one. A session for a job installs the agent with its first answer.
-func (a *Agent) open(forJob bool) (*session, error) {
+func (a *Agent) session() (*session, error) {
 	defer a.state.deliver(a.opts.OnState) // after the lock is released
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -202,7 +199,7 @@ func (a *Agent) open(forJob bool) (*session, error) {
 	case a.failed != nil && (isAuth(a.failed) || time.Since(a.failedAt) < a.opts.RetryAfter):
 		return nil, a.failed
 	}
-	s, err := newSession(a, forJob)
+	s, err := newSession(a)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,6 @@ func TestOnStateMayCallTheAgent(t *testing.T) {
 	a = newAgent(t, &fakeHost{handle: (&installer{}).handle}, func(o *hostagent.Options) {
 		o.OnState = func(hostagent.State, error) {
 			_, _ = a.State()
-			a.Prepare()
 			closing.Go(func() { _ = a.Ping(t.Context()) })
 		}
 	})

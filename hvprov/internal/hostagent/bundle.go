@@ -29,7 +29,7 @@ func compressBundle(text []byte) bundle {
 	lastBundle.mu.Lock()
 	defer lastBundle.mu.Unlock()
 	if lastBundle.sha256 != digest {
-		lastBundle.bundle = bundle{protocol.Compress(text), digest}
+		lastBundle.bundle = bundle{protocol.EncodeText(text), digest}
 	}
 	return lastBundle.bundle
 }

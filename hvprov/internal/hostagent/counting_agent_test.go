@@ -31,9 +31,6 @@ func (c *countingAgent) run(ctx context.Context, args string, stdin io.Reader, s
 		return 1
 	}
 	reader := bufio.NewReader(stdin)
-	if _, err := reader.ReadString('\n'); err != nil { // the agent's text
-		return 1
-	}
 	p := &countingProcess{countingAgent: c, token: info.Token, stdout: stdout}
 	defer p.results.Wait()
 	for {

@@ -28,6 +28,7 @@ type fakeHost struct {
 	mu        sync.Mutex
 	refuse    []error // errors of the next connects
 	failFirst int     // number of processes whose first Send does not arrive
+	lacksText bool    // the host lacks the agent's text
 	connects  int
 	processes []*fakeProcess
 }
@@ -52,7 +53,7 @@ func (h *fakeHost) connect(ctx context.Context, commandLine string, lost func())
 	if !ok {
 		h.t.Error("the script is not a bootstrap")
 	}
-	p := &fakeProcess{host: h, lost: lost, token: info.Token, out: make(chan result, 10_000), closed: make(chan struct{})}
+	p := &fakeProcess{host: h, lost: lost, token: info.Token, lacksText: h.lacksText, out: make(chan result, 10_000), closed: make(chan struct{})}
 	if h.failFirst > 0 {
 		h.failFirst--
 		p.dropsInput = true
@@ -84,7 +85,8 @@ type fakeProcess struct {
 	sends      int
 	failSend   []error // errors of the next sends, after they have arrived
 	partial    []byte
-	started    bool
+	lacksText  bool // the host lacks the agent's text
+	texts      int  // texts that it did not need
 	jobs       map[string]bool
 	close      sync.Once
 	closed     chan struct{}
@@ -120,11 +122,21 @@ func (p *fakeProcess) Send(ctx context.Context, data []byte, _ bool) error {
 }
 
 func (p *fakeProcess) line(line []byte) {
-	if !p.started {
-		p.started = true
-		if text, err := protocol.Decompress(line, 1<<20); err != nil || !bytes.Equal(text, bundle) {
-			p.host.t.Errorf("the first line is not the agent: %v", err)
+	text, isText, err := protocol.DecodeText(line)
+	if p.lacksText {
+		// As the bootstrap script: it ignores all lines before the text.
+		switch {
+		case isText && err == nil && bytes.Equal(text, bundle):
+			p.lacksText = false
+		case isText:
+			p.host.t.Errorf("the agent's text is damaged: %v", err)
+		case len(line) > 0:
+			p.frame(protocol.NeedText{Type: protocol.TypeNeedText})
 		}
+		return
+	}
+	if isText {
+		p.texts++
 		return
 	}
 	if len(line) == 0 {

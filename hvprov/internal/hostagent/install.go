@@ -10,17 +10,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
-// Prepare announces a job without waiting for anything: a session that is started for a job installs the agent with its first
-// answer, whatever the first request is.
-func (a *Agent) Prepare() { _, _ = a.open(true) } // Ready returns the error
-
-// Ready returns when the agent answers and is installed for jobs. Installation writes the agent into a folder named for its
-// version, with one rename, and verifies its SHA-256. A session that starts with Ready installs the agent before its first
-// answer, so that installation takes no extra round trip. A job needs a host that is ready.
+// Ready returns when the agent answers and is installed for jobs. Every session installs the agent before its first answer where it
+// can: into a folder named for its version, with one rename. The next session then starts from that folder. A job needs a host that is
+// ready.
 func (a *Agent) Ready(ctx context.Context) (err error) {
 	ctx, end := a.observe(ctx, protocol.RequestInstall)
 	defer func() { end(err) }()
-	s, err := a.open(true)
+	s, err := a.session()
 	if err != nil {
 		return err
 	}

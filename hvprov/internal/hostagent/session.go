@@ -46,6 +46,7 @@ type session struct {
 	pending map[string]pending
 	streams map[string]*JobStream
 	greeted bool  // hello was answered
+	texted  bool  // the agent's text is queued or was sent
 	err     error // cause of the end
 	output  output
 
@@ -70,7 +71,7 @@ type answer struct {
 	err    error
 }
 
-func newSession(a *Agent, forJob bool) (*session, error) {
+func newSession(a *Agent) (*session, error) {
 	s := &session{
 		agent:       a,
 		token:       rand.Text(),
@@ -85,12 +86,12 @@ func newSession(a *Agent, forJob bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello, err := protocol.Encode(protocol.Request{ID: helloID, Request: protocol.RequestHello, Client: a.opts.Client, Install: forJob})
+	hello, err := protocol.Encode(protocol.Request{ID: helloID, Request: protocol.RequestHello, Client: a.opts.Client})
 	if err != nil {
 		return nil, err
 	}
 	s.pending[helloID] = pending{text: hello, then: s.onHello}
-	s.queue = []line{{text: a.bundle.line}, {id: helloID, text: hello}}
+	s.queue = []line{{id: helloID, text: hello}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.start = sync.OnceFunc(func() { a.runSession(func() { s.run(protocol.CommandLine(script)) }) })
 	return s, nil

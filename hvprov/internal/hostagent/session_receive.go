@@ -73,6 +73,7 @@ func (s *session) checkAlive(silent int) bool {
 // events carry sequence numbers.
 func (s *session) resync() {
 	s.mu.Lock()
+	s.texted = false // the request for the text may be lost: each pending request causes another
 	for id, p := range s.pending {
 		if !slices.ContainsFunc(s.queue, func(l line) bool { return l.id == id }) {
 			s.queue = append(s.queue, line{id, p.text})
@@ -101,6 +102,11 @@ func (s *session) frame(payload []byte) {
 			err = s.answer(text)
 		case protocol.TypeEvent:
 			err = s.event(text)
+		case protocol.TypeNeedText:
+			var need protocol.NeedText
+			if err = json.Unmarshal(text, &need); err == nil {
+				s.sendText(need.Damaged)
+			}
 		default:
 			err = errors.New("unknown type " + strconv.Quote(head.Type))
 		}

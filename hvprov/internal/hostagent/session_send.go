@@ -62,9 +62,8 @@ func (s *session) dequeue() []byte {
 	return protocol.EncodeBatch(texts)
 }
 
-// openProcess starts the process and sends the agent's text with the first requests. When the connection is lost meanwhile, it
-// starts another process, since the agent's text must be the first line: unless one of the requests is a job, which may have
-// started. The caller of that job receives [ErrSessionLost].
+// openProcess starts the process and sends the first requests. When the connection is lost meanwhile, it starts another process,
+// unless one of the requests is a job, which may have started. The caller of that job receives [ErrSessionLost].
 func (s *session) openProcess(commandLine string) (transport.Process, error) {
 	for attempt := 1; ; attempt++ {
 		process, err := s.agent.opts.Connect(s.ctx, commandLine, s.resync)
@@ -93,14 +92,33 @@ func (s *session) openProcess(commandLine string) (transport.Process, error) {
 	}
 }
 
-// requeueAll queues the agent's text and all pending requests for a new process.
+// requeueAll queues all pending requests for a new process.
 func (s *session) requeueAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = []line{{text: s.agent.bundle.line}}
+	s.queue, s.texted = s.pendingLines(), false
+}
+
+// pendingLines returns all pending requests, oldest first. The caller holds the lock.
+func (s *session) pendingLines() []line {
+	var lines []line
 	for _, id := range slices.SortedFunc(maps.Keys(s.pending), compareIDs) {
-		s.queue = append(s.queue, line{id, s.pending[id].text})
+		lines = append(lines, line{id, s.pending[id].text})
 	}
+	return lines
+}
+
+// sendText sends the agent's text to a host that lacks it, and again all pending requests: the bootstrap script ignores each line
+// before the text. It asks once for each such line, which is answered once, unless the text was damaged.
+func (s *session) sendText(damaged bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.texted && !damaged || s.err != nil {
+		return
+	}
+	s.texted = true
+	s.queue = append([]line{{text: s.agent.bundle.line}}, s.pendingLines()...)
+	wake(s.wakeSend)
 }
 
 // compareIDs orders the ids of requests by age; hello is the first.

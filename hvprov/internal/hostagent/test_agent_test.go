@@ -34,9 +34,6 @@ func (p *testAgent) run(ctx context.Context, args string, stdin io.Reader, stdou
 		return 0
 	}
 	reader := bufio.NewReader(stdin)
-	if _, err := reader.ReadString('\n'); err != nil {
-		return 1
-	}
 	var mu sync.Mutex
 	send := func(values ...any) {
 		var b bytes.Buffer

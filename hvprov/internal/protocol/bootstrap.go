@@ -26,24 +26,28 @@ type BootstrapInfo struct {
 	SHA256 string // of the agent's text: 64 hexadecimal digits
 }
 
-// The session keeps the reader, which may have buffered bytes of the request that follows the agent's text. The encodings have no
-// byte order mark, since .NET Framework would write it into the streams of child processes.
+// The script runs the agent's text from the agent's folder on the host when its SHA-256 is the one that the client expects. Otherwise it
+// answers each line with [TypeNeedText] until it has read the text from standard input; the client repeats the requests in those lines.
+// It is short, since it is sent with each session, so that the text comes with the script that decodes it. The text consists of script
+// blocks that form feeds separate. The session keeps the reader, which may have buffered bytes of the next request. The encodings have
+// no byte order mark, since .NET Framework would write it into the streams of child processes.
 const bootstrapText = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
 $m="$($ExecutionContext.SessionState.LanguageMode)";if($m -ne 'FullLanguage'){throw "` + LanguageModePrefix + `$m"}
 $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}
 $r=New-Object IO.StreamReader([Console]::OpenStandardInput(),$u)
-$l=$r.ReadLine()
-if($null -eq $l){throw 'hypervvm: standard input ended before the agent text'}
-$m=New-Object IO.MemoryStream(,[Convert]::FromBase64String($l))
-$g=New-Object IO.Compression.GZipStream($m,[IO.Compression.CompressionMode]::Decompress)
-$o=New-Object IO.MemoryStream
-$g.CopyTo($o)
-$a=$o.ToArray()
 $h=New-Object Security.Cryptography.SHA256CryptoServiceProvider
-if([BitConverter]::ToString($h.ComputeHash($a)).Replace('-','') -ne '{sha256}'){throw 'hypervvm: the agent text is damaged: SHA-256 mismatch'}
-$s=$u.GetString($a)
-. ([scriptblock]::Create($s))
+function T($b){if([BitConverter]::ToString($h.ComputeHash($b)).Replace('-','') -eq '{sha256}'){$u.GetString($b)}}
+$d="$env:HOME/.";if($env:ProgramData){$d="$env:ProgramData/"}
+$s='';$n=0
+try{foreach($f in [IO.Directory]::GetFiles($d+'hypervvm/agent','agent.ps1','AllDirectories')){if($f -match '{key}'){$s=T ([IO.File]::ReadAllBytes($f))}}}catch{$null=$_}
+while(!$s){$l=$r.ReadLine()
+if($null -eq $l){throw 'hypervvm: standard input ended before the agent text'}
+$p=$l.Split('|')
+try{if($p[0] -eq 'text'){$n++;$s=T (&([scriptblock]::Create($p[1])) $p[2])}}catch{$null=$_}
+if($n -gt 2){throw 'hypervvm: the agent text is damaged: SHA-256 mismatch'}
+if($l -and !$s){[Console]::Out.Write('{token} {"type":"{need}","damaged":'+($p[0] -eq 'text').ToString().ToLower()+'}'+[char]10)}}
+foreach($b in $s.Split([char]12)){. ([scriptblock]::Create($b))}
 Start-AgentSession -Token '{token}' -Reader $r -Bundle $s
 `
 
@@ -52,11 +56,12 @@ const LanguageModePrefix = "hypervvm: language mode "
 
 var (
 	tokenPattern     = regexp.MustCompile(`^[0-9A-Za-z]{8,64}$`)
-	bootstrapPattern = regexp.MustCompile(`-ne '([0-9a-f]{64})'(?s:.*)Start-AgentSession -Token '([0-9A-Za-z]{8,64})'`)
+	bootstrapPattern = regexp.MustCompile(`-eq '([0-9a-f]{64})'(?s:.*)Start-AgentSession -Token '([0-9A-Za-z]{8,64})'`)
 	encodedPattern   = regexp.MustCompile(`(?i)\s-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*$`)
 )
 
-// Bootstrap returns the script that reads the agent from standard input, verifies its SHA-256 and starts a session.
+// Bootstrap returns the script that finds the agent on the host or reads it from standard input, verifies its SHA-256 and starts a
+// session.
 func Bootstrap(info BootstrapInfo) (string, error) {
 	if !tokenPattern.MatchString(info.Token) {
 		return "", errors.New("session token must be 8 to 64 letters and digits")
@@ -64,7 +69,8 @@ func Bootstrap(info BootstrapInfo) (string, error) {
 	if len(info.SHA256) != 64 {
 		return "", errors.New("SHA-256 must be 64 hexadecimal digits")
 	}
-	return strings.NewReplacer("{sha256}", strings.ToLower(info.SHA256), "{token}", info.Token).Replace(bootstrapText), nil
+	sum := strings.ToLower(info.SHA256)
+	return strings.NewReplacer("{sha256}", sum, "{key}", sum[:16], "{token}", info.Token, "{need}", TypeNeedText).Replace(bootstrapText), nil
 }
 
 // CommandLine returns the command line that runs script in Windows PowerShell, for a shell that uses cmd.exe.

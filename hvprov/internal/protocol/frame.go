@@ -70,6 +70,30 @@ func DecodeBatch(line []byte) ([]json.RawMessage, error) {
 	return list, nil
 }
 
+// The line with the agent's text: textPrefix, a script that returns the bytes of the text from its argument, a bar, and the argument. No
+// other line begins with the prefix: they are JSON or base64.
+const (
+	textPrefix = "text|"
+	textScript = "param($t)$o=New-Object IO.MemoryStream;(New-Object IO.Compression.GZipStream((New-Object IO.MemoryStream(," +
+		"[Convert]::FromBase64String($t))),[IO.Compression.CompressionMode]::Decompress)).CopyTo($o);,$o.ToArray()"
+)
+
+// EncodeText returns the line, without its end, that sends the agent's text.
+func EncodeText(text []byte) []byte {
+	return append([]byte(textPrefix+textScript+"|"), Compress(text)...)
+}
+
+// DecodeText returns the agent's text from a line. It reports whether the line holds such a text, also when it is damaged.
+func DecodeText(line []byte) (text []byte, ok bool, err error) {
+	payload, ok := bytes.CutPrefix(line, []byte(textPrefix))
+	if !ok {
+		return nil, false, nil
+	}
+	_, payload, _ = bytes.Cut(payload, []byte{'|'})
+	text, err = Decompress(bytes.TrimSpace(payload), MaxPayload)
+	return text, true, err
+}
+
 // Compress returns base64 of gzip of data, on one line.
 func Compress(data []byte) []byte {
 	var b bytes.Buffer

@@ -23,17 +23,23 @@ const (
 
 // The types of the agent's messages.
 const (
-	TypeAnswer = "answer"
-	TypeEvent  = "event"
+	TypeAnswer   = "answer"
+	TypeEvent    = "event"
+	TypeNeedText = "need_text" // of the bootstrap script: the host does not have the agent, and ignored the line that it answers
 )
+
+// NeedText is a message of the bootstrap script. Damaged reports that the line was the agent's text with another SHA-256.
+type NeedText struct {
+	Type    string `json:"type"`
+	Damaged bool   `json:"damaged"`
+}
 
 // Request is a request of the client. The comment of each field names the requests that use it.
 type Request struct {
 	ID      string `json:"id"`
 	Request string `json:"request"`
 
-	Client  string `json:"client,omitempty"`  // hello: name and version of the client, for the logs of the host
-	Install bool   `json:"install,omitempty"` // hello: install the agent for jobs before the answer; the answer to install reports a failure
+	Client string `json:"client,omitempty"` // hello: name and version of the client, for the logs of the host
 
 	Job        string          `json:"job,omitempty"`        // submit, attach, cancel
 	Definition json.RawMessage `json:"definition,omitempty"` // check, submit
@@ -80,7 +86,7 @@ type HelloResult struct {
 	Schemas    []SchemaSupport `json:"schemas"`
 	ImagePath  string          `json:"image_path"`
 	VMPath     string          `json:"vm_path"`
-	Installed  bool            `json:"installed"` // the agent is installed for jobs
+	Installed  bool            `json:"installed"` // the agent is installed for jobs; the answer to install tells why it is not
 	Lacks      []job.Finding   `json:"lacks"`     // what the account or the host lacks, without fields and severities
 }
 

@@ -21,7 +21,7 @@ const killTimeout = time.Minute
 // KillWorker kills a worker process and returns when it has exited. It ignores ids of other processes.
 func KillWorker(id int) error {
 	proc := filepath.Join("/proc", strconv.Itoa(id))
-	if line, err := os.ReadFile(filepath.Join(proc, "cmdline")); err == nil && !bytes.Contains(line, []byte("Start-JobWorker")) {
+	if line, err := os.ReadFile(filepath.Join(proc, "cmdline")); err == nil && !bytes.Contains(line, []byte("-EncodedCommand")) {
 		return nil // the id was reused
 	}
 	if err := syscall.Kill(id, syscall.SIGKILL); errors.Is(err, syscall.ESRCH) {

@@ -158,7 +158,7 @@ func converse(t *testing.T, stdin io.WriteCloser, stdout io.Reader, exit <-chan 
 		_ = stdin.Close()
 		<-read
 	})
-	c.send(t, string(protocol.Compress(agent.Bundle())))
+	c.send(t, string(protocol.EncodeText(agent.Bundle())))
 	return c
 }
 

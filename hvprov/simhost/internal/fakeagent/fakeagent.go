@@ -23,14 +23,17 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
 
-// Run serves one session: it reads the bundle of the agent and then requests from stdin until its end, waits for the jobs that the
+// Run serves one session: it reads the bundle of the agent, unless the host has it, and then requests from stdin until its end, waits for the jobs that the
 // session follows, and returns the exit code of powershell.exe. The end of ctx ends the session, but not its jobs: stdin is then closed
 // if it is an [io.Closer]; otherwise a read from it may outlast Run.
 func (h *Host) Run(ctx context.Context, bootstrap protocol.BootstrapInfo, stdin io.Reader, stdout, stderr io.Writer) int {
 	reader := bufio.NewReader(stdin)
-	if err := readBundle(reader, bootstrap.SHA256); err != nil {
-		_, _ = io.WriteString(stderr, clixmlError(err))
-		return 1
+	if !h.hasBundle(bootstrap.SHA256) {
+		if err := readBundle(reader, stdout, bootstrap); err != nil {
+			_, _ = io.WriteString(stderr, clixmlError(err))
+			return 1
+		}
+		h.keepBundle(bootstrap.SHA256)
 	}
 	s := newSession(ctx, h, bootstrap.Token, stdout)
 	lines := make(chan string)
@@ -73,21 +76,31 @@ func readLines(ctx context.Context, r *bufio.Reader, lines chan<- string) {
 	}
 }
 
-// readBundle reads the bundle and verifies its hash, as the bootstrap script does. The fake agent does not run it.
-func readBundle(r *bufio.Reader, wantSHA256 string) error {
-	line, err := r.ReadString('\n')
-	if line == "" && err != nil {
-		return errors.New("hypervvm: standard input ended before the agent text")
+// readBundle reads the bundle and verifies its hash, as the bootstrap script does: it asks for the bundle in answer to each other line,
+// and ignores that line. The fake agent does not run the bundle.
+func readBundle(r *bufio.Reader, stdout io.Writer, bootstrap protocol.BootstrapInfo) error {
+	for damaged := 0; ; {
+		line, err := r.ReadString('\n')
+		if line == "" && err != nil {
+			return errors.New("hypervvm: standard input ended before the agent text")
+		}
+		text, ok, err := protocol.DecodeText([]byte(line))
+		if ok {
+			if sum := sha256.Sum256(text); err == nil && strings.EqualFold(hex.EncodeToString(sum[:]), bootstrap.SHA256) {
+				return nil
+			}
+			if damaged++; damaged > 2 {
+				return errors.New("hypervvm: the agent text is damaged: SHA-256 mismatch")
+			}
+		}
+		if strings.TrimSpace(line) != "" {
+			payload, err := protocol.Encode(protocol.NeedText{Type: protocol.TypeNeedText, Damaged: ok})
+			if err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(stdout, "%s %s\n", bootstrap.Token, payload)
+		}
 	}
-	text, err := protocol.Decompress([]byte(strings.TrimSpace(line)), protocol.MaxPayload)
-	if err != nil {
-		return fmt.Errorf("hypervvm: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	if !strings.EqualFold(hex.EncodeToString(sum[:]), wantSHA256) {
-		return errors.New("hypervvm: the agent text is damaged: SHA-256 mismatch")
-	}
-	return nil
 }
 
 // clixmlError returns an error in the format of PowerShell for an error that ends a script.

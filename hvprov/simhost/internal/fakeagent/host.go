@@ -30,6 +30,7 @@ type Host struct {
 	order     []*hostJob          // in the order of submission
 	running   int
 	installed bool
+	bundle    string        // SHA-256 of the installed bundle; empty: none
 	freed     chan struct{} // closed, and replaced, when a slot or a place in the queue becomes free
 }
 
@@ -81,6 +82,20 @@ func (h *Host) isInstalled() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.installed
+}
+
+// hasBundle reports whether the host has the bundle with a SHA-256.
+func (h *Host) hasBundle(sha256 string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.EqualFold(h.bundle, sha256)
+}
+
+// keepBundle records the bundle that a session received.
+func (h *Host) keepBundle(sha256 string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bundle = sha256
 }
 
 func (h *Host) find(id string) *hostJob {

@@ -34,8 +34,9 @@ func TestRunRejectsAnotherBundleThanAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ stdin, want string }{
 		"none at all":    {"", "standard input ended before the agent text"},
-		"another text":   {string(protocol.Compress([]byte("else"))) + "\n", "the agent text is damaged: SHA-256 mismatch"},
-		"no compression": {"function x {}\n", "frame is neither JSON nor base64"},
+		"only requests":  {`{"request":"hello"}` + "\n", "standard input ended before the agent text"},
+		"another text":   {strings.Repeat(string(protocol.EncodeText([]byte("else")))+"\n", 3), "the agent text is damaged: SHA-256 mismatch"},
+		"no compression": {strings.Repeat("text|function x {}\n", 3), "the agent text is damaged: SHA-256 mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +44,7 @@ func TestRunRejectsAnotherBundleThanAnnounced(t *testing.T) {
 			host := fakeagent.NewHost(openStore(t))
 			defer host.Close()
 			code := host.Run(t.Context(), info(), strings.NewReader(c.stdin), &stdout, &stderr)
-			if code != 1 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
+			if code != 1 || !strings.HasPrefix(stderr.String(), "#< CLIXML\r\n") || !strings.Contains(stderr.String(), c.want) {
 				t.Errorf("exit code %d, output %q, errors %q", code, &stdout, &stderr)
 			}
 		})

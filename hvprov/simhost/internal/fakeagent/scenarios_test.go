@@ -58,7 +58,7 @@ var conversations = []scenario{
 		s.section("the agent is installed once")
 		s.request(protocol.Request{Request: "install"})
 		s.request(protocol.Request{Request: "install"})
-		s.request(protocol.Request{Request: "hello", Install: true})
+		s.request(protocol.Request{Request: "hello"})
 		s.request(protocol.Request{Request: "submit", Job: "not-a-guid", Definition: definition("provision", minimal)})
 		s.request(protocol.Request{Request: "submit", Job: seedID(1), Definition: definition("delete", ""), VMID: "web-01"})
 		s.request(protocol.Request{Request: "cancel", Job: seedID(1)})

@@ -40,6 +40,9 @@ func newSession(ctx context.Context, h *Host, token string, stdout io.Writer) *s
 
 // handleLine serves the requests of one line. The immediate answers to a batch are written at once.
 func (s *session) handleLine(line string) {
+	if _, isText, _ := protocol.DecodeText([]byte(line)); isText {
+		return // the client sent it again after a lost connection
+	}
 	texts, err := readRequests(line)
 	if err != nil {
 		s.answer("", nil, err)
@@ -78,9 +81,7 @@ func (s *session) handle(req protocol.Request) {
 		s.answer(req.ID, struct{}{}, nil)
 	case protocol.RequestHello:
 		s.query(req, func() (any, error) {
-			if req.Install {
-				s.host.install()
-			}
+			s.host.install()
 			return s.hello(s.host.isInstalled())
 		})
 		s.background.Go(s.host.repairAll)
