@@ -8,7 +8,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 func TestTheTextIsSentOnceToAHostThatLacksIt(t *testing.T) {
@@ -33,7 +32,7 @@ func TestTheTextIsSentOnceToAHostThatLacksIt(t *testing.T) {
 		})
 	}
 	group.Go(func() {
-		if _, err := a.Submit(t.Context(), hostagent.JobRequest{Job: matrixJob, Definition: job.Definition{}}); err != nil {
+		if _, err := a.Submit(t.Context(), hostagent.JobRequest{Job: matrixJob, Definition: matrixDefinition}); err != nil {
 			t.Error(err)
 		}
 	})
