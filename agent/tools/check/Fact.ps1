@@ -1,26 +1,84 @@
 # -Full: what Hyper-V did, compared with the facts that the agent relies on.
 
-# By name: what the agent expects. Several possible values are separated by a vertical bar.
+# By name: what the agent expects. Several possible values are separated by a vertical bar; * accepts any value.
 $script:CheckFacts = @{
-    'new-vm-adapters'           = '1'
-    'new-vm-generation-2-dvd'   = '0'
-    'new-vm-path'               = 'True'
-    'get-vm-missing-id'         = 'ObjectNotFound ObjectNotFound|InvalidParameter InvalidArgument'
-    'get-vm-missing-name'       = 'InvalidParameter InvalidArgument'
-    'key-protector-objects'     = '1|4'
-    'key-protector-none-bytes'  = '4'
-    'checkpoint-disk-extension' = '.avhdx'
+    'new-vm-adapters'              = '1'
+    'new-vm-generation-2-dvd'      = '0'
+    'new-vm-path'                  = 'True'
+    'new-vm-heartbeat'             = ''
+    'get-vm-missing-id'            = 'ObjectNotFound ObjectNotFound|InvalidParameter InvalidArgument'
+    'get-vm-missing-name'          = 'InvalidParameter InvalidArgument'
+    'alias-get-vmcheckpoint'       = 'Alias Get-VMSnapshot'
+    'alias-remove-vmcheckpoint'    = 'Alias Remove-VMSnapshot'
+    'key-protector-objects'        = '1|4'
+    'key-protector-none-bytes'     = '4'
+    'vmfirmware-vmid'              = 'True'
+    'vmsecurity-vmid'              = 'False'
+    'running-heartbeat'            = '*'
+    'running-get-vhd'              = 'accepted'
+    'running-notes'                = 'accepted'
+    'running-start-action'         = 'accepted'
+    'running-checkpoint-type'      = 'accepted'
+    'running-stop-action'          = 'refused'
+    'running-processor'            = 'refused'
+    'running-secure-boot'          = 'refused'
+    'running-tpm'                  = 'refused'
+    'running-mac-address'          = 'refused'
+    'checkpoint-disk-extension'    = '.avhdx'
+}
+
+# The properties that the agent reads, by class.
+$script:CheckProperties = @{
+    VirtualMachine   = 'Id Name State Generation MemoryStartup MemoryAssigned DynamicMemoryEnabled MemoryMinimum MemoryMaximum ProcessorCount Notes Path CreationTime Heartbeat IntegrationServicesState CheckpointType AutomaticStartAction AutomaticStopAction IsClustered NetworkAdapters HardDrives'
+    VMNetworkAdapter = 'Id Name VMId SwitchName MacAddress DynamicMacAddressEnabled IPAddresses VlanSetting'
+    HardDiskDrive    = 'Path ControllerType ControllerNumber ControllerLocation VMId'
+    DvdDrive         = 'Path ControllerType ControllerNumber ControllerLocation'
+    VMFirmware       = 'VMId SecureBoot'
+    VMSecurity       = 'TpmEnabled'
+    VMSnapshot       = 'Id Name VMId'
+    VMSwitch         = 'Id Name SwitchType'
+    VMHost           = 'Name LogicalProcessorCount MemoryCapacity VirtualHardDiskPath VirtualMachinePath'
+    VirtualHardDisk  = 'Path VhdFormat VhdType FileSize Size ParentPath'
+}
+
+function Add-CheckFact {
+    # Records a fact about Hyper-V as it was seen. Test-CheckFact compares it with the table.
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Seen)
+
+    $null = $script:CheckRun.Facts.Add(@{ Name = $Name; Seen = $Seen; Expected = [string]$script:CheckFacts[$Name] })
+}
+
+function Add-CheckShape {
+    # Records which properties of the table an object lacks.
+    param([Parameter(Mandatory)] [string] $Class, [Parameter(Mandatory)] $Value)
+
+    $lacks = @($script:CheckProperties[$Class] -split ' ' | Where-Object -FilterScript { $null -eq $Value.PSObject.Properties[$_] })
+    $seen = 'all'
+    if ($lacks.Count -gt 0) { $seen = "without $($lacks -join ', ')" }
+    $null = $script:CheckRun.Facts.Add(@{ Name = "properties-$($Class.ToLowerInvariant())"; Seen = $seen; Expected = 'all' })
+}
+
+function Add-CheckRefusal {
+    # Records whether Hyper-V accepts a change.
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [scriptblock] $Change)
+
+    try {
+        $null = & $Change
+        Add-CheckFact -Name $Name -Seen 'accepted'
+    } catch {
+        # A command that does not exist refuses nothing.
+        if (-not (Test-CheckMissing -ErrorRecord $_)) { Add-CheckFact -Name $Name -Seen 'refused' }
+    }
 }
 
 function Test-CheckFact {
     # Writes a finding for each fact that was seen.
     foreach ($fact in $script:CheckRun.Facts) {
         $name = "fact-$($fact.Name)"
-        $expected = [string]$script:CheckFacts[$fact.Name]
-        if (($expected -split '\|') -contains $fact.Seen) {
-            Write-Finding -Name $name -Status pass -Message $fact.Seen
+        if ($fact.Expected -eq '*' -or ($fact.Expected -split '\|') -contains $fact.Seen) {
+            Write-Finding -Name $name -Status pass -Message "'$($fact.Seen)'"
         } else {
-            Write-Finding -Name $name -Status warn -Message "Hyper-V returned '$($fact.Seen)'; the agent expects '$expected'." -Remedy 'Please report it with this line and the versions.'
+            Write-Finding -Name $name -Status warn -Message "Hyper-V returned '$($fact.Seen)'; the agent expects '$($fact.Expected)'." -Remedy 'Please report it with this line and the versions.'
         }
     }
 }

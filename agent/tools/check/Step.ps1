@@ -12,7 +12,7 @@ function Test-CheckStep {
     if (-not [System.IO.Directory]::Exists($parent)) { Write-Finding -Name 'full' -Status skip -Message 'The folder of virtual machines does not exist.'; return }
     $name = 'hypervvm-check-' + [guid]::NewGuid().ToString('N').Substring(0, 8)
     $script:CheckRun = @{
-        Name = $name; Parent = $parent; Folder = [System.IO.Path]::Combine($parent, $name); VM = $null; Created = $false
+        Name = $name; Parent = $parent; Folder = [System.IO.Path]::Combine($parent, $name); VM = $null
         Done = @{}; Clustered = $false; Facts = (New-Object -TypeName System.Collections.ArrayList)
     }
     Hide-CheckName -Placeholder '<vm>' -Name $name
@@ -84,20 +84,6 @@ function Assert-CheckValue {
     param([Parameter(Mandatory)] [string] $What, [AllowNull()] $Value, [AllowNull()] $Expected)
 
     if ([string]$Value -ne [string]$Expected) { throw "$What is '$Value' in place of '$Expected'" }
-}
-
-function Add-CheckFact {
-    # Records a fact about Hyper-V as it was seen. Test-CheckFact compares it with the table.
-    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Seen)
-
-    $null = $script:CheckRun.Facts.Add(@{ Name = $Name; Seen = $Seen })
-}
-
-function Get-CheckProperty {
-    # Returns the names of an object's properties, sorted.
-    param([Parameter(Mandatory)] $Value)
-
-    return [string[]]@($Value.PSObject.Properties | ForEach-Object -Process { $_.Name } | Sort-Object)
 }
 
 function Wait-CheckCondition {

@@ -19,6 +19,7 @@ function Invoke-CheckDiskStep {
         $disk = Get-VHD -Path $path
         Assert-CheckValue -What 'VhdType' -Value $disk.VhdType -Expected 'Dynamic'
         Assert-CheckValue -What 'Size' -Value $disk.Size -Expected (64MB)
+        Add-CheckShape -Class 'VirtualHardDisk' -Value $disk
         'A dynamic disk was created and read.'
     }
     Invoke-CheckStep -Name 'full-disk-expand' -Needs 'full-disk' -Action {
@@ -47,7 +48,12 @@ function Invoke-CheckMachineStep {
     Invoke-CheckStep -Name 'full-create' -Needs 'full-folder' -Action {
         $run = $script:CheckRun
         $run.VM = New-VM -Name $run.Name -MemoryStartupBytes 256MB -Generation 2 -NoVHD -Path $run.Folder
-        Add-CheckFact -Name 'new-vm-adapters' -Seen @(Get-VMNetworkAdapter -VM $run.VM).Count
+        $adapters = @(Get-VMNetworkAdapter -VM $run.VM)
+        Add-CheckFact -Name 'new-vm-adapters' -Seen $adapters.Count
+        Add-CheckFact -Name 'new-vm-heartbeat' -Seen ([string]$run.VM.Heartbeat)
+        Add-CheckShape -Class 'VirtualMachine' -Value $run.VM
+        Add-CheckShape -Class 'VMHost' -Value $script:CheckMachine
+        if ($adapters.Count -gt 0) { Add-CheckShape -Class 'VMNetworkAdapter' -Value $adapters[0] }
         Add-CheckFact -Name 'new-vm-generation-2-dvd' -Seen @(Get-VMDvdDrive -VM $run.VM).Count
         Add-CheckFact -Name 'new-vm-path' -Seen ([System.IO.Path]::GetFileName([string]$run.VM.Path) -eq $run.Name)
         'A virtual machine of generation 2 was created.'
@@ -63,6 +69,12 @@ function Invoke-CheckMachineStep {
             } catch {
                 Add-CheckFact -Name $case.Fact -Seen (Get-CheckErrorId -ErrorRecord $_)
             }
+        }
+        # Functions of these names would never be called: aliases come first.
+        foreach ($alias in 'Get-VMCheckpoint', 'Remove-VMCheckpoint') {
+            $command = Get-Command -Name $alias -ErrorAction SilentlyContinue
+            if ($null -eq $command) { continue }
+            Add-CheckFact -Name "alias-$($alias.ToLowerInvariant())" -Seen "$($command.CommandType) $($command.Definition)".Trim()
         }
         'The virtual machine was found by its GUID.'
     }
@@ -88,12 +100,16 @@ function Invoke-CheckMachineStep {
     Invoke-CheckStep -Name 'full-attach' -Needs 'full-create', 'full-disk' -Action {
         $drive = Add-VMHardDiskDrive -VM $script:CheckRun.VM -ControllerType SCSI -Path (Get-CheckPath -Name 'disk.vhdx') -Passthru
         Assert-CheckValue -What 'The number of drives' -Value @(Get-VMHardDiskDrive -VM $script:CheckRun.VM).Count -Expected 1
+        Add-CheckShape -Class 'HardDiskDrive' -Value $drive
         Set-VMFirmware -VM $script:CheckRun.VM -FirstBootDevice $drive
         'The disk was attached, and is the first boot device.'
     }
     Invoke-CheckStep -Name 'full-firmware' -Needs 'full-create' -Action {
         foreach ($template in 'MicrosoftUEFICertificateAuthority', 'MicrosoftWindows') { Set-VMFirmware -VM $script:CheckRun.VM -EnableSecureBoot On -SecureBootTemplate $template }
-        Assert-CheckValue -What 'SecureBoot' -Value (Get-VMFirmware -VM $script:CheckRun.VM).SecureBoot -Expected 'On'
+        $firmware = Get-VMFirmware -VM $script:CheckRun.VM
+        Assert-CheckValue -What 'SecureBoot' -Value $firmware.SecureBoot -Expected 'On'
+        Add-CheckShape -Class 'VMFirmware' -Value $firmware
+        Add-CheckFact -Name 'vmfirmware-vmid' -Seen ($null -ne $firmware.PSObject.Properties['VMId'])
         'Secure boot was set with both templates.'
     }
 }
@@ -109,7 +125,10 @@ function Invoke-CheckTpmStep {
         Add-CheckFact -Name 'key-protector-none-bytes' -Seen $bytes
         Set-VMKeyProtector -VM $vm -NewLocalKeyProtector
         Enable-VMTPM -VM $vm
-        Assert-CheckValue -What 'TpmEnabled' -Value (Get-VMSecurity -VM $vm).TpmEnabled -Expected $true
+        $security = Get-VMSecurity -VM $vm
+        Assert-CheckValue -What 'TpmEnabled' -Value $security.TpmEnabled -Expected $true
+        Add-CheckShape -Class 'VMSecurity' -Value $security
+        Add-CheckFact -Name 'vmsecurity-vmid' -Seen ($null -ne $security.PSObject.Properties['VMId'])
         Disable-VMTPM -VM $vm
         'A key protector was created, and the TPM was turned on and off.'
     }
@@ -131,6 +150,7 @@ function Invoke-CheckNetworkStep {
         if ($switches.Count -eq 0) { return 'The host has no virtual switch.' }
         $adapter = @(Get-VMNetworkAdapter -VM $script:CheckRun.VM | Where-Object -FilterScript { $_.Name -eq 'check' })[0]
         Hide-CheckName -Placeholder '<switch>' -Name $switches[0].Name
+        Add-CheckShape -Class 'VMSwitch' -Value $switches[0]
         Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $switches[0]
         Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
         'The network adapter was connected and disconnected.'
@@ -163,6 +183,7 @@ function Invoke-CheckMediaStep {
         Write-CheckIso -Path $path
         Add-VMDvdDrive -VM $script:CheckRun.VM -Path $path
         $dvd = @(Get-VMDvdDrive -VM $script:CheckRun.VM)[0]
+        Add-CheckShape -Class 'DvdDrive' -Value $dvd
         Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
         Assert-CheckValue -What 'Path of the empty drive' -Value @(Get-VMDvdDrive -VM $script:CheckRun.VM)[0].Path -Expected ''
         Set-VMDvdDrive -VMDvdDrive $dvd -Path $path

@@ -7,6 +7,24 @@ function Invoke-CheckRunningStep {
         Assert-CheckValue -What 'State' -Value (Get-VM -Id $script:CheckRun.VM.Id).State -Expected 'Running'
         'The virtual machine was started.'
     }
+    Invoke-CheckStep -Name 'full-running-settings' -Needs 'full-start' -Action {
+        $vm = $script:CheckRun.VM
+        Add-CheckFact -Name 'running-heartbeat' -Seen ([string](Get-VM -Id $vm.Id).Heartbeat)
+        Add-CheckRefusal -Name 'running-get-vhd' -Change { Get-VHD -Path (Get-CheckPath -Name 'disk.vhdx') }
+        Add-CheckRefusal -Name 'running-notes' -Change { Set-VM -VM $vm -Notes 'Changed by Test-HypervvmHost.ps1.' }
+        Add-CheckRefusal -Name 'running-start-action' -Change { Set-VM -VM $vm -AutomaticStartAction Start }
+        Add-CheckRefusal -Name 'running-stop-action' -Change { Set-VM -VM $vm -AutomaticStopAction Save }
+        Add-CheckRefusal -Name 'running-checkpoint-type' -Change {
+            Set-VM -VM $vm -CheckpointType Disabled
+            Set-VM -VM $vm -CheckpointType Standard
+        }
+        Add-CheckRefusal -Name 'running-processor' -Change { Set-VMProcessor -VM $vm -Count 2 }
+        Add-CheckRefusal -Name 'running-secure-boot' -Change { Set-VMFirmware -VM $vm -EnableSecureBoot Off }
+        if ($script:CheckRun.Done.ContainsKey('full-tpm')) { Add-CheckRefusal -Name 'running-tpm' -Change { Enable-VMTPM -VM $vm } }
+        $adapter = @(Get-VMNetworkAdapter -VM $vm)[0]
+        Add-CheckRefusal -Name 'running-mac-address' -Change { Set-VMNetworkAdapter -VMNetworkAdapter $adapter -StaticMacAddress '02155DFFFF02' }
+        'Changes of a running virtual machine were tried.'
+    }
     Invoke-CheckStep -Name 'full-running-disk' -Needs 'full-start', 'full-disk-fixed' -Action {
         $path = Get-CheckPath -Name 'fixed.vhdx'
         $drive = Add-VMHardDiskDrive -VM $script:CheckRun.VM -ControllerType SCSI -Path $path -Passthru
@@ -41,6 +59,7 @@ function Invoke-CheckCheckpointStep {
         Checkpoint-VM -VM $script:CheckRun.VM -SnapshotName 'check'
         $checkpoints = @(Get-VMSnapshot -VM $script:CheckRun.VM)
         Assert-CheckValue -What 'The number of checkpoints' -Value $checkpoints.Count -Expected 1
+        Add-CheckShape -Class 'VMSnapshot' -Value $checkpoints[0]
         $path = [string]@(Get-VMHardDiskDrive -VM $script:CheckRun.VM)[0].Path
         Add-CheckFact -Name 'checkpoint-disk-extension' -Seen ([System.IO.Path]::GetExtension($path).ToLowerInvariant())
         Remove-VMSnapshot -VMSnapshot $checkpoints[0]
