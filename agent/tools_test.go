@@ -118,7 +118,7 @@ func (f *fixture) change(change func(*hyperv.State)) {
 }
 
 // notHere are the checks whose result is unknown where Windows PowerShell does not run the script.
-var notHere = []string{"powershell-edition", "cimv2-remote-enable", "virtualization-namespace", "full-pause"}
+var notHere = []string{"powershell-edition", "full-pause"}
 
 func TestAHealthyHostHasNoFindingAndStaysAsItWas(t *testing.T) {
 	t.Parallel()
@@ -186,6 +186,8 @@ var faults = [][]fault{
 		{"winrm-shell-right", "fail", func(_ *hyperv.State, w *hyperv.Windows) {
 			w.Groups = []string{"S-1-5-32-578", "S-1-5-32-580", "S-1-16-8192"}
 		}, ""},
+		// A logon over the network needs Remote Enable: https://github.com/ansible-collections/ansible.windows/issues/770
+		{"cimv2-remote-enable", "fail", func(s *hyperv.State, _ *hyperv.Windows) { s.Behaviour.Rights = &hyperv.Rights{CIMV2Denied: true} }, ""},
 		{"cluster-access", "fail", func(s *hyperv.State, _ *hyperv.Windows) {
 			s.Host.Cluster = "HV-CLUSTER"
 			s.Behaviour.Calls["Get-Cluster"] = hyperv.Call{Fail: "You do not have administrative privileges on the cluster."}
@@ -203,6 +205,10 @@ var faults = [][]fault{
 	},
 	{
 		{"hyperv-access", "fail", func(s *hyperv.State, _ *hyperv.Windows) { s.Behaviour.Lost = "The RPC server is unavailable." }, ""},
+	},
+	{
+		{"hyperv-access", "fail", func(s *hyperv.State, _ *hyperv.Windows) { s.Behaviour.Rights = &hyperv.Rights{HyperVDenied: true} }, ""},
+		{"virtualization-namespace", "fail", func(*hyperv.State, *hyperv.Windows) {}, ""},
 	},
 }
 
@@ -246,6 +252,8 @@ func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 	// Resize-VHD is called by two other steps, and the other adapter depends on the first one.
 	delete(want, "full-disk-fixed")
 	want["full-disk-expand"], want["full-running-disk"] = "fail", "fail"
+	// Changes that a running virtual machine accepts use Set-VM.
+	want["fact-running-notes"], want["fact-running-start-action"], want["fact-running-checkpoint-type"] = "warn", "warn", "warn"
 	delete(want, "full-process")
 	f.checkHost("", "-Full").wantFindings(want)
 	if after := f.hostContent(); after != before {

@@ -60,35 +60,39 @@ function Test-CheckNamespace {
     .SYNOPSIS
     Checks the rights in WMI.
     .DESCRIPTION
-    A logon over the network needs "Remote Enable" even for WMI of the same computer, which administrators have, and others do not
-    (https://github.com/ansible-collections/ansible.windows/issues/770).
+    A logon over the network needs "Remote Enable" (0x20) even for WMI of the same computer, which administrators have, and others do
+    not (https://github.com/ansible-collections/ansible.windows/issues/770). Methods need 0x2.
+    https://learn.microsoft.com/windows/win32/wmisdk/getcalleraccessrights-method-in-class---systemsecurity
     #>
     $spaces = @(
-        @{ Name = 'cimv2-remote-enable'; Namespace = 'root/cimv2'; Class = 'Win32_OperatingSystem'; Why = 'Jobs cannot start, and virtual hard disks cannot be read' }
-        @{ Name = 'virtualization-namespace'; Namespace = 'root/virtualization/v2'; Class = 'Msvm_VirtualSystemManagementService'; Why = 'Hyper-V cannot be used' }
+        @{
+            Name = 'cimv2-remote-enable'; Namespace = 'root/cimv2'; Why = 'Jobs cannot start, and virtual hard disks cannot be read'
+            Remedy = 'Run as administrator the script that "hvprov script grant" prints.'; Other = 'winmgmt.exe /verifyrepository shows whether the repository of WMI is damaged.'
+        }
+        @{
+            Name = 'virtualization-namespace'; Namespace = 'root/virtualization/v2'; Why = 'Hyper-V cannot be used'
+            Remedy = 'Run as administrator: Add-LocalGroupMember -SID S-1-5-32-578 -Member ''<account>'' (Hyper-V Administrators)'
+            Other = 'Install-WindowsFeature -Name Hyper-V; where it is installed: Restart-Service -Name vmms'
+        }
     )
     foreach ($space in $spaces) {
         Invoke-Check -Name $space.Name -Check {
             try {
-                $found = @(Get-CimInstance -Namespace $space.Namespace -ClassName $space.Class -ErrorAction Stop)
+                $rights = [int](Invoke-CimMethod -Namespace $space.Namespace -ClassName '__SystemSecurity' -MethodName 'GetCallerAccessRights').rights
             } catch {
                 if (Test-CheckMissing -ErrorRecord $_) { throw }
-                $remedy = 'Run as administrator the script that "hvprov script grant" prints.'
-                $text = "The account may not query $($space.Namespace). $($space.Why): $($_.Exception.Message)"
-                if (-not (Test-CheckDenied -ErrorRecord $_)) {
-                    $text = "The namespace $($space.Namespace) cannot be queried. $($space.Why): $($_.Exception.Message)"
-                    $remedy = 'winmgmt.exe /verifyrepository shows whether the repository of WMI is damaged; Restart-Service -Name vmms registers the classes of Hyper-V again.'
+                if (Test-CheckDenied -ErrorRecord $_) {
+                    Write-Finding -Name $space.Name -Status fail -Message "The account may not query $($space.Namespace). $($space.Why): $($_.Exception.Message)" -Remedy $space.Remedy
+                } else {
+                    Write-Finding -Name $space.Name -Status fail -Message "The namespace $($space.Namespace) cannot be queried. $($space.Why): $($_.Exception.Message)" -Remedy $space.Other
                 }
-                Write-Finding -Name $space.Name -Status fail -Message $text -Remedy $remedy
                 return
             }
-            if ($found.Count -eq 0) {
-                # WMI filters objects that the account may not see, in place of an error.
-                Write-Finding -Name $space.Name -Status fail -Message "$($space.Namespace) returns no $($space.Class). $($space.Why)." `
-                    -Remedy 'Run as administrator: Add-LocalGroupMember -SID S-1-5-32-578 -Member ''<account>'' (Hyper-V Administrators)'
+            if (($rights -band 2) -eq 0) {
+                Write-Finding -Name $space.Name -Status fail -Message "The account may query $($space.Namespace), but call no methods (rights 0x$($rights.ToString('x'))). $($space.Why)." -Remedy $space.Remedy
                 return
             }
-            Write-Finding -Name $space.Name -Status pass -Message "The account may query $($space.Namespace)."
+            Write-Finding -Name $space.Name -Status pass -Message "The account may use $($space.Namespace) (rights 0x$($rights.ToString('x')))."
         }
     }
 }

@@ -17,7 +17,7 @@ function Invoke-CimMethod {
     )
 
     if (-not $PSCmdlet.ShouldProcess($MethodName)) { return }
-    if ($Namespace.Replace('\', '/') -eq 'root/cimv2') { Assert-StandInNamespace -ClassName $ClassName }
+    Assert-StandInNamespace -ClassName $ClassName -Namespace $Namespace
     if ("$ClassName.$MethodName" -eq '__SystemSecurity.GetCallerAccessRights') { return [pscustomobject]@{ ReturnValue = [uint32]0; rights = 393279 } }
     if ($Namespace -ne 'root/cimv2' -or $ClassName -ne 'Win32_Process' -or $MethodName -ne 'Create') {
         throw "the stand-in for CimCmdlets supports only Win32_Process.Create, not $ClassName.$MethodName of $Namespace"

@@ -4,20 +4,13 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Rights.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
 
-# The registry is not simulated. Only it tells a stopped cluster service (2: starts automatically) from that of a host which is not a
-# node (4: disabled).
-function global:Get-ItemProperty {
-    [CmdletBinding()]
-    param([Parameter(Mandatory)] [string] $LiteralPath, [string] $Name)
-
-    if ($LiteralPath -notlike '*\Services\ClusSvc') { return Microsoft.PowerShell.Management\Get-ItemProperty @PSBoundParameters }
-    $state = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText([System.Environment]::GetEnvironmentVariable('HYPERVVM_STANDIN_STATE')))
-    $start = 4
-    if ($state.host.cluster) { $start = 2 }
-    [pscustomobject]@{ Start = $start }
+# Get-ItemProperty for the registry: only it tells a stopped cluster service from that of a host which is not a node.
+if ($null -eq (Get-Command -Name 'Get-ItemProperty' -CommandType Function -ErrorAction SilentlyContinue)) {
+    Import-Module -Name ([System.IO.Path]::Combine($PSScriptRoot, '..', 'WindowsHost')) -Global -Verbose:$false
 }
 
 function Get-Cluster {

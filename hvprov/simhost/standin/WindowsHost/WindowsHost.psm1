@@ -85,6 +85,8 @@ function Get-ItemProperty {
             $prefix = $item.Substring(6).TrimEnd('\') + '\'
             $values = [ordered]@{}
             foreach ($key in $script:StandInRegistry.Keys) { $values[$key] = $script:StandInRegistry[$key] }
+            # 2: the cluster service starts automatically, on a node; 4: it is disabled.
+            $values['SYSTEM\CurrentControlSet\Services\ClusSvc\Start'] = if ((ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText((Get-StandInPath)))).host.cluster) { 2 } else { 4 }
             if ($null -ne $map) { foreach ($property in $map.PSObject.Properties) { $values[$property.Name] = $property.Value } }
             $found = [ordered]@{}
             foreach ($key in $values.Keys) {
