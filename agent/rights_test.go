@@ -61,8 +61,10 @@ func TestHelloReportsWhatTheAccountLacks(t *testing.T) {
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 . '%agent%'
+$context = New-AgentContext -Token '' -Writer ([System.IO.TextWriter]::Null)
+$context.Cluster = ''
 %override%
-foreach ($lack in @(Get-AgentLack)) { "lack $($lack.code): $($lack.message); $($lack.remedy)" }
+foreach ($lack in @(Get-AgentLack -Context $context -Machine @{ Name = 'HV01' })) { "lack $($lack.code): $($lack.message); $($lack.remedy)" }
 try { $null = Get-AgentHost } catch { "host $((ConvertTo-AgentFailure -ErrorRecord $_)['message'])" }
 `
 	for name, c := range map[string]struct {
@@ -83,6 +85,17 @@ try { $null = Get-AgentHost } catch { "host $((ConvertTo-AgentFailure -ErrorReco
 function New-Object { throw (Microsoft.PowerShell.Utility\New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'Access to the path is denied.') }`,
 			want: "lack access_denied: the account cannot write to folder ",
 		},
+		"a data folder of another account": {
+			override: `$null = [System.IO.Directory]::CreateDirectory((Get-DataFolder -Name 'jobs'))
+function Initialize-DataFolder { throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = 'C:\ProgramData\hypervvm'; owner = 'LAB\other' }) }`,
+			want: `is owned by LAB\other, which may not be an administrator; if the account is trusted`,
+		},
+		"no access to the cluster": {
+			override: `$context.Cluster = $null
+function Get-ClusterState { @{ Name = ''; Problem = 'cluster_access_denied'; Reason = 'Access is denied.' } }`,
+			want: "lack cluster: the account has no access to the failover cluster of host HV01: Access is denied.",
+		},
+		"not a cluster node":          {override: `$context.Cluster = $null`, none: "lack "},
 		"not a Hyper-V administrator": {rights: hyperv.Rights{HyperVDenied: true}, want: "host the account may not manage Hyper-V on the host: You do not have"},
 		"a local administrator whose rights are filtered": {
 			rights: hyperv.Rights{HyperVDenied: true}, override: `function Get-DeniedGroup { 'S-1-5-114', 'S-1-5-32-544' }`,

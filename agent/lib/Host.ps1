@@ -49,7 +49,7 @@ function Get-AgentHello {
         image_path = Get-AgentFolder -Machine $machine -Settings $null -Name 'image_path'
         vm_path    = Get-AgentFolder -Machine $machine -Settings $null -Name 'vm_path'
         installed  = Test-AgentInstalled -Context $Context
-        lacks      = [object[]]@(Get-AgentLack)
+        lacks      = [object[]]@(Get-AgentLack -Context $Context -Machine $machine)
     }
 }
 

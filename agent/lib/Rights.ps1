@@ -50,8 +50,11 @@ function Get-AgentLack {
     .SYNOPSIS
     Returns what the account or the host lacks, as tables with code, message and remedy. Call it within @( ).
     .DESCRIPTION
-    It is part of hello, so it starts nothing and asks little. Without the right to query Hyper-V there is no hello at all.
+    It is part of hello, so it starts nothing and asks little. Without the right to query Hyper-V there is no hello at all. The cluster
+    was asked before: only a failure is not kept in Context.
     #>
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Machine)
+
     try {
         # https://learn.microsoft.com/windows/win32/wmisdk/getcalleraccessrights-method-in-class---systemsecurity
         $rights = (Invoke-CimMethod -Namespace 'root/cimv2' -ClassName '__SystemSecurity' -MethodName 'GetCallerAccessRights').rights
@@ -65,6 +68,10 @@ function Get-AgentLack {
         if ($null -ne $text) { ConvertTo-AgentLack -Text $text }
     }
     Get-DataFolderLack
+    if ($null -ne $Context.Cluster) { return }
+    $state = Get-ClusterState
+    if (-not $state.Problem -or $state.Problem -eq 'host_not_clustered') { return }
+    ConvertTo-AgentLack -Text (Get-AgentMessage -Id $state.Problem -Values @{ host = $Machine.Name; reason = $state.Reason })
 }
 
 function ConvertTo-AgentLack {
@@ -75,14 +82,17 @@ function ConvertTo-AgentLack {
 }
 
 function Get-DataFolderLack {
-    # Returns a lack when the account cannot write to the data folder, which the first job on the host creates.
+    # Returns a lack when the account cannot use the data folder, which the first job on the host creates.
     $folder = [System.IO.Path]::GetDirectoryName((Get-DataFolder -Name 'jobs'))
     if (-not [System.IO.Directory]::Exists($folder)) { return }
     try {
+        Initialize-DataFolder
         $probe = [System.IO.Path]::Combine($folder, 'probe-' + [guid]::NewGuid().ToString('N'))
         (New-Object -TypeName System.IO.FileStream -ArgumentList $probe, ([System.IO.FileMode]::CreateNew), ([System.IO.FileAccess]::Write),
             ([System.IO.FileShare]::None), 4096, ([System.IO.FileOptions]::DeleteOnClose)).Dispose()
     } catch {
+        $failure = ConvertTo-AgentFailure -ErrorRecord $_
+        if ($failure.Contains('remedy')) { return [ordered]@{ code = $failure['code']; message = $failure['message']; remedy = $failure['remedy'] } }
         $values = @{ folder = $folder; reason = $_.Exception.GetBaseException().Message; account = (Get-AgentAccount) }
         ConvertTo-AgentLack -Text (Get-AgentMessage -Id 'data_folder_denied' -Values $values)
     }

@@ -7,7 +7,6 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Eventing.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Shapes.ps1'))
-. ([System.IO.Path]::Combine($PSScriptRoot, 'Rights.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Computer.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))

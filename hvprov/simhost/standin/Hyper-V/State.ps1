@@ -1,6 +1,7 @@
 # The state file: a lock file admits one process and runspace at a time.
 
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Facts.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Rights.ps1'))
 
 function Get-StandInPath {
     # Returns the path of the state file.
