@@ -47,12 +47,15 @@ func (f *fixture) checkHost(before string, args ...string) checkResult {
 	r := checkResult{fixture: f, status: map[string]string{}, output: string(raw), code: cmd.ProcessState.ExitCode()}
 	complete := false
 	for line := range strings.Lines(r.output) {
-		var one struct{ Name, Status, Report string }
+		var one struct{ Name, Status, Report, Remedy string }
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			f.Fatalf("not JSON: %v in\n%s", err, r.output)
 		}
 		if one.Name != "" {
 			r.status[one.Name] = one.Status
+		}
+		if (one.Status == "fail" || one.Status == "warn") && one.Remedy == "" {
+			f.Errorf("the finding has no remedy: %s", line)
 		}
 		complete = complete || one.Report != ""
 	}
@@ -258,6 +261,27 @@ func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 	f.checkHost("", "-Full").wantFindings(want)
 	if after := f.hostContent(); after != before {
 		t.Errorf("the host changed from\n%s\nto\n%s", before, after)
+	}
+}
+
+func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.change(func(s *hyperv.State) {
+		s.Host.Cluster, s.Host.SharedVolumes = "HV-CLUSTER", []hyperv.SharedVolume{{Path: s.Host.VirtualHardDiskPath, SizeBytes: 100 << 30}}
+	})
+	before := f.hostContent()
+	r := f.checkHost("", "-Full", "-Cluster", "-SkipTpm")
+	r.wantFindings(nil)
+	r.wantStatus("pass", "cluster-access", "cluster-vm-path", "full-cluster")
+	r.wantStatus("skip", "full-tpm")
+	f.change(func(s *hyperv.State) { s.Behaviour.Calls["Remove-ClusterGroup"] = hyperv.Call{Fail: "injected", Times: 1} })
+	f.checkHost("", "-Full", "-Cluster", "-SkipTpm").wantFindings(map[string]string{"full-cluster": "fail"})
+	if after := f.hostContent(); after != before {
+		t.Errorf("the host changed from\n%s\nto\n%s", before, after)
+	}
+	if strings.Contains(r.output, "HV-CLUSTER") {
+		t.Errorf("the report contains the name of the cluster:\n%s", r.output)
 	}
 }
 
