@@ -275,7 +275,9 @@ func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
 	r.wantFindings(nil)
 	r.wantStatus("pass", "cluster-access", "cluster-vm-path", "full-cluster")
 	r.wantStatus("skip", "full-tpm")
-	f.change(func(s *hyperv.State) { s.Behaviour.Calls["Remove-ClusterGroup"] = hyperv.Call{Fail: "injected", Times: 1} })
+	f.change(func(s *hyperv.State) {
+		s.Behaviour.Calls["Remove-ClusterGroup"] = hyperv.Call{Fail: "injected", Times: 1}
+	})
 	f.checkHost("", "-Full", "-Cluster", "-SkipTpm").wantFindings(map[string]string{"full-cluster": "fail"})
 	if after := f.hostContent(); after != before {
 		t.Errorf("the host changed from\n%s\nto\n%s", before, after)

@@ -4,7 +4,6 @@ Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
-. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Rights.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
 
