@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
@@ -166,16 +167,19 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.F
 	if err != nil {
 		return nil, err
 	}
-	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(sub.Values))
+	// Secrets do not leave this computer for a check: no finding depends on them.
+	values, withheld := s.specs.WithoutSecrets(sub.Values)
+	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(values))
 	err = h.Query(ctx, "check", func(ctx context.Context) (err error) {
-		findings, err = h.Agent.Check(ctx, request, s.specs.AgentFields(req.Unknown))
+		findings, err = h.Agent.Check(ctx, request, s.specs.AgentFields(append(slices.Clone(req.Unknown), withheld...)))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i := range findings {
-		findings[i].Field = s.specs.Translation.SourceID(findings[i].Field)
+		f := &findings[i]
+		f.Field, f.Message, f.Remedy = s.specs.Translation.SourceID(f.Field), redact.Printable(f.Message), redact.Printable(f.Remedy)
 	}
 	return findings, nil
 }

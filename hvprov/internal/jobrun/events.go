@@ -4,7 +4,9 @@ package jobrun
 
 import (
 	"context"
+	"errors"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -43,16 +45,17 @@ func (r *Runner) handleEvent(ctx context.Context, e job.Event) job.Event {
 	return e
 }
 
-// clean returns an event without secrets, and with a result in the submission's schema. It does not modify the result of e.
+// clean returns an event without secrets and control characters, and with a result in the submission's schema. It does not modify the
+// result of e. All text of the host passes here, or in cleanError, before it reaches records, logs, subscribers and errors.
 func (r *Runner) clean(e job.Event) job.Event {
-	e.Message = r.redactor.String(e.Message)
+	e.Kind, e.Message, e.Step, e.VMID = job.Kind(r.text(string(e.Kind))), r.text(e.Message), r.text(e.Step), r.text(e.VMID)
 	if e.Result == nil {
 		return e
 	}
 	result := *e.Result
+	result.Outcome = job.Outcome(r.text(string(result.Outcome)))
 	if result.Error != nil {
-		f := *result.Error
-		f.Message, f.Remedy, f.Field = r.redactor.String(f.Message), r.redactor.String(f.Remedy), r.Field(f.Field)
+		f := r.cleanFailure(*result.Error)
 		result.Error = &f
 	}
 	if result.VM != nil {
@@ -60,15 +63,48 @@ func (r *Runner) clean(e job.Event) job.Event {
 		vm.Recorded = r.Recorded(vm.Recorded)
 		result.VM = &vm
 	}
-	result.Undone, result.Left = r.redactAll(result.Undone), r.redactAll(result.Left)
+	result.Undone, result.Left = r.cleanAll(result.Undone), r.cleanAll(result.Left)
 	e.Result = &result
 	return e
 }
 
-func (r *Runner) redactAll(lines []string) []string {
+// cleanFailure returns a failure without secrets, and with its field in the submission's schema.
+func (r *Runner) cleanFailure(f job.Failure) job.Failure {
+	return job.Failure{
+		Step: r.text(f.Step), Code: r.text(f.Code), Message: r.text(f.Message), Remedy: r.text(f.Remedy), Field: r.text(r.Field(f.Field)),
+	}
+}
+
+// text returns text of the host without secrets and control characters.
+func (r *Runner) text(s string) string { return redact.Printable(r.redactor.String(s)) }
+
+func (r *Runner) cleanAll(lines []string) []string {
 	clean := make([]string, len(lines))
 	for i, line := range lines {
-		clean[i] = r.redactor.String(line)
+		clean[i] = r.text(line)
 	}
 	return clean
 }
+
+// cleanError returns an error whose text, which may repeat text of the host, contains no secrets and control characters.
+func (r *Runner) cleanError(err error) error {
+	if err == nil || r.text(err.Error()) == err.Error() {
+		return err
+	}
+	var host *job.HostError
+	if errors.As(err, &host) {
+		return &job.HostError{Host: host.Host, Class: host.Class, Err: &cleanedError{text: r.text(host.Err.Error()), err: host.Err}}
+	}
+	return &cleanedError{text: r.text(err.Error()), err: err}
+}
+
+// cleanedError stands for an error whose text is not shown. It does not unwrap to it, which would disclose the text.
+type cleanedError struct {
+	text string
+	err  error
+}
+
+func (e *cleanedError) Error() string { return e.text }
+
+// Is reports whether the error that it stands for matches target.
+func (e *cleanedError) Is(target error) bool { return errors.Is(e.err, target) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -40,6 +41,9 @@ func HostError(host string, err error) error {
 		class = cause.ErrHostUnreachable
 	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
 		class = cause.ErrHostNotReady
+	}
+	if text := redact.Printable(err.Error()); text != err.Error() {
+		err = &cleanedError{text: text, err: err} // text of the host must not control a terminal
 	}
 	if class == nil {
 		return fmt.Errorf("host %s: %w", host, err)

@@ -50,8 +50,7 @@ func (r *Runner) notStarted(ctx context.Context, err error) error {
 		return r.Failed(cause.ErrJobFailed, nil, errNeverAccepted)
 	case isRefused:
 		e := r.Failed(cause.ErrJobFailed, nil, nil)
-		e.Failure = refused.Failure
-		e.Failure.Field = r.Field(e.Failure.Field)
+		e.Failure = r.cleanFailure(refused.Failure)
 		return e
 	case ctx.Err() != nil:
 		return r.Failed(cause.ErrJobUnknown, nil, ErrDetached)
@@ -75,7 +74,7 @@ func (r *Runner) Stopped(result *job.Result, reason error) *job.Error {
 // Failed returns the error of a job that did not succeed. result and reason may be nil.
 func (r *Runner) Failed(class error, result *job.Result, reason error) *job.Error {
 	e := &job.Error{
-		Host: r.spec.Record.Host, Job: r.spec.Record.ID, Class: class, Result: result, Cause: reason,
+		Host: r.spec.Record.Host, Job: r.spec.Record.ID, Class: class, Result: result, Cause: r.cleanError(reason),
 		Lines: r.Progress().Lines, LogFile: r.log.path(),
 	}
 	if result != nil && result.Error != nil {

@@ -44,6 +44,42 @@ func TestEventsArePublishedWithoutSecretsAndRecorded(t *testing.T) {
 	}
 }
 
+// TestNothingOfTheHostReachesAnErrorUncleaned repeats the secret, and a character that controls a terminal, in every text of a host.
+func TestNothingOfTheHostReachesAnErrorUncleaned(t *testing.T) {
+	t.Parallel()
+	const text = "\x1b[31m" + secret + "\u202e"
+	failure := job.Failure{Step: text, Code: text, Message: text, Remedy: text, Field: text}
+	refused := &hostagent.AgentError{Failure: failure}
+	ended := errors.Join(hostagent.ErrProcessEnded, errors.New("standard error: "+text))
+	for name, agent := range map[string]*fakeAgent{
+		"events": {submit: submits(events(0,
+			job.Event{Kind: job.KindStep, Step: text, Message: text},
+			job.Event{Kind: job.KindVM, VMID: text, Step: text},
+			job.Event{Kind: job.KindResult, Result: &job.Result{Outcome: job.Failed, Error: &failure, Undone: []string{text}, Left: []string{text}}},
+		))},
+		"an unknown outcome":          {submit: submits(events(0, job.Event{Kind: job.KindResult, Result: &job.Result{Outcome: text}}))},
+		"a refusal":                   {submit: func(context.Context) (*stream, error) { return nil, refused }},
+		"the last words of a process": {submit: func(context.Context) (*stream, error) { return nil, ended }},
+	} {
+		r := newRun(t, agent, nil)
+		result, err := r.Run(t.Context())
+		var failed *job.Error
+		if !errors.As(err, &failed) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		shown := fmt.Sprintf("%+v %v %+v %q %q %s %+v", r.published, err, failed.Failure, failed.Lines, errors.Unwrap(err), r.journal.String(), r.Progress())
+		if result != nil {
+			shown += fmt.Sprintf("%+v %+v", *result, result.Error)
+		}
+		for cause := failed.Cause; cause != nil; cause = errors.Unwrap(cause) {
+			shown += cause.Error()
+		}
+		if strings.Contains(shown, secret) || strings.ContainsAny(shown, "\x1b\u202e") {
+			t.Errorf("%s: the secret or a control character is visible: %s", name, shown)
+		}
+	}
+}
+
 func TestALostSessionIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -219,5 +255,13 @@ func TestAJobThatIsDetachedContinuesOnItsHost(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestTextOfAHostDoesNotControlTheTerminal(t *testing.T) {
+	t.Parallel()
+	err := jobrun.HostError("hv01", errors.Join(hostagent.ErrProcessEnded, errors.New("red \x1b[31m\nnext line")))
+	if text := err.Error(); !errors.Is(err, cause.ErrHostNotReady) || !strings.Contains(text, `red \x1b[31m`+"\nnext line") || strings.Contains(text, "\x1b") {
+		t.Errorf("got %q", text)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -49,7 +50,8 @@ func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	stored, all := b.withoutSecrets(values)
+	stored, withheld := b.WithoutSecrets(values)
+	all := len(withheld) == 0
 	spec.Record.Schema, spec.Record.Values, spec.Record.HasNoSecrets = b.Schema.Ref(), stored, all
 	if !all && b.Cipher != nil {
 		text, err := json.Marshal(values)
@@ -119,14 +121,19 @@ func (b *Builder) AgentFields(ids []string) []string {
 	return targets
 }
 
-// withoutSecrets returns values without the fields that are or contain a secret, and whether those are all of them.
-func (b *Builder) withoutSecrets(values map[string]any) (kept map[string]any, all bool) {
+// WithoutSecrets returns values without the fields that are or contain a secret, and the ids of those.
+func (b *Builder) WithoutSecrets(values map[string]any) (kept map[string]any, withheld []string) {
 	kept = maps.Clone(values)
 	maps.DeleteFunc(kept, func(id string, _ any) bool {
 		f, ok := b.Schema.Field(id)
-		return !ok || f.HoldsSecret()
+		withhold := !ok || f.HoldsSecret()
+		if withhold {
+			withheld = append(withheld, id)
+		}
+		return withhold
 	})
-	return kept, len(kept) == len(values)
+	slices.Sort(withheld)
+	return kept, withheld
 }
 
 // errSecretsLost reports a job that cannot run after a restart.
