@@ -76,7 +76,7 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 		return nil, jobrun.HostError(h.Name, err)
 	}
 	s.translateRecorded(result.VMs)
-	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs}, nil
+	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs, Partial: result.Partial}, nil
 }
 
 // translateRecorded translates recorded values of the agent's schema to those of the service's.

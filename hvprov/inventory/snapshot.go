@@ -17,6 +17,9 @@ type Snapshot struct {
 	Info job.Host `json:"info"`
 	VMs  []job.VM `json:"vms"`
 
+	// Partial says what could not be read, one sentence each. The properties that are affected are null.
+	Partial []string `json:"partial,omitempty"`
+
 	// Seq is the number of the request that returned the snapshot. Of two snapshots of one host, the one with the greater
 	// number was requested later.
 	Seq uint64 `json:"seq"`

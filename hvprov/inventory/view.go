@@ -42,6 +42,8 @@ type HostView struct {
 	// VMs holds the virtual machines of the snapshot in its order, followed by those that are in no snapshot yet, in the
 	// order of their jobs.
 	VMs []VMView `json:"vms"`
+	// Partial says what the latest snapshot lacks: see [Snapshot.Partial].
+	Partial []string `json:"partial,omitempty"`
 }
 
 // VMView is a virtual machine, together with the job that is working on it.

@@ -47,6 +47,7 @@ func (e *entry) view() inventory.HostView {
 	}
 	inSnapshot := make([]bool, len(e.reservations))
 	if e.snapshot != nil {
+		v.Partial = e.snapshot.Partial
 		v.VMs = make([]inventory.VMView, 0, len(e.snapshot.VMs)+len(e.reservations))
 		for i := range e.snapshot.VMs {
 			vm := &e.snapshot.VMs[i]

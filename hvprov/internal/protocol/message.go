@@ -109,6 +109,8 @@ type InventoryResult struct {
 
 	// Elsewhere lists requested virtual machines that are not on the host and that another node of its cluster owns, or may own.
 	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
+	// Partial says what could not be read. The properties that are affected are null.
+	Partial []string `json:"partial,omitempty"`
 }
 
 // Elsewhere describes a virtual machine that is not on the host.
