@@ -13,6 +13,7 @@ const guestWait = `
 $fake = @{ Now = [long]0; Polls = 0; Longest = 0; Percent = -1; Ascending = $true }
 function Enter-JobStep { param($Context, $Job, $Name, $MessageId, $Values) [System.Console]::WriteLine((Get-AgentMessage -Id $MessageId -Values $Values).Message) }
 function Assert-JobNotCancelled { param($Context, $Job) if ($fake.Polls -eq %cancel%) { throw 'cancelled' } }
+function Clear-HostObject { }
 function Find-HostVM { param($Id) $fake.Polls++; $fake.Now += 100; return [pscustomobject]@{ State = 'Running'; Heartbeat = 'LostCommunication' } }
 function Write-JobEvent {
     param($Context, $Job, $Kind, $Message, $Properties)

@@ -92,11 +92,16 @@ func (f *fixture) command(stdin string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// runScript runs a script that may load the bundle from the path that replaces %agent%.
+// runScript runs a script that may load the bundle from the path that replaces %agent%. The files of another version of the agent take
+// the place of the bundle.
 func (f *fixture) runScript(script string, replacements ...string) (output string, code int) {
 	f.Helper()
 	bundle, file := filepath.Join(f.dir, "bundle.ps1"), filepath.Join(f.dir, "script.ps1")
-	f.must(os.WriteFile(bundle, agent.Bundle(), 0o600))
+	scripts := agent.Bundle()
+	if folder := os.Getenv(agentVariable); folder != "" {
+		scripts = []byte(fmt.Sprintf("foreach ($file in [System.IO.Directory]::GetFiles('%s/lib', '*.ps1')) { . $file }\n", folder))
+	}
+	f.must(os.WriteFile(bundle, scripts, 0o600))
 	text := strings.NewReplacer(append(replacements, "%agent%", bundle)...).Replace(script)
 	f.must(os.WriteFile(file, []byte(text), 0o600))
 	return f.run("", "-File", file)

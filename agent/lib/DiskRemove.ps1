@@ -7,16 +7,39 @@ function Get-JobCheckpoint {
     # Returns the checkpoints of a virtual machine whose drives use checkpoint disks. Call it within @( ).
     param([Parameter(Mandatory)] $VM)
 
-    if (@($VM.HardDrives | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) { Get-VMSnapshot -VM $VM }
+    if (@(Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) { Get-VMSnapshot -VM $VM }
 }
 
 function Remove-JobCheckpoint {
-    # Step checkpoints: removes checkpoints and waits until their disks are merged.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [object[]] $Checkpoint)
+    # Step checkpoints: removes checkpoints and waits until their disks are merged. Checkpoint are those that were found before the
+    # virtual machine was stopped.
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Job,
+        [Parameter(Mandatory)] $VM,
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Checkpoint
+    )
 
+    # The stop ends automatic checkpoints, and a backup can create another one meanwhile.
+    $current = @(Get-JobCheckpoint -VM $VM)
+    if ($current.Count -gt 0) { $Checkpoint = $current }
+    if ($Checkpoint.Count -eq 0) { return }
+    if ($Job.Steps -notcontains 'checkpoints') {
+        $Job.Steps = @($Job.Steps | ForEach-Object -Process {
+                if ($_ -eq 'unregister') { 'checkpoints' }
+                $_
+            })
+    }
     $names = Join-AgentText -Text @($Checkpoint | ForEach-Object -Process { Format-QuotedText -Text $_.Name })
     Enter-JobStep -Context $Context -Job $Job -Name 'checkpoints' -MessageId 'step_checkpoints' -Values @{ checkpoints = $names }
-    foreach ($item in $Checkpoint) { Remove-VMSnapshot -VMSnapshot $item -Confirm:$false }
+    foreach ($item in $current) {
+        try {
+            Remove-VMSnapshot -VMSnapshot $item -Confirm:$false
+        } catch {
+            # A checkpoint that ended meanwhile needs no removal.
+            if (-not (Test-MissingError -ErrorRecord $_)) { throw }
+        }
+    }
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while (@(Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) {
         Assert-JobNotCancelled -Context $Context -Job $Job

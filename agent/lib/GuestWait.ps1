@@ -54,6 +54,7 @@ function Invoke-ProvisionWait {
     $next = $script:AgentFirstPollMilliseconds
     while ($true) {
         Assert-JobNotCancelled -Context $Context -Job $Job
+        Clear-HostObject
         $vm = Find-HostVM -Id $Job.VMId
         if ($null -eq $vm) { throw (New-AgentError -MessageId 'wait_vm_missing') }
         $status = Get-GuestStatus -VM $vm -Condition $condition

@@ -13,12 +13,25 @@ function Get-AgentHost {
     } catch {
         throw (New-AgentError -MessageId 'hyperv_module_missing' -Values @{ reason = $_.Exception.Message })
     }
+    Clear-HostObject
     try {
         return Get-VMHost
     } catch {
         $denied = Get-AccessText -ErrorRecord $_
         if ($null -ne $denied) { throw (New-AgentException -Code $denied.Code -Message $denied.Message -Remedy $denied.Remedy) }
         throw (New-AgentError -MessageId 'host_not_ready' -Values @{ reason = $_.Exception.Message })
+    }
+}
+
+function Clear-HostObject {
+    # Makes the Hyper-V module read its objects anew. It keeps them in the process, and learns of the changes of others by events, on
+    # which a session that lives for hours must not depend. The command enables what is enabled by default.
+    if ($null -eq (Get-Command -Name 'Enable-VMEventing' -ErrorAction SilentlyContinue)) { return }
+    try {
+        Enable-VMEventing -Force
+    } catch {
+        # The next command reports a host that does not answer, with its cause.
+        $null = $_
     }
 }
 
@@ -132,15 +145,24 @@ function Get-HostVMList {
 }
 
 function Get-VMProperty {
-    # Returns a property of a listed virtual machine, or nothing when the virtual machine was removed since. Call it within @( ).
+    # Returns the items of a list of a virtual machine, such as HardDrives, or nothing when the virtual machine was removed since it was
+    # listed. Call it within @( ). The module queries such a property at each access, and PowerShell returns null for one that fails.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Name)
 
-    try {
-        $VM.$Name
-    } catch {
-        # The module queries properties such as HardDrives at each access.
-        if ($null -ne (Find-HostVM -Id $VM.Id.ToString())) { throw }
+    $value = $VM.$Name
+    if ($null -ne $value) { return $value }
+    if ($null -ne (Find-HostVM -Id $VM.Id.ToString())) {
+        throw (New-AgentError -MessageId 'vm_property_unreadable' -Values @{ property = $Name; vm = $VM.Name })
     }
+}
+
+function Test-RemovedVM {
+    # Reports whether a virtual machine was removed since it was listed.
+    param([Parameter(Mandatory)] $VM)
+
+    if (Test-DeletedVM -VM $VM) { return $true }
+    if ($null -ne $VM.HardDrives -and $null -ne $VM.NetworkAdapters) { return $false }
+    return $null -eq (Find-HostVM -Id $VM.Id.ToString())
 }
 
 function Test-MissingError {

@@ -6,21 +6,24 @@ function Get-AgentInventory {
     param([AllowNull()] $Settings, [AllowEmptyCollection()] [string[]] $Wanted = @())
 
     $machine = Get-AgentHost
-    if ($Wanted.Count -eq 0) { $vms = @(Get-HostVMList) } else { $vms = @($Wanted | ForEach-Object -Process { Find-HostVM -Id $_ }) }
+    $trouble = New-Object -TypeName System.Collections.ArrayList
+    if ($Wanted.Count -eq 0) { $vms = @(Get-HostVMList -Trouble $trouble) } else { $vms = @($Wanted | ForEach-Object -Process { Find-HostVM -Id $_ }) }
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($vm in $vms) {
-        try {
-            $null = $list.Add((ConvertTo-AgentVM -VM $vm -Detail $detail))
-        } catch {
-            # A virtual machine that is removed while the host is read is not part of the inventory.
-            if ($null -ne (Find-HostVM -Id $vm.Id.ToString())) { throw }
-        }
+        $item = $null
+        try { $item = ConvertTo-AgentVM -VM $vm -Detail $detail } catch { $problem = $_ }
+        # A virtual machine that is removed while it is read is not part of the inventory.
+        if (Test-RemovedVM -VM $vm) { continue }
+        if ($null -eq $item) { throw $problem }
+        $null = $list.Add($item)
     }
     $result = [ordered]@{ host = Get-HostCapacity -Machine $machine -Settings $Settings; vms = [object[]]$list.ToArray() }
     $found = @($list | ForEach-Object -Process { $_['id'] })
     $elsewhere = @(Get-ElsewhereList -Machine $machine -Missing @($Wanted | Where-Object -FilterScript { $found -notcontains $_ }))
     if ($elsewhere.Count -gt 0) { $result['elsewhere'] = [object[]]$elsewhere }
+    foreach ($problem in $trouble) { $null = $detail.Security.Partial.Add((Get-FailureMessage -ErrorRecord $problem)) }
+    if ($detail.Security.Partial.Count -gt 0) { $result['partial'] = [object[]]$detail.Security.Partial.ToArray() }
     return $result
 }
 
@@ -59,7 +62,7 @@ function ConvertTo-AgentVM {
     $adapters = New-Object -TypeName System.Collections.ArrayList
     $addresses = New-Object -TypeName System.Collections.ArrayList
     $manifest = Find-JobManifest -VM $VM
-    $items = @($VM.NetworkAdapters)
+    $items = @(Get-VMProperty -VM $VM -Name 'NetworkAdapters')
     foreach ($item in $items) {
         $adapter = ConvertTo-AgentAdapter -Adapter $item
         $null = $adapters.Add($adapter)

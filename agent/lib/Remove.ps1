@@ -42,7 +42,7 @@ function Invoke-DeleteJob {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -MessageId 'step_cluster_remove'
         $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force
     }
-    if ($checkpoints.Count -gt 0) { Remove-JobCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints }
+    Remove-JobCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints
     $disks = @(Get-VMHardDiskDrive -VM $vm | ForEach-Object -Process { [string]$_.Path })
     Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -MessageId 'step_unregister' -Values @{ vm = $vm.Name; host = $machine.Name }
     $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks }

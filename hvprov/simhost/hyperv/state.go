@@ -115,8 +115,9 @@ type DVD struct {
 
 // Checkpoint is a checkpoint of a virtual machine, whose drives are differencing disks (.avhdx) while it has one.
 type Checkpoint struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Automatic bool   `json:"automatic,omitempty"` // created when the virtual machine started; it ends when it stops
 }
 
 // Behaviour controls how the simulated host answers. The zero value is a healthy host.
@@ -156,6 +157,8 @@ func (s *State) clone() *State {
 	c := *s
 	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
 	c.Host.ClusterNodes = slices.Clone(s.Host.ClusterNodes)
+	c.Behaviour.Facts = s.Behaviour.Facts.clone()
+	c.Behaviour.Rights = copied(s.Behaviour.Rights)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()
@@ -188,6 +191,15 @@ func (s *State) fill() {
 			}
 		}
 	}
+}
+
+// copied returns a pointer to a copy of a value without pointers, or nil.
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
 }
 
 func list[T any](items []T) []T {

@@ -280,7 +280,7 @@ func TestAnInventoryCallsEachCmdletOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := map[string]int{
-				"Get-VMHost": 1, "Get-VM": 1, "Get-VHD": 1, "Get-VMHostNumaNode": 1, "Get-ClusterResource": 1, "Get-ClusterParameter": 1,
+				"Enable-VMEventing": 1, "Get-VMHost": 1, "Get-VM": 1, "Get-VHD": 1, "Get-VMHostNumaNode": 1, "Get-ClusterResource": 1, "Get-ClusterParameter": 1,
 				"Get-VMFirmware": 1, "Get-VMSecurity": 200, // an object of Get-VMSecurity does not name its virtual machine
 			}
 			if !maps.Equal(calls, want) {

@@ -8,6 +8,24 @@ function Get-StandInCheckpoint {
     if ($null -ne $property) { $property.Value }
 }
 
+function Test-StandInAutomatic {
+    # Reports whether a checkpoint is an automatic one.
+    param([Parameter(Mandatory)] $Checkpoint)
+
+    $property = $Checkpoint.PSObject.Properties['automatic']
+    return $null -ne $property -and [bool]$property.Value
+}
+
+function Complete-StandInCheckpoint {
+    # Ends the automatic checkpoints of a virtual machine that stops. Whether they also end when it is turned off is not documented.
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [bool] $TurnedOff)
+
+    $all = @(Get-StandInCheckpoint -VM $VM)
+    if ($all.Count -eq 0 -or ($TurnedOff -and (Get-StandInVariant -State $State -Name 'automatic_checkpoint_turn_off') -eq 'kept')) { return }
+    $VM.checkpoints = [object[]]@($all | Where-Object -FilterScript { -not (Test-StandInAutomatic -Checkpoint $_) })
+    if ($VM.checkpoints.Count -eq 0 -and $all.Count -gt 0) { Merge-StandInDisk -VM $VM }
+}
+
 function Get-VMSnapshot {
     [CmdletBinding(DefaultParameterSetName = 'VMName')]
     param(
@@ -24,6 +42,7 @@ function Get-VMSnapshot {
                     [pscustomobject]@{
                         PSTypeName = 'Microsoft.HyperV.PowerShell.VMSnapshot'
                         Id = [guid]$checkpoint.id; Name = $checkpoint.name; VMId = [guid]$item.id; VMName = $item.name; SnapshotType = 'Standard'
+                        IsAutomaticCheckpoint = Test-StandInAutomatic -Checkpoint $checkpoint; IsDeleted = $false
                     }
                 }
             }
@@ -42,6 +61,9 @@ function Remove-VMSnapshot {
             param($state)
             foreach ($item in $given) {
                 $vm = Find-StandInVM -State $state -Cmdlet 'Remove-VMSnapshot' -Id $item.VMId.ToString()
+                if (@(Get-StandInCheckpoint -VM $vm | Where-Object -FilterScript { $_.id -eq $item.Id.ToString() }).Count -eq 0) {
+                    throw (New-StandInAccessError -State $state -Cmdlet 'Remove-VMSnapshot')
+                }
                 $vm.checkpoints = [object[]]@(Get-StandInCheckpoint -VM $vm | Where-Object -FilterScript { $_.id -ne $item.Id.ToString() })
                 if ($vm.checkpoints.Count -eq 0) { Merge-StandInDisk -VM $vm }
             }

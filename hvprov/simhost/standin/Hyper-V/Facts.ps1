@@ -67,21 +67,21 @@ function Hide-StandInProperty {
 }
 
 function Test-StandInVanished {
-    # Reports whether a virtual machine is removed while Get-VM lists the host. The list behaviour.facts.vanishing is emptied by
-    # the first call, unless behaviour.facts.vanishing_always is set.
+    # Reports whether a virtual machine is removed while Get-VM lists the host.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
 
     return @(Get-StandInFact -State $State -Name 'vanishing') -contains $VM.id
 }
 
 function Complete-StandInVanishing {
-    # Empties the list of vanishing virtual machines, which do not exist any more after the first call.
+    # Removes the virtual machines that disappear while the host is listed, or directly after, unless behaviour.facts.vanishing_always
+    # is set.
     param([Parameter(Mandatory)] $State)
 
-    if (@(Get-StandInFact -State $State -Name 'vanishing').Count -eq 0 -or (Get-StandInFact -State $State -Name 'vanishing_always')) { return }
-    $gone = @(Get-StandInFact -State $State -Name 'vanishing')
+    $gone = @(Get-StandInFact -State $State -Name 'vanishing') + @(Get-StandInFact -State $State -Name 'unreadable')
+    if ($gone.Count -eq 0 -or (Get-StandInFact -State $State -Name 'vanishing_always')) { return }
     $State.vms = [object[]]@($State.vms | Where-Object -FilterScript { $gone -notcontains $_.id })
-    $State.behaviour.facts.vanishing = [object[]]@()
+    foreach ($name in 'vanishing', 'unreadable') { $State.behaviour.facts.PSObject.Properties.Remove($name) }
     Save-StandIn -Path (Get-StandInPath) -State $State
 }
 

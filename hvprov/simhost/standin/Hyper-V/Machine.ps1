@@ -219,6 +219,7 @@ function Stop-VM {
                 }
                 $item.state = 'Off'
                 if ($given.ContainsKey('Save')) { $item.state = 'Saved' }
+                if ($item.state -eq 'Off') { Complete-StandInCheckpoint -State $state -VM $item -TurnedOff $given.ContainsKey('TurnOff') }
                 Update-StandInGuest -State $state -VM $item
             }
         }

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// The tests of this file hold the agent to how the real Hyper-V module behaves. The sources are in hvprov/simhost/standin/facts.
+
+// absentID is the GUID of a virtual machine that does not exist.
+const absentID = "00000000-0000-4000-8000-0000000000ff"
+
+// inventory prints a line for each virtual machine of the inventory.
+const inventory = `
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+. '%agent%'
+function Write-Inventory {
+    $result = Get-AgentInventory -Settings $null
+    foreach ($vm in $result['vms']) { [System.Console]::WriteLine("$($vm['name']) is $($vm['power_state']), TPM $($vm['tpm'])") }
+    if ($result.Contains('partial')) { foreach ($text in $result['partial']) { [System.Console]::WriteLine("partial: $text") } }
+}
+try { Write-Inventory } catch { [System.Console]::WriteLine("failed: $($_.Exception.Message)") }
+`
+
+// setFacts sets how the simulated host behaves.
+func (f *fixture) setFacts(facts hyperv.Facts) {
+	f.Helper()
+	f.must(f.store.Update(func(s *hyperv.State) error {
+		s.Behaviour.Facts = &facts
+		return nil
+	}))
+}
+
+// addVM adds a virtual machine of generation 2 that is off, after change has adapted it.
+func (f *fixture) addVM(number int, name string, change func(*hyperv.VM)) hyperv.VM {
+	f.Helper()
+	vm := hyperv.VM{
+		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", number), Name: name, State: "Off", Generation: 2, MemoryStartupBytes: 1 << 30,
+		MemoryMinimumBytes: 1 << 29, MemoryMaximumBytes: 1 << 40, ProcessorCount: 1, Path: filepath.Join(f.dir, name),
+		CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "On",
+		SecureBootTemplate: "MicrosoftWindows",
+	}
+	if change != nil {
+		change(&vm)
+	}
+	f.must(f.store.Update(func(s *hyperv.State) error {
+		s.VMs = append(s.VMs, vm)
+		return nil
+	}))
+	return vm
+}
+
+// edit returns the definition of an operation on the virtual machine of addVM.
+func edit(operation, name, fields string) string {
+	return fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":1},"operation":"%s","fields":{"vm_name":"%s","image_name":"ubuntu-24.04",`+
+		`"os_family":"linux","gb_ram":1,"cpu_cores":1%s}}`, operation, name, fields)
+}
+
+// wantLines compares the lines of an output.
+func (f *fixture) wantLines(output string, code int, want ...string) {
+	f.Helper()
+	got := strings.Split(strings.TrimSpace(strings.ReplaceAll(output, "\r", "")), "\n")
+	if code != 0 || !slices.Equal(got, want) {
+		f.Errorf("exit code %d, output\n%s\nwant\n%s", code, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Get-VM -Id reports ObjectNotFound where Get-VM -Name reports InvalidParameter:
+// https://github.com/hashicorp/vagrant/blob/main/plugins/providers/hyperv/scripts/get_vm_status.ps1
+func TestAVirtualMachineThatIsGoneIsDeletedAlready(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"object_not_found", "not_specified", "invalid_parameter"} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.setFacts(hyperv.Facts{Variants: map[string]string{"missing_by_id": variant}})
+			output, code := f.runJob(edit("delete", "gone", ""), "-VMId", absentID)
+			f.wantOutput(output, code, 0, absentID)
+			output, code = f.runJob(edit("update", "gone", `,"notes":"x"`), "-VMId", absentID, "-Changed", "notes")
+			f.wantOutput(output, code, 1, f.message("vm_not_found", values{"id": absentID, "host": "SIMHOST"}))
+		})
+	}
+}
+
+// The same error is reported while the service does not run (https://github.com/kubernetes/minikube/issues/16679): it must not be
+// taken for the proof that a virtual machine does not exist.
+func TestAVirtualMachineThatCannotBeReadIsNotTakenForDeleted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	vm := f.addVM(1, "web", nil)
+	f.setFacts(hyperv.Facts{Vanishing: []string{vm.ID}, Unreadable: []string{vm.ID}, VanishingAlways: true})
+	output, code := f.runJob(edit("delete", "web", ""), "-VMId", vm.ID)
+	f.wantOutput(output, code, 1, "Hyper-V")
+	if len(f.vms()) != 1 {
+		t.Error("the virtual machine was removed")
+	}
+}
+
+// The module creates aliases such as Get-VMCheckpoint when it is imported, and an alias comes before a function:
+// https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_command_precedence
+func TestAVirtualMachineWithCheckpointsIsDeleted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		state     string
+		automatic bool
+		variant   string
+		step      string
+	}{
+		"that is off":                    {"Off", false, "", "remove checkpoints 'before'"},
+		"that runs":                      {"Running", false, "", "remove checkpoints 'before'"},
+		"that ends with the stop":        {"Running", true, "removed", "turn off"},
+		"that the stop may also not end": {"Running", true, "kept", "remove checkpoints 'before'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			disk := filepath.Join(f.dir, "web.vhdx")
+			f.must(hyperv.WriteDisk(disk, hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 4 << 20}))
+			above := filepath.Join(f.dir, "web_1.avhdx")
+			f.must(hyperv.WriteDisk(above, hyperv.Disk{Type: "Differencing", SizeBytes: 1 << 30, Parent: disk, FileBytes: 4 << 20}))
+			vm := f.addVM(1, "web", func(vm *hyperv.VM) {
+				vm.State = c.state
+				vm.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: above}}
+				vm.Checkpoints = []hyperv.Checkpoint{{ID: "00000000-0000-4000-8000-0000000000c1", Name: "before", Automatic: c.automatic}}
+			})
+			f.setFacts(hyperv.Facts{Variants: map[string]string{"automatic_checkpoint_turn_off": c.variant}})
+			output, code := f.runJob(edit("delete", "web", ""), "-VMId", vm.ID)
+			f.wantOutput(output, code, 0, c.step)
+			if len(f.vms()) != 0 {
+				t.Error("the virtual machine was not removed")
+			}
+		})
+	}
+}
+
+// Get-VMKeyProtector writes its bytes as one object; Microsoft's scripts for shielded virtual machines use the Length of its result.
+func TestTheKeyProtectorOfAVirtualMachineIsKept(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"array", "bytes"} {
+		for name, protector := range map[string]bool{"existing": true, "missing": false} {
+			t.Run(variant+", "+name, func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t)
+				vm := f.addVM(1, "web", func(vm *hyperv.VM) { vm.KeyProtector = protector })
+				f.setFacts(hyperv.Facts{Variants: map[string]string{"key_protector_output": variant}})
+				f.must(f.store.Update(func(s *hyperv.State) error {
+					s.Behaviour.RecordCalls = true
+					return nil
+				}))
+				output, code := f.runJob(edit("update", "web", `,"tpm":true`), "-VMId", vm.ID, "-Changed", "tpm")
+				f.wantOutput(output, code, 0)
+				calls, err := f.store.Calls()
+				f.must(err)
+				want := 1
+				if protector {
+					want = 0
+				}
+				if calls["Set-VMKeyProtector"] != want {
+					t.Errorf("%d key protectors were set, want %d", calls["Set-VMKeyProtector"], want)
+				}
+				if got := f.vms()[0]; !got.TPM || !got.KeyProtector {
+					t.Errorf("the virtual machine is %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// The class VMSecurity has no VMId:
+// https://github.com/dsccommunity/HyperVDsc/blob/main/tests/Unit/Stubs/Hyper-V.stubs.psm1
+func TestTheInventoryReadsTheTPMOfEachVirtualMachine(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addVM(1, "a", nil)
+	f.addVM(2, "b", func(vm *hyperv.VM) { vm.KeyProtector, vm.TPM = true, true })
+	f.addVM(3, "c", func(vm *hyperv.VM) { vm.Generation, vm.SecureBoot = 1, "Off" })
+	output, code := f.runScript(inventory)
+	f.wantLines(output, code, "a is off, TPM False", "b is off, TPM True", "c is off, TPM False")
+}
+
+// Get-VM writes a non-terminating error for each virtual machine that it cannot read, and lists the others:
+// https://github.com/kubernetes/minikube/issues/16679
+func TestAVirtualMachineThatDisappearsDoesNotFailTheInventory(t *testing.T) {
+	t.Parallel()
+	for name, facts := range map[string]hyperv.Facts{
+		"while the host is listed":  {Vanishing: []string{"00000000-0000-4000-8000-000000000001"}},
+		"after the host was listed": {Unreadable: []string{"00000000-0000-4000-8000-000000000001"}},
+		"but is listed as deleted":  {Deleted: []string{"00000000-0000-4000-8000-000000000001"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.addVM(1, "a", nil)
+			f.addVM(2, "b", nil)
+			f.setFacts(facts)
+			output, code := f.runScript(inventory)
+			f.wantLines(output, code, "b is off, TPM False")
+		})
+	}
+}
+
+func TestAVirtualMachineThatCannotBeReadMakesTheInventoryPartial(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	vm := f.addVM(1, "a", nil)
+	f.addVM(2, "b", nil)
+	f.setFacts(hyperv.Facts{Vanishing: []string{vm.ID}, VanishingAlways: true})
+	output, code := f.runScript(inventory)
+	f.wantOutput(output, code, 0, "b is off", "partial: Hyper-V encountered an error")
+}
+
+// The module keeps objects in the process, and only events tell it of changes:
+// https://learn.microsoft.com/powershell/module/hyper-v/enable-vmeventing
+func TestASessionSeesTheChangesOfOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addVM(1, "a", nil)
+	f.setFacts(hyperv.Facts{KeepsObjects: true})
+	output, code := f.runScript(inventory + `
+$text = [System.IO.File]::ReadAllText($env:HYPERVVM_STANDIN_STATE)
+[System.IO.File]::WriteAllText($env:HYPERVVM_STANDIN_STATE, $text.Replace('"state":"Off"', '"state":"Running"').Replace('"state": "Off"', '"state": "Running"'))
+Write-Inventory
+`)
+	f.wantLines(output, code, "a is off, TPM False", "a is running, TPM False")
+}
+
+// The states are those of the enumeration VMState:
+// https://github.com/dsccommunity/HyperVDsc/blob/main/tests/Unit/Stubs/Hyper-V.stubs.psm1
+func TestEachStateHasAPowerState(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	want := map[string]string{
+		"Off": "off", "OffCritical": "off", "Running": "running", "RunningCritical": "running", "Paused": "paused", "PausedCritical": "paused",
+		"Saved": "saved", "SavedCritical": "saved", "FastSaved": "saved", "FastSavedCritical": "saved", "Starting": "starting",
+		"StartingCritical": "starting", "Resuming": "starting", "Reset": "starting", "ForceReboot": "starting", "Stopping": "stopping",
+		"StoppingCritical": "stopping", "Saving": "stopping", "ForceShutdown": "stopping", "Hibernated": "other", "ComponentServicing": "other",
+	}
+	number := 0
+	for state := range want {
+		number++
+		f.addVM(number, state, func(vm *hyperv.VM) { vm.State = state })
+	}
+	output, code := f.runScript(inventory)
+	f.wantOutput(output, code, 0)
+	for state, power := range want {
+		if !strings.Contains(output, state+" is "+power+",") {
+			t.Errorf("%s is not %s", state, power)
+		}
+	}
+}
