@@ -37,7 +37,11 @@ func observe(vm *job.VM) (observation, error) {
 
 // value returns the observed value of a field. It reports false if the host cannot determine it, as with a boolean that is
 // null. An empty string and the number 0 mean "none", which is nil.
-func (o observation) value(f *jobschema.Field) (value any, ok bool) {
+//
+// An integer field cannot show a fraction, which somebody else has set: it shows the whole number below. Of memory it shows the one
+// above where the one below is the value before, so that the difference is not lost. The size of a disk is different: it cannot be
+// reduced, so that a fraction is no difference that a plan could undo.
+func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) {
 	if f.Observed == "" {
 		return nil, false
 	}
@@ -56,7 +60,10 @@ func (o observation) value(f *jobschema.Field) (value any, ok bool) {
 		if x == 0 {
 			return nil, ok
 		}
-		return wholeNumber(f, x), ok
+		if whole := wholeNumber(f, x); whole == x || f.Observed != observedMemory || !isNumber(before, whole) {
+			return whole, ok
+		}
+		return math.Ceil(x), ok
 	}
 	return value, ok
 }
@@ -80,8 +87,20 @@ func observedObjects(f *jobschema.Field, observed []any) []any {
 	return objects
 }
 
-// wholeNumber rounds down the value of an integer field: a fraction is drift, which an integer can only show as another
-// whole number.
+// observedMemory is the property of the startup memory.
+const observedMemory = "memory_gb"
+
+// isNumber reports whether a value of a state, as [fromTerraform] returns it, is a number.
+func isNumber(v any, want float64) bool {
+	n, ok := v.(json.Number)
+	if !ok {
+		return false
+	}
+	x, err := n.Float64()
+	return err == nil && x == want
+}
+
+// wholeNumber rounds down the value of an integer field.
 func wholeNumber(f *jobschema.Field, x float64) float64 {
 	if f.Type == jobschema.TypeInteger {
 		return math.Floor(x)

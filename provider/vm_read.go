@@ -74,7 +74,11 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 	changes := map[string]tftypes.Value{}
 	for i := range r.schema.Fields {
 		f := &r.schema.Fields[i]
-		value, ok := observed.value(f)
+		was, err := fromTerraform(before[f.ID])
+		if err != nil {
+			return nil, fmt.Errorf("value of %s in the state: %w", f.ID, err)
+		}
+		value, ok := observed.value(f, was)
 		switch tracked := all || f.Default != nil || !before[f.ID].IsNull(); {
 		case !ok || !tracked:
 			continue
