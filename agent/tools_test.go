@@ -327,12 +327,19 @@ func TestACommandThatDoesNotExistMakesAResultUnknown(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
-		s.Behaviour.Windows = &hyperv.Windows{Missing: []string{"Get-MpPreference", "Get-ExecutionPolicy", "whoami.exe"}, Denied: []string{"Get-WSManInstance"}}
+		s.Behaviour.Windows = &hyperv.Windows{Missing: []string{"Get-MpPreference", "Get-ExecutionPolicy", "whoami.exe"}, Denied: []string{"Get-WSManInstance", "Get-Service"}}
 	})
 	r := f.checkHost("")
-	r.wantFindings(nil)
-	r.wantStatus("unknown", "asr-process-creation", "execution-policy", "account-token", "account-groups", "winrm-listener", "winrm-shell-right", "winrm-remote-shell")
-	if !strings.Contains(r.output, "does not have the command Get-MpPreference") || !strings.Contains(r.output, "may not read this") {
+	// Processes show whether the service runs, and this computer has none of its name.
+	r.wantFindings(map[string]string{"hyperv-service": "fail"})
+	r.wantStatus("pass", "cluster-membership")
+	if !strings.Contains(r.output, "may not read this") {
+		t.Errorf("the reasons are missing:\n%s", r.output)
+	}
+	r.wantStatus("unknown", "winrm-service", "asr-process-creation", "execution-policy", "account-token", "account-groups", "winrm-listener", "winrm-shell-right", "winrm-remote-shell")
+	r = f.checkHost("", "-OverWinRM")
+	r.wantStatus("pass", "winrm-service", "winrm-listener", "winrm-shell-right", "winrm-remote-shell")
+	if !strings.Contains(r.output, "does not have the command Get-MpPreference") {
 		t.Errorf("the reasons are missing:\n%s", r.output)
 	}
 }

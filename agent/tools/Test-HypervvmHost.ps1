@@ -34,6 +34,9 @@ With -Full: also makes the virtual machine a role of the cluster, and removes th
 With -Full: leaves out the virtual TPM. Where no virtual machine of the host has one yet, its first one makes Hyper-V create a
 guardian with two certificates, which stays.
 
+.PARAMETER OverWinRM
+The script runs in a shell of WinRM, as "hvprov doctor" runs it: what WinRM needs is there, also where the account may not read it.
+
 .PARAMETER Json
 Prints one JSON object per line, for programs: the checks in order, and then a summary.
 
@@ -50,6 +53,7 @@ param(
     [switch] $Full,
     [switch] $Cluster,
     [switch] $SkipTpm,
+    [switch] $OverWinRM,
     [switch] $Json
 )
 
@@ -75,9 +79,9 @@ if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
 foreach ($part in @(Get-ChildItem -LiteralPath (Join-Path -Path $PSScriptRoot -ChildPath 'check') -Filter '*.ps1')) { . $part.FullName }
 # End of the parts.
 
-Initialize-CheckReport -Json:$Json -Names @{ '<image path>' = $ImagePath; '<vm path>' = $VMPath }
-Test-CheckWindows
+Initialize-CheckReport -Json:$Json -OverWinRM:$OverWinRM -Names @{ '<image path>' = $ImagePath; '<vm path>' = $VMPath }
 Test-CheckAccount
+Test-CheckWindows
 Test-CheckWinRM
 Test-CheckPolicy
 Test-CheckHyperV

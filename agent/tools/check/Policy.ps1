@@ -34,6 +34,12 @@ function Test-CheckPolicy {
         $preference = Get-MpPreference
         $ids = @($preference.AttackSurfaceReductionRules_Ids)
         $actions = @($preference.AttackSurfaceReductionRules_Actions)
+        # An account that is no administrator gets a text in place of the rules.
+        if (@($ids | Where-Object -FilterScript { $null -ne $_ -and [string]$_ -notmatch '^[0-9a-f-]{36}$' }).Count -gt 0) {
+            Write-Finding -Name 'asr-process-creation' -Status unknown -Message 'The account may not read the rules of attack surface reduction.' `
+                -Remedy 'Run the script as an administrator of the host to check it.'
+            return
+        }
         $action = 0
         for ($i = 0; $i -lt $ids.Count; $i++) {
             if ([string]$ids[$i] -eq 'd1e49aac-8f56-4280-b9ba-992a6d77406c' -and $i -lt $actions.Count) { $action = [int]$actions[$i] }

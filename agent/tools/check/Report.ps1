@@ -9,10 +9,10 @@ function Initialize-CheckReport {
     .PARAMETER Names
     Texts that the report must not contain, by the placeholder that replaces them.
     #>
-    param([switch] $Json, [Parameter(Mandatory)] [hashtable] $Names)
+    param([switch] $Json, [switch] $OverWinRM, [Parameter(Mandatory)] [hashtable] $Names)
 
     $script:CheckReport = @{
-        Json = [bool]$Json; Findings = 0; Counts = @{ pass = 0; fail = 0; warn = 0; skip = 0; unknown = 0 }
+        Json = [bool]$Json; OverWinRM = [bool]$OverWinRM; Findings = 0; Counts = @{ pass = 0; fail = 0; warn = 0; skip = 0; unknown = 0 }
         Names = (New-Object -TypeName System.Collections.ArrayList); Facts = [ordered]@{}
     }
     foreach ($placeholder in $Names.Keys) { Hide-CheckName -Placeholder $placeholder -Name $Names[$placeholder] }
@@ -100,14 +100,18 @@ function Invoke-Check {
     <#
     .SYNOPSIS
     Runs a check, which writes its findings. An error means that the result is unknown: it never ends the script.
+    .PARAMETER ShownByShell
+    The script could not run over WinRM if the check failed, so that an account which may not read the setting passes there.
     #>
-    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [scriptblock] $Check)
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [scriptblock] $Check, [switch] $ShownByShell)
 
     try {
         & $Check
     } catch {
         if (Test-CheckMissing -ErrorRecord $_) {
             Write-Finding -Name $Name -Status unknown -Message "This PowerShell does not have the command $($_.Exception.CommandName)."
+        } elseif ($ShownByShell -and $script:CheckReport.OverWinRM) {
+            Write-Finding -Name $Name -Status pass -Message 'The check runs in a shell of WinRM.'
         } elseif (Test-CheckDenied -ErrorRecord $_) {
             Write-Finding -Name $Name -Status unknown -Message "The account may not read this: $($_.Exception.Message)" `
                 -Remedy 'Run the script as an administrator of the host to check it.'
@@ -158,11 +162,21 @@ function Get-CheckRegistry {
 }
 
 function Get-CheckService {
-    # Returns the state of a service, for example Running, or an empty string when it does not exist.
+    <#
+    .SYNOPSIS
+    Returns the state of a service, for example Running, or an empty string when it does not exist.
+    .DESCRIPTION
+    An account that is no administrator may not list services over the network. Then the processes show the two services that matter.
+    #>
     param([Parameter(Mandatory)] [string] $Name)
 
-    try { return [string](Get-Service -Name $Name).Status } catch {
+    try {
+        return [string](Get-Service -Name $Name).Status
+    } catch {
         if ([string]$_.FullyQualifiedErrorId -like 'NoServiceFoundForGivenName,*') { return '' }
-        throw
+        if (@('vmms', 'ClusSvc') -notcontains $Name -or -not (Test-CheckDenied -ErrorRecord $_)) { throw }
+        if (@(Get-Process -Name $Name -ErrorAction SilentlyContinue).Count -gt 0) { return 'Running' }
+        if ($null -ne (Get-CheckRegistry -Key "SYSTEM\CurrentControlSet\Services\$Name" -Name 'Start')) { return 'Stopped' }
+        return ''
     }
 }

@@ -37,14 +37,14 @@ function Test-CheckSddl {
 
 function Test-CheckWinRM {
     # Checks the WinRM service.
-    Invoke-Check -Name 'winrm-service' -Check {
+    Invoke-Check -Name 'winrm-service' -ShownByShell -Check {
         $state = Get-CheckService -Name 'WinRM'
         if ($state -eq 'Running') { Write-Finding -Name 'winrm-service' -Status pass -Message 'The WinRM service runs.'; return }
         if (-not $state) { $state = 'missing' }
         Write-Finding -Name 'winrm-service' -Status fail -Message "The WinRM service is $state." `
             -Remedy 'Set-Service -Name WinRM -StartupType Automatic; Start-Service -Name WinRM'
     }
-    Invoke-Check -Name 'winrm-listener' -Check {
+    Invoke-Check -Name 'winrm-listener' -ShownByShell -Check {
         $listeners = @(Get-WSManInstance -ResourceURI 'winrm/config/listener' -Enumerate | Where-Object -FilterScript { [string]$_.Enabled -eq 'true' })
         $kinds = @($listeners | ForEach-Object -Process { "$($_.Transport) on port $($_.Port)" })
         if ($kinds.Count -eq 0) {
@@ -56,7 +56,7 @@ function Test-CheckWinRM {
             Write-Finding -Name 'winrm-listener' -Status pass -Message ($kinds -join ', ')
         }
     }
-    Invoke-Check -Name 'winrm-shell-right' -Check {
+    Invoke-Check -Name 'winrm-shell-right' -ShownByShell -Check {
         $sddl = [string](Get-WSManInstance -ResourceURI 'winrm/config/service').RootSDDL
         if ($null -eq $script:CheckToken) { Write-Finding -Name 'winrm-shell-right' -Status unknown -Message 'The groups of the account are not known.'; return }
         if (Test-CheckSddl -Sddl $sddl -Sid (@($script:CheckToken.User) + $script:CheckToken.Groups)) {
@@ -73,7 +73,7 @@ function Test-CheckWinRM {
 function Test-CheckWinRMLimit {
     # Checks the limits of shells. Each is a check with its own name.
     $script:CheckShell = $null
-    Invoke-Check -Name 'winrm-remote-shell' -Check {
+    Invoke-Check -Name 'winrm-remote-shell' -ShownByShell -Check {
         $script:CheckShell = Get-WSManInstance -ResourceURI 'winrm/config/winrs'
         if ([string]$script:CheckShell.AllowRemoteShellAccess -eq 'false') {
             Write-Finding -Name 'winrm-remote-shell' -Status fail -Message 'Remote shells are not allowed, often by the policy "Allow Remote Shell Access".' `

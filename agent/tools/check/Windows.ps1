@@ -3,8 +3,6 @@
 function Test-CheckWindows {
     # Checks the versions that the agent needs.
     Invoke-Check -Name 'windows-version' -Check {
-        # A service is asked first, since the other checks need the services anyway.
-        $null = Get-CheckService -Name 'WinRM'
         $key = 'SOFTWARE\Microsoft\Windows NT\CurrentVersion'
         $build = [int](Get-CheckRegistry -Key $key -Name 'CurrentBuildNumber')
         $text = "$(Get-CheckRegistry -Key $key -Name 'ProductName') $(Get-CheckRegistry -Key $key -Name 'InstallationType'), build $build.$(Get-CheckRegistry -Key $key -Name 'UBR')"

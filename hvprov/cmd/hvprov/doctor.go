@@ -40,7 +40,7 @@ exit 1}
 $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}
 $r=New-Object IO.StreamReader([Console]::OpenStandardInput(),$u)
-$p=@{Json=$true}
+$p=@{Json=$true;OverWinRM=$true}
 (ConvertFrom-Json $r.ReadLine()).PSObject.Properties|ForEach-Object{$p[$_.Name]=$_.Value}
 $t=New-Object Text.StringBuilder
 while($true){$l=$r.ReadLine();if($null -eq $l -or $l -eq '` + endOfScript + `'){break};$null=$t.AppendLine($l)}
