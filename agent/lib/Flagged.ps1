@@ -78,7 +78,7 @@ $script:AgentWorkerText = @'
         Out-File -InputObject "$_" -LiteralPath '{report}' -Encoding UTF8
         exit 1
     }
-    Start-AgentWorker -Id '{job}' -Pipe '{pipe}' -Agent '{agent}'
+    Start-AgentWorker -Id '{job}' -Pipe '{pipe}' -Agent '{agent}' -Notice '{notice}'
 '@
 
 function Get-WorkerArgument {

@@ -54,7 +54,8 @@ function Repair-OrphanedJob {
         } else {
             $job = ConvertFrom-JobState -State $state
         }
-        $text = Get-AgentMessage -Id 'worker_died'
+        $reason = Get-WorkerReport -Key $key
+        $text = if ($reason) { Get-AgentMessage -Id 'worker_died_because' -Values @{ reason = $reason } } else { Get-AgentMessage -Id 'worker_died' }
         $failure = [ordered]@{ code = $text.Code; message = $text.Message; remedy = $text.Remedy; step = $job.Step }
         Complete-StoredJob -Context $Context -Key $key -Job $job -Failure $failure -Undo
     } finally {

@@ -4,8 +4,9 @@ function Start-AgentWorker {
     <#
     .SYNOPSIS
     Runs the job with an id in this process. The job arrives through a named pipe. Agent is the name of the installed agent.
+    Notice is the text of the job's first event, which says how this process was started; empty: as usual.
     #>
-    param([Parameter(Mandatory)] [string] $Id, [Parameter(Mandatory)] [string] $Pipe, [Parameter(Mandatory)] [string] $Agent)
+    param([Parameter(Mandatory)] [string] $Id, [Parameter(Mandatory)] [string] $Pipe, [Parameter(Mandatory)] [string] $Agent, [string] $Notice = '')
 
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
@@ -14,6 +15,7 @@ function Start-AgentWorker {
     try {
         $worker.Alive = Lock-WorkerJob -Key $Id
         $context = Receive-AgentJob -Worker $worker -Key $Id -Pipe $Pipe -Agent $Agent
+        if ($Notice) { Write-JobEvent -Context $context -Job $worker.Job -Kind 'log' -Message $Notice }
         Invoke-JobInSlot -Context $context -Job $worker.Job
     } catch {
         Write-WorkerReport -Key $Id -Worker $worker -ErrorRecord $_

@@ -95,26 +95,26 @@ function Start-JobWorker {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
 
     $pipe = $null
+    $started = $null
     try {
         $name = 'hv' + [guid]::NewGuid().ToString('N')
         $pipe = New-JobPipe -Name $name
         [System.Threading.Monitor]::Enter($Context.InstallLock)
         try {
             $folder = Install-Agent -Context $Context
-            $line = '"{0}" {1}' -f [System.IO.Path]::Combine($PSHOME, 'powershell.exe'), (Get-WorkerArgument -Values @{
-                    main = [System.IO.Path]::Combine($folder, $script:AgentMainName); hash = Get-AgentHash -Context $Context
-                    report = Get-JobFile -Key $Argument.Key -Name $script:AgentWorkerReportName
-                    job = $Argument.Key; pipe = $name; agent = $Context.Agent
-                })
-            $started = Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments @{ CommandLine = $line }
+            $started = Start-WorkerProcess -Values @{
+                main = [System.IO.Path]::Combine($folder, $script:AgentMainName); hash = Get-AgentHash -Context $Context
+                report = Get-JobFile -Key $Argument.Key -Name $script:AgentWorkerReportName
+                job = $Argument.Key; pipe = $name; agent = $Context.Agent; notice = ''
+            }
         } finally {
             [System.Threading.Monitor]::Exit($Context.InstallLock)
         }
-        if ($started.ReturnValue -ne 0) { throw (New-AgentError -MessageId 'worker_create_failed' -Values @{ code = $started.ReturnValue }) }
-        Send-JobRequest -Pipe $pipe -ProcessId ([int]$started.ProcessId) -Key $Argument.Key -Request $Argument.Request
+        Send-JobRequest -Pipe $pipe -ProcessId $started.ProcessId -Key $Argument.Key -Request $Argument.Request
     } catch {
         Complete-UnstartedJob -Context $Context -Argument $Argument -ErrorRecord $_
     } finally {
+        if ($null -ne $started -and $started.Task) { Remove-WorkerTask -Name $started.Task }
         if ($null -ne $pipe) { $pipe.Dispose() }
         $Argument.Claim.Dispose()
     }
@@ -159,7 +159,9 @@ function Wait-JobWorker {
 
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while (-not $Task.Wait(1000)) {
-        if ($null -eq (Get-Process -Id $ProcessId -ErrorAction SilentlyContinue)) { throw (New-WorkerError -Key $Key) }
+        # The id of a process that a scheduled task started is not known, but its report is.
+        $ended = if ($ProcessId) { $null -eq (Get-Process -Id $ProcessId -ErrorAction SilentlyContinue) } else { (Get-WorkerReport -Key $Key) -ne '' }
+        if ($ended) { throw (New-WorkerError -Key $Key) }
         if ($watch.ElapsedMilliseconds -gt $script:AgentHandoverMilliseconds) {
             throw (New-AgentError -MessageId 'worker_timeout' -Values @{ seconds = $script:AgentHandoverMilliseconds / 1000 })
         }

@@ -264,6 +264,11 @@ func connectSecondClient(ctx context.Context, server *simhost.Server, script []b
 
 // newClient returns an agent with a separate client, like another program.
 func newClient(server *simhost.Server, script []byte, user, password string) (*hostagent.Agent, func(), error) {
+	return newPatientClient(server, script, user, password, 0)
+}
+
+// newPatientClient returns a client that waits for a number of polls without output; 0 is the default of the agent.
+func newPatientClient(server *simhost.Server, script []byte, user, password string, silentPolls int) (*hostagent.Agent, func(), error) {
 	client, err := wsman.NewClient(winrm.Config{
 		Address: server.Address(), Port: server.Port(), TLS: server.CACertPEM() != nil, CACert: server.CACertPEM(),
 		Username: user, Password: password,
@@ -272,7 +277,7 @@ func newClient(server *simhost.Server, script []byte, user, password string) (*h
 	if err != nil {
 		return nil, nil, err
 	}
-	agent := hostagent.New(hostagent.Options{Connect: client.Start, Bundle: script})
+	agent := hostagent.New(hostagent.Options{Connect: client.Start, Bundle: script, SilentPolls: silentPolls})
 	return agent, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

@@ -132,6 +132,7 @@ type Behaviour struct {
 	Locks              *Locks          `json:"locks,omitempty"` // nil: no file is in use
 	Rights             *Rights         `json:"rights,omitempty"`
 	Cluster            ClusterFaults   `json:"cluster,omitzero"`
+	Start              *Start          `json:"start,omitempty"` // nil: worker processes start at once
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is

@@ -4,7 +4,7 @@
     Description       = 'A stand-in for the CimCmdlets module: it starts processes that outlive their parent'
     PowerShellVersion = '5.1'
     RootModule        = 'CimCmdlets.psm1'
-    FunctionsToExport = @('Invoke-CimMethod')
+    FunctionsToExport = @('Invoke-CimMethod', 'New-CimInstance')
     CmdletsToExport   = @()
     VariablesToExport = @()
     AliasesToExport   = @()
