@@ -18,6 +18,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/dispatch"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
@@ -159,9 +160,23 @@ func (s *Service) Close(ctx context.Context) error {
 	return errors.Join(append(errs, hostErrs...)...)
 }
 
-// Check checks a submission on its host without running it. The findings say what prevents the job, or deserves attention. The error
-// says why the host could not be asked.
-func (s *Service) Check(ctx context.Context, req CheckRequest) (findings []job.Finding, err error) {
+// Check checks a submission on its host without running it. An update is checked on the host that the virtual machine has moved to, if
+// it has. The findings say what prevents the job, or deserves attention. The error says why the host could not be asked.
+func (s *Service) Check(ctx context.Context, req CheckRequest) ([]job.Finding, error) {
+	findings, err := s.check(ctx, req)
+	var refused *hostagent.AgentError
+	if !errors.As(err, &refused) || refused.Code != job.CodeVMElsewhere {
+		return findings, err
+	}
+	found, _, err := s.FindVM(ctx, req.Submission.Host, req.Submission.VMID)
+	if err != nil {
+		return nil, err
+	}
+	req.Submission.Host = found
+	return s.check(ctx, req)
+}
+
+func (s *Service) check(ctx context.Context, req CheckRequest) (findings []job.Finding, err error) {
 	sub := req.Submission
 	h, err := s.hosts.Get(sub.Host)
 	if err != nil {

@@ -87,6 +87,8 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 		taken   *hvprov.NameTakenError
 	)
 	switch {
+	case errors.Is(err, hvprov.ErrVMElsewhere):
+		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+elsewhereRemedy(err))
 	case errors.As(err, &taken):
 		diags.AddAttributeError(path.Root(taken.Field), summary, sentence(err))
 	case errors.As(err, &invalid):

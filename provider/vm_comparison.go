@@ -16,12 +16,14 @@ import (
 type comparison struct {
 	state, plan, config tftypes.Value
 	imported            bool
-	unadopted           bool     // imported, and no configuration was applied since
+	unadopted           bool // imported, and no configuration was applied since
+	hostReplaced        bool
 	writeOnly           []string // paths of the secrets whose value in the state's time was write-only
 }
 
 func newComparison(ctx context.Context, s *jobschema.Schema, state, plan, config tftypes.Value, private privateState) comparison {
 	c := comparison{state: state, plan: plan, config: config, imported: isImported(ctx, private), writeOnly: writeOnlyPaths(ctx, s, private)}
+	c.hostReplaced = hostReplaces(ctx, private, attribute(state, "host"), attribute(plan, "host"))
 	c.unadopted = c.imported && !isAdopted(ctx, private)
 	if !c.imported {
 		c.state = withDefaults(s, state)
@@ -107,7 +109,7 @@ func (c comparison) requiresReplace(s *jobschema.Schema) bool {
 	if c.state.IsNull() {
 		return false
 	}
-	return c.differs(&jobschema.Field{ID: "host"}) || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
+	return c.hostReplaced || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
 		return f.Change == jobschema.ChangeReplace && c.differs(&f)
 	})
 }

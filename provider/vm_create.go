@@ -40,7 +40,13 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		Host: hostName, Operation: job.OperationProvision, Values: values,
 		SkipInventoryCheck: true, // ModifyPlan checked
 	})
-	if vm := remainingVM(ref, result, err); vm == nil {
+	actual, vm := hostName, remainingVM(ref, result, err)
+	if vm != nil && vm.Name == "" && err == nil { // it moved before the end of the job
+		if found, moved, findErr := r.conn.service.FindVM(ctx, hostName, vm.ID); findErr == nil {
+			actual, vm = found, moved
+		}
+	}
+	if vm == nil {
 		r.conn.names.resolve(hostName, name, "")
 		resp.State.RemoveResource(ctx)
 	} else {
@@ -51,6 +57,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		}
 		resp.State.Raw = state
 		resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
+		resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: hostName, Actual: actual})...)
 	}
 	if err != nil {
 		addError(&resp.Diagnostics, summary, err)
@@ -78,6 +85,8 @@ func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov
 // remainingVM returns the virtual machine that is on the host after a create job, or nil.
 func remainingVM(ref jobRef, result *job.Result, err error) *job.VM {
 	switch {
+	case result != nil && result.VM == nil && err == nil && ref.vmID != "":
+		return &job.VM{ID: ref.vmID} // a cluster may move it before the end of the job
 	case result != nil:
 		return result.VM
 	case errors.Is(err, hvprov.ErrJobUnknown) && ref.vmID != "":

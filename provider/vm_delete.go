@@ -28,9 +28,17 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	_, result, err := r.runJob(ctx, limit, hvprov.Submission{
-		Host: r.conn.hostName(is.host.ValueString()), Operation: job.OperationDelete, VMID: is.id.ValueString(),
-	})
+	where := readLocation(ctx, req.Private)
+	host := r.conn.hostName(where.host(is.host.ValueString()))
+	var result *job.Result
+	var err error
+	if len(r.conn.service.Hosts()) > 1 {
+		// A job that does not find the virtual machine succeeds: without a cluster its host cannot know that it moved.
+		host, _, err = r.find(ctx, is, where)
+	}
+	if err == nil {
+		_, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDelete, VMID: is.id.ValueString()})
+	}
 	if err != nil && !errors.Is(err, hvprov.ErrVMNotFound) {
 		addError(&resp.Diagnostics, summary, err)
 		return

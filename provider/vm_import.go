@@ -4,10 +4,14 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 )
 
 // ImportState imports a virtual machine by `host/vm_name` or `host/<guid>`.
@@ -26,6 +30,10 @@ func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	vm, err := r.conn.service.LookupVM(ctx, host, name)
+	found := host
+	if errors.Is(err, hvprov.ErrVMNotFound) && uuid.Validate(name) == nil { // a GUID also identifies it on the host that it moved to
+		found, vm, err = r.conn.service.FindVM(ctx, host, name)
+	}
 	if err != nil {
 		addError(&resp.Diagnostics, summary, err)
 		return
@@ -36,5 +44,6 @@ func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	for _, key := range []string{importedKey, unreadKey} {
 		resp.Diagnostics.Append(resp.Private.SetKey(ctx, key, []byte(`true`))...)
 	}
+	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: host, Actual: found})...)
 	resp.Diagnostics.Append(saveSchemaRef(ctx, r.schema, resp.Private)...)
 }

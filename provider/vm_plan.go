@@ -36,9 +36,14 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
 		return
 	}
-	id := readIdentity(ctx, req.State, &resp.Diagnostics).id.ValueString()
+	is := readIdentity(ctx, req.State, &resp.Diagnostics)
+	id := is.id.ValueString()
 	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
 	replace := compared.requiresReplace(r.schema)
+	if !replace && id != "" {
+		r.warnMoved(ctx, req, resp)
+		host = r.conn.hostName(readLocation(ctx, req.Private).host(is.host.ValueString()))
+	}
 	r.planName(host, resp, values, reservation{vmID: id, config: req.Config.Raw, beingReplaced: replace})
 
 	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}

@@ -18,6 +18,7 @@ const (
 	importedKey  = "imported"   // the virtual machine was imported
 	unreadKey    = "unread"     // it was imported and not read since
 	adoptedKey   = "adopted"    // a configuration was applied
+	locationKey  = "location"   // where the virtual machine is, if not on the host that was last applied
 	schemaKey    = "schema"     // ID and version of the job schema
 	writeOnlyKey = "write_only" // paths of the secrets whose last value was write-only
 )

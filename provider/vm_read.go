@@ -32,14 +32,23 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	defer cancel()
 
 	r.conn.names.addManaged(is.id.ValueString())
-	vm, err := r.conn.service.VM(ctx, r.conn.hostName(is.host.ValueString()), is.id.ValueString())
+	where := readLocation(ctx, req.Private)
+	found, vm, err := r.find(ctx, is, where)
 	switch {
+	case errors.Is(err, hvprov.ErrVMElsewhere):
+		addElsewhere(&resp.Diagnostics, r.displayName(req.State.Raw), err)
+		return
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		resp.State.RemoveResource(ctx)
 		return
 	case err != nil:
 		addError(&resp.Diagnostics, summary, err)
 		return
+	}
+	host := is.host.ValueString()
+	if found != r.conn.hostName(host) || where.Actual != "" {
+		where, host = where.observed(host, found)
+		resp.Diagnostics.Append(saveLocation(ctx, resp.Private, where)...)
 	}
 	firstRead := isUnread(ctx, req.Private)
 	jobID := is.jobID.ValueString()
@@ -52,7 +61,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		resp.State.Raw, err = withAttributes(req.State.Raw, changes)
 	}
 	if err == nil {
-		resp.State.Raw, err = newState(resp.State.Raw, is.host.ValueString(), jobID, vm)
+		resp.State.Raw, err = newState(resp.State.Raw, host, jobID, vm)
 	}
 	if err != nil {
 		resp.Diagnostics.AddError(summary, sentence(err))

@@ -4,7 +4,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -38,14 +37,16 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 
-	host := r.conn.hostName(is.host.ValueString())
+	planned := readIdentity(ctx, req.Plan, &resp.Diagnostics).host.ValueString()
+	where := readLocation(ctx, req.Private)
+	host := r.conn.hostName(where.host(is.host.ValueString()))
 	var vm *job.VM
 	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
 	if changed := compared.changedFields(r.schema); len(changed) == 0 {
-		vm, err = r.conn.service.VM(ctx, host, is.id.ValueString())
+		host, vm, err = r.find(ctx, is, where)
 	} else {
 		var result *job.Result
-		_, result, err = r.runJob(ctx, limit, hvprov.Submission{
+		host, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{
 			Host: host, Operation: job.OperationUpdate, Values: values, SkipInventoryCheck: true,
 			VMID: is.id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
 		})
@@ -56,11 +57,11 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 			}
 		}
 	}
-	if err == nil && vm == nil {
-		err = errors.New("the host did not report the virtual machine after the update")
+	if err == nil && vm == nil { // it moved before the end of the job
+		host, vm, err = r.conn.service.FindVM(ctx, host, is.id.ValueString())
 	}
 	if err == nil {
-		resp.State.Raw, err = newState(req.Plan.Raw, is.host.ValueString(), is.jobID.ValueString(), vm)
+		resp.State.Raw, err = newState(req.Plan.Raw, planned, is.jobID.ValueString(), vm)
 	}
 	if err != nil {
 		resp.State.Raw = req.State.Raw
@@ -68,4 +69,5 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 	resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
+	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: r.conn.hostName(planned), Actual: host})...)
 }
