@@ -127,7 +127,7 @@ func (c *Client) parse(cn *conn, action string, request []byte, r *response) (*m
 	msg, err := parseMessage(r.body)
 	switch {
 	case err == nil && msg.fault != nil:
-		msg.fault.Action, msg.fault.Host = action, c.cfg.hostPort
+		msg.fault.Action, msg.fault.Host, msg.fault.Username = action, c.cfg.hostPort, c.cfg.Username
 		return nil, msg.fault
 	case r.status != http.StatusOK:
 		return nil, c.statusError(action, r)
