@@ -264,6 +264,19 @@ func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 	}
 }
 
+func TestAnUnexpectedAnswerOfHyperVIsReported(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.change(func(s *hyperv.State) {
+		s.Behaviour.Facts = &hyperv.Facts{Variants: map[string]string{"missing_by_id": "not_specified", "key_protector_output": "bytes"}}
+		// Another process has a new disk open for a while: https://github.com/taliesins/terraform-provider-hyperv/issues/121
+		s.Behaviour.Locks = &hyperv.Locks{Disks: []hyperv.BusyDisk{{Cmdlet: "Get-VHD", Path: "*", BusyFor: 2}, {Cmdlet: "Resize-VHD", Path: "*", BusyFor: 1}}}
+	})
+	r := f.checkHost("", "-Full")
+	r.wantFindings(map[string]string{"fact-get-vm-missing-id": "warn"})
+	r.wantStatus("pass", "fact-key-protector-objects", "fact-disk-in-use", "full-disk", "full-disk-expand")
+}
+
 func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -25,6 +25,7 @@ $script:CheckFacts = @{
     'running-tpm'                  = 'refused'
     'running-mac-address'          = 'refused'
     'checkpoint-disk-extension'    = '.avhdx'
+    'disk-in-use'                  = '*'
 }
 
 # The properties that the agent reads, by class.

@@ -7,6 +7,23 @@ function Get-CheckPath {
     return [System.IO.Path]::Combine($script:CheckRun.Folder, $Name)
 }
 
+function Invoke-CheckDisk {
+    # Calls a cmdlet for a disk, again while another process has the file open, and records how often that was.
+    param([Parameter(Mandatory)] [scriptblock] $Action)
+
+    for ($attempt = 1; ; $attempt++) {
+        try {
+            $result = & $Action
+            if ($attempt -gt 1) { Add-CheckFact -Name 'disk-in-use' -Seen "$($attempt - 1) times" }
+            return $result
+        } catch {
+            $busy = $_.CategoryInfo.Category -eq [System.Management.Automation.ErrorCategory]::ResourceBusy -or [string]$_.FullyQualifiedErrorId -like 'ObjectInUse,*'
+            if (-not $busy -or $attempt -ge 60) { throw }
+            Start-Sleep -Milliseconds 500
+        }
+    }
+}
+
 function Invoke-CheckDiskStep {
     # Creates and expands virtual hard disks.
     Invoke-CheckStep -Name 'full-folder' -Action {
@@ -16,7 +33,7 @@ function Invoke-CheckDiskStep {
     Invoke-CheckStep -Name 'full-disk' -Needs 'full-folder' -Action {
         $path = Get-CheckPath -Name 'disk.vhdx'
         $null = New-VHD -Path $path -Dynamic -SizeBytes 64MB
-        $disk = Get-VHD -Path $path
+        $disk = Invoke-CheckDisk -Action { Get-VHD -Path $path }
         Assert-CheckValue -What 'VhdType' -Value $disk.VhdType -Expected 'Dynamic'
         Assert-CheckValue -What 'Size' -Value $disk.Size -Expected (64MB)
         Add-CheckShape -Class 'VirtualHardDisk' -Value $disk
@@ -24,20 +41,20 @@ function Invoke-CheckDiskStep {
     }
     Invoke-CheckStep -Name 'full-disk-expand' -Needs 'full-disk' -Action {
         $path = Get-CheckPath -Name 'disk.vhdx'
-        Resize-VHD -Path $path -SizeBytes 128MB
-        Assert-CheckValue -What 'Size' -Value (Get-VHD -Path $path).Size -Expected (128MB)
+        Invoke-CheckDisk -Action { Resize-VHD -Path $path -SizeBytes 128MB }
+        Assert-CheckValue -What 'Size' -Value (Invoke-CheckDisk -Action { Get-VHD -Path $path }).Size -Expected (128MB)
         'The disk was expanded.'
     }
     Invoke-CheckStep -Name 'full-disk-fixed' -Needs 'full-folder' -Action {
         $path = Get-CheckPath -Name 'fixed.vhdx'
         $null = New-VHD -Path $path -Fixed -SizeBytes 16MB
-        Assert-CheckValue -What 'VhdType' -Value (Get-VHD -Path $path).VhdType -Expected 'Fixed'
+        Assert-CheckValue -What 'VhdType' -Value (Invoke-CheckDisk -Action { Get-VHD -Path $path }).VhdType -Expected 'Fixed'
         'A fixed disk was created.'
     }
     Invoke-CheckStep -Name 'full-disk-differencing' -Needs 'full-disk' -Action {
         $path = Get-CheckPath -Name 'child.vhdx'
         $null = New-VHD -Path $path -ParentPath (Get-CheckPath -Name 'disk.vhdx') -Differencing
-        Assert-CheckValue -What 'VhdType' -Value (Get-VHD -Path $path).VhdType -Expected 'Differencing'
+        Assert-CheckValue -What 'VhdType' -Value (Invoke-CheckDisk -Action { Get-VHD -Path $path }).VhdType -Expected 'Differencing'
         [System.IO.File]::Delete($path)
         'A differencing disk was created.'
     }

@@ -28,8 +28,8 @@ function Invoke-CheckRunningStep {
     Invoke-CheckStep -Name 'full-running-disk' -Needs 'full-start', 'full-disk-fixed' -Action {
         $path = Get-CheckPath -Name 'fixed.vhdx'
         $drive = Add-VMHardDiskDrive -VM $script:CheckRun.VM -ControllerType SCSI -Path $path -Passthru
-        Resize-VHD -Path $path -SizeBytes 32MB
-        Assert-CheckValue -What 'Size' -Value (Get-VHD -Path $path).Size -Expected (32MB)
+        Invoke-CheckDisk -Action { Resize-VHD -Path $path -SizeBytes 32MB }
+        Assert-CheckValue -What 'Size' -Value (Invoke-CheckDisk -Action { Get-VHD -Path $path }).Size -Expected (32MB)
         Remove-VMHardDiskDrive -VMHardDiskDrive $drive
         'A disk was attached, expanded and detached while the virtual machine runs.'
     }
