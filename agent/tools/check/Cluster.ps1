@@ -43,8 +43,10 @@ function Test-CheckClusterFolder {
     Invoke-Check -Name 'cluster-vm-path' -Check {
         $folder = Get-CheckFolder -Name 'vm-path' -Given $VMPath
         if (-not $folder) { Write-Finding -Name 'cluster-vm-path' -Status unknown -Message 'The folder of virtual machines is not known.'; return }
-        if ($null -ne (Get-CheckSharedVolume -Folder $folder)) {
-            Write-Finding -Name 'cluster-vm-path' -Status pass -Message 'The folder of virtual machines is on a cluster shared volume.'
+        $volume = Get-CheckSharedVolume -Folder $folder
+        if ($null -ne $volume) {
+            $mount = [System.IO.File]::GetAttributes($volume.FriendlyVolumeName).HasFlag([System.IO.FileAttributes]::ReparsePoint)
+            Write-Finding -Name 'cluster-vm-path' -Status pass -Message "The folder of virtual machines is on a cluster shared volume (reparse point: $mount)."
             return
         }
         Write-Finding -Name 'cluster-vm-path' -Status warn -Message 'The folder of virtual machines is not on a cluster shared volume: clustered virtual machines cannot move to another node.' `

@@ -20,11 +20,14 @@ $script:CheckFacts = @{
     'running-start-action'         = 'accepted'
     'running-checkpoint-type'      = 'accepted'
     'running-stop-action'          = 'refused'
+    'running-memory-wider'         = 'accepted'
+    'running-memory-narrower'      = 'refused'
     'running-processor'            = 'refused'
     'running-secure-boot'          = 'refused'
     'running-tpm'                  = 'refused'
     'running-mac-address'          = 'refused'
     'checkpoint-disk-extension'    = '.avhdx'
+    'checkpoint-disk-name'         = 'True'
     'disk-in-use'                  = '*'
 }
 

@@ -100,10 +100,10 @@ function Invoke-CheckMachineStep {
         'The number of processors was set.'
     }
     Invoke-CheckStep -Name 'full-memory' -Needs 'full-create' -Action {
+        Set-VMMemory -VM $script:CheckRun.VM -DynamicMemoryEnabled $false -StartupBytes 256MB
         Set-VMMemory -VM $script:CheckRun.VM -DynamicMemoryEnabled $true -StartupBytes 256MB -MinimumBytes 128MB -MaximumBytes 512MB
         Assert-CheckValue -What 'DynamicMemoryEnabled' -Value (Get-VM -Id $script:CheckRun.VM.Id).DynamicMemoryEnabled -Expected $true
-        Set-VMMemory -VM $script:CheckRun.VM -DynamicMemoryEnabled $false -StartupBytes 256MB
-        'Dynamic and static memory were set.'
+        'Static and dynamic memory were set.'
     }
     Invoke-CheckStep -Name 'full-settings' -Needs 'full-create' -Action {
         Set-VM -VM $script:CheckRun.VM -Notes 'Created by Test-HypervvmHost.ps1, which removes it.' -AutomaticStartAction Nothing -AutomaticStopAction TurnOff

@@ -18,6 +18,10 @@ function Invoke-CheckRunningStep {
             Set-VM -VM $vm -CheckpointType Disabled
             Set-VM -VM $vm -CheckpointType Standard
         }
+        if ($script:CheckRun.Done.ContainsKey('full-memory')) {
+            Add-CheckRefusal -Name 'running-memory-wider' -Change { Set-VMMemory -VM $vm -MinimumBytes 64MB -MaximumBytes 768MB }
+            Add-CheckRefusal -Name 'running-memory-narrower' -Change { Set-VMMemory -VM $vm -MaximumBytes 640MB }
+        }
         Add-CheckRefusal -Name 'running-processor' -Change { Set-VMProcessor -VM $vm -Count 2 }
         Add-CheckRefusal -Name 'running-secure-boot' -Change { Set-VMFirmware -VM $vm -EnableSecureBoot Off }
         if ($script:CheckRun.Done.ContainsKey('full-tpm')) { Add-CheckRefusal -Name 'running-tpm' -Change { Enable-VMTPM -VM $vm } }
@@ -62,6 +66,7 @@ function Invoke-CheckCheckpointStep {
         Add-CheckShape -Class 'VMSnapshot' -Value $checkpoints[0]
         $path = [string]@(Get-VMHardDiskDrive -VM $script:CheckRun.VM)[0].Path
         Add-CheckFact -Name 'checkpoint-disk-extension' -Seen ([System.IO.Path]::GetExtension($path).ToLowerInvariant())
+        Add-CheckFact -Name 'checkpoint-disk-name' -Seen ([System.IO.Path]::GetFileName($path) -match '^disk_[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\.avhdx$')
         Remove-VMSnapshot -VMSnapshot $checkpoints[0]
         $merged = Wait-CheckCondition -Condition {
             @(Get-VMHardDiskDrive -VM $script:CheckRun.VM | Where-Object -FilterScript { $_.Path -like '*.avhdx' }).Count -eq 0
