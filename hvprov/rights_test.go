@@ -41,7 +41,10 @@ func TestAnAccountThatMayNotOpenAShell(t *testing.T) {
 func TestAJobOfAnAccountWithoutRightsOnWMI(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, withPowerShell(t))
-	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Rights = &hyperv.Rights{CIMV2Denied: true} })
+	updateHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Rights = &hyperv.Rights{CIMV2Denied: true}
+		s.Behaviour.Start = &hyperv.Start{Task: "Access is denied. "} // as to all accounts that are not administrators
+	})
 	service := newService(t, server, nil)
 	info, err := service.HostInfo(t.Context(), "hv01")
 	if err != nil || len(info.Lacks) != 1 || info.Lacks[0].Code != job.CodeAccessDenied || info.Lacks[0].Severity != job.SeverityWarning ||
