@@ -208,3 +208,69 @@ func TestAnImageThatIsInUseIsNotTakenForABrokenOne(t *testing.T) {
 	output, code = f.runJob(strings.Replace(sized, "by-hand", "second", 1))
 	f.wantOutput(output, code, 1, "image 'ubuntu-24.04' is in use", "no backup, virus scan")
 }
+
+func TestAllDeletionsAndReplacementsWaitForFilesInUse(t *testing.T) {
+	t.Parallel()
+	direct := regexp.MustCompile(`\[System\.IO\.(File|Directory)\]::(Delete|Move|Replace)\(|\b(Remove|Move|Rename)-Item\b`)
+	for name, text := range scripts(t) {
+		if filepath.Base(name) == "FileOperation.ps1" {
+			continue
+		}
+		for i, line := range strings.Split(text, "\n") {
+			if found := direct.FindString(line); found != "" {
+				t.Errorf("%s:%d: %s fails at once while another process has the file open: use a function of FileOperation.ps1", name, i+1, found)
+			}
+		}
+	}
+	if manifest := scripts(t)["lib/Manifest.ps1"]; strings.Contains(manifest, "ReadAllText") {
+		t.Error("lib/Manifest.ps1 must read with Read-SharedFile: a reader without FileShare.Delete makes the replacement of the file fail")
+	}
+}
+
+// https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499- and --1000-1299-
+func TestWhatIsRepeatedWhileAFileIsInUse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$script:AgentRetryMilliseconds = 1
+$script:AgentBusyMilliseconds = 60000
+$script:AgentDeniedMilliseconds = 60000
+function Get-Calls {
+    param($Times, $Make)
+    $script:calls = 0
+    try {
+        Invoke-FileOperation -Path 'x' -Action {
+            $script:calls++
+            if ($script:calls -le $Times) { throw (& $Make) }
+            'done'
+        }
+    } catch { "failed: $($_.Exception.Message)" }
+    "calls: $($script:calls)"
+}
+function New-Failure { param([int] $Code) New-Object -TypeName System.IO.IOException -ArgumentList 'in use', $Code }
+foreach ($code in -2147024864, -2147024863, -2147024751, -2147024593, -2147023721, -2147023720, -2147023719) { "$code $(Get-Calls 3 { New-Failure $code })" }
+"denied $(Get-Calls 3 { New-Object -TypeName System.UnauthorizedAccessException })"
+"text $(Get-Calls 3 { 'The process cannot access the file. (0x80070020).' })"
+"busy $(Get-Calls 3 { New-Object -TypeName System.Management.Automation.ErrorRecord -ArgumentList (New-Object -TypeName System.Exception), 'ObjectInUse,X', 'ResourceBusy', $null })"
+"missing $(Get-Calls 3 { New-Failure (-2147024894) })"
+"full $(Get-Calls 3 { New-Failure (-2147024784) })"
+`)
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(output), "\n") {
+		want := "done calls: 4"
+		if strings.HasPrefix(line, "missing") || strings.HasPrefix(line, "full") {
+			want = "failed: in use calls: 1"
+		}
+		if !strings.HasSuffix(strings.TrimSpace(line), want) {
+			t.Errorf("%s, want %s", line, want)
+		}
+	}
+	if n := strings.Count(output, "calls: "); n != 12 {
+		t.Errorf("%d results, want 12:\n%s", n, output)
+	}
+}

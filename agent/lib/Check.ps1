@@ -27,9 +27,14 @@ function Get-JobFinding {
         if ($shares.Count -gt 0) { return $shares } # nothing in the folders can be looked at
     }
     if ($fields.Contains('vm_name')) { Get-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
+    if ($Definition.Operation -eq 'provision') {
+        $target = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path'
+        Get-PathFinding -Field 'vm_name' -Path $target -Folder
+        if ($fields.Contains('vm_name')) { Get-PathLengthFinding -Target $target -Fields $fields }
+    }
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('image_name')) {
         Get-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
-            -Target (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path') -Fields $fields -Warn:$Warn
+            -Target $target -Fields $fields -Warn:$Warn
     }
     if ($Definition.Operation -eq 'update' -and $VMId -and ($fields.Contains('disk_size_gb') -or $fields.Contains('data_disks'))) {
         Get-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn

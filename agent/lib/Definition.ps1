@@ -98,6 +98,7 @@ function Assert-JobField {
         'network_adapters' { Assert-AdapterField -Value $Value }
         'wait_for' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'nothing', 'heartbeat', 'address' }
         'wait_seconds' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 7200 }
+        'force_stop' { $requirement = Get-BooleanRequirement -Value $Value }
         'vm_clustered' { $requirement = Get-BooleanRequirement -Value $Value }
         'switch_name' { if ($Value -isnot [string]) { $requirement = (Get-AgentMessage -Id 'requirement_text').Message } }
         'notes' { if ($Value -isnot [string]) { $requirement = (Get-AgentMessage -Id 'requirement_text').Message } }

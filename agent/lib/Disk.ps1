@@ -46,7 +46,7 @@ function Get-DataDiskPath {
     # virtual machine alone.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $VMName, [Parameter(Mandatory)] [string] $Name)
 
-    return [System.IO.Path]::Combine($Folder, "$VMName.$Name.vhdx")
+    return [System.IO.Path]::Combine($Folder, "$(Get-DiskBaseName -VMName $VMName).$Name.vhdx")
 }
 
 function Get-DiskInfo {

@@ -10,6 +10,8 @@ function Get-DiskFinding {
     $need = @{ Field = 'image_name'; Item = $imageItem; Bytes = $Image.Length }
     if ($differencing) { $need = @{ Field = 'disk_type'; Item = (Get-AgentMessage -Id 'item_differencing_disk').Message; Bytes = $script:AgentDiskOverhead } }
     if ($differencing -or $Fields.Contains('disk_size_gb')) {
+        $refused = Get-PathFinding -Field 'image_name' -Path $Image.FullName
+        if ($null -ne $refused) { return $refused }
         $detail = Get-DiskDetail -Path $Image.FullName
         $disk = $detail.Disk
         if ($detail.Busy) {

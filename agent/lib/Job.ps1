@@ -18,7 +18,7 @@ function New-AgentJob {
     return @{
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
-        State = 'waiting'; Committed = $false; Outcome = ''; Seq = 0
+        State = 'waiting'; Committed = $false; ShuttingDown = $false; Outcome = ''; Seq = 0
         Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal)
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }

@@ -20,7 +20,11 @@ function Get-MediaFinding {
     # Returns a finding when an ISO file does not exist.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
-    if (Find-MediaFile -Folder $Folder -Name $Name) { return }
+    $path = Find-MediaFile -Folder $Folder -Name $Name
+    if ($path) {
+        Get-PathFinding -Field 'media_name' -Path $path
+        return
+    }
     $files = @(Get-MediaFile -Folder $Folder | ForEach-Object -Process { $_.BaseName })
     if ($files.Count -eq 0) {
         New-JobFinding -Field 'media_name' -MessageId 'media_missing_folder_empty' -Values @{ media = $Name; folder = $Folder }

@@ -120,7 +120,7 @@ function Invoke-ProvisionDisk {
     # Step disk: creates the image's disk and attaches it. Returns its drive.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
-    $path = [System.IO.Path]::Combine($Plan.Folder, $Job.Fields['vm_name'] + '.vhdx')
+    $path = [System.IO.Path]::Combine($Plan.Folder, (Get-DiskBaseName -VMName $Job.Fields['vm_name']) + '.vhdx')
     Enter-DiskStep -Context $Context -Job $Job -Image $Plan.Image -Path $path
     if ([System.IO.File]::Exists($path)) { throw (New-AgentError -MessageId 'file_exists' -Values @{ path = $path }) }
     $null = $Job.Journal.Files.Add($path)

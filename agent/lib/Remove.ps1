@@ -36,7 +36,7 @@ function Invoke-DeleteJob {
 
     if ($Job.Steps -contains 'stop') {
         Enter-JobStep -Context $Context -Job $Job -Name 'stop' -MessageId 'step_turn_off'
-        Stop-VM -VM $vm -TurnOff -Force
+        Stop-RemovedVM -Context $Context -Job $Job -VM $vm
     }
     if ($Job.Steps -contains 'cluster') {
         Enter-JobStep -Context $Context -Job $Job -Name 'cluster' -MessageId 'step_cluster_remove'

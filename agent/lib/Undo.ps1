@@ -14,6 +14,11 @@ function Undo-Job {
         $vm = $null
         try {
             if ($journal.Stopped) { $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId }
+            if ($null -ne $vm -and $Job.ShuttingDown -and (ConvertTo-PowerState -State $vm.State) -ne 'off') {
+                # The guest was asked to shut down, and will: it can be started only then.
+                Wait-VMOff -Context $Context -Job $Job -VM $vm -Seconds $script:AgentShutdownReadySeconds
+                $vm = Find-HostVM -Id $Job.VMId
+            }
         } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         if ($null -ne $vm -and (ConvertTo-PowerState -State $vm.State) -eq 'off') {
             $item = (Get-AgentMessage -Id 'item_vm_id' -Values @{ id = $Job.VMId }).Message
@@ -70,7 +75,7 @@ function Undo-JobVM {
     return Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_vm_removed' -Values @{ vm = $name; id = $id } -Item $item -Action {
         $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $id # throws when another node has it: its files stay
         if ($null -ne $vm) {
-            if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { Stop-VM -VM $vm -TurnOff -Force }
+            if ((ConvertTo-PowerState -State $vm.State) -ne 'off') { Stop-RemovedVM -Context $Context -Job $Job -VM $vm }
             if ($Job.Journal.Clustered -and $vm.IsClustered) { $null = Remove-ClusterGroup -VMId $vm.Id -RemoveResources -Force }
             Remove-VM -VM $vm -Force
         }

@@ -25,7 +25,7 @@ function Invoke-UpdateJob {
         }
         $Job.Journal.Stopped = $plan.Start
         Save-JobState -Context $Context -Job $Job
-        if ($plan.State -eq 'running') { Stop-VM -VM $vm -Force } else { Stop-VM -VM $vm -TurnOff -Force }
+        Stop-JobVM -Context $Context -Job $Job -VM $vm -State $plan.State
     }
     if ($plan.Configure.Count -gt 0) {
         Enter-JobStep -Context $Context -Job $Job -Name 'configure' -MessageId 'step_configure' -Values @{ fields = (Join-AgentText -Text $plan.Configure) }
@@ -36,8 +36,10 @@ function Invoke-UpdateJob {
         Save-JobManifest -Manifest $plan.Manifest
     }
     if ($plan.Start) {
-        Enter-JobStep -Context $Context -Job $Job -Name 'start' -MessageId 'step_start'
-        Start-VM -VM $vm
+        Enter-StartStep -Context $Context -Job $Job -State $plan.State
+        $from = $plan.State
+        if ($plan.Stop) { $from = 'off' }
+        Start-JobVM -VM $vm -State $from
         $Job.Journal.Stopped = $false
     }
     Add-DetachedDiskLeftover -Context $Context -Job $Job

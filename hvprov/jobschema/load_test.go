@@ -31,7 +31,7 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	}
 	want := []string{
 		"vm_name", "image_name", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
-		"disk_type", "disk_size_gb", "data_disks", "power_state", "switch_name", "vlan_id", "mac_address", "network_adapters",
+		"disk_type", "disk_size_gb", "data_disks", "power_state", "force_stop", "switch_name", "vlan_id", "mac_address", "network_adapters",
 		"secure_boot", "tpm", "checkpoint_type", "start_action", "stop_action", "media_name", "wait_for", "wait_seconds", "notes",
 		"guest_la_uid", "guest_la_pw",
 		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",

@@ -187,8 +187,10 @@ func TestDocs(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for id, want := range map[string]string{
-		"gb_ram":      "**Memory (GB).** Startup memory in GiB. Must be between 1 and 512. Defaults to `4`. Changes require a power cycle.",
-		"power_state": "**Power state.** Power state of the virtual machine. Must be `running` or `off`. Defaults to `running`.",
+		"gb_ram": "**Memory (GB).** Startup memory in GiB. Must be between 1 and 512. Defaults to `4`. Changes require a power cycle.",
+		"power_state": "**Power state.** Power state of the virtual machine. `running` starts it, or resumes it if it is paused or saved. " +
+			"`off` shuts its guest down. A virtual machine that is paused or saved is turned off, and the memory of its guest is discarded. " +
+			"Must be `running` or `off`. Defaults to `running`.",
 		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. Example: `192.0.2.54`. " +
 			"Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, `guest_v4_defaultgw` and " +
 			"`guest_v4_dns1`. Forces replacement.",

@@ -82,7 +82,9 @@ type VM struct {
 	Looks                int          `json:"looks"`         // calls of Get-VM since it started; counted while [Behaviour.Guest] is set
 	Checkpoints          []Checkpoint `json:"checkpoints,omitempty"`
 	Clustered            bool         `json:"clustered"`
-	ClusterRole          string       `json:"cluster_role"` // empty: the name of the virtual machine
+	ClusterRole          string       `json:"cluster_role"`        // empty: the name of the virtual machine
+	Shutdown             *Shutdown    `json:"shutdown,omitempty"`  // nil: its shutdown service works
+	PowerCut             bool         `json:"power_cut,omitempty"` // Stop-VM turned it off in place of shutting it down
 }
 
 // Adapter is a virtual network adapter.
@@ -166,6 +168,10 @@ func (s *State) clone() *State {
 	for i := range c.VMs {
 		vm := &c.VMs[i]
 		vm.Adapters, vm.Drives, vm.DVDs = slices.Clone(vm.Adapters), slices.Clone(vm.Drives), slices.Clone(vm.DVDs)
+		if vm.Shutdown != nil {
+			shutdown := *vm.Shutdown
+			vm.Shutdown = &shutdown
+		}
 		vm.StartupOrder, vm.Checkpoints = slices.Clone(vm.StartupOrder), slices.Clone(vm.Checkpoints)
 		for j := range vm.Adapters {
 			vm.Adapters[j].IPAddresses = slices.Clone(vm.Adapters[j].IPAddresses)

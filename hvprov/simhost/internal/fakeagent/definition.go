@@ -177,7 +177,7 @@ func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
 var defaults = map[string]any{
 	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": []any{}, "network_adapters": []any{}, "mac_address": nil,
 	"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "checkpoint_type": "disabled", "start_action": "start_if_running",
-	"stop_action": "shut_down", "media_name": nil, "wait_for": "nothing", "wait_seconds": nil,
+	"stop_action": "shut_down", "force_stop": false, "media_name": nil, "wait_for": "nothing", "wait_seconds": nil,
 }
 
 // notSimulated returns the findings about fields with values, and about changes of fields, that the fake agent does not simulate.

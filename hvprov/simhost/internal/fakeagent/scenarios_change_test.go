@@ -85,7 +85,7 @@ var changes = []scenario{
 		s.section("from paused to off")
 		s.setPowerState(id, "Paused")
 		s.runJob(change(id, minimal+`,"power_state":"off"`, "power_state"))
-		s.section("from paused to running fails")
+		s.section("from paused to running")
 		s.setPowerState(id, "Paused")
 		s.runJob(change(id, minimal+`,"power_state":"running"`, "power_state"))
 	}},

@@ -59,7 +59,7 @@ func init() {
 			{name: "preflight", describe: describeFind, apply: warnIgnoredSettings},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
 			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure},
-			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeAs("step_start"), apply: restartVM},
+			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStart, apply: restartVM},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},

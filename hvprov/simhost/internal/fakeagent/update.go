@@ -106,6 +106,13 @@ func describeStop(j *hostJob) string {
 	return text("step_stop")
 }
 
+func describeStart(j *hostJob) string {
+	if j.plan.vm.State == "Paused" {
+		return text("step_resume")
+	}
+	return text("step_start")
+}
+
 func stopForUpdate(j *hostJob) error {
 	j.stopped = j.plan.start
 	return j.stopVM(j.plan.vm.State != "Running")

@@ -101,13 +101,13 @@ func (j *hostJob) removeVM() error {
 	})
 }
 
-// startVM starts the virtual machine. It fails if the host lacks memory, or a disk is missing.
+// startVM starts the virtual machine, or resumes it. It fails if the host lacks memory, or a disk is missing.
 func startVM(j *hostJob) error {
 	return j.change("Start-VM", func(s *hyperv.State, vm *hyperv.VM) error {
 		if vm.State == "Running" {
 			return nil
 		}
-		if err := requireState("Start-VM", vm, "Off", "Saved"); err != nil {
+		if err := requireState("Start-VM", vm, "Off", "Saved", "Paused"); err != nil {
 			return err
 		}
 		if vm.MemoryStartupBytes > memoryAvailable(s) {

@@ -6,10 +6,17 @@ $ErrorActionPreference = 'Stop'
 
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Rights.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Process.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Shapes.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Instance.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Guest.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Power.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Shutdown.ps1'))
 
 function Invoke-CimMethod {
     [CmdletBinding(DefaultParameterSetName = 'ClassNameComputerSet', SupportsShouldProcess)]
     param(
+        [Parameter(ParameterSetName = 'CimInstanceComputerSet', Mandatory, Position = 0, ValueFromPipeline)] [object] $InputObject,
         [Parameter(ParameterSetName = 'ClassNameComputerSet', Mandatory, Position = 0)] [string] $ClassName,
         [Parameter(ParameterSetName = 'ClassNameComputerSet')] [string] $Namespace = 'root/cimv2',
         [Parameter(Mandatory, Position = 1)] [string] $MethodName,
@@ -18,6 +25,8 @@ function Invoke-CimMethod {
 
     if (-not $PSCmdlet.ShouldProcess($MethodName)) { return }
     Assert-StandInNamespace -ClassName $ClassName -Namespace $Namespace
+    if ($PSCmdlet.ParameterSetName -eq 'CimInstanceComputerSet') { return Invoke-StandInShutdown -Component $InputObject -MethodName $MethodName -Arguments $Arguments }
+    if ($Namespace.Replace('\', '/') -eq 'root/cimv2') { Assert-StandInNamespace -ClassName $ClassName }
     if ("$ClassName.$MethodName" -eq '__SystemSecurity.GetCallerAccessRights') { return [pscustomobject]@{ ReturnValue = [uint32]0; rights = 393279 } }
     if ($Namespace -ne 'root/cimv2' -or $ClassName -ne 'Win32_Process' -or $MethodName -ne 'Create') {
         throw "the stand-in for CimCmdlets supports only Win32_Process.Create, not $ClassName.$MethodName of $Namespace"

@@ -18,6 +18,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Locks.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Power.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoint.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'PowerState.ps1'))
 

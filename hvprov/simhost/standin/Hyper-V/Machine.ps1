@@ -141,7 +141,7 @@ function Remove-VM {
         Invoke-StandIn -Cmdlet 'Remove-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Remove-VM' -VM $given['VM'] -Name $given['Name'])) {
-                if ($item.clustered -or @('Off', 'Saved') -notcontains $item.state) {
+                if ($item.clustered -or @('Off', 'Saved', 'Hibernated', 'OffCritical', 'SavedCritical') -notcontains $item.state) {
                     $why = "it is $($item.state)"
                     if ($item.clustered) { $why = 'it is a role of a cluster' }
                     throw (New-StandInError -Cmdlet 'Remove-VM' -Message "Virtual machine '$($item.name)' cannot be removed: $why.")
@@ -210,6 +210,7 @@ function Stop-VM {
     process {
         if (-not ($Force -or $TurnOff -or $Save -or $PSCmdlet.ShouldProcess('virtual machine'))) { return }
         $given = $PSBoundParameters
+        $force = $Force
         Invoke-StandIn -Cmdlet 'Stop-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Stop-VM' -VM $given['VM'] -Name $given['Name'])) {
@@ -217,6 +218,7 @@ function Stop-VM {
                 if (-not $given.ContainsKey('TurnOff') -and $item.state -ne 'Running') {
                     throw (New-StandInError -Cmdlet 'Stop-VM' -Message "Virtual machine '$($item.name)' could not be shut down: it is $($item.state).")
                 }
+                if (-not $given.ContainsKey('TurnOff') -and -not $given.ContainsKey('Save')) { Stop-StandInGuest -VM $item -Force:$force }
                 $item.state = 'Off'
                 if ($given.ContainsKey('Save')) { $item.state = 'Saved' }
                 if ($item.state -eq 'Off') { Complete-StandInCheckpoint -State $state -VM $item -TurnedOff $given.ContainsKey('TurnOff') }

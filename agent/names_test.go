@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// https://github.com/PowerShell/PowerShell/issues/9541: to a cmdlet's -Path, brackets are a pattern.
+func TestNamesThatTheDiskCmdletsCannotResolve(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	named := strings.NewReplacer("by-hand", "it's [web]", `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}], "gb_ram"`).Replace(definition)
+	output, code := f.runJob(named)
+	f.wantOutput(output, code, 0, "virtual machine 'it's [web]' is running", "expanded to 3.0 GiB")
+	if f.Failed() {
+		return
+	}
+	vm := f.vms()[0]
+	for _, drive := range vm.Drives {
+		if strings.ContainsAny(filepath.Base(drive.Path), "'[]") {
+			t.Errorf("a cmdlet cannot resolve the path of disk %s", drive.Path)
+		}
+	}
+	// An older agent named disks after the virtual machine as it is.
+	old := filepath.Join(filepath.Dir(vm.Drives[0].Path), "it's [web].vhdx")
+	f.must(os.Rename(vm.Drives[0].Path, old))
+	f.changeVM(func(vm *hyperv.VM) { vm.Drives[0].Path = old })
+	update := strings.NewReplacer(`"provision"`, `"update"`, `"gb_ram"`, `"notes": "x", "gb_ram"`).Replace(named)
+	output, code = f.runJob(update, "-VMId", vm.ID, "-Changed", "notes")
+	f.wantOutput(output, code, 0)
+	output, code = f.runJob(strings.Replace(named, `"provision"`, `"delete"`, 1), "-VMId", vm.ID)
+	f.wantOutput(output, code, 0)
+}
+
+func TestFilesThatTheDiskCmdletsCannotResolveAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ file, text, path string }{
+		"an image to differ from":  {"web [1].vhdx", strings.NewReplacer("ubuntu-24.04", "web [1]", `"gb_ram"`, `"disk_type": "differencing", "gb_ram"`).Replace(definition), ""},
+		"an image to expand":       {"it's.vhdx", strings.NewReplacer("ubuntu-24.04", "it's", `"gb_ram"`, `"disk_size_gb": 9, "gb_ram"`).Replace(definition), ""},
+		"an ISO file":              {"seed[1].iso", strings.Replace(definition, `"gb_ram"`, `"media_name": "seed[1]", "gb_ram"`, 1), ""},
+		"the folder of the result": {"", definition, "vms [lab]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			if test.file != "" {
+				state, err := f.store.Read()
+				f.must(err)
+				images := filepath.Join(state.Host.VirtualHardDiskPath, "Images")
+				raw, err := os.ReadFile(filepath.Join(images, "ubuntu-24.04.vhdx"))
+				f.must(err)
+				f.must(os.WriteFile(filepath.Join(images, test.file), raw, 0o600))
+			}
+			var args []string
+			if test.path != "" {
+				args = []string{"-VMPath", "'" + filepath.Join(f.dir, test.path) + "'"}
+			}
+			output, code := f.runJob(test.text, args...)
+			f.wantOutput(output, code, 1, "Hyper-V's cmdlets cannot use", "rename the file or the folder")
+		})
+	}
+}
+
+// https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
+func TestPathsThatAreTooLongForWindowsAreRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.limits(map[string]string{"AgentPathLimit": "259"})
+	output, code := f.runJob(definition, "-VMPath", filepath.Join(f.dir, strings.Repeat("v", 150)))
+	f.wantOutput(output, code, 1, "Windows allows 259", "a shorter vm_path")
+}
