@@ -26,7 +26,6 @@ function Invoke-CimMethod {
     if (-not $PSCmdlet.ShouldProcess($MethodName)) { return }
     if ($PSCmdlet.ParameterSetName -eq 'CimInstanceComputerSet') { return Invoke-StandInShutdown -Component $InputObject -MethodName $MethodName -Arguments $Arguments }
     Assert-StandInNamespace -ClassName $ClassName -Namespace $Namespace
-    if ($Namespace.Replace('\', '/') -eq 'root/cimv2') { Assert-StandInNamespace -ClassName $ClassName }
     if ("$ClassName.$MethodName" -eq '__SystemSecurity.GetCallerAccessRights') { return [pscustomobject]@{ ReturnValue = [uint32]0; rights = 393279 } }
     if ($Namespace -ne 'root/cimv2' -or $ClassName -ne 'Win32_Process' -or $MethodName -ne 'Create') {
         throw "the stand-in for CimCmdlets supports only Win32_Process.Create, not $ClassName.$MethodName of $Namespace"
