@@ -188,3 +188,9 @@ func (f *fixture) wantNoSecretInProcesses() {
 		}
 	}
 }
+
+// write writes a file of the fixture.
+func (f *fixture) write(name, text string) {
+	f.Helper()
+	f.must(os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600))
+}

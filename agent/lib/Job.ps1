@@ -12,9 +12,7 @@ function New-AgentJob {
         [AllowNull()] $Settings
     )
 
-    # Longest first: a secret may contain another. Texts of fewer than four characters would redact ordinary words.
-    $secrets = @($SecretNames | ForEach-Object -Process { Get-SecretText -Value $Definition.Fields[$_] } | Where-Object -FilterScript { $_.Length -ge 4 } |
-            Sort-Object -Property Length -Descending)
+    $secrets = Get-JobSecret -Fields $Definition.Fields -Names $SecretNames
     return @{
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
@@ -22,6 +20,23 @@ function New-AgentJob {
         Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal)
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
+}
+
+function Get-JobSecret {
+    # Returns the texts to redact, longest first: a secret may contain another. Texts of fewer than four characters would redact ordinary
+    # words. Secrets go through no pipeline, since module logging records the values in one.
+    param([Parameter(Mandatory)] $Fields, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Names)
+
+    $list = [System.Collections.Generic.List[string]]::new()
+    foreach ($name in $Names) {
+        foreach ($text in @(Get-SecretText -Value $Fields[$name])) {
+            if ($text.Length -lt 4) { continue }
+            $index = 0
+            while ($index -lt $list.Count -and $list[$index].Length -ge $text.Length) { $index++ }
+            $list.Insert($index, $text)
+        }
+    }
+    return , $list.ToArray()
 }
 
 function Get-SecretText {

@@ -48,21 +48,21 @@ function Invoke-AgentLine {
     # The agent's text, which the client sends again after a lost connection.
     if ($Line.StartsWith('text|')) { return }
     try {
-        $text = $Line
-        if ($text.StartsWith('[')) {
-            $requests = @((ConvertFrom-AgentJson -Text ('{"list":' + $text + '}')).list)
-            if ($requests.Count -eq 0) { throw (New-AgentError -MessageId 'json_not_object') }
+        if ($Line.StartsWith('[')) {
+            $texts = @(Split-JsonList -Text $Line)
+            if ($texts.Count -eq 0) { throw (New-AgentError -MessageId 'json_not_object') }
+        } elseif ($Line.StartsWith('{')) {
+            $texts = @($Line)
         } else {
-            if (-not $text.StartsWith('{')) { $text = Expand-AgentText -Text $text }
-            $requests = ConvertFrom-AgentJson -Text $text
+            $texts = @(Expand-AgentText -Text $Line)
         }
     } catch {
         Write-AgentAnswer -Context $context -Id '' -Failure (ConvertTo-AgentFailure -ErrorRecord $_)
         return
     }
-    $context.Buffered = @($requests).Count -gt 1
+    $context.Buffered = $texts.Count -gt 1
     try {
-        foreach ($request in @($requests)) { Invoke-AgentRequest -Session $Session -Request $request }
+        foreach ($text in $texts) { Invoke-AgentRequest -Session $Session -Text $text }
     } finally {
         $context.Buffered = $false
         Send-AgentOutput -Context $context
@@ -70,13 +70,13 @@ function Invoke-AgentLine {
 }
 
 function Invoke-AgentRequest {
-    # Serves one request.
-    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [AllowNull()] $Request)
+    # Serves one request, of which Text is the JSON.
+    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] [string] $Text)
 
     $context = $Session.Context
     $id = ''
     try {
-        if ($Request -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'json_not_object') }
+        $request = ConvertFrom-AgentJson -Text $Text
         $id = Get-AgentText -Value $request -Name 'id'
         $name = Get-AgentText -Value $request -Name 'request'
         switch -CaseSensitive ($name) {
@@ -90,7 +90,7 @@ function Invoke-AgentRequest {
             'inventory' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'check' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
             'jobs' { $null = Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request }
-            'submit' { Submit-AgentJob -Session $Session -Request $request }
+            'submit' { Submit-AgentJob -Session $Session -Request $request -Text $Text }
             'attach' { Connect-AgentJob -Session $Session -Request $request }
             'cancel' { Stop-AgentJob -Context $context -Request $request }
             default { throw (New-AgentError -MessageId 'request_unknown' -Values @{ version = $script:AgentVersion; request = $name }) }
@@ -162,7 +162,7 @@ function Submit-AgentJob {
     .SYNOPSIS
     Accepts a job, or attaches to a known one: the same id never runs twice.
     #>
-    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request)
+    param([Parameter(Mandatory)] $Session, [Parameter(Mandatory)] $Request, [Parameter(Mandatory)] [string] $Text)
 
     $context = $Session.Context
     $id = Get-AgentText -Value $Request -Name 'id'
@@ -182,7 +182,9 @@ function Submit-AgentJob {
     }
     Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ job = $jobId; known = ($null -eq $claim) })
     if ($null -ne $claim) {
-        $null = Start-AgentWork -Context $context -Function 'Start-JobWorker' -Argument @{ Key = $key; Request = $Request; Claim = $claim }
+        # The worker reads one line. In JSON, line ends are only between tokens.
+        $line = $Text.Replace("`r", ' ').Replace("`n", ' ')
+        $null = Start-AgentWork -Context $context -Function 'Start-JobWorker' -Argument @{ Key = $key; Text = $line; Claim = $claim }
     }
     Add-JobWatch -Session $Session -Key $key -After $after
 }

@@ -90,7 +90,7 @@ function Start-JobWorker {
     .SYNOPSIS
     Starts the worker process of a job and sends it the job.
     .DESCRIPTION
-    Argument contains Key, Request and the open Claim, whose lock marks the job as alive until the worker has its own.
+    Argument contains Key, the Text of the request and the open Claim, whose lock marks the job as alive until the worker has its own.
     #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
 
@@ -110,7 +110,7 @@ function Start-JobWorker {
         } finally {
             [System.Threading.Monitor]::Exit($Context.InstallLock)
         }
-        Send-JobRequest -Pipe $pipe -ProcessId $started.ProcessId -Key $Argument.Key -Request $Argument.Request
+        Send-JobRequest -Pipe $pipe -ProcessId $started.ProcessId -Key $Argument.Key -Text $Argument.Text
     } catch {
         Complete-UnstartedJob -Context $Context -Argument $Argument -ErrorRecord $_
     } finally {
@@ -140,11 +140,10 @@ function New-JobPipe {
 
 function Send-JobRequest {
     # Sends a job's request to its worker process, and returns when the worker confirms that the job is alive.
-    param([Parameter(Mandatory)] $Pipe, [Parameter(Mandatory)] [int] $ProcessId, [Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] $Request)
+    param([Parameter(Mandatory)] $Pipe, [Parameter(Mandatory)] [int] $ProcessId, [Parameter(Mandatory)] [string] $Key, [Parameter(Mandatory)] [string] $Text)
 
     Wait-JobWorker -Task $Pipe.WaitForConnectionAsync() -ProcessId $ProcessId -Key $Key
-    $text = (ConvertTo-Json -InputObject $Request -Depth 64 -Compress) + "`n"
-    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($text)
+    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text + "`n")
     $Pipe.Write($bytes, 0, $bytes.Length)
     $Pipe.Flush()
     $confirmation = New-Object -TypeName byte[] -ArgumentList 1

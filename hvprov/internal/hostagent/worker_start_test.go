@@ -29,6 +29,9 @@ func agentText(t *testing.T) []byte {
 	var all strings.Builder
 	for _, name := range append(names, filepath.Join(folder, "messages.json")) {
 		text, err := os.ReadFile(name)
+		if os.IsNotExist(err) {
+			continue // a version without a catalogue of messages
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
