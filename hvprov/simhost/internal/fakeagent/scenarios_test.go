@@ -55,7 +55,7 @@ var conversations = []scenario{
 		s.request(protocol.Request{Request: "hello", Client: "test 1.0"})
 		s.request(protocol.Request{Request: "ping"})
 		s.request(protocol.Request{Request: "dance"})
-		s.section("the agent is installed once")
+		s.section("the session has installed the agent")
 		s.request(protocol.Request{Request: "install"})
 		s.request(protocol.Request{Request: "install"})
 		s.request(protocol.Request{Request: "hello"})
