@@ -1,17 +1,28 @@
 # -Full: what Hyper-V did, compared with the facts that the agent relies on.
 
-# By name: what the agent expects. Several possible values are separated by a vertical bar; * accepts any value.
+# By name: what the agent expects. Several possible values are separated by a vertical bar; * accepts any value, where no public source
+# says which one it is. The sources are in hvprov/simhost/standin/facts of the repository.
 $script:CheckFacts = @{
-    'new-vm-adapters'              = '1'
+    'new-vm-networkadapters'       = '1'
     'new-vm-generation-2-dvd'      = '0'
     'new-vm-path'                  = 'True'
     'new-vm-heartbeat'             = ''
+    'new-vm-secureboot'            = 'On'
+    'new-vm-secureboottemplate'    = 'MicrosoftWindows'
+    'new-vm-checkpointtype'        = 'Production'
+    'new-vm-automaticstartaction'  = '*'
+    'new-vm-automaticstopaction'   = '*'
+    'new-vm-processorcount'        = '*'
+    'vm-states'                    = ''
+    'get-vhd-missing'              = '*'
     'get-vm-missing-id'            = 'ObjectNotFound ObjectNotFound|InvalidParameter InvalidArgument'
     'get-vm-missing-name'          = 'InvalidParameter InvalidArgument'
     'alias-get-vmcheckpoint'       = 'Alias Get-VMSnapshot'
     'alias-remove-vmcheckpoint'    = 'Alias Remove-VMSnapshot'
     'key-protector-objects'        = '1|4'
     'key-protector-none-bytes'     = '4'
+    'template-with-tpm'            = 'refused'
+    'same-template-with-tpm'       = '*'
     'vmfirmware-vmid'              = 'True'
     'vmsecurity-vmid'              = 'False'
     'running-heartbeat'            = '*'
@@ -31,6 +42,9 @@ $script:CheckFacts = @{
     'disk-in-use'                  = '*'
 }
 
+# The states of virtual machines that the agent knows.
+$script:CheckStates = 'Other Running Off Stopping Saved Paused Starting Reset Saving Pausing Resuming FastSaved FastSaving ForceShutdown ForceReboot Hibernated ComponentServicing RunningCritical OffCritical StoppingCritical SavedCritical PausedCritical StartingCritical ResetCritical SavingCritical PausingCritical ResumingCritical FastSavedCritical FastSavingCritical'
+
 # The properties that the agent reads, by class.
 $script:CheckProperties = @{
     VirtualMachine   = 'Id Name State Generation MemoryStartup MemoryAssigned DynamicMemoryEnabled MemoryMinimum MemoryMaximum ProcessorCount Notes Path CreationTime Heartbeat IntegrationServicesState CheckpointType AutomaticStartAction AutomaticStopAction IsClustered NetworkAdapters HardDrives'
@@ -47,9 +61,9 @@ $script:CheckProperties = @{
 
 function Add-CheckFact {
     # Records a fact about Hyper-V as it was seen. Test-CheckFact compares it with the table.
-    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Seen)
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Seen, [string] $Detail = '')
 
-    $null = $script:CheckRun.Facts.Add(@{ Name = $Name; Seen = $Seen; Expected = [string]$script:CheckFacts[$Name] })
+    $null = $script:CheckRun.Facts.Add(@{ Name = $Name; Seen = $Seen; Expected = [string]$script:CheckFacts[$Name]; Detail = $Detail })
 }
 
 function Add-CheckShape {
@@ -59,19 +73,19 @@ function Add-CheckShape {
     $lacks = @($script:CheckProperties[$Class] -split ' ' | Where-Object -FilterScript { $null -eq $Value.PSObject.Properties[$_] })
     $seen = 'all'
     if ($lacks.Count -gt 0) { $seen = "without $($lacks -join ', ')" }
-    $null = $script:CheckRun.Facts.Add(@{ Name = "properties-$($Class.ToLowerInvariant())"; Seen = $seen; Expected = 'all' })
+    $null = $script:CheckRun.Facts.Add(@{ Name = "properties-$($Class.ToLowerInvariant())"; Seen = $seen; Expected = 'all'; Detail = '' })
 }
 
 function Add-CheckRefusal {
-    # Records whether Hyper-V accepts a change.
+    # Records whether Hyper-V accepts a change, and the error of one that it refuses.
     param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [scriptblock] $Change)
 
     try {
         $null = & $Change
         Add-CheckFact -Name $Name -Seen 'accepted'
     } catch {
-        # A command that does not exist refuses nothing.
-        if (-not (Test-CheckMissing -ErrorRecord $_)) { Add-CheckFact -Name $Name -Seen 'refused' }
+        if (Test-CheckMissing -ErrorRecord $_) { return } # a command that does not exist refuses nothing
+        Add-CheckFact -Name $Name -Seen 'refused' -Detail (Get-CheckErrorId -ErrorRecord $_)
     }
 }
 
@@ -79,10 +93,12 @@ function Test-CheckFact {
     # Writes a finding for each fact that was seen.
     foreach ($fact in $script:CheckRun.Facts) {
         $name = "fact-$($fact.Name)"
+        $detail = ''
+        if ($fact.Detail) { $detail = " [$($fact.Detail)]" }
         if ($fact.Expected -eq '*' -or ($fact.Expected -split '\|') -contains $fact.Seen) {
-            Write-Finding -Name $name -Status pass -Message "'$($fact.Seen)'"
+            Write-Finding -Name $name -Status pass -Message "'$($fact.Seen)'$detail"
         } else {
-            Write-Finding -Name $name -Status warn -Message "Hyper-V returned '$($fact.Seen)'; the agent expects '$($fact.Expected)'." -Remedy 'Please report it with this line and the versions.'
+            Write-Finding -Name $name -Status warn -Message "Hyper-V returned '$($fact.Seen)'$detail; the agent expects '$($fact.Expected)'." -Remedy 'Please report it with this line and the versions.'
         }
     }
 }

@@ -66,8 +66,17 @@ function Invoke-CheckMachineStep {
         $run = $script:CheckRun
         $run.VM = New-VM -Name $run.Name -MemoryStartupBytes 256MB -Generation 2 -NoVHD -Path $run.Folder
         $adapters = @(Get-VMNetworkAdapter -VM $run.VM)
-        Add-CheckFact -Name 'new-vm-adapters' -Seen $adapters.Count
+        Add-CheckFact -Name 'new-vm-networkadapters' -Seen $adapters.Count
         Add-CheckFact -Name 'new-vm-heartbeat' -Seen ([string]$run.VM.Heartbeat)
+        foreach ($name in 'CheckpointType', 'AutomaticStartAction', 'AutomaticStopAction', 'ProcessorCount') {
+            Add-CheckFact -Name "new-vm-$($name.ToLowerInvariant())" -Seen ([string]$run.VM.$name)
+        }
+        $firmware = Get-VMFirmware -VM $run.VM
+        foreach ($name in 'SecureBoot', 'SecureBootTemplate') { Add-CheckFact -Name "new-vm-$($name.ToLowerInvariant())" -Seen ([string]$firmware.$name) }
+        if ($run.VM.State -is [System.Enum]) {
+            $other = @([System.Enum]::GetNames($run.VM.State.GetType()) | Where-Object -FilterScript { ($script:CheckStates -split ' ') -notcontains $_ })
+            Add-CheckFact -Name 'vm-states' -Seen ($other -join ' ')
+        }
         Add-CheckShape -Class 'VirtualMachine' -Value $run.VM
         Add-CheckShape -Class 'VMHost' -Value $script:CheckMachine
         if ($adapters.Count -gt 0) { Add-CheckShape -Class 'VMNetworkAdapter' -Value $adapters[0] }
@@ -86,6 +95,12 @@ function Invoke-CheckMachineStep {
             } catch {
                 Add-CheckFact -Name $case.Fact -Seen (Get-CheckErrorId -ErrorRecord $_)
             }
+        }
+        try {
+            $null = Get-VHD -Path (Get-CheckPath -Name 'missing.vhdx')
+            Add-CheckFact -Name 'get-vhd-missing' -Seen 'no error'
+        } catch {
+            Add-CheckFact -Name 'get-vhd-missing' -Seen (Get-CheckErrorId -ErrorRecord $_)
         }
         # Functions of these names would never be called: aliases come first.
         foreach ($alias in 'Get-VMCheckpoint', 'Remove-VMCheckpoint') {
@@ -146,6 +161,8 @@ function Invoke-CheckTpmStep {
         Assert-CheckValue -What 'TpmEnabled' -Value $security.TpmEnabled -Expected $true
         Add-CheckShape -Class 'VMSecurity' -Value $security
         Add-CheckFact -Name 'vmsecurity-vmid' -Seen ($null -ne $security.PSObject.Properties['VMId'])
+        Add-CheckRefusal -Name 'same-template-with-tpm' -Change { Set-VMFirmware -VM $vm -SecureBootTemplate 'MicrosoftWindows' }
+        Add-CheckRefusal -Name 'template-with-tpm' -Change { Set-VMFirmware -VM $vm -SecureBootTemplate 'MicrosoftUEFICertificateAuthority' }
         Disable-VMTPM -VM $vm
         'A key protector was created, and the TPM was turned on and off.'
     }

@@ -145,10 +145,14 @@ func TestDoctorReportsFindings(t *testing.T) {
 
 func TestDoctorExplainsAHostThatCannotRunTheCheck(t *testing.T) {
 	t.Parallel()
-	_, env := host(t, simhost.Options{})
+	_, env := host(t, simhost.Options{Accounts: map[string]simhost.AccountState{"svc": {Password: "pw", RemoteManagementOnly: true}}})
 	code, out, errs := runCommand(t, env, "", "doctor")
 	if code != exitFailed || out != "" || !strings.Contains(errs, "cannot run this PowerShell command") {
 		t.Errorf("exit code %d, %q, %q", code, out, errs)
+	}
+	env["HYPERVVM_USERNAME"], env["HYPERVVM_PASSWORD"] = "svc", "pw"
+	if code, _, errs := runCommand(t, env, "", "doctor"); code != exitFailed || !strings.Contains(errs, "RootSDDL") {
+		t.Errorf("an account without the right to open a shell: exit code %d, %q", code, errs)
 	}
 	env["HYPERVVM_PASSWORD"] = "wrong"
 	if code, _, errs := runCommand(t, env, "", "doctor"); code != exitFailed || !strings.Contains(errs, "start PowerShell on the host") {
