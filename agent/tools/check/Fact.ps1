@@ -21,7 +21,7 @@ $script:CheckFacts = @{
     'alias-remove-vmcheckpoint'    = 'Alias Remove-VMSnapshot'
     'key-protector-objects'        = '1|4'
     'key-protector-none-bytes'     = '4'
-    'template-with-tpm'            = 'refused'
+    'template-with-tpm'            = 'refused|accepted'
     'same-template-with-tpm'       = '*'
     'vmfirmware-vmid'              = 'True'
     'vmsecurity-vmid'              = 'False'
@@ -39,6 +39,7 @@ $script:CheckFacts = @{
     'running-mac-address'          = 'refused'
     'checkpoint-disk-extension'    = '.avhdx'
     'checkpoint-disk-name'         = 'True'
+    'process-breakaway'            = '*'
     'disk-in-use'                  = '*'
 }
 

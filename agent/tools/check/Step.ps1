@@ -46,7 +46,12 @@ function Invoke-CheckStep {
     .PARAMETER Needs
     Steps that must have succeeded.
     #>
-    param([Parameter(Mandatory)] [string] $Name, [string[]] $Needs = @(), [Parameter(Mandatory)] [scriptblock] $Action)
+    param(
+        [Parameter(Mandatory)] [string] $Name,
+        [string[]] $Needs = @(),
+        [Parameter(Mandatory)] [scriptblock] $Action,
+        [string] $Remedy = 'Get-WinEvent -LogName Microsoft-Windows-Hyper-V-VMMS-Admin -MaxEvents 20 shows the messages of Hyper-V.'
+    )
 
     foreach ($need in $Needs) {
         if ($script:CheckRun.Done.ContainsKey($need)) { continue }
@@ -63,7 +68,6 @@ function Invoke-CheckStep {
             Write-Finding -Name $Name -Status unknown -Message "This PowerShell does not have the command $($_.Exception.CommandName)."
             return
         }
-        $remedy = 'Get-WinEvent -LogName Microsoft-Windows-Hyper-V-VMMS-Admin -MaxEvents 20 shows the messages of Hyper-V.'
         if (Test-CheckDenied -ErrorRecord $_) { $remedy = 'Run as administrator the script that "hvprov script grant" prints.' }
         Write-Finding -Name $Name -Status fail -Message "$($_.Exception.Message) [$(Get-CheckErrorId -ErrorRecord $_)] ($($watch.ElapsedMilliseconds) ms)" -Remedy $remedy
     }

@@ -91,16 +91,31 @@ function Invoke-CheckStopStep {
 }
 
 function Invoke-CheckProcessStep {
-    # Starts a process through WMI, as the agent does for a job.
-    Invoke-CheckStep -Name 'full-process' -Action {
-        $shell = 'powershell.exe'
-        $root = [System.Environment]::GetEnvironmentVariable('SystemRoot')
-        if ($root) { $shell = [System.IO.Path]::Combine($root, 'System32', 'WindowsPowerShell', 'v1.0', 'powershell.exe') }
-        $line = "`"$shell`" -NoProfile -NonInteractive -Command exit"
-        $result = Invoke-CimMethod -ClassName 'Win32_Process' -MethodName 'Create' -Arguments @{ CommandLine = $line }
-        # Return values: https://learn.microsoft.com/windows/win32/cimwin32prov/create-method-in-class-win32-process
-        Assert-CheckValue -What 'ReturnValue of Win32_Process.Create (2 denied, 3 privilege, 8 unknown, 9 path, 21 parameter)' -Value $result.ReturnValue -Expected 0
+    # Starts a process as the agent does for a job: through WMI, or else by a scheduled task.
+    $argument = '-NoProfile -NonInteractive -Command exit'
+    $shell = [System.IO.Path]::Combine($PSHOME, 'powershell.exe')
+    Invoke-CheckStep -Name 'full-process' -Remedy 'See cimv2-remote-enable and asr-process-creation. If full-task passes, jobs start by a scheduled task instead.' -Action {
+        $call = @{ CommandLine = "`"$shell`" $argument" }
+        # 16777216 is CREATE_BREAKAWAY_FROM_JOB. Return values: 2 denied, 3 privilege, 8 unknown, 9 path, 21 parameter.
+        # https://learn.microsoft.com/windows/win32/cimwin32prov/create-method-in-class-win32-process
+        $call['ProcessStartupInformation'] = New-CimInstance -Namespace 'root/cimv2' -ClassName 'Win32_ProcessStartup' -ClientOnly -Property @{ CreateFlags = [uint32]16777216 }
+        $first = (Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call).ReturnValue
+        Add-CheckFact -Name 'process-breakaway' -Seen ([string]$first)
+        if ($first -ne 0) {
+            $call.Remove('ProcessStartupInformation')
+            $second = (Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call).ReturnValue
+            Assert-CheckValue -What 'The result of Win32_Process.Create' -Value $second -Expected 0
+        }
         'A process was started through WMI.'
+    }
+    if ($script:CheckRun.Done.ContainsKey('full-process')) { return }
+    Invoke-CheckStep -Name 'full-task' -Remedy 'Only administrators may register tasks that run without a session of their account.' -Action {
+        $name = $script:CheckRun.Name
+        $action = New-ScheduledTaskAction -Execute $shell -Argument $argument
+        $principal = New-ScheduledTaskPrincipal -UserId ([System.Environment]::UserDomainName + '\' + [System.Environment]::UserName) -LogonType S4U -RunLevel Highest
+        $null = Register-ScheduledTask -TaskName $name -Action $action -Principal $principal
+        try { Start-ScheduledTask -TaskName $name } finally { Unregister-ScheduledTask -TaskName $name -Confirm:$false }
+        'A process was started by a scheduled task, which was removed.'
     }
 }
 
