@@ -45,7 +45,7 @@ func TestAnAgentOnTheHostRunsOnlyWithTheExpectedContent(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, "agent.ps1"), c.content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			a, closeAll, err := newClient(server, text, server.Username(), server.Password())
+			a, closeAll, err := newPatientClient(server, text, server.Username(), server.Password(), 60) // a loaded computer is slow
 			if err != nil {
 				t.Fatal(err)
 			}
