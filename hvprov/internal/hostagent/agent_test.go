@@ -169,6 +169,19 @@ func TestRefusedCredentialsAreNotRetried(t *testing.T) {
 	}
 }
 
+// TestAMissingRightIsRetried covers a right that an administrator grants while the program runs.
+func TestAMissingRightIsRetried(t *testing.T) {
+	t.Parallel()
+	host := &fakeHost{refuse: []error{transport.ErrDenied}}
+	a := newAgent(t, host, func(o *hostagent.Options) { o.RetryAfter = time.Nanosecond })
+	if err := a.Ping(t.Context()); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("got %v", err)
+	}
+	if err := a.Ping(t.Context()); err != nil {
+		t.Errorf("after the right was granted: %v", err)
+	}
+}
+
 func TestAnUnreachableHostIsRetriedOnlyAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
