@@ -27,7 +27,7 @@ func (v *view) hello(installed bool) (any, error) {
 		Agent: agent.Version, PowerShell: "5.1." + build + ".1", OS: host.OSVersion, HyperV: host.HyperVVersion,
 		Host: host.Name, Cluster: v.clusterName(), Installed: installed, Lacks: []job.Finding{},
 		Schemas:   []protocol.SchemaSupport{{ID: schemaID, Versions: []int{schemaVersion}}},
-		ImagePath: imageFolder(host, nil), VMPath: vmFolder(host, nil), Lacks: []job.Finding{},
+		ImagePath: imageFolder(host, nil), VMPath: vmFolder(host, nil),
 	}, nil
 }
 
