@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -178,4 +179,61 @@ func TestANameOfAVirtualMachineOnAnotherNodeIsTaken(t *testing.T) {
 	if vms := f.vms(); len(vms) != 0 {
 		t.Errorf("virtual machines on HV01: %+v", vms)
 	}
+}
+
+// A role can move as soon as it exists, so also before the job that added it ends.
+func TestAnUndoKeepsTheFilesOfAVirtualMachineThatMoved(t *testing.T) {
+	t.Parallel()
+	f := newClusterFixture(t)
+	hold := filepath.Join(f.dir, "hold")
+	f.must(os.WriteFile(hold, nil, 0o600))
+	f.must(f.store.Update(func(s *hyperv.State) error {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Get-ClusterResource": {Hold: hold, Fail: "no answer", Times: 1}}
+		return nil
+	}))
+	type result struct {
+		output string
+		code   int
+	}
+	done := make(chan result, 1)
+	go func() {
+		output, code := f.runJob(clustered, "-VMPath", "'"+f.volume+"'")
+		done <- result{output, code}
+	}()
+	for {
+		if _, err := os.Stat(hold + ".reached"); err == nil {
+			break
+		}
+		select {
+		case r := <-done:
+			f.Fatalf("the job ended early: %s", r.output)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	id := f.vms()[0].ID
+	f.must(hyperv.LiveMigrate(f.store, f.other, id))
+	f.must(os.Remove(hold))
+	r := <-done
+	f.wantOutput(r.output, r.code, 1, "no answer", "left ", "virtual machine "+id+" is not on host HV01: cluster node HV02 owns it")
+	f.wantOnOther(id)
+}
+
+// completeDelete ends a delete job whose worker process died before it knew whether the virtual machine was removed.
+const completeDelete = `
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+. '%agent%'
+$context = New-AgentContext -Token '' -Writer ([System.Console]::Out)
+$job = New-AgentJob -Id 'a0000000-0000-4000-8000-000000000001' -Definition @{ Operation = 'delete'; Fields = @{} } -VMId '%vm%'
+$job.Journal.Removing = [pscustomobject]@{ name = 'by-hand'; folder = '%folder%'; job = $job.Id; files = @('%folder%/by-hand.vhdx'); disks = @('%folder%/by-hand.vhdx') }
+"completed: $(Complete-OrphanedJob -Context $context -Job $job)"
+`
+
+func TestADeleteThatDiedKeepsTheFilesOfAVirtualMachineThatMoved(t *testing.T) {
+	t.Parallel()
+	f := newClusterFixture(t)
+	id := f.createMoved()
+	output, code := f.runScript(completeDelete, "%vm%", id, "%folder%", f.volume)
+	f.wantOutput(output, code, 0, "cluster node HV02 owns it", "completed: False")
+	f.wantOnOther(id)
 }
