@@ -76,7 +76,7 @@ func as(operation string) string {
 }
 
 // A virtual machine of a cluster moves between nodes, with its GUID and its files, by load balancing, which is on by default, and whenever a node is drained
-// (https://learn.microsoft.com/windows-server/failover-clustering/vm-load-balancing-overview). Get-VM shows only those of its own host.
+// (https://learn.microsoft.com/previous-versions/windows/desktop/mscs/clusters-autobalancermode). Get-VM shows only those of its own host.
 func TestAVirtualMachineThatMovedToAnotherNodeIsNotGone(t *testing.T) {
 	t.Parallel()
 	for name, missingFails := range map[string]bool{"Get-ClusterGroup -VMId returns nothing for others": false, "Get-ClusterGroup -VMId fails for others": true} {

@@ -64,7 +64,7 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 				Attributes:          host,
 			},
 			"hosts": schema.MapNestedAttribute{
-				MarkdownDescription: "The Hyper-V hosts by name. The `host` attribute of a resource is one of the names. " +
+				MarkdownDescription: "The Hyper-V hosts by name. The `host` attribute of a resource is one of the names. Each node of a failover cluster is a host. " +
 					"Environment variables supply the settings that an entry omits, except `address`. Conflicts with `host` and `simulator`.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: host},

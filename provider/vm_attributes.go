@@ -34,8 +34,10 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 			Computed:            true, PlanModifiers: keep,
 		},
 		"host": schema.StringAttribute{
-			MarkdownDescription: "Name of the Hyper-V host: one of the keys of `hosts` in the provider configuration. Required when the provider has several hosts. Forces replacement.",
-			Optional:            true, Computed: true,
+			MarkdownDescription: "Name of the Hyper-V host: one of the keys of `hosts` in the provider configuration. Required when the provider has several hosts. " +
+				"A virtual machine that moved to another of the hosts is followed: it is read, updated and deleted there, and the plan shows the move as a change in place. " +
+				"Changing `host` to the host that has the virtual machine changes nothing on it; any other change forces replacement.",
+			Optional: true, Computed: true,
 			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), replaceOnChange{}},
 		},
 		"job_id": schema.StringAttribute{

@@ -40,14 +40,18 @@ function Test-ErrorText {
 }
 
 function Test-ClusterMember {
-    # Reports whether the host has joined a cluster: until then, and after it has left, its cluster service is disabled (4).
-    try {
-        $start = (Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Services\ClusSvc' -Name 'Start').Start
-    } catch {
-        $null = $_ # Without the failover clustering feature there is no such service.
-        return $false
+    # Reports whether the host has joined a cluster: until then, and after it has left, its cluster service is disabled (4). An
+    # administrator can disable the service of a node too, which keeps the name of its cluster.
+    foreach ($value in @{ Path = ''; Name = 'Start' }, @{ Path = '\Parameters'; Name = 'ClusterName' }) {
+        try {
+            $found = (Get-ItemProperty -LiteralPath ('HKLM:\SYSTEM\CurrentControlSet\Services\ClusSvc' + $value.Path) -Name $value.Name).($value.Name)
+        } catch {
+            $null = $_ # Without the failover clustering feature there is no such service, and before a node joins there is no name.
+            continue
+        }
+        if ($value.Name -eq 'Start') { if ([int]$found -lt 4) { return $true } } elseif ($found) { return $true }
     }
-    return [int]$start -lt 4
+    return $false
 }
 
 function New-ClusterFinding {
