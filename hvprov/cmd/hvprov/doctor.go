@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,7 +74,7 @@ func (c command) doctor(ctx context.Context, args []string) (code int, err error
 		return exitFailed, err
 	}
 	if s.options.Full {
-		var stop func() bool
+		var stop func()
 		ctx, stop = c.uninterrupted(ctx)
 		defer stop()
 	}
@@ -110,11 +111,17 @@ func (c command) doctor(ctx context.Context, args []string) (code int, err error
 
 // uninterrupted returns a context that an interrupt does not end: a check that creates a virtual machine must remove it. Until stop is
 // called, an interrupt prints that.
-func (c command) uninterrupted(ctx context.Context) (_ context.Context, stop func() bool) {
-	stop = context.AfterFunc(ctx, func() {
+func (c command) uninterrupted(ctx context.Context) (_ context.Context, stop func()) {
+	printed := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(printed)
 		_, _ = fmt.Fprintln(c.stderr, "hvprov: waiting for the check to remove its virtual machine. Interrupt again to leave it on the host.")
 	})
-	return context.WithoutCancel(ctx), stop
+	return context.WithoutCancel(ctx), func() {
+		if !cancel() {
+			<-printed
+		}
+	}
 }
 
 // input returns what the loader reads.
@@ -130,8 +137,12 @@ func input(o options) ([]byte, error) {
 func exchange(ctx context.Context, process transport.Process, input []byte, r *report) error {
 	errs := clixml.NewDecoder(r.errorRecord)
 	// A process that ends before it has read everything, as in another language mode, fails the Send. Its output says why.
-	sent := make(chan error, 1)
-	go func() { sent <- process.Send(ctx, input, true) }()
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	var sendErr error
+	sending.Go(func() { sendErr = process.Send(ctx, input, true) })
+	defer sending.Wait()
+	defer cancel()
 	for {
 		output, err := process.Receive(ctx)
 		if err != nil {
@@ -145,8 +156,9 @@ func exchange(ctx context.Context, process transport.Process, input []byte, r *r
 	}
 	errs.Close()
 	r.write([]byte("\n"))
-	if err := <-sent; r.summary == nil {
-		return errors.Join(errors.New("PowerShell on the host ended before the report was complete"), r.lastErrors(), err)
+	sending.Wait()
+	if r.summary == nil {
+		return errors.Join(errors.New("PowerShell on the host ended before the report was complete"), r.lastErrors(), sendErr)
 	}
 	return nil
 }
