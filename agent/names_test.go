@@ -43,7 +43,6 @@ func TestFilesThatTheDiskCmdletsCannotResolveAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ file, text, path string }{
 		"an image to differ from":  {"web [1].vhdx", strings.NewReplacer("ubuntu-24.04", "web [1]", `"gb_ram"`, `"disk_type": "differencing", "gb_ram"`).Replace(definition), ""},
 		"an image to expand":       {"it's.vhdx", strings.NewReplacer("ubuntu-24.04", "it's", `"gb_ram"`, `"disk_size_gb": 9, "gb_ram"`).Replace(definition), ""},
-		"an ISO file":              {"seed[1].iso", strings.Replace(definition, `"gb_ram"`, `"media_name": "seed[1]", "gb_ram"`, 1), ""},
 		"the folder of the result": {"", definition, "vms [lab]"},
 	} {
 		t.Run(name, func(t *testing.T) {

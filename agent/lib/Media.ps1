@@ -20,11 +20,8 @@ function Get-MediaFinding {
     # Returns a finding when an ISO file does not exist.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
-    $path = Find-MediaFile -Folder $Folder -Name $Name
-    if ($path) {
-        Get-PathFinding -Field 'media_name' -Path $path
-        return
-    }
+    # Unlike the cmdlets for disks, those for DVD drives take the path as it is.
+    if (Find-MediaFile -Folder $Folder -Name $Name) { return }
     $files = @(Get-MediaFile -Folder $Folder | ForEach-Object -Process { $_.BaseName })
     if ($files.Count -eq 0) {
         New-JobFinding -Field 'media_name' -MessageId 'media_missing_folder_empty' -Values @{ media = $Name; folder = $Folder }
