@@ -121,7 +121,7 @@ func (f *fixture) change(change func(*hyperv.State)) {
 }
 
 // notHere are the checks whose result is unknown where Windows PowerShell does not run the script.
-var notHere = []string{"powershell-edition", "full-pause"}
+var notHere = []string{"powershell-edition"}
 
 func TestAHealthyHostHasNoFindingAndStaysAsItWas(t *testing.T) {
 	t.Parallel()

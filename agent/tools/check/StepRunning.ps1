@@ -10,6 +10,11 @@ function Invoke-CheckRunningStep {
     Invoke-CheckStep -Name 'full-running-settings' -Needs 'full-start' -Action {
         $vm = $script:CheckRun.VM
         Add-CheckFact -Name 'running-heartbeat' -Seen ([string](Get-VM -Id $vm.Id).Heartbeat)
+        # The agent finds the shutdown service by its class: the name of the integration service is localised.
+        $filter = "SystemName = '$($vm.Id.ToString().ToUpperInvariant())'"
+        $components = @(Get-CimInstance -Namespace 'root/virtualization/v2' -ClassName 'Msvm_ShutdownComponent' -Filter $filter)
+        Add-CheckFact -Name 'shutdown-components' -Seen $components.Count
+        if ($components.Count -gt 0) { Add-CheckFact -Name 'shutdown-enabledstate' -Seen $components[0].EnabledState -Detail "OperationalStatus $(@($components[0].OperationalStatus) -join ' ')" }
         Add-CheckRefusal -Name 'running-get-vhd' -Change { Get-VHD -Path (Get-CheckPath -Name 'disk.vhdx') }
         Add-CheckRefusal -Name 'running-notes' -Change { Set-VM -VM $vm -Notes 'Changed by Test-HypervvmHost.ps1.' }
         Add-CheckRefusal -Name 'running-start-action' -Change { Set-VM -VM $vm -AutomaticStartAction Start }
