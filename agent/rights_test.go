@@ -77,7 +77,7 @@ try { $null = Get-AgentHost } catch { "host $((ConvertTo-AgentFailure -ErrorReco
 		"no right on root/cimv2": {rights: hyperv.Rights{CIMV2Denied: true}, want: `lack access_denied: the account may not use WMI namespace root\cimv2 over the network`},
 		"no right to methods": {
 			override: `function Invoke-CimMethod { [pscustomobject]@{ rights = 33 } }`,
-			want:     "the right to execute methods is missing; run on the host as an administrator: " + grantCommand,
+			want:     "the right Method Execute is missing; run on the host as an administrator: " + grantCommand,
 		},
 		"another error of WMI": {override: `function Invoke-CimMethod { throw 'The RPC server is unavailable.' }`, none: "lack "},
 		"a data folder of others": {

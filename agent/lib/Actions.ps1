@@ -54,7 +54,7 @@ function Test-ActionDiffers {
     # Reports whether a virtual machine's action differs from the definition.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Fields, [Parameter(Mandatory)] [string] $Name)
 
-    return (Get-JobAction -Fields $Fields -Name $Name) -ne (ConvertTo-SnakeCase -Value $VM.($script:AgentActions[$Name].Name))
+    return (Get-JobAction -Fields $Fields -Name $Name) -ne (ConvertTo-SnakeCase -Value (Get-MemberValue -Value $VM -Name $script:AgentActions[$Name].Name))
 }
 
 function Set-JobAction {
@@ -62,7 +62,7 @@ function Set-JobAction {
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Fields, [Parameter(Mandatory)] [string] $Name)
 
     $property = $script:AgentActions[$Name].Name
-    $before = ConvertTo-SnakeCase -Value $VM.$property
+    $before = ConvertTo-SnakeCase -Value (Get-MemberValue -Value $VM -Name $property)
     $after = Get-JobAction -Fields $Fields -Name $Name
     if ($after -ne $before) {
         $parameters = @{ $property = (ConvertFrom-SnakeCase -Name $after) }

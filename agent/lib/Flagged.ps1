@@ -1,6 +1,7 @@
 # Functions with words that make Windows PowerShell write a warning event with the whole script block, whatever the logging policy is:
 # https://github.com/PowerShell/PowerShell/blob/master/src/System.Management.Automation/engine/runtime/CompiledScriptBlock.cs. The agent's
-# text has them in a script block of their own, so that the event is short; no other file contains such words.
+# text has them in a script block of their own, so that the event is short; no other file contains such words, or members whose names are
+# expressions, which count as such words.
 
 function Get-Sha256Hash {
     # Returns the SHA-256 of bytes as 64 hexadecimal digits in lower case.
@@ -56,6 +57,15 @@ function Get-OptionalProperty {
     # The comma keeps an array of one element, or of none, an array.
     if ($property.Value -is [array]) { return , $property.Value }
     return $property.Value
+}
+
+function Get-MemberValue {
+    # Returns a property of an object, or null when its getter fails. A list stays a list.
+    param([Parameter(Mandatory)] $Value, [Parameter(Mandatory)] [string] $Name)
+
+    $member = $Value.$Name
+    if ($member -is [System.Collections.IEnumerable] -and $member -isnot [string]) { return , $member }
+    return $member
 }
 
 function Get-AgentPropertyName {

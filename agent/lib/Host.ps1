@@ -149,7 +149,7 @@ function Get-VMProperty {
     # listed. Call it within @( ). The module queries such a property at each access, and PowerShell returns null for one that fails.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Name)
 
-    $value = $VM.$Name
+    $value = Get-MemberValue -Value $VM -Name $Name
     if ($null -ne $value) { return $value }
     if ($null -ne (Find-HostVM -Id $VM.Id.ToString())) {
         throw (New-AgentError -MessageId 'vm_property_unreadable' -Values @{ property = $Name; vm = $VM.Name })
