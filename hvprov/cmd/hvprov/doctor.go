@@ -42,7 +42,7 @@ $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}
 $r=New-Object IO.StreamReader([Console]::OpenStandardInput(),$u)
 $p=@{Json=$true;OverWinRM=$true}
-(ConvertFrom-Json $r.ReadLine()).PSObject.Properties|ForEach-Object{$p[$_.Name]=$_.Value}
+(ConvertFrom-Json $r.ReadLine()).PSObject.Members|Where-Object{$_.MemberType -eq 'NoteProperty'}|ForEach-Object{$p[$_.Name]=$_.Value}
 $t=New-Object Text.StringBuilder
 while($true){$l=$r.ReadLine();if($null -eq $l -or $l -eq '` + endOfScript + `'){break};$null=$t.AppendLine($l)}
 & ([scriptblock]::Create($t.ToString())) @p|ForEach-Object{[Console]::Out.WriteLine($_);[Console]::Out.Flush()}

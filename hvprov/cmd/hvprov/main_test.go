@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
@@ -202,6 +203,28 @@ func TestAnInterruptWaitsForTheRemovalOfTheVirtualMachine(t *testing.T) {
 		if n := server.Counters(); n.OpenShells != 0 {
 			t.Errorf("%v: %d shells are open", test.args, n.OpenShells)
 		}
+	}
+}
+
+// TestTheLoaderHasNoSuspiciousWords looks for words that make Windows PowerShell log a script block as a warning.
+func TestTheLoaderHasNoSuspiciousWords(t *testing.T) {
+	t.Parallel()
+	list, err := os.ReadFile(filepath.Join("..", "..", "..", "agent", "testdata", "suspicious_words.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(list)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		for word := range strings.FieldsSeq(strings.ToLower(line)) {
+			if strings.Contains(strings.ToLower(loader), word) {
+				t.Errorf("the loader contains %q", word)
+			}
+		}
+	}
+	if len(protocol.CommandLine(loader)) > protocol.MaxCommandLine {
+		t.Errorf("the command line of the loader has %d characters", len(protocol.CommandLine(loader)))
 	}
 }
 
