@@ -122,6 +122,9 @@ func stringAttribute(c fieldAttribute) schema.Attribute {
 	if s, ok := c.defaultValue.(string); ok {
 		a.Default = stringdefault.StaticString(s)
 	}
+	if c.field.IgnoreCase {
+		a.PlanModifiers = append(a.PlanModifiers, keepSpelling{c.field})
+	}
 	if c.field.Infer != nil {
 		a.PlanModifiers = append(a.PlanModifiers, inferred{c.field.Infer})
 	}

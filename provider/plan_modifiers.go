@@ -86,6 +86,26 @@ func (m replaceOnChange) required(
 	return newComparison(ctx, m.schema, state.Raw, planned, config.Raw, private).differs(m.field)
 }
 
+// keepSpelling plans the value of the state when the configuration has the same one in another letter case, so that nothing changes.
+type keepSpelling struct{ field *jobschema.Field }
+
+var _ planmodifier.String = keepSpelling{}
+
+// Description describes the plan modifier.
+func (keepSpelling) Description(context.Context) string { return "Letter case is not significant." }
+
+// MarkdownDescription describes the plan modifier.
+func (m keepSpelling) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
+
+// PlanModifyString implements [planmodifier.String].
+func (m keepSpelling) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	if isKnownString(req.StateValue) && isKnownString(req.PlanValue) && m.field.Equal(req.StateValue.ValueString(), req.PlanValue.ValueString()) {
+		resp.PlanValue = req.StateValue
+	}
+}
+
+func isKnownString(v types.String) bool { return !v.IsNull() && !v.IsUnknown() }
+
 // inferred plans a value that the schema infers from another attribute, unless the configuration sets one. While the other
 // attribute does not change, the value in the state is kept, even if the rules of the schema changed.
 type inferred struct{ *jobschema.Inference }

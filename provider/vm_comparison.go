@@ -51,7 +51,7 @@ func (c comparison) fieldDiffers(f *jobschema.Field, owner jobschema.Path, state
 	case f.Default != nil && isApplicable(f, state) != isApplicable(f, plan):
 		return true // the same default, which applies only in one of them
 	case !f.HoldsSecret() || !isKnownValue(before) || !isKnownValue(after):
-		return !before.Equal(after)
+		return !sameValue(f, before, after)
 	case f.Type == jobschema.TypeObject:
 		return c.objectDiffers(f.Fields, here, before, after, configured)
 	}
@@ -65,6 +65,16 @@ func (c comparison) fieldDiffers(f *jobschema.Field, owner jobschema.Path, state
 		}
 	}
 	return false
+}
+
+// sameValue reports whether two values of a field mean the same. Null and an empty string are different in a plan.
+func sameValue(f *jobschema.Field, a, b tftypes.Value) bool {
+	if a.Equal(b) || !isKnownValue(a) || !isKnownValue(b) {
+		return a.Equal(b)
+	}
+	left, leftErr := fromTerraform(a)
+	right, rightErr := fromTerraform(b)
+	return leftErr == nil && rightErr == nil && f.Equal(left, right)
 }
 
 func (c comparison) objectDiffers(fields []jobschema.Field, here jobschema.Path, before, after, config tftypes.Value) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -53,6 +54,10 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	case !req.State.Raw.IsNull():
 		r.planWriteOnly(compared, resp)
 		changed := compared.changedFields(r.schema)
+		if err := r.keepComputed(req, resp, changed); err != nil {
+			resp.Diagnostics.AddError(errorSummary("plan", r.displayName(req.State.Raw)), sentence(err))
+			return
+		}
 		if len(changed) == 0 {
 			return
 		}
@@ -66,6 +71,32 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		r.planCheck(ctx, sub, resp)
 	}
 }
+
+// networkProperties are the properties of a virtual machine that can change the addresses of its guest.
+var networkProperties = []string{"switch_name", "vlan_id", "mac_address", "static_mac_address", "network_adapters"}
+
+// keepComputed plans the computed attributes of the state, unless the change can affect them: what depends on them must not change with
+// the notes of a virtual machine. The framework marks all of them as unknown when any attribute changes.
+func (r *vmResource) keepComputed(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed []string) error {
+	for _, id := range changed {
+		f, ok := r.schema.Field(id)
+		if !ok || f.Change == jobschema.ChangePowerCycle || f.Observed == "power_state" || slices.Contains(networkProperties, f.Observed) {
+			return nil
+		}
+	}
+	kept := map[string]tftypes.Value{}
+	for _, name := range volatileAttributes {
+		if before := attribute(req.State.Raw, name); isKnownValue(before) {
+			kept[name] = before
+		}
+	}
+	var err error
+	resp.Plan.Raw, err = withAttributes(resp.Plan.Raw, kept)
+	return err
+}
+
+// volatileAttributes are the computed attributes that change by themselves.
+var volatileAttributes = []string{"state", "ip_addresses"}
 
 // planHost determines the host and sets it in the plan. It reports false if the host is unknown or invalid.
 func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (string, bool) {

@@ -95,6 +95,8 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 			continue // the job that created the virtual machine was given no value
 		case !all && f.Default != nil && !isApplicable(f, state):
 			continue // the default is planned although the field does not apply; the host has no such value
+		case f.Equal(was, value) && isKnownValue(before[f.ID]):
+			continue // the same value, possibly in another letter case: the state keeps the one of the configuration
 		case value == nil && isEmptyString(before[f.ID]):
 			continue // a configuration may express "none" as an empty string
 		}

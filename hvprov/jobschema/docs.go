@@ -25,6 +25,9 @@ func (f *Field) Docs() string {
 		add("%s", asSentence(f.Description))
 	}
 	f.addValues(add)
+	if f.IgnoreCase {
+		add("Not case-sensitive.")
+	}
 	switch {
 	case f.Default != nil:
 		add("Defaults to `%v`.", f.Default)

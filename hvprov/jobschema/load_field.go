@@ -28,7 +28,7 @@ type scope struct {
 var (
 	itemKeys   = []string{"type", "validations", "fields"}
 	nestedKeys = append([]string{
-		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "deprecated", "items",
+		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "deprecated", "ignore_case", "items",
 	}, itemKeys...)
 	fieldKeys = append([]string{"infer", "change", "observed"}, nestedKeys...)
 )
@@ -61,7 +61,11 @@ func (l *loader) field(sc *scope, at place) {
 	f := Field{
 		ID: m.text("id"), Label: m.text("label"), Description: m.text("description"), Hint: m.text("hint"),
 		Deprecated: m.text("deprecated"), Type: l.typeOf(m), Required: m.boolean("required"),
-		Observed: m.text("observed"), StandsFor: m.text("stands_for"), line: m.node.Line,
+		Observed: m.text("observed"), StandsFor: m.text("stands_for"),
+		IgnoreCase: m.boolean("ignore_case"), line: m.node.Line,
+	}
+	if f.IgnoreCase && f.Type != TypeString && f.Type != TypeHostname {
+		l.fault(m.at("ignore_case"), "ignore_case does not apply to a field of type %s", f.Type)
 	}
 	if f.Required && m.has("deprecated") {
 		l.fault(m.at("deprecated"), "a deprecated field cannot be required")

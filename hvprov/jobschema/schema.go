@@ -39,6 +39,7 @@ type Field struct {
 	Required    bool        `json:"required,omitempty"` // a required field has no default
 	Default     any         `json:"default,omitempty"`  // a string, bool, int64 or float64; nil if there is none
 	Validations Validations `json:"validations,omitzero"`
+	IgnoreCase  bool        `json:"ignore_case,omitempty"` // letter case is not significant, as in names on Windows
 
 	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field applies.
 	// The field must not be set if one of these fields has another value. Nil: the field always applies.
