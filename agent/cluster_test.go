@@ -100,7 +100,7 @@ func TestAVirtualMachineThatMovedToAnotherNodeIsNotGone(t *testing.T) {
 }
 
 // A cluster that does not answer may have moved the virtual machine: nothing is concluded from its absence on this host. The error ids are those of
-// https://github.com/dsccommunity/FailoverClusterDsc/issues/148 (since Windows Server 2016) and of earlier versions.
+// https://github.com/dpaulson45/HealthChecker/issues/195 (since Windows Server 2016) and of earlier versions.
 func TestAClusterThatCannotBeAskedIsNoProofThatAVirtualMachineIsGone(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -109,6 +109,7 @@ func TestAClusterThatCannotBeAskedIsNoProofThatAVirtualMachineIsGone(t *testing.
 	}{
 		"service stopped":                   {func(b *hyperv.ClusterFaults) { b.ServiceStopped = true }, "the cluster service of host HV01 is stopped"},
 		"service stopped, earlier versions": {func(b *hyperv.ClusterFaults) { b.ServiceStopped, b.OldErrors = true, true }, "the cluster service of host HV01 is stopped"},
+		"service stopped, another language": {func(b *hyperv.ClusterFaults) { b.ServiceStopped, b.OldErrors, b.Localized = true, true, true }, "the cluster service of host HV01 is stopped"},
 		"access denied":                     {func(b *hyperv.ClusterFaults) { b.AccessDenied = true }, "run Grant-ClusterAccess"},
 		"access denied, earlier versions":   {func(b *hyperv.ClusterFaults) { b.AccessDenied, b.OldErrors = true, true }, "run Grant-ClusterAccess"},
 	} {

@@ -15,14 +15,13 @@ function Get-ClusterState {
 }
 
 function Get-ClusterProblem {
-    # Returns the message id for an error of a cluster cmdlet. Its texts are localised and its ids differ between versions of Windows, so
-    # that the system's own text for the error code, which the message contains, is compared as well.
+    # Returns the message id for an error of a cluster cmdlet. Its ids and categories differ between versions of Windows and its texts are
+    # localised, so that the error code and the system's own text for it are compared as well.
     param([Parameter(Mandatory)] $ErrorRecord)
 
     $id = [string]$ErrorRecord.FullyQualifiedErrorId
-    $text = [string]$ErrorRecord.Exception.Message
-    if ($id -like 'ClusterAccessDenied*' -or (Test-ErrorText -Text $text -Code 5 -Known 'Access is denied')) { return 'cluster_access_denied' }
-    if ($id -like 'ClusterEndpointNotRegistered,*' -or (Test-ErrorText -Text $text -Code 1753 -Known 'no more endpoints available')) {
+    if ($id -like 'ClusterAccessDenied*' -or (Test-ErrorCode -Exception $ErrorRecord.Exception -Code 5 -Text 'Access is denied')) { return 'cluster_access_denied' }
+    if ($id -like 'ClusterEndpointNotRegistered,*' -or (Test-ErrorCode -Exception $ErrorRecord.Exception -Code 1753 -Text 'no more endpoints available')) {
         # A host with the tools that is not a node fails in the same way as a node whose cluster service is stopped.
         if (Test-ClusterMember) { return 'cluster_service_stopped' }
         return 'host_not_clustered'
@@ -30,12 +29,15 @@ function Get-ClusterProblem {
     return 'cluster_unreachable'
 }
 
-function Test-ErrorText {
-    # Reports whether a text contains the system's text for an error code, or a Known part of the English one.
-    param([AllowEmptyString()] [string] $Text, [Parameter(Mandatory)] [int] $Code, [Parameter(Mandatory)] [string] $Known)
+function Test-ErrorCode {
+    # Reports whether an exception of a cluster cmdlet has a code of Windows, its HRESULT included, or a message with the system's text
+    # for the code, or with Text, which is a part of the English one.
+    param([Parameter(Mandatory)] [System.Exception] $Exception, [Parameter(Mandatory)] [int] $Code, [Parameter(Mandatory)] [string] $Text)
 
+    $property = $Exception.PSObject.Properties['ErrorCode']
+    if ($null -ne $property -and ($property.Value -band 0xFFFF) -eq $Code) { return $true }
     $own = (New-Object -TypeName System.ComponentModel.Win32Exception -ArgumentList $Code).Message.TrimEnd('.')
-    foreach ($part in $own, $Known) { if ($Text.IndexOf($part, [System.StringComparison]::OrdinalIgnoreCase) -ge 0) { return $true } }
+    foreach ($part in $own, $Text) { if ($Exception.Message.IndexOf($part, [System.StringComparison]::OrdinalIgnoreCase) -ge 0) { return $true } }
     return $false
 }
 

@@ -14,6 +14,8 @@ type ClusterFaults struct {
 	AccessDenied   bool `json:"access_denied,omitempty"`   // the account was not granted access to the cluster
 	// OldErrors reports errors under the name of the cmdlet and without a category, as before Windows Server 2016.
 	OldErrors bool `json:"old_errors,omitempty"`
+	// Localized replaces the texts of the errors with ones that do not say in English what happened.
+	Localized bool `json:"localized,omitempty"`
 	// MissingVMFails makes Get-ClusterGroup -VMId fail for a virtual machine that has no role. Public sources do not say whether it
 	// does, or returns nothing.
 	MissingVMFails bool `json:"missing_vm_fails,omitempty"`

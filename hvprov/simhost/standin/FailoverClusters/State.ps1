@@ -20,6 +20,7 @@ function New-StandInClusterError {
         [Parameter(Mandatory)] [string] $Cmdlet,
         [Parameter(Mandatory)] [string] $Message,
         [Parameter(Mandatory)] [string] $Id,
+        [int] $Code = 0,
         [System.Management.Automation.ErrorCategory] $Category = [System.Management.Automation.ErrorCategory]::NotSpecified
     )
 
@@ -29,7 +30,9 @@ function New-StandInClusterError {
     }
     $class = $script:StandInClusterCommands[$Cmdlet]
     if (-not $class) { $class = $Cmdlet.Replace('-', '') + 'Command' }
+    if ($Code -ne 0 -and (Get-StandInClusterFlag -State $State -Name 'localized')) { $Message = "Fehler bei Cmdlet $Cmdlet." }
     $exception = New-Object -TypeName System.InvalidOperationException -ArgumentList $Message
+    if ($Code -ne 0) { $exception | Add-Member -MemberType NoteProperty -Name ErrorCode -Value $Code }
     return New-Object -TypeName System.Management.Automation.ErrorRecord -ArgumentList $exception, "$Id,Microsoft.FailoverClusters.PowerShell.$class", $Category, $null
 }
 
@@ -38,12 +41,12 @@ function Assert-StandInCluster {
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet)
 
     if (-not $State.host.cluster -or (Get-StandInClusterFlag -State $State -Name 'service_stopped')) {
-        throw (New-StandInClusterError -State $State -Cmdlet $Cmdlet -Id 'ClusterEndpointNotRegistered' -Category ConnectionError -Message (
+        throw (New-StandInClusterError -State $State -Cmdlet $Cmdlet -Id 'ClusterEndpointNotRegistered' -Code 0x800706D9 -Category ConnectionError -Message (
                 "The cluster service is not running.  Make sure that the service is running on all nodes in the cluster.`r`n" +
                 '    There are no more endpoints available from the endpoint mapper'))
     }
     if (Get-StandInClusterFlag -State $State -Name 'access_denied') {
-        throw (New-StandInClusterError -State $State -Cmdlet $Cmdlet -Id 'ClusterAccessDenied' -Category PermissionDenied -Message (
+        throw (New-StandInClusterError -State $State -Cmdlet $Cmdlet -Id 'ClusterAccessDenied' -Code 0x80070005 -Category PermissionDenied -Message (
                 "You do not have administrative privileges on the cluster. Contact your network administrator to request access.`r`n    Access is denied"))
     }
 }
