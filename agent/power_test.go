@@ -104,3 +104,33 @@ func TestAHibernatedVirtualMachineIsDeleted(t *testing.T) {
 		t.Errorf("the folder of the virtual machine is still there: %v", err)
 	}
 }
+
+func TestTheWaitForAShutdownCanBeCancelled(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$script:AgentPowerPollMilliseconds = 1
+$script:status = 12
+function Get-CimInstance { [pscustomobject]@{ EnabledState = 2; OperationalStatus = @($script:status) } }
+function Invoke-CimMethod { [pscustomobject]@{ ReturnValue = 0 } }
+function Find-HostVM { [pscustomobject]@{ State = 'Stopping' } }
+function Stop-VM { 'turned off' }
+function Write-JobEvent { }
+$context = @{ Key = 'key' }
+$null = [System.IO.Directory]::CreateDirectory((Get-JobFolder -Key 'key'))
+[System.IO.File]::WriteAllText((Get-JobFile -Key 'key' -Name 'cancel'), '')
+$vm = [pscustomobject]@{ Id = [guid]::NewGuid(); Name = 'by-hand' }
+foreach ($status in 12, 2) {
+    $script:status = $status
+    $job = @{ Committed = $false; ShuttingDown = $false; Fields = @{ force_stop = $true } }
+    try { Stop-JobVM -Context $context -Job $job -VM $vm -State 'running' } catch { "$($_.Exception.Data['code']), asked: $($job.ShuttingDown)" }
+}
+`)
+	want := "cancelled, asked: False\ncancelled, asked: True"
+	if got := strings.TrimSpace(output); code != 0 || got != want {
+		t.Errorf("exit code %d, output\n%s\nwant\n%s", code, got, want)
+	}
+}
