@@ -102,6 +102,7 @@ function Get-ShareRoot {
     # Returns the share of a path, such as \\files\images, or an empty string for a path on a drive.
     param([AllowNull()] [AllowEmptyString()] [string] $Path)
 
+    if ([System.IO.Path]::DirectorySeparatorChar -eq '\' -and $Path) { $Path = $Path.Replace('/', '\') } # Windows takes both
     if ($Path -match '\A\\\\(?![.?]\\)[^\\]+\\[^\\]+') { return $Matches[0] }
     return ''
 }

@@ -214,12 +214,15 @@ function Resolve-AccountSid {
 }
 
 function Resolve-AccountName {
-    # Returns the name of an account, for the cluster's commands, which take no SID.
+    # Returns the name of an account as DOMAIN\name, for the cluster's commands, or Name when the SID has none.
     param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Sid)
 
-    if ($Name -ne $Sid) { return $Name }
-    $identity = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid
-    return $identity.Translate([System.Security.Principal.NTAccount]).Value
+    try {
+        return (New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid).Translate([System.Security.Principal.NTAccount]).Value
+    } catch {
+        Write-Verbose -Message $_.Exception.Message
+        return $Name
+    }
 }
 
 function Invoke-SecurityMethod {
