@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -232,27 +233,80 @@ Write-Inventory
 	f.wantLines(output, code, "a is off, TPM False", "a is running, TPM False")
 }
 
-// The states are those of the enumeration VMState:
-// https://github.com/dsccommunity/HyperVDsc/blob/main/tests/Unit/Stubs/Hyper-V.stubs.psm1
+// The states are those of the enumeration VMState.
 func TestEachStateHasAPowerState(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	want := map[string]string{
-		"Off": "off", "OffCritical": "off", "Running": "running", "RunningCritical": "running", "Paused": "paused", "PausedCritical": "paused",
-		"Saved": "saved", "SavedCritical": "saved", "FastSaved": "saved", "FastSavedCritical": "saved", "Starting": "starting",
-		"StartingCritical": "starting", "Resuming": "starting", "Reset": "starting", "ForceReboot": "starting", "Stopping": "stopping",
-		"StoppingCritical": "stopping", "Saving": "stopping", "ForceShutdown": "stopping", "Hibernated": "other", "ComponentServicing": "other",
-	}
-	number := 0
-	for state := range want {
-		number++
-		f.addVM(number, state, func(vm *hyperv.VM) { vm.State = state })
+	rows := f.facts("states.tsv")
+	for number, row := range rows {
+		f.addVM(number+1, row[0], func(vm *hyperv.VM) { vm.State = row[0] })
 	}
 	output, code := f.runScript(inventory)
 	f.wantOutput(output, code, 0)
-	for state, power := range want {
-		if !strings.Contains(output, state+" is "+power+",") {
-			t.Errorf("%s is not %s", state, power)
+	for _, row := range rows {
+		if !strings.Contains(output, row[0]+" is "+row[1]+",") {
+			t.Errorf("%s is not %s", row[0], row[1])
+		}
+	}
+}
+
+// The secure boot template of a virtual machine with a TPM cannot be set: https://github.com/hashicorp/packer-plugin-hyperv/issues/49
+func TestSecureBootIsTurnedOnForAVirtualMachineWithATPM(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	vm := f.addVM(1, "web", func(vm *hyperv.VM) {
+		vm.SecureBoot, vm.SecureBootTemplate, vm.KeyProtector, vm.TPM = "Off", "MicrosoftUEFICertificateAuthority", true, true
+	})
+	output, code := f.runJob(edit("update", "web", `,"secure_boot":true,"tpm":true`), "-VMId", vm.ID, "-Changed", "secure_boot")
+	f.wantOutput(output, code, 0)
+	if got := f.vms()[0].SecureBoot; got != "On" {
+		t.Errorf("secure boot is %s", got)
+	}
+}
+
+// facts returns the rows of a file of facts without its heading.
+func (f *fixture) facts(name string) [][]string {
+	f.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "hvprov", "simhost", "standin", "facts", name))
+	f.must(err)
+	var rows [][]string
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
+		rows = append(rows, strings.Split(line, "\t"))
+	}
+	return rows
+}
+
+// TestTheAgentWorksWithEachPossibleBehaviour runs the life of a virtual machine with each variant of what public sources do not settle.
+func TestTheAgentWorksWithEachPossibleBehaviour(t *testing.T) {
+	t.Parallel()
+	for _, row := range newFixture(t).facts("unknown.tsv") {
+		for _, variant := range strings.Fields(row[1])[1:] { // all other tests have the first
+			t.Run(row[0]+"/"+variant, func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t)
+				f.setFacts(hyperv.Facts{Variants: map[string]string{row[0]: variant}})
+				output, code := f.runJob(edit("provision", "web", `,"tpm":true,"secure_boot":false`))
+				f.wantOutput(output, code, 0)
+				id := f.vms()[0].ID
+				f.must(f.store.Update(func(s *hyperv.State) error {
+					s.VMs[0].Checkpoints = []hyperv.Checkpoint{{ID: "00000000-0000-4000-8000-0000000000c1", Name: "automatic", Automatic: true}}
+					return nil
+				}))
+				output, code = f.runJob(edit("update", "web", `,"tpm":true,"secure_boot":true`), "-VMId", id, "-Changed", "secure_boot", "-AllowPowerCycle")
+				f.wantOutput(output, code, 0)
+				if vm := f.vms()[0]; !vm.TPM || vm.SecureBoot != "On" {
+					t.Errorf("the virtual machine is %+v", vm)
+				}
+				output, code = f.runScript(inventory)
+				f.wantOutput(output, code, 0, "web is running, TPM True")
+				output, code = f.runJob(edit("delete", "web", ""), "-VMId", id)
+				f.wantOutput(output, code, 0)
+				output, code = f.runJob(edit("delete", "web", ""), "-VMId", id)
+				f.wantOutput(output, code, 0, id)
+				if len(f.vms()) != 0 {
+					t.Error("the virtual machine was not removed")
+				}
+			})
 		}
 	}
 }

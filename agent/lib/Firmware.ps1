@@ -68,8 +68,8 @@ function Get-SecureBootTemplate {
 }
 
 function Test-SecureBootTemplate {
-    # Reports whether a virtual machine has a secure boot template already. It is not set again: what that does to the keys that the
-    # firmware holds is not documented.
+    # Reports whether a virtual machine has a secure boot template already. It is not set again: Hyper-V refuses
+    # that once the virtual machine has a TPM.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Template)
 
     return Test-SameName -Left (Get-OptionalText -Value (Get-VMFirmware -VM $VM) -Name 'SecureBootTemplate') -Right $Template
@@ -86,6 +86,8 @@ function Invoke-ProvisionFirmware {
     if ($fields['secure_boot'] -eq $false) {
         $parameters['EnableSecureBoot'] = 'Off'
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_off').Message
+        # The template cannot be set any more once the virtual machine has a TPM.
+        if ($template -and $fields['tpm'] -eq $true) { $parameters['SecureBootTemplate'] = $template }
     } elseif ($template) {
         if (-not (Test-SecureBootTemplate -VM $VM -Template $template)) { $parameters['SecureBootTemplate'] = $template }
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_template' -Values @{ template = $template }).Message

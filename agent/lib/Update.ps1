@@ -81,7 +81,9 @@ function Get-UpdatePlan {
         Stop    = $off -or $cycle.Count -gt 0
         Start   = $cycle.Count -gt 0 -or ($wanted['power_state'] -eq 'running' -and $state -ne 'running')
     }
-    $plan.Configure = @($Job.Changed | Where-Object -FilterScript { $_ -ne 'power_state' })
+    # The secure boot template cannot be set any more once the virtual machine has a TPM.
+    $plan.Configure = @($Job.Changed | Where-Object -FilterScript { $_ -ne 'power_state' -and $_ -ne 'tpm' }) +
+    @($Job.Changed | Where-Object -FilterScript { $_ -eq 'tpm' })
     if ($plan.Stop) { $Job.Steps += 'stop' }
     if ($plan.Configure.Count -gt 0) { $Job.Steps += 'configure' }
     if ($plan.Start) { $Job.Steps += 'start' }

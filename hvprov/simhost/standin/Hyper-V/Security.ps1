@@ -55,12 +55,23 @@ function Set-VMFirmware {
         if (-not $PSCmdlet.ShouldProcess('firmware')) { return }
         $given = $PSBoundParameters
         Edit-StandInSecurity -Cmdlet 'Set-VMFirmware' -What 'firmware' -Given $given -Edit {
-            param($item)
+            param($item, $state)
+            if ($given.ContainsKey('SecureBootTemplate')) { Assert-StandInTemplate -State $state -VM $item -Template $given['SecureBootTemplate'] }
             if ($given.ContainsKey('EnableSecureBoot')) { $item.secure_boot = $given['EnableSecureBoot'] }
             if ($given.ContainsKey('SecureBootTemplate')) { $item.secure_boot_template = $given['SecureBootTemplate'] }
             if ($given.ContainsKey('FirstBootDevice')) { $item.first_boot = [string]$given['FirstBootDevice'].Path }
         }
     }
+}
+
+function Assert-StandInTemplate {
+    # Throws when the secure boot template cannot be set: the virtual machine has a TPM.
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Template)
+
+    if (-not $VM.tpm) { return }
+    if ($VM.secure_boot_template -eq $Template -and (Get-StandInVariant -State $State -Name 'same_template_with_tpm') -eq 'accepted') { return }
+    throw (New-StandInError -Cmdlet 'Set-VMFirmware' `
+            -Message "'$($VM.name)' failed to modify settings. Cannot modify the secure boot template ID property after the virtual TPM is initialized.")
 }
 
 function Edit-StandInSecurity {
@@ -72,7 +83,7 @@ function Edit-StandInSecurity {
         foreach ($item in @(Select-StandInVM -State $state -Cmdlet $Cmdlet -VM $Given['VM'] -Name $Given['VMName'])) {
             Assert-StandInGeneration -VM $item -Cmdlet $Cmdlet
             Assert-StandInOff -VM $item -Cmdlet $Cmdlet -What $What
-            & $Edit $item
+            & $Edit $item $state
         }
     }
 }
