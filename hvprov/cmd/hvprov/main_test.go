@@ -144,6 +144,16 @@ func TestDoctorReportsFindings(t *testing.T) {
 	}
 }
 
+func TestALostResponseIsReported(t *testing.T) {
+	t.Parallel()
+	_, env := host(t, simhost.Options{PowerShell: powerShell(t), Faults: simhost.FaultsOn(simhost.ActionReceive, simhost.FaultDropAfter, 3)})
+	code, out, errs := runCommand(t, env, "", "doctor")
+	// The counts of the last line include what was lost.
+	if code != exitOK || !strings.Contains(errs, "a response of the host was lost") || !strings.Contains(out, "0 failed, 0 warnings") {
+		t.Errorf("exit code %d, %q in\n%s", code, errs, out)
+	}
+}
+
 func TestDoctorExplainsAHostThatCannotRunTheCheck(t *testing.T) {
 	t.Parallel()
 	_, env := host(t, simhost.Options{Accounts: map[string]simhost.AccountState{"svc": {Password: "pw", RemoteManagementOnly: true}}})
