@@ -274,3 +274,26 @@ foreach ($code in -2147024864, -2147024863, -2147024751, -2147024593, -214702372
 		t.Errorf("%d results, want 12:\n%s", n, output)
 	}
 }
+
+// https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-replacefilew: the file that is replaced must not be open without
+// FILE_SHARE_DELETE.
+func TestAManifestIsReplacedOnceItsReaderHasClosedIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := filepath.Join(f.dir, "folder", "hypervvm.json")
+	f.must(os.Mkdir(filepath.Dir(path), 0o700))
+	f.must(os.WriteFile(path, []byte("old"), 0o600))
+	f.hold(path)
+	output, code := f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+function Start-Sleep { 'waits'; sh -c 'chattr -i "$1"; chmod u+w "$(dirname "$1")"' sh '%path%' 2>$null }
+$empty = New-Object -TypeName System.Collections.ArrayList
+Save-JobManifest -Manifest @{
+    Folder = [System.IO.Path]::GetDirectoryName('%path%'); JobId = 'job'; VMId = 'vm'; Recorded = @{}; Files = $empty; Disk = ''; DataDisks = $empty
+}
+Read-SharedFile -Path '%path%'
+`, "%path%", path)
+	f.wantOutput(output, code, 0, "waits", `"job_id":"job"`)
+}
