@@ -84,7 +84,8 @@ func TestHereStringsContainNoCommentLine(t *testing.T) {
 	}
 }
 
-// TestFunctionNamesAreFree compares the agent's functions with commands of Windows. An alias comes before a function of its name,
+// TestFunctionNamesAreFree compares the functions of the agent and of the scripts for administrators with the commands and aliases of Windows
+// PowerShell 5.1 and of the modules of Windows Server that a host has. An alias comes before a function of its name,
 // so that Get-VMCheckpoint, for example, would run the alias of Get-VMSnapshot.
 func TestFunctionNamesAreFree(t *testing.T) {
 	t.Parallel()
@@ -96,7 +97,22 @@ func TestFunctionNamesAreFree(t *testing.T) {
 	for _, line := range strings.Fields(strings.ToLower(string(text))) {
 		taken[line] = true
 	}
-	for name, text := range scripts(t) {
+	if !taken["get-vmcheckpoint"] || !taken["get-vmsnapshot"] || !taken["where"] {
+		t.Error("the list lacks aliases or commands")
+	}
+	texts := scripts(t)
+	tools, err := filepath.Glob("tools/*.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range tools {
+		tool, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(tool)
+	}
+	for name, text := range texts {
 		for _, m := range functionPattern.FindAllStringSubmatch(text, -1) {
 			if taken[strings.ToLower(m[1])] {
 				t.Errorf("%s: %s is the name of a command or an alias of Windows", name, m[1])
