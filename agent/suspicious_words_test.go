@@ -70,11 +70,16 @@ func TestTheEngineFindsNoSuspiciousContent(t *testing.T) {
 	f.write("main.ps1", blocks[len(blocks)-1])
 	output, code := f.runScript(`
 $ErrorActionPreference = 'Stop'
-$check = [scriptblock].GetMethod('CheckSuspiciousContent', [System.Reflection.BindingFlags]'NonPublic,Static')
-if ($null -eq $check) { 'unknown'; exit }
+$flags = [System.Reflection.BindingFlags]'NonPublic,Static,Instance'
+$check = [scriptblock].GetMethod('CheckSuspiciousContent', $flags)
+$mark = [System.Management.Automation.Language.Ast].GetProperty('HasSuspiciousContent', $flags)
+if ($null -eq $check -or $null -eq $mark) { 'unknown'; exit }
 foreach ($text in [System.IO.File]::ReadAllText('main.ps1'), '[System.IO.MemoryStream]') {
-    $found = $check.Invoke($null, @([scriptblock]::Create($text).Ast))
-    if ($null -eq $found) { 'nothing' } else { $found.Substring(0, [System.Math]::Min(200, $found.Length)) }
+    $ast = [scriptblock]::Create($text).Ast
+    if ($null -eq $check.Invoke($null, @($ast))) { 'nothing'; continue }
+    $marked = @($ast.FindAll({ param($node) $mark.GetValue($node) -and $node -is [System.Management.Automation.Language.MemberExpressionAst] }, $true))
+    if ($marked.Count -eq 0) { $check.Invoke($null, @($ast)) }
+    foreach ($node in $marked) { $node.Extent.Text }
 }
 `)
 	if got := strings.Fields(output); code != 0 || len(got) == 0 || got[0] != "unknown" && (got[0] != "nothing" || got[1] != "MemoryStream") {

@@ -46,7 +46,8 @@ function Test-ClusterMember {
     # administrator can disable the service of a node too, which keeps the name of its cluster.
     foreach ($value in @{ Path = ''; Name = 'Start' }, @{ Path = '\Parameters'; Name = 'ClusterName' }) {
         try {
-            $found = (Get-ItemProperty -LiteralPath ('HKLM:\SYSTEM\CurrentControlSet\Services\ClusSvc' + $value.Path) -Name $value.Name).($value.Name)
+            $found = Get-MemberValue -Name $value.Name -Value (
+                Get-ItemProperty -LiteralPath ('HKLM:\SYSTEM\CurrentControlSet\Services\ClusSvc' + $value.Path) -Name $value.Name)
         } catch {
             $null = $_ # Without the failover clustering feature there is no such service, and before a node joins there is no name.
             continue

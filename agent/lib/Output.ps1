@@ -19,6 +19,7 @@ function New-AgentContext {
             Buffered    = $false
             Cluster     = $null
             InstallLock = (New-Object -TypeName System.Object)
+            LoadLock    = (New-Object -TypeName System.Object)
             # Session only: the watched jobs, and the work that runs beside the loop that reads requests.
             Watches     = @{}
             Wake        = (New-Object -TypeName System.Threading.AutoResetEvent -ArgumentList $false)

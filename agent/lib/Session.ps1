@@ -113,6 +113,8 @@ $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction SilentlyContinue)) {
     foreach ($part in $Context.Bundle.Split([char]12)) { . ([scriptblock]::Create($part)) }
+    Import-AgentModule -Lock $Context.LoadLock
+    if ('Invoke-EventStream', 'Start-JobWorker' -notcontains $Function) { Import-AgentModule -Name 'Hyper-V' -Lock $Context.LoadLock }
 }
 & $Function -Context $Context -Argument $Argument
 '@).AddArgument($Context).AddArgument($Function).AddArgument($Argument)

@@ -11,6 +11,7 @@ function Start-AgentWorker {
     Set-StrictMode -Version Latest
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
+    Import-AgentModule
     $worker = @{ Alive = $null; Events = $null; Job = $null; Received = $false }
     try {
         $worker.Alive = Lock-WorkerJob -Key $Id

@@ -32,6 +32,7 @@ type BootstrapInfo struct {
 // blocks that form feeds separate. The session keeps the reader, which may have buffered bytes of the next request. The encodings have
 // no byte order mark, since .NET Framework would write it into the streams of child processes.
 const bootstrapText = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
+Import-Module Microsoft.PowerShell.Utility
 $m="$($ExecutionContext.SessionState.LanguageMode)";if($m -ne 'FullLanguage'){throw "` + LanguageModePrefix + `$m"}
 $u=New-Object Text.UTF8Encoding $false
 try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{$null=$_}

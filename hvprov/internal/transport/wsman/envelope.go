@@ -30,15 +30,15 @@ const (
 	addressAnonymous = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
 )
 
-// createEnvelope returns a request for a shell. Unlike masterzen's, it sets the idle timeout. WINRS_NOPROFILE is false, as with
-// other clients, so that the account's profile is loaded: PowerShell keeps its module analysis cache there, without which its
-// first start takes many seconds.
+// createEnvelope returns a request for a shell. Unlike masterzen's, it sets the idle timeout, and does not load the profile of the
+// account: the profile is unloaded when the shell ends, and with it the registry of processes that outlive the shell, whose COM and WMI
+// calls then fail (https://github.com/ansible/ansible/issues/31030).
 func createEnvelope(url string, params *masterzen.Parameters) string {
 	message := soap.NewMessage()
 	header(message, url, params).
 		Action(uriCreate).
 		ResourceURI(resourceCmd).
-		AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", "FALSE")).
+		AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", "TRUE")).
 		AddOption(soap.NewHeaderOption("WINRS_CODEPAGE", "65001")).
 		Build()
 	shell := message.CreateBodyElement("Shell", soap.DOM_NS_WIN_SHELL)

@@ -3,8 +3,11 @@
 package wsman_test
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	masterzen "github.com/masterzen/winrm"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 )
@@ -17,5 +20,15 @@ func TestDurationsAreWrittenAsXMLDurations(t *testing.T) {
 		if got := wsman.XMLDuration(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}
+	}
+}
+
+// The registry of a loaded profile is unloaded when the shell ends, under the processes that outlive it:
+// https://github.com/ansible/ansible/issues/31030
+func TestAShellDoesNotLoadTheProfileOfTheAccount(t *testing.T) {
+	t.Parallel()
+	envelope := wsman.CreateEnvelope("https://hv01.lab.example:5986/wsman", masterzen.NewParameters("PT20S", "en-US", 512_000))
+	if !strings.Contains(envelope, `Name="WINRS_NOPROFILE">TRUE<`) {
+		t.Error(envelope)
 	}
 }

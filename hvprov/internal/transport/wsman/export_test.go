@@ -25,6 +25,7 @@ var (
 	CheckChallenge = checkChallenge
 	Authenticate   = authenticate
 	XMLDuration    = xmlDuration
+	CreateEnvelope = createEnvelope
 )
 
 // Defaults of the configuration.
