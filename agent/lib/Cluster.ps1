@@ -34,8 +34,8 @@ function Test-ErrorCode {
     # for the code, or with Text, which is a part of the English one.
     param([Parameter(Mandatory)] [System.Exception] $Exception, [Parameter(Mandatory)] [int] $Code, [Parameter(Mandatory)] [string] $Text)
 
-    $property = $Exception.PSObject.Properties['ErrorCode']
-    if ($null -ne $property -and ($property.Value -band 0xFFFF) -eq $Code) { return $true }
+    $found = Get-OptionalProperty -Value $Exception -Name 'ErrorCode'
+    if ($null -ne $found -and ($found -band 0xFFFF) -eq $Code) { return $true }
     $own = (New-Object -TypeName System.ComponentModel.Win32Exception -ArgumentList $Code).Message.TrimEnd('.')
     foreach ($part in $own, $Text) { if ($Exception.Message.IndexOf($part, [System.StringComparison]::OrdinalIgnoreCase) -ge 0) { return $true } }
     return $false
