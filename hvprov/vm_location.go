@@ -93,39 +93,55 @@ func (s *Service) searchVM(ctx context.Context, first *hostset.Host, firstErr er
 }
 
 // conclude returns the error for a virtual machine that none of the hosts that answered has.
-func conclude(host, id string, answers []answer) (search, error) {
+func conclude(host, id string, answers []answer) (result search, err error) {
 	elsewhere := &VMElsewhereError{Host: host, VMID: id}
 	for _, a := range answers {
 		node, err := a.elsewhere(id)
+		owner := ownerOf(answers, node)
 		switch {
-		case node != "" && elsewhere.Node == "":
-			elsewhere.Node, elsewhere.Err = node, nil
-		case err != nil && elsewhere.Node == "":
+		case elsewhere.Node != "", node == "" && err == nil:
+		case node == "":
 			elsewhere.Err = errors.Join(elsewhere.Err, err)
+		case owner == nil:
+			elsewhere.Node, elsewhere.Err = node, nil
+		case owner.err != nil:
+			elsewhere.Node, elsewhere.Err = node, owner.err
+		case owner.hasNone(id):
+			result.moving = true // or it was deleted without its role, which is what is found when the hosts are asked again
+		default:
+			result.moving = true
+			elsewhere.Node, elsewhere.Err = node, errors.New("it no longer has the virtual machine, which moves: try again")
 		}
 	}
-	if elsewhere.Node == "" {
-		for _, a := range answers {
-			if a.err != nil && a.host.Name == host {
-				return search{}, a.err
-			}
-			elsewhere.Err = errors.Join(elsewhere.Err, a.err)
-		}
-		if elsewhere.Err == nil {
-			return search{}, &vmNotFoundError{host, id}
-		}
-		return search{}, elsewhere
+	if elsewhere.Node != "" {
+		return result, elsewhere
 	}
 	for _, a := range answers {
-		if isNode(a.host.Name, elsewhere.Node) || isNode(a.result.Host.Name, elsewhere.Node) {
-			elsewhere.Err = a.err
-			if a.err == nil {
-				elsewhere.Err = errors.New("it no longer has the virtual machine, which moves: try again")
-			}
-			return search{moving: a.err == nil}, elsewhere
+		if a.err != nil && a.host.Name == host {
+			return result, a.err
+		}
+		elsewhere.Err = errors.Join(elsewhere.Err, a.err)
+	}
+	if elsewhere.Err != nil {
+		return result, elsewhere
+	}
+	return result, &vmNotFoundError{host, id}
+}
+
+// ownerOf returns the answer of the host that is a cluster node, or nil.
+func ownerOf(answers []answer, node string) *answer {
+	for i := range answers {
+		if node != "" && (isNode(answers[i].host.Name, node) || isNode(answers[i].result.Host.Name, node)) {
+			return &answers[i]
 		}
 	}
-	return search{}, elsewhere
+	return nil
+}
+
+// hasNone reports whether the host answered that it does not have the virtual machine, and knows no other owner.
+func (a *answer) hasNone(id string) bool {
+	node, err := a.elsewhere(id)
+	return a.err == nil && node == "" && err == nil
 }
 
 // askAll asks several hosts at the same time.

@@ -127,3 +127,21 @@ func TestAJobOnAHostThatAVirtualMachineLeftNamesItsNode(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Remove-VM leaves the role of a virtual machine in the cluster.
+func TestAVirtualMachineOfWhichOnlyTheRoleIsLeftIsMissing(t *testing.T) {
+	t.Parallel()
+	l := newLocationTest(t, true)
+	roles, err := hyperv.Create(filepath.Join(t.TempDir(), "roles.json"), hyperv.Seed{Name: "HV02"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hyperv.LiveMigrate(l.second.Store(), roles, l.id); err != nil {
+		t.Fatal(err)
+	}
+	updateHost(t, l.first, func(s *hyperv.State) { s.Host.ClusterNodes = []string{roles.Path()} })
+	s := l.service(map[string]*simhost.Server{"hv02": l.second})
+	if _, err := s.VM(t.Context(), "hv01", l.id); !errors.Is(err, hvprov.ErrVMNotFound) {
+		t.Errorf("got %v", err)
+	}
+}

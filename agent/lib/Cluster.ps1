@@ -212,8 +212,8 @@ function Get-ElsewhereList {
         if ($location.Problem) {
             $problem = Get-AgentMessage -Id $location.Problem -Values @{ host = $Machine.Name; reason = $location.Reason }
             [ordered]@{ id = $id; node = ''; message = $problem.Message; remedy = $problem.Remedy }
-        } elseif ($location.Node -and -not (Test-SameName -Left $location.Node -Right $Machine.Name)) {
-            [ordered]@{ id = $id; node = $location.Node }
+        } elseif ($location.Node -and (-not (Test-SameName -Left $location.Node -Right $Machine.Name) -or $null -ne (Find-HostVM -Id $id))) {
+            [ordered]@{ id = $id; node = $location.Node } # this host, if it arrived meanwhile: the client asks again
         }
     }
 }
