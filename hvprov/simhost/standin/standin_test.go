@@ -36,6 +36,7 @@ func ExampleWriteModules() {
 	// CimCmdlets
 	// FailoverClusters
 	// Hyper-V
+	// ScheduledTasks
 	// WindowsHost
 }
 
