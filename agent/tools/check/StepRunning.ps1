@@ -104,14 +104,17 @@ function Invoke-CheckProcessStep {
         # 16777216 is CREATE_BREAKAWAY_FROM_JOB. Return values: 2 denied, 3 privilege, 8 unknown, 9 path, 21 parameter.
         # https://learn.microsoft.com/windows/win32/cimwin32prov/create-method-in-class-win32-process
         $call['ProcessStartupInformation'] = New-CimInstance -Namespace 'root/cimv2' -ClassName 'Win32_ProcessStartup' -ClientOnly -Property @{ CreateFlags = [uint32]16777216 }
-        $first = (Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call).ReturnValue
-        Add-CheckFact -Name 'process-breakaway' -Seen ([string]$first)
-        if ($first -ne 0) {
+        $process = Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call
+        Add-CheckFact -Name 'process-breakaway' -Seen ([string]$process.ReturnValue)
+        if ($process.ReturnValue -ne 0) {
             $call.Remove('ProcessStartupInformation')
-            $second = (Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call).ReturnValue
-            Assert-CheckValue -What 'The result of Win32_Process.Create' -Value $second -Expected 0
+            $process = Invoke-CimMethod -Namespace 'root/cimv2' -ClassName 'Win32_Process' -MethodName 'Create' -Arguments $call
+            Assert-CheckValue -What 'The result of Win32_Process.Create' -Value $process.ReturnValue -Expected 0
         }
-        'A process was started through WMI.'
+        $id = [int]$process.ProcessId
+        $ended = Wait-CheckCondition -Condition { @(Get-Process -Id $id -ErrorAction SilentlyContinue).Count -eq 0 }
+        if (-not $ended) { throw 'the process that was started did not end within a minute' }
+        'A process was started through WMI and ended.'
     }
     if ($script:CheckRun.Done.ContainsKey('full-process')) { return }
     Invoke-CheckStep -Name 'full-task' -Remedy 'Only administrators may register tasks that run without a session of their account.' -Action {

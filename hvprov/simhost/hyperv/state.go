@@ -161,7 +161,7 @@ func (s *State) clone() *State {
 	c.Host.ClusterGroups, c.Host.SharedVolumes = slices.Clone(s.Host.ClusterGroups), slices.Clone(s.Host.SharedVolumes)
 	c.Host.ClusterNodes = slices.Clone(s.Host.ClusterNodes)
 	c.Behaviour.Facts = s.Behaviour.Facts.clone()
-	c.Behaviour.Rights = copied(s.Behaviour.Rights)
+	c.Behaviour.Rights, c.Behaviour.Start = copied(s.Behaviour.Rights), copied(s.Behaviour.Start)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()
