@@ -274,3 +274,23 @@ func TestAVMThatMovedToAnUnknownNodeIsKept(t *testing.T) {
 		test(t, startNodes(t, false, realAgent))
 	})
 }
+
+func TestAVMThatMovedFromTheOnlyHostIsKept(t *testing.T) {
+	t.Parallel()
+	n := startNodes(t, false, func(t *testing.T) *simhost.Server { return startHost(t, nil) })
+	h := connected(t, n.hosts["hv01"])
+	created := h.mustApply(h.none(), linux("web-01"))
+	n.join()
+	updateHost(t, n.hosts["hv01"], func(s *hyperv.State) { s.VMs[0].Clustered = true })
+	n.move("hv01", "hv02")
+	h = connected(t, n.hosts["hv01"])
+	read, diags := h.read(created)
+	h.mustWarn(diags, "host", "cluster node HV02")
+	if !read.value.Equal(created.value) {
+		t.Errorf("the state is %s", read.value)
+	}
+	h.wantEmptyPlan(read, linux("web-01"))
+	_, diags = h.apply(h.ctx, planned{prior: created, planned: h.none()})
+	h.mustFail(diags, "host", "cluster node HV02")
+	n.vm("hv02")
+}
