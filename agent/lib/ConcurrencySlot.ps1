@@ -31,7 +31,8 @@ function Wait-JobSlot {
             }
             # Not at once: older jobs may be about to enter free slots.
             if ($attempt -eq 10) { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'queue_position' -Values @{ count = $position } }
-            Start-Sleep -Milliseconds 50
+            # A job far behind looks less often.
+            Start-Sleep -Milliseconds ([System.Math]::Min(50 * [System.Math]::Max($position, 1), 1000))
         }
     } finally {
         if ($null -ne $held) { $held.Dispose() }
@@ -39,19 +40,23 @@ function Wait-JobSlot {
 }
 
 function Get-JobQueuePosition {
-    # Returns the number of older jobs that wait. Removes tickets that no process holds any more.
+    # Returns the number of older jobs that wait, and removes tickets that no process holds any more. It opens the older tickets only up
+    # to the first that is held, so that many waiting jobs do not open each other's files all the time.
     param([Parameter(Mandatory)] [string] $Queue, [Parameter(Mandatory)] [string] $Ticket)
 
-    $count = 0
-    foreach ($other in [System.IO.Directory]::GetFiles($Queue)) {
-        if ([string]::CompareOrdinal($other, $Ticket) -ge 0) { continue }
+    $files = [System.IO.Directory]::GetFiles($Queue)
+    [System.Array]::Sort($files, [System.StringComparer]::Ordinal)
+    for ($index = 0; $index -lt $files.Length -and [string]::CompareOrdinal($files[$index], $Ticket) -lt 0; $index++) {
         $held = $null
-        try { $held = Lock-File -Path $other -Mode Open -Options ([System.IO.FileOptions]::DeleteOnClose) } catch { continue } # in removal
+        # A file in removal cannot be opened: UnauthorizedAccessException, until its last handle is closed.
+        try { $held = Lock-File -Path $files[$index] -Mode Open -Options ([System.IO.FileOptions]::DeleteOnClose) } catch { continue }
         if ($null -ne $held) {
             $held.Dispose()
-        } elseif ([System.IO.File]::Exists($other)) {
-            $count++
+        } elseif ([System.IO.File]::Exists($files[$index])) {
+            $older = $index + 1
+            while ($older -lt $files.Length -and [string]::CompareOrdinal($files[$older], $Ticket) -lt 0) { $older++ }
+            return $older - $index
         }
     }
-    return $count
+    return 0
 }

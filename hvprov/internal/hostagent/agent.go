@@ -173,7 +173,15 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 	if err != nil {
 		return err
 	}
+	idle := s.wasIdle()
 	raw, err := s.request(ctx, req)
+	if idle && errors.Is(err, ErrSessionLost) && !errors.Is(err, ErrUnresponsive) && ctx.Err() == nil {
+		// The shell of a session that was not used for a while may be gone, at its idle limit or with a restart of the host. None of
+		// these requests changes more when it is repeated.
+		if s, err = a.session(); err == nil {
+			raw, err = s.request(ctx, req)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 )
 
 func TestTheTextIsSentOnceToAHostThatLacksIt(t *testing.T) {
@@ -55,5 +56,25 @@ func TestTheTextIsNotSentToAHostThatHasIt(t *testing.T) {
 	}
 	if _, processes := host.counts(); processes[0].texts > 0 || processes[0].sends > 2 {
 		t.Errorf("%d texts in %d sends", processes[0].texts, processes[0].sends)
+	}
+}
+
+// A session that is not used for longer than the idle limit of its shell is gone on the host; the client learns it with the next request.
+func TestAReadAfterTheShellWasClosedForIdlenessStartsAnotherSession(t *testing.T) {
+	t.Parallel()
+	host := &fakeHost{}
+	a := newAgent(t, host, nil)
+	if err := a.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, processes := host.counts()
+	processes[0].mu.Lock()
+	processes[0].failSend = []error{transport.ErrProcessLost}
+	processes[0].mu.Unlock()
+	if err := a.Ping(t.Context()); err != nil {
+		t.Errorf("the first read after the pause: %v", err)
+	}
+	if _, processes := host.counts(); len(processes) != 2 {
+		t.Errorf("%d processes", len(processes))
 	}
 }

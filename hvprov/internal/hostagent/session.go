@@ -204,6 +204,13 @@ func (s *session) hasPending() bool {
 	return len(s.pending) > 0 || len(s.streams) > 0
 }
 
+// wasIdle reports whether the session has answered before, and no answer or event is due.
+func (s *session) wasIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.greeted && len(s.pending) == 0 && len(s.streams) == 0
+}
+
 // mutates reports whether a pending request changes something on the host.
 func (s *session) mutates() bool {
 	s.mu.Lock()
