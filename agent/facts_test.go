@@ -218,6 +218,21 @@ func TestAVirtualMachineThatCannotBeReadMakesTheInventoryPartial(t *testing.T) {
 	f.wantOutput(output, code, 0, "b is off", "partial: Hyper-V encountered an error")
 }
 
+func TestFilesAreKeptWhileAVirtualMachineCannotBeRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runJob(edit("provision", "web", ""))
+	f.wantOutput(output, code, 0)
+	vm := f.vms()[0]
+	other := f.addVM(1, "other", nil)
+	f.setFacts(hyperv.Facts{Vanishing: []string{other.ID}, VanishingAlways: true})
+	output, code = f.runJob(edit("delete", "web", ""), "-VMId", vm.ID)
+	f.wantOutput(output, code, 0, "a virtual machine that cannot be read may use it")
+	if _, err := os.Stat(vm.Drives[0].Path); err != nil {
+		t.Error(err)
+	}
+}
+
 // The module keeps objects in the process, and only events tell it of changes:
 // https://learn.microsoft.com/powershell/module/hyper-v/enable-vmeventing
 func TestASessionSeesTheChangesOfOthers(t *testing.T) {

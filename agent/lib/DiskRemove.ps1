@@ -56,7 +56,14 @@ function Get-DiskUsage {
     $use = @{} # keys ignore case, as file names do
     if ($Own.Count -eq 0) { return $use }
     $children = @{}
-    foreach ($other in @(Get-HostVMList)) {
+    $trouble = New-Object -TypeName System.Collections.ArrayList
+    $others = @(Get-HostVMList -Trouble $trouble)
+    if ($trouble.Count -gt 0) {
+        # A virtual machine that cannot be read may use any of the files.
+        $reason = (Get-AgentMessage -Id 'leftover_vm_unreadable' -Values @{ reason = (Get-FailureMessage -ErrorRecord $trouble[0]) }).Message
+        foreach ($path in $Own) { $use[$path] = $reason }
+    }
+    foreach ($other in $others) {
         foreach ($drive in @(Get-VMProperty -VM $other -Name 'HardDrives')) {
             $path = [string]$drive.Path
             $use[$path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = $other.Name }).Message

@@ -138,8 +138,11 @@ function Get-HostVMList {
         foreach ($problem in $errors) { if (-not (Test-MissingError -ErrorRecord $problem)) { throw $problem } }
         if ($errors.Count -eq 0) { break }
     }
-    # The same error is written when the service does not run: then there is nothing else.
-    if ($errors.Count -gt 0 -and $found.Count -eq 0) { throw $errors[0] }
+    # The same error is written when the service does not run: then there is nothing else, and the host cannot be queried either.
+    if ($errors.Count -gt 0 -and $found.Count -eq 0) {
+        if ($null -eq $Trouble) { throw $errors[0] }
+        try { $null = Get-VMHost } catch { throw $errors[0] }
+    }
     if ($null -ne $Trouble) { foreach ($problem in $errors) { $null = $Trouble.Add($problem) } }
     $found
 }

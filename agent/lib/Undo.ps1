@@ -56,12 +56,15 @@ function Undo-Job {
 }
 
 function Find-VMInFolder {
-    # Returns the GUID of the virtual machine whose configuration is in a folder, or an empty string.
+    # Returns the GUID of the virtual machine whose configuration is in a folder, or an empty string. Throws when that is not certain.
     param([Parameter(Mandatory)] [string] $Folder)
 
-    foreach ($vm in @(Get-HostVMList)) {
+    $trouble = New-Object -TypeName System.Collections.ArrayList
+    foreach ($vm in @(Get-HostVMList -Trouble $trouble)) {
         if ($vm.Path -and (Test-WithinFolder -Folder $Folder -Path $vm.Path)) { return $vm.Id.ToString() }
     }
+    # It may be the one that cannot be read.
+    if ($trouble.Count -gt 0) { throw $trouble[0] }
     return ''
 }
 
