@@ -33,7 +33,7 @@ func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 	if err != nil {
 		return fmt.Errorf("host %s: %w", name, err)
 	}
-	h := &hostset.Host{Name: name, Transport: client, Queries: s.pools.Query, Agent: hostagent.New(hostagent.Options{
+	h := &hostset.Host{Name: name, Transport: client, Queries: s.pools.Query, Limit: s.opts.QueryLimit, Agent: hostagent.New(hostagent.Options{
 		Connect:   client.Start,
 		Bundle:    s.bundle,
 		Client:    s.opts.Client,

@@ -42,6 +42,7 @@ type HostMetrics struct {
 	VMs         int           `json:"vms"`             // in the latest snapshot
 	SnapshotAge time.Duration `json:"snapshot_age_ns"` // 0: there is no snapshot
 	Failures    int           `json:"failures"`        // inventory requests that have failed in a row
+	Partial     uint64        `json:"partial"`         // answers to inventory requests that lacked something
 
 	Traffic TransportStats `json:"traffic"`
 }
@@ -123,6 +124,7 @@ func (s *Service) Metrics() Metrics {
 		}
 		if view, err := s.inventory.Cached(h.Name); err == nil {
 			host.addView(view)
+			host.Partial = s.inventory.PartialAnswers(h.Name)
 		}
 		m.Hosts = append(m.Hosts, host)
 	}

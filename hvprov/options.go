@@ -46,6 +46,9 @@ type Options struct {
 	InventoryMaxAge time.Duration
 	// RefreshEvery is how often the inventory of each host is read without a request for it. 0: never.
 	RefreshEvery time.Duration
+	// QueryLimit is the time limit of one request to a host that is not a job, without the time in the queue. A context that ends
+	// earlier limits the caller. 0: 2 minutes, and 10 minutes for requests that read virtual machines.
+	QueryLimit time.Duration
 	// JobsPerHost is the number of jobs that run at once on one host; further jobs wait. 0: 4, the limit of an agent.
 	JobsPerHost int
 	// JobLimit is the time limit of jobs whose submissions set none. A job that exceeds it is cancelled and rolled back. 0: no

@@ -79,6 +79,20 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs, Partial: result.Partial}, nil
 }
 
+// fetchVMs requests virtual machines of a host by their GUIDs.
+func (s *Service) fetchVMs(ctx context.Context, host string, ids []string) (protocol.InventoryResult, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return protocol.InventoryResult{}, err
+	}
+	result, err := h.Agent.Inventory(ctx, ids...)
+	if err != nil {
+		return protocol.InventoryResult{}, jobrun.HostError(h.Name, err)
+	}
+	s.translateRecorded(result.VMs)
+	return result, nil
+}
+
 // translateRecorded translates recorded values of the agent's schema to those of the service's.
 func (s *Service) translateRecorded(vms []job.VM) {
 	for i := range vms {
@@ -88,7 +102,8 @@ func (s *Service) translateRecorded(vms []job.VM) {
 
 // runFetch runs a request for the inventory of a host in the pool of queries.
 func (s *Service) runFetch(ctx context.Context, host string, fetch func(context.Context) error) error {
-	return s.pools.Query.Do(ctx, taskpool.Task{Category: "inventory", Host: host, Limit: hostset.QueryLimit, Run: fetch})
+	limit := hostset.QueryLimit(s.opts.QueryLimit, hostset.InventoryCategory)
+	return s.pools.Query.Do(ctx, taskpool.Task{Category: hostset.InventoryCategory, Host: host, Limit: limit, Run: fetch})
 }
 
 // HostView returns a host as it was last seen, with the virtual machines that jobs are creating, updating and deleting. It makes no

@@ -85,8 +85,8 @@ func (s *Service) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.inventory = inventorycache.New(inventorycache.Options{
-		Fetch: s.fetchInventory, Run: s.runFetch, MaxAge: s.opts.InventoryMaxAge, RefreshEvery: s.opts.RefreshEvery,
-		Timeout: hostset.QueryLimit, OnChange: s.onInventoryChange, Logger: s.opts.Logger,
+		Fetch: s.fetchInventory, FetchVMs: s.fetchVMs, Run: s.runFetch, MaxAge: s.opts.InventoryMaxAge, RefreshEvery: s.opts.RefreshEvery,
+		Timeout: hostset.QueryLimit(s.opts.QueryLimit, hostset.InventoryCategory), OnChange: s.onInventoryChange, Logger: s.opts.Logger,
 	})
 	s.jobs, err = jobregistry.Open(ctx, jobregistry.Options{
 		Store: s.opts.Store, KeepEnded: s.opts.KeepEnded, OnTransition: s.onJobTransition,

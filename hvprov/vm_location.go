@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -19,23 +20,22 @@ import (
 // another host of the service: first the cluster node that owns the virtual machine is asked, then all hosts. Jobs are to be submitted
 // to that host: on another one they fail with [ErrVMElsewhere].
 //
-// The virtual machine on host itself is taken from a snapshot that is at most [Options.InventoryMaxAge] old, for which concurrent reads
-// share one request. The error is [ErrVMNotFound] only if each host was asked and none has it, and [*VMElsewhereError] if an owner is
-// known that is not a configured host, or if a host or a cluster could not be asked.
+// The host is asked for this virtual machine only. Concurrent reads share requests, and an answer that is at most
+// [Options.InventoryMaxAge] old serves further reads, unless a job of the service has changed the virtual machine. The error is
+// [ErrVMNotFound] only if each host was asked and none has it, and [*VMElsewhereError] if an owner is known that is not a configured
+// host, or if a host or a cluster could not be asked.
 func (s *Service) FindVM(ctx context.Context, host, id string) (foundOn string, vm *job.VM, err error) {
 	first, err := s.hosts.Get(host)
 	if err != nil {
 		return "", nil, err
 	}
-	snapshot, firstErr := s.HostInventory(ctx, first.Name)
-	if firstErr == nil {
-		if vm, ok := snapshot.ByID(id); ok {
-			return first.Name, vm, nil
+	at := s.readVM(ctx, first, id)
+	for i := range 2 { // again if it moves while the hosts are asked
+		if i > 0 {
+			at = s.askFor(ctx, first, id)
 		}
-	}
-	for range 2 { // again if it moves while the hosts are asked
 		var search search
-		search, err = s.searchVM(ctx, first, firstErr, id)
+		search, err = s.searchVM(ctx, at, id)
 		switch {
 		case search.vm != nil:
 			return search.host, search.vm, nil
@@ -46,6 +46,20 @@ func (s *Service) FindVM(ctx context.Context, host, id string) (foundOn string, 
 		}
 	}
 	return "", nil, err
+}
+
+// readVM asks one host for a virtual machine, as askFor does, but shares requests and answers with other reads.
+func (s *Service) readVM(ctx context.Context, h *hostset.Host, id string) answer {
+	found, err := s.inventory.GetVM(ctx, h.Name, id)
+	a := answer{host: h, err: jobrun.HostError(h.Name, err)}
+	a.result.Host.Name, a.result.Partial = found.Host, found.Partial
+	if found.VM != nil {
+		a.result.VMs = []job.VM{*found.VM}
+	}
+	if found.Elsewhere != nil {
+		a.result.Elsewhere = []protocol.Elsewhere{*found.Elsewhere}
+	}
+	return a
 }
 
 // search is the outcome of asking all hosts for a virtual machine.
@@ -62,12 +76,9 @@ type answer struct {
 	err    error
 }
 
-// searchVM asks all hosts for a virtual machine. firstErr is why the first could not be asked; nil if it can be.
-func (s *Service) searchVM(ctx context.Context, first *hostset.Host, firstErr error, id string) (search, error) {
-	at := answer{host: first, err: firstErr}
-	if firstErr == nil {
-		at = s.askFor(ctx, first, id)
-	}
+// searchVM asks all hosts for a virtual machine but the first, whose answer is at.
+func (s *Service) searchVM(ctx context.Context, at answer, id string) (search, error) {
+	first := at.host
 	if vm := at.vm(id); vm != nil {
 		return search{host: first.Name, vm: vm}, nil
 	}
@@ -158,7 +169,7 @@ func (s *Service) askAll(ctx context.Context, hosts []*hostset.Host, id string) 
 // askFor asks one host for a virtual machine, and for the cluster node that owns it if the host does not have it.
 func (s *Service) askFor(ctx context.Context, h *hostset.Host, id string) answer {
 	a := answer{host: h}
-	a.err = h.Query(ctx, "inventory", func(ctx context.Context) (err error) {
+	a.err = h.Query(ctx, hostset.InventoryCategory, func(ctx context.Context) (err error) {
 		a.result, err = h.Agent.Inventory(ctx, id)
 		return err
 	})
@@ -170,7 +181,9 @@ func (s *Service) askFor(ctx context.Context, h *hostset.Host, id string) answer
 func (a *answer) vm(id string) *job.VM {
 	for i := range a.result.VMs {
 		if strings.EqualFold(a.result.VMs[i].ID, id) {
-			return &a.result.VMs[i]
+			vm := &a.result.VMs[i]
+			vm.Partial = a.result.Partial
+			return vm
 		}
 	}
 	return nil

@@ -42,6 +42,10 @@ type VM struct {
 	StopAction      string           `json:"stop_action" observable:"true"`     // turn_off, save or shut_down
 	JobID           string           `json:"job_id"`                            // the job that created it; empty if no job did
 	Recorded        map[string]any   `json:"recorded"`                          // fields of that job's definition, without secrets
+
+	// Partial says what could not be read when the virtual machine was read, one sentence each; not only for this virtual machine.
+	// The properties that are affected are nil.
+	Partial []string `json:"partial,omitempty"`
 }
 
 // DynamicMemory holds the bounds of a virtual machine's dynamic memory, which apply only if it is enabled.

@@ -33,11 +33,12 @@ var (
 	jobDuration = desc("job_duration_seconds", "Duration of jobs, from their start on the host to their end.", "operation")
 	stepSeconds = desc("step_duration_seconds", "Duration of the steps of jobs, by the clocks of the hosts.", "operation", "step")
 
-	hostUp      = desc("host_up", "1 if the host answered the latest inventory request, 0 if it did not; absent before the first request.", "host")
-	hostAgent   = desc("host_agent_state", "1 for the current state of the agent on the host.", "host", "state")
-	hostJobs    = desc("host_jobs", "Number of jobs of the host that are queued or running, or whose outcome is unknown.", "host", "state")
-	hostVMs     = desc("host_virtual_machines", "Number of virtual machines in the latest inventory snapshot of the host.", "host")
-	snapshotAge = desc("host_snapshot_age_seconds", "Age of the latest inventory snapshot of the host; absent before the first snapshot.", "host")
+	hostUp         = desc("host_up", "1 if the host answered the latest inventory request, 0 if it did not; absent before the first request.", "host")
+	hostAgent      = desc("host_agent_state", "1 for the current state of the agent on the host.", "host", "state")
+	hostJobs       = desc("host_jobs", "Number of jobs of the host that are queued or running, or whose outcome is unknown.", "host", "state")
+	hostVMs        = desc("host_virtual_machines", "Number of virtual machines in the latest inventory snapshot of the host.", "host")
+	snapshotAge    = desc("host_snapshot_age_seconds", "Age of the latest inventory snapshot of the host; absent before the first snapshot.", "host")
+	partialAnswers = desc("host_partial_inventories_total", "Answers to inventory requests of the host that lacked something.", "host")
 
 	agentRequests   = desc("host_agent_requests_total", "Requests sent to the agent on the host.", "host")
 	agentFailures   = desc("host_agent_requests_failed_total", "Requests to the agent on the host that failed.", "host")
@@ -67,7 +68,7 @@ func valid(labels []string) []string {
 // Describe implements [prometheus.Collector].
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		jobsByState, jobDuration, stepSeconds, hostUp, hostAgent, hostJobs, hostVMs, snapshotAge, agentRequests, agentFailures,
+		jobsByState, jobDuration, stepSeconds, hostUp, hostAgent, hostJobs, hostVMs, snapshotAge, partialAnswers, agentRequests, agentFailures,
 		sessions, reconnects, httpRequests, connections, sentBytes, receivedBytes, poolRunning, poolQueued,
 		poolStuck, poolOldest, tasks, taskWaitSeconds, taskRunSeconds,
 	} {
@@ -133,6 +134,7 @@ func (s sink) host(h hvprov.HostMetrics) {
 	if h.SnapshotAge > 0 {
 		s.gauge(snapshotAge, h.SnapshotAge.Seconds(), h.Host)
 	}
+	s.counter(partialAnswers, float64(h.Partial), h.Host)
 	s.counter(agentRequests, float64(h.Agent.Requests), h.Host)
 	s.counter(agentFailures, float64(h.Agent.Failed), h.Host)
 	s.counter(sessions, float64(h.Agent.Sessions), h.Host)

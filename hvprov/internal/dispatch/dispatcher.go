@@ -33,7 +33,7 @@ const storeGrace = 5 * time.Second
 // Inventory knows the names that jobs use on their hosts.
 type Inventory interface {
 	Reserve(r inventorycache.Reservation) (release func(), err error)
-	Invalidate(host string)
+	InvalidateVM(host, vmID string)
 }
 
 // Options are what a dispatcher works with. All are required.

@@ -3,6 +3,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,10 +142,16 @@ func (j *Job) run(context.Context) error {
 	j.started = true
 	j.mu.Unlock()
 	// A read that begins before the job ends must not be answered from a snapshot of before the job.
-	j.dispatcher.Inventory.Invalidate(j.host.Name)
+	j.invalidateVM()
 	result, err := j.runner.Run(j.followCtx)
 	j.finish(result, err)
 	return err
+}
+
+// invalidateVM makes reads of the virtual machine that the job works on ask the host. Until a provision has created it, its GUID is
+// not known, and there are no reads of it.
+func (j *Job) invalidateVM() {
+	j.dispatcher.Inventory.InvalidateVM(j.host.Name, cmp.Or(j.spec.Request.VMID, j.VMID()))
 }
 
 // watch finishes a job that did not run to its end: it was dropped from the queue, or panicked.
@@ -201,7 +208,7 @@ func (j *Job) complete(result *job.Result, err error) {
 	j.mu.Lock()
 	j.result, j.err = result, err
 	j.mu.Unlock()
-	j.dispatcher.Inventory.Invalidate(j.host.Name)
+	j.invalidateVM()
 	j.release()
 	j.dispatcher.untrack(j)
 	close(j.done)

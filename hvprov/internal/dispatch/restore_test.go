@@ -23,7 +23,7 @@ import (
 type noInventory struct{}
 
 func (noInventory) Reserve(inventorycache.Reservation) (func(), error) { return func() {}, nil }
-func (noInventory) Invalidate(string)                                  {}
+func (noInventory) InvalidateVM(string, string)                        {}
 
 const jobID = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11"
 

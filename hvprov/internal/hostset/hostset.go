@@ -19,8 +19,26 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 )
 
-// QueryLimit is the time limit of one query. A host that loads the Hyper-V module for the first time may be silent for half a minute.
-const QueryLimit = 2 * time.Minute
+// The default time limits of one query. A host that loads the Hyper-V module for the first time may be silent for half a minute, and
+// one with hundreds of virtual machines needs minutes to read all of them.
+const (
+	DefaultQueryLimit     = 2 * time.Minute
+	DefaultInventoryLimit = 10 * time.Minute
+)
+
+// InventoryCategory is the category of queries that read virtual machines.
+const InventoryCategory = "inventory"
+
+// QueryLimit returns the time limit of a query of one category. Configured is the limit that the service is configured with; 0: none.
+func QueryLimit(configured time.Duration, category string) time.Duration {
+	switch {
+	case configured > 0:
+		return configured
+	case category == InventoryCategory:
+		return DefaultInventoryLimit
+	}
+	return DefaultQueryLimit
+}
 
 // Host is a host that a service can reach.
 type Host struct {
@@ -28,11 +46,13 @@ type Host struct {
 	Agent     *hostagent.Agent
 	Transport transport.Transport
 	Queries   *taskpool.Pool
+	Limit     time.Duration // time limit of a query: see [QueryLimit]
 }
 
 // Query runs a query of one category in the pool of queries, which limits how many the host is asked at once.
 func (h *Host) Query(ctx context.Context, category string, ask func(context.Context) error) error {
-	return jobrun.HostError(h.Name, h.Queries.Do(ctx, taskpool.Task{Category: category, Host: h.Name, Limit: QueryLimit, Run: ask}))
+	limit := QueryLimit(h.Limit, category)
+	return jobrun.HostError(h.Name, h.Queries.Do(ctx, taskpool.Task{Category: category, Host: h.Name, Limit: limit, Run: ask}))
 }
 
 // Submit hands a job to the agent.

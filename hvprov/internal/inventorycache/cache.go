@@ -13,6 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 )
 
@@ -20,20 +21,22 @@ import (
 const DefaultMaxAge = 10 * time.Second
 
 // defaultTimeout is the default of [Options.Timeout].
-const defaultTimeout = 2 * time.Minute
+const defaultTimeout = 10 * time.Minute
 
 // Options configures a [Cache]. Fetch is required.
 type Options struct {
 	// Fetch requests the inventory of a host, by the name passed to [Cache.AddHost]. ctx belongs to the request, not to one
 	// reader: it ends after Timeout, and when the host is removed or the cache is closed. The cache owns the snapshot.
 	Fetch func(ctx context.Context, host string) (*inventory.Snapshot, error)
+	// FetchVMs requests virtual machines of a host by their GUIDs, like Fetch. It is required by [Cache.GetVM].
+	FetchVMs func(ctx context.Context, host string, ids []string) (protocol.InventoryResult, error)
 	// Run executes one fetch, for example in a worker pool. It returns the error of fetch, or its own error, which
 	// fails the fetch. If it returns while fetch is still running, that request is cancelled. Defaults to calling fetch.
 	Run func(ctx context.Context, host string, fetch func(context.Context) error) error
 
 	MaxAge       time.Duration // maximum age of a snapshot that serves a reader; defaults to [DefaultMaxAge]
 	RefreshEvery time.Duration // how often each host is asked without a reader; 0 disables this
-	Timeout      time.Duration // limit of one request; defaults to 2 minutes
+	Timeout      time.Duration // limit of one request; defaults to 10 minutes
 
 	// OnChange receives the changes of a host in order and one at a time, without a lock held. While it runs, later changes
 	// of that host wait; readers do not.
@@ -67,6 +70,16 @@ type entry struct {
 	unsent  *call       // the next request; readers can join it until it is sent
 	calls   int         // calls that have a goroutine
 	refresh *time.Timer // of the next scheduled request; nil without RefreshEvery
+
+	vms            map[string]vmAnswer // the latest answers by GUID, by key; those older than MaxAge are removed
+	invalidated    map[string]uint64   // for single virtual machines what validFrom is for snapshots, by key
+	vmsValidFrom   uint64              // the same for all of them
+	batches        []*batch            // requests by GUID that were sent
+	nextBatch      *batch              // the next one; readers can join it until it is sent
+	runningBatches int                 // batches that have a goroutine
+	previousBatch  previousBatch
+	burst          burst
+	partial        uint64 // answers that were not complete
 
 	reservations []*reservation
 
@@ -117,13 +130,13 @@ func (c *Cache) Get(ctx context.Context, host string) (*inventory.Snapshot, erro
 	}
 }
 
-// Invalidate makes the next Get send a request, even if one is in progress, whose answer may be out of date. It does nothing
-// for an unknown host.
+// Invalidate makes the next Get or GetVM send a request, even if one is in progress, whose answer may be out of date. It does
+// nothing for an unknown host.
 func (c *Cache) Invalidate(host string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.hosts[casefold.Key(host)]; e != nil {
-		e.validFrom = c.seq + 1
+		e.validFrom, e.vmsValidFrom, e.invalidated = c.seq+1, c.seq+1, nil
 	}
 }
 

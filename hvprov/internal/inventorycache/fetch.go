@@ -108,26 +108,34 @@ func (c *Cache) complete(e *entry, request *call, snapshot *inventory.Snapshot, 
 func (e *entry) record(request *call, snapshot *inventory.Snapshot, err error) {
 	now := time.Now()
 	first := e.snapshot == nil
+	if err == nil && len(snapshot.Partial) > 0 {
+		e.partial++
+	}
 	if err == nil && (first || request.seq > e.snapshot.Seq) {
 		if !first {
 			e.compare(e.snapshot, snapshot, now)
 		}
 		e.snapshot = snapshot
 	}
-	if request.seq < e.settled {
+	e.settle(request.seq, err, now)
+}
+
+// settle records whether the host answered a request, unless the outcome of a later one is known. Cache.mu must be held.
+func (e *entry) settle(seq uint64, err error, now time.Time) {
+	if seq < e.settled {
 		return
 	}
 	previous, unknown := e.failure, e.settled == 0
-	e.settled = request.seq
+	e.settled = seq
 	switch {
 	case err != nil && previous == nil:
 		e.failure = &inventory.HostFailure{Since: now, Count: 1, Err: err, Message: err.Error()}
-		e.addChange(Change{Kind: HostDisconnected, Time: now, Seq: request.seq, Err: err})
+		e.addChange(Change{Kind: HostDisconnected, Time: now, Seq: seq, Err: err})
 	case err != nil:
 		e.failure = &inventory.HostFailure{Since: previous.Since, Count: previous.Count + 1, Err: err, Message: err.Error()}
 	case previous != nil || unknown:
 		e.failure = nil
-		e.addChange(Change{Kind: HostConnected, Time: now, Seq: request.seq})
+		e.addChange(Change{Kind: HostConnected, Time: now, Seq: seq})
 	}
 }
 

@@ -63,6 +63,12 @@ func (c *Cache) remove(e *entry, cause error) {
 			c.resolve(e, request, cause)
 		}
 	}
+	for _, b := range append(slices.Clone(e.batches), e.nextBatch) {
+		if b != nil {
+			b.cancel(cause)
+			c.resolveBatch(e, b, cause)
+		}
+	}
 }
 
 // find returns the state of a host. c.mu must be held.

@@ -36,6 +36,16 @@ func (c *Cache) CachedAll() []inventory.HostView {
 	return views
 }
 
+// PartialAnswers returns the number of answers of a host that were not complete.
+func (c *Cache) PartialAnswers(host string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.hosts[casefold.Key(host)]; e != nil {
+		return e.partial
+	}
+	return 0
+}
+
 // view returns the latest snapshot of a host with its reservations. Cache.mu must be held.
 func (e *entry) view() inventory.HostView {
 	v := inventory.HostView{Host: e.name, State: inventory.StateUnknown, Failure: e.failure, Snapshot: e.snapshot}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package inventorycache
+
+import (
+	"context"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// A host that is asked for many virtual machines by GUID in a short time is asked once for all of them, if that is cheap: its answers
+// must have taken less than cheapVM for each virtual machine. With 300 virtual machines that is 15 seconds. On hosts that take longer,
+// virtual machines that were not asked for cost more than further requests.
+const (
+	manyVMs  = 10
+	shortly  = 30 * time.Second
+	cheapVM  = 50 * time.Millisecond
+	keepByID = 5 * time.Minute // after a request for all virtual machines has failed
+)
+
+// maxInvalidated limits the number of virtual machines that are invalidated one by one.
+const maxInvalidated = 1000
+
+// VM is what a host answered when it was asked for a virtual machine.
+type VM struct {
+	VM        *job.VM             // nil if the host does not have it; must not be modified
+	Host      string              // computer name that the host reports
+	Elsewhere *protocol.Elsewhere // where it may be in the cluster of the host; nil if it is on the host or nothing is known
+	Partial   []string            // what could not be read: see [inventory.Snapshot.Partial]
+}
+
+// vmAnswer is the latest answer for one virtual machine.
+type vmAnswer struct {
+	VM
+
+	seq uint64
+	at  time.Time // when the request was sent
+}
+
+// burst counts the virtual machines that a host is asked for in a short time.
+type burst struct {
+	since  time.Time
+	keys   map[string]bool
+	each   time.Duration // time for one virtual machine in the latest batch of several; 0 before the first
+	byIDTo time.Time     // until then all virtual machines are not asked for
+}
+
+// GetVM returns a virtual machine of a host by its GUID, not older than MaxAge or the last [Cache.InvalidateVM] of it. If a snapshot
+// has it, the host is not asked. Otherwise the host is asked for this virtual machine only, and for those that other readers are
+// waiting for. When ctx ends, GetVM returns; the request is cancelled if no other reader waits for it.
+func (c *Cache) GetVM(ctx context.Context, host, id string) (VM, error) {
+	if ctx.Err() != nil {
+		return VM{}, context.Cause(ctx)
+	}
+	key := casefold.Key(id)
+	c.mu.Lock()
+	e, err := c.find(host)
+	if err != nil {
+		c.mu.Unlock()
+		return VM{}, err
+	}
+	if vm, ok := c.freshVM(e, key); ok {
+		c.mu.Unlock()
+		return vm, nil
+	}
+	if e.prefersAll(key, time.Now()) {
+		all := c.join(ctx, e)
+		c.mu.Unlock()
+		vm, ok, err := c.waitAll(ctx, e, all, id)
+		if ok || err != nil {
+			return vm, err
+		}
+		c.mu.Lock()
+		if e.removed {
+			defer c.mu.Unlock()
+			_, err := c.find(host)
+			return VM{}, err
+		}
+	}
+	b := c.joinBatch(ctx, e, id)
+	c.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		c.mu.Lock()
+		c.leaveBatch(e, b, context.Cause(ctx))
+		c.mu.Unlock()
+		return VM{}, context.Cause(ctx)
+	case <-b.done:
+		return b.answers[key], b.err
+	}
+}
+
+// waitAll waits for a request for all virtual machines. It reports false if that one failed or does not have the virtual machine: then
+// the host is to be asked for it by its GUID, because only that finds it in a cluster.
+func (c *Cache) waitAll(ctx context.Context, e *entry, all *call, id string) (vm VM, ok bool, err error) {
+	select {
+	case <-ctx.Done():
+		return VM{}, false, context.Cause(ctx)
+	case <-all.done:
+	}
+	if all.err != nil {
+		c.mu.Lock()
+		e.burst.byIDTo = time.Now().Add(keepByID)
+		c.mu.Unlock()
+		return VM{}, false, nil
+	}
+	found, ok := all.snapshot.ByID(id)
+	return VM{VM: found, Host: all.snapshot.Host, Partial: all.snapshot.Partial}, ok, nil
+}
+
+// InvalidateVM makes the next GetVM of a virtual machine and the next Get of its host send a request, as [Cache.Invalidate] does. Reads
+// of other virtual machines are not affected. With an empty id, only Get is.
+func (c *Cache) InvalidateVM(host, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.hosts[casefold.Key(host)]
+	if e == nil {
+		return
+	}
+	e.validFrom = c.seq + 1
+	if id == "" {
+		return
+	}
+	if len(e.invalidated) >= maxInvalidated {
+		e.vmsValidFrom, e.invalidated = c.seq+1, nil
+		return
+	}
+	if e.invalidated == nil {
+		e.invalidated = map[string]uint64{}
+	}
+	e.invalidated[casefold.Key(id)] = c.seq + 1
+}
+
+// vmValidFrom returns the number of the earliest request that serves readers of a virtual machine. Cache.mu must be held.
+func (e *entry) vmValidFrom(key string) uint64 { return max(e.vmsValidFrom, e.invalidated[key]) }
+
+// freshVM returns a virtual machine from the latest answer that has it, if that can serve a reader. c.mu must be held.
+func (c *Cache) freshVM(e *entry, key string) (VM, bool) {
+	latest := e.vms[key]
+	if s := e.snapshot; s != nil && s.Seq > latest.seq {
+		vm, _ := s.ByID(key)
+		latest = vmAnswer{VM: VM{VM: vm, Host: s.Host, Partial: s.Partial}, seq: s.Seq, at: s.TakenAt}
+	}
+	ok := latest.VM.VM != nil && latest.seq >= e.vmValidFrom(key) && time.Since(latest.at) < c.opts.MaxAge
+	return latest.VM, ok
+}
+
+// recordVMs stores the answers of a batch, unless those of a later one are known, and measures what a virtual machine costs. Cache.mu
+// must be held.
+func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
+	now := time.Now()
+	for key, old := range e.vms {
+		if now.Sub(old.at) >= maxAge {
+			delete(e.vms, key)
+		}
+	}
+	if e.vms == nil {
+		e.vms = map[string]vmAnswer{}
+	}
+	for key, vm := range b.answers {
+		if e.vms[key].seq < b.seq {
+			e.vms[key] = vmAnswer{VM: vm, seq: b.seq, at: b.sentAt}
+		}
+	}
+	if len(partial) > 0 {
+		e.partial++
+	}
+	if n := len(b.ids); n > 1 { // the first request of a session includes its start
+		e.burst.each = max(now.Sub(b.sentAt)/time.Duration(n), 1)
+	}
+}
+
+// prefersAll counts a virtual machine that the host is to be asked for, and reports whether the host should be asked for all of them
+// instead. Cache.mu must be held.
+func (e *entry) prefersAll(key string, now time.Time) bool {
+	u := &e.burst
+	if now.Sub(u.since) > shortly {
+		u.since, u.keys = now, map[string]bool{}
+	}
+	u.keys[key] = true
+	return len(u.keys) > manyVMs && u.each > 0 && u.each < cheapVM && now.After(u.byIDTo)
+}
