@@ -34,6 +34,16 @@ func (e *vmNotFoundError) Is(target error) bool { return target == ErrVMNotFound
 // LookupVM returns a virtual machine by its name or GUID. The error is [ErrVMNotFound] if the host does not have it. A name that
 // several virtual machines share is an error too.
 func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM, error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	if protocol.IsGUID(nameOrID) { // a name may look like one
+		at := s.readVM(ctx, h, nameOrID)
+		if vm := at.vm(nameOrID); vm != nil || at.err != nil {
+			return vm, at.err
+		}
+	}
 	snapshot, err := s.HostInventory(ctx, host)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,9 @@ const simulatorName = "simulator"
 // connectTimeout is short enough that an unreachable host is reported within ten seconds.
 const connectTimeout = 8 * time.Second
 
+// queryLimit is longer than any sensible value of `timeouts`.
+const queryLimit = 6 * time.Hour
+
 // Configure reads the settings. It opens no connection: the first operation that needs a host does.
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	conn := &connection{names: newNameReservations()}
@@ -46,7 +49,9 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		Hosts:     hosts,
 		JobLogDir: stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, &resp.Diagnostics),
 		Logger:    newLogger(ctx),
-		Client:    "terraform-provider-hypervvm " + p.version,
+		// The timeouts of resources limit requests, which may be longer than the defaults of the library.
+		QueryLimit: queryLimit,
+		Client:     "terraform-provider-hypervvm " + p.version,
 	})
 	if err != nil {
 		at := path.Root("hosts")

@@ -10,13 +10,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 )
 
-// reportedLacks remembers the hosts whose missing rights were reported: many resources share a host, and one warning is enough.
+// reportedLacks remembers what was reported of hosts, such as missing rights: many resources share a host, and one warning is enough.
 type reportedLacks struct {
 	mu    sync.Mutex
 	hosts map[string]bool
 }
 
-// first reports whether the host was not reported yet.
+// first reports whether the host, or one text about it, was not reported yet.
 func (r *reportedLacks) first(host string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -94,6 +94,7 @@ type connection struct {
 	only    string          // name of the only host if the configuration does not name it
 	names   *nameReservations
 	lacks   reportedLacks
+	partial reportedLacks
 }
 
 // hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so

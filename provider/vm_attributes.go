@@ -58,7 +58,7 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 		},
 		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
 			Create: true, CreateDescription: "Time limit for creating the virtual machine, for example `45m`. When it is exceeded, the job is cancelled and rolled back. Defaults to `30m`.",
-			Read: true, ReadDescription: "Time limit for reading the virtual machine. Defaults to `2m`.",
+			Read: true, ReadDescription: "Time limit for reading the virtual machine, and for checking a plan on the host. A host with hundreds of virtual machines that are all managed may need minutes. Defaults to `5m`.",
 			Update: true, UpdateDescription: "Time limit for updating the virtual machine. Defaults to `30m`.",
 			Delete: true, DeleteDescription: "Time limit for deleting the virtual machine. Defaults to `15m`.",
 		}),

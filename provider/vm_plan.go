@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -172,7 +173,13 @@ func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlan
 
 // planCheck checks the plan on the host.
 func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp *resource.ModifyPlanResponse) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	limit := readTimeout
+	if v := readTimeouts(ctx, resp.Plan, &resp.Diagnostics); !v.IsUnknown() {
+		var diags diag.Diagnostics
+		limit, diags = v.Read(ctx, readTimeout)
+		resp.Diagnostics.Append(diags...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	summary := errorSummary("plan", r.displayName(resp.Plan.Raw))
 	findings, err := r.conn.service.Check(ctx, hvprov.CheckRequest{Submission: sub, Unknown: unknownFields(sub.Values)})

@@ -54,8 +54,11 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	jobID := is.jobID.ValueString()
 	if firstRead {
 		jobID = vm.JobID
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, unreadKey, nil)...)
+		if len(vm.Partial) == 0 { // otherwise the next read reads all attributes again
+			resp.Diagnostics.Append(resp.Private.SetKey(ctx, unreadKey, nil)...)
+		}
 	}
+	r.conn.addPartial(&resp.Diagnostics, is.host.ValueString(), vm.Partial)
 	changes, err := r.observedValues(req.State.Raw, vm, firstRead)
 	if err == nil {
 		resp.State.Raw, err = withAttributes(req.State.Raw, changes)
@@ -91,6 +94,8 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 		switch tracked := all || f.Default != nil || !before[f.ID].IsNull(); {
 		case !ok || !tracked:
 			continue
+		case len(vm.Partial) > 0 && observed[f.Observed] == nil:
+			continue // it may be null because it was not read
 		case recorded && f.Default == nil && !f.Required && vm.Recorded[f.ID] == nil:
 			continue // the job that created the virtual machine was given no value
 		case !all && f.Default != nil && !isApplicable(f, state):

@@ -21,7 +21,7 @@ import (
 // Default time limits of the operations. The `timeouts` attribute overrides them.
 const (
 	createTimeout = 30 * time.Minute
-	readTimeout   = 2 * time.Minute
+	readTimeout   = 5 * time.Minute
 	updateTimeout = 30 * time.Minute
 	deleteTimeout = 15 * time.Minute
 )

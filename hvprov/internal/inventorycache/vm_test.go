@@ -234,7 +234,9 @@ func TestARequestByIDThatNobodyWaitsForIsCancelled(t *testing.T) {
 		}
 		read(first, "vm-0")
 		read(second, "vm-0")
-		read(second, "vm-1") // waits for the request in progress, and is never sent
+		third, cancelThird := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancelThird()
+		read(third, "vm-1") // waits for the request in progress, and is never sent
 		cancelFirst()
 		if err := <-results; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
@@ -344,6 +346,11 @@ func interleaveVMs(t *testing.T, random *rand.Rand) {
 		}
 		return nil
 	}
+	waiting := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(pending)
+	}
 	answer := func() {
 		mu.Lock()
 		i := random.IntN(len(pending))
@@ -390,7 +397,7 @@ func interleaveVMs(t *testing.T, random *rand.Rand) {
 				}
 				results <- errors.Join(errs...)
 			}()
-		case len(pending) > 0:
+		case waiting() > 0:
 			answer()
 		}
 		if random.IntN(2) == 0 {
@@ -400,7 +407,7 @@ func interleaveVMs(t *testing.T, random *rand.Rand) {
 		}
 	}
 	for ; reading > 0; reading-- {
-		for settle(); len(pending) > 0; settle() {
+		for settle(); waiting() > 0; settle() {
 			answer()
 		}
 		if err := <-results; err != nil {

@@ -134,7 +134,8 @@ type Behaviour struct {
 	Locks              *Locks          `json:"locks,omitempty"` // nil: no file is in use
 	Rights             *Rights         `json:"rights,omitempty"`
 	Cluster            ClusterFaults   `json:"cluster,omitzero"`
-	Start              *Start          `json:"start,omitempty"` // nil: worker processes start at once
+	Start              *Start          `json:"start,omitempty"`        // nil: worker processes start at once
+	UnreadDisks        string          `json:"unread_disks,omitempty"` // why inventories are partial, without the sizes of disks; only the fake agent applies it
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is

@@ -50,6 +50,9 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 	for i, vm := range vms {
 		result.VMs[i] = showVM(vm, host.Cluster)
 	}
+	if err := v.omitDisks(&result); err != nil {
+		return nil, err
+	}
 	if len(wanted) == 0 {
 		return result, nil
 	}
@@ -69,6 +72,23 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 		}
 	}
 	return result, nil
+}
+
+// omitDisks removes the sizes of disks from an inventory if the host is to answer so.
+func (v *view) omitDisks(result *protocol.InventoryResult) error {
+	state, err := v.store.Read()
+	if err != nil || state.Behaviour.UnreadDisks == "" {
+		return err
+	}
+	result.Partial = []string{state.Behaviour.UnreadDisks}
+	for i := range result.VMs {
+		vm := &result.VMs[i]
+		vm.DiskSizeGB, vm.DataDisks = nil, nil
+		for n := range vm.Drives {
+			vm.Drives[n].SizeGB, vm.Drives[n].FileGB = nil, nil
+		}
+	}
+	return nil
 }
 
 // clusterName returns the name of the host's failover cluster; empty: there is none.
