@@ -312,11 +312,15 @@ $tree.FindAll({ $args[0] -is [System.Management.Automation.Language.AssignmentSt
 	cases := []struct{ name, text, run, want string }{
 		{"an empty list", "O:BAG:BAD:P", `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`, "O:BAG:BAD:P(A;;GR;;;S-1-1-0)"},
 		{"an empty list before audit entries", "D:S:(AU;SA;GA;;;WD)", `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`, "D:(A;;GR;;;S-1-1-0)S:(AU;SA;GA;;;WD)"},
-		{"an owner whose SID is written out", "O:S-1-5-21-1-2-3-500G:S-1-5-18D:AI(A;;GA;;;BA)", `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`,
-			"O:S-1-5-21-1-2-3-500G:S-1-5-18D:AI(A;;GA;;;BA)(A;;GR;;;S-1-1-0)"},
+		{
+			"an owner whose SID is written out", "O:S-1-5-21-1-2-3-500G:S-1-5-18D:AI(A;;GA;;;BA)", `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`,
+			"O:S-1-5-21-1-2-3-500G:S-1-5-18D:AI(A;;GA;;;BA)(A;;GR;;;S-1-1-0)",
+		},
 		{"a group named SY before D", "O:SYG:SYD:(D;;GW;;;BG)(A;;GA;;;SY)", `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`, "O:SYG:SYD:(D;;GW;;;BG)(A;;GA;;;SY)(A;;GR;;;S-1-1-0)"},
-		{"a condition with brackets in quotation marks", `D:(XA;;FX;;;WD;(@User.Title=="a)S:(b" && (Member_of {SID(BA)})))(A;;GA;;;BA)`, `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`,
-			`D:(XA;;FX;;;WD;(@User.Title=="a)S:(b" && (Member_of {SID(BA)})))(A;;GA;;;BA)(A;;GR;;;S-1-1-0)`},
+		{
+			"a condition with brackets in quotation marks", `D:(XA;;FX;;;WD;(@User.Title=="a)S:(b" && (Member_of {SID(BA)})))(A;;GA;;;BA)`, `Add-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GR`,
+			`D:(XA;;FX;;;WD;(@User.Title=="a)S:(b" && (Member_of {SID(BA)})))(A;;GA;;;BA)(A;;GR;;;S-1-1-0)`,
+		},
 		{"rights in another order are the same", "D:(A;;GRGX;;;S-1-1-0)", `Remove-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GXGR`, "D:"},
 		{"rights as a number are the same", "D:(A;;0xA0000000;;;S-1-1-0)", `Remove-SecurityEntry -Text $t -Sid S-1-1-0 -Rights GXGR`, "D:"},
 		{"flags in another order are the same", "D:(A;CIOI;FA;;;S-1-1-0)", `Remove-SecurityEntry -Text $t -Sid S-1-1-0 -Rights FA -Flags OICI`, "D:"},

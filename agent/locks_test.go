@@ -139,8 +139,10 @@ func TestAFileThatAVirtualMachineUsesByThenIsKept(t *testing.T) {
 	f.wantOutput(output, code, 0, "left: "+disk, "later jobs")
 	release()
 	f.must(f.store.Update(func(s *hyperv.State) error {
-		s.VMs = append(s.VMs, hyperv.VM{ID: "6f0c2a5e-8a3b-4b3e-9d0f-2f6a1c9b7e10", Name: "other", State: "Off", Generation: 2,
-			Drives: []hyperv.Drive{{ControllerType: "SCSI", Path: disk}}})
+		s.VMs = append(s.VMs, hyperv.VM{
+			ID: "6f0c2a5e-8a3b-4b3e-9d0f-2f6a1c9b7e10", Name: "other", State: "Off", Generation: 2,
+			Drives: []hyperv.Drive{{ControllerType: "SCSI", Path: disk}},
+		})
 		return nil
 	}))
 	for range 2 {

@@ -105,7 +105,7 @@ func (c *Cache) waitAll(ctx context.Context, e *entry, all *call, id string) (vm
 		c.mu.Lock()
 		e.burst.byIDTo = time.Now().Add(keepByID)
 		c.mu.Unlock()
-		return VM{}, false, nil
+		return VM{}, false, nil //nolint:nilerr // the next request, by GUID, reports its own error
 	}
 	found, ok := all.snapshot.ByID(id)
 	return VM{VM: found, Host: all.snapshot.Host, Partial: all.snapshot.Partial}, ok, nil

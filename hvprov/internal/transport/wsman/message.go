@@ -296,7 +296,7 @@ func replaceInvalidCharacters(data []byte) []byte {
 		if len(m[2]) > 0 {
 			n, err = strconv.ParseUint(string(m[2]), 10, 32)
 		}
-		if err == nil && n <= utf8.MaxRune && isXMLCharacter(rune(n)) { //nolint:gosec // at most utf8.MaxRune
+		if err == nil && n <= utf8.MaxRune && isXMLCharacter(rune(n)) {
 			return ref
 		}
 		return []byte("\uFFFD")
