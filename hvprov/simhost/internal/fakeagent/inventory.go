@@ -197,13 +197,15 @@ func showAdapter(a hyperv.Adapter) job.Adapter {
 
 // powerState returns one of Hyper-V's states in the notation of clients.
 func powerState(state string) string {
-	switch state {
+	switch state = strings.TrimSuffix(state, "Critical"); state {
 	case "Running", "Off", "Paused", "Saved", "Starting", "Stopping":
 		return strings.ToLower(state)
 	case "FastSaved":
 		return "saved"
-	case "Resuming":
+	case "Resuming", "Reset", "ForceReboot":
 		return "starting"
+	case "ForceShutdown", "Saving", "FastSaving":
+		return "stopping"
 	}
 	return "other"
 }
