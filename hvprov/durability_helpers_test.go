@@ -63,7 +63,9 @@ func newFixture(t *testing.T, opts simhost.Options, cmdlet string, after bool) *
 	s.must(os.WriteFile(s.hold, nil, 0o600))
 	updateHost(t, s.server, func(state *hyperv.State) {
 		state.Host.Cluster = "CL01"
-		state.Host.SharedVolumes = []hyperv.SharedVolume{{Path: state.Host.VirtualHardDiskPath, SizeBytes: 1 << 40}}
+		if s.real { // the fake agent knows no roles
+			state.Host.SharedVolumes = []hyperv.SharedVolume{{Path: state.Host.VirtualHardDiskPath, SizeBytes: 1 << 40}}
+		}
 		if cmdlet == guestWait {
 			state.Behaviour.Guest.HeartbeatAfter = -1
 			return

@@ -48,7 +48,11 @@ var changes = []scenario{
 		} {
 			name := strings.Split(field, `"`)[1]
 			s.section(name)
-			s.runJob(change(id, minimal+","+field, name))
+			fields := minimal + "," + field
+			if name == "vm_name" {
+				fields = strings.Replace(minimal, `"vm_name":"web-01"`, field, 1) // a JSON object has each name once
+			}
+			s.runJob(change(id, fields, name))
 		}
 		s.section("reset to the defaults")
 		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name"))
