@@ -105,18 +105,25 @@ func TestADiskThatIsInUseAfterTheRemovalIsDeletedOnceItIsFree(t *testing.T) {
 	}
 }
 
-func TestAFileThatStaysInUseIsDeletedByALaterJob(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// deletedWhileInUse returns a host on which a virtual machine was deleted while its disk is in use, so that the disk is left.
+func deletedWhileInUse(t *testing.T) (f *fixture, id, disk string, release func()) {
+	t.Helper()
+	f = newFixture(t)
 	f.limits(map[string]string{"AgentBusyMilliseconds": "500", "AgentDeniedMilliseconds": "500"})
-	id, disk := f.provisioned()
-	release := f.hold(disk)
+	id, disk = f.provisioned()
+	release = f.hold(disk)
 	output, code := f.runJob(deletion, "-VMId", id)
 	f.wantOutput(output, code, 0, "left: "+disk, "later jobs and sessions on this host retry it")
+	return f, id, disk, release
+}
+
+func TestAFileThatStaysInUseIsDeletedByALaterJob(t *testing.T) {
+	t.Parallel()
+	f, id, disk, release := deletedWhileInUse(t)
 	if _, err := os.Stat(filepath.Join(filepath.Dir(disk), "hypervvm.json")); err != nil {
 		t.Errorf("the manifest must stay with the file: %v", err)
 	}
-	output, code = f.runJob(deletion, "-VMId", id) // the file is still in use
+	output, code := f.runJob(deletion, "-VMId", id) // the file is still in use
 	f.wantOutput(output, code, 0)
 	release()
 	output, code = f.runJob(deletion, "-VMId", id)
@@ -131,12 +138,7 @@ func TestAFileThatStaysInUseIsDeletedByALaterJob(t *testing.T) {
 
 func TestAFileThatAVirtualMachineUsesByThenIsKept(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	f.limits(map[string]string{"AgentBusyMilliseconds": "500", "AgentDeniedMilliseconds": "500"})
-	id, disk := f.provisioned()
-	release := f.hold(disk)
-	output, code := f.runJob(deletion, "-VMId", id)
-	f.wantOutput(output, code, 0, "left: "+disk, "later jobs")
+	f, id, disk, release := deletedWhileInUse(t)
 	release()
 	f.must(f.store.Update(func(s *hyperv.State) error {
 		s.VMs = append(s.VMs, hyperv.VM{
@@ -146,7 +148,7 @@ func TestAFileThatAVirtualMachineUsesByThenIsKept(t *testing.T) {
 		return nil
 	}))
 	for range 2 {
-		output, code = f.runJob(deletion, "-VMId", id)
+		output, code := f.runJob(deletion, "-VMId", id)
 		f.wantOutput(output, code, 0)
 		f.must(f.store.Update(func(s *hyperv.State) error { s.VMs = nil; return nil }))
 	}

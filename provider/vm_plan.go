@@ -85,19 +85,22 @@ func (r *vmResource) keepComputed(req resource.ModifyPlanRequest, resp *resource
 			return nil
 		}
 	}
-	kept := map[string]tftypes.Value{}
-	for _, name := range volatileAttributes {
-		if before := attribute(req.State.Raw, name); isKnownValue(before) {
-			kept[name] = before
-		}
-	}
 	var err error
-	resp.Plan.Raw, err = withAttributes(resp.Plan.Raw, kept)
+	resp.Plan.Raw, err = withVolatile(resp.Plan.Raw, req.State.Raw)
 	return err
 }
 
-// volatileAttributes are the computed attributes that change by themselves.
-var volatileAttributes = []string{"state", "ip_addresses"}
+// withVolatile returns a copy of a raw object with the computed attributes that change by themselves from another, where that one has
+// known values.
+func withVolatile(raw, from tftypes.Value) (tftypes.Value, error) {
+	known := map[string]tftypes.Value{}
+	for _, name := range []string{"state", "ip_addresses"} {
+		if v := attribute(from, name); isKnownValue(v) {
+			known[name] = v
+		}
+	}
+	return withAttributes(raw, known)
+}
 
 // planHost determines the host and sets it in the plan. It reports false if the host is unknown or invalid.
 func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (string, bool) {

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -66,13 +65,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 	}
 	if err == nil {
 		// What was planned as known must be applied so; the next refresh shows what has changed meanwhile.
-		known := map[string]tftypes.Value{}
-		for _, name := range volatileAttributes {
-			if v := attribute(req.Plan.Raw, name); isKnownValue(v) {
-				known[name] = v
-			}
-		}
-		resp.State.Raw, err = withAttributes(resp.State.Raw, known)
+		resp.State.Raw, err = withVolatile(resp.State.Raw, req.Plan.Raw)
 	}
 	if err != nil {
 		resp.State.Raw = req.State.Raw

@@ -16,6 +16,7 @@ function New-AgentContext {
             Token       = $Token
             Writer      = [System.IO.TextWriter]::Synchronized($Writer)
             Bundle      = $Bundle
+            BundleHash  = '' # set by Get-AgentHash
             Buffered    = $false
             Cluster     = $null
             InstallLock = (New-Object -TypeName System.Object)

@@ -11,10 +11,13 @@ function Get-AgentFolderName {
 }
 
 function Get-AgentHash {
-    # Returns the SHA-256 of this agent's text.
+    # Returns the SHA-256 of this agent's text. It is computed once per session: the text has hundreds of kilobytes.
     param([Parameter(Mandatory)] $Context)
 
-    return Get-Sha256Hash -Bytes ((New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle))
+    if (-not $Context.BundleHash) {
+        $Context.BundleHash = Get-Sha256Hash -Bytes ((New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle))
+    }
+    return $Context.BundleHash
 }
 
 function Test-AgentInstalled {
@@ -46,15 +49,14 @@ function Install-Agent {
     param([Parameter(Mandatory)] $Context)
 
     Initialize-DataFolder
-    $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Context.Bundle)
-    $hash = Get-Sha256Hash -Bytes $bytes
+    $hash = Get-AgentHash -Context $Context
     $root = Get-DataFolder -Name 'agent'
     $Context.Agent = Get-AgentFolderName -Hash $hash
     $folder = [System.IO.Path]::Combine($root, $Context.Agent)
     if (-not [System.IO.Directory]::Exists($folder)) {
         $new = [System.IO.Path]::Combine($root, 'new-' + [guid]::NewGuid().ToString('N'))
         $null = [System.IO.Directory]::CreateDirectory($new)
-        [System.IO.File]::WriteAllBytes([System.IO.Path]::Combine($new, $script:AgentMainName), $bytes)
+        [System.IO.File]::WriteAllText([System.IO.Path]::Combine($new, $script:AgentMainName), $Context.Bundle) # UTF-8 without a byte order mark
         try {
             Move-HostFolder -From $new -To $folder
         } catch {

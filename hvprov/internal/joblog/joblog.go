@@ -27,6 +27,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -187,13 +188,5 @@ func formatLine(at time.Time, seq int64, kind job.Kind, text string) string {
 
 // escape escapes characters that would break a line or control a terminal.
 func escape(s string) string {
-	var b strings.Builder
-	for _, r := range strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n") { // invalid UTF-8 becomes U+FFFD
-		if r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return strings.ReplaceAll(strings.TrimRight(redact.Printable(s), "\n"), "\n", `\n`)
 }
