@@ -160,11 +160,13 @@ func (p *ParameterSet) AllVariants() []Variant {
 
 // fieldIDs returns the ids of all fields of the set in the order of the schema file.
 func (p *ParameterSet) fieldIDs() []string {
-	var ids []string
+	ids := make([]string, 0, 16) // grows rarely: every validation calls this
 	for _, v := range p.AllVariants() {
-		for _, id := range append(slices.Clone(v.Required), v.Optional...) {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
+		for _, list := range [...][]string{v.Required, v.Optional} {
+			for _, id := range list {
+				if !slices.Contains(ids, id) {
+					ids = append(ids, id)
+				}
 			}
 		}
 	}
