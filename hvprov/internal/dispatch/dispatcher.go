@@ -253,16 +253,17 @@ func (d *Dispatcher) Wait(ctx context.Context) error {
 			close(d.ended)
 		}()
 	})
-	select {
-	case <-d.ended: // also when storeCtx has ended with an earlier call
-		return nil
-	default:
-	}
 	defer d.stopStore()
 	select {
 	case <-d.ended:
 		return nil
 	case <-d.storeCtx.Done():
+	}
+	// An earlier call may have ended storeCtx. What still runs then ends soon, and this call's ctx limits how long that may take.
+	select {
+	case <-d.ended:
+		return nil
+	case <-ctx.Done():
 		return fmt.Errorf("wait for the end of jobs: %w", context.Cause(ctx))
 	}
 }
