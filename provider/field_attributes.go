@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/numberdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -36,9 +36,10 @@ func init() { // listAttribute and objectAttribute refer to constructors
 		jobschema.TypeSecret:    stringAttribute,
 		jobschema.TypeMultiline: stringAttribute,
 		jobschema.TypeIPv4:      stringAttribute,
+		jobschema.TypeMAC:       stringAttribute,
 		jobschema.TypeHostname:  stringAttribute,
 		jobschema.TypeEnum:      stringAttribute,
-		jobschema.TypeInteger:   integerAttribute,
+		jobschema.TypeInteger:   numberAttribute,
 		jobschema.TypeNumber:    numberAttribute,
 		jobschema.TypeBoolean:   booleanAttribute,
 		jobschema.TypeList:      listAttribute,
@@ -49,8 +50,8 @@ func init() { // listAttribute and objectAttribute refer to constructors
 // elementTypes maps the item types of lists of scalars.
 var elementTypes = map[jobschema.Type]attr.Type{
 	jobschema.TypeString: types.StringType, jobschema.TypeMultiline: types.StringType, jobschema.TypeIPv4: types.StringType,
-	jobschema.TypeHostname: types.StringType, jobschema.TypeEnum: types.StringType,
-	jobschema.TypeInteger: types.Int64Type, jobschema.TypeNumber: types.Float64Type, jobschema.TypeBoolean: types.BoolType,
+	jobschema.TypeMAC: types.StringType, jobschema.TypeHostname: types.StringType, jobschema.TypeEnum: types.StringType,
+	jobschema.TypeInteger: types.NumberType, jobschema.TypeNumber: types.NumberType, jobschema.TypeBoolean: types.BoolType,
 }
 
 // fieldAttributes returns the attributes of the fields of one object; a secret has three. If a field is required only where
@@ -103,7 +104,7 @@ func addWriteOnlyForms(attributes map[string]schema.Attribute, c fieldAttribute)
 	version := c
 	version.sensitive = false
 	version.description = fmt.Sprintf("Version of `%s%s`: any number. Change it to apply a new value, which Terraform cannot detect otherwise.", id, writeOnlySuffix)
-	attributes[id+writeOnlyVersionSuffix] = integerAttribute(version)
+	attributes[id+writeOnlyVersionSuffix] = numberAttribute(version)
 }
 
 func secretDescription(f *jobschema.Field) string {
@@ -134,30 +135,18 @@ func stringAttribute(c fieldAttribute) schema.Attribute {
 	return a
 }
 
-func integerAttribute(c fieldAttribute) schema.Attribute {
-	a := schema.Int64Attribute{
-		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
-		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
-	}
-	if n, ok := c.defaultValue.(int64); ok {
-		a.Default = int64default.StaticInt64(n)
-	}
-	if c.replace {
-		a.PlanModifiers = []planmodifier.Int64{replaceOnChange{c.schema, c.field}}
-	}
-	return a
-}
-
+// numberAttribute serves whole numbers as well: an Int64Attribute would report a fraction as an error in the provider, beside the
+// message of the schema.
 func numberAttribute(c fieldAttribute) schema.Attribute {
-	a := schema.Float64Attribute{
+	a := schema.NumberAttribute{
 		MarkdownDescription: c.description, DeprecationMessage: c.deprecated,
 		Required: c.required, Optional: c.optional, Computed: c.computed, Sensitive: c.sensitive,
 	}
-	if n, ok := c.defaultValue.(float64); ok {
-		a.Default = numberDefault(n)
+	if n, ok := numberOf(c.defaultValue); ok {
+		a.Default = numberdefault.StaticBigFloat(n)
 	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Float64{replaceOnChange{c.schema, c.field}}
+		a.PlanModifiers = []planmodifier.Number{replaceOnChange{c.schema, c.field}}
 	}
 	return a
 }

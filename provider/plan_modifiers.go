@@ -22,12 +22,11 @@ type replaceOnChange struct {
 }
 
 var (
-	_ planmodifier.String  = replaceOnChange{}
-	_ planmodifier.Int64   = replaceOnChange{}
-	_ planmodifier.Float64 = replaceOnChange{}
-	_ planmodifier.Bool    = replaceOnChange{}
-	_ planmodifier.List    = replaceOnChange{}
-	_ planmodifier.Object  = replaceOnChange{}
+	_ planmodifier.String = replaceOnChange{}
+	_ planmodifier.Number = replaceOnChange{}
+	_ planmodifier.Bool   = replaceOnChange{}
+	_ planmodifier.List   = replaceOnChange{}
+	_ planmodifier.Object = replaceOnChange{}
 )
 
 // Description describes the plan modifier.
@@ -43,13 +42,8 @@ func (m replaceOnChange) PlanModifyString(ctx context.Context, req planmodifier.
 	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 
-// PlanModifyInt64 implements [planmodifier.Int64].
-func (m replaceOnChange) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
-	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
-}
-
-// PlanModifyFloat64 implements [planmodifier.Float64].
-func (m replaceOnChange) PlanModifyFloat64(ctx context.Context, req planmodifier.Float64Request, resp *planmodifier.Float64Response) {
+// PlanModifyNumber implements [planmodifier.Number].
+func (m replaceOnChange) PlanModifyNumber(ctx context.Context, req planmodifier.NumberRequest, resp *planmodifier.NumberResponse) {
 	resp.RequiresReplace = m.required(ctx, req.State, req.Plan, req.Config, req.StateValue, req.PlanValue, req.Private)
 }
 

@@ -64,6 +64,12 @@ func (f *Field) addValues(add func(string, ...any)) {
 	if text := f.rangeText(); text != "" {
 		add("Must be %s.", text)
 	}
+	if text := f.multipleText(); text != "" {
+		add("Must be %s.", text)
+	}
+	if v.ZeroIsNone {
+		add("`0` means none.")
+	}
 	if v.PatternDescription != "" {
 		add("Must be %s.", strings.TrimSuffix(v.PatternDescription, "."))
 	}

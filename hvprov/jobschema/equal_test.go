@@ -17,6 +17,9 @@ fields:
   - {id: switch, type: string, ignore_case: true, validations: {max_length: 8}}
   - {id: notes, type: string}
   - {id: size, type: integer}
+  - {id: key, type: multiline}
+  - {id: mac, type: mac}
+  - {id: vlan, type: integer, validations: {minimum: 1, zero_is_none: true}}
   - id: adapters
     type: list
     items:
@@ -24,7 +27,8 @@ fields:
       fields:
         - {id: name, type: string, required: true}
         - {id: switch, type: string, ignore_case: true}
-        - {id: vlan, type: integer}
+        - {id: vlan, type: integer, validations: {minimum: 1, zero_is_none: true}}
+        - {id: mac, type: mac}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +52,17 @@ fields:
 		{"notes", "a", "A", false},
 		{"size", json.Number("8"), 8.0, true},
 		{"size", 8, "9", false},
+		{"key", "ssh-ed25519 AAAA\r\n", "ssh-ed25519 AAAA", true},
+		{"key", "ssh-ed25519 AAAA", "ssh-ed25519  AAAA", false},
+		{"mac", "00:15:5d:00:10:20", "00155D001020", true},
+		{"mac", "0015.5D00.1020", "00-15-5D-00-10-20", true},
+		{"mac", "00155D001020", "00155D001021", false},
+		{"mac", "", nil, true},
+		{"vlan", nil, json.Number("0"), true},
+		{"vlan", nil, 1, false},
+		{"adapters", nil, []any{}, true},
+		{"adapters", adapter("a", "Storage", nil), nil, false},
+		{"adapters", adapter("a", "Storage", nil), adapter("a", "storage", 0), true},
 		{"adapters", adapter("a", "Storage", json.Number("5")), adapter("a", "storage", 5.0), true},
 		{"adapters", adapter("a", "Storage", nil), adapter("A", "storage", nil), false},
 		{"adapters", adapter("a", "Storage", nil), adapter("a", "storage", 5), false},

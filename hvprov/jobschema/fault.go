@@ -29,6 +29,7 @@ const (
 	ruleMaxLength     = "max_length"
 	ruleMinimum       = "minimum"
 	ruleMaximum       = "maximum"
+	ruleMultipleOf    = "multiple_of"
 	rulePattern       = "pattern"
 	ruleOneOf         = "one_of"
 	ruleApplicability = "applicability"

@@ -229,7 +229,12 @@ func properties(t reflect.Type, want func(reflect.StructField) bool) map[string]
 	all := map[string]property{}
 	for i := range t.NumField() {
 		if f := t.Field(i); want(f) {
-			all[f.Tag.Get("json")] = propertyOf(f.Type)
+			p := propertyOf(f.Type)
+			name := f.Tag.Get("json")
+			if strings.HasSuffix(name, "mac_address") {
+				p.types = append(p.types, TypeMAC)
+			}
+			all[name] = p
 		}
 	}
 	return all

@@ -299,7 +299,7 @@ parameter_sets:
 `), programOptions)
 	want := `lab.yaml:2: version: must be a whole number
 lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
-lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, multiline, number, object, secret or string
+lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, mac, multiline, number, object, secret or string
 lab.yaml:8: fields[1].validations.pattern: does not apply to a field of type integer
 lab.yaml:11: parameter_sets[0].members[1]: unknown field "b"`
 	if fmt.Sprint(err) != want {

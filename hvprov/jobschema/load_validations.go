@@ -14,6 +14,8 @@ const (
 	keyMaxLength          = "max_length"
 	keyMinimum            = "minimum"
 	keyMaximum            = "maximum"
+	keyMultipleOf         = "multiple_of"
+	keyZeroIsNone         = "zero_is_none"
 	keyPattern            = "pattern"
 	keyPatternDescription = "pattern_description"
 	keyOneOf              = "one_of"
@@ -30,7 +32,7 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 		}
 		return mapping{}
 	}
-	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyPattern,
+	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyMultipleOf, keyZeroIsNone, keyPattern,
 		keyPatternDescription, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
 	if !ok {
 		return m
@@ -47,6 +49,12 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 	v.Minimum, v.Maximum = l.bound(m, keyMinimum, f.Type), l.bound(m, keyMaximum, f.Type)
 	if v.Minimum != nil && v.Maximum != nil && *v.Minimum > *v.Maximum {
 		l.fault(m.at(keyMinimum), "minimum %s is more than maximum %s", formatNumber(*v.Minimum), formatNumber(*v.Maximum))
+	}
+	if v.MultipleOf = l.bound(m, keyMultipleOf, f.Type); v.MultipleOf != nil && *v.MultipleOf <= 0 {
+		l.fault(m.at(keyMultipleOf), "must be above 0, but is %s", formatNumber(*v.MultipleOf))
+	}
+	if v.ZeroIsNone = m.boolean(keyZeroIsNone); v.ZeroIsNone && (f.Required || field.has("default")) {
+		l.fault(m.at(keyZeroIsNone), "does not apply to a field that is required or has a default")
 	}
 	l.pattern(m, v)
 	v.UniqueBy = m.text(keyUniqueBy)

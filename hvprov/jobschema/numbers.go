@@ -15,7 +15,7 @@ func integer(f target, v any) (any, *Fault) {
 	if !ok {
 		return nil, f.typeFault(v)
 	}
-	if fault := f.checkRange(new(big.Float).SetInt64(n), v); fault != nil {
+	if fault := f.checkNumber(new(big.Float).SetInt64(n), v); fault != nil {
 		return nil, fault
 	}
 	return n, nil
@@ -26,7 +26,7 @@ func number(f target, v any) (any, *Fault) {
 	if !ok {
 		return nil, f.typeFault(v)
 	}
-	if fault := f.checkRange(big.NewFloat(n), v); fault != nil {
+	if fault := f.checkNumber(big.NewFloat(n), v); fault != nil {
 		return nil, fault
 	}
 	return n, nil
@@ -98,6 +98,56 @@ func toFloat64(v any) (float64, bool) {
 		return 0, false
 	}
 	return f, !math.IsNaN(f) && math.Abs(f) < 1<<63
+}
+
+func (f target) checkNumber(n *big.Float, v any) *Fault {
+	if fault := f.checkRange(n, v); fault != nil {
+		return fault
+	}
+	return f.checkMultiple(n, v)
+}
+
+// checkMultiple reports a number that is no multiple, with the nearest ones.
+func (f target) checkMultiple(n *big.Float, v any) *Fault {
+	unit := f.Validations.MultipleOf
+	if unit == nil {
+		return nil
+	}
+	exact, _ := n.Rat(nil)
+	step := new(big.Rat).SetFloat64(*unit)
+	quotient := new(big.Rat).Quo(exact, step)
+	if quotient.IsInt() {
+		return nil
+	}
+	below := new(big.Int).Div(quotient.Num(), quotient.Denom()) // the quotient of Euclidean division: rounded down
+	var near []string
+	for range 2 {
+		x, _ := new(big.Rat).Mul(new(big.Rat).SetInt(below), step).Float64()
+		if f.checkRange(big.NewFloat(x), x) == nil {
+			near = append(near, formatNumber(x))
+		}
+		below = new(big.Int).Add(below, big.NewInt(1))
+	}
+	return f.fault(ruleMultipleOf, v, fmt.Sprintf("must be %s, but is %s", f.multipleText(), formatBigNumber(n)), "use "+wordList(near, "or"))
+}
+
+// multipleText returns the multiple that a number must be, as a fraction where that is shorter.
+func (f *Field) multipleText() string {
+	unit := f.Validations.MultipleOf
+	if unit == nil {
+		return ""
+	}
+	text := formatNumber(*unit)
+	if whole := 1 / *unit; *unit < 1 && whole == math.Trunc(whole) {
+		text = "1/" + formatNumber(whole)
+	}
+	return "a multiple of " + text
+}
+
+// isZero reports whether v is the number 0, in one of the forms that [Field.Check] accepts.
+func isZero(v any) bool {
+	n, ok := toFloat64(v)
+	return ok && n == 0
 }
 
 // checkRange compares exactly: a float64 does not tell 2^53 and 2^53+1 apart.

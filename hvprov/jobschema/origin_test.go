@@ -129,7 +129,7 @@ var originRows = []originRow{
 	{"no memory at all", m{"gb_ram": 0}, faults("gb_ram minimum"), kept, nil, ""},
 	{"too much memory", m{"gb_ram": 513}, faults("gb_ram maximum"), kept, nil, ""},
 	{"too many processors", m{"cpu_cores": 65}, faults("cpu_cores maximum"), kept, nil, ""},
-	{"VLAN 0", m{"vlan_id": 0}, faults("vlan_id minimum"), kept, nil, ""},
+	{"VLAN 0", m{"vlan_id": 0}, faults("vlan_id minimum"), changed, m{}, "0 is the word for no VLAN: an attribute that is left out keeps its value"},
 	{"VLAN 4095", m{"vlan_id": 4095}, faults("vlan_id maximum"), kept, nil, ""},
 	{"a VLAN as text", m{"vlan_id": "1"}, m{"vlan_id": int64(1)}, kept, nil, ""},
 	{"YES as boolean", m{"vm_clustered": "YES"}, m{"vm_clustered": true}, changed, faults("vm_clustered type"), strict},

@@ -75,6 +75,7 @@ const (
 	TypeNumber    Type = "number"    // float64
 	TypeBoolean   Type = "boolean"   // bool
 	TypeIPv4      Type = "ipv4"      // four decimal numbers with dots
+	TypeMAC       Type = "mac"       // a MAC address; validated, its pairs are joined by hyphens
 	TypeHostname  Type = "hostname"  // a DNS name as defined in RFC 1123 2.1
 	TypeEnum      Type = "enum"      // one of Validations.OneOf
 	TypeList      Type = "list"      // []any with items of Field.Items
@@ -97,6 +98,8 @@ type Validations struct {
 	MaxLength          *int     `json:"max_length,omitempty"`
 	Minimum            *float64 `json:"minimum,omitempty"` // inclusive
 	Maximum            *float64 `json:"maximum,omitempty"`
+	MultipleOf         *float64 `json:"multiple_of,omitempty"`         // of a number: above 0
+	ZeroIsNone         bool     `json:"zero_is_none,omitempty"`        // of a number: 0 is no value, regardless of Minimum
 	Pattern            string   `json:"pattern,omitempty"`             // a regular expression (RE2) that matches the whole value
 	PatternDescription string   `json:"pattern_description,omitempty"` // of Pattern, to follow "use"
 	OneOf              []string `json:"one_of,omitempty"`              // the values of an enum

@@ -139,11 +139,11 @@ func (f *Field) mappedID(index map[string]int) string {
 // fits reports whether each value of a field has the type of the other. Whether it satisfies the rules of the other is checked when
 // there is a value.
 func fits(f, other *Field) bool {
-	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeHostname}
+	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeMAC, TypeHostname}
 	switch other.Type {
 	case f.Type:
 		return other.Type != TypeList || fits(f.Items, other.Items)
-	case TypeString, TypeEnum, TypeHostname, TypeIPv4:
+	case TypeString, TypeEnum, TypeHostname, TypeIPv4, TypeMAC:
 		return slices.Contains(text, f.Type)
 	case TypeMultiline:
 		return slices.Contains(text, f.Type)

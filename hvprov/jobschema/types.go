@@ -3,8 +3,10 @@
 package jobschema
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,16 +20,20 @@ type typeRule struct {
 	keys    []string                            // keys of validations that apply
 }
 
-var lengthKeys = []string{keyMinLength, keyMaxLength, keyPattern, keyPatternDescription}
+var (
+	lengthKeys = []string{keyMinLength, keyMaxLength, keyPattern, keyPatternDescription}
+	numberKeys = []string{keyMinimum, keyMaximum, keyMultipleOf, keyZeroIsNone}
+)
 
 var types = map[Type]typeRule{
 	TypeString:    {line, lengthKeys},
 	TypeSecret:    {verbatim, lengthKeys},
 	TypeMultiline: {verbatim, lengthKeys},
-	TypeInteger:   {integer, []string{keyMinimum, keyMaximum}},
-	TypeNumber:    {number, []string{keyMinimum, keyMaximum}},
+	TypeInteger:   {integer, numberKeys},
+	TypeNumber:    {number, numberKeys},
 	TypeBoolean:   {boolean, nil},
 	TypeIPv4:      {ipv4, nil},
+	TypeMAC:       {mac, nil},
 	TypeHostname:  {hostname, []string{keyMaxLength, keyPattern, keyPatternDescription}},
 	TypeEnum:      {enum, []string{keyOneOf}},
 	TypeList:      {nil, []string{keyMinItems, keyMaxItems, keyUniqueBy}},
@@ -42,8 +48,8 @@ func (t Type) known() bool {
 // nouns are what a value of a type must be.
 var nouns = map[Type]string{
 	TypeString: "a line of text", TypeSecret: "text", TypeMultiline: "text", TypeInteger: "a whole number",
-	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeHostname: "a DNS name",
-	TypeEnum: "one of its values", TypeList: "a list", TypeObject: "an object",
+	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeMAC: "a MAC address",
+	TypeHostname: "a DNS name", TypeEnum: "one of its values", TypeList: "a list", TypeObject: "an object",
 }
 
 // typeFault returns the fault of a value with a type other than that of the field.
@@ -131,6 +137,37 @@ func ipv4(f target, v any) (any, *Fault) {
 		return nil, f.fault(ruleType, s, "must be an IPv4 address, but is "+f.show(s), remedy)
 	}
 	return s, nil
+}
+
+// mac converts a MAC address in any of the usual notations to that of Windows: six pairs in capital letters, joined by hyphens. An address
+// of a network adapter is not a multicast address: its first pair is even.
+func mac(f target, v any) (any, *Fault) {
+	s, fault := singleLine(f, v)
+	if fault != nil {
+		return nil, fault
+	}
+	digits, ok := macDigits(s)
+	if !ok {
+		return nil, f.fault(ruleType, s, "must be a MAC address, but is "+f.show(s),
+			"use twelve digits from 0 to 9 and A to F: "+quote("00-15-5D-00-10-20")+", "+quote("00:15:5d:00:10:20")+", "+quote("0015.5d00.1020")+" or "+quote("00155D001020"))
+	}
+	if digits[0]&1 != 0 {
+		return nil, f.fault(ruleType, s, "is a multicast address: "+f.show(s), f.example("use an address with an even first pair"))
+	}
+	pairs := make([]string, len(digits))
+	for i, b := range digits {
+		pairs[i] = fmt.Sprintf("%02X", b)
+	}
+	return strings.Join(pairs, "-"), nil
+}
+
+// macDigits returns the bytes of a MAC address: pairs joined by hyphens or colons, groups of four digits joined by dots, or digits alone.
+func macDigits(s string) ([]byte, bool) {
+	if parsed, err := net.ParseMAC(s); err == nil {
+		return parsed, len(parsed) == 6
+	}
+	digits, err := hex.DecodeString(s)
+	return digits, err == nil && len(digits) == 6
 }
 
 func hostname(f target, v any) (any, *Fault) {

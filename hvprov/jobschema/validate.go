@@ -79,7 +79,7 @@ func (c *validation) value(t target, v any) (any, []Fault) {
 // int, int32, int64, float32 or float64, and a [encoding/json.Number]; numbers and booleans may also be exact text, such as "8"
 // and "true". A list is a []any, a []string or a []map[string]any; an object is a map[string]any or a [job.Fields].
 //
-// Nil is no value, and so is an empty string for a field without a default: the result is nil, with a Fault only if the field is
+// Nil is no value, and so is an empty string for a field without a default, and 0 where the field says so: the result is nil, with a Fault only if the field is
 // required. For a required field, a string of white space is no value either.
 func (f *Field) Check(v any) (any, *Fault) {
 	c := validation{}
@@ -93,7 +93,7 @@ func (f *Field) Check(v any) (any, *Fault) {
 // missing reports whether v is no value. A field with a default has it for nil only: if an empty string had the same effect, the
 // value that a client stores would differ from the value of the job.
 func (f *Field) missing(v any) bool {
-	if v == nil {
+	if v == nil || f.Validations.ZeroIsNone && isZero(v) {
 		return true
 	}
 	s, ok := v.(string)

@@ -46,6 +46,9 @@ func (verifier) check(ok bool, format string, args ...any) {
 // isUnset reports whether a value counts as none for a field.
 func isUnset(f *jobschema.Field, given any) bool {
 	text, ok := given.(string)
+	if f.Validations.ZeroIsNone && given != nil && !ok && sameNumber(given, new(big.Rat)) || ok && f.Validations.ZeroIsNone && text == "0" {
+		return true
+	}
 	return given == nil || ok && f.Default == nil && (text == "" || f.Required && strings.TrimSpace(text) == "")
 }
 
