@@ -23,9 +23,9 @@ func TestFieldsThatDoNotApplyAreIgnored(t *testing.T) {
 		attribute string // empty if the value is valid
 	}{
 		"not applicable":              {minimal("web-01").with(attrs{"backup": attrs{"keep": 3}}), ""},
-		"applicable and required":     {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup.target"},
+		"applicable and required":     {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly"}}), "backup"},
 		"applicable with its default": {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "kind": "weekly", "target": "nas"}}), ""},
-		"set but not applicable":      {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup.weekday"},
+		"set but not applicable":      {minimal("web-01").with(attrs{"backup": attrs{"keep": 3, "weekday": "monday"}}), "backup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,15 +35,13 @@ func addFaults(diags *diag.Diagnostics, faults []jobschema.Fault) {
 	}
 }
 
-// attributePath returns the path of the attribute at a path of the schema.
+// attributePath returns the path of the attribute at a path of the schema, or of the item of a list that has it. Terraform finds the line
+// of an item, but not that of an attribute within it: it would show the line of the resource, or that of another attribute of the same
+// name (ElaborateFromConfigBody in internal/tfdiags/contextual.go of Terraform). The message names the whole path.
 func attributePath(p jobschema.Path) path.Path {
-	at := path.Empty()
-	for _, step := range p {
-		if step.Field == "" {
-			at = at.AtListIndex(step.Index)
-		} else {
-			at = at.AtName(step.Field)
-		}
+	at := path.Root(p[0].Field)
+	if len(p) > 1 && p[1].Field == "" {
+		at = at.AtListIndex(p[1].Index)
 	}
 	return at
 }
@@ -57,10 +55,18 @@ func fieldPath(field string) path.Path {
 	return attributePath(p)
 }
 
+// nested returns the beginning of a message about an attribute within another, which attributePath does not show.
+func nested(field string) string {
+	if p, err := jobschema.ParsePath(field); err != nil || len(p) < 2 {
+		return ""
+	}
+	return field + ": "
+}
+
 // addFindings reports the findings of a check on the host, each on its attribute.
 func addFindings(diags *diag.Diagnostics, summary string, findings []job.Finding) {
 	for _, f := range findings {
-		detail := sentence(errors.New(f.Message))
+		detail := nested(f.Field) + sentence(errors.New(f.Message))
 		if f.Remedy != "" {
 			detail += " " + sentence(errors.New(f.Remedy))
 		}
@@ -145,7 +151,7 @@ func addJobError(diags *diag.Diagnostics, summary string, e *hvprov.JobError) {
 		fmt.Fprintf(&b, " Complete log: %s", e.LogFile)
 	}
 	if field := e.Failure.Field; field != "" {
-		diags.AddAttributeError(fieldPath(field), summary, b.String())
+		diags.AddAttributeError(fieldPath(field), summary, nested(field)+b.String())
 		return
 	}
 	diags.AddError(summary, b.String())

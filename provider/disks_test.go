@@ -42,8 +42,8 @@ func TestDisksAreCreatedUpdatedReadAndDeleted(t *testing.T) {
 	h.wantEmptyPlan(read, grown)
 
 	h.mustFail(h.plan(read, grown.with(attrs{"disk_size_gb": 1})).diags, "disk_size_gb", "shrink", "Set disk_size_gb to 3 or more.")
-	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("logs", 2, "dynamic")}})).diags, "data_disks.0.type", "Set type to fixed")
-	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("more", 1, nil), disk("logs", 1, "fixed")}})).diags, "data_disks.1.size_gb", "shrink")
+	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("logs", 2, "dynamic")}})).diags, "data_disks.0", "Set type to fixed")
+	h.mustFail(h.plan(read, grown.with(attrs{"data_disks": []any{disk("more", 1, nil), disk("logs", 1, "fixed")}})).diags, "data_disks.1", "shrink")
 	h.mustApply(read, nil)
 	wantEmptyHost(t, server)
 }

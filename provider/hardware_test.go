@@ -99,7 +99,7 @@ func TestPlanRejectsInvalidHardware(t *testing.T) {
 	h.mustFail(p.diags, "tpm", "does not support a virtual TPM")
 	h.mustFail(p.diags, "secure_boot", "does not support secure boot")
 	h.mustFail(h.validate(linux("web-01").with(attrs{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 16})), "gb_ram_min", "more than")
-	h.mustFail(h.plan(h.none(), linux("web-02").with(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "", "multiple of 2 MiB")
+	h.mustFail(h.plan(h.none(), linux("web-02").with(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "gb_ram_min", "multiple of 1/512")
 	h.mustWarn(h.plan(h.none(), linux("web-03").with(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "cannot reach its maximum")
 	h = connected(t, server)
 	created := h.mustApply(h.none(), first.with(attrs{"secure_boot": false}))

@@ -115,14 +115,14 @@ func TestErrorsInListsAreReportedOnTheItem(t *testing.T) {
 	}{
 		"a port out of range": {
 			attrs{"services": []any{service(nil), service(attrs{"name": "dns", "port": 70000})}},
-			"services.1.port",
+			"services.1",
 			[]string{"Invalid services[1].port", "between 1 and 65535"},
 		},
 		"an unknown protocol": {
-			attrs{"services": []any{service(attrs{"protocol": "icmp"})}}, "services.0.protocol", []string{`"tcp" or "udp"`},
+			attrs{"services": []any{service(attrs{"protocol": "icmp"})}}, "services.0", []string{`"tcp" or "udp"`},
 		},
 		"a duplicate name in another case": {
-			attrs{"services": []any{service(nil), service(attrs{"name": "HTTP"})}}, "services.1.name", []string{"services[0]"},
+			attrs{"services": []any{service(nil), service(attrs{"name": "HTTP"})}}, "services.1", []string{"services[0]"},
 		},
 		"a tag in upper case": {attrs{"tags": []any{"may", "May"}}, "tags.1", []string{"lower-case letters"}},
 		"an empty tag":        {attrs{"tags": []any{""}}, "tags.0", []string{"is empty"}},
@@ -130,7 +130,7 @@ func TestErrorsInListsAreReportedOnTheItem(t *testing.T) {
 			attrs{"tags": []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}}, "tags", []string{"at most 8 items", "has 9"},
 		},
 		"an invalid item after an unknown one": {
-			attrs{"services": []any{unknown{}, service(attrs{"port": 0})}}, "services.1.port", []string{"between 1 and 65535"},
+			attrs{"services": []any{unknown{}, service(attrs{"port": 0})}}, "services.1", []string{"between 1 and 65535"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -171,10 +171,10 @@ func TestConflictingFormsOfASecretInAListAreReported(t *testing.T) {
 		attribute string
 		texts     []string
 	}{
-		"both":           {plainForm(writeOnlySecret).with(writeOnlyForm(writeOnlySecret, 1)), "accounts.1.pass_wo", []string{"Set only one of them"}},
-		"a version only": {plainForm(writeOnlySecret).with(attrs{"pass_wo_version": 1}), "accounts.1.pass_wo_version", []string{"pass_wo, which is not set"}},
-		"neither":        {attrs{}, "accounts.1.pass", []string{"accounts[1].pass is required"}},
-		"too short":      {writeOnlyForm("short", 1), "accounts.1.pass_wo", []string{"accounts[1].pass_wo must have at least 12 characters"}},
+		"both":           {plainForm(writeOnlySecret).with(writeOnlyForm(writeOnlySecret, 1)), "accounts.1", []string{"Set only one of them"}},
+		"a version only": {plainForm(writeOnlySecret).with(attrs{"pass_wo_version": 1}), "accounts.1", []string{"pass_wo, which is not set"}},
+		"neither":        {attrs{}, "accounts.1", []string{"accounts[1].pass is required"}},
+		"too short":      {writeOnlyForm("short", 1), "accounts.1", []string{"accounts[1].pass_wo must have at least 12 characters"}},
 		"both unknown":   {attrs{"pass": unknown{}, "pass_wo": unknown{}}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
