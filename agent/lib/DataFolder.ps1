@@ -77,7 +77,7 @@ function Write-AtomicFile {
 
     $new = $Path + '.new'
     $bytes = (New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false).GetBytes($Text)
-    $stream = Invoke-FileOperation -Path $new -Action { [System.IO.File]::Open($new, [System.IO.FileMode]::Create, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None) }
+    $stream = New-HostFile -Path $new
     try {
         $stream.Write($bytes, 0, $bytes.Length)
         $stream.Flush($true)

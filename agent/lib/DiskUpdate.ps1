@@ -160,7 +160,7 @@ function Undo-MadeDisk {
         $gone = Undo-JobItem -Context $Context -Job $Job -MessageId 'file_deleted' -Values @{ path = $path } -Item $path -Action {
             if ($null -ne $drive) { Remove-VMHardDiskDrive -VMHardDiskDrive $drive }
             # If it stays in use, the manifest still lists it: it is deleted with the virtual machine.
-            Remove-HostFile -Path $path -Context $Context -Job $Job
+            Remove-OwnFile -Folder ([System.IO.Path]::GetDirectoryName($path)) -Path $path -Context $Context -Job $Job
         }
     }
     if ($gone -and $null -ne $Manifest) {

@@ -102,6 +102,35 @@ function Remove-HostFile {
     Invoke-FileOperation -Path $file -Context $Context -Job $Job -Limit $Limit -Action { if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) } }
 }
 
+function New-HostFile {
+    # Creates a file and returns its stream. One that is there is of a process that died, or a link, through which nothing is written.
+    param([Parameter(Mandatory)] [string] $Path)
+
+    $file = $Path
+    Invoke-FileOperation -Path $file -Action {
+        [System.IO.File]::Delete($file)
+        [System.IO.File]::Open($file, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None)
+    }
+}
+
+function Remove-OwnFile {
+    # Deletes a file in the folder of a job, which need not exist. Throws when the way to it leads through a link, at each attempt.
+    param(
+        [Parameter(Mandatory)] [string] $Folder,
+        [Parameter(Mandatory)] [string] $Path,
+        [AllowNull()] $Context = $null,
+        [AllowNull()] $Job = $null,
+        [int] $Limit = $script:AgentBusyMilliseconds
+    )
+
+    $root = $Folder
+    $file = $Path
+    Invoke-FileOperation -Path $file -Context $Context -Job $Job -Limit $Limit -Action {
+        Assert-NoJobLink -Folder $root -Path $file
+        if ([System.IO.File]::Exists($file)) { [System.IO.File]::Delete($file) }
+    }
+}
+
 function Move-HostFile {
     # Moves a file in place of another, atomically where that exists.
     param([Parameter(Mandatory)] [string] $From, [Parameter(Mandatory)] [string] $To)

@@ -24,9 +24,10 @@ function Get-JobRecord {
 }
 
 function Save-JobManifest {
-    # Writes a manifest atomically.
+    # Writes a manifest atomically. Throws when its folder is a link: a job records each file before it creates it.
     param([Parameter(Mandatory)] $Manifest)
 
+    Assert-NoJobLink -Folder $Manifest.Folder
     $text = ConvertTo-AgentJson -Value ([ordered]@{
             format = 1; job_id = $Manifest.JobId; vm_id = $Manifest.VMId
             files  = [object[]]$Manifest.Files.ToArray(); disk = $Manifest.Disk; data_disks = [object[]]$Manifest.DataDisks.ToArray()
@@ -84,7 +85,7 @@ function Remove-JobsFolder {
 
     $lock = Lock-VMName
     try {
-        if ([System.IO.Directory]::Exists($Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
+        if ([System.IO.Directory]::Exists($Path) -and -not (Test-HostLink -Path $Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
             Remove-HostFolder -Path $Path -Limit 0
         }
     } catch {
@@ -92,18 +93,4 @@ function Remove-JobsFolder {
     } finally {
         Unlock-VMName -Lock $lock
     }
-}
-
-function Remove-EmptyFolder {
-    # Removes a folder with its empty subfolders. Reports whether it is gone; a file in any of them keeps it.
-    param([Parameter(Mandatory)] [string] $Path)
-
-    if (-not [System.IO.Directory]::Exists($Path)) { return $true }
-    foreach ($child in [System.IO.Directory]::GetDirectories($Path)) { $null = Remove-EmptyFolder -Path $child }
-    foreach ($entry in [System.IO.Directory]::GetFileSystemEntries($Path)) {
-        # What is listed but does not exist is being deleted: it vanishes when the last process closes it.
-        if ([System.IO.File]::Exists($entry) -or [System.IO.Directory]::Exists($entry)) { return $false }
-    }
-    Remove-HostFolder -Path $Path
-    return $true
 }

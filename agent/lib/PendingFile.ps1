@@ -16,7 +16,7 @@ function Remove-JobOwnFile {
     )
 
     try {
-        Remove-HostFile -Path $Path -Context $Context -Job $Job -Limit $Limit
+        Remove-OwnFile -Folder $Folder -Path $Path -Context $Context -Job $Job -Limit $Limit
     } catch {
         if (-not (Test-FileBusy -ErrorRecord $_) -or -not (Add-PendingFile -Job $Job -Folder $Folder -Path $Path)) { throw }
         throw (Get-AgentMessage -Id 'leftover_retried' -Values @{ reason = (Get-FailureMessage -ErrorRecord $_) }).Message
@@ -120,6 +120,12 @@ function Clear-PendingList {
     $files = @($list.Files | Where-Object -FilterScript {
             [System.IO.File]::Exists($_.path) -and (Test-WithinFolder -Folder $list.Folder -Path $_.path) -and (Get-FileCreation -Path $_.path) -eq $_.created
         })
+    # Put there since: what it leads to belongs to others.
+    $link = @($files | ForEach-Object -Process { Find-JobLink -Folder $list.Folder -Path $_.path } | Select-Object -First 1)
+    if ($link.Count -gt 0) {
+        $files = @()
+        if ($null -ne $Job) { Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'link_refused' -Values @{ path = $link[0] } }
+    }
     $old = [System.IO.File]::GetCreationTimeUtc($Path) -lt [System.DateTime]::UtcNow.AddDays(-$script:AgentPendingDays)
     $left = 0
     if ($files.Count -gt 0 -and -not $old) {
@@ -128,7 +134,7 @@ function Clear-PendingList {
         foreach ($file in $files) {
             if ($use.ContainsKey($file.path)) { continue }
             try {
-                Remove-HostFile -Path $file.path -Limit 0
+                Remove-OwnFile -Folder $list.Folder -Path $file.path -Limit 0
                 if ($null -ne $Job) { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'pending_file_deleted' -Values @{ path = $file.path } }
             } catch {
                 if (-not (Test-FileBusy -ErrorRecord $_)) { throw }
@@ -137,12 +143,13 @@ function Clear-PendingList {
         }
     }
     if ($left -gt 0) { return }
-    if (-not $old) {
+    if (-not $old -and $link.Count -eq 0) {
         # The manifest stayed with the files.
-        Remove-HostFile -Path ([System.IO.Path]::Combine($list.Folder, $script:AgentManifestName)) -Limit 0
-        if (Remove-EmptyFolder -Path $list.Folder) {
-            $parent = [System.IO.Path]::GetDirectoryName($list.Folder)
-            if ([System.IO.Path]::GetFileName($parent) -eq 'hypervvm') { Remove-JobsFolder -Path $parent }
+        try {
+            Remove-OwnFolder -Folder $list.Folder -MessageId 'leftover_folder_unrecorded' -Limit 0
+        } catch {
+            if (Test-FileBusy -ErrorRecord $_) { throw }
+            $null = $_ # The result of an earlier job named what stays.
         }
     }
     Remove-HostFile -Path $Path -Limit 0

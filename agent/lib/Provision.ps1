@@ -51,6 +51,7 @@ function Invoke-ProvisionPreflight {
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'provision'; Fields = $Job.Fields } -Settings $Job.Settings)
     Assert-NoFinding -Findings $findings
     $folder = [System.IO.Path]::Combine((Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'vm_path'), 'hypervvm', $Job.Id.ToLowerInvariant())
+    Assert-NoJobLink -Folder $folder
     if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
         throw (New-AgentError -MessageId 'folder_exists' -Values @{ folder = $folder })
     }
@@ -100,6 +101,7 @@ function Invoke-ProvisionVM {
         $Job.Journal.Making = $true
         Save-JobState -Context $Context -Job $Job
         $null = [System.IO.Directory]::CreateDirectory($folder)
+        Assert-NoJobLink -Folder $folder
         $vm = New-VM -Name $name -MemoryStartupBytes ([long]($fields['gb_ram'] * 1GB)) -Generation $generation -NoVHD -Path $folder
         $Job.VMId = $vm.Id.ToString()
         $Job.Journal.VM = $Job.VMId

@@ -107,21 +107,10 @@ function Remove-JobFolder {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder)
 
     try {
-        Remove-HostFile -Path ([System.IO.Path]::Combine($Folder, $script:AgentManifestName))
-        if (-not (Remove-EmptyFolder -Path $Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_unrecorded').Message }
-        $parent = [System.IO.Path]::GetDirectoryName($Folder)
-        if ([System.IO.Path]::GetFileName($parent) -eq 'hypervvm') { Remove-JobsFolder -Path $parent }
+        Remove-OwnFolder -Folder $Folder -MessageId 'leftover_folder_unrecorded'
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'folder_removed' -Values @{ folder = $Folder }
     } catch {
         $item = (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $Folder }).Message
         Add-JobLeftover -Context $Context -Job $Job -Item $item -Reason (Get-FailureMessage -ErrorRecord $_)
     }
-}
-
-function Test-WithinFolder {
-    # Reports whether a path is in a folder.
-    param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Path)
-
-    $start = [System.IO.Path]::GetFullPath($Folder).TrimEnd([System.IO.Path]::DirectorySeparatorChar) + [System.IO.Path]::DirectorySeparatorChar
-    return [System.IO.Path]::GetFullPath($Path).StartsWith($start, [System.StringComparison]::OrdinalIgnoreCase)
 }

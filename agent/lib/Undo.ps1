@@ -46,12 +46,8 @@ function Undo-Job {
         if (-not $removed) { $limit = 0 }
     }
     if (Test-FilePending -Job $Job) { return }
-    foreach ($name in $script:AgentManifestName, ($script:AgentManifestName + '.new')) {
-        Remove-HostFile -Path ([System.IO.Path]::Combine($journal.Folder, $name))
-    }
     $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'folder_removed' -Values @{ folder = $journal.Folder } -Item $folderText -Action {
-        if (-not (Remove-EmptyFolder -Path $journal.Folder)) { throw (Get-AgentMessage -Id 'leftover_folder_not_empty').Message }
-        Remove-JobsFolder -Path ([System.IO.Path]::GetDirectoryName($journal.Folder))
+        Remove-OwnFolder -Folder $journal.Folder -MessageId 'leftover_folder_not_empty'
     }
 }
 
