@@ -80,7 +80,7 @@ function Invoke-AgentRequest {
         $id = Get-AgentText -Value $request -Name 'id'
         $name = Get-AgentText -Value $request -Name 'request'
         switch -CaseSensitive ($name) {
-            'ping' { Write-AgentAnswer -Context $context -Id $id -Result @{} }
+            'ping' { Write-AgentAnswer -Context $context -Id $id -Result ([ordered]@{ working = @(Get-AgentWorkId -Context $context) }) }
             'hello' {
                 # Waits: hello loads the Hyper-V module and types that runspaces share, and two runspaces cannot always load them at once.
                 $null = (Start-AgentWork -Context $context -Function 'Invoke-AgentQuery' -Argument $request).Handle.AsyncWaitHandle.WaitOne()
@@ -118,9 +118,19 @@ if ($null -eq (Get-Command -Name $Function -CommandType Function -ErrorAction Si
 }
 & $Function -Context $Context -Argument $Argument
 '@).AddArgument($Context).AddArgument($Function).AddArgument($Argument)
-    $work = @{ Shell = $shell; Handle = $shell.BeginInvoke() }
+    $work = @{ Id = $(if ($Function -eq 'Invoke-AgentQuery') { Get-AgentText -Value $Argument -Name 'id' } else { '' }); Shell = $shell; Handle = $shell.BeginInvoke() }
     $null = $Context.Work.Add($work)
     return $work
+}
+
+function Get-AgentWorkId {
+    # Returns the ids of the requests that are not answered yet. A query writes its answer before it completes: the client asks again
+    # for an answer that it does not have and that is not listed here.
+    param([Parameter(Mandatory)] $Context)
+
+    foreach ($work in $Context.Work.ToArray()) {
+        if ($work.Id -ne '' -and -not $work.Handle.IsCompleted) { $work.Id }
+    }
 }
 
 function Clear-CompletedWork {

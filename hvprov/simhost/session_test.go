@@ -37,7 +37,7 @@ func TestSessionOfTheAgent(t *testing.T) {
 			all := w.receiveAll(shell, id)
 			var hello protocol.HelloResult
 			for line := range strings.Lines(all.stdout) {
-				payload, ok := protocol.ParseFrame([]byte(line), "token12345678")
+				_, payload, ok := protocol.FindFrame([]byte(line), "token12345678")
 				if !ok {
 					continue
 				}

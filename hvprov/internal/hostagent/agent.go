@@ -42,6 +42,9 @@ type Options struct {
 	// the Hyper-V module for the first time may be silent for half a minute. 0 means 3: 2 minutes in all with an operation
 	// timeout of 20 s.
 	SilentPolls int
+	// AnswerWithin is the time after which the agent is asked whether it still works on a request. One that it does not work on has
+	// lost its answer, and is repeated. 0 means 30 seconds.
+	AnswerWithin time.Duration
 	// OnState is called with each change of [Agent.State], in order and without a lock held. It must not block for long, since a
 	// request may wait for it. It may be nil.
 	OnState func(State, error)
@@ -80,6 +83,9 @@ func New(opts Options) *Agent {
 	}
 	if opts.SilentPolls <= 0 {
 		opts.SilentPolls = 3
+	}
+	if opts.AnswerWithin <= 0 {
+		opts.AnswerWithin = 30 * time.Second
 	}
 	if opts.OnRequest == nil {
 		opts.OnRequest = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }

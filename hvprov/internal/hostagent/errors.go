@@ -18,6 +18,9 @@ var (
 	ErrProcessEnded = errors.New("agent process ended")
 	// ErrUnresponsive matches the error of a session whose agent runs but sends nothing, not even the answer to a ping.
 	ErrUnresponsive = errors.New("agent does not respond")
+	// ErrInvalidOutput matches the error of a request or a job whose answer or events never arrived in a form that can be read,
+	// although they were requested again, or exceed their limits.
+	ErrInvalidOutput = errors.New("invalid output of the agent")
 	// ErrSessionLost matches the error of a session that ended after its agent may have started, unless [Agent.Close] ended it.
 	// A request of the session may have been carried out, and a job that was submitted continues.
 	ErrSessionLost = errors.New("session with the host was lost")

@@ -4,6 +4,8 @@ package hostagent
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -34,7 +36,9 @@ type JobStream struct {
 	mu        sync.Mutex
 	events    []job.Event // not yet returned by Next
 	last      int64       // sequence number of the last accepted event
-	requested int64       // a replay was requested from this number
+	begun     bool        // the request that started the stream was answered, or its answer is not waited for
+	replaying bool        // a replay was requested and has not been answered
+	replays   int         // since the last accepted event, because the next one is missing
 	dropped   bool        // events were dropped, since too many were buffered
 	ended     error       // io.EOF after the result
 	more      chan struct{}
@@ -78,7 +82,7 @@ func (a *Agent) stream(ctx context.Context, after int64, req protocol.Request) (
 	stream.replay = func(after int64) {
 		again := req
 		again.After = after
-		_, _ = s.post(again, func(answer) {}) // the events are the answer
+		_, _ = s.post(again, func(answer) { stream.replayed() }) // the events are the answer
 	}
 	// Registered before the request is sent, since events may arrive before the answer.
 	if err := s.addStream(stream); err != nil {
@@ -86,6 +90,7 @@ func (a *Agent) stream(ctx context.Context, after int64, req protocol.Request) (
 	}
 	answered := make(chan error, 1)
 	id, err := s.post(req, func(got answer) {
+		stream.begin()
 		if got.err != nil {
 			s.removeStream(stream)
 			stream.fail(got.err)
@@ -99,6 +104,7 @@ func (a *Agent) stream(ctx context.Context, after int64, req protocol.Request) (
 			if s.withdraw(id) {
 				err = context.Cause(ctx)
 			}
+			stream.begin()
 		}
 	}
 	if err != nil {
@@ -139,31 +145,26 @@ func (r *JobStream) Next(ctx context.Context) (job.Event, error) {
 }
 
 // accept appends the event that is due, drops one that was seen, and requests a replay when one is missing: output may be lost
-// or doubled with an answer of the host that did not arrive. It reports whether the stream has ended.
-func (r *JobStream) accept(e job.Event) (ended bool) {
+// or doubled with an answer of the host that did not arrive. It reports whether the event was due, and whether the stream has ended.
+func (r *JobStream) accept(e job.Event) (accepted, ended bool) {
 	r.mu.Lock()
 	switch {
 	case r.ended != nil || e.Seq <= r.last:
 		ended = r.ended != nil
 		r.mu.Unlock()
-		return ended
+		return false, ended
 	case len(r.events) >= maxBufferedEvents:
 		r.dropped = true
 		r.mu.Unlock()
-		return false
+		return false, false
 	case e.Seq > r.last+1 && r.dropped: // Next requests the replay when the buffer is empty
 		r.mu.Unlock()
-		return false
+		return false, false
 	case e.Seq > r.last+1:
-		after, request := r.last, r.requested != r.last+1
-		r.requested = r.last + 1
 		r.mu.Unlock()
-		if request {
-			r.replay(after)
-		}
-		return false
+		return false, r.missing(errors.New("it does not arrive"))
 	}
-	r.last = e.Seq
+	r.last, r.replays = e.Seq, 0
 	r.events = append(r.events, e)
 	if e.Kind == job.KindResult {
 		r.ended = io.EOF
@@ -171,15 +172,50 @@ func (r *JobStream) accept(e job.Event) (ended bool) {
 	ended = r.ended != nil
 	r.mu.Unlock()
 	wake(r.more)
-	return ended
+	return true, ended
+}
+
+// missing requests a replay, since the next event did not arrive in a form that can be read. It ends the stream if that has been in
+// vain several times, and reports whether the stream has ended.
+func (r *JobStream) missing(why error) (ended bool) {
+	r.mu.Lock()
+	if r.ended != nil || r.replaying { // the session repeats a request without an answer
+		defer r.mu.Unlock()
+		return r.ended != nil
+	}
+	r.replays++
+	after, tooMany := r.last, r.replays > maxReplays
+	r.replaying = !tooMany
+	r.mu.Unlock()
+	if tooMany {
+		r.fail(fmt.Errorf("%w: event %d of job %s was requested %d times: %w", ErrInvalidOutput, after+1, r.ID, maxReplays, why))
+		return true
+	}
+	r.replay(after)
+	return false
+}
+
+// begin records that the request that started the stream is not repeated any more.
+func (r *JobStream) begin() {
+	r.mu.Lock()
+	r.begun = true
+	r.mu.Unlock()
+}
+
+// replayed records that a replay was answered: its events follow.
+func (r *JobStream) replayed() {
+	r.mu.Lock()
+	r.replaying = false
+	r.mu.Unlock()
 }
 
 // resync requests the events after the last accepted one.
 func (r *JobStream) resync() {
 	r.mu.Lock()
-	after, ended := r.last, r.ended != nil
+	after, needed := r.last, r.ended == nil && r.begun && !r.replaying // the session repeats requests without an answer
+	r.replaying = r.replaying || needed
 	r.mu.Unlock()
-	if !ended {
+	if needed {
 		r.replay(after)
 	}
 }

@@ -48,23 +48,25 @@ func TestASilentAgentIsPingedAndThenUnresponsive(t *testing.T) {
 	}
 }
 
-func TestASlowAgentThatAnswersAPingKeepsItsSession(t *testing.T) {
+func TestARequestThatTheAgentWorksOnIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	var slow protocol.Request
+	asked := 0
 	host := &fakeHost{handle: func(p *fakeProcess, req protocol.Request) {
 		switch req.Request {
 		case protocol.RequestInventory:
+			asked++
 			slow = req
 			p.silence(2)
 		case protocol.RequestPing:
-			p.answer(req, struct{}{})
+			p.answer(req, protocol.PingResult{Working: []string{slow.ID}})
 			p.silence(1)
 			p.answer(slow, struct{}{})
 		}
 	}}
 	a := newAgent(t, host, func(o *hostagent.Options) { o.SilentPolls = 2 })
-	if _, err := a.Inventory(t.Context()); err != nil {
-		t.Error(err)
+	if _, err := a.Inventory(t.Context()); err != nil || asked != 1 {
+		t.Errorf("got %v, the inventory was requested %d times", err, asked)
 	}
 }
 

@@ -12,24 +12,26 @@ import (
 )
 
 const (
-	maxUnframed  = 64 << 10 // bytes kept of a line that is not a frame
-	maxFrame     = 32 << 20 // encoded bytes of one frame
+	maxUnframed  = 64 << 10 // bytes shown of a line that is not a frame
+	maxFrame     = 16 << 20 // encoded bytes of one frame
 	maxLastLines = 20       // lines of output kept for the exit error
 )
 
 // output splits the output streams of the agent process into frames and other lines. It belongs to one goroutine.
 type output struct {
 	token    string
-	frame    func(payload []byte)
+	frame    func(payload []byte, cut bool) // cut: the frame exceeds maxFrame
 	unframed func(stream, line string)
 
-	line    []byte
-	skip    bool // the rest of the line exceeds its limit
+	line    []byte // the current line of standard output; of a frame the payload
+	framed  bool   // the line contains a frame
+	skip    bool   // the line is not shown any more
+	cut     bool   // the frame exceeds its limit
 	decoder *clixml.Decoder
 	last    []string
 }
 
-func newOutput(token string, frame func([]byte), unframed func(stream, line string)) output {
+func newOutput(token string, frame func([]byte, bool), unframed func(stream, line string)) output {
 	return output{token: token, frame: frame, unframed: unframed}
 }
 
@@ -46,32 +48,43 @@ func (o *output) stdout(data []byte) {
 	}
 }
 
-// extend appends to the current line within its limit: output without line ends must not exhaust memory.
+// extend appends to the current line. Output without line ends must not exhaust memory: a frame is kept up to its limit, and of other
+// text only what may be the beginning of a frame.
 func (o *output) extend(part []byte) {
-	if o.skip {
+	if o.framed {
+		o.cut = o.cut || len(o.line)+len(part) > maxFrame
+		o.line = append(o.line, part[:min(len(part), maxFrame-len(o.line))]...)
 		return
 	}
-	limit := maxFrame
-	if len(o.line) > maxUnframed {
-		if _, ok := protocol.ParseFrame(o.line, o.token); !ok {
-			limit = maxUnframed
-		}
-	}
-	if len(o.line)+len(part) > limit {
-		o.skip = true
-		part = part[:max(0, min(len(part), maxUnframed-len(o.line)))]
-	}
 	o.line = append(o.line, part...)
+	before, payload, ok := protocol.FindFrame(o.line, o.token)
+	if ok {
+		o.show(before)
+		o.framed, o.cut = true, len(payload) > maxFrame
+		o.line = append([]byte(nil), payload[:min(len(payload), maxFrame)]...)
+	} else if rest := len(o.line) - len(o.token); len(o.line) > maxUnframed {
+		o.show(o.line[:rest])
+		o.skip = true
+		o.line = append([]byte(nil), o.line[rest:]...)
+	}
 }
 
 func (o *output) finish() {
-	line := o.line
-	o.line, o.skip = nil, false
-	if payload, ok := protocol.ParseFrame(line, o.token); ok {
-		o.frame(payload)
-		return
+	line, framed, cut := bytes.TrimRight(o.line, "\r"), o.framed, o.cut
+	if !framed {
+		o.show(line)
 	}
-	o.text("stdout", string(bytes.TrimRight(line, "\r")))
+	o.line, o.framed, o.skip, o.cut = nil, false, false, false
+	if framed {
+		o.frame(line, cut)
+	}
+}
+
+// show passes on text of standard output that is not a frame: the first of a line that exceeds the limit.
+func (o *output) show(text []byte) {
+	if !o.skip {
+		o.text("stdout", string(text[:min(len(text), maxUnframed)]))
+	}
 }
 
 func (o *output) stderr(data []byte) {

@@ -43,12 +43,13 @@ type session struct {
 	mu      sync.Mutex
 	process transport.Process
 	queue   []line // to be sent
-	pending map[string]pending
+	pending map[string]*pending
 	streams map[string]*JobStream
 	greeted bool  // hello was answered
 	texted  bool  // the agent's text is queued or was sent
 	err     error // cause of the end
 	output  output
+	probe   probe
 
 	installation *installation // nil before the first request to install
 }
@@ -63,7 +64,10 @@ type line struct {
 type pending struct {
 	text    []byte
 	then    func(answer)
-	mutates bool // it changes something on the host
+	mutates bool      // it changes something on the host
+	asked   time.Time // when it was queued, last
+	repeats int       // since its answer was lost
+	probe   bool      // it asks what the agent works on
 }
 
 type answer struct {
@@ -78,7 +82,7 @@ func newSession(a *Agent) (*session, error) {
 		wakeSend:    make(chan struct{}, 1),
 		wakeReceive: make(chan struct{}, 1),
 		hello:       make(chan answer, 1),
-		pending:     map[string]pending{},
+		pending:     map[string]*pending{},
 		streams:     map[string]*JobStream{},
 	}
 	s.output = newOutput(s.token, s.frame, s.unframed)
@@ -90,7 +94,7 @@ func newSession(a *Agent) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pending[helloID] = pending{text: hello, then: s.onHello}
+	s.pending[helloID] = &pending{text: hello, then: s.onHello, asked: time.Now()}
 	s.queue = []line{{id: helloID, text: hello}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.start = sync.OnceFunc(func() { a.runSession(func() { s.run(protocol.CommandLine(script)) }) })
@@ -167,6 +171,10 @@ func (s *session) request(ctx context.Context, req protocol.Request) (json.RawMe
 // post queues req under a new id. It calls then exactly once, with the answer or the error of the session, unless the request is
 // withdrawn. The function must not block.
 func (s *session) post(req protocol.Request, then func(answer)) (id string, err error) {
+	return s.enqueue(req, &pending{then: then, mutates: req.Request == protocol.RequestSubmit})
+}
+
+func (s *session) enqueue(req protocol.Request, p *pending) (id string, err error) {
 	id = strconv.FormatInt(s.agent.nextID.Add(1), 10)
 	req.ID = id
 	text, err := protocol.Encode(req)
@@ -178,7 +186,8 @@ func (s *session) post(req protocol.Request, then func(answer)) (id string, err 
 		defer s.mu.Unlock()
 		return "", s.err
 	}
-	s.pending[id] = pending{text: text, then: then, mutates: req.Request == protocol.RequestSubmit}
+	p.text, p.asked = text, time.Now()
+	s.pending[id] = p
 	s.queue = append(s.queue, line{id, text})
 	s.mu.Unlock()
 	s.start()

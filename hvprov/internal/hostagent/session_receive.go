@@ -39,6 +39,7 @@ func (s *session) receive(process transport.Process) {
 			s.end(err)
 			return
 		}
+		damaged := s.damagedFrames()
 		s.output.stdout(out.Stdout)
 		s.output.stderr(out.Stderr)
 		if out.Done {
@@ -52,6 +53,8 @@ func (s *session) receive(process transport.Process) {
 		if !s.checkAlive(silent) {
 			return
 		}
+		s.probeIfDamaged(damaged)
+		s.probeIfOverdue()
 	}
 }
 
@@ -61,7 +64,7 @@ func (s *session) checkAlive(silent int) bool {
 	limit := s.agent.opts.SilentPolls
 	switch silent {
 	case limit:
-		_, _ = s.post(protocol.Request{Request: protocol.RequestPing}, func(answer) {}) // any output counts as life
+		s.ask(true) // any output counts as life
 	case 2 * limit:
 		s.end(fmt.Errorf("%w: no output in %d polls, and no answer to a ping", ErrUnresponsive, silent))
 		return false
@@ -87,12 +90,15 @@ func (s *session) resync() {
 	}
 }
 
-// frame handles a frame of the agent.
-func (s *session) frame(payload []byte) {
+// frame handles a frame of the agent. cut reports that the rest of it exceeds the limit.
+func (s *session) frame(payload []byte, cut bool) {
 	var head struct {
 		Type string `json:"type"`
 	}
 	text, err := protocol.DecodePayload(payload)
+	if cut {
+		err = fmt.Errorf("frame holds more than %d bytes", maxFrame)
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &head)
 	}
@@ -112,7 +118,7 @@ func (s *session) frame(payload []byte) {
 		}
 	}
 	if err != nil {
-		s.agent.opts.Logger.Warn("invalid frame from the agent", "error", err)
+		s.damage(err)
 	}
 }
 
@@ -125,11 +131,17 @@ func (s *session) answer(text []byte) error {
 	if !m.OK {
 		got = answer{err: newAgentError(m.Error)}
 	}
+	if m.ID == "" {
+		return fmt.Errorf("the agent could not read a request: %w", got.err)
+	}
 	s.mu.Lock()
 	p, known := s.pending[m.ID]
 	delete(s.pending, m.ID)
 	if m.ID == helloID {
 		s.greeted = true
+	}
+	if known && !p.probe {
+		s.probe.damaged = 0
 	}
 	s.mu.Unlock()
 	if known {
@@ -139,17 +151,30 @@ func (s *session) answer(text []byte) error {
 }
 
 func (s *session) event(text []byte) error {
-	var m protocol.EventMessage
-	if err := json.Unmarshal(text, &m); err != nil {
+	var head struct {
+		Job string `json:"job"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	stream := s.streams[m.Job]
+	stream := s.streams[head.Job]
 	s.mu.Unlock()
 	if stream == nil {
 		return nil // the stream was removed meanwhile
 	}
-	if ended := stream.accept(m.Event); ended {
+	var m protocol.EventMessage
+	err := json.Unmarshal(text, &m)
+	accepted, ended := false, false
+	if err != nil {
+		ended = stream.missing(err)
+	} else {
+		accepted, ended = stream.accept(m.Event)
+	}
+	if accepted {
+		s.progress()
+	}
+	if ended {
 		s.removeStream(stream)
 	}
 	return nil

@@ -39,7 +39,7 @@ func HostError(host string, err error) error {
 		return err
 	case errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		class = cause.ErrHostUnreachable
-	case errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
+	case errors.Is(err, hostagent.ErrInvalidOutput), errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
 		class = cause.ErrHostNotReady
 	}
 	if text := redact.Printable(err.Error()); text != err.Error() {

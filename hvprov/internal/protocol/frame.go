@@ -143,12 +143,16 @@ func Decode(payload []byte, v any) error {
 	return nil
 }
 
-// ParseFrame returns the payload of a line of the agent's output. A line that does not begin with the token is not a frame.
-func ParseFrame(line []byte, token string) (payload []byte, ok bool) {
-	line = bytes.TrimRight(line, "\r\n")
-	line = bytes.TrimPrefix(line, []byte("\ufeff")) // a .NET writer may start a stream with a byte order mark
-	if len(line) <= len(token) || line[len(token)] != ' ' || string(line[:len(token)]) != token {
-		return nil, false
+// byteOrderMark is what a .NET writer may start a stream with.
+var byteOrderMark = []byte("\ufeff")
+
+// FindFrame returns the payload of a line of the agent's output, and the text in front of the frame. The token is random and long, so
+// that it marks a frame anywhere in a line: a native program, or a script of the host, may write text without a line end just before
+// it. A line without the token is not a frame.
+func FindFrame(line []byte, token string) (before, payload []byte, ok bool) {
+	before, payload, ok = bytes.Cut(line, []byte(token+" "))
+	if !ok {
+		return bytes.TrimPrefix(line, byteOrderMark), nil, false
 	}
-	return line[len(token)+1:], true
+	return bytes.TrimPrefix(before, byteOrderMark), bytes.TrimRight(payload, "\r\n"), true
 }

@@ -90,6 +90,12 @@ type HelloResult struct {
 	Lacks      []job.Finding   `json:"lacks"`     // what the account or the host lacks, without fields and severities
 }
 
+// PingResult is the result of ping. An answer to a request that was sent before, and that Working does not list, was written before
+// the answer to ping.
+type PingResult struct {
+	Working []string `json:"working"` // ids of the requests that the agent works on
+}
+
 // InstallResult is the result of install: the agent is installed for jobs and its SHA-256 was verified on the host.
 type InstallResult struct {
 	Version string `json:"version"` // version of the agent and the first 16 digits of the SHA-256 of its text

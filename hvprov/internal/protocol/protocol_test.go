@@ -76,20 +76,23 @@ func TestDecompressRejectsMoreThanItsLimit(t *testing.T) {
 	}
 }
 
-func TestParseFrameSeparatesFramesFromOtherOutput(t *testing.T) {
+func TestFindFrameFindsTheTokenAnywhereInALine(t *testing.T) {
 	t.Parallel()
-	for line, want := range map[string]string{
-		"tok12345 {}\r\n":       "{}",
-		"\ufefftok12345 {}":     "{}",
-		"tok12345":              "",
-		"tok12345{}":            "",
-		"WARNING: tok12345 {}":  "",
-		"tok12346 {}":           "",
-		"tok12345  {\"a\":1}\n": " {\"a\":1}",
+	for line, want := range map[string]struct{ before, payload string }{
+		"tok12345 {}\r\n":                {"", "{}"},
+		"\ufefftok12345 {}":              {"", "{}"},
+		"tok12345":                       {"tok12345", ""},
+		"tok12345{}":                     {"tok12345{}", ""},
+		"False False tok12345 {}":        {"False False ", "{}"},
+		"\x1b[0mtok12345 {}":             {"\x1b[0m", "{}"},
+		"10%\r100%\rtok12345 {}\r":       {"10%\r100%\r", "{}"},
+		"tok12346 {}":                    {"tok12346 {}", ""},
+		"tok12345  {\"a\":1}\n":          {"", " {\"a\":1}"},
+		"tok12345 {\"a\":\"tok12345 \"}": {"", "{\"a\":\"tok12345 \"}"},
 	} {
-		got, ok := protocol.ParseFrame([]byte(line), "tok12345")
-		if string(got) != want || ok != (want != "") {
-			t.Errorf("%q: %q, %v", line, got, ok)
+		before, payload, ok := protocol.FindFrame([]byte(line), "tok12345")
+		if string(before) != want.before || string(payload) != want.payload || ok != (want.payload != "") {
+			t.Errorf("%q: %q, %q, %v", line, before, payload, ok)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (c *conversation) receive(line []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer func() { close(c.changed); c.changed = make(chan struct{}) }()
-	payload, ok := protocol.ParseFrame(line, token)
+	_, payload, ok := protocol.FindFrame(line, token)
 	var m protocol.Message
 	if !ok || protocol.Decode(payload, &m) != nil {
 		c.unframed = append(c.unframed, string(line))

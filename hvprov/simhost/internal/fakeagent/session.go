@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,12 +32,13 @@ type session struct {
 
 	out     sync.Mutex
 	stdout  io.Writer
-	buffer  bool   // collect output in pending
-	pending []byte // output to be written at once
+	buffer  bool            // collect output in pending
+	pending []byte          // output to be written at once
+	working map[string]bool // ids of queries without an answer
 }
 
 func newSession(ctx context.Context, h *Host, token string, stdout io.Writer) *session {
-	return &session{view: h.view(ctx), host: h, token: token, stdout: stdout, followed: map[*hostJob]context.CancelFunc{}}
+	return &session{view: h.view(ctx), host: h, token: token, stdout: stdout, followed: map[*hostJob]context.CancelFunc{}, working: map[string]bool{}}
 }
 
 // handleLine serves the requests of one line. The immediate answers to a batch are written at once.
@@ -78,7 +81,7 @@ func readRequests(line string) ([]json.RawMessage, error) {
 func (s *session) handle(req protocol.Request) {
 	switch req.Request {
 	case protocol.RequestPing:
-		s.answer(req.ID, struct{}{}, nil)
+		s.answer(req.ID, protocol.PingResult{Working: s.workIDs()}, nil)
 	case protocol.RequestHello:
 		s.query(req, func() (any, error) {
 			s.host.install()
@@ -106,12 +109,32 @@ func (s *session) handle(req protocol.Request) {
 
 // query answers a request in the background, so that ping and cancel do not wait for the host.
 func (s *session) query(req protocol.Request, do func() (any, error)) {
+	s.setWorking(req.ID, true)
 	s.background.Go(func() {
+		defer s.setWorking(req.ID, false)
 		result, err := do()
 		if s.ctx.Err() == nil {
 			s.answer(req.ID, result, err)
 		}
 	})
+}
+
+// setWorking records that a request is, or is no longer, without an answer.
+func (s *session) setWorking(id string, on bool) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	if on {
+		s.working[id] = true
+	} else {
+		delete(s.working, id)
+	}
+}
+
+// workIDs returns the ids of the requests that are not answered yet.
+func (s *session) workIDs() []string {
+	s.out.Lock()
+	defer s.out.Unlock()
+	return slices.AppendSeq([]string{}, maps.Keys(s.working))
 }
 
 func (s *session) answer(id string, result any, err error) {
