@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -100,11 +101,12 @@ func New(opts Options) *Agent {
 
 // Hello returns what the agent reported about itself and its host when the session started.
 func (a *Agent) Hello(ctx context.Context) (protocol.HelloResult, error) {
-	s, err := a.session()
-	if err != nil {
-		return protocol.HelloResult{}, err
-	}
-	return s.handshake(ctx)
+	var result protocol.HelloResult
+	err := a.inSession(ctx, func(s *session) (err error) {
+		result, err = s.handshake(ctx)
+		return err
+	})
+	return result, err
 }
 
 // Ping returns when the agent answers.
@@ -175,19 +177,11 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 	}
 	ctx, end := a.observe(ctx, req.Request)
 	defer func() { end(err) }()
-	s, err := a.session()
-	if err != nil {
+	var raw json.RawMessage
+	err = a.inSession(ctx, func(s *session) (err error) {
+		raw, err = s.request(ctx, req)
 		return err
-	}
-	idle := s.wasIdle()
-	raw, err := s.request(ctx, req)
-	if idle && errors.Is(err, ErrSessionLost) && !errors.Is(err, ErrUnresponsive) && ctx.Err() == nil {
-		// The shell of a session that was not used for a while may be gone, at its idle limit or with a restart of the host. None of
-		// these requests changes more when it is repeated.
-		if s, err = a.session(); err == nil {
-			raw, err = s.request(ctx, req)
-		}
-	}
+	})
 	if err != nil {
 		return err
 	}
@@ -198,6 +192,24 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 		return fmt.Errorf("answer to %s: %w", req.Request, err)
 	}
 	return nil
+}
+
+// inSession calls ask, which makes a request, with the current session. If the session is lost meanwhile, it calls it once more with
+// another one: the shell of a session ends with a restart of the host, or at its idle limit. None of these requests changes more when
+// it is repeated.
+func (a *Agent) inSession(ctx context.Context, ask func(*session) error) error {
+	for repeated := false; ; repeated = true {
+		s, err := a.session()
+		if err != nil {
+			return err
+		}
+		err = ask(s)
+		if repeated || !errors.Is(err, ErrSessionLost) || errors.Is(err, ErrUnresponsive) || errors.Is(err, ErrInvalidOutput) ||
+			errors.Is(err, transport.ErrUntrusted) || ctx.Err() != nil {
+			return err
+		}
+		a.opts.Logger.Warn("session with the host was lost; repeating the request in another", "error", err)
+	}
 }
 
 // session returns the current session, or a new one.

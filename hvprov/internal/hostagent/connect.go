@@ -14,7 +14,10 @@ type Connect func(ctx context.Context, commandLine string, lost func()) (transpo
 
 func isAuth(err error) bool { return errors.Is(err, transport.ErrAuth) }
 
-// isTransient reports whether err is an error of the connection, which the process on the host survives.
+// isTransient reports whether err is an error of the connection, which the process on the host survives, and which may pass.
 func isTransient(err error) bool {
+	if errors.Is(err, transport.ErrUntrusted) {
+		return false
+	}
 	return errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, transport.ErrTimeout) || errors.Is(err, transport.ErrBusy)
 }

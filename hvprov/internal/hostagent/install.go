@@ -5,7 +5,6 @@ package hostagent
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 )
@@ -16,10 +15,11 @@ import (
 func (a *Agent) Ready(ctx context.Context) (err error) {
 	ctx, end := a.observe(ctx, protocol.RequestInstall)
 	defer func() { end(err) }()
-	s, err := a.session()
-	if err != nil {
-		return err
-	}
+	return a.inSession(ctx, func(s *session) error { return s.ready(ctx) })
+}
+
+// ready returns when the agent of the session is installed.
+func (s *session) ready(ctx context.Context) error {
 	hello, err := s.handshake(ctx)
 	if err != nil || hello.Installed {
 		return err
@@ -27,7 +27,7 @@ func (a *Agent) Ready(ctx context.Context) (err error) {
 	i := s.install()
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", protocol.RequestInstall, context.Cause(ctx))
+		return s.gaveUp(ctx, protocol.RequestInstall)
 	case <-i.done:
 		return i.err
 	}

@@ -48,8 +48,10 @@ type session struct {
 	greeted bool  // hello was answered
 	texted  bool  // the agent's text is queued or was sent
 	err     error // cause of the end
-	output  output
-	probe   probe
+
+	interruption error // of the connection, while it is retried
+	output       output
+	probe        probe
 
 	installation *installation // nil before the first request to install
 }
@@ -139,7 +141,7 @@ func (s *session) handshake(ctx context.Context) (protocol.HelloResult, error) {
 	var result protocol.HelloResult
 	select {
 	case <-ctx.Done():
-		return result, ctx.Err()
+		return result, s.gaveUp(ctx, protocol.RequestHello)
 	case got := <-s.hello:
 		s.hello <- got // for the next caller
 		if got.err != nil {
@@ -164,8 +166,24 @@ func (s *session) request(ctx context.Context, req protocol.Request) (json.RawMe
 		return got.result, got.err
 	case <-ctx.Done():
 		s.withdraw(id)
-		return nil, fmt.Errorf("%s: %w", req.Request, context.Cause(ctx))
+		return nil, s.gaveUp(ctx, req.Request)
 	}
+}
+
+// gaveUp returns the error of a request whose context ended. It names the error of a connection that is being retried.
+func (s *session) gaveUp(ctx context.Context, request string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.interruption != nil {
+		return fmt.Errorf("%s: %w; the connection is interrupted: %w", request, context.Cause(ctx), s.interruption)
+	}
+	return fmt.Errorf("%s: %w", request, context.Cause(ctx))
+}
+
+func (s *session) setInterruption(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interruption = err
 }
 
 // post queues req under a new id. It calls then exactly once, with the answer or the error of the session, unless the request is
@@ -211,13 +229,6 @@ func (s *session) hasPending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.pending) > 0 || len(s.streams) > 0
-}
-
-// wasIdle reports whether the session has answered before, and no answer or event is due.
-func (s *session) wasIdle() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.greeted && len(s.pending) == 0 && len(s.streams) == 0
 }
 
 // mutates reports whether a pending request changes something on the host.

@@ -71,7 +71,7 @@ func (s *session) openProcess(commandLine string) (transport.Process, error) {
 		if err == nil {
 			if err = process.Send(s.ctx, s.dequeue(), false); err == nil {
 				s.mu.Lock()
-				s.process = process
+				s.process, s.interruption = process, nil
 				s.mu.Unlock()
 				return process, nil
 			}
@@ -87,6 +87,7 @@ func (s *session) openProcess(commandLine string) (transport.Process, error) {
 		if attempt == openAttempts || !repeatable || s.ctx.Err() != nil || !isTransient(err) || errors.Is(err, transport.ErrUnreachable) {
 			return nil, err
 		}
+		s.setInterruption(err)
 		s.agent.opts.Logger.Warn("connection lost while a session started; starting another", "error", err)
 		s.requeueAll()
 	}
@@ -164,6 +165,7 @@ func (s *session) drainExitOutput(process transport.Process, err error) error {
 func (s *session) retryTransient(err error, op func() error) error {
 	deadline := time.Now().Add(s.agent.opts.Reconnect)
 	for pause := 250 * time.Millisecond; err != nil && isTransient(err) && time.Now().Before(deadline); pause = min(2*pause, 10*time.Second) {
+		s.setInterruption(err)
 		s.agent.opts.Logger.Warn("connection lost; retrying", "error", err, "pause", pause)
 		select {
 		case <-s.ctx.Done():
@@ -171,6 +173,7 @@ func (s *session) retryTransient(err error, op func() error) error {
 		case <-time.After(pause):
 		}
 		if err = op(); err == nil {
+			s.setInterruption(nil)
 			s.agent.stats.reconnects.Add(1)
 		}
 	}

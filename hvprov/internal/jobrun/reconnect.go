@@ -42,9 +42,9 @@ func (r *Runner) retry(ctx context.Context, err error, connect func() (Stream, e
 }
 
 // permanent reports whether a request that failed would fail again: the agent refused it, the credentials are refused, the
-// account lacks a right, the output of the agent cannot be read, or the caller gave up.
+// account lacks a right, the host is not trusted, the output of the agent cannot be read, or the caller gave up.
 func permanent(err error) bool {
 	var refused *hostagent.AgentError
 	return errors.As(err, &refused) || errors.Is(err, hostagent.ErrClosed) || errors.Is(err, transport.ErrAuth) ||
-		errors.Is(err, transport.ErrDenied) || errors.Is(err, hostagent.ErrInvalidOutput) || errors.Is(err, context.Canceled)
+		errors.Is(err, transport.ErrDenied) || errors.Is(err, hostagent.ErrInvalidOutput) || errors.Is(err, transport.ErrUntrusted) || errors.Is(err, context.Canceled)
 }

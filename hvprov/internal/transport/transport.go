@@ -67,6 +67,9 @@ var (
 	ErrConnectionLost = errors.New("connection lost")
 	// ErrUnreachable reports that no connection could be made, so that the host did not act on the request.
 	ErrUnreachable = errors.New("host unreachable")
+	// ErrUntrusted reports that the host did not prove its identity: its certificate is not trusted, or it answered in clear text
+	// where messages are encrypted. No retry succeeds until that is mended.
+	ErrUntrusted = errors.New("host is not trusted")
 	// ErrTimeout reports that a time limit passed, the host's or the client's.
 	ErrTimeout = errors.New("time limit exceeded")
 )

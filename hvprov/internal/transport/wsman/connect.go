@@ -16,31 +16,52 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 )
 
-// connect opens a connection and, if configured, performs the TLS handshake. The first request authenticates the connection.
+// errHandshake reports that a connection failed within the TLS handshake.
+var errHandshake = errors.New("TLS handshake")
+
+// connect opens a connection and, if configured, performs the TLS handshake. The first request authenticates the connection. A
+// connection that fails within the handshake, as on a bad network, is opened once more.
 func (c *Client) connect(ctx context.Context) (*conn, error) {
-	begin := time.Now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.ConnectTimeout)
 	defer cancel()
-	tcp, err := c.dialHost(limited)
+	begin := time.Now()
+	cn, err := c.open(limited)
+	if errors.Is(err, errHandshake) && limited.Err() == nil {
+		if permanent, _ := explain(err); !permanent && c.pause(limited, 0) == nil {
+			cn, err = c.open(limited)
+		}
+	}
 	if err != nil {
 		return nil, c.connectError(ctx, limited, err)
+	}
+	cn.connectTime = time.Since(begin)
+	return cn, nil
+}
+
+func (c *Client) open(ctx context.Context) (*conn, error) {
+	tcp, err := c.dialHost(ctx)
+	if err != nil {
+		return nil, err
 	}
 	c.connections.Add(1)
 	tcp = &countingConn{Conn: tcp, client: c}
 	cn := &conn{client: c, tcp: tcp, stream: tcp}
 	if c.tls != nil {
 		secure := tls.Client(tcp, cn.clientTLS(c.tls))
-		if err := secure.HandshakeContext(limited); err != nil {
+		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = tcp.Close()
-			return nil, c.connectError(ctx, limited, cn.certificateError(err))
+			if err = cn.certificateError(err); errors.Is(err, transport.ErrAuth) {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: %w", errHandshake, err)
 		}
 		cn.stream = secure
 		cn.certificate = secure.ConnectionState().PeerCertificates[0]
 	}
-	cn.connectTime = time.Since(begin)
 	cn.limit = &io.LimitedReader{R: cn.stream, N: c.maxResponse()}
 	cn.reader = bufio.NewReader(cn.limit)
 	return cn, nil
@@ -59,6 +80,8 @@ func (c *Client) connectError(ctx, limited context.Context, err error) error {
 	case limited.Err() != nil:
 		e.Err = fmt.Errorf("no connection within %v: %w", c.cfg.ConnectTimeout, os.ErrDeadlineExceeded)
 	default:
+		var verification *tls.CertificateVerificationError
+		e.untrusted = errors.As(err, &verification)
 		e.permanent, e.Err = explain(err)
 	}
 	return e

@@ -69,6 +69,7 @@ type TransportError struct {
 	unreachable bool // no request was sent
 	busy        bool // the host's HTTP service has no capacity
 	permanent   bool // a retry cannot succeed
+	untrusted   bool // the host did not prove its identity
 }
 
 // Error returns the operation, the host and the cause.
@@ -79,8 +80,8 @@ func (e *TransportError) Error() string {
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// Is reports whether the error belongs to the class ErrConnectionLost, ErrUnreachable, ErrBusy or ErrTimeout. An error caused
-// by the caller's context belongs to none of the first three.
+// Is reports whether the error belongs to the class ErrConnectionLost, ErrUnreachable, ErrBusy, ErrUntrusted or ErrTimeout. An
+// error caused by the caller's context belongs to none of the first three.
 func (e *TransportError) Is(target error) bool {
 	switch target {
 	case transport.ErrConnectionLost:
@@ -89,6 +90,8 @@ func (e *TransportError) Is(target error) bool {
 		return e.unreachable && !e.byContext
 	case transport.ErrBusy:
 		return e.busy && !e.byContext
+	case transport.ErrUntrusted:
+		return e.untrusted
 	case transport.ErrTimeout:
 		var n net.Error
 		return errors.As(e.Err, &n) && n.Timeout() // includes context.DeadlineExceeded and os.ErrDeadlineExceeded

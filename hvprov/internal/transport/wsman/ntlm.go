@@ -75,7 +75,7 @@ func (cn *conn) unprovenError(action string, r *response) error {
 		return cn.recordAuthResult(r, nil)
 	case http.StatusOK:
 		return &TransportError{
-			Op: "authenticate", Host: cn.client.cfg.hostPort, permanent: true,
+			Op: "authenticate", Host: cn.client.cfg.hostPort, permanent: true, untrusted: true,
 			Err: errors.New("the host responded before it asked for the credentials, so that its response cannot be trusted: this port does not serve WinRM, or the connection is intercepted"),
 		}
 	}

@@ -106,7 +106,7 @@ func (cn *conn) send(ctx context.Context, envelope []byte) (*response, error) {
 		r.body, err = unseal(cn.sealing, r.body)
 	case r.status == http.StatusOK || r.status == http.StatusInternalServerError && len(r.body) > 0:
 		err = &TransportError{
-			Op: "unseal", Host: cn.client.cfg.hostPort, permanent: true,
+			Op: "unseal", Host: cn.client.cfg.hostPort, permanent: true, untrusted: true,
 			Err: errors.New("host responded to a sealed message in clear text"),
 		}
 	default:
