@@ -73,7 +73,7 @@ func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required fu
 		c := fieldAttribute{
 			schema: s, field: f, description: f.Docs(), deprecated: f.Deprecated,
 			required:     required(f) && !f.Secret(),
-			computed:     f.Default != nil || f.Infer != nil,
+			computed:     f.Default != nil || f.Infer != nil || keepsObserved(f),
 			defaultValue: f.Default, sensitive: f.Secret(), replace: f.Change == jobschema.ChangeReplace,
 		}
 		c.optional = !c.required
@@ -83,6 +83,9 @@ func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required fu
 			c.description += " Required if applicable."
 		default:
 			c.description += " Required."
+		}
+		if keepsObserved(f) {
+			c.description += " If omitted, the value that the host has is kept and shown."
 		}
 		if f.Secret() {
 			addWriteOnlyForms(attributes, c)
@@ -123,7 +126,10 @@ func stringAttribute(c fieldAttribute) schema.Attribute {
 	if s, ok := c.defaultValue.(string); ok {
 		a.Default = stringdefault.StaticString(s)
 	}
-	if c.field.IgnoreCase {
+	if keepsObserved(c.field) {
+		a.PlanModifiers = append(a.PlanModifiers, keepObserved{})
+	}
+	if c.field.Observed != "" || c.field.IgnoreCase || c.field.Type == jobschema.TypeMAC || c.field.Type == jobschema.TypeMultiline {
 		a.PlanModifiers = append(a.PlanModifiers, keepSpelling{c.field})
 	}
 	if c.field.Infer != nil {
@@ -145,8 +151,11 @@ func numberAttribute(c fieldAttribute) schema.Attribute {
 	if n, ok := numberOf(c.defaultValue); ok {
 		a.Default = numberdefault.StaticBigFloat(n)
 	}
+	if keepsObserved(c.field) {
+		a.PlanModifiers = append(a.PlanModifiers, keepObserved{})
+	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Number{replaceOnChange{c.schema, c.field}}
+		a.PlanModifiers = append(a.PlanModifiers, replaceOnChange{c.schema, c.field})
 	}
 	return a
 }
@@ -159,26 +168,32 @@ func booleanAttribute(c fieldAttribute) schema.Attribute {
 	if b, ok := c.defaultValue.(bool); ok {
 		a.Default = booldefault.StaticBool(b)
 	}
+	if keepsObserved(c.field) {
+		a.PlanModifiers = append(a.PlanModifiers, keepObserved{})
+	}
 	if c.replace {
-		a.PlanModifiers = []planmodifier.Bool{replaceOnChange{c.schema, c.field}}
+		a.PlanModifiers = append(a.PlanModifiers, replaceOnChange{c.schema, c.field})
 	}
 	return a
 }
 
 func listAttribute(c fieldAttribute) schema.Attribute {
 	var modifiers []planmodifier.List
+	if keepsObserved(c.field) {
+		modifiers = append(modifiers, keepObserved{})
+	}
 	if c.replace {
-		modifiers = []planmodifier.List{replaceOnChange{c.schema, c.field}}
+		modifiers = append(modifiers, replaceOnChange{c.schema, c.field})
 	}
 	if c.field.Items.Type == jobschema.TypeObject {
 		return schema.ListNestedAttribute{
-			MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
+			MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional, Computed: c.computed,
 			NestedObject:  schema.NestedAttributeObject{Attributes: itemAttributes(c.schema, c.field.Items.Fields)},
 			PlanModifiers: modifiers,
 		}
 	}
 	return schema.ListAttribute{
-		MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional,
+		MarkdownDescription: c.description, DeprecationMessage: c.deprecated, Required: c.required, Optional: c.optional, Computed: c.computed,
 		ElementType: elementTypes[c.field.Items.Type], PlanModifiers: modifiers,
 	}
 }

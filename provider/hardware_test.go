@@ -40,7 +40,7 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	read := h.mustRead(created)
 	h.wantEmptyPlan(read, config)
 
-	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": nil})
+	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": "start_if_running"})
 	h.mustFail(h.plan(read, wider).diags, "gb_ram_max", "allow_power_cycle = true")
 	wider["allow_power_cycle"] = true
 	changed := h.mustApply(read, wider)
@@ -55,7 +55,7 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	})
 	h = connected(t, server)
 	drifted := h.mustRead(changed)
-	for name, want := range map[string]any{"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "stop_action": "save"} {
+	for name, want := range map[string]any{"gb_ram_min": 0, "gb_ram_max": 0, "secure_boot": true, "tpm": false, "stop_action": "save"} {
 		if got := h.get(drifted, name); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s is read as %v, want %v", name, got, want)
 		}
@@ -67,6 +67,8 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	h.wantEmptyPlan(corrected, wider)
 
 	plain := linux("web-01").with(attrs{"allow_power_cycle": true})
+	h.wantEmptyPlan(corrected, plain) // what is left out is kept
+	plain = plain.with(attrs{"gb_ram_min": 0, "gb_ram_max": 0, "secure_boot": true, "tpm": false, "checkpoint_type": "disabled", "stop_action": "shut_down"})
 	back := h.mustApply(corrected, plain)
 	if vm = onlyVM(t, server); vm.DynamicMemory || vm.SecureBoot != "On" || vm.TPM || vm.CheckpointType != "Disabled" || vm.AutomaticStopAction != "ShutDown" {
 		t.Errorf("the host has %+v", vm)

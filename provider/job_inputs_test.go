@@ -208,7 +208,7 @@ func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 	}
 
 	h.mustWarn(h.validate(minimal("web-01").with(attrs{"ram": 4})), "ram", "use gb_ram instead")
-	h.mustWarn(h.validate(minimal("web-01").with(attrs{"data": []any{attrs{"old": "a", "new": "b"}}})), "data.0", "use new")
+	h.mustWarn(h.validate(minimal("web-01").with(attrs{"data": []any{attrs{"old": "a", "new": "b"}}})), "data.0.old", "use new")
 	if diags := h.validate(minimal("web-01")); len(diags) > 0 {
 		t.Errorf("warning without use of a deprecated attribute: %s", render(diags))
 	}

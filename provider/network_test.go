@@ -42,7 +42,7 @@ func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	h = connected(t, server)
 	drifted := h.mustRead(created)
 	h.mustHave(drifted, attrs{
-		"mac_address": nil,
+		"mac_address": "",
 		"network_adapters": []any{
 			attrs{"name": "storage", "switch_name": "Storage", "vlan_id": 131, "mac_address": "00-15-5D-00-10-21"},
 		},
@@ -52,7 +52,7 @@ func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	corrected := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
 	h.wantEmptyPlan(corrected, config.with(attrs{"allow_power_cycle": true}))
 
-	config = config.with(attrs{"network_adapters": []any{attrs{"name": "backup", "switch_name": "Storage", "vlan_id": 7}}})
+	config = config.with(attrs{"mac_address": "00:15:5d:00:10:20", "network_adapters": []any{attrs{"name": "backup", "switch_name": "Storage", "vlan_id": 7}}})
 	changed := h.mustApply(corrected, config)
 	h.mustHave(changed, attrs{"id": h.get(created, "id")})
 	h.wantEmptyPlan(changed, config)

@@ -80,13 +80,61 @@ func (m replaceOnChange) required(
 	return newComparison(ctx, m.schema, state.Raw, planned, config.Raw, private).differs(m.field)
 }
 
-// keepSpelling plans the value of the state when the configuration has the same one in another letter case, so that nothing changes.
+// keepObserved plans the value of the state when the configuration has none: the virtual machine keeps what it has.
+type keepObserved struct{}
+
+var (
+	_ planmodifier.String = keepObserved{}
+	_ planmodifier.Number = keepObserved{}
+	_ planmodifier.Bool   = keepObserved{}
+	_ planmodifier.List   = keepObserved{}
+)
+
+// Description describes the plan modifier.
+func (keepObserved) Description(context.Context) string {
+	return "If omitted, the value that the host has is kept."
+}
+
+// MarkdownDescription describes the plan modifier.
+func (m keepObserved) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
+
+// PlanModifyString implements [planmodifier.String].
+func (keepObserved) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+		resp.PlanValue = req.StateValue
+	}
+}
+
+// PlanModifyNumber implements [planmodifier.Number].
+func (keepObserved) PlanModifyNumber(_ context.Context, req planmodifier.NumberRequest, resp *planmodifier.NumberResponse) {
+	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+		resp.PlanValue = req.StateValue
+	}
+}
+
+// PlanModifyBool implements [planmodifier.Bool].
+func (keepObserved) PlanModifyBool(_ context.Context, req planmodifier.BoolRequest, resp *planmodifier.BoolResponse) {
+	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+		resp.PlanValue = req.StateValue
+	}
+}
+
+// PlanModifyList implements [planmodifier.List].
+func (keepObserved) PlanModifyList(_ context.Context, req planmodifier.ListRequest, resp *planmodifier.ListResponse) {
+	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+		resp.PlanValue = req.StateValue
+	}
+}
+
+// keepSpelling plans the value of the state when the configuration has the same one in another spelling, so that nothing changes.
 type keepSpelling struct{ field *jobschema.Field }
 
 var _ planmodifier.String = keepSpelling{}
 
 // Description describes the plan modifier.
-func (keepSpelling) Description(context.Context) string { return "Letter case is not significant." }
+func (keepSpelling) Description(context.Context) string {
+	return "Another spelling of the same value is no change."
+}
 
 // MarkdownDescription describes the plan modifier.
 func (m keepSpelling) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }

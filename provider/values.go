@@ -95,11 +95,27 @@ func objectValues(fields []jobschema.Field, raw, config tftypes.Value) (map[stri
 		if !isSet(v) || f.Default != nil && f.Applicability != nil && !isSet(configured[f.ID]) {
 			continue // a default is planned even if the field does not apply; the schema decides
 		}
-		if values[f.ID], err = fieldValue(f, v, configured[f.ID]); err != nil {
+		value, err := fieldValue(f, v, configured[f.ID])
+		if err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", f.ID, err)
 		}
+		if keepsObserved(f) && !isSet(configured[f.ID]) && !isKept(f, value) {
+			continue
+		}
+		values[f.ID] = value
 	}
 	return values, nil
+}
+
+// isKept reports whether a job is given a value that the configuration omits, so that it stays as it is. That is only so for lists, whose
+// items the agent records. Other values are not part of the job, nor are those that the schema does not allow: others have set them.
+func isKept(f *jobschema.Field, value any) bool {
+	list, _ := value.([]any)
+	if len(list) == 0 {
+		return false
+	}
+	_, fault := f.Check(value)
+	return fault == nil
 }
 
 func fieldValue(f *jobschema.Field, v, config tftypes.Value) (any, error) {

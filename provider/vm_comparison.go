@@ -67,9 +67,9 @@ func (c comparison) fieldDiffers(f *jobschema.Field, owner jobschema.Path, state
 	return false
 }
 
-// sameValue reports whether two values of a field mean the same. Null and an empty string are different in a plan.
+// sameValue reports whether two values of a field mean the same. Null means the same as an empty value.
 func sameValue(f *jobschema.Field, a, b tftypes.Value) bool {
-	if a.Equal(b) || !isKnownValue(a) || !isKnownValue(b) {
+	if a.Equal(b) || isSet(a) && !a.IsKnown() || isSet(b) && !b.IsKnown() {
 		return a.Equal(b)
 	}
 	left, leftErr := fromTerraform(a)

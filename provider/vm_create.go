@@ -52,6 +52,9 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 	} else {
 		r.conn.names.resolve(hostName, name, vm.ID)
 		state, stateErr := newState(req.Plan.Raw, host, ref.id, vm)
+		if stateErr == nil {
+			state, stateErr = r.completeState(state, vm)
+		}
 		if stateErr != nil {
 			resp.Diagnostics.AddError(summary, sentence(stateErr))
 		}

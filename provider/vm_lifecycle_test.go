@@ -85,7 +85,7 @@ func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
 		t.Errorf("the second plan is not empty:\n%s\n%s", again.planned.value, read.value)
 	}
 
-	changed := h.mustApply(read, config.with(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": nil}))
+	changed := h.mustApply(read, config.with(attrs{"vm_name": "web-02", "notes": "second", "vlan_id": 0}))
 	if got, want := h.get(changed, "id"), h.get(created, "id"); got != want {
 		t.Errorf("the update replaced the virtual machine: got ID %v, want %v", got, want)
 	}
@@ -152,7 +152,7 @@ func TestDriftIsDetected(t *testing.T) {
 		"less than 1 %": {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 4610 << 20 }, "gb_ram", 5},
 		"processors":    {func(vm *hyperv.VM) { vm.ProcessorCount = 8 }, "cpu_cores", 8},
 		"notes":         {func(vm *hyperv.VM) { vm.Notes = "changed on the host" }, "notes", "changed on the host"},
-		"removed notes": {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", nil},
+		"removed notes": {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", ""},
 		"name":          {func(vm *hyperv.VM) { vm.Name = "db-01" }, "vm_name", "db-01"},
 		"power":         {func(vm *hyperv.VM) { vm.State = "Off" }, "power_state", "off"},
 		"vlan":          {func(vm *hyperv.VM) { vm.Adapters[0].VLANID, vm.Adapters[0].VLANMode = 99, "Access" }, "vlan_id", 99},

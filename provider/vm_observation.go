@@ -68,6 +68,26 @@ func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) 
 	return value, ok
 }
 
+// keepsObserved reports whether a field that the configuration omits keeps and shows the value of the virtual machine: it is observed, and
+// neither required nor given by the schema.
+func keepsObserved(f *jobschema.Field) bool {
+	return f.Observed != "" && !f.Required && f.Default == nil && f.Infer == nil && !f.HoldsSecret()
+}
+
+// noneValue returns the value by which an observed field shows that the virtual machine has none: the one that a configuration can have
+// as well. It is nil where there is no such value.
+func noneValue(f *jobschema.Field) any {
+	switch {
+	case f.Validations.ZeroIsNone:
+		return float64(0)
+	case f.Type == jobschema.TypeEnum, f.Validations.MinLength != nil && *f.Validations.MinLength > 0:
+		return nil
+	case f.Type == jobschema.TypeString || f.Type == jobschema.TypeMultiline || f.Type == jobschema.TypeMAC || f.Type == jobschema.TypeHostname:
+		return ""
+	}
+	return nil
+}
+
 // observedObjects returns a list of objects with the keys of the field's own objects.
 func observedObjects(f *jobschema.Field, observed []any) []any {
 	objects := make([]any, 0, len(observed))
@@ -106,4 +126,41 @@ func wholeNumber(f *jobschema.Field, x float64) float64 {
 		return math.Floor(x)
 	}
 	return x
+}
+
+// keepSpellings returns an observed list of objects with the spellings of the values before where they mean the same, so that a change of
+// one object shows no other. Other values are returned as they are.
+func keepSpellings(f *jobschema.Field, before, observed any) any {
+	was, _ := before.([]any)
+	is, _ := observed.([]any)
+	key := f.Validations.UniqueBy
+	if key == "" || len(was) == 0 {
+		return observed
+	}
+	for _, item := range is {
+		now, _ := item.(map[string]any)
+		for _, other := range was {
+			then, _ := other.(map[string]any)
+			if !samePart(f, key, then, now) {
+				continue
+			}
+			for i := range f.Items.Fields {
+				if id := f.Items.Fields[i].ID; samePart(f, id, then, now) {
+					now[id] = then[id]
+				}
+			}
+			break
+		}
+	}
+	return is
+}
+
+// samePart reports whether a field of two objects of a list has the same value.
+func samePart(f *jobschema.Field, id string, a, b map[string]any) bool {
+	for i := range f.Items.Fields {
+		if part := &f.Items.Fields[i]; part.ID == id {
+			return part.Equal(a[id], b[id])
+		}
+	}
+	return false
 }

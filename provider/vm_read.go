@@ -14,8 +14,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// Read updates the state from the host. An attribute that has neither a value in the state nor a default is not read, so
-// that what the configuration leaves out shows no difference. The first read after an import reads all of them.
+// Read updates the state from the host. What the configuration leaves out shows the value of the host. The first read after an import
+// reads what the host recorded as well.
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	summary := errorSummary("read", r.displayName(req.State.Raw))
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, summary)...)
@@ -91,20 +91,22 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 			return nil, fmt.Errorf("value of %s in the state: %w", f.ID, err)
 		}
 		value, ok := observed.value(f, was)
-		switch tracked := all || f.Default != nil || !before[f.ID].IsNull(); {
+		switch tracked := all || f.Default != nil || keepsObserved(f) || !before[f.ID].IsNull(); {
 		case !ok || !tracked:
 			continue
 		case len(vm.Partial) > 0 && observed[f.Observed] == nil:
 			continue // it may be null because it was not read
-		case recorded && f.Default == nil && !f.Required && vm.Recorded[f.ID] == nil:
+		case recorded && f.Default == nil && !f.Required && !keepsObserved(f) && vm.Recorded[f.ID] == nil:
 			continue // the job that created the virtual machine was given no value
 		case !all && f.Default != nil && !isApplicable(f, state):
 			continue // the default is planned although the field does not apply; the host has no such value
 		case f.Equal(was, value) && isKnownValue(before[f.ID]):
-			continue // the same value, possibly in another letter case: the state keeps the one of the configuration
-		case value == nil && isEmptyString(before[f.ID]):
-			continue // a configuration may express "none" as an empty string
+			continue // the same value, possibly in another spelling: the state keeps the one of the configuration
 		}
+		if value == nil && keepsObserved(f) {
+			value = noneValue(f)
+		}
+		value = keepSpellings(f, was, value)
 		if changes[f.ID], err = toTerraform(before[f.ID].Type(), value); err != nil {
 			return nil, fmt.Errorf("value of %s that the host reports: %w", f.ID, err)
 		}
@@ -141,6 +143,33 @@ func (r *vmResource) addRecorded(changes, before map[string]tftypes.Value, recor
 	return nil
 }
 
-func isEmptyString(v tftypes.Value) bool {
-	return isKnownValue(v) && v.Type().Is(tftypes.String) && stringOf(v) == ""
+// completeState sets the attributes that a plan left to the host, which are unknown in it, to what a virtual machine has.
+func (r *vmResource) completeState(state tftypes.Value, vm *job.VM) (tftypes.Value, error) {
+	observed, err := observe(vm)
+	if err != nil {
+		return state, err
+	}
+	attributes, err := object(state)
+	if err != nil {
+		return state, err
+	}
+	changes := map[string]tftypes.Value{}
+	for i := range r.schema.Fields {
+		f := &r.schema.Fields[i]
+		v := attributes[f.ID]
+		if v.Type() == nil || v.IsKnown() {
+			continue
+		}
+		value, ok := observed.value(f, nil)
+		switch {
+		case !ok || vm.Name == "": // the host could not read it, or the virtual machine moved: the next refresh shows it
+			value = nil
+		case value == nil:
+			value = noneValue(f)
+		}
+		if changes[f.ID], err = toTerraform(v.Type(), value); err != nil {
+			return state, fmt.Errorf("value of %s that the host reports: %w", f.ID, err)
+		}
+	}
+	return withAttributes(state, changes)
 }

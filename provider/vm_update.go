@@ -64,6 +64,9 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		resp.State.Raw, err = newState(req.Plan.Raw, planned, is.jobID.ValueString(), vm)
 	}
 	if err == nil {
+		resp.State.Raw, err = r.completeState(resp.State.Raw, vm)
+	}
+	if err == nil {
 		// What was planned as known must be applied so; the next refresh shows what has changed meanwhile.
 		resp.State.Raw, err = withVolatile(resp.State.Raw, req.Plan.Raw)
 	}

@@ -6,6 +6,9 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 // ValidateConfig validates the configuration against the schema: each value, and the rules between values. It contacts no
@@ -19,6 +22,23 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 		resp.Diagnostics.AddError("Unable to read the configuration", sentence(err))
 		return
 	}
-	faults := append(writeOnlyConflicts(r.schema.Fields, req.Config.Raw), r.schema.ValidatePartial(values)...)
+	faults := append(writeOnlyConflicts(r.schema.Fields, req.Config.Raw), emptyTexts(r.schema.Fields, req.Config.Raw)...)
+	faults = append(faults, r.schema.ValidatePartial(values)...)
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
+}
+
+// emptyTexts returns the faults of optional texts that are empty although the schema sets a minimum length. In a form, an empty text is a
+// field that was left out; in a configuration that is null.
+func emptyTexts(fields []jobschema.Field, config tftypes.Value) (faults []jobschema.Fault) {
+	for i := range fields {
+		f := &fields[i]
+		v := attribute(config, f.ID)
+		if f.Required || f.Validations.MinLength == nil || *f.Validations.MinLength == 0 || !isKnownValue(v) || !v.Type().Is(tftypes.String) || stringOf(v) != "" {
+			continue
+		}
+		faults = append(faults, jobschema.Fault{
+			Path: jobschema.Path{{Field: f.ID}}, Rule: "min_length", Message: f.ID + " is empty", Remedy: "set it, or leave it out",
+		})
+	}
+	return faults
 }
