@@ -114,20 +114,3 @@ function Get-ClusterState { @{ Name = ''; Problem = 'cluster_access_denied'; Rea
 		})
 	}
 }
-
-// TestAMutexOfAnotherAccount covers a mutex whose default rights exclude other accounts.
-func TestAMutexOfAnotherAccount(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	output, code := f.runScript(`
-Set-StrictMode -Version Latest
-$ErrorActionPreference = 'Stop'
-. '%agent%'
-function New-Object { param($TypeName, $ArgumentList)
-    if ($TypeName -eq 'System.Threading.Mutex') { throw (Microsoft.PowerShell.Utility\New-Object -TypeName System.UnauthorizedAccessException -ArgumentList 'Access to the port is denied.') }
-    Microsoft.PowerShell.Utility\New-Object -TypeName $TypeName -ArgumentList $ArgumentList
-}
-try { $null = Lock-VMName } catch { $failure = ConvertTo-AgentFailure -ErrorRecord $_; "$($failure['code']): $($failure['message']); $($failure['remedy'])" }
-`)
-	f.wantOutput(output, code, 0, `access_denied: the account may not use mutex Global\hypervvm-names, which a job of another account has open`, grantCommand)
-}

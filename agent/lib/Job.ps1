@@ -141,33 +141,3 @@ function Complete-AgentJob {
     $Job.State = 'ended'
     Save-JobState -Context $Context -Job $Job
 }
-
-# How long a job waits for another that is creating or renaming a virtual machine, in seconds.
-$script:AgentNameLockSeconds = 120
-
-function Lock-VMName {
-    <#
-    .SYNOPSIS
-    Locks virtual machine names for one job on this host, of all processes, so that no two jobs use the same name.
-    .DESCRIPTION
-    Hyper-V allows several virtual machines of one name. The caller checks the name and uses it while it holds the lock.
-    #>
-    $mutex = New-SharedMutex -Name 'Global\hypervvm-names'
-    try {
-        if (-not $mutex.WaitOne($script:AgentNameLockSeconds * 1000)) {
-            $mutex.Dispose()
-            throw (New-AgentError -MessageId 'name_lock_timeout' -Values @{ seconds = $script:AgentNameLockSeconds })
-        }
-    } catch [System.Threading.AbandonedMutexException] {
-        $null = $_ # The process that held it ended, and the lock is now this process's.
-    }
-    return $mutex
-}
-
-function Unlock-VMName {
-    # Releases the lock of Lock-VMName.
-    param([Parameter(Mandatory)] $Lock)
-
-    $Lock.ReleaseMutex()
-    $Lock.Dispose()
-}

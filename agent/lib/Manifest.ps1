@@ -83,14 +83,15 @@ function Remove-JobsFolder {
     # Removes the parent of the jobs' folders when it is empty, while no job can create a folder in it.
     param([Parameter(Mandatory)] [string] $Path)
 
-    $lock = Lock-VMName
+    $lock = $null
     try {
+        $lock = Lock-VMName -Seconds 5
         if ([System.IO.Directory]::Exists($Path) -and -not (Test-HostLink -Path $Path) -and [System.IO.Directory]::GetFileSystemEntries($Path).Length -eq 0) {
             Remove-HostFolder -Path $Path -Limit 0
         }
     } catch {
         $null = $_ # An empty folder that remains does no harm.
     } finally {
-        Unlock-VMName -Lock $lock
+        if ($null -ne $lock) { Unlock-VMName -Lock $lock }
     }
 }

@@ -93,7 +93,7 @@ function Invoke-ProvisionVM {
         generation = $generation; vm = $name; folder = $folder; processors = (Format-AgentNumber -Value $fields['cpu_cores'])
         memory = (Format-JobMemory -Fields $fields); checkpoints = (Format-JobCheckpoint -Fields $fields)
     }
-    $lock = Lock-VMName
+    $lock = Lock-VMName -Context $Context -Job $Job
     try {
         Assert-NoFinding -Findings @(Get-NameFinding -Machine $Plan.Machine -Name $name -VMId '')
         # Until its id is known, the virtual machine is identified by its folder, which only this job uses.

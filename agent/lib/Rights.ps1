@@ -134,29 +134,3 @@ function Get-UnreadableFinding {
     }
     return New-JobFinding -Field 'image_name' -MessageId 'image_unreadable' -Values @{ image = $Image.BaseName }
 }
-
-function New-SharedMutex {
-    <#
-    .SYNOPSIS
-    Returns the mutex with a name, which all accounts that may manage the host can use.
-    .DESCRIPTION
-    By default only the account that creates a mutex, and the system, may open it, so that a job of another account would fail while
-    the first has it: https://learn.microsoft.com/windows/win32/sync/synchronization-object-security-and-access-rights
-    #>
-    param([Parameter(Mandatory)] [string] $Name)
-
-    try {
-        if ($PSVersionTable.PSEdition -eq 'Core') { return New-Object -TypeName System.Threading.Mutex -ArgumentList $false, $Name }
-        $security = New-Object -TypeName System.Security.AccessControl.MutexSecurity
-        # SYSTEM, and the groups Administrators and Hyper-V Administrators.
-        foreach ($id in @('S-1-5-18', 'S-1-5-32-544', 'S-1-5-32-578', [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value)) {
-            $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $id
-            $security.AddAccessRule((New-Object -TypeName System.Security.AccessControl.MutexAccessRule -ArgumentList $sid, 'FullControl', 'Allow'))
-        }
-        $created = $false
-        return New-Object -TypeName System.Threading.Mutex -ArgumentList $false, $Name, ([ref]$created), $security
-    } catch {
-        if ($_.Exception.GetBaseException() -isnot [System.UnauthorizedAccessException]) { throw }
-        throw (New-AgentError -MessageId 'mutex_denied' -Values @{ name = $Name; account = (Get-AgentAccount) })
-    }
-}

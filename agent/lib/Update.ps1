@@ -112,7 +112,7 @@ function Set-JobField {
     $text = switch ($Name) {
         'vm_name' {
             $before = $vm.Name
-            $lock = Lock-VMName
+            $lock = Lock-VMName -Context $Context -Job $Job
             try {
                 Assert-NoFinding -Findings @(Get-NameFinding -Machine $Plan.Machine -Name $value -VMId $Job.VMId)
                 Rename-VM -VM $vm -NewName $value
