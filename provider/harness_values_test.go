@@ -281,3 +281,31 @@ func asJSON(v tftypes.Value) any {
 	}
 	return plain(v)
 }
+
+// mustChange applies a configuration in place and requires that it runs a job, or none.
+func (h *harness) mustChange(prior resource, config attrs, job bool) resource {
+	h.t.Helper()
+	p := h.plan(prior, config)
+	h.mustSucceed("plan", p.diags)
+	if len(p.replace) > 0 {
+		h.t.Errorf("replaced because of %v", p.replace)
+	}
+	jobs := strings.Count(h.log.String(), "[1/")
+	changed, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	if ran := strings.Count(h.log.String(), "[1/") > jobs; ran != job {
+		h.t.Errorf("a job ran: %v", ran)
+	}
+	return changed
+}
+
+// object returns a resource with some attributes changed.
+func (h *harness) object(r resource, changes attrs) resource {
+	h.t.Helper()
+	attributes := maps.Clone(h.attributes(r.value))
+	kind := h.kind.(tftypes.Object)
+	for name, value := range changes {
+		attributes[name] = h.value(kind.AttributeTypes[name], value)
+	}
+	return resource{value: tftypes.NewValue(h.kind, attributes), private: r.private}
+}

@@ -90,6 +90,8 @@ func (c comparison) secretDiffers(f *jobschema.Field, here jobschema.Path, state
 	case wasWriteOnly && isSet(after), isWriteOnly && isSet(before):
 		// The form changed. Whether the value changed as well is not visible, and a virtual machine is not replaced on suspicion.
 		return false
+	case wasWriteOnly && isWriteOnly && !isSet(attribute(plan, f.ID+writeOnlyVersionSuffix)):
+		return false // the version was removed, or there was none
 	case wasWriteOnly || isWriteOnly:
 		before, after = attribute(state, f.ID+writeOnlyVersionSuffix), attribute(plan, f.ID+writeOnlyVersionSuffix)
 	}
@@ -126,9 +128,15 @@ func (c comparison) requiresReplace(s *jobschema.Schema) bool {
 
 // changedFields returns the IDs of the fields that differ and that an update job can change.
 func (c comparison) changedFields(s *jobschema.Schema) (ids []string) {
-	c.imported = false // values that were missing after the import are set now
+	observed := c
+	observed.imported = false // values that were missing after the import are set now
 	for i := range s.Fields {
-		if f := &s.Fields[i]; f.Change != jobschema.ChangeReplace && c.differs(f) {
+		f := &s.Fields[i]
+		compared := c
+		if f.Observed != "" {
+			compared = observed
+		}
+		if f.Change != jobschema.ChangeReplace && compared.differs(f) {
 			ids = append(ids, f.ID)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -39,7 +40,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 	ref, result, err := r.runJob(ctx, limit, hvprov.Submission{
 		Host: hostName, Operation: job.OperationProvision, Values: values,
 		SkipInventoryCheck: true, // ModifyPlan checked
-	})
+	}, &resp.Diagnostics)
 	actual, vm := hostName, remainingVM(ref, result, err)
 	if vm != nil && vm.Name == "" && err == nil { // it moved before the end of the job
 		if found, moved, findErr := r.conn.service.FindVM(ctx, hostName, vm.ID); findErr == nil {
@@ -70,18 +71,23 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 // jobRef identifies a submitted job and its virtual machine, as far as it is known.
 type jobRef struct{ id, vmID string }
 
-// runJob submits a job, writes its events to Terraform's log, and waits for its end. When ctx ends or the limit is
-// exceeded, the job is cancelled and rolled back.
-func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov.Submission) (jobRef, *job.Result, error) {
+// runJob submits a job, writes its events to Terraform's log, adds its warnings to the diagnostics, and waits for its end. When ctx ends or
+// the limit is exceeded, the job is cancelled and rolled back.
+func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics) (jobRef, *job.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	logCtx := withJobLog(ctx)
-	sub.OnEvent = func(e job.Event) { logEvent(logCtx, e) }
+	var warnings jobWarnings
+	sub.OnEvent = func(e job.Event) {
+		warnings.add(e)
+		logEvent(logCtx, e)
+	}
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
 		return jobRef{}, nil, err
 	}
 	result, err := j.Wait(ctx)
+	warnings.addTo(diags, result)
 	return jobRef{id: j.ID(), vmID: j.VMID()}, result, err
 }
 

@@ -240,9 +240,7 @@ func TestImport(t *testing.T) {
 			if p := h.plan(adopted, config); !p.planned.value.Equal(adopted.value) {
 				t.Error("the second plan is not empty")
 			}
-			if p := h.plan(adopted, config.with(attrs{"guest_la_pw": "another one"})); len(p.replace) == 0 {
-				t.Error("a changed password does not replace the virtual machine")
-			}
+			h.mustChange(adopted, config.with(attrs{"guest_la_pw": "another one"}), true)
 		})
 	}
 }

@@ -51,6 +51,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
 	switch {
 	case replace:
+		r.warnReplacement(compared, resp)
 		return // Terraform plans the resource again, as one to create
 	case !req.State.Raw.IsNull():
 		r.planWriteOnly(compared, resp)

@@ -59,7 +59,7 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	changes := map[string]jobschema.Change{
 		"vm_name": jobschema.ChangeInPlace, "gb_ram": jobschema.ChangePowerCycle, "cpu_cores": jobschema.ChangePowerCycle,
 		"switch_name": jobschema.ChangeInPlace, "vlan_id": jobschema.ChangeInPlace, "notes": jobschema.ChangeInPlace,
-		"power_state": jobschema.ChangeInPlace, "image_name": jobschema.ChangeReplace, "guest_la_pw": jobschema.ChangeReplace,
+		"power_state": jobschema.ChangeInPlace, "image_name": jobschema.ChangeReplace, "guest_la_pw": jobschema.ChangeInPlace,
 	}
 	for id, change := range changes {
 		if f, ok := s.Field(id); !ok || f.Change != change {

@@ -326,7 +326,7 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		{"a secret for a text", "{id: notes, type: string", "{id: notes, type: secret", false, `13: notes: |of type secret`},
 		{"a list for a text", "{id: notes, type: string", "{id: notes, type: list, items: {type: string}", false, `13: notes: |of type list of string`},
 		{"a change in place of a field that needs a power cycle", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |the field has the change in_place, but stands for gb_ram with the change power_cycle`},
-		{"a change of a field that needs a replacement", "stands_for: guest_v4_ipaddr", "stands_for: guest_v4_ipaddr, change: power_cycle", false, `9: ip: |the field has the change power_cycle, but stands for guest_v4_ipaddr with the change replace`},
+		{"a change of a field that needs a replacement", "required: true, stands_for: image_name", "required: true, stands_for: image_name, change: power_cycle", false, `5: template: |the field has the change power_cycle, but stands for image_name with the change replace`},
 		{"an optional field for a required one", "type: hostname, required: true", "type: hostname", false, `4: host_name: |the field stands for vm_name, which is required on hosts: make it required, or add a default`},
 		{"a field with applicability for a required one", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |the field stands for guest_la_uid, which is required on hosts: remove its applicability`},
 		{"a nested field without a counterpart", ", stands_for: label", "", true, `14: volumes.tag: |the nested field has no stands_for and no counterpart in store version 4`},

@@ -191,13 +191,13 @@ func TestDocs(t *testing.T) {
 		"power_state": "**Power state.** Power state of the virtual machine. `running` starts it, or resumes it if it is paused or saved. " +
 			"`off` shuts its guest down. A virtual machine that is paused or saved is turned off, and the memory of its guest is discarded. " +
 			"Must be `running` or `off`. Defaults to `running`.",
-		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. Example: `192.0.2.54`. " +
+		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. It is recorded with the virtual machine, but not applied in the guest yet. Example: `192.0.2.54`. " +
 			"Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, `guest_v4_defaultgw` and " +
-			"`guest_v4_dns1`. Forces replacement.",
-		"guest_domain_joinpw": "**Domain join password.** Password of the domain join account. White space is kept. " +
+			"`guest_v4_dns1`.",
+		"guest_domain_joinpw": "**Domain join password.** Password of the domain join account. White space is kept. It is recorded with the virtual machine, but not applied in the guest yet. " +
 			"Must have at most 256 characters. Applies only when `os_family` is `windows`. Part of: Windows domain join, together with " +
 			"`guest_domain_jointarget` and `guest_domain_joinuid`, or with `guest_domain_jointarget`, `guest_domain_joinuid` and " +
-			"`guest_domain_joinou`. Forces replacement.",
+			"`guest_domain_joinou`.",
 	} {
 		f, _ := s.Field(id)
 		if got := f.Docs(); got != want {
