@@ -189,6 +189,9 @@ func (a *Agent) do(ctx context.Context, req protocol.Request, result any) (err e
 		return nil
 	}
 	if err := json.Unmarshal(raw, result); err != nil {
+		if errors.Is(err, protocol.ErrLimit) {
+			err = fmt.Errorf("%w: %w", ErrInvalidOutput, err)
+		}
 		return fmt.Errorf("answer to %s: %w", req.Request, err)
 	}
 	return nil

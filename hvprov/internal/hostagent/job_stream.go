@@ -23,9 +23,15 @@ type JobRequest struct {
 	AllowPowerCycle bool     // update: the virtual machine may be stopped and started
 }
 
-// maxBufferedEvents is the number of events of a job that are kept for a slow caller. Later ones are dropped and requested
+// The events of a job that are kept for a slow caller, and the bytes of their messages. Later ones are dropped and requested
 // again when there is room: the host keeps them all, and other jobs share the connection.
-const maxBufferedEvents = 1024
+const (
+	maxBufferedEvents = 1024
+	maxBufferedBytes  = 4 << 20 // of their messages, about
+)
+
+// maxEvents is the number of events of a job. One whose copy takes a day sends about 100,000.
+const maxEvents = 1_000_000
 
 // JobStream is the ordered stream of events of a job that the agent runs.
 type JobStream struct {
@@ -35,6 +41,7 @@ type JobStream struct {
 
 	mu        sync.Mutex
 	events    []job.Event // not yet returned by Next
+	buffered  int         // bytes of their messages
 	last      int64       // sequence number of the last accepted event
 	begun     bool        // the request that started the stream was answered, or its answer is not waited for
 	replaying bool        // a replay was requested and has not been answered
@@ -122,6 +129,7 @@ func (r *JobStream) Next(ctx context.Context) (job.Event, error) {
 		if len(r.events) > 0 {
 			e := r.events[0]
 			r.events = r.events[1:]
+			r.buffered -= len(e.Message)
 			r.mu.Unlock()
 			return e, nil
 		}
@@ -153,7 +161,11 @@ func (r *JobStream) accept(e job.Event) (accepted, ended bool) {
 		ended = r.ended != nil
 		r.mu.Unlock()
 		return false, ended
-	case len(r.events) >= maxBufferedEvents:
+	case r.last >= maxEvents:
+		r.mu.Unlock()
+		r.fail(fmt.Errorf("%w: job %s sent more than %d events", ErrInvalidOutput, r.ID, maxEvents))
+		return false, true
+	case len(r.events) >= maxBufferedEvents, r.buffered > maxBufferedBytes:
 		r.dropped = true
 		r.mu.Unlock()
 		return false, false
@@ -166,6 +178,7 @@ func (r *JobStream) accept(e job.Event) (accepted, ended bool) {
 	}
 	r.last, r.replays = e.Seq, 0
 	r.events = append(r.events, e)
+	r.buffered += len(e.Message)
 	if e.Kind == job.KindResult {
 		r.ended = io.EOF
 	}

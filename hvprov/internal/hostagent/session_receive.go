@@ -95,9 +95,18 @@ func (s *session) frame(payload []byte, cut bool) {
 	var head struct {
 		Type string `json:"type"`
 	}
+	if cut {
+		payload = payload[:len(payload)/4*4] // of base64, what can be decoded
+	}
 	text, err := protocol.DecodePayload(payload)
 	if cut {
-		err = fmt.Errorf("frame holds more than %d bytes", maxFrame)
+		err = fmt.Errorf("%w: it holds more than %d encoded bytes", protocol.ErrLimit, maxFrame)
+	}
+	if err == nil {
+		err = protocol.CheckLimits(text)
+	}
+	if errors.Is(err, protocol.ErrLimit) && s.overLimit(protocol.ReadHead(text), err) {
+		return
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &head)
@@ -162,6 +171,10 @@ func (s *session) event(text []byte) error {
 	s.mu.Unlock()
 	if stream == nil {
 		return nil // the stream was removed meanwhile
+	}
+	if len(text) > protocol.MaxEvent {
+		s.overLimit(protocol.Head{Type: protocol.TypeEvent, Job: head.Job}, fmt.Errorf("%w: it holds more than %d bytes", protocol.ErrLimit, protocol.MaxEvent))
+		return nil
 	}
 	var m protocol.EventMessage
 	err := json.Unmarshal(text, &m)

@@ -47,6 +47,30 @@ func (s *session) damage(err error) {
 	}
 }
 
+// overLimit ends what a message that exceeds a limit belongs to: the same would come again. It reports whether it knows that.
+func (s *session) overLimit(head protocol.Head, err error) bool {
+	s.mu.Lock()
+	p, stream := s.pending[head.ID], s.streams[head.Job]
+	if head.Type == protocol.TypeAnswer && p != nil {
+		delete(s.pending, head.ID)
+	}
+	s.mu.Unlock()
+	switch {
+	case head.Type == protocol.TypeAnswer && p != nil:
+		err = fmt.Errorf("%w: an answer is too large: %w", ErrInvalidOutput, err)
+		if p.mutates {
+			err = lostError{err} // it may have been carried out
+		}
+		p.then(answer{err: err})
+	case head.Type == protocol.TypeEvent && stream != nil:
+		stream.fail(fmt.Errorf("%w: an event of job %s is too large: %w", ErrInvalidOutput, head.Job, err))
+		s.removeStream(stream)
+	default:
+		return false
+	}
+	return true
+}
+
 // progress records that a frame brought something new.
 func (s *session) progress() {
 	s.mu.Lock()

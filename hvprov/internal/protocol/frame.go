@@ -14,9 +14,6 @@ import (
 // compressOver is the length of JSON text, in bytes, above which a payload is sent compressed.
 const compressOver = 2048
 
-// MaxPayload is the maximum length of the JSON text of one payload, in bytes.
-const MaxPayload = 64 << 20
-
 // Encode returns v as the payload of a frame: JSON on one line, or base64 of gzip when the JSON is longer than 2,048 bytes.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -103,7 +100,7 @@ func Compress(data []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, b.Bytes())
 }
 
-// Decompress reverses [Compress]. More than limit bytes of data is an error.
+// Decompress reverses [Compress]. More than limit bytes of data are an error, with which it returns the first of them.
 func Decompress(payload []byte, limit int64) ([]byte, error) {
 	raw, err := base64.StdEncoding.AppendDecode(nil, payload)
 	if err != nil {
@@ -114,19 +111,22 @@ func Decompress(payload []byte, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("frame is not gzip: %w", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("frame is not gzip: %w", err)
-	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("frame holds more than %d bytes", limit)
+		return text[:limit], limitError("it holds more than %d bytes", limit)
+	}
+	if err != nil {
+		return text, fmt.Errorf("frame is not gzip: %w", err)
 	}
 	return text, nil
 }
 
-// DecodePayload returns the JSON text of a payload.
+// DecodePayload returns the JSON text of a payload, and with an error as much of it as there is.
 func DecodePayload(payload []byte) ([]byte, error) {
 	if len(payload) > 0 && payload[0] != '{' {
 		return Decompress(payload, MaxPayload)
+	}
+	if len(payload) > MaxPayload {
+		return payload[:MaxPayload], limitError("it holds more than %d bytes", MaxPayload)
 	}
 	return payload, nil
 }
