@@ -148,8 +148,9 @@ func TestDriftIsDetected(t *testing.T) {
 		want      any
 	}{
 		"memory":        {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 8 << 30 }, "gb_ram", 8},
-		"half a GiB":    {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 9 << 29 }, "gb_ram", 5}, // 4.5 GiB are not the 4 of the state
-		"less than 1 %": {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 4610 << 20 }, "gb_ram", 5},
+		"half a GiB":    {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 9 << 29 }, "gb_ram", "4.5"},
+		"less than 1 %": {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 4610 << 20 }, "gb_ram", "4.501953125"},
+		"512 MiB":       {func(vm *hyperv.VM) { vm.MemoryStartupBytes = 512 << 20 }, "gb_ram", "0.5"},
 		"processors":    {func(vm *hyperv.VM) { vm.ProcessorCount = 8 }, "cpu_cores", 8},
 		"notes":         {func(vm *hyperv.VM) { vm.Notes = "changed on the host" }, "notes", "changed on the host"},
 		"removed notes": {func(vm *hyperv.VM) { vm.Notes = "" }, "notes", ""},

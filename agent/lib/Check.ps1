@@ -27,6 +27,10 @@ function Get-JobFinding {
         if ($shares.Count -gt 0) { return $shares } # nothing in the folders can be looked at
     }
     if ($fields.Contains('vm_name')) { Get-NameFinding -Machine $Machine -Name $fields['vm_name'] -VMId $VMId }
+    if ($Definition.Operation -eq 'provision' -and $fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) {
+        New-JobFinding -Field 'vm_name' -MessageId 'vm_name_not_file_name' -Values @{ name = $fields['vm_name'] }
+        return # its files cannot be named
+    }
     if ($Definition.Operation -eq 'provision') {
         $target = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'vm_path'
         Get-PathFinding -Field 'vm_name' -Path $target -Folder
@@ -57,6 +61,7 @@ function Get-JobFinding {
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
         New-JobFinding -Field 'cpu_cores' -MessageId 'cpu_exceeds_host' -Values @{ host = $Machine.Name; count = $Machine.LogicalProcessorCount }
     }
+    Get-HardwareLimitFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Get-GuestWaitFinding -Fields $fields }
     if ($fields['vm_clustered'] -eq $true) {
         $role = ''

@@ -79,12 +79,11 @@ function Assert-JobField {
 
     $requirement = ''
     switch -CaseSensitive ($Name) {
-        'vm_name' { $requirement = Get-FileNameRequirement -Value $Value }
+        'vm_name' { $requirement = Get-VMNameRequirement -Value $Value }
         'image_name' { $requirement = Get-FileNameRequirement -Value $Value }
         'media_name' { $requirement = Get-FileNameRequirement -Value $Value }
         'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
         'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off' }
-        'gb_ram' { if (-not (Test-Number -Value $Value) -or $Value -le 0) { $requirement = (Get-AgentMessage -Id 'requirement_positive_number').Message } }
         'disk_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'copy', 'differencing' }
         'disk_size_gb' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 65536 }
         'data_disks' { if (-not (Test-DataDiskList -Value $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_data_disks').Message } }
@@ -134,6 +133,14 @@ function Get-BooleanRequirement {
 
     if ($Value -is [bool]) { return '' }
     return (Get-AgentMessage -Id 'requirement_boolean').Message
+}
+
+function Get-VMNameRequirement {
+    # The value must be a name that Hyper-V allows, up to 100 characters: https://github.com/microsoft/openvmm/issues/1647
+    param([AllowNull()] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
+
+    if ($Value -is [string] -and $Value -match '^[^\x00-\x1f\x7f]{1,100}\z' -and $Value.Trim() -ceq $Value) { return '' }
+    return (Get-AgentMessage -Id 'requirement_vm_name').Message
 }
 
 function Get-FileNameRequirement {

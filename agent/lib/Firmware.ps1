@@ -20,6 +20,19 @@ function Get-JobGeneration {
     return [int]$Fields['generation']
 }
 
+function Get-CheckGeneration {
+    # Returns the generation of the virtual machine that a check is about.
+    param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Unknown)
+
+    if ($Unknown -contains 'generation') { return 2 }
+    # A virtual machine that replaces another has the generation of its definition.
+    if ($VMId -and $Definition.Operation -eq 'update') {
+        $vm = Find-HostVM -Id $VMId
+        if ($null -ne $vm) { return [int]$vm.Generation }
+    }
+    return Get-JobGeneration -Fields $Definition.Fields
+}
+
 function Get-FirmwareFinding {
     # Returns the findings about features that the host or the generation does not support.
     param(
@@ -31,13 +44,7 @@ function Get-FirmwareFinding {
 
     $fields = $Definition.Fields
     if ($fields['secure_boot'] -ne $true -and $fields['tpm'] -ne $true) { return }
-    $generation = Get-JobGeneration -Fields $fields
-    # A virtual machine that replaces another has the generation of its definition.
-    if ($VMId -and $Definition.Operation -eq 'update') {
-        $vm = Find-HostVM -Id $VMId
-        if ($null -ne $vm) { $generation = [int]$vm.Generation }
-    }
-    if ($Unknown -contains 'generation') { $generation = 2 }
+    $generation = Get-CheckGeneration -Definition $Definition -VMId $VMId -Unknown $Unknown
     foreach ($name in 'secure_boot', 'tpm') {
         if ($fields[$name] -ne $true -or $generation -eq 2) { continue }
         $feature = if ($name -eq 'tpm') { (Get-AgentMessage -Id 'feature_tpm').Message } else { (Get-AgentMessage -Id 'feature_secure_boot').Message }

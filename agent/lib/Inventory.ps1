@@ -93,7 +93,7 @@ function ConvertTo-AgentVM {
         name                 = $VM.Name
         power_state          = ConvertTo-PowerState -State $VM.State
         generation           = [int]$VM.Generation
-        memory_gb            = ConvertTo-Gibibyte -Bytes $VM.MemoryStartup
+        memory_gb            = ConvertTo-ExactGibibyte -Bytes $VM.MemoryStartup
         memory_assigned_gb   = ConvertTo-Gibibyte -Bytes $VM.MemoryAssigned
         dynamic_memory       = [ordered]@{
             enabled    = [bool]$VM.DynamicMemoryEnabled

@@ -4,7 +4,7 @@ function Get-MemoryRequirement {
     # Returns what a memory field must be, or an empty string when its value is valid.
     param([Parameter(Mandatory)] [string] $Name, [AllowNull()] $Value)
 
-    if (@('gb_ram_min', 'gb_ram_max') -cnotcontains $Name) { return '' }
+    if (@('gb_ram', 'gb_ram_min', 'gb_ram_max') -cnotcontains $Name) { return '' }
     # Hyper-V allocates memory in units of 2 MiB.
     if ((Test-Number -Value $Value) -and $Value -gt 0 -and $Value -le 1048576 -and ($Value * 512) -eq [System.Math]::Truncate($Value * 512)) { return '' }
     return (Get-AgentMessage -Id 'requirement_memory_size').Message

@@ -10,7 +10,7 @@ type VM struct {
 	Name             string        `json:"name" observable:"true"`
 	PowerState       string        `json:"power_state" observable:"true"` // running, off, paused, saved, starting, stopping or other
 	Generation       int           `json:"generation" observable:"true"`
-	MemoryGB         float64       `json:"memory_gb" observable:"true"` // startup memory
+	MemoryGB         float64       `json:"memory_gb" observable:"true"` // startup memory, exact
 	MemoryAssignedGB float64       `json:"memory_assigned_gb"`          // 0 if it is not running
 	DynamicMemory    DynamicMemory `json:"dynamic_memory"`
 	MemoryMinimumGB  *float64      `json:"memory_minimum_gb" observable:"true"` // exact; nil if the memory is not dynamic

@@ -113,6 +113,9 @@ func (f target) checkMultiple(n *big.Float, v any) *Fault {
 	if unit == nil {
 		return nil
 	}
+	if x, accuracy := n.Float64(); accuracy == big.Exact && math.Mod(x, *unit) == 0 {
+		return nil
+	}
 	exact, _ := n.Rat(nil)
 	step := new(big.Rat).SetFloat64(*unit)
 	quotient := new(big.Rat).Quo(exact, step)

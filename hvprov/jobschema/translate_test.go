@@ -99,7 +99,7 @@ func TestFieldsAreTranslatedInTheOrderOfTheTargetSchema(t *testing.T) {
 		{ID: "image_name", Value: "ubuntu-24.04"},
 		{ID: "os_family", Value: "linux"}, // inferred from the template
 		{ID: "generation", Value: int64(2)},
-		{ID: "gb_ram", Value: int64(8)}, // web's default
+		{ID: "gb_ram", Value: 8.0}, // web's default
 		{ID: "cpu_cores", Value: int64(2)},
 		{ID: "disk_type", Value: "copy"},
 		{ID: "power_state", Value: "running"},
@@ -130,8 +130,8 @@ func TestFaultsInTheTargetSchemaNameFieldsOfTheSourceSchema(t *testing.T) {
 		path   string
 		want   string
 	}{
-		{m{"memory": 1000}, "memory", `memory must be between 1 and 512, but is 1000: use a value between 1 and 512`},
-		{m{"host_name": strings.Repeat("a", 60) + ".example"}, "host_name", `host_name must have at most 64 characters, but has 68: use a shorter value`},
+		{m{"memory": 1000000}, "memory", `memory must be between 0.03125 and 245760, but is 1000000: use a value between 0.03125 and 245760, for example 6.5`},
+		{m{"host_name": strings.Repeat("a", 60) + "." + strings.Repeat("b", 60)}, "host_name", `host_name must have at most 100 characters, but has 121: use a shorter value`},
 		{m{"admin": "a@b"}, "admin", `admin cannot be "a@b": use an account name without any of " / \ [ ] : ; | = , + * ? < > @, for example Administrator`},
 		{m{"template": "gold"}, "os_family", `os_family is required: it cannot be inferred from template "gold": set it to "linux" or "windows"`},
 		{m{"ip": "192.0.2.5", "prefix": 24}, "router", `router is required with ip and prefix (Static IPv4 configuration): set router, for example 192.0.2.1; or remove ip and prefix`},
@@ -375,7 +375,7 @@ func TestASchemaWithTheIDOfAnotherMayDifferInTextsOnly(t *testing.T) {
 	if _, err := jobschema.Translate(same, known); err != nil {
 		t.Errorf("another text: %v", err)
 	}
-	other, err := jobschema.Load("own.yaml", []byte(strings.Replace(own, "maximum: 512", "maximum: 1024", 1)))
+	other, err := jobschema.Load("own.yaml", []byte(strings.Replace(own, "default: 4", "default: 8", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

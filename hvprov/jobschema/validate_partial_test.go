@@ -187,7 +187,8 @@ func TestDocs(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
 	for id, want := range map[string]string{
-		"gb_ram": "**Memory (GB).** Startup memory in GiB. Must be between 1 and 512. Defaults to `4`. Changes require a power cycle.",
+		"gb_ram": "**Memory (GB).** Startup memory in GiB, in multiples of 2 MiB. Generation 1 supports 1,024 GiB, and generation 2 12,288 GiB before " +
+			"Windows Server 2022. Must be between 0.03125 and 245760. Must be a multiple of 1/512. Defaults to `4`. Example: `6.5`. Changes require a power cycle.",
 		"power_state": "**Power state.** Power state of the virtual machine. `running` starts it, or resumes it if it is paused or saved. " +
 			"`off` shuts its guest down. A virtual machine that is paused or saved is turned off, and the memory of its guest is discarded. " +
 			"Must be `running` or `off`. Defaults to `running`.",

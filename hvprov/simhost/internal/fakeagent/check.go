@@ -56,6 +56,10 @@ func (c *check) findings() ([]job.Finding, error) {
 	}
 	c.add(c.fields.notSimulated(c.changed)...)
 	c.checkName()
+	if name := c.fields.text("vm_name"); c.operation == job.OperationProvision && name != "" && !isFileName(name) {
+		c.add(finding("vm_name_not_file_name", "vm_name", "name", name))
+		return c.found, c.err
+	}
 	c.checkImage()
 	if name := c.fields.text("switch_name"); name != "" || c.operation == job.OperationProvision && !c.isUnknown("switch_name") {
 		c.checkSwitch(name)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf16"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -138,14 +139,15 @@ type rule struct {
 
 // rules are the rules by field. Other fields may have any value.
 var rules = sync.OnceValue(func() map[string]rule {
-	fileName := rule{text("requirement_file_name"), func(v any) bool {
+	fileName := rule{text("requirement_file_name"), func(v any) bool { s, _ := v.(string); return isFileName(s) }}
+	vmName := rule{text("requirement_vm_name"), func(v any) bool {
 		s, _ := v.(string)
-		return s != "" && len([]rune(s)) <= 100 && !badName.MatchString(s) && !reservedName.MatchString(s)
+		return s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, isControl)
 	}}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
 	return map[string]rule{
-		"vm_name": fileName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off"),
-		"gb_ram":    {text("requirement_positive_number"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 }},
+		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off"),
+		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
 		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
 		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "switch_name": anyText, "notes": anyText,
 	}
@@ -155,6 +157,13 @@ var (
 	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|]|^[ .]|[ .]$")
 	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
 )
+
+// isFileName reports whether text is the name of a file on Windows.
+func isFileName(s string) bool {
+	return s != "" && len(utf16.Encode([]rune(s))) <= 100 && !badName.MatchString(s) && !reservedName.MatchString(s)
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 func oneOf(values ...string) rule {
 	return rule{text("requirement_one_of", "values", strings.Join(values, ", ")), func(v any) bool {

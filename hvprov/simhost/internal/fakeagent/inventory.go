@@ -132,7 +132,7 @@ func showVM(vm hyperv.VM, cluster string) job.VM {
 	secureBoot, tpm := vm.Generation == 2 && vm.SecureBoot == "On", vm.Generation == 2 && vm.TPM
 	shown := job.VM{
 		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation, SecureBoot: &secureBoot, TPM: &tpm,
-		MemoryGB: memoryGB(vm.MemoryStartupBytes), MemoryAssignedGB: memoryGB(memoryAssigned(vm)),
+		MemoryGB: exactGB(vm.MemoryStartupBytes), MemoryAssignedGB: memoryGB(memoryAssigned(vm)),
 		DynamicMemory: job.DynamicMemory{
 			Enabled: vm.DynamicMemory, MinimumGB: memoryGB(vm.MemoryMinimumBytes), MaximumGB: memoryGB(vm.MemoryMaximumBytes),
 		},

@@ -40,6 +40,15 @@ var hardware = []scenario{
 		s.runJob(change(result.VM.ID, minimal, "generation"))
 		s.runJob(remove(result.VM.ID))
 	}},
+	{"processors and memory have the limits of the generation", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.LogicalProcessors, state.Host.MemoryBytes = 4096, 512<<40 })
+		large := func(processors, memory string) string {
+			return strings.NewReplacer(`"gb_ram":2`, `"gb_ram":`+memory, `"cpu_cores":2`, `"cpu_cores":`+processors).Replace(minimal) + `,"power_state":"off"`
+		}
+		s.request(check(large("64", "1024") + `,"generation":1,"gb_ram_min":1,"gb_ram_max":1024`))
+		s.request(check(large("65", "1024.5") + `,"generation":1,"gb_ram_min":1,"gb_ram_max":2048`))
+		s.request(check(large("240", "12288"))) // of each version of Windows
+	}},
 	{"dynamic memory is set and changed", func(s *recorder) {
 		bounds := func(fields string) string { return minimal + "," + fields }
 		result := s.runJob(provision(bounds(`"gb_ram_min":1.5,"gb_ram_max":8`)))

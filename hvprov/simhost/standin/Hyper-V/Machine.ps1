@@ -43,6 +43,7 @@ function New-VM {
 
     if (-not $PSCmdlet.ShouldProcess($Name) -or ($NoVHD -and $PSCmdlet.ParameterSetName -ne 'No VHD')) { return }
     $values = @{ Name = $Name; Memory = $MemoryStartupBytes; Generation = $Generation; Path = $Path }
+    Assert-StandInName -Cmdlet 'New-VM' -Name $Name
     Invoke-StandIn -Cmdlet 'New-VM' -Change -Action {
         param($state)
         $id = [guid]::NewGuid().ToString()
@@ -109,6 +110,13 @@ function Set-VM {
     }
 }
 
+function Assert-StandInName {
+    # Names of virtual machines have at most 100 characters: https://github.com/microsoft/openvmm/issues/1647
+    param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Name)
+
+    if ($Name.Length -gt 100) { throw (New-StandInError -Cmdlet $Cmdlet -Message 'The parameter is incorrect. (0x80070057).') }
+}
+
 function Rename-VM {
     [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
     param(
@@ -120,6 +128,7 @@ function Rename-VM {
     process {
         if (-not $PSCmdlet.ShouldProcess($NewName)) { return }
         $given = $PSBoundParameters
+        Assert-StandInName -Cmdlet 'Rename-VM' -Name $NewName
         Invoke-StandIn -Cmdlet 'Rename-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Rename-VM' -VM $given['VM'] -Name $given['Name'])) { $item.name = $given['NewName'] }
