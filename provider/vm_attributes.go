@@ -56,6 +56,12 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 			MarkdownDescription: "Whether a running virtual machine may be shut down and started again to apply a change that requires it. If `false`, planning such a change fails. Defaults to `false`.",
 			Optional:            true, Computed: true, Default: booldefault.StaticBool(false),
 		},
+		adoptAttribute: schema.BoolAttribute{
+			MarkdownDescription: "Whether creating this virtual machine may adopt an existing one of the same name instead, which an earlier run created completely and did not " +
+				"record because it was killed: a job of this provider must have created it with the same values, secrets aside, and no resource of this run may have it. " +
+				"It is not changed: later plans show differences. Otherwise the error shows how to import it. See the guide \"Terraform was killed\". Defaults to `false`.",
+			Optional: true,
+		},
 		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
 			Create: true, CreateDescription: "Time limit for creating the virtual machine, for example `45m`. When it is exceeded, the job is cancelled and rolled back. Defaults to `30m`.",
 			Read: true, ReadDescription: "Time limit for reading the virtual machine, and for checking a plan on the host. A host with hundreds of virtual machines that are all managed may need minutes. Defaults to `5m`.",

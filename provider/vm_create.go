@@ -37,10 +37,26 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 	}
 
 	hostName := r.conn.hostName(host)
-	ref, result, err := r.runJob(ctx, limit, hvprov.Submission{
+	sub := hvprov.Submission{
 		Host: hostName, Operation: job.OperationProvision, Values: values,
 		SkipInventoryCheck: true, // ModifyPlan checked
-	}, &resp.Diagnostics)
+	}
+	ref, result, err := r.runJob(ctx, limit, sub, &resp.Diagnostics)
+	if holderID(err) != "" {
+		adoptCtx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		holder, again := r.adopt(adoptCtx, sub, req.Plan, summary, err, &resp.Diagnostics)
+		switch {
+		case holder != nil:
+			r.saveCreated(ctx, req, resp, summary, created{host: host, configured: hostName, actual: holder.Host, jobID: holder.VM.JobID, vm: holder.VM})
+			return
+		case !again:
+			r.conn.names.resolve(hostName, name, "")
+			resp.State.RemoveResource(ctx)
+			return
+		}
+		ref, result, err = r.runJob(ctx, limit, sub, &resp.Diagnostics)
+	}
 	actual, vm := hostName, remainingVM(ref, result, err)
 	if vm != nil && vm.Name == "" && err == nil { // it moved before the end of the job
 		if found, moved, findErr := r.conn.service.FindVM(ctx, hostName, vm.ID); findErr == nil {
@@ -51,21 +67,35 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		r.conn.names.resolve(hostName, name, "")
 		resp.State.RemoveResource(ctx)
 	} else {
-		r.conn.names.resolve(hostName, name, vm.ID)
-		state, stateErr := newState(req.Plan.Raw, host, ref.id, vm)
-		if stateErr == nil {
-			state, stateErr = r.completeState(state, vm)
-		}
-		if stateErr != nil {
-			resp.Diagnostics.AddError(summary, sentence(stateErr))
-		}
-		resp.State.Raw = state
-		resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
-		resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: hostName, Actual: actual})...)
+		r.saveCreated(ctx, req, resp, summary, created{host: host, configured: hostName, actual: actual, jobID: ref.id, vm: vm})
 	}
 	if err != nil {
 		addError(&resp.Diagnostics, summary, err)
 	}
+}
+
+// created is a virtual machine that Create made or adopted.
+type created struct {
+	host       string // of the plan
+	configured string // the same, as the provider is configured
+	actual     string // the host that has it
+	jobID      string // that created it
+	vm         *job.VM
+}
+
+// saveCreated sets the state of a virtual machine.
+func (r *vmResource) saveCreated(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse, summary string, c created) {
+	r.conn.names.resolve(c.configured, r.displayName(req.Plan.Raw), c.vm.ID)
+	state, err := newState(req.Plan.Raw, c.host, c.jobID, c.vm)
+	if err == nil {
+		state, err = r.completeState(state, c.vm)
+	}
+	if err != nil {
+		resp.Diagnostics.AddError(summary, sentence(err))
+	}
+	resp.State.Raw = state
+	resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
+	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: c.configured, Actual: c.actual})...)
 }
 
 // jobRef identifies a submitted job and its virtual machine, as far as it is known.

@@ -28,6 +28,11 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if !r.conn.names.startDelete(is.id.ValueString()) {
+		resp.Diagnostics.AddWarning("Virtual machine "+name+" was not deleted", "Another resource adopted it in the same run, which is to say that it moved there: "+
+			"with create_before_destroy, or because the label of a resource changed without a moved block. To replace it, set "+adoptAttribute+" = false.")
+		return
+	}
 	where := readLocation(ctx, req.Private)
 	host := r.conn.hostName(where.host(is.host.ValueString()))
 	var result *job.Result

@@ -16,6 +16,7 @@ type nameReservations struct {
 	mu       sync.Mutex
 	reserved map[nameKey]reservation
 	managed  map[string]bool // GUIDs in the state, in lower case
+	adopted  map[string]bool // GUIDs that a resource has adopted, in lower case
 }
 
 // nameKey is a name on a host, in lower case: Hyper-V compares names without case.
@@ -33,7 +34,7 @@ type reservation struct {
 }
 
 func newNameReservations() *nameReservations {
-	return &nameReservations{reserved: map[nameKey]reservation{}, managed: map[string]bool{}}
+	return &nameReservations{reserved: map[nameKey]reservation{}, managed: map[string]bool{}, adopted: map[string]bool{}}
 }
 
 // addManaged records that a virtual machine is in the state.
@@ -41,6 +42,29 @@ func (n *nameReservations) addManaged(vmID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.managed[strings.ToLower(vmID)] = true
+}
+
+// claim records that a resource adopts a virtual machine. It reports false if another one has it.
+func (n *nameReservations) claim(vmID string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := strings.ToLower(vmID)
+	if n.managed[key] {
+		return false
+	}
+	n.managed[key], n.adopted[key] = true, true
+	return true
+}
+
+// startDelete records that a resource deletes its virtual machine, which no other can adopt from then on. It reports false if one has
+// adopted it: Terraform creates a resource before it deletes the one that gives up the virtual machine, with create_before_destroy or
+// when the label of a resource changed.
+func (n *nameReservations) startDelete(vmID string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := strings.ToLower(vmID)
+	n.managed[key] = true
+	return !n.adopted[key]
 }
 
 // isManaged reports whether a virtual machine is in the state. If it holds a name that a plan requests, either that plan
@@ -90,6 +114,7 @@ func (n *nameReservations) resolve(host, name, vmID string) {
 func (n *nameReservations) release(vmID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	delete(n.adopted, strings.ToLower(vmID))
 	delete(n.managed, strings.ToLower(vmID))
 	maps.DeleteFunc(n.reserved, func(_ nameKey, v reservation) bool { return v.vmID == vmID })
 }

@@ -196,5 +196,5 @@ func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp 
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
 		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
 	})
-	addFindings(&resp.Diagnostics, summary, findings)
+	addFindings(&resp.Diagnostics, summary, r.planAdoption(ctx, sub, findings, resp))
 }

@@ -16,18 +16,20 @@ function New-AgentError {
 }
 
 function New-AgentException {
-    # Returns an exception that carries a code, a field and a remedy in its Data.
+    # Returns an exception that carries a code, a field, a remedy, and the virtual machine that caused it in its Data.
     param(
         [Parameter(Mandatory)] [string] $Code,
         [Parameter(Mandatory)] [string] $Message,
         [string] $Field = '',
-        [string] $Remedy = ''
+        [string] $Remedy = '',
+        [string] $VMId = ''
     )
 
     $exception = New-Object -TypeName System.InvalidOperationException -ArgumentList $Message
     $exception.Data['code'] = $Code
     $exception.Data['field'] = $Field
     $exception.Data['remedy'] = $Remedy
+    $exception.Data['vm_id'] = $VMId
     return $exception
 }
 
@@ -42,7 +44,7 @@ function ConvertTo-AgentFailure {
     $failure = [ordered]@{ code = $Code; message = $exception.Message.Trim() }
     if ($null -ne $exception.Data -and $exception.Data.Contains('code')) {
         $failure['code'] = [string]$exception.Data['code']
-        foreach ($key in 'field', 'remedy') {
+        foreach ($key in 'field', 'remedy', 'vm_id') {
             if ($exception.Data[$key]) { $failure[$key] = [string]$exception.Data[$key] }
         }
     } elseif ($null -ne ($denied = Get-AccessText -ErrorRecord $ErrorRecord)) {

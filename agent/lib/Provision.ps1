@@ -67,7 +67,7 @@ function Assert-NoFinding {
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Findings)
 
     foreach ($finding in $Findings) {
-        throw (New-AgentException -Code $finding['code'] -Message $finding['message'] -Field $finding['field'] -Remedy $finding['remedy'])
+        throw (New-AgentException -Code $finding['code'] -Message $finding['message'] -Field $finding['field'] -Remedy $finding['remedy'] -VMId ([string]$finding['vm_id']))
     }
 }
 

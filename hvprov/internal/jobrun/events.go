@@ -72,6 +72,7 @@ func (r *Runner) clean(e job.Event) job.Event {
 func (r *Runner) cleanFailure(f job.Failure) job.Failure {
 	return job.Failure{
 		Step: r.text(f.Step), Code: r.text(f.Code), Message: r.text(f.Message), Remedy: r.text(f.Remedy), Field: r.text(r.Field(f.Field)),
+		VMID: r.text(f.VMID),
 	}
 }
 

@@ -81,7 +81,7 @@ func firstError(findings []job.Finding) error {
 		return nil
 	}
 	f := findings[0]
-	return &failure{job.Failure{Code: f.Code, Message: f.Message, Field: f.Field, Remedy: f.Remedy}}
+	return &failure{job.Failure{Code: f.Code, Message: f.Message, Field: f.Field, Remedy: f.Remedy, VMID: f.VMID}}
 }
 
 // formatSize returns bytes in the largest unit that fits.

@@ -93,7 +93,7 @@ func (s *recorder) summary(m protocol.Message) string {
 }
 
 func failureSummary(f *job.Failure) string {
-	return strings.TrimSpace(fmt.Sprintf("error %s on field %q in step %q", f.Code, f.Field, f.Step))
+	return strings.TrimSpace(fmt.Sprintf("error %s on field %q in step %q %s", f.Code, f.Field, f.Step, f.VMID))
 }
 
 var emptyPlaceholder = regexp.MustCompile(`\{[a-z_]+\}`)
