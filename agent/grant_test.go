@@ -188,7 +188,7 @@ func TestAGrantAddsEachRightBySID(t *testing.T) {
 	if got.Registry[policiesKey]["LocalAccountTokenFilterPolicy"] != 1.0 {
 		t.Errorf("the policy is not set: %v", got.Registry)
 	}
-	if len(results) != 8 {
+	if len(results) != 9 {
 		t.Errorf("results: %q", results)
 	}
 }

@@ -87,8 +87,8 @@ function New-Object { throw (Microsoft.PowerShell.Utility\New-Object -TypeName S
 		},
 		"a data folder of another account": {
 			override: `$null = [System.IO.Directory]::CreateDirectory((Get-DataFolder -Name 'jobs'))
-function Initialize-DataFolder { throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = 'C:\ProgramData\hypervvm'; owner = 'LAB\other' }) }`,
-			want: `is owned by LAB\other, which may not be an administrator; if the account is trusted`,
+function Initialize-DataFolder { throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = 'C:\ProgramData\hypervvm'; root = 'C:\ProgramData\hypervvm'; owner = 'LAB\other' }) }`,
+			want: `is owned by LAB\other, which is neither an administrator nor a recorded account of hypervvm; if it is an account of hypervvm, run`,
 		},
 		"no access to the cluster": {
 			override: `$context.Cluster = $null

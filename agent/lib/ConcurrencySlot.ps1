@@ -12,8 +12,7 @@ function Wait-JobSlot {
 
     $queue = Get-DataFolder -Name 'queue'
     $slots = Get-DataFolder -Name 'slots'
-    $null = [System.IO.Directory]::CreateDirectory($queue)
-    $null = [System.IO.Directory]::CreateDirectory($slots)
+    Initialize-DataFolder
     $age = [System.IO.File]::GetCreationTimeUtc((Get-JobFile -Key $Context.Key -Name 'claim')).Ticks
     $ticket = [System.IO.Path]::Combine($queue, $age.ToString('d19', [System.Globalization.CultureInfo]::InvariantCulture) + '-' + $Context.Key)
     $held = $null

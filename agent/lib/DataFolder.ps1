@@ -4,38 +4,12 @@ $script:AgentMainName = 'agent.ps1'
 $script:AgentWorkerReportName = 'worker-error.txt'
 
 function Get-DataFolder {
-    # Returns the path of a folder in the data folder.
+    # Returns the path of a folder or file in the data folder.
     param([Parameter(Mandatory)] [string] $Name)
 
     $root = [System.Environment]::GetEnvironmentVariable('ProgramData')
     if ($root) { return [System.IO.Path]::Combine($root, 'hypervvm', $Name) }
     return [System.IO.Path]::Combine([System.Environment]::GetEnvironmentVariable('HOME'), '.hypervvm', $Name)
-}
-
-function Initialize-DataFolder {
-    <#
-    .SYNOPSIS
-    Creates the data folder, and on Windows restricts it to administrators.
-    .DESCRIPTION
-    The scripts in it run with the rights of every user of the agent, so only accounts that control the host may write to it.
-    #>
-    $folder = [System.IO.Path]::GetDirectoryName((Get-DataFolder -Name 'jobs'))
-    $null = [System.IO.Directory]::CreateDirectory($folder)
-    if ([System.IO.Path]::DirectorySeparatorChar -ne '\') { return }
-    $user = [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-    $access = Get-Acl -LiteralPath $folder
-    # SYSTEM, and the group Administrators.
-    if (@('S-1-5-18', 'S-1-5-32-544', $user) -notcontains $access.GetOwner([System.Security.Principal.SecurityIdentifier]).Value) {
-        throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = $folder; owner = $access.Owner })
-    }
-    if ($access.AreAccessRulesProtected) { return }
-    $access.SetAccessRuleProtection($true, $false)
-    # The same, and the group Hyper-V Administrators.
-    foreach ($id in @('S-1-5-18', 'S-1-5-32-544', 'S-1-5-32-578', $user)) {
-        $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $id
-        $access.AddAccessRule((New-Object -TypeName System.Security.AccessControl.FileSystemAccessRule -ArgumentList $sid, 'FullControl', 'ContainerInherit, ObjectInherit', 'None', 'Allow'))
-    }
-    Set-Acl -LiteralPath $folder -AclObject $access
 }
 
 function Lock-File {

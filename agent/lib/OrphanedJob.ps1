@@ -43,6 +43,8 @@ function Repair-OrphanedJob {
     #>
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Argument)
 
+    # A job that others wrote is not undone.
+    if (-not (Test-DataFolderExists)) { return }
     $key = $Argument
     $lock = Lock-OrphanedJob -Key $key
     if ($null -eq $lock) { return }
@@ -121,6 +123,7 @@ function Invoke-AgentCleanup {
     #>
     param([Parameter(Mandatory)] $Context, [AllowNull()] $Argument)
 
+    if (-not (Test-DataFolderExists)) { return }
     $old = [System.DateTime]::UtcNow.AddDays(-$script:AgentRetentionDays)
     $removed = 0
     $used = New-Object -TypeName System.Collections.ArrayList

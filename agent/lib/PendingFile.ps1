@@ -44,7 +44,6 @@ function Add-PendingFile {
     try {
         Initialize-DataFolder
         $root = Get-DataFolder -Name 'pending'
-        $null = [System.IO.Directory]::CreateDirectory($root)
         $list = Get-PendingPath -JobId $Job.Id
         $files = New-Object -TypeName System.Collections.ArrayList
         if ([System.IO.File]::Exists($list)) {

@@ -64,6 +64,7 @@ function Install-Agent {
             if (-not [System.IO.Directory]::Exists($folder)) { throw }
         }
     }
+    Assert-DataFolder -Path $folder
     $main = [System.IO.Path]::Combine($folder, $script:AgentMainName)
     if (-not [System.IO.File]::Exists($main) -or (Get-Sha256Hash -Bytes ([System.IO.File]::ReadAllBytes($main))) -cne $hash) {
         throw (New-AgentError -MessageId 'agent_modified' -Values @{ folder = $folder })

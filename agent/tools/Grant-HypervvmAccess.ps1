@@ -12,6 +12,7 @@ The account gets:
 - read and execute in the root security descriptor of WinRM (RootSDDL), which guards its command shell;
 - Enable, Execute Methods and Remote Enable on the WMI namespaces root\cimv2 and, if the group has lost them, root\virtualization\v2;
 - access to the failover cluster, if the host is a node of one;
+- a record as an account of hypervvm, so that the agent of other accounts accepts what it creates in the agent's data folder;
 - read access to the folders of -ImagePath, and modify access to the folders of -VMPath.
 
 .PARAMETER Account
@@ -295,6 +296,7 @@ function Test-AccountRight {
             return $false
         }
         'policy' { return (Get-PolicyValue) -eq '1' }
+        'record' { return $State.Record -contains "$Kind $Argument" }
     }
 }
 
@@ -383,6 +385,7 @@ function Get-RightText {
         'modify' { return 'modify access', $Argument }
         'cluster' { return "$Argument access", 'failover cluster' }
         'policy' { return "$($script:PolicyName) = 1", $script:PolicyKey }
+        'record' { return 'account of hypervvm', $script:RecordKey }
     }
 }
 
@@ -439,7 +442,8 @@ if ($Revoke) {
 foreach ($folder in $ImagePath + $VMPath) {
     if (-not (Test-Path -LiteralPath $folder -PathType Container)) { throw "folder $folder does not exist" }
 }
-$rights = @('group S-1-5-32-578', 'group S-1-5-32-580', 'shell RootSDDL', 'namespace root/cimv2', 'namespace root/virtualization/v2')
+# The record of the other rights says that they can be removed; this one, that the account is known.
+$rights = @('record account', 'group S-1-5-32-578', 'group S-1-5-32-580', 'shell RootSDDL', 'namespace root/cimv2', 'namespace root/virtualization/v2')
 foreach ($folder in $ImagePath) { $rights += "read $folder" }
 foreach ($folder in $VMPath) { $rights += "modify $folder" }
 if ($ClusterAccess -ne 'None' -and $null -ne (Get-Command -Name 'Get-Cluster' -ErrorAction SilentlyContinue)) {

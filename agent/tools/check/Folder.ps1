@@ -125,7 +125,7 @@ function Test-CheckDataFolder {
             [System.IO.File]::Delete($file)
         } catch {
             Write-Finding -Name 'data-folder' -Status fail -Message "The account cannot write to the data folder of the agent: $($_.Exception.Message)" `
-                -Remedy 'icacls.exe ''%ProgramData%\hypervvm'' /grant ''<account>:(OI)(CI)F'', or add the account to Hyper-V Administrators, which have access.'
+                -Remedy 'Add the account to Hyper-V Administrators, which have access; or remove the folder while no job runs on the host.'
             return
         }
         $jobs = [System.IO.Path]::Combine($folder, 'jobs')
