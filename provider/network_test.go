@@ -78,7 +78,7 @@ func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 	h.mustFail(p.diags, "network_adapters.0", "MAC address 00-15-5D-00-10-21", "virtual machine 'db-01'")
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
 	h = connected(t, server)
-	p = h.plan(created, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21"}))
+	p = h.plan(created, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{}}))
 	h.mustFail(p.diags, "network_adapters", "requires virtual machine 'db-01' to be off")
 }
 

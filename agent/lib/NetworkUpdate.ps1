@@ -20,20 +20,15 @@ function Format-SwitchName {
 }
 
 function Set-JobSwitch {
-    # Connects the primary adapter to a switch, or disconnects it. Returns the change as text.
+    # Connects the primary adapter to a switch, without a name to the only one of the host, as for a new virtual machine: an adapter is
+    # never disconnected. Returns the change as text.
     param([Parameter(Mandatory)] $Plan, [AllowNull()] [AllowEmptyString()] [string] $Name)
 
     $adapter = Get-PrimaryAdapter -Plan $Plan
     $before = Format-SwitchName -Name $adapter.SwitchName
-    $after = ''
-    if ($Name) {
-        $virtualSwitch = Find-HostSwitch -Name $Name
-        Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
-        $after = $virtualSwitch.Name
-    } else {
-        Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
-    }
-    return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-SwitchName -Name $after); before = $before }).Message
+    $virtualSwitch = Find-HostSwitch -Name $Name
+    Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
+    return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-SwitchName -Name $virtualSwitch.Name); before = $before }).Message
 }
 
 function Set-JobVlan {

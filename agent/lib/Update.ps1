@@ -59,6 +59,9 @@ function Get-UpdatePlan {
         elseif ($name -eq 'data_disks') { $wanted[$name] = [object[]]@() }
     }
     Assert-NoFinding -Findings @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'update'; Fields = $wanted } -VMId $Job.VMId)
+    if ($Job.Changed -ccontains 'switch_name' -and -not $wanted['switch_name']) {
+        Assert-NoFinding -Findings @(Get-SwitchFinding -Machine $machine -Name '')
+    }
 
     $manifest = Find-JobManifest -VM $vm
     $hardware = Get-HardwarePlan -VM $vm -Job $Job -State $state

@@ -80,18 +80,13 @@ func changeAdapter(j *hostJob, name string) error {
 	return j.connectAdapter(j.fields.text(name))
 }
 
-// connectAdapter connects the first network adapter to a switch, or disconnects it if the name is empty.
+// connectAdapter connects the first network adapter to a switch, or to the only one of the host if the name is empty.
 func (j *hostJob) connectAdapter(switchName string) error {
-	cmdlet := "Disconnect-VMNetworkAdapter"
-	if switchName != "" {
-		cmdlet = "Connect-VMNetworkAdapter"
-		found, err := j.findSwitch(switchName)
-		if err != nil {
-			return err
-		}
-		switchName = found
+	switchName, err := j.findSwitch(switchName)
+	if err != nil {
+		return err
 	}
-	return j.change(cmdlet, func(_ *hyperv.State, vm *hyperv.VM) error {
+	return j.change("Connect-VMNetworkAdapter", func(_ *hyperv.State, vm *hyperv.VM) error {
 		if len(vm.Adapters) == 0 {
 			return errors.New("the network adapter was not found")
 		}

@@ -55,7 +55,12 @@ var changes = []scenario{
 			s.runJob(change(id, fields, name))
 		}
 		s.section("reset to the defaults")
-		s.runJob(change(id, minimal, "notes", "vlan_id", "switch_name", "vm_name"))
+		s.runJob(change(id, minimal, "notes", "vlan_id", "vm_name"))
+		s.section("no switch among several")
+		s.runJob(change(id, minimal, "switch_name"))
+		s.onHost(func(state *hyperv.State) { state.Switches = state.Switches[:1] })
+		s.section("the only switch")
+		s.runJob(change(id, minimal, "switch_name"))
 		s.section("nothing to change")
 		s.runJob(change(id, minimal))
 	}},

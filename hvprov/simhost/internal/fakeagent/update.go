@@ -47,6 +47,12 @@ func planUpdate(j *hostJob) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(j.changed, "switch_name") && wanted.text("switch_name") == "" {
+		c.checkSwitch("")
+		if err := firstError(c.found); err != nil {
+			return err
+		}
+	}
 	p := plan{host: host, vm: vm, found: true, manifest: findManifest(vm)}
 	off := wanted.text("power_state") == "off" && vm.State != "Off"
 	if vm.State != "Off" && !off {
