@@ -309,3 +309,18 @@ func (h *harness) object(r resource, changes attrs) resource {
 	}
 	return resource{value: tftypes.NewValue(h.kind, attributes), private: r.private}
 }
+
+// upgrade upgrades a state, which Terraform requests even if it has the current version.
+func (h *harness) upgrade(version int64, state string) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.UpgradeResourceState(h.ctx, &tfprotov6.UpgradeResourceStateRequest{
+		TypeName: "hypervvm", Version: version, RawState: &tfprotov6.RawState{JSON: []byte(state)},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return h.none(), resp.Diagnostics
+	}
+	return resource{value: h.decode(resp.UpgradedState)}, resp.Diagnostics
+}

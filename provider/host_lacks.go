@@ -30,6 +30,13 @@ func (r *reportedLacks) first(host string) bool {
 	return true
 }
 
+// has reports whether the host was reported.
+func (r *reportedLacks) has(host string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hosts[host]
+}
+
 // addLacks reports what the account or the host lacks, once for each host. The session with the host has the answer already.
 func (c *connection) addLacks(ctx context.Context, diags *diag.Diagnostics, host string) {
 	if !c.lacks.first(strings.ToLower(host)) {

@@ -95,6 +95,8 @@ type connection struct {
 	names   *nameReservations
 	lacks   reportedLacks
 	partial reportedLacks
+
+	unusable unusableHosts
 }
 
 // hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so

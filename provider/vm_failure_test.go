@@ -36,7 +36,7 @@ func TestPlanReportsAnUnreachableHost(t *testing.T) {
 			h := newHarness(t)
 			h.mustSucceed("configure", h.configure(attrs{"host": host}))
 			p := h.plan(h.none(), linux("web-01"))
-			h.mustFail(p.diags, "host", "Unable to plan virtual machine web-01", "not reachable", c.text, "host is running")
+			h.mustWarn(p.diags, "host", "Plans were not checked on host", "not reachable", c.text, "host is running", "fails for the virtual machines of this host")
 		})
 	}
 }
@@ -46,13 +46,14 @@ func TestPlanReportsAWrongPasswordAfterOneAttempt(t *testing.T) {
 	server := startHost(t, nil)
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": settings(server).with(attrs{"password": "wrong one"})}))
-	message := h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host",
-		"Unable to plan virtual machine web-01", "refused the credentials", "svc-terraform", "Check username")
-	if strings.Contains(message, "wrong one") {
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustWarn(p.diags, "host", "refused the credentials", "svc-terraform", "Check username")
+	if strings.Contains(render(p.diags), "wrong one") {
 		t.Error("the message contains the password")
 	}
 	posts := server.Counters().POSTs
-	h.mustFail(h.plan(h.none(), linux("web-02")).diags, "host", "refused the credentials")
+	_, diags := h.applyOnce(h.ctx, h.plan(h.none(), linux("web-02")))
+	h.mustFail(diags, "host", "Unable to create virtual machine web-02", "refused the credentials", "Check username")
 	if again := server.Counters().POSTs; again != posts {
 		t.Errorf("the second resource sent %d more requests, which may lock the account", again-posts)
 	}
@@ -68,10 +69,10 @@ func planReportsATakenName(t *testing.T, server *simhost.Server) {
 		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "WEB-01", State: "Off"})
 	})
 	h := connected(t, server)
-	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "vm_name",
-		"already exists", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "hoose another name")
+	h.mustWarn(h.plan(h.none(), linux("web-01")).diags, "vm_name",
+		"already exists", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "hoose another name", "fails before anything is created")
 	created := h.mustApply(h.none(), linux("web-02"))
-	h.mustFail(h.plan(created, linux("Web-01")).diags, "vm_name", "already exists")
+	h.mustWarn(h.plan(created, linux("Web-01")).diags, "vm_name", "already exists")
 	h.mustSucceed("a name in another case", h.plan(created, linux("WEB-02")).diags)
 }
 
@@ -117,8 +118,18 @@ func TestAReplacementMayKeepItsName(t *testing.T) {
 		t.Parallel()
 		h := connected(t, server)
 		read, _ := h.read(created)
-		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
-		h.mustSucceed("plan of the replacement", h.planOnce(h.none(), linux("web-01")).diags)
+		p := h.planOnce(read, linux("web-01"))
+		h.mustSucceed("plan", p.diags)
+		h.mustSucceed("plan of the replacement", h.planReplacement(p).diags)
+	})
+	t.Run("-replace with ignore_changes", func(t *testing.T) {
+		t.Parallel()
+		h := connected(t, server)
+		read, _ := h.read(created)
+		p := h.planOnce(read, linux("web-01")) // Terraform ignores the changes only here
+		h.mustSucceed("plan", p.diags)
+		p.config = linux("web-01").with(attrs{"image_name": "windows-server-2022", "gb_ram": 8})
+		h.mustSucceed("plan of the replacement", h.planReplacement(p).diags)
 	})
 	t.Run("tainted", func(t *testing.T) {
 		t.Parallel()
@@ -131,7 +142,7 @@ func TestAReplacementMayKeepItsName(t *testing.T) {
 		h := connected(t, server)
 		read, _ := h.read(created)
 		h.mustSucceed("plan", h.planOnce(read, linux("web-01")).diags)
-		h.mustFail(h.planOnce(h.none(), linux("web-01").with(attrs{"gb_ram": 8})).diags, "vm_name", "Another resource")
+		h.mustFail(h.planOnce(h.none(), linux("web-01")).diags, "vm_name", "Another resource")
 	})
 }
 
@@ -153,7 +164,13 @@ func planReportsMissingHostResources(t *testing.T, server *simhost.Server) {
 		t.Run(attribute, func(t *testing.T) {
 			t.Parallel()
 			h := connected(t, server)
-			h.mustFail(h.plan(h.none(), linux("web-01").with(attrs{attribute: c.value})).diags, attribute, c.texts...)
+			p := h.plan(h.none(), linux("web-01").with(attrs{attribute: c.value}))
+			h.mustWarn(p.diags, attribute, append(c.texts, "Virtual machine web-01 cannot be created: "+attribute)...)
+			left, diags := h.applyOnce(h.ctx, p)
+			h.mustFail(diags, attribute, append(c.texts, "Unable to create virtual machine web-01")...)
+			if !left.value.IsNull() {
+				t.Errorf("the state has %s", left.value)
+			}
 		})
 	}
 }

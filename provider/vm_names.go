@@ -6,12 +6,10 @@ import (
 	"maps"
 	"strings"
 	"sync"
-
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 // nameReservations detects a name that one configuration uses twice on a host. Terraform does not tell a provider which
-// resource it is planning, so resources are distinguished by their virtual machine and their configuration.
+// resource it is planning: a resource that has a virtual machine is known by its GUID, all others are different ones.
 type nameReservations struct {
 	mu       sync.Mutex
 	reserved map[nameKey]reservation
@@ -28,9 +26,7 @@ func newNameKey(host, name string) nameKey {
 
 // reservation describes the resource that holds a name.
 type reservation struct {
-	vmID          string        // empty for a virtual machine that does not exist yet
-	config        tftypes.Value // configuration of the resource
-	beingReplaced bool          // the plan replaces the virtual machine
+	vmID string // of the resource, also while it is replaced; empty for a resource without a virtual machine
 }
 
 func newNameReservations() *nameReservations {
@@ -75,19 +71,13 @@ func (n *nameReservations) isManaged(vmID string) bool {
 	return n.managed[strings.ToLower(vmID)]
 }
 
-// reserve reserves a name for a resource. It reports false if another resource of the configuration holds it.
-//
-// Terraform plans a resource to be replaced twice: with its virtual machine, then without. With -replace the first plan
-// does not show it, but then both plans have the same configuration. Two resources with the same configuration are
-// therefore accepted here, and the host rejects the second one.
+// reserve reserves a name for a resource. It reports false if another resource of the configuration holds it. A resource that has a
+// virtual machine may reserve a name again: one to be replaced is planned twice.
 func (n *nameReservations) reserve(host, name string, v reservation) bool {
 	key := newNameKey(host, name)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	held, taken := n.reserved[key]
-	sameVM := held.vmID != "" && held.vmID == v.vmID
-	replacement := held.vmID != "" && v.vmID == "" && (held.beingReplaced || held.config.Equal(v.config))
-	if taken && !sameVM && !replacement {
+	if held, taken := n.reserved[key]; taken && (held.vmID == "" || !strings.EqualFold(held.vmID, v.vmID)) {
 		return false
 	}
 	n.reserved[key] = v

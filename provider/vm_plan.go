@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -21,6 +20,9 @@ import (
 
 // ModifyPlan checks on the host whether the plan can be applied: the host is reachable, the name is free, and everything
 // that the plan refers to exists. It changes nothing.
+//
+// An error of a plan is an error of `terraform destroy` too: before it destroys anything, Terraform refreshes with a plan of the whole
+// configuration, and a provider cannot tell the two apart. Therefore only what the configuration causes is an error here.
 func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() || r.schema == nil {
 		return
@@ -38,22 +40,24 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
 		return
 	}
+	id := r.plannedVM(ctx, req, resp)
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
-	id := is.id.ValueString()
 	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
 	replace := compared.requiresReplace(r.schema)
-	if !replace && id != "" {
+	if !replace && !req.State.Raw.IsNull() {
 		r.warnMoved(ctx, req, resp)
 		host = r.conn.hostName(readLocation(ctx, req.Private).host(is.host.ValueString()))
 	}
-	r.planName(host, resp, values, reservation{vmID: id, config: req.Config.Raw, beingReplaced: replace})
+	r.planName(host, resp, values, id)
 
-	sub := hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}
+	check := planCheck{sub: hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: values}, name: r.displayName(resp.Plan.Raw)}
 	switch {
 	case replace:
 		r.warnReplacement(compared, resp)
 		return // Terraform plans the resource again, as one to create
-	case !req.State.Raw.IsNull():
+	case req.State.Raw.IsNull():
+		check.replaces = id
+	default:
 		r.planWriteOnly(compared, resp)
 		changed := compared.changedFields(r.schema)
 		if err := r.keepComputed(req, resp, changed); err != nil {
@@ -63,15 +67,32 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		if len(changed) == 0 {
 			return
 		}
-		r.planPowerCycle(ctx, req, resp, changed)
+		check.name = r.displayName(req.State.Raw)
+		check.drifted = r.driftedFields(ctx, req, resp, changed)
+		r.planPowerCycle(ctx, req, resp, changed, check.drifted)
 		var allow types.Bool
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
-		sub.Operation, sub.VMID, sub.Changed = job.OperationUpdate, id, changed
-		sub.AllowPowerCycle = allow.ValueBool() || allow.IsUnknown()
+		check.sub.Operation, check.sub.VMID, check.sub.Changed = job.OperationUpdate, id, changed
+		check.sub.AllowPowerCycle = allow.ValueBool() || allow.IsUnknown()
 	}
 	if !resp.Diagnostics.HasError() {
-		r.planCheck(ctx, sub, resp)
+		r.runPlanCheck(ctx, check, resp)
 	}
+}
+
+// plannedVM returns the GUID of the virtual machine that the resource has, or has until it is replaced. It is empty for a resource to
+// create, and for a tainted one.
+//
+// Terraform plans a resource to be replaced twice: with its state, then without, but with the private data of the first plan
+// (NodeAbstractResourceInstance.plan in internal/terraform/node_resource_abstract_instance.go of Terraform).
+func (r *vmResource) plannedVM(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (id string) {
+	if req.State.Raw.IsNull() {
+		getKey(ctx, req.Private, plannedKey, &id)
+		return id
+	}
+	id = readIdentity(ctx, req.State, &resp.Diagnostics).id.ValueString()
+	resp.Diagnostics.Append(setKey(ctx, resp.Private, plannedKey, id)...)
+	return id
 }
 
 // networkProperties are the properties of a virtual machine that can change the addresses of its guest.
@@ -132,16 +153,16 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 }
 
 // planName reserves the name of the virtual machine for this resource.
-func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, values map[string]any, v reservation) {
-	if v.vmID != "" {
-		r.conn.names.addManaged(v.vmID)
+func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, values map[string]any, vmID string) {
+	if vmID != "" {
+		r.conn.names.addManaged(vmID)
 	}
 	f, ok := r.observedField(observedName)
 	if !ok {
 		return
 	}
 	name, ok := values[f.ID].(string)
-	if !ok || r.conn.names.reserve(host, name, v) {
+	if !ok || r.conn.names.reserve(host, name, reservation{vmID: vmID}) {
 		return
 	}
 	resp.Diagnostics.AddAttributeError(path.Root(f.ID), errorSummary("plan", name),
@@ -158,7 +179,9 @@ func (r *vmResource) planWriteOnly(c comparison, resp *resource.ModifyPlanRespon
 }
 
 // planPowerCycle reports changes that would stop a running virtual machine without allow_power_cycle.
-func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed []string) {
+func (r *vmResource) planPowerCycle(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed, drifted []string,
+) {
 	var state types.String
 	var allow types.Bool
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("state"), &state)...)
@@ -166,35 +189,19 @@ func (r *vmResource) planPowerCycle(ctx context.Context, req resource.ModifyPlan
 	if allow.ValueBool() || allow.IsUnknown() || state.ValueString() == "off" {
 		return
 	}
+	name := r.displayName(req.State.Raw)
 	for _, id := range changed {
-		if f, ok := r.schema.Field(id); ok && f.Change == jobschema.ChangePowerCycle {
-			resp.Diagnostics.AddAttributeError(path.Root(id), errorSummary("plan", r.displayName(req.State.Raw)),
-				fmt.Sprintf("Changing %s requires the virtual machine to be shut down and started again, and it is %s. "+
-					"Set allow_power_cycle = true to allow that, or shut the virtual machine down first.", id, state.ValueString()))
+		f, ok := r.schema.Field(id)
+		if !ok || f.Change != jobschema.ChangePowerCycle {
+			continue
 		}
+		detail := fmt.Sprintf("Changing %s requires the virtual machine to be shut down and started again, and it is %s. "+
+			"Set allow_power_cycle = true to allow that, or shut the virtual machine down first.", id, state.ValueString())
+		if slices.Contains(drifted, id) {
+			resp.Diagnostics.AddAttributeWarning(path.Root(id), changedOutside(name, id),
+				id+" was changed outside of Terraform. "+detail+" Otherwise, applying this plan fails for this virtual machine.")
+			continue
+		}
+		resp.Diagnostics.AddAttributeError(path.Root(id), errorSummary("plan", name), detail)
 	}
-}
-
-// planCheck checks the plan on the host.
-func (r *vmResource) planCheck(ctx context.Context, sub hvprov.Submission, resp *resource.ModifyPlanResponse) {
-	limit := readTimeout
-	if v := readTimeouts(ctx, resp.Plan, &resp.Diagnostics); !v.IsUnknown() {
-		var diags diag.Diagnostics
-		limit, diags = v.Read(ctx, readTimeout)
-		resp.Diagnostics.Append(diags...)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	summary := errorSummary("plan", r.displayName(resp.Plan.Raw))
-	findings, err := r.conn.service.Check(ctx, hvprov.CheckRequest{Submission: sub, Unknown: unknownFields(sub.Values)})
-	if err != nil {
-		addError(&resp.Diagnostics, summary, err)
-		return
-	}
-	r.conn.addLacks(ctx, &resp.Diagnostics, sub.Host)
-	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
-	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
-		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
-	})
-	addFindings(&resp.Diagnostics, summary, r.planAdoption(ctx, sub, findings, resp))
 }

@@ -21,6 +21,8 @@ const (
 	locationKey  = "location"   // where the virtual machine is, if not on the host that was last applied
 	schemaKey    = "schema"     // ID and version of the job schema
 	writeOnlyKey = "write_only" // paths of the secrets whose last value was write-only
+	plannedKey   = "planned"    // GUID of the virtual machine that was planned: see plannedVM
+	driftKey     = "drift"      // values that were last applied, of the fields that have another value on the host since
 )
 
 // privateState reads the private state of a resource.
@@ -57,6 +59,9 @@ func savePrivateState(ctx context.Context, s *jobschema.Schema, config tftypes.V
 		}
 	}
 	diags := append(setKey(ctx, private, writeOnlyKey, paths), saveSchemaRef(ctx, s, private)...)
+	for _, key := range []string{plannedKey, driftKey} {
+		diags.Append(private.SetKey(ctx, key, nil)...)
+	}
 	return append(diags, private.SetKey(ctx, adoptedKey, []byte(`true`))...)
 }
 
@@ -76,6 +81,37 @@ func setKey(ctx context.Context, private privateSetter, key string, value any) d
 func getKey(ctx context.Context, private privateState, key string, value any) bool {
 	text, _ := private.GetKey(ctx, key)
 	return len(text) > 0 && json.Unmarshal(text, value) == nil
+}
+
+// readDrift returns the values that were last applied of the fields that have another value on the host since.
+func readDrift(ctx context.Context, private privateState) map[string]any {
+	drift := map[string]any{}
+	getKey(ctx, private, driftKey, &drift)
+	return drift
+}
+
+// saveDrift records which fields a refresh changed. Secrets are not among them: a host reports none.
+func saveDrift(ctx context.Context, s *jobschema.Schema, private privateState, save privateSetter, before tftypes.Value, changes map[string]tftypes.Value) diag.Diagnostics {
+	drift := readDrift(ctx, private)
+	known := len(drift)
+	for id, after := range changes {
+		f, ok := s.Field(id)
+		was, errBefore := fromTerraform(attribute(before, id))
+		is, errAfter := fromTerraform(after)
+		if !ok || f.HoldsSecret() || f.Secret() || errBefore != nil || errAfter != nil {
+			continue
+		}
+		switch applied, drifted := drift[id]; {
+		case !drifted:
+			drift[id] = was
+		case f.Equal(applied, is):
+			delete(drift, id)
+		}
+	}
+	if known == 0 && len(drift) == 0 {
+		return nil
+	}
+	return setKey(ctx, save, driftKey, drift)
 }
 
 // checkSchemaID rejects a state that was written with another job schema: attributes of the same name may have another

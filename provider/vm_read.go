@@ -41,6 +41,8 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		resp.State.RemoveResource(ctx)
 		return
+	case r.conn.reportUnusable(&resp.Diagnostics, err):
+		return
 	case err != nil:
 		addError(&resp.Diagnostics, summary, err)
 		return
@@ -60,6 +62,9 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	}
 	r.conn.addPartial(&resp.Diagnostics, is.host.ValueString(), vm.Partial)
 	changes, err := r.observedValues(req.State.Raw, vm, firstRead)
+	if err == nil && !firstRead {
+		resp.Diagnostics.Append(saveDrift(ctx, r.schema, req.Private, resp.Private, req.State.Raw, changes)...)
+	}
 	if err == nil {
 		resp.State.Raw, err = withAttributes(req.State.Raw, changes)
 	}
