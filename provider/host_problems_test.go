@@ -89,10 +89,10 @@ func TestKerberosAuthentication(t *testing.T) {
 	}
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(attrs{"password": "wrong"})}))
-	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried only once")
+	h.mustWarn(h.plan(h.none(), linux("web-01")).diags, "host", "KDC of realm LAB.EXAMPLE: the password is wrong", "tried only once")
 	h = newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{"host": kerberos.with(attrs{"krb5_spn": "HTTP/hv99"})}))
-	h.mustFail(h.plan(h.none(), linux("web-01")).diags, "host", "the service HTTP/hv99 is unknown")
+	h.mustWarn(h.plan(h.none(), linux("web-01")).diags, "host", "the service HTTP/hv99 is unknown")
 }
 
 func TestClientCertificateAuthentication(t *testing.T) {
@@ -109,7 +109,7 @@ func TestClientCertificateAuthentication(t *testing.T) {
 		})}))
 		diags := h.plan(h.none(), linux("web-01")).diags
 		if refused {
-			h.mustFail(diags, "host", "mapped to no account")
+			h.mustWarn(diags, "host", "mapped to no account")
 		} else {
 			h.mustSucceed("plan", diags)
 		}

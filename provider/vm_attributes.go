@@ -53,7 +53,7 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 			ElementType:         types.StringType, Computed: true,
 		},
 		"allow_power_cycle": schema.BoolAttribute{
-			MarkdownDescription: "Whether a running virtual machine may be shut down and started again to apply a change that requires it. If `false`, planning such a change fails. Defaults to `false`.",
+			MarkdownDescription: "Whether a running virtual machine may be shut down and started again to apply a change that requires it. If `false`, planning such a change fails, and a difference that came about outside of Terraform is a warning: then applying the plan fails for this virtual machine. Defaults to `false`.",
 			Optional:            true, Computed: true, Default: booldefault.StaticBool(false),
 		},
 		adoptAttribute: schema.BoolAttribute{
