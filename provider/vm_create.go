@@ -39,7 +39,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 	hostName := r.conn.hostName(host)
 	sub := hvprov.Submission{
 		Host: hostName, Operation: job.OperationProvision, Values: values,
-		SkipInventoryCheck: true, // ModifyPlan checked
+		SkipInventoryCheck: true, // the job checks what ModifyPlan has warned of
 	}
 	ref, result, err := r.runJob(ctx, limit, sub, &resp.Diagnostics)
 	if holderID(err) != "" {
