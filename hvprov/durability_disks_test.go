@@ -24,8 +24,14 @@ var diskCalls = []string{"New-VHD", "Add-VMHardDiskDrive", "Resize-VHD", "Remove
 func TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
 	opts := withPowerShell(t)
-	for _, cmdlet := range diskCalls {
+	if !full {
+		t.Log("the worker dies before or after each call: HYPERVVM_TEST_FULL=1 runs both")
+	}
+	for i, cmdlet := range diskCalls {
 		for _, after := range []bool{false, true} {
+			if !full && after != (i%2 > 0) {
+				continue
+			}
 			t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {
 				t.Parallel()
 				s := newFixture(t, opts, "none", false)
