@@ -26,6 +26,7 @@ func TestInvalidSettingsAreReportedOnTheirAttribute(t *testing.T) {
 		"an unknown method":           {attrs{"host": good.with(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
 		"basic without TLS":           {attrs{"host": good.with(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
 		"a CA file name":              {attrs{"host": good.with(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},
+		"an address with a port":      {attrs{"host": good.with(attrs{"address": "hv01.lab.example:5986"})}, "host.address", "and the port to 5986"},
 		"an entry without an address": {attrs{"hosts": attrs{"a": good.with(attrs{"address": nil})}}, "hosts.a.address", "DNS name"},
 		"an entry with a slash":       {attrs{"hosts": attrs{"a/b": good}}, "hosts.a/b", "slash"},
 		"no entries":                  {attrs{"hosts": attrs{}}, "hosts", "at least one"},

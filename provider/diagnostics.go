@@ -92,7 +92,10 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 		host    *hvprov.HostError
 		taken   *hvprov.NameTakenError
 	)
+	var exceeded *timeLimitError
 	switch {
+	case errors.As(err, &exceeded):
+		addTimeLimit(diags, summary, exceeded)
 	case errors.Is(err, hvprov.ErrVMElsewhere):
 		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+elsewhereRemedy(err))
 	case errors.As(err, &taken):

@@ -104,7 +104,8 @@ type jobRef struct{ id, vmID string }
 // runJob submits a job, writes its events to Terraform's log, adds its warnings to the diagnostics, and waits for its end. When ctx ends or
 // the limit is exceeded, the job is cancelled and rolled back.
 func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics) (jobRef, *job.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	parent, name := ctx, timeoutNames[sub.Operation]
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	logCtx := withJobLog(ctx)
 	var warnings jobWarnings
@@ -114,11 +115,11 @@ func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov
 	}
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
-		return jobRef{}, nil, err
+		return jobRef{}, nil, asTimeLimit(ctx, parent, name, limit, err)
 	}
 	result, err := j.Wait(ctx)
 	warnings.addTo(diags, result)
-	return jobRef{id: j.ID(), vmID: j.VMID()}, result, err
+	return jobRef{id: j.ID(), vmID: j.VMID()}, result, asTimeLimit(ctx, parent, name, limit, err)
 }
 
 // remainingVM returns the virtual machine that is on the host after a create job, or nil.

@@ -238,11 +238,40 @@ func TestACreateThatExceedsItsTimeLimitIsRolledBack(t *testing.T) {
 	p := h.plan(h.none(), config)
 	h.mustSucceed("plan", p.diags)
 	left, diags := h.apply(h.ctx, p)
-	h.mustFail(diags, "", "cancelled")
+	h.mustFail(diags, "timeouts", "time limit of 5s was exceeded", "set timeouts.create", "cancelled", "Everything that the job created")
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
 	wantEmptyHost(t, server)
+}
+
+func TestATimeLimitThatEndsAReadNamesTheAttribute(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	config := linux("web-01").with(attrs{"timeouts": attrs{"read": "1ms"}})
+	first := connected(t, server)
+	first.mustWarn(first.planOnce(first.none(), config).diags, "timeouts", "time limit of 1ms was exceeded", "set timeouts.read")
+	first = connected(t, server)
+	created := first.mustApply(first.none(), linux("web-01"))
+	changed := first.mustApply(created, config)
+	h := connected(t, server)
+	_, diags := h.read(changed)
+	h.mustFail(diags, "timeouts", "time limit of 1ms was exceeded", "set timeouts.read", "-refresh=false")
+	longer := h.mustApply(changed, linux("web-01").with(attrs{"timeouts": attrs{"read": "3m"}}))
+	h.mustRead(longer)
+}
+
+func TestTimeLimitsThatEndAnOperationAtOnceAreRefused(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	for _, value := range []string{"0s", "-5m", "0"} {
+		for _, name := range []string{"create", "read", "update", "delete"} {
+			h.mustFail(h.validate(linux("web-01").with(attrs{"timeouts": attrs{name: value}})), "timeouts", "timeouts."+name, "must be longer than 0", `"45m"`)
+		}
+	}
+	h.mustSucceed("an unknown limit", h.validate(linux("web-01").with(attrs{"timeouts": attrs{"create": unknown{}}})))
+	h.mustSucceed("unknown limits", h.validate(linux("web-01").with(attrs{"timeouts": unknown{}})))
+	h.mustSucceed("a short limit", h.validate(linux("web-01").with(attrs{"timeouts": attrs{"create": "1ms"}})))
 }
 
 func TestALostConnectionDoesNotFailAJob(t *testing.T) {

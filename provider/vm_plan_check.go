@@ -37,7 +37,7 @@ func (r *vmResource) runPlanCheck(ctx context.Context, c planCheck, resp *resour
 	checkCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	findings, err := r.conn.service.Check(checkCtx, hvprov.CheckRequest{Submission: c.sub, Unknown: unknownFields(c.sub.Values)})
-	if err != nil {
+	if err = asTimeLimit(checkCtx, ctx, "read", limit, err); err != nil {
 		if c.blocks(ctx, err) {
 			addError(&resp.Diagnostics, errorSummary("plan", c.name), err)
 		} else {
@@ -67,7 +67,8 @@ func (c planCheck) blocks(ctx context.Context, err error) bool {
 func (c *connection) warnUnchecked(diags *diag.Diagnostics, check planCheck, err error) {
 	host := check.sub.Host
 	var failed *hvprov.HostError
-	if !errors.As(err, &failed) {
+	var exceeded *timeLimitError
+	if !errors.As(err, &failed) || errors.As(err, &exceeded) {
 		addAsWarnings(diags, "The plan of virtual machine "+check.name+" was not checked on host "+host, err,
 			"Applying the plan checks it again before it changes anything.")
 		return

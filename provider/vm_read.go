@@ -28,18 +28,23 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	parent := ctx
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 
 	r.conn.names.addManaged(is.id.ValueString())
 	where := readLocation(ctx, req.Private)
 	found, vm, err := r.find(ctx, is, where)
+	var exceeded *timeLimitError
 	switch {
 	case errors.Is(err, hvprov.ErrVMElsewhere):
 		addElsewhere(&resp.Diagnostics, r.displayName(req.State.Raw), err)
 		return
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		resp.State.RemoveResource(ctx)
+		return
+	case errors.As(asTimeLimit(ctx, parent, "read", limit, err), &exceeded):
+		addTimeLimit(&resp.Diagnostics, summary, exceeded)
 		return
 	case r.conn.reportUnusable(&resp.Diagnostics, err):
 		return

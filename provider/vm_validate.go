@@ -23,6 +23,7 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 		return
 	}
 	faults := append(writeOnlyConflicts(r.schema.Fields, req.Config.Raw), emptyTexts(r.schema.Fields, req.Config.Raw)...)
+	faults = append(faults, timeoutFaults(req.Config.Raw)...)
 	faults = append(faults, r.schema.ValidatePartial(values)...)
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
 }

@@ -156,6 +156,11 @@ func (c *Client) statusError(action string, r *response) error {
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		e.permanent = true
 		text += ": this port does not serve WinRM"
+	case http.StatusBadRequest:
+		e.permanent = true
+		if !c.cfg.TLS {
+			text += ": this port may require TLS: the default WinRM ports are 5986 for HTTPS and 5985 for HTTP"
+		}
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
 	default:
 		e.permanent = true
