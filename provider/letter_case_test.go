@@ -68,6 +68,11 @@ func TestComputedValuesStayKnown(t *testing.T) {
 				t.Errorf("change of %s: %s is known: %v", name, attribute, known)
 			}
 		}
+		for _, a := range h.schema.ResourceSchemas["hypervvm"].Block.Attributes {
+			if a.Computed && c.known && !h.attributes(p.planned.value)[a.Name].IsKnown() {
+				t.Errorf("change of %s: %s is unknown", name, a.Name)
+			}
+		}
 	}
 	// The addresses change while an apply that keeps them is under way.
 	p := h.plan(created, config.with(attrs{"notes": "new"}))

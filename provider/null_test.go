@@ -3,6 +3,8 @@
 package provider_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
@@ -177,4 +179,33 @@ func TestSpellingsOfOneValue(t *testing.T) {
 		h.mustFail(p.diags, "network_adapters.0", "virtual machine 'web-01'")
 		h = connected(t, server)
 	}
+}
+
+// TestTheGuideSaysWhatRemovalDoes requires a row of the guide's table for each attribute that may be left to the host.
+func TestTheGuideSaysWhatRemovalDoes(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../templates/guides/changes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range optionalObserved(t) {
+		row := strings.Contains(string(guide), "\n| `"+id+"`") || strings.Contains(string(guide), ", `"+id+"` |")
+		if !row {
+			t.Errorf("the table has no row for %s", id)
+		}
+	}
+}
+
+// TestTheNameOfAHostInAnotherLetterCase is no change, wherever it comes from.
+func TestTheNameOfAHostInAnotherLetterCase(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{"hosts": attrs{"hv01": settings(server)}}))
+	created := h.mustApply(h.none(), linux("web-01").with(attrs{"host": "hv01"}))
+	h.wantEmptyPlan(created, linux("web-01").with(attrs{"host": "HV01"}))
+	imported := h.mustImport("HV01/web-01")
+	p := h.plan(imported, linux("web-01").with(attrs{"host": "hv01"}))
+	h.mustSucceed("plan", p.diags)
+	h.mustHave(p.planned, attrs{"host": h.get(imported, "host")})
 }

@@ -4,6 +4,7 @@ package provider
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -127,7 +128,7 @@ func (keepObserved) PlanModifyList(_ context.Context, req planmodifier.ListReque
 }
 
 // keepSpelling plans the value of the state when the configuration has the same one in another spelling, so that nothing changes.
-type keepSpelling struct{ field *jobschema.Field }
+type keepSpelling struct{ field *jobschema.Field } // nil for host, whose letter case is not significant
 
 var _ planmodifier.String = keepSpelling{}
 
@@ -141,7 +142,11 @@ func (m keepSpelling) MarkdownDescription(ctx context.Context) string { return m
 
 // PlanModifyString implements [planmodifier.String].
 func (m keepSpelling) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
-	if isKnownString(req.StateValue) && isKnownString(req.PlanValue) && m.field.Equal(req.StateValue.ValueString(), req.PlanValue.ValueString()) {
+	if !isKnownString(req.StateValue) || !isKnownString(req.PlanValue) {
+		return
+	}
+	was, is := req.StateValue.ValueString(), req.PlanValue.ValueString()
+	if m.field == nil && strings.EqualFold(was, is) || m.field != nil && m.field.Equal(was, is) {
 		resp.PlanValue = req.StateValue
 	}
 }

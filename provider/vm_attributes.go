@@ -38,7 +38,7 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 				"A virtual machine that moved to another of the hosts is followed: it is read, updated and deleted there, and the plan shows the move as a change in place. " +
 				"Changing `host` to the host that has the virtual machine changes nothing on it; any other change forces replacement.",
 			Optional: true, Computed: true,
-			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), replaceOnChange{}},
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), keepSpelling{}, replaceOnChange{}},
 		},
 		"job_id": schema.StringAttribute{
 			MarkdownDescription: "ID of the job that created the virtual machine, and name of its log file in `job_log_dir`. Null for an imported virtual machine that no job created.",
