@@ -12,6 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -33,7 +34,9 @@ func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 	if err != nil {
 		return fmt.Errorf("host %s: %w", name, err)
 	}
-	h := &hostset.Host{Name: name, Transport: client, Queries: s.pools.Query, Limit: s.opts.QueryLimit, Agent: hostagent.New(hostagent.Options{
+	clean := func(text string) string { return redact.Printable(s.secrets.String(text)) }
+	h := &hostset.Host{Name: name, Transport: client, Queries: s.pools.Query, Limit: s.opts.QueryLimit, Clean: clean, Agent: hostagent.New(hostagent.Options{
+		Clean:     clean,
 		Connect:   client.Start,
 		Bundle:    s.bundle,
 		Client:    s.opts.Client,

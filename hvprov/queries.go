@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
@@ -72,7 +71,7 @@ func (s *Service) HostInventory(ctx context.Context, host string) (*inventory.Sn
 		return nil, err
 	}
 	snapshot, err := s.inventory.Get(ctx, h.Name)
-	return snapshot, jobrun.HostError(h.Name, err)
+	return snapshot, h.Error(err)
 }
 
 // fetchInventory requests the inventory of a host.
@@ -83,7 +82,7 @@ func (s *Service) fetchInventory(ctx context.Context, host string) (*inventory.S
 	}
 	var result protocol.InventoryResult
 	if result, err = h.Agent.Inventory(ctx); err != nil {
-		return nil, jobrun.HostError(h.Name, err)
+		return nil, h.Error(err)
 	}
 	s.translateRecorded(result.VMs)
 	return &inventory.Snapshot{Host: result.Host.Name, Info: result.Host, VMs: result.VMs, Partial: result.Partial}, nil
@@ -97,7 +96,7 @@ func (s *Service) fetchVMs(ctx context.Context, host string, ids []string) (prot
 	}
 	result, err := h.Agent.Inventory(ctx, ids...)
 	if err != nil {
-		return protocol.InventoryResult{}, jobrun.HostError(h.Name, err)
+		return protocol.InventoryResult{}, h.Error(err)
 	}
 	s.translateRecorded(result.VMs)
 	return result, nil

@@ -192,9 +192,16 @@ func (s *Service) check(ctx context.Context, req CheckRequest) (findings []job.F
 	if err != nil {
 		return nil, err
 	}
+	own := redact.New()
+	for _, id := range withheld {
+		if text, ok := sub.Values[id].(string); ok {
+			own.Add(text)
+		}
+	}
 	for i := range findings {
 		f := &findings[i]
-		f.Field, f.Message, f.Remedy = s.specs.Translation.SourceID(f.Field), redact.Printable(f.Message), redact.Printable(f.Remedy)
+		f.Field, f.Code, f.VMID = own.String(s.specs.Translation.SourceID(f.Field)), own.String(f.Code), own.String(f.VMID)
+		f.Severity, f.Message, f.Remedy = job.Severity(own.String(string(f.Severity))), own.String(f.Message), own.String(f.Remedy)
 	}
 	return findings, nil
 }

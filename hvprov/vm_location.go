@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -51,7 +50,7 @@ func (s *Service) FindVM(ctx context.Context, host, id string) (foundOn string, 
 // readVM asks one host for a virtual machine, as askFor does, but shares requests and answers with other reads.
 func (s *Service) readVM(ctx context.Context, h *hostset.Host, id string) answer {
 	found, err := s.inventory.GetVM(ctx, h.Name, id)
-	a := answer{host: h, err: jobrun.HostError(h.Name, err)}
+	a := answer{host: h, err: h.Error(err)}
 	a.result.Host.Name, a.result.Partial = found.Host, found.Partial
 	if found.VM != nil {
 		a.result.VMs = []job.VM{*found.VM}

@@ -136,8 +136,10 @@ function ConvertTo-AgentAdapter {
     $mac = [string]$Adapter.MacAddress
     if ($mac -eq '000000000000') { $mac = '' } # assigned at the first start
     $addresses = New-Object -TypeName System.Collections.ArrayList
+    $parsed = $null
     foreach ($address in @($Adapter.IPAddresses)) {
-        if ($address -and $address -notmatch '^(fe80:|169\.254\.)') { $null = $addresses.Add([string]$address) }
+        # The guest reports them, and may report any text.
+        if ($address -and $address -notmatch '^(fe80:|169\.254\.)' -and [System.Net.IPAddress]::TryParse([string]$address, [ref]$parsed)) { $null = $addresses.Add([string]$address) }
     }
     return [ordered]@{
         name         = [string]$Adapter.Name

@@ -31,6 +31,8 @@ type Options struct {
 	Client   string            // name and version of the client for the logs of the host, for example "hvprov 0.1.0"
 	Settings protocol.Settings // settings of the host
 	Logger   *slog.Logger      // nil disables logging
+	// Clean returns text of the host without secrets and control characters. nil leaves text as it is.
+	Clean func(string) string
 
 	// Reconnect is the time for which a lost connection is retried before the session ends; 0 means 2 minutes.
 	Reconnect time.Duration
@@ -76,6 +78,9 @@ func New(opts Options) *Agent {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.Clean == nil {
+		opts.Clean = func(s string) string { return s }
+	}
 	if opts.Reconnect == 0 {
 		opts.Reconnect = 2 * time.Minute
 	}
@@ -118,6 +123,7 @@ func (a *Agent) Ping(ctx context.Context) error {
 func (a *Agent) Inventory(ctx context.Context, vms ...string) (protocol.InventoryResult, error) {
 	var result protocol.InventoryResult
 	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, VMs: vms, Settings: &a.opts.Settings}, &result)
+	a.opts.cleanInventory(&result)
 	return result, err
 }
 
@@ -133,6 +139,7 @@ func (a *Agent) Check(ctx context.Context, req JobRequest, unknown []string) ([]
 		Request: protocol.RequestCheck, Definition: raw, Unknown: unknown, VMID: req.VMID, Changed: req.Changed,
 		AllowPowerCycle: req.AllowPowerCycle, Settings: &a.opts.Settings,
 	}, &result)
+	a.opts.cleanFindings(result.Findings)
 	return result.Findings, err
 }
 

@@ -45,11 +45,11 @@ type AgentError struct {
 	job.Failure
 }
 
-func newAgentError(f *job.Failure) *AgentError {
+func (a *Agent) newError(f *job.Failure) *AgentError {
 	if f == nil {
 		f = &job.Failure{Code: protocol.CodeInternal, Message: "the agent refused the request without a reason"}
 	}
-	return &AgentError{Failure: *f}
+	return &AgentError{Failure: a.opts.cleanFailure(*f)}
 }
 
 func (e *AgentError) Error() string {

@@ -22,6 +22,7 @@ type output struct {
 	token    string
 	frame    func(payload []byte, cut bool) // cut: the frame exceeds maxFrame
 	unframed func(stream, line string)
+	clean    func(string) string // of the exit error
 
 	line    []byte // the current line of standard output; of a frame the payload
 	framed  bool   // the line contains a frame
@@ -31,8 +32,8 @@ type output struct {
 	last    []string
 }
 
-func newOutput(token string, frame func([]byte, bool), unframed func(stream, line string)) output {
-	return output{token: token, frame: frame, unframed: unframed}
+func newOutput(token string, frame func([]byte, bool), unframed func(stream, line string), clean func(string) string) output {
+	return output{token: token, frame: frame, unframed: unframed, clean: clean}
 }
 
 func (o *output) stdout(data []byte) {
@@ -134,12 +135,12 @@ func (o *output) close() {
 func (o *output) exitError(code int32) error {
 	for _, line := range o.last {
 		if _, mode, ok := strings.Cut(line, protocol.LanguageModePrefix); ok {
-			return languageModeError(strings.TrimSpace(mode))
+			return languageModeError(o.clean(strings.TrimSpace(mode)))
 		}
 	}
 	err := fmt.Errorf("%w (exit code %d)", ErrProcessEnded, code)
 	if len(o.last) > 0 {
-		err = fmt.Errorf("%w; last output: %s", err, strings.Join(o.last, "\n"))
+		err = fmt.Errorf("%w; last output: %s", err, o.clean(strings.Join(o.last, "\n")))
 	}
 	return err
 }

@@ -87,7 +87,7 @@ func newSession(a *Agent) (*session, error) {
 		pending:     map[string]*pending{},
 		streams:     map[string]*JobStream{},
 	}
-	s.output = newOutput(s.token, s.frame, s.unframed)
+	s.output = newOutput(s.token, s.frame, s.unframed, a.opts.Clean)
 	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.bundle.sha256})
 	if err != nil {
 		return nil, err
@@ -150,6 +150,7 @@ func (s *session) handshake(ctx context.Context) (protocol.HelloResult, error) {
 		if err := json.Unmarshal(got.result, &result); err != nil {
 			return result, fmt.Errorf("answer to hello: %w", err)
 		}
+		s.agent.opts.cleanFindings(result.Lacks)
 		return result, nil
 	}
 }

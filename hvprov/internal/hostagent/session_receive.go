@@ -138,7 +138,7 @@ func (s *session) answer(text []byte) error {
 	}
 	got := answer{result: m.Result}
 	if !m.OK {
-		got = answer{err: newAgentError(m.Error)}
+		got = answer{err: s.agent.newError(m.Error)}
 	}
 	if m.ID == "" {
 		return fmt.Errorf("the agent could not read a request: %w", got.err)
@@ -182,6 +182,9 @@ func (s *session) event(text []byte) error {
 	if err != nil {
 		ended = stream.missing(err)
 	} else {
+		if m.Result != nil && m.Result.VM != nil {
+			cleanAddresses(m.Result.VM)
+		}
 		accepted, ended = stream.accept(m.Event)
 	}
 	if accepted {

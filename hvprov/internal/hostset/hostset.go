@@ -47,13 +47,18 @@ type Host struct {
 	Transport transport.Transport
 	Queries   *taskpool.Pool
 	Limit     time.Duration // time limit of a query: see [QueryLimit]
+	// Clean returns text of the host without secrets and control characters.
+	Clean func(string) string
 }
 
 // Query runs a query of one category in the pool of queries, which limits how many the host is asked at once.
 func (h *Host) Query(ctx context.Context, category string, ask func(context.Context) error) error {
 	limit := QueryLimit(h.Limit, category)
-	return jobrun.HostError(h.Name, h.Queries.Do(ctx, taskpool.Task{Category: category, Host: h.Name, Limit: limit, Run: ask}))
+	return h.Error(h.Queries.Do(ctx, taskpool.Task{Category: category, Host: h.Name, Limit: limit, Run: ask}))
 }
+
+// Error classifies an error of a request to the host: see [jobrun.HostError].
+func (h *Host) Error(err error) error { return jobrun.HostError(h.Name, err, h.Clean) }
 
 // Submit hands a job to the agent.
 func (h *Host) Submit(ctx context.Context, req hostagent.JobRequest) (jobrun.Stream, error) {

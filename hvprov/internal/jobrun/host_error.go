@@ -9,14 +9,13 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
 // HostError classifies an error of a request to a host: most become a [*job.HostError]. It returns an error that has been
-// classified already as it is.
-func HostError(host string, err error) error {
+// classified already as it is. clean returns text of the host without secrets and control characters.
+func HostError(host string, err error, clean func(string) string) error {
 	var refused *hostagent.AgentError
 	var classified *job.HostError
 	class := error(nil)
@@ -42,8 +41,8 @@ func HostError(host string, err error) error {
 	case errors.Is(err, hostagent.ErrInvalidOutput), errors.Is(err, hostagent.ErrProcessEnded), errors.Is(err, hostagent.ErrUnresponsive), errors.Is(err, transport.ErrProcessLost):
 		class = cause.ErrHostNotReady
 	}
-	if text := redact.Printable(err.Error()); text != err.Error() {
-		err = &cleanedError{text: text, err: err} // text of the host must not control a terminal
+	if text := clean(err.Error()); text != err.Error() {
+		err = &cleanedError{text: text, err: err}
 	}
 	if class == nil {
 		return fmt.Errorf("host %s: %w", host, err)

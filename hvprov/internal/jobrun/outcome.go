@@ -32,7 +32,7 @@ func (r *Runner) unknown(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return r.Failed(cause.ErrJobUnknown, nil, ErrDetached)
 	}
-	return r.Failed(cause.ErrJobUnknown, nil, HostError(r.spec.Record.Host, err))
+	return r.Failed(cause.ErrJobUnknown, nil, HostError(r.spec.Record.Host, err, r.text))
 }
 
 // errNeverAccepted reports a job that cannot be submitted any more.
@@ -59,7 +59,7 @@ func (r *Runner) notStarted(ctx context.Context, err error) error {
 	case r.spec.Resumed, errors.Is(err, hostagent.ErrSessionLost): // the host may have it
 		return r.unknown(ctx, err)
 	}
-	return r.Failed(cause.ErrJobFailed, nil, HostError(r.spec.Record.Host, err))
+	return r.Failed(cause.ErrJobFailed, nil, HostError(r.spec.Record.Host, err, r.text))
 }
 
 // Stopped returns the error of a job that was cancelled, on request or because it exceeded its time limit. result and reason

@@ -16,6 +16,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/redact"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
@@ -260,7 +261,7 @@ func TestAJobThatIsDetachedContinuesOnItsHost(t *testing.T) {
 
 func TestTextOfAHostDoesNotControlTheTerminal(t *testing.T) {
 	t.Parallel()
-	err := jobrun.HostError("hv01", errors.Join(hostagent.ErrProcessEnded, errors.New("red \x1b[31m\nnext line")))
+	err := jobrun.HostError("hv01", errors.Join(hostagent.ErrProcessEnded, errors.New("red \x1b[31m\nnext line")), redact.Printable)
 	if text := err.Error(); !errors.Is(err, cause.ErrHostNotReady) || !strings.Contains(text, `red \x1b[31m`+"\nnext line") || strings.Contains(text, "\x1b") {
 		t.Errorf("got %q", text)
 	}
