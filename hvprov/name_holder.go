@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobrun"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
@@ -60,7 +59,7 @@ func (s *Service) NameHolder(ctx context.Context, sub Submission, id string) (*N
 		return err
 	})
 	if err != nil {
-		return nil, jobrun.HostError(h.Name, err)
+		return nil, err
 	}
 	if holder.VM.JobID != "" {
 		if holder.Differs, err = s.differs(sub.Values, holder.VM.Recorded); err != nil {
