@@ -24,6 +24,7 @@ type Disk struct {
 	SizeBytes int64  `json:"size"`   // as seen by the guest
 	Parent    string `json:"parent"` // path of the parent of a differencing disk
 	FileBytes int64  `json:"-"`      // size of the file
+	Open      bool   `json:"-"`      // the log of the file has changes, as while a virtual machine has it open; only with metadata
 }
 
 // ReadDisk returns the virtual hard disk in a file.
@@ -55,7 +56,8 @@ func ReadDisk(path string) (Disk, error) {
 	return d, nil
 }
 
-// WriteDisk creates the file of a virtual hard disk, or replaces the description in an existing one.
+// WriteDisk creates the file of a virtual hard disk, or replaces the description in an existing one. A file of at least 3 MiB also has the
+// metadata of a VHDX file that name its parent.
 func WriteDisk(path string, d Disk) error {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -68,6 +70,9 @@ func WriteDisk(path string, d Disk) error {
 	_, err = fmt.Fprintf(file, "%s%s\n", diskSignature, text)
 	if err == nil && d.FileBytes > 0 {
 		err = file.Truncate(d.FileBytes)
+	}
+	if err == nil && d.FileBytes >= metadataOffset+1<<20 {
+		err = writeMetadata(file, path, d)
 	}
 	return errors.Join(err, file.Close())
 }

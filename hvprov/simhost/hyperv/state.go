@@ -136,6 +136,8 @@ type Behaviour struct {
 	Cluster            ClusterFaults   `json:"cluster,omitzero"`
 	Start              *Start          `json:"start,omitempty"`        // nil: worker processes start at once
 	UnreadDisks        string          `json:"unread_disks,omitempty"` // why inventories are partial, without the sizes of disks; only the fake agent applies it
+	Latency            *Latency        `json:"latency,omitempty"`      // nil: calls cost nothing
+	CIM                *CIM            `json:"cim,omitempty"`          // nil: all classes of Hyper-V's WMI provider answer
 }
 
 // Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
@@ -166,6 +168,10 @@ func (s *State) clone() *State {
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()
+	c.Behaviour.Latency = copied(s.Behaviour.Latency)
+	if s.Behaviour.CIM != nil {
+		c.Behaviour.CIM = &CIM{Denied: s.Behaviour.CIM.Denied, Empty: s.Behaviour.CIM.Empty, Missing: slices.Clone(s.Behaviour.CIM.Missing)}
+	}
 	for i := range c.VMs {
 		vm := &c.VMs[i]
 		vm.Adapters, vm.Drives, vm.DVDs = slices.Clone(vm.Adapters), slices.Clone(vm.Drives), slices.Clone(vm.DVDs)

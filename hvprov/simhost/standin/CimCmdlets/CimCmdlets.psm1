@@ -8,6 +8,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Process.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'State.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Shapes.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Latency.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Instance.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Guest.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Power.ps1'))

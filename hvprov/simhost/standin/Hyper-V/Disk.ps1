@@ -66,6 +66,8 @@ function Get-VHD {
         $caller = $PSCmdlet # Invoke-StandIn has a variable $Cmdlet
         Invoke-StandIn -Cmdlet 'Get-VHD' -Action {
             param($state)
+            $latency = Get-StandInLatency -State $state
+            if ($null -ne $latency) { Add-StandInCost -Latency $latency -Kind 'disk' -Name 'Get-VHD' -Count $wanted.Count -Milliseconds ($latency.disk_ms * $wanted.Count) }
             foreach ($file in $wanted) {
                 $refused = Get-StandInDiskRefusal -State $state -Cmdlet 'Get-VHD' -Path $file
                 if ($null -ne $refused) {

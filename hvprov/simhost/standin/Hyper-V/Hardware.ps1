@@ -87,6 +87,7 @@ function Get-VMHardDiskDrive {
         Invoke-StandIn -Cmdlet 'Get-VMHardDiskDrive' -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMHardDiskDrive' -VM $given['VM'] -Name $given['VMName'])) {
+                Add-StandInGroupCost -Latency (Get-StandInLatency -State $state) -Id $item.id -Group 'drives'
                 foreach ($drive in $item.drives) { ConvertTo-StandInDrive -VM $item -Drive $drive }
             }
         }

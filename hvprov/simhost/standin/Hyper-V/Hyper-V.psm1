@@ -7,6 +7,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'State.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Eventing.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Shapes.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Latency.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Computer.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))

@@ -15,10 +15,14 @@ function Get-VM {
             param($state)
             if ($wanted) {
                 $vm = Find-StandInVM -State $state -Cmdlet 'Get-VM' -Id $wanted
+                $latency = Get-StandInLatency -State $state
+                if ($null -ne $latency) { Add-StandInCost -Latency $latency -Kind 'call' -Name 'Get-VM' -Milliseconds $latency.vm_ms }
                 Add-StandInLook -State $state -VM $vm
                 ConvertTo-StandInVM -State $state -VM (Select-StandInKept -State $state -VM $vm)
                 return
             }
+            $latency = Get-StandInLatency -State $state
+            if ($null -ne $latency) { Add-StandInCost -Latency $latency -Kind 'list' -Name 'Get-VM' -Milliseconds ($latency.vm_ms * @($state.vms).Count) }
             foreach ($vm in @(Select-StandInVM -State $state -Cmdlet 'Get-VM' -Name $patterns)) {
                 if (Test-StandInVanished -State $state -VM $vm) {
                     Write-StandInError -Record (New-StandInAccessError -State $state -Cmdlet 'Get-VM')

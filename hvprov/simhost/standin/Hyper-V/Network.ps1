@@ -14,6 +14,7 @@ function Get-VMNetworkAdapter {
         Invoke-StandIn -Cmdlet 'Get-VMNetworkAdapter' -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMNetworkAdapter' -VM $given['VM'] -Name $given['VMName'])) {
+                Add-StandInGroupCost -Latency (Get-StandInLatency -State $state) -Id $item.id -Group 'adapters'
                 foreach ($adapter in $item.adapters) {
                     if ($adapter.name -like $pattern) { ConvertTo-StandInAdapter -VM $item -Adapter $adapter }
                 }

@@ -32,6 +32,7 @@ function Get-VMFirmware {
         Invoke-StandIn -Cmdlet 'Get-VMFirmware' -Action {
             param($state)
             foreach ($item in @(Select-StandInGeneration2 -State $state -Cmdlet 'Get-VMFirmware' -Given $given)) {
+                Add-StandInGroupCost -Latency (Get-StandInLatency -State $state) -Id $item.id -Group 'firmware'
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.HyperV.PowerShell.VMFirmware'
                     VMName = $item.name; VMId = [guid]$item.id; SecureBoot = $item.secure_boot; SecureBootTemplate = $item.secure_boot_template
@@ -100,6 +101,7 @@ function Get-VMSecurity {
         Invoke-StandIn -Cmdlet 'Get-VMSecurity' -Action {
             param($state)
             foreach ($item in @(Select-StandInGeneration2 -State $state -Cmdlet 'Get-VMSecurity' -Given $given)) {
+                Add-StandInGroupCost -Latency (Get-StandInLatency -State $state) -Id $item.id -Group 'security'
                 # The real object names no virtual machine.
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.HyperV.PowerShell.VMSecurity'

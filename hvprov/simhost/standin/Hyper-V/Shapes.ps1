@@ -45,7 +45,9 @@ function ConvertTo-StandInVM {
         IsDeleted                = @(Get-StandInFact -State $State -Name 'deleted') -contains $VM.id
     }
     if (@(Get-StandInFact -State $State -Name 'unreadable') -contains $VM.id) { Hide-StandInProperty -State $State -Object $object }
-    return $object
+    $seen = @{}
+    foreach ($adapter in $adapters) { $null = Add-StandInLatency -State $State -Object $adapter -Id $VM.id -Name 'IPAddresses', 'VlanSetting' -Seen $seen }
+    return Add-StandInLatency -State $State -Object $object -Id $VM.id -Name ([string[]]@($script:StandInGroups.Keys)) -Seen $seen
 }
 
 function Get-StandInMemory {
