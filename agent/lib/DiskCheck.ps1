@@ -51,16 +51,6 @@ function Get-ParentDiskFinding {
     New-JobFinding -Field 'disk_type' -MessageId 'image_in_use' -Values @{ vm = $user.Name; image = $Image.BaseName }
 }
 
-function Find-DiskUser {
-    # Returns a virtual machine that a file is attached to, except the one with the GUID ExceptId.
-    param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [AllowEmptyString()] [string] $ExceptId)
-
-    foreach ($vm in @(Get-HostVMList)) {
-        if ($vm.Id.ToString() -eq $ExceptId) { continue }
-        foreach ($drive in @(Get-VMProperty -VM $vm -Name 'HardDrives')) { if (Test-SameName -Left $drive.Path -Right $Path) { return $vm } }
-    }
-}
-
 function Get-DataDiskSpace {
     # Returns the disk space that a new data disk needs.
     param([Parameter(Mandatory)] $Disk)

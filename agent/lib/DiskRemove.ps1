@@ -48,42 +48,51 @@ function Remove-JobCheckpoint {
     }
 }
 
+# How long a delete job reads disks of other virtual machines with Get-VHD, in seconds.
+$script:AgentUseSeconds = 120
+
 function Get-DiskUsage {
-    # Returns by path why a file cannot be deleted: a virtual machine uses it, or it is the parent of another disk. Disk are the disks of
-    # the removed virtual machine; Own are the files to delete.
-    param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disk, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Own)
+    <#
+    .SYNOPSIS
+    Returns by path why a file cannot be deleted: a virtual machine uses it, it is the parent of another disk, or that is not certain.
+    .DESCRIPTION
+    Disk are the disks of the removed virtual machine; Own are the files to delete. Doubt receives those that are kept because it is not
+    certain that nothing needs them. All disks of the host come from one query, and their parents from their files.
+    #>
+    param(
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disk,
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Own,
+        [AllowEmptyCollection()] [System.Collections.ArrayList] $Doubt = (New-Object -TypeName System.Collections.ArrayList)
+    )
 
     $use = @{} # keys ignore case, as file names do
     if ($Own.Count -eq 0) { return $use }
     $children = @{}
     $trouble = New-Object -TypeName System.Collections.ArrayList
     $others = @(Get-HostVMList -Trouble $trouble)
+    foreach ($item in @(Get-AttachedDisk -VM $others -Trouble $trouble)) {
+        $children[$item.Path] = $item
+        if ($Own -contains $item.Path) { $use[$item.Path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
+    }
+    foreach ($path in $Disk) {
+        if ($Own -notcontains $path -and $path) { $children[$path] = @{ Path = $path; Owner = ''; VM = $null } }
+    }
+    $reason = ''
     if ($trouble.Count -gt 0) {
         # A virtual machine that cannot be read may use any of the files.
         $reason = (Get-AgentMessage -Id 'leftover_vm_unreadable' -Values @{ reason = (Get-FailureMessage -ErrorRecord $trouble[0]) }).Message
-        foreach ($path in $Own) { $use[$path] = $reason }
+    } else {
+        $seen = @{}
+        $unread = New-Object -TypeName System.Collections.ArrayList
+        $until = (Get-AgentTime) + $script:AgentUseSeconds
+        while ($children.Count -gt 0) { $children = Add-DiskChild -Children $children -Own $Own -Use $use -Seen $seen -Doubt $unread -Until $until }
+        if ($unread.Count -gt 0) { $reason = (Get-AgentMessage -Id 'leftover_parent_unknown' -Values @{ path = $unread[0] }).Message }
     }
-    foreach ($other in $others) {
-        foreach ($drive in @(Get-VMProperty -VM $other -Name 'HardDrives')) {
-            $path = [string]$drive.Path
-            $use[$path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = $other.Name }).Message
-            $children[$path] = (Get-AgentMessage -Id 'leftover_vm_parent' -Values @{ vm = $other.Name }).Message
-        }
-    }
-    foreach ($path in $Disk) {
-        if ($Own -notcontains $path -and $path) { $children[$path] = (Get-AgentMessage -Id 'leftover_kept_parent' -Values @{ path = $path }).Message }
-    }
-    while ($children.Count -gt 0) {
-        $known = Get-DiskInfo -Path ([string[]]@($children.Keys))
-        $next = @{}
-        foreach ($path in $children.Keys) {
-            if (-not $known.ContainsKey($path)) { continue }
-            $parent = [string]$known[$path].ParentPath
-            if (-not $parent -or $use.ContainsKey($parent)) { continue }
-            $use[$parent] = $children[$path]
-            $next[$parent] = $children[$path]
-        }
-        $children = $next
+    if (-not $reason) { return $use }
+    foreach ($file in $Own) {
+        if ($use.ContainsKey($file)) { continue }
+        $use[$file] = $reason
+        $null = $Doubt.Add($file)
     }
     return $use
 }

@@ -123,6 +123,21 @@ function Find-HostVM {
     }
 }
 
+function Find-HostVMSet {
+    # Returns the virtual machines with several GUIDs that the host has. Call it within @( ). More than one are looked up in a list of the
+    # host, which costs less than the search for one that is gone.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Id)
+
+    if ($Id.Count -eq 0) { return }
+    if ($Id.Count -eq 1) { return Find-HostVM -Id $Id[0] }
+    $trouble = New-Object -TypeName System.Collections.ArrayList
+    $listed = @{}
+    foreach ($vm in @(Get-HostVMList -Trouble $trouble)) { $listed[$vm.Id.ToString()] = $vm }
+    foreach ($item in $Id) {
+        if ($listed.ContainsKey($item)) { $listed[$item] } elseif ($trouble.Count -gt 0) { throw $trouble[0] }
+    }
+}
+
 function Get-HostVMList {
     # Returns the virtual machines of the host. Call it within @( ). One that is removed while the host is listed does not fail the
     # list: the host is listed again. What fails each time is added to Trouble, as error records.
@@ -196,14 +211,6 @@ function Get-HostVM {
         throw (New-AgentError -MessageId 'vm_not_found' -Values @{ id = $Id; host = $Machine.Name })
     }
     return $vm
-}
-
-function Find-VMByName {
-    # Returns a virtual machine with a name, except the one with the GUID ExceptId. The name is not passed to Get-VM, which would
-    # treat it as a wildcard pattern.
-    param([Parameter(Mandatory)] [string] $Name, [string] $ExceptId = '')
-
-    Get-HostVMList | Where-Object -FilterScript { (Test-SameName -Left $_.Name -Right $Name) -and $_.Id.ToString() -ne $ExceptId } | Select-Object -First 1
 }
 
 function Find-HostSwitch {

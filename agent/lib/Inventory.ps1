@@ -1,5 +1,8 @@
 # The inventory of the host, in the shape that clients read.
 
+# Up to how many virtual machines are read one by one. More are cheaper to read with queries of all virtual machines.
+$script:AgentSingleReads = 8
+
 function Get-AgentInventory {
     # Serves request inventory. Settings may name the folders of images and virtual machines. Wanted are the GUIDs of the virtual machines
     # to report, or none for all.
@@ -7,7 +10,7 @@ function Get-AgentInventory {
 
     $machine = Get-AgentHost
     $trouble = New-Object -TypeName System.Collections.ArrayList
-    if ($Wanted.Count -eq 0) { $vms = @(Get-HostVMList -Trouble $trouble) } else { $vms = @($Wanted | ForEach-Object -Process { Find-HostVM -Id $_ }) }
+    $vms = @(Get-InventoryVM -Wanted $Wanted -Trouble $trouble)
     $detail = Get-VMDetail -VM $vms
     $list = New-Object -TypeName System.Collections.ArrayList
     foreach ($vm in $vms) {
@@ -23,27 +26,82 @@ function Get-AgentInventory {
     $elsewhere = @(Get-ElsewhereList -Machine $machine -Missing @($Wanted | Where-Object -FilterScript { $found -notcontains $_ }))
     if ($elsewhere.Count -gt 0) { $result['elsewhere'] = [object[]]$elsewhere }
     foreach ($problem in $trouble) { $null = $detail.Security.Partial.Add((Get-FailureMessage -ErrorRecord $problem)) }
+    if ($detail.Unread.Count -gt 0) {
+        $null = $detail.Security.Partial.Add((Get-AgentMessage -Id 'partial_disks' -Values @{ count = $detail.Unread.Count; seconds = $script:AgentDiskSeconds }).Message)
+    }
     if ($detail.Security.Partial.Count -gt 0) { $result['partial'] = [object[]]$detail.Security.Partial.ToArray() }
     return $result
 }
 
-function Get-VMDetail {
-    # Returns what the objects of Get-VM do not contain, with one call for all virtual machines: disks by path; cluster roles, secure
-    # boot and TPM by GUID; and drives by GUID, which the module queries at each access. Values that cannot be read are missing.
+function Get-InventoryVM {
+    # Returns the virtual machines of an inventory: records of Get-HostRecord, or objects of Get-VM where there are few, or where queries
+    # fail or lack something. Only Get-VM shows which virtual machines exist. Call it within @( ).
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Wanted, [Parameter(Mandatory)] [AllowEmptyCollection()] [System.Collections.ArrayList] $Trouble)
+
+    $records = @{}
+    if ($Wanted.Count -eq 0 -or $Wanted.Count -gt $script:AgentSingleReads) {
+        try { $records = Get-HostRecord -Id $Wanted } catch { $null = $_ } # The cmdlets answer the same question more slowly.
+    }
+    if ($Wanted.Count -eq 0) {
+        foreach ($vm in @(Get-HostVMList -Trouble $Trouble)) {
+            $record = $records[$vm.Id.ToString()]
+            if ($null -eq $record -or $record.Incomplete) { $vm } else { $record }
+        }
+        return
+    }
+    $missing = New-Object -TypeName System.Collections.ArrayList
+    foreach ($id in $Wanted) {
+        $record = $records[$id]
+        if ($null -eq $record -or $record.Incomplete) { $null = $missing.Add($id) } else { $record }
+    }
+    if ($records.Count -gt 0) { return Find-HostVMSet -Id $missing.ToArray() }
+    $missing | ForEach-Object -Process { Find-HostVM -Id $_ }
+}
+
+function Get-InventorySecurity {
+    # Returns the result of Get-VMSecurityDetail for records and objects.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
-    $detail = @{ Disks = @{}; Roles = @{}; Drives = @{}; Security = (Get-VMSecurityDetail -VM $VM) }
-    $paths = New-Object -TypeName System.Collections.ArrayList
+    $records = @($VM | Where-Object -FilterScript { Test-HostRecord -VM $_ })
+    if ($records.Count -eq 0) { return Get-VMSecurityDetail -VM $VM }
+    $objects = @($VM | Where-Object -FilterScript { -not (Test-HostRecord -VM $_) })
+    $queried = $null
+    try { $queried = Get-RecordSecurity -Record $records } catch {
+        $null = $_ # The cmdlets answer the same question more slowly.
+        $objects += @(Find-HostVMSet -Id ([string[]]@($records | ForEach-Object -Process { $_.Id.ToString() })))
+    }
+    $detail = Get-VMSecurityDetail -VM $objects
+    if ($null -eq $queried) { return $detail }
+    foreach ($name in 'SecureBoot', 'TPM') { foreach ($id in $queried[$name].Keys) { $detail[$name][$id] = $queried[$name][$id] } }
+    return $detail
+}
+
+function Get-VMDetail {
+    # Returns what the objects of Get-VM do not contain, with one call for all virtual machines: disks by path; cluster roles, manifests,
+    # secure boot and TPM by GUID; and drives by GUID, which the module queries at each access. Values that cannot be read are missing;
+    # Unread are the disks for which there was no time.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
+
+    $detail = @{
+        Disks = @{}; Roles = @{}; Drives = @{}; Manifests = @{}; Security = (Get-InventorySecurity -VM $VM)
+        Unread = (New-Object -TypeName System.Collections.ArrayList)
+    }
+    $managed = New-Object -TypeName System.Collections.ArrayList
+    $others = New-Object -TypeName System.Collections.ArrayList
     $clustered = $false
     foreach ($item in $VM) {
         if ($item.IsClustered) { $clustered = $true }
+        $id = $item.Id.ToString()
         $drives = @(Get-VMProperty -VM $item -Name 'HardDrives')
-        $detail.Drives[$item.Id.ToString()] = $drives
-        foreach ($drive in $drives) {
-            $null = $paths.Add([string]$drive.Path)
-        }
+        $detail.Drives[$id] = $drives
+        # A virtual machine that is removed while it is read is not part of the inventory.
+        try { $detail.Manifests[$id] = Find-JobManifest -VM $item } catch { if (-not (Test-RemovedVM -VM $item)) { throw } }
+        # The disks of few virtual machines, and those of the agent's own, are always read anew.
+        $paths = $others
+        if ($VM.Count -le $script:AgentSingleReads -or $null -ne $detail.Manifests[$id]) { $paths = $managed }
+        foreach ($drive in $drives) { $null = $paths.Add([string]$drive.Path) }
     }
-    $detail.Disks = Get-DiskInfo -Path $paths.ToArray()
+    $detail.Disks = Get-DiskFact -Path (@($managed) + @($others)) -Current $managed.ToArray() -Unread $detail.Unread
     if ($clustered) {
         try { $detail.Roles = Get-ClusterRoleName } catch { $null = $_ }
     }
@@ -61,7 +119,7 @@ function ConvertTo-AgentVM {
     $id = $VM.Id.ToString()
     $adapters = New-Object -TypeName System.Collections.ArrayList
     $addresses = New-Object -TypeName System.Collections.ArrayList
-    $manifest = Find-JobManifest -VM $VM
+    $manifest = $Detail.Manifests[$id]
     $items = @(Get-VMProperty -VM $VM -Name 'NetworkAdapters')
     foreach ($item in $items) {
         $adapter = ConvertTo-AgentAdapter -Adapter $item

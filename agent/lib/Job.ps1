@@ -122,7 +122,8 @@ function Complete-AgentJob {
 
     $result = [ordered]@{ outcome = 'succeeded' }
     $vm = $null
-    if ($Job.VMId) {
+    # The search for a virtual machine that is deleted lists the host.
+    if ($Job.VMId -and -not ($Job.Operation -eq 'delete' -and $Job.Committed -and $null -eq $Failure)) {
         try { $vm = Find-HostVM -Id $Job.VMId } catch { $vm = $null }
     }
     if ($null -ne $vm) { $result['vm'] = ConvertTo-AgentVM -VM $vm }

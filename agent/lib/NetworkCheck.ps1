@@ -50,14 +50,7 @@ function Get-MacFinding {
         if ($Specs[$index].Mac) { $wanted["network_adapters[$index].mac_address"] = $Specs[$index].Mac }
     }
     if ($wanted.Count -eq 0) { return }
-    $holders = @{}
-    foreach ($vm in @(Get-HostVMList)) {
-        if ($vm.Id.ToString() -eq $VMId) { continue }
-        foreach ($adapter in @(Get-VMProperty -VM $vm -Name 'NetworkAdapters')) {
-            $digits = Get-MacDigit -Mac ([string]$adapter.MacAddress)
-            if (-not $holders.ContainsKey($digits)) { $holders[$digits] = @{ Adapter = $adapter.Name; VM = $vm.Name } }
-        }
-    }
+    $holders = Get-MacHolder -ExceptId $VMId
     $given = @{}
     foreach ($field in $wanted.Keys) {
         $mac = $wanted[$field]

@@ -129,7 +129,9 @@ function Clear-PendingList {
     $left = 0
     if ($files.Count -gt 0 -and -not $old) {
         $null = Get-AgentHost # loads the module in a new process
-        $use = Get-DiskUsage -Disk @() -Own ([string[]]@($files | ForEach-Object -Process { $_.path }))
+        $doubt = New-Object -TypeName System.Collections.ArrayList
+        $use = Get-DiskUsage -Disk @() -Own ([string[]]@($files | ForEach-Object -Process { $_.path })) -Doubt $doubt
+        $left = $doubt.Count
         foreach ($file in $files) {
             if ($use.ContainsKey($file.path)) { continue }
             try {
