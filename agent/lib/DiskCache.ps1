@@ -7,8 +7,8 @@ $script:AgentDiskCacheTitle = 'hypervvm disks 1'
 # The number of disks in the file. The ones that were read longest ago are dropped.
 $script:AgentDiskCacheSize = 4000
 
-# How long a disk whose file changed since counts as known, in seconds. The disk of a running virtual machine changes all the time, but
-# rarely its size, its type or its parent.
+# How long a disk whose file changed since counts as known when there is no time to read it, in seconds. The disk of a running virtual
+# machine changes all the time, but rarely its size, its type or its parent.
 $script:AgentDiskCacheSeconds = 86400
 
 # How long one inventory may read disks, in seconds.
@@ -96,8 +96,8 @@ function Get-DiskFact {
     Returns the disks by path, as Get-DiskInfo does, from the cache where it knows them.
     .DESCRIPTION
     Path is the disks in the order of their importance. Those in Current are read although they are known, unless time is up: they may be
-    resized while a virtual machine has them open, which the file system does not show. Unread receives the paths that were not read
-    within Seconds.
+    resized while a virtual machine has them open, which the file system does not show. Others whose file changed since are read last.
+    Unread receives the paths of which nothing is known and that were not read within Seconds.
     #>
     param(
         [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Path,
@@ -109,6 +109,7 @@ function Get-DiskFact {
     $facts = @{}
     $files = @{}
     $order = New-Object -TypeName System.Collections.ArrayList
+    $changed = New-Object -TypeName System.Collections.ArrayList
     $known = Read-DiskCache
     $now = @{}
     foreach ($item in $Current) { $now[$item] = $true }
@@ -119,7 +120,9 @@ function Get-DiskFact {
         $files[$item] = $file
         if (Test-DiskKnown -Entry $known[$item] -File $file) { $facts[$item] = ConvertTo-DiskFact -Path $item -Entry $known[$item] -File $file }
         if (-not $facts.ContainsKey($item) -or $now.ContainsKey($item)) { $null = $order.Add($item) }
+        elseif ($known[$item].Modified -ne $file.Modified -or $known[$item].Length -ne $file.Length) { $null = $changed.Add($item) }
     }
+    $order.AddRange($changed)
     $fresh = @{}
     $until = (Get-AgentTime) + $Seconds
     for ($index = 0; $index -lt $order.Count; $index += $script:AgentDiskBatch) {

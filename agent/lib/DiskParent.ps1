@@ -82,12 +82,12 @@ function Read-VhdxLink {
             return
         }
     }
-    $table = Read-DiskPart -File $File -Offset 192KB -Count 64KB
+    $table = Read-DiskPart -File $File -Offset 192KB -Count 8KB
     if ([System.Text.Encoding]::ASCII.GetString($table, 0, 4) -ne 'regi') { return }
     $start = Find-VhdxEntry -Table $table -First 16 -Count ([System.BitConverter]::ToUInt32($table, 8)) -Id $script:AgentDiskRegion
     if ($start -lt 0) { return }
     $base = [System.BitConverter]::ToInt64($table, $start + 16)
-    $table = Read-DiskPart -File $File -Offset $base -Count 64KB
+    $table = Read-DiskPart -File $File -Offset $base -Count 8KB
     if ([System.Text.Encoding]::ASCII.GetString($table, 0, 8) -ne 'metadata') { return }
     $count = [System.BitConverter]::ToUInt16($table, 10)
     $start = Find-VhdxEntry -Table $table -First 32 -Count $count -Id $script:AgentDiskParameters
@@ -124,6 +124,7 @@ function Get-LocatorPath {
         $start = 20 + 12 * $entry
         $name = [System.Text.Encoding]::Unicode.GetString($Locator, [System.BitConverter]::ToUInt32($Locator, $start), [System.BitConverter]::ToUInt16($Locator, $start + 8))
         $value = [System.Text.Encoding]::Unicode.GetString($Locator, [System.BitConverter]::ToUInt32($Locator, $start + 4), [System.BitConverter]::ToUInt16($Locator, $start + 10))
+        $null = [System.IO.Path]::GetFileName($value) # throws for what is no path
         if ($name -eq 'relative_path') { [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($Folder, $value)) }
         elseif ($name -eq 'absolute_win32_path' -or $name -eq 'volume_path') { $value -replace '^\\\\\?\\UNC\\', '\\' -replace '^\\\\\?\\(?!Volume)', '' }
     }
