@@ -30,7 +30,10 @@ const queryLimit = 6 * time.Hour
 
 // Configure reads the settings. It opens no connection: the first operation that needs a host does.
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
-	conn := &connection{names: newNameReservations()}
+	conn := &connection{names: newNameReservations(), operations: newOperations()}
+	if p.nameSettle > 0 {
+		conn.operations.settle = p.nameSettle
+	}
 	resp.ResourceData = conn
 	if p.schemaErr != nil || !req.Config.Raw.IsFullyKnown() {
 		return // a setting is unknown until apply: no host can be queried before

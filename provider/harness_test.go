@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -59,6 +60,8 @@ type harness struct {
 	kind   tftypes.Type
 	config attrs // of the provider, once it is configured
 
+	provider *provider.Provider
+
 	olderCLI bool // without support for write-only attributes
 }
 
@@ -83,6 +86,8 @@ func newHarnessWith(t *testing.T, s *jobschema.Schema) *harness {
 	h := &harness{t: t, log: &lockedBuffer{}}
 	h.ctx = tflogtest.RootLogger(t.Context(), h.log)
 	p := provider.New("test", s, nil)
+	p.SetNameSettle(time.Millisecond)
+	h.provider = p
 	t.Cleanup(func() {
 		if err := p.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -30,6 +31,8 @@ type Provider struct {
 	version   string
 	schema    *jobschema.Schema
 	schemaErr error
+
+	nameSettle time.Duration // see nameSettle; 0: the default
 
 	mu         sync.Mutex
 	services   []*hvprov.Service
@@ -96,7 +99,8 @@ type connection struct {
 	lacks   reportedLacks
 	partial reportedLacks
 
-	unusable unusableHosts
+	unusable   unusableHosts
+	operations *operations
 }
 
 // hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so

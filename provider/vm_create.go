@@ -41,7 +41,10 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		Host: hostName, Operation: job.OperationProvision, Values: values,
 		SkipInventoryCheck: true, // the job checks what ModifyPlan has warned of
 	}
-	ref, result, err := r.runJob(ctx, limit, sub, &resp.Diagnostics)
+	adopts := mayAdopt(ctx, req.Plan, &resp.Diagnostics)
+	ref, result, err := r.runNamedJob(ctx, limit, sub, &resp.Diagnostics, func(holder string) bool {
+		return !adopts || r.conn.names.isManaged(holder)
+	})
 	if holderID(err) != "" {
 		adoptCtx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

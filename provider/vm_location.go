@@ -87,7 +87,8 @@ func (r *vmResource) find(ctx context.Context, is identity, l location) (found s
 
 // runJobWhereVMIs runs a job on the host of the submission, or where the virtual machine has moved to meanwhile. It returns the host.
 func (r *vmResource) runJobWhereVMIs(ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics) (string, *job.Result, error) {
-	_, result, err := r.runJob(ctx, limit, sub, diags)
+	always := func(string) bool { return true }
+	_, result, err := r.runNamedJob(ctx, limit, sub, diags, always)
 	if !errors.Is(err, hvprov.ErrVMElsewhere) && !errors.Is(err, hvprov.ErrVMNotFound) {
 		return sub.Host, result, err
 	}
@@ -99,7 +100,7 @@ func (r *vmResource) runJobWhereVMIs(ctx context.Context, limit time.Duration, s
 		return sub.Host, result, err
 	}
 	sub.Host = found
-	_, result, err = r.runJob(ctx, limit, sub, diags)
+	_, result, err = r.runNamedJob(ctx, limit, sub, diags, always)
 	return found, result, err
 }
 

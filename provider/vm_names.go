@@ -13,9 +13,13 @@ import (
 type nameReservations struct {
 	mu       sync.Mutex
 	reserved map[nameKey]reservation
-	managed  map[string]bool // GUIDs in the state, in lower case
-	adopted  map[string]bool // GUIDs that a resource has adopted, in lower case
+	managed  map[string]bool   // GUIDs in the state, in lower case
+	adopted  map[string]bool   // GUIDs that a resource has adopted, in lower case
+	renames  map[string]rename // planned ones, by GUID in lower case
 }
+
+// rename is a planned change of the name of a virtual machine.
+type rename struct{ from, to nameKey }
 
 // nameKey is a name on a host, in lower case: Hyper-V compares names without case.
 type nameKey struct{ host, name string }
@@ -30,7 +34,7 @@ type reservation struct {
 }
 
 func newNameReservations() *nameReservations {
-	return &nameReservations{reserved: map[nameKey]reservation{}, managed: map[string]bool{}, adopted: map[string]bool{}}
+	return &nameReservations{reserved: map[nameKey]reservation{}, managed: map[string]bool{}, adopted: map[string]bool{}, renames: map[string]rename{}}
 }
 
 // addManaged records that a virtual machine is in the state.
@@ -82,6 +86,33 @@ func (n *nameReservations) reserve(host, name string, v reservation) bool {
 	}
 	n.reserved[key] = v
 	return true
+}
+
+// addRename records a planned rename. It reports whether virtual machines would exchange their names, this one among them.
+func (n *nameReservations) addRename(vmID, host, from, to string) (exchange bool) {
+	r := rename{newNameKey(host, from), newNameKey(host, to)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.renames[strings.ToLower(vmID)] = r
+	next := make(map[nameKey]nameKey, len(n.renames))
+	for _, r := range n.renames {
+		next[r.from] = r.to
+	}
+	if r.from == r.to {
+		return false // another letter case
+	}
+	at := r.to
+	for range n.renames { // ends also if there is a cycle without this one
+		if at == r.from {
+			return true
+		}
+		to, ok := next[at]
+		if !ok || to == at {
+			return false
+		}
+		at = to
+	}
+	return at == r.from
 }
 
 // resolve records the virtual machine that was created for a reserved name. Without one it releases the name.

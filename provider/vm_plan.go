@@ -31,6 +31,8 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if resp.Diagnostics.HasError() || !r.ready() {
 		return
 	}
+	_, end := r.conn.operations.begin("")
+	defer end()
 	host, ok := r.planHost(ctx, req, resp)
 	if !ok || resp.Diagnostics.HasError() {
 		return
@@ -69,6 +71,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		}
 		check.name = r.displayName(req.State.Raw)
 		check.drifted = r.driftedFields(ctx, req, resp, changed)
+		r.planRename(host, id, req.State.Raw, resp, check.drifted)
 		r.planPowerCycle(ctx, req, resp, changed, check.drifted)
 		var allow types.Bool
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
@@ -167,6 +170,25 @@ func (r *vmResource) planName(host string, resp *resource.ModifyPlanResponse, va
 	}
 	resp.Diagnostics.AddAttributeError(path.Root(f.ID), errorSummary("plan", name),
 		fmt.Sprintf("Another resource of this configuration uses the name %q on host %s. Names are not case-sensitive. Choose another name.", name, host))
+}
+
+// planRename reports virtual machines that exchange their names: each of them has to wait for another one.
+func (r *vmResource) planRename(host, vmID string, state tftypes.Value, resp *resource.ModifyPlanResponse, drifted []string) {
+	f, ok := r.observedField(observedName)
+	if !ok {
+		return
+	}
+	from, to := stringOf(attribute(state, f.ID)), stringOf(attribute(resp.Plan.Raw, f.ID))
+	if from == "" || to == "" || !r.conn.names.addRename(vmID, host, from, to) {
+		return
+	}
+	detail := fmt.Sprintf("Virtual machines exchange their names: %s takes the name %q, and its own name goes to another one. Names are unique on a host, "+
+		"and each virtual machine would wait for another. Rename one of them to an unused name and apply that first.", from, to)
+	if slices.Contains(drifted, f.ID) {
+		resp.Diagnostics.AddAttributeWarning(path.Root(f.ID), changedOutside(from, f.ID), detail)
+		return
+	}
+	resp.Diagnostics.AddAttributeError(path.Root(f.ID), errorSummary("plan", from), detail)
 }
 
 // planWriteOnly reports write-only values whose addition Terraform cannot detect.
