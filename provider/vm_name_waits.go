@@ -108,7 +108,7 @@ func (o *operations) await(ctx context.Context, op *operation, holder string, ma
 func (r *vmResource) runNamedJob(
 	ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics, mayWait func(holder string) bool,
 ) (jobRef, *job.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	waitCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	op, end := r.conn.operations.begin(sub.VMID)
 	defer end()
@@ -116,7 +116,7 @@ func (r *vmResource) runNamedJob(
 		mark := r.conn.operations.mark()
 		var found diag.Diagnostics
 		ref, result, err := r.runJob(ctx, limit, sub, &found)
-		if holder := nameHolder(err); holder == "" || !mayWait(holder) || !r.conn.operations.await(ctx, op, holder, mark) {
+		if holder := nameHolder(err); holder == "" || !mayWait(holder) || !r.conn.operations.await(waitCtx, op, holder, mark) {
 			diags.Append(found...)
 			return ref, result, err
 		}
