@@ -47,7 +47,7 @@ function Get-JobFinding {
         Get-MediaFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['media_name']
     }
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
-        Get-SwitchFinding -Machine $Machine -Name $fields['switch_name']
+        Get-SwitchFinding -Machine $Machine -Name $fields['switch_name'] -VMId $VMId
     }
     Get-AdapterFinding -Machine $Machine -Fields $fields -VMId $VMId
     if ($fields.Contains('gb_ram') -and $fields['gb_ram'] * 1GB -gt $Machine.MemoryCapacity) {

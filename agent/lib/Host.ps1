@@ -214,10 +214,21 @@ function Get-HostVM {
 }
 
 function Find-HostSwitch {
-    # Returns the virtual switch with a name, or without a name the only one; nothing when it does not exist.
+    # Returns the virtual switch with a name, or without a name the only one; nothing when it does not exist. Throws when several have
+    # the name, which Hyper-V allows.
     param([AllowNull()] [AllowEmptyString()] [string] $Name)
 
     $switches = @(Get-VMSwitch)
-    if ($Name) { return $switches | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $Name } | Select-Object -First 1 }
+    if ($Name) { $switches = @($switches | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $Name }) }
     if ($switches.Count -eq 1) { return $switches[0] }
+    if ($Name -and $switches.Count -gt 1) { throw (New-AgentError -Field 'switch_name' -MessageId 'switch_name_ambiguous' -Values (Get-SameSwitch -Name $Name -Switches $switches)) }
+}
+
+function Get-SameSwitch {
+    # Returns the values of the message about switches of one name, each with its type and GUID.
+    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [object[]] $Switches)
+
+    $texts = [string[]]@($Switches | ForEach-Object -Process { "$($_.SwitchType) $($_.Id)" })
+    [System.Array]::Sort($texts, [System.StringComparer]::Ordinal)
+    return @{ name = $Name; count = $Switches.Count; switches = (Join-AgentText -Text $texts) }
 }

@@ -8,7 +8,7 @@ function Get-AdapterFinding {
     if ($specs.Count -eq 0 -and -not $Fields['mac_address']) { return }
     Get-AdapterNameFinding -Specs $specs -VMId $VMId
     for ($index = 0; $index -lt $specs.Count; $index++) {
-        Get-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -Field "network_adapters[$index].switch_name"
+        Get-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -VMId $VMId -Field "network_adapters[$index].switch_name"
     }
     Get-MacFinding -Fields $Fields -Specs $specs -VMId $VMId
 }
@@ -68,15 +68,25 @@ function Get-MacFinding {
 
 function Get-SwitchFinding {
     # Returns a finding when the virtual switch does not exist, or is not unique. Field is the field that names the switch.
-    param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name, [string] $Field = 'switch_name')
+    param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name, [AllowEmptyString()] [string] $VMId = '', [string] $Field = 'switch_name')
 
-    $names = [string[]]@(Get-VMSwitch | ForEach-Object -Process { $_.Name })
+    $switches = @(Get-VMSwitch)
+    $names = [string[]]@($switches | ForEach-Object -Process { $_.Name })
     [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
     $known = Join-AgentText -Text $names
     if ($names.Count -eq 0) {
         New-JobFinding -Field $Field -MessageId 'switch_none' -Values @{ host = $Machine.Name }
     } elseif ($Name) {
-        foreach ($candidate in $names) { if (Test-SameName -Left $candidate -Right $Name) { return } }
+        $same = @($switches | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $Name })
+        if ($same.Count -eq 1) { return }
+        if ($same.Count -gt 1) {
+            # An adapter that is connected to one of them is not connected again.
+            $vm = $null
+            if ($VMId) { $vm = Find-HostVM -Id $VMId }
+            if ($null -ne $vm -and @($vm.NetworkAdapters | Where-Object -FilterScript { Test-SameName -Left $_.SwitchName -Right $Name }).Count -gt 0) { return }
+            New-JobFinding -Field $Field -MessageId 'switch_name_ambiguous' -Values (Get-SameSwitch -Name $Name -Switches $same)
+            return
+        }
         New-JobFinding -Field $Field -MessageId 'switch_missing' -Values @{ name = $Name; host = $Machine.Name; switches = $known }
     } elseif ($names.Count -gt 1) {
         New-JobFinding -Field $Field -MessageId 'switch_ambiguous' -Values @{ host = $Machine.Name; count = $names.Count; switches = $known }

@@ -5,6 +5,7 @@ package fakeagent
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -36,9 +37,23 @@ func vlanOf(a hyperv.Adapter) int {
 	return a.VLANID
 }
 
+// sameSwitches returns the types and GUIDs of the virtual switches with a name.
+func sameSwitches(s *hyperv.State, name string) (found []string) {
+	for _, sw := range s.Switches {
+		if name != "" && strings.EqualFold(sw.Name, name) {
+			found = append(found, sw.Type+" "+sw.ID)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
 // findSwitch returns the name of the virtual switch in its own letter case, or of the only one if name is empty.
 func (j *hostJob) findSwitch(name string) (found string, err error) {
 	err = j.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
+		if same := sameSwitches(s, name); len(same) > 1 {
+			return fail("switch_name_ambiguous", "switch_name", "name", name, "count", len(same), "switches", strings.Join(same, ", "))
+		}
 		for _, sw := range s.Switches {
 			if strings.EqualFold(sw.Name, name) || name == "" && len(s.Switches) == 1 {
 				found = sw.Name

@@ -126,11 +126,17 @@ func (c *check) checkImage() {
 
 // checkSwitch checks a virtual switch, or that there is only one if name is empty.
 func (c *check) checkSwitch(name string) {
-	var names []string
+	var names, same []string
+	connected := false
 	if c.addError(c.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
 		for _, sw := range s.Switches {
 			names = append(names, sw.Name)
 		}
+		same = sameSwitches(s, name)
+		connected = slices.ContainsFunc(s.VMs, func(vm hyperv.VM) bool {
+			return c.vmID != "" && strings.EqualFold(vm.ID, c.vmID) &&
+				slices.ContainsFunc(vm.Adapters, func(a hyperv.Adapter) bool { return strings.EqualFold(a.SwitchName, name) })
+		})
 		return nil
 	})) {
 		return
@@ -141,6 +147,8 @@ func (c *check) checkSwitch(name string) {
 		c.add(finding("switch_none", "switch_name", "host", c.host.Name))
 	case name != "" && !containsFold(names, name):
 		c.add(finding("switch_missing", "switch_name", "name", name, "host", c.host.Name, "switches", known))
+	case len(same) > 1 && !connected:
+		c.add(finding("switch_name_ambiguous", "switch_name", "name", name, "count", len(same), "switches", strings.Join(same, ", ")))
 	case name == "" && len(names) > 1:
 		c.add(finding("switch_ambiguous", "switch_name", "host", c.host.Name, "count", len(names), "switches", known))
 	}

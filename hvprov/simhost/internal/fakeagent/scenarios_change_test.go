@@ -277,4 +277,24 @@ var interruptions = []scenario{
 		_ = s.stdin.Close()
 		s.awaitJob(id)
 	}},
+	{"two virtual switches have one name", func(s *recorder) {
+		machine := seedVM(1, "web-00")
+		machine.Adapters = []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External", MACAddress: "00155D001001", DynamicMAC: true}}
+		s.onHost(func(state *hyperv.State) {
+			state.Switches = []hyperv.Switch{
+				{ID: seedID(9), Name: "Lab", Type: "Private"}, {ID: seedID(8), Name: "LAB", Type: "External"}, {ID: seedID(7), Name: "External", Type: "External"},
+			}
+			state.VMs = []hyperv.VM{machine}
+		})
+		connect := `"switch_name":"lab"`
+		s.request(check(connect))
+		s.request(checkUpdate(machine.ID, connect))
+		s.section("no job takes one of them")
+		s.runJob(provision(minimal + "," + connect))
+		s.runJob(protocol.Request{Definition: definition("update", connect), VMID: machine.ID, Changed: []string{"switch_name"}})
+		s.section("another switch can be used, and a connected machine stays")
+		s.request(check(`"switch_name":"external"`))
+		s.onHost(func(state *hyperv.State) { state.VMs[0].Adapters[0].SwitchName = "Lab" })
+		s.request(checkUpdate(machine.ID, connect))
+	}},
 }
