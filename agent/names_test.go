@@ -3,8 +3,11 @@
 package agent_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,4 +76,36 @@ func TestPathsThatAreTooLongForWindowsAreRefused(t *testing.T) {
 	f.limits(map[string]string{"AgentPathLimit": "259"})
 	output, code := f.runJob(definition, "-VMPath", filepath.Join(f.dir, strings.Repeat("v", 150)))
 	f.wantOutput(output, code, 1, "Windows allows 259", "a shorter vm_path")
+}
+
+// https://learn.microsoft.com/windows/win32/fileio/naming-a-file and https://www.unicode.org/reports/tr9/
+func TestNamesOfDevicesAndHiddenNamesAreNoFileNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	refused := []string{
+		"COM\u00b9", "lpt\u00b2.x", "Com\u00b3", "com1", "LPT9.txt", "CONIN$", "conout$", "conout$.log", "con .txt", "con", "nul  .a", "prn .a.b",
+		"web\u202egpj.exe", "a\u202ab", "a\u2066b", "a\u2069b", "a\u200eb", "a\u200fb", "a\u061cb", "a ", " a", "a.", "a\x00b", "a/b", `a\b`, "a:b",
+	}
+	accepted := []string{"com\u2074", "conin", "conin$x", "con$", "console.txt", "COM10", "\u00b9", "\u05e9\u05e8\u05ea", "web-01", "a b", "com\u00b9x"}
+	var script strings.Builder
+	script.WriteString("Set-StrictMode -Version Latest\n. '%agent%'\n")
+	for _, name := range append(slices.Clone(refused), accepted...) {
+		fmt.Fprintf(&script, "[string](Test-FileName -Value ([System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String('%s'))))\n",
+			base64.StdEncoding.EncodeToString([]byte(name)))
+	}
+	output, code := f.runScript(script.String())
+	got := strings.Fields(output)
+	if code != 0 || len(got) != len(refused)+len(accepted) {
+		t.Fatalf("exit code %d: %s", code, output)
+	}
+	for i, name := range refused {
+		if got[i] != "False" {
+			t.Errorf("%q is taken for the name of a file", name)
+		}
+	}
+	for i, name := range accepted {
+		if got[len(refused)+i] != "True" {
+			t.Errorf("%q is not taken for the name of a file", name)
+		}
+	}
 }

@@ -215,10 +215,18 @@ function Test-WholeNumber {
 }
 
 function Test-FileName {
-    # Reports whether text is the name of one file in the folder that it is joined to, on every file system of Windows.
+    <#
+    .SYNOPSIS
+    Reports whether text is the name of one file in the folder that it is joined to, on every file system of Windows, and is shown as it is.
+    .DESCRIPTION
+    Windows takes the superscript digits one to three for digits in the names of devices, and ignores spaces behind such a name:
+    https://learn.microsoft.com/windows/win32/fileio/naming-a-file. CONIN$ and CONOUT$ are the console:
+    https://learn.microsoft.com/windows/win32/api/fileapi/nf-fileapi-createfilew. Controls of the writing direction show a name, and
+    its extension, as another: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
+    #>
     param([AllowNull()] $Value)
 
     return $Value -is [string] -and $Value.Length -ge 1 -and $Value.Length -le 100 -and
-    $Value -notmatch '[\x00-\x1f\x7f\\/:*?"<>|]' -and $Value -notmatch '^[ .]|[ .]\z' -and
-    $Value -notmatch '^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\z'
+    $Value -notmatch '[\x00-\x1f\x7f\\/:*?"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]' -and $Value -notmatch '^[ .]|[ .]\z' -and
+    $Value -notmatch '^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?\z'
 }

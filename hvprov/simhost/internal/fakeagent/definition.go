@@ -154,8 +154,8 @@ var rules = sync.OnceValue(func() map[string]rule {
 })
 
 var (
-	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|]|^[ .]|[ .]$")
-	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$`)
+	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|^[ .]|[ .]$")
+	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\x{b9}\x{b2}\x{b3}]) *(\..*)?$`)
 )
 
 // isFileName reports whether text is the name of a file on Windows.

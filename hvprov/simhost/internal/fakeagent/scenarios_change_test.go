@@ -277,6 +277,16 @@ var interruptions = []scenario{
 		_ = s.stdin.Close()
 		s.awaitJob(id)
 	}},
+	{"names that are no files on Windows are refused", func(s *recorder) {
+		for _, name := range []string{
+			"COM¹", "lpt².x", "Com³", "CONIN$", "conout$", "conout$.log", "con .txt", "nul  ", "aux   .", "prn .a.b",
+			"web‮gpj.exe", "a⁦b", "a‎b", "a؜b",
+			"com⁴", "conin", "conin$x", "con$", "console.txt", "COM10", "¹", "שרת",
+		} {
+			s.section(fmt.Sprintf("%+q", name))
+			s.request(check(fmt.Sprintf(`"vm_name":%q,"switch_name":"External"`, name)))
+		}
+	}},
 	{"two virtual switches have one name", func(s *recorder) {
 		machine := seedVM(1, "web-00")
 		machine.Adapters = []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External", MACAddress: "00155D001001", DynamicMAC: true}}
