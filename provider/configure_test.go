@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"math/big"
 	"path/filepath"
 	"testing"
 
@@ -23,6 +24,9 @@ func TestInvalidSettingsAreReportedOnTheirAttribute(t *testing.T) {
 		"no password":                 {attrs{"host": good.with(attrs{"password": nil})}, "host.password", "HYPERVVM_PASSWORD"},
 		"no username":                 {attrs{"host": good.with(attrs{"username": nil})}, "host.username", "HYPERVVM_USERNAME"},
 		"a port out of range":         {attrs{"host": good.with(attrs{"port": 70000})}, "host.port", "between 1 and 65535"},
+		"half a port":                 {attrs{"host": good.with(attrs{"port": big.NewFloat(5986.5)})}, "host.port", "5986.5 is not a whole number"},
+		"a relative folder":           {attrs{"host": good.with(attrs{"vm_path": "D:VMs"})}, "host.vm_path", "absolute path"},
+		"a folder without a drive":    {attrs{"host": good.with(attrs{"image_path": `Images\`})}, "host.image_path", "absolute path"},
 		"an unknown method":           {attrs{"host": good.with(attrs{"auth": "digest"})}, "host.auth", `"ntlm", "kerberos", "certificate" or "basic"`},
 		"basic without TLS":           {attrs{"host": good.with(attrs{"auth": "basic", "use_tls": false})}, "host.auth", "use_tls = true"},
 		"a CA file name":              {attrs{"host": good.with(attrs{"ca_cert": "ca.pem"})}, "host.ca_cert", "PEM"},

@@ -15,7 +15,7 @@ import (
 // hostSettings holds the settings of one host.
 type hostSettings struct {
 	Address       types.String `tfsdk:"address"`
-	Port          types.Int64  `tfsdk:"port"`
+	Port          types.Number `tfsdk:"port"`
 	UseTLS        types.Bool   `tfsdk:"use_tls"`
 	Insecure      types.Bool   `tfsdk:"insecure"`
 	CACert        types.String `tfsdk:"ca_cert"`
@@ -47,7 +47,7 @@ func hostAttributes() map[string]schema.Attribute {
 		"address": schema.StringAttribute{
 			MarkdownDescription: "DNS name or IP address. Required. In `host`, it can also be set with the `" + envHost + "` environment variable.", Optional: true,
 		},
-		"port": schema.Int64Attribute{
+		"port": schema.NumberAttribute{ // not Int64Attribute: see numberAttribute
 			MarkdownDescription: "Port of WinRM. Must be between 1 and 65535. Defaults to `5986` with TLS, and to `5985` without. " + envText(envPort), Optional: true,
 		},
 		"use_tls": schema.BoolAttribute{
@@ -78,6 +78,7 @@ func hostAttributes() map[string]schema.Attribute {
 // host returns the host that the settings at a path and the environment define.
 func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
 	text := func(name, env string, v types.String) string { return stringSetting(at.AtName(name), env, v, diags) }
+	folder := func(name, env string, v types.String) string { return folderSetting(at.AtName(name), env, v, diags) }
 	conf := winrm.Config{
 		Address:       text("address", envHost, h.Address),
 		Port:          portSetting(at.AtName("port"), envPort, h.Port, diags),
@@ -107,5 +108,5 @@ func (h hostSettings) host(at path.Path, diags *diag.Diagnostics) hvprov.Host {
 		conf.Password = "" // the configuration overrides the environment
 	}
 	addConfigProblems(diags, at, conf)
-	return hvprov.Host{WinRM: conf, ImagePath: text("image_path", envImagePath, h.ImagePath), VMPath: text("vm_path", envVMPath, h.VMPath)}
+	return hvprov.Host{WinRM: conf, ImagePath: folder("image_path", envImagePath, h.ImagePath), VMPath: folder("vm_path", envVMPath, h.VMPath)}
 }

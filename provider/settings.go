@@ -5,7 +5,9 @@ package provider
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"os"
+	"regexp"
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -146,8 +148,29 @@ func boolSetting(at path.Path, env string, v types.Bool, fallback bool, diags *d
 	return b
 }
 
-func portSetting(at path.Path, env string, v types.Int64, diags *diag.Diagnostics) int {
-	n, ok := fromEnv(at, env, v.ValueInt64Pointer(), func(s string) (int64, error) {
+// folderSetting returns the path of a folder on a host. It must be absolute: the working folder of the agent is none that users know.
+func folderSetting(at path.Path, env string, v types.String, diags *diag.Diagnostics) string {
+	folder := stringSetting(at, env, v, diags)
+	if folder != "" && !absolutePath.MatchString(folder) {
+		diags.AddAttributeError(at, "Invalid "+at.String(), fmt.Sprintf("%q is not an absolute path. Use a drive letter with a folder, such as D:\\VMs, or a share, such as \\\\files\\vms.", folder))
+	}
+	return folder
+}
+
+// absolutePath matches an absolute path on a host: of Windows, or of the system of a simulated host.
+var absolutePath = regexp.MustCompile(`^([A-Za-z]:[\\/]|[\\/]{2}[^\\/]|/)`)
+
+func portSetting(at path.Path, env string, v types.Number, diags *diag.Diagnostics) int {
+	var configured *int64
+	if x := v.ValueBigFloat(); !v.IsNull() && !v.IsUnknown() {
+		whole, accuracy := x.Int64()
+		if accuracy != big.Exact {
+			diags.AddAttributeError(at, "Invalid port", fmt.Sprintf("%s is not a whole number. Use a number between 1 and 65535.", x.Text('f', -1)))
+			return 0
+		}
+		configured = &whole
+	}
+	n, ok := fromEnv(at, env, configured, func(s string) (int64, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%q is not a number", s)
