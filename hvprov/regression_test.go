@@ -170,7 +170,7 @@ func TestInvalidValuesAreRefusedAndNotConverted(t *testing.T) {
 		updateHost(c.T, c.server, func(s *hyperv.State) { s.Behaviour.RecordCalls = true })
 		invalidValues := map[string][]any{
 			"gb_ram": {8.9, true, []any{8}, "0x10"}, "cpu_cores": {1.5, false},
-			"vm_name": {`..\..\x`, "a/b", "web*", "web[0]", "' or '1'='1", []any{"a"}, 7}, "image_name": {"../x"},
+			"vm_name": {strings.Repeat("x", 101), "a\x01b", []any{"a"}, 7}, "image_name": {"../x"},
 		}
 		for name, list := range invalidValues {
 			for _, value := range list {
@@ -184,6 +184,14 @@ func TestInvalidValuesAreRefusedAndNotConverted(t *testing.T) {
 		}
 		if calls, err := c.server.Store().Calls(); err != nil || len(calls) > 0 {
 			c.Errorf("cmdlets were called: %v, error %v", calls, err)
+		}
+		for _, name := range []string{`..\..\x`, "a/b", "web*"} { // which an existing virtual machine can have
+			if _, err := c.run(hvprov.Submission{Operation: job.OperationProvision, Values: values(name)}); err == nil || !strings.Contains(err.Error(), "vm_name") {
+				c.Errorf("name %s: %v", name, err)
+			}
+		}
+		if files := c.files(); len(files) > 0 || len(c.state().VMs) > 0 {
+			c.Errorf("left are the files %q and the virtual machines %+v", files, c.state().VMs)
 		}
 		// The agent does not rely on the checks of the client.
 		agent := newAgent(c.T, c.server)

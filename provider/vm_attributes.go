@@ -13,7 +13,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
@@ -28,7 +27,7 @@ func vmAttributes(ctx context.Context, s *jobschema.Schema) map[string]schema.At
 // builtinAttributes returns the attributes that do not come from the schema. Their names are reserved: no field may have one.
 func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 	keep := []planmodifier.String{stringplanmodifier.UseStateForUnknown()}
-	return map[string]schema.Attribute{
+	attributes := map[string]schema.Attribute{
 		"id": schema.StringAttribute{
 			MarkdownDescription: "GUID of the virtual machine.",
 			Computed:            true, PlanModifiers: keep,
@@ -43,14 +42,6 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 		"job_id": schema.StringAttribute{
 			MarkdownDescription: "ID of the job that created the virtual machine, and name of its log file in `job_log_dir`. Null for an imported virtual machine that no job created.",
 			Computed:            true, PlanModifiers: keep,
-		},
-		"state": schema.StringAttribute{
-			MarkdownDescription: "Power state at the last refresh: `running`, `off`, `paused`, `saved`, `starting`, `stopping` or `other`.",
-			Computed:            true,
-		},
-		"ip_addresses": schema.ListAttribute{
-			MarkdownDescription: "IP addresses that the guest reports through the integration services, without link-local addresses. Empty until the guest reports any.",
-			ElementType:         types.StringType, Computed: true,
 		},
 		"allow_power_cycle": schema.BoolAttribute{
 			MarkdownDescription: "Whether a running virtual machine may be shut down and started again to apply a change that requires it. If `false`, planning such a change fails, and a difference that came about outside of Terraform is a warning: then applying the plan fails for this virtual machine. Defaults to `false`.",
@@ -69,6 +60,8 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 			Delete: true, DeleteDescription: "Time limit for deleting the virtual machine. Defaults to `15m`.",
 		}),
 	}
+	addComputedAttributes(attributes)
+	return attributes
 }
 
 // readTimeouts reads the `timeouts` attribute.

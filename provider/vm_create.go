@@ -140,17 +140,12 @@ func remainingVM(ref jobRef, result *job.Result, err error) *job.VM {
 
 // newState returns the plan with the computed attributes set from a virtual machine.
 func newState(plan tftypes.Value, host, jobID string, vm *job.VM) (tftypes.Value, error) {
-	addresses := make([]tftypes.Value, len(vm.IPAddresses))
-	for i, address := range vm.IPAddresses {
-		addresses[i] = tftypes.NewValue(tftypes.String, address)
+	values, err := computedValues(plan, vm)
+	if err != nil {
+		return plan, err
 	}
-	return withAttributes(plan, map[string]tftypes.Value{
-		"id":           tftypes.NewValue(tftypes.String, vm.ID),
-		"host":         tftypes.NewValue(tftypes.String, host),
-		"job_id":       stringOrNull(jobID),
-		"state":        stringOrNull(vm.PowerState),
-		"ip_addresses": tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, addresses),
-	})
+	values["id"], values["host"], values["job_id"] = tftypes.NewValue(tftypes.String, vm.ID), tftypes.NewValue(tftypes.String, host), stringOrNull(jobID)
+	return withAttributes(plan, values)
 }
 
 func stringOrNull(s string) tftypes.Value {

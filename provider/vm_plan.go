@@ -62,7 +62,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	default:
 		r.planWriteOnly(compared, resp)
 		changed := compared.changedFields(r.schema)
-		if err := r.keepComputed(req, resp, changed); err != nil {
+		if resp.Plan.Raw, err = keepComputed(resp.Plan.Raw, req.State.Raw, r.calmAttributes(changed)); err != nil {
 			resp.Diagnostics.AddError(errorSummary("plan", r.displayName(req.State.Raw)), sentence(err))
 			return
 		}
@@ -96,35 +96,6 @@ func (r *vmResource) plannedVM(ctx context.Context, req resource.ModifyPlanReque
 	id = readIdentity(ctx, req.State, &resp.Diagnostics).id.ValueString()
 	resp.Diagnostics.Append(setKey(ctx, resp.Private, plannedKey, id)...)
 	return id
-}
-
-// networkProperties are the properties of a virtual machine that can change the addresses of its guest.
-var networkProperties = []string{"switch_name", "vlan_id", "mac_address", "static_mac_address", "network_adapters"}
-
-// keepComputed plans the computed attributes of the state, unless the change can affect them: what depends on them must not change with
-// the notes of a virtual machine. The framework marks all of them as unknown when any attribute changes.
-func (r *vmResource) keepComputed(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed []string) error {
-	for _, id := range changed {
-		f, ok := r.schema.Field(id)
-		if !ok || f.Change == jobschema.ChangePowerCycle || f.Observed == "power_state" || slices.Contains(networkProperties, f.Observed) {
-			return nil
-		}
-	}
-	var err error
-	resp.Plan.Raw, err = withVolatile(resp.Plan.Raw, req.State.Raw)
-	return err
-}
-
-// withVolatile returns a copy of a raw object with the computed attributes that change by themselves from another, where that one has
-// known values.
-func withVolatile(raw, from tftypes.Value) (tftypes.Value, error) {
-	known := map[string]tftypes.Value{}
-	for _, name := range []string{"state", "ip_addresses"} {
-		if v := attribute(from, name); isKnownValue(v) {
-			known[name] = v
-		}
-	}
-	return withAttributes(raw, known)
 }
 
 // planHost determines the host and sets it in the plan. It reports false if the host is unknown or invalid.

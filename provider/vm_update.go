@@ -4,6 +4,8 @@ package provider
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -68,7 +70,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 	}
 	if err == nil {
 		// What was planned as known must be applied so; the next refresh shows what has changed meanwhile.
-		resp.State.Raw, err = withVolatile(resp.State.Raw, req.Plan.Raw)
+		resp.State.Raw, err = keepComputed(resp.State.Raw, req.Plan.Raw, slices.Collect(maps.Keys(computedAttributes)))
 	}
 	if err != nil {
 		resp.State.Raw = req.State.Raw

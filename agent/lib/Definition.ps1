@@ -50,6 +50,9 @@ function ConvertTo-JobDefinition {
     }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
+        if ($fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) { # a check has a finding
+            throw (New-AgentError -Field 'vm_name' -MessageId 'field_invalid' -Values @{ field = 'vm_name'; requirement = (Get-AgentMessage -Id 'requirement_file_name').Message })
+        }
         foreach ($name in 'vm_name', 'image_name', 'gb_ram', 'cpu_cores') {
             if (-not $fields.Contains($name)) { throw (New-AgentError -Field $name -MessageId 'field_missing' -Values @{ field = $name }) }
         }

@@ -16,6 +16,7 @@ function Get-AgentInventory {
     foreach ($vm in $vms) {
         $item = $null
         try { $item = ConvertTo-AgentVM -VM $vm -Detail $detail } catch { $problem = $_ }
+        if ($null -ne $item) { $item['owner_node'] = $machine.Name } # records do not have it
         # A virtual machine that is removed while it is read is not part of the inventory.
         if (Test-RemovedVM -VM $vm) { continue }
         if ($null -eq $item) { throw $problem }
@@ -168,6 +169,7 @@ function ConvertTo-AgentVM {
         vlan_id              = $first['vlan_id']
         clustered            = [bool]$VM.IsClustered
         cluster_role         = [string]$Detail.Roles[$id]
+        owner_node           = Get-OptionalText -Value $VM -Name 'ComputerName'
         ip_addresses         = [object[]]$addresses.ToArray()
         mac_address          = $first['mac_address']
         static_mac_address   = $static

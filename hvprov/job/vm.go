@@ -23,6 +23,7 @@ type VM struct {
 	VLANID           int           `json:"vlan_id" observable:"true"`     // of the first adapter; 0 if it is untagged
 	Clustered        bool          `json:"clustered" observable:"true"`
 	ClusterRole      string        `json:"cluster_role"`                  // empty if there is none or it is unknown
+	OwnerNode        string        `json:"owner_node"`                    // computer name of the host that has it
 	IPAddresses      []string      `json:"ip_addresses"`                  // as the guest reports them, without link-local ones
 	MACAddress       string        `json:"mac_address" observable:"true"` // of the first adapter
 	// StaticMACAddress is the address of the first adapter in the form 00-15-5D-00-10-20; empty if the host assigned it.

@@ -83,6 +83,9 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 		return d, err
 	}
 	if d.operation == job.OperationProvision && !partial {
+		if d.fields.has("vm_name") && !isFileName(d.fields.text("vm_name")) {
+			return d, fail("field_invalid", "vm_name", "field", "vm_name", "requirement", text("requirement_file_name"))
+		}
 		for _, name := range []string{"vm_name", "image_name", "gb_ram", "cpu_cores"} {
 			if !d.fields.has(name) {
 				return d, fail("field_missing", name, "field", name)

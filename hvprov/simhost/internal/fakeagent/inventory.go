@@ -48,7 +48,7 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 		Images: listFiles(images, imageExtension), Media: listFiles(images, mediaExtension),
 	}}
 	for i, vm := range vms {
-		result.VMs[i] = showVM(vm, host.Cluster)
+		result.VMs[i] = showVM(vm, host)
 	}
 	if err := v.omitDisks(&result); err != nil {
 		return nil, err
@@ -127,11 +127,20 @@ func (v *view) memoryAvailable() *int64 {
 	return &available
 }
 
+// hostOrEmpty returns the host, without an error of a cmdlet: it only completes what is shown.
+func (v *view) hostOrEmpty() hyperv.Host {
+	state, err := v.store.Read()
+	if err != nil {
+		return hyperv.Host{}
+	}
+	return state.Host
+}
+
 // showVM returns a virtual machine of a host, which may be in a cluster, in the format of clients.
-func showVM(vm hyperv.VM, cluster string) job.VM {
+func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 	secureBoot, tpm := vm.Generation == 2 && vm.SecureBoot == "On", vm.Generation == 2 && vm.TPM
 	shown := job.VM{
-		ID: vm.ID, Name: vm.Name, PowerState: powerState(vm.State), Generation: vm.Generation, SecureBoot: &secureBoot, TPM: &tpm,
+		ID: vm.ID, Name: vm.Name, OwnerNode: host.Name, PowerState: powerState(vm.State), Generation: vm.Generation, SecureBoot: &secureBoot, TPM: &tpm,
 		MemoryGB: exactGB(vm.MemoryStartupBytes), MemoryAssignedGB: memoryGB(memoryAssigned(vm)),
 		DynamicMemory: job.DynamicMemory{
 			Enabled: vm.DynamicMemory, MinimumGB: memoryGB(vm.MemoryMinimumBytes), MaximumGB: memoryGB(vm.MemoryMaximumBytes),
@@ -140,7 +149,7 @@ func showVM(vm hyperv.VM, cluster string) job.VM {
 		IPAddresses: []string{}, Disks: []string{}, Adapters: []job.Adapter{}, Drives: []job.Drive{}, Recorded: map[string]any{},
 		CheckpointType: snakeCase(vm.CheckpointType), StartAction: snakeCase(vm.AutomaticStartAction), StopAction: snakeCase(vm.AutomaticStopAction),
 	}
-	if vm.Clustered && cluster != "" {
+	if vm.Clustered && host.Cluster != "" {
 		shown.ClusterRole = cmp.Or(vm.ClusterRole, vm.Name)
 	}
 	if vm.DynamicMemory {

@@ -185,7 +185,7 @@ func (j *hostJob) complete(err error) {
 	result := &job.Result{Outcome: job.Succeeded, Undone: j.undone, Left: j.left}
 	if j.vmID != "" {
 		if vm, ok, findErr := j.findVM(j.vmID); ok && findErr == nil {
-			shown := showVM(vm, j.plan.host.Cluster)
+			shown := showVM(vm, j.hostOrEmpty())
 			result.VM = &shown
 		}
 	}
