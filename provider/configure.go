@@ -4,6 +4,9 @@ package provider
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -47,10 +50,15 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	logs := stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, &resp.Diagnostics)
+	if err := checkLogFolder(logs); err != nil {
+		resp.Diagnostics.AddAttributeWarning(path.Root("job_log_dir"), "Job logs cannot be written",
+			sentence(err)+" Jobs run without log files.")
+	}
 	service, err := hvprov.New(ctx, hvprov.Options{
 		Schema:    p.schema,
 		Hosts:     hosts,
-		JobLogDir: stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, &resp.Diagnostics),
+		JobLogDir: logs,
 		Logger:    newLogger(ctx),
 		// The timeouts of resources limit requests, which may be longer than the defaults of the library.
 		QueryLimit: queryLimit,
@@ -68,6 +76,38 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	p.mu.Lock()
 	p.services = append(p.services, service)
 	p.mu.Unlock()
+}
+
+// checkLogFolder returns an error if no file can be created in the folder of the job logs, or, if that does not exist yet, in the
+// folder that it would be created in.
+func checkLogFolder(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	for {
+		info, err := os.Stat(dir)
+		switch parent := filepath.Dir(dir); {
+		case errors.Is(err, fs.ErrNotExist) && parent != dir:
+			if _, err := os.Lstat(dir); err == nil {
+				return fmt.Errorf("%s is a link to a folder that does not exist: create the folder, or set another one", dir)
+			}
+			dir = parent
+			continue
+		case err != nil:
+			return fmt.Errorf("%w: set another folder, or grant access to it", err)
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a folder: set another one", dir)
+		}
+		file, err := os.CreateTemp(dir, ".hypervvm-*")
+		if err != nil {
+			return fmt.Errorf("%w: set another folder, or grant access to it", err)
+		}
+		return errors.Join(file.Close(), os.Remove(file.Name()))
+	}
 }
 
 // hosts returns the hosts that the settings and the environment define.

@@ -4,7 +4,9 @@ package provider
 
 import (
 	"context"
+	"unicode/utf8"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -26,6 +28,27 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 	faults = append(faults, timeoutFaults(req.Config.Raw)...)
 	faults = append(faults, r.schema.ValidatePartial(values)...)
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
+	warnOfShortSecrets(&resp.Diagnostics, r.schema.Fields, req.Config.Raw)
+}
+
+// shortSecret is the number of characters from which a secret is found within words: see package redact.
+const shortSecret = 4
+
+// warnOfShortSecrets adds a warning for each secret that is too short to be replaced reliably in messages and logs.
+func warnOfShortSecrets(diags *diag.Diagnostics, fields []jobschema.Field, config tftypes.Value) {
+	for _, s := range secrets(fields, config) {
+		for suffix, v := range map[string]tftypes.Value{"": s.plain, writeOnlySuffix: s.writeOnly} {
+			if !isKnownValue(v) || !v.Type().Is(tftypes.String) {
+				continue
+			}
+			if n := utf8.RuneCountInString(stringOf(v)); n == 0 || n >= shortSecret {
+				continue
+			}
+			at := s.formPath(suffix)
+			diags.AddAttributeWarning(attributePath(at), "Short secret",
+				at.String()+" has fewer than 4 characters. Messages and logs hide it only where it is a whole word. Use a longer secret.")
+		}
+	}
 }
 
 // emptyTexts returns the faults of optional texts that are empty although the schema sets a minimum length. In a form, an empty text is a

@@ -141,11 +141,16 @@ func (s *store) write(ctx context.Context, change func(*bbolt.Bucket) error) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.db.Batch(func(tx *bbolt.Tx) error { return change(tx.Bucket(recordsBucket)) })
+	err := s.batch(change)
 	if err == nil || errors.Is(err, jobstore.ErrConflict) {
 		return err
 	}
 	return s.wrap("write", err)
+}
+
+func (s *store) batch(change func(*bbolt.Bucket) error) (err error) {
+	defer recoverDamage(&err)
+	return s.db.Batch(func(tx *bbolt.Tx) error { return change(tx.Bucket(recordsBucket)) })
 }
 
 // Get implements [jobstore.Store].

@@ -146,6 +146,9 @@ func TestAnInvalidPageIsAnErrorAndNoCrash(t *testing.T) {
 		write(t, path, broken)
 		s, err := boltstore.Open(t.Context(), boltstore.Options{Path: path})
 		if err == nil {
+			if _, putErr := s.Put(t.Context(), sample(99)); putErr != nil && !errors.Is(putErr, boltstore.ErrInvalid) {
+				t.Errorf("put: %v", putErr)
+			}
 			_, _, err = s.List(t.Context(), jobstore.Filter{}, jobstore.Page{})
 			_ = s.Close()
 		}
