@@ -67,13 +67,14 @@ function Get-AgentHello {
 }
 
 function Get-AgentFolder {
-    # Returns the folder of images, or of new virtual machines: from the settings, or the host's default.
+    # Returns the folder of images, or of new virtual machines, in canonical form: from the settings, or the host's default.
     param([Parameter(Mandatory)] $Machine, [AllowNull()] $Settings, [Parameter(Mandatory)] [string] $Name)
 
     $folder = Get-AgentText -Value $Settings -Name $Name
-    if ($folder) { return $folder }
-    if ($Name -eq 'vm_path') { return $Machine.VirtualHardDiskPath }
-    return [System.IO.Path]::Combine($Machine.VirtualHardDiskPath, 'Images')
+    if ($folder) { return Get-CanonicalPath -Path $folder }
+    $default = Get-CanonicalPath -Path $Machine.VirtualHardDiskPath
+    if ($Name -eq 'vm_path') { return $default }
+    return [System.IO.Path]::Combine($default, 'Images')
 }
 
 function Get-ImageFile {

@@ -4,6 +4,27 @@
 # https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
 $script:AgentPathLimit = if ([System.IO.Path]::DirectorySeparatorChar -eq '\') { 259 } else { 4095 }
 
+function Get-CanonicalPath {
+    <#
+    .SYNOPSIS
+    Returns a path in the form in which Windows returns paths: with its separators, and without ., .. and a separator at the end.
+    .DESCRIPTION
+    D:/VMs, D:\VMs\ and D:\VMs\.\x\.. are one folder: https://learn.microsoft.com/dotnet/standard/io/file-path-formats#path-normalization.
+    Paths of files that jobs create begin with it, so that they equal what Hyper-V returns. What is no path is returned as it is: the
+    checks of the folder report it.
+    #>
+    param([AllowNull()] [AllowEmptyString()] [string] $Path)
+
+    try {
+        if (-not $Path -or -not [System.IO.Path]::IsPathRooted($Path)) { return $Path }
+        $full = [System.IO.Path]::GetFullPath($Path)
+    } catch {
+        return $Path
+    }
+    if ($full.Length -le [System.IO.Path]::GetPathRoot($full).Length) { return $full }
+    return $full.TrimEnd([System.IO.Path]::DirectorySeparatorChar)
+}
+
 function Get-DiskBaseName {
     <#
     .SYNOPSIS

@@ -116,16 +116,16 @@ func removeFile(path string) error {
 
 func imageFolder(host hyperv.Host, settings *protocol.Settings) string {
 	if settings != nil && settings.ImagePath != "" {
-		return settings.ImagePath
+		return filepath.Clean(settings.ImagePath)
 	}
 	return filepath.Join(host.VirtualHardDiskPath, "Images")
 }
 
 func vmFolder(host hyperv.Host, settings *protocol.Settings) string {
 	if settings != nil && settings.VMPath != "" {
-		return settings.VMPath
+		return filepath.Clean(settings.VMPath)
 	}
-	return host.VirtualHardDiskPath
+	return filepath.Clean(host.VirtualHardDiskPath)
 }
 
 // fileNames returns the sorted names, without extension, of the files in a folder that have the extension.

@@ -25,6 +25,14 @@ function Get-StandInVariant {
     return $variant.Value
 }
 
+function Get-StandInPathForm {
+    # Returns a path in the form in which the host keeps it.
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Path)
+
+    if ($Path -and (Get-StandInVariant -State $State -Name 'path_form') -eq 'canonical') { return [System.IO.Path]::GetFullPath($Path) }
+    return $Path
+}
+
 function New-StandInMissingError {
     # Returns the error of a virtual machine that is not found by its id, or by an object of it.
     param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] [string] $Id)

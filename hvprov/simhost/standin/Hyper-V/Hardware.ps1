@@ -50,6 +50,7 @@ function Add-VMHardDiskDrive {
         $show = $Passthru
         Invoke-StandIn -Cmdlet 'Add-VMHardDiskDrive' -Change -Action {
             param($state)
+            $given['Path'] = Get-StandInPathForm -State $state -Path ([string]$given['Path'])
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Add-VMHardDiskDrive' -VM $given['VM'] -Name $given['VMName'])) {
                 if (-not [System.IO.File]::Exists($given['Path'])) {
                     throw (New-StandInError -Cmdlet 'Add-VMHardDiskDrive' -Message "Virtual hard disk '$($given['Path'])' was not found.")

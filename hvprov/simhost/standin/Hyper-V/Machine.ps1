@@ -53,6 +53,7 @@ function New-VM {
         $id = [guid]::NewGuid().ToString()
         $parent = $values.Path
         if (-not $parent) { $parent = $state.host.virtual_machine_path }
+        $parent = Get-StandInPathForm -State $state -Path $parent
         $folder = [System.IO.Path]::Combine($parent, $values.Name)
         $machines = [System.IO.Path]::Combine($folder, 'Virtual Machines')
         $null = [System.IO.Directory]::CreateDirectory($machines)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package agent_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// TestAFolderIsWrittenInAnotherWay has a host that returns paths in canonical form. See path_form in unknown.tsv.
+func TestAFolderIsWrittenInAnotherWay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.setFacts(hyperv.Facts{Variants: map[string]string{"path_form": "canonical"}})
+	folder := filepath.Join(f.dir, "vms")
+	f.must(os.Mkdir(folder, 0o700))
+	written := f.dir + "/./vms/x/..//"
+	disks := strings.Replace(definition, `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}], "gb_ram"`, 1)
+	output, code := f.runJob(disks, "-VMPath", "'"+written+"'")
+	f.wantOutput(output, code, 0)
+	vm := f.vms()[0]
+	for _, path := range []string{vm.Path, vm.Drives[0].Path, vm.Drives[1].Path} {
+		if path != filepath.Clean(path) || !strings.HasPrefix(path, folder+"/hypervvm/") {
+			t.Errorf("path %s is not in canonical form", path)
+		}
+	}
+	output, code = f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+Import-Module -Name Hyper-V
+$vm = ConvertTo-AgentVM -VM (Get-VM)
+"image disk $($vm['disk_size_gb']) GiB, data disks $(@($vm['data_disks']).Count)"
+`)
+	f.wantOutput(output, code, 0, "image disk 3 GiB, data disks 1")
+	grown := strings.NewReplacer(`"provision"`, `"update"`, `"size_gb": 1`, `"size_gb": 2`, `"disk_size_gb": 3`, `"disk_size_gb": 4`).Replace(disks)
+	output, code = f.runJob(grown, "-VMId", vm.ID, "-Changed", "disk_size_gb,data_disks", "-VMPath", "'"+written+"'")
+	f.wantOutput(output, code, 0)
+	output, code = f.runJob(deletion, "-VMId", vm.ID)
+	f.wantOutput(output, code, 0)
+	if left := f.tree(folder); len(left) != 1 || strings.Contains(output, "left ") {
+		t.Errorf("files are left: %v\n%s", left, output)
+	}
+}
+
+// TestCanonicalFormOfPaths has the separators of this system; those of Windows are documented.
+func TestCanonicalFormOfPaths(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+foreach ($path in '/a/b', '/a/b/', '/a//b', '/a/./b/c/..', '/', '//', '/a/..', 'D:\VMs', '', $null) { "[$(Get-CanonicalPath -Path $path)]" }
+`)
+	want := `[/a/b] [/a/b] [/a/b] [/a/b] [/] [/] [/] [D:\VMs] [] []`
+	if got := strings.Join(strings.Fields(output), " "); code != 0 || got != want {
+		t.Errorf("exit code %d: %s, want %s", code, got, want)
+	}
+}
