@@ -45,7 +45,7 @@ func hostAttributes() map[string]schema.Attribute {
 	}
 	return map[string]schema.Attribute{
 		"address": schema.StringAttribute{
-			MarkdownDescription: "DNS name or IP address. Required. In `host`, it can also be set with the `" + envHost + "` environment variable.", Optional: true,
+			MarkdownDescription: "DNS name or IP address. " + envText(envHost), Optional: true,
 		},
 		"port": schema.NumberAttribute{ // not Int64Attribute: see numberAttribute
 			MarkdownDescription: "Port of WinRM. Must be between 1 and 65535. Defaults to `5986` with TLS, and to `5985` without. " + envText(envPort), Optional: true,

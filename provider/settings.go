@@ -56,7 +56,8 @@ type simulatorSettings struct {
 
 // Schema returns the schema of the provider block.
 func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
-	host := hostAttributes()
+	host, entry := hostAttributes(), hostAttributes()
+	entry["address"] = schema.StringAttribute{MarkdownDescription: "DNS name or IP address. Required.", Optional: true} // Configure reports it with the name of the host
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Provisions virtual machines on Hyper-V hosts over WinRM.",
 		Attributes: map[string]schema.Attribute{
@@ -69,7 +70,7 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 				MarkdownDescription: "The Hyper-V hosts by name. The `host` attribute of a resource is one of the names. Each node of a failover cluster is a host. " +
 					"Environment variables supply the settings that an entry omits, except `address`. Conflicts with `host` and `simulator`.",
 				Optional:     true,
-				NestedObject: schema.NestedAttributeObject{Attributes: host},
+				NestedObject: schema.NestedAttributeObject{Attributes: entry},
 			},
 			"job_log_dir": schema.StringAttribute{
 				MarkdownDescription: "Folder for job logs. Each job writes a file named after its ID while it runs. The folder is created if it does not exist. " + envText(envJobLogDir) + " If omitted, no files are written.",

@@ -65,14 +65,28 @@ type (
 )
 
 func main() {
-	if err := write(context.Background(), os.Stdout, key); err != nil {
+	if err := write(context.Background(), os.Stdout, key, markRequired); err != nil {
 		fmt.Fprintln(os.Stderr, "schemajson:", err)
 		os.Exit(1)
 	}
 }
 
-// write writes the schema under the name of the provider.
-func write(ctx context.Context, out io.Writer, name string) error {
+// markRequired shows the nested attributes as required that ValidateConfig requires: the framework cannot, because it would report the
+// attributes of an unknown object as missing (terraform-plugin-framework#186). Their descriptions end with the word.
+func markRequired(attributes map[string]attribute, nested bool) {
+	for name, a := range attributes {
+		if text, ok := strings.CutSuffix(a.Description, " Required."); ok && nested {
+			a.Description, a.Required, a.Optional = text, true, false
+			attributes[name] = a
+		}
+		if a.NestedType != nil {
+			markRequired(a.NestedType.Attributes, true)
+		}
+	}
+}
+
+// write writes the schema under the name of the provider, after adapt, which may be nil, has changed the attributes of each object.
+func write(ctx context.Context, out io.Writer, name string, adapt func(attributes map[string]attribute, nested bool)) error {
 	jobSchema, err := provider.LoadSchema()
 	if err != nil {
 		return err
@@ -97,6 +111,12 @@ func write(ctx context.Context, out io.Writer, name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if adapt != nil {
+		adapt(converted.Provider.Block.Attributes, false)
+		for _, r := range converted.Resources {
+			adapt(r.Block.Attributes, false)
+		}
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")

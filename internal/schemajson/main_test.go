@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
@@ -49,7 +51,7 @@ func TestTheOutputEqualsThatOfTerraform(t *testing.T) {
 		address = "registry.opentofu.org/hypervvm/hypervvm"
 	}
 	var ours bytes.Buffer
-	if err := write(t.Context(), &ours, address); err != nil {
+	if err := write(t.Context(), &ours, address, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, want := decode(t, ours.Bytes()), decode(t, output)
@@ -65,4 +67,34 @@ func decode(t *testing.T, text []byte) any {
 		t.Fatal(err)
 	}
 	return v
+}
+
+func TestDocumentationShowsNestedAttributesAsRequired(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := write(t.Context(), &out, key, markRequired); err != nil {
+		t.Fatal(err)
+	}
+	var all providerSchemas
+	if err := json.Unmarshal(out.Bytes(), &all); err != nil {
+		t.Fatal(err)
+	}
+	vm, provider := all.Schemas[key].Resources[key].Block.Attributes, all.Schemas[key].Provider.Block.Attributes
+	for path, nested := range map[string]*nestedType{"data_disks": vm["data_disks"].NestedType, "network_adapters": vm["network_adapters"].NestedType, "hosts": provider["hosts"].NestedType} {
+		required := map[string][]string{"data_disks": {"name", "size_gb"}, "network_adapters": {"name", "switch_name"}, "hosts": {"address"}}[path]
+		for name, a := range nested.Attributes {
+			if want := slices.Contains(required, name); a.Required != want || a.Optional == want {
+				t.Errorf("%s.%s: required is %t, optional is %t", path, name, a.Required, a.Optional)
+			}
+			if strings.HasSuffix(a.Description, "Required.") {
+				t.Errorf("%s.%s: %s", path, name, a.Description)
+			}
+		}
+	}
+	if a := provider["host"].NestedType.Attributes["address"]; a.Required || !strings.Contains(a.Description, "HYPERVVM_HOST") {
+		t.Errorf("host.address: %+v", a)
+	}
+	if a := provider["hosts"].NestedType.Attributes["address"]; strings.Contains(a.Description, "HYPERVVM_HOST") {
+		t.Errorf("hosts.address: %+v", a)
+	}
 }

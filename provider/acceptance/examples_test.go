@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
+)
+
+// TestExamplesAreValid validates each example, and the first one of the README, as a user would with a local build.
+func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	cli, err := tfcli.Find(t.Context(), "", filepath.Join(root, ".cache"))
+	if errors.Is(err, tfcli.ErrNotFound) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), root).CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	config := filepath.Join(bin, "cli.tfrc")
+	write(t, config, "provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = \""+filepath.ToSlash(bin)+"\"\n  }\n  direct {}\n}\n")
+	ca := string(certtest.NewAuthority(t).PEM)
+
+	read := func(path ...string) string {
+		text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	_, readme, found := strings.Cut(read("README.md"), "```hcl\n")
+	readme, _, closed := strings.Cut(readme, "```")
+	if !found || !closed {
+		t.Fatal("README.md has no HCL")
+	}
+	provider := read("examples", "provider", "provider.tf")
+	examples := map[string]string{
+		"README":      readme,
+		"resource":    provider + read("examples", "resources", "hypervvm", "resource.tf"),
+		"import":      provider + read("examples", "resources", "hypervvm", "resource.tf") + read("examples", "resources", "hypervvm", "import-by-string-id.tf"),
+		"data source": provider + read("examples", "data-sources", "hypervvm_job_inputs", "data-source.tf"),
+	}
+	folders, err := filepath.Glob(filepath.Join(root, "examples", "*", "main.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range folders {
+		name := filepath.Base(filepath.Dir(path))
+		if name != "custom-schema" { // make demo runs it with its schema
+			examples[name] = read("examples", name, "main.tf")
+		}
+	}
+	if len(examples) < 11 {
+		t.Errorf("only %d examples were found", len(examples))
+	}
+	for name, text := range examples {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "main.tf"), text)
+			write(t, filepath.Join(dir, "lab-ca.pem"), ca)
+			command := exec.CommandContext(t.Context(), cli.Path, "validate", "-no-color")
+			command.Dir = dir
+			command.Env = tfcli.Environ(config)
+			if out, err := command.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
