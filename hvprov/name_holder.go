@@ -28,8 +28,8 @@ type NameHolder struct {
 	ActiveJob       string
 	ActiveOperation job.Operation
 
-	// Incomplete is why the virtual machine may be incomplete: the job that created it failed, or the host does not know the job any
-	// more, or a job that was to delete it did not succeed. It is nil for a complete one.
+	// Incomplete is why the virtual machine may be incomplete: the job that created it failed, or the host does not remember the job
+	// ([ErrJobNotFound]), or a job that was to delete it did not succeed. It is nil for a complete one.
 	Incomplete error
 }
 
@@ -65,7 +65,7 @@ func (s *Service) NameHolder(ctx context.Context, sub Submission, id string) (*N
 		if holder.Differs, err = s.differs(sub.Values, holder.VM.Recorded); err != nil {
 			return nil, err
 		}
-		holder.Incomplete = fmt.Errorf("host %s does not know job %s, which created the virtual machine, any more", h.Name, holder.VM.JobID)
+		holder.Incomplete = fmt.Errorf("host %s does not remember job %s, which created the virtual machine: %w", h.Name, holder.VM.JobID, ErrJobNotFound)
 	}
 	for _, info := range jobs {
 		created := strings.EqualFold(info.Job, holder.VM.JobID)

@@ -143,7 +143,7 @@ func TestOnlyAVMThatIsWhatWouldBeCreatedIsAdopted(t *testing.T) {
 				}
 				return startHost(t, func(o *simhost.Options) { o.StateFile = stateFile }), id
 			},
-			texts: []string{"may be incomplete", "does not know job"},
+			texts: []string{"does not remember whether the job completed it"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -170,6 +170,8 @@ func (r *vmResource) holderText(holder *hvprov.NameHolder, operation job.Operati
 	case len(holder.Differs) > 0:
 		text += created + " with other values of " + strings.Join(holder.Differs, ", ") + ", so it is not adopted. Choose another name, or manage this virtual machine " +
 			"nevertheless; the plan after the import shows the differences: "
+	case errors.Is(holder.Incomplete, hvprov.ErrJobNotFound):
+		text += created + " with the values of this configuration, but the host does not remember whether the job completed it. If it is complete, manage it: "
 	case holder.Incomplete != nil:
 		text += created + ", and it may be incomplete: " + strings.TrimSuffix(holder.Incomplete.Error(), ".") + ". Delete it on the host, or manage it as it is: "
 	default:
@@ -191,5 +193,5 @@ func importText(host, id string) string {
 		word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return fmt.Sprintf("add this block, with the address of the resource in place of hypervvm.LABEL,\n\n"+
-		"  import {\n    to = hypervvm.LABEL\n    id = %s\n  }\n\nor run:\n\n  terraform import hypervvm.LABEL %s\n", quoted, word)
+		"  import {\n    to = hypervvm.LABEL\n    id = %s\n  }\n\nor run:\n\n  terraform import hypervvm.LABEL %s\n\nSee the guide \"Terraform was killed\".", quoted, word)
 }

@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -46,4 +47,29 @@ func (r *vmResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	}
 	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: host, Actual: found})...)
 	resp.Diagnostics.Append(saveSchemaRef(ctx, r.schema, resp.Private)...)
+}
+
+// warnOnlyState explains the first plan after an import, which is not empty: it adds to the state what no host reports.
+func (r *vmResource) warnOnlyState(c comparison, resp *resource.ModifyPlanResponse) {
+	if !c.unadopted {
+		return
+	}
+	state, stateErr := object(c.state)
+	plan, planErr := object(resp.Plan.Raw)
+	if stateErr != nil || planErr != nil {
+		return
+	}
+	var added []string
+	for name, v := range plan {
+		if isKnownValue(v) && !v.IsNull() && state[name].IsNull() {
+			added = append(added, name)
+		}
+	}
+	if len(added) == 0 {
+		return
+	}
+	slices.Sort(added)
+	resp.Diagnostics.AddWarning("Only the state of virtual machine "+r.displayName(c.state)+" changes",
+		"It was imported, and no host reports or records "+strings.Join(added, ", ")+": applying the plan adds the configured values to the state, and changes nothing on the host. "+
+			"Secrets are taken to be those that the virtual machine was created with. The plan after that is empty.")
 }

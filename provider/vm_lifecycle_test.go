@@ -236,6 +236,7 @@ func TestImport(t *testing.T) {
 			if len(p.replace) > 0 {
 				t.Errorf("the plan replaces the imported virtual machine because of %v", p.replace)
 			}
+			h.mustWarn(p.diags, "", "Only the state", "guest_la_pw", "changes nothing on the host")
 			adopted, diags := h.apply(h.ctx, p)
 			h.mustSucceed("apply", diags)
 			if p := h.plan(adopted, config); !p.planned.value.Equal(adopted.value) {

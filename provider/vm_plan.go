@@ -67,6 +67,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 			return
 		}
 		if len(changed) == 0 {
+			r.warnOnlyState(compared, resp)
 			return
 		}
 		check.name = r.displayName(req.State.Raw)
