@@ -309,3 +309,25 @@ func TestAVMOfAnotherResourceIsNotAdopted(t *testing.T) {
 		}
 	})
 }
+
+func TestAPlanWithUnknownValuesAdoptsWhatItCanCompare(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	id, _ := killed(t, server, linux("web-01").with(attrs{"notes": "n"}))
+	adopting := linux("web-01").with(attrs{"adopt_existing": true})
+	for notes, adopts := range map[string]bool{"n": true, "another": false} {
+		h := connected(t, server)
+		p := h.planOnce(h.none(), adopting.with(attrs{"notes": unknown{}}))
+		h.mustWarn(p.diags, "vm_name", "Existing virtual machine web-01 is adopted")
+		got, diags := h.applyOnce(h.ctx, planOnEmptyHost(t, adopting.with(attrs{"notes": notes})))
+		if adopts {
+			h.mustSucceed("apply", diags)
+			h.mustHave(got, attrs{"id": id})
+			continue
+		}
+		h.mustFail(diags, "vm_name", "with other values of notes")
+	}
+	h := connected(t, server)
+	p := h.planOnce(h.none(), adopting.with(attrs{"notes": unknown{}, "gb_ram": 6}))
+	h.mustWarn(p.diags, "vm_name", "with other values of gb_ram")
+}

@@ -248,15 +248,15 @@ func TestACreateThatExceedsItsTimeLimitIsRolledBack(t *testing.T) {
 func TestATimeLimitThatEndsAReadNamesTheAttribute(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)
-	config := linux("web-01").with(attrs{"timeouts": attrs{"read": "1ms"}})
+	config := linux("web-01").with(attrs{"timeouts": attrs{"read": "1ns"}})
 	first := connected(t, server)
-	first.mustWarn(first.planOnce(first.none(), config).diags, "timeouts", "time limit of 1ms was exceeded", "set timeouts.read")
+	first.mustWarn(first.planOnce(first.none(), config).diags, "timeouts", "time limit of 1ns was exceeded", "set timeouts.read")
 	first = connected(t, server)
 	created := first.mustApply(first.none(), linux("web-01"))
 	changed := first.mustApply(created, config)
 	h := connected(t, server)
 	_, diags := h.read(changed)
-	h.mustFail(diags, "timeouts", "time limit of 1ms was exceeded", "set timeouts.read", "-refresh=false")
+	h.mustFail(diags, "timeouts", "time limit of 1ns was exceeded", "set timeouts.read", "-refresh=false")
 	longer := h.mustApply(changed, linux("web-01").with(attrs{"timeouts": attrs{"read": "3m"}}))
 	h.mustRead(longer)
 }
