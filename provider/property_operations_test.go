@@ -78,7 +78,7 @@ func (w *walk) interrupted(h *harness, p planned, text string) (r resource, diag
 		}
 		interrupt()
 	}()
-	r, diags = h.apply(ctx, p)
+	r, diags = h.applyOnce(ctx, p)
 	close(done)
 	return r, diags
 }
@@ -106,7 +106,7 @@ func (w *walk) importLost(m *machine) {
 	}
 	p := h.plan(imported, w.spelled(m.config))
 	h.wantUpdate(p)
-	applied, diags := h.apply(h.ctx, p)
+	applied, diags := h.applyOnce(h.ctx, p)
 	h.mustSucceed("apply after the import", diags)
 	w.applied(m, m.config, applied)
 }
@@ -172,7 +172,7 @@ func (w *walk) rename(m *machine) {
 		p := h.plan(read, w.spelled(config))
 		diags := p.diags
 		if !hasError(diags) {
-			_, diags = h.apply(h.ctx, p)
+			_, diags = h.applyOnce(h.ctx, p)
 		}
 		if !hasError(diags) {
 			w.Errorf("a rename to a name that is taken succeeded")
@@ -231,7 +231,7 @@ func (w *walk) destroy(m *machine) {
 	w.note(m, "destroy")
 	h := w.connect()
 	read := h.mustRead(*m.state)
-	left, diags := h.apply(h.ctx, planned{prior: read, planned: h.none()})
+	left, diags := h.applyOnce(h.ctx, planned{prior: read, planned: h.none()})
 	h.mustSucceed("destroy", diags)
 	if !left.value.IsNull() {
 		w.Errorf("the state has %s", left.value)
@@ -249,7 +249,7 @@ func (w *walk) apply(m *machine, config attrs) {
 	}
 	p := h.plan(read, w.spelled(config))
 	h.wantUpdate(p)
-	applied, diags := h.apply(h.ctx, p)
+	applied, diags := h.applyOnce(h.ctx, p)
 	h.mustSucceed("apply", diags)
 	w.applied(m, config, applied)
 	if got := w.id(m); got != id {

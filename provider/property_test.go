@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,32 +19,41 @@ import (
 //   - each virtual machine and each file belongs to a state, or to a run that was killed, whose error tells how to import it,
 //   - the state and the configuration equal the host, and a plan is empty in each spelling,
 //
-// and after the last destroy nothing is left. A failure prints the sequence; HYPERVVM_PROPERTY_SEED runs the sequence of one seed.
+// and after the last destroy nothing is left. A failure prints the sequence; HYPERVVM_PROPERTY_SEQUENCES=7 runs the sequence of seed 7,
+// and 1-200 those of 200 seeds.
 func TestRandomSequencesKeepTheInvariants(t *testing.T) {
 	t.Parallel()
-	first, count := uint64(1), uint64(200)
-	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
-		count = 1000
-	} else {
-		t.Log("seeds 1 to 200: HYPERVVM_TEST_FULL=1 runs 1,000")
-	}
-	if text := os.Getenv("HYPERVVM_PROPERTY_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
+	first, count := uint64(1), uint64(10)
+	text := os.Getenv("HYPERVVM_PROPERTY_SEQUENCES")
+	switch {
+	case text != "":
+		from, to, found := strings.Cut(text, "-")
+		var errFrom, errTo error
+		first, errFrom = strconv.ParseUint(from, 10, 64)
+		last := first
+		if found {
+			last, errTo = strconv.ParseUint(to, 10, 64)
 		}
-		first, count = seed, 1
+		if err := errors.Join(errFrom, errTo); err != nil || last < first {
+			t.Fatalf("HYPERVVM_PROPERTY_SEQUENCES is %q, want a seed or two seeds with a hyphen", text)
+		}
+		count = last - first + 1
+	case os.Getenv("HYPERVVM_TEST_FULL") != "":
+		count = 1000
+	default:
+		t.Log("seeds 1 to 10: make property runs 200, HYPERVVM_TEST_FULL=1 runs 1,000")
 	}
+	t.Logf("seeds %d to %d", first, first+count-1)
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWalk(t, seed)
 			defer func() {
 				if t.Failed() {
-					t.Logf("HYPERVVM_PROPERTY_SEED=%d:\n%s", seed, strings.Join(w.log, "\n"))
+					t.Logf("HYPERVVM_PROPERTY_SEQUENCES=%d:\n%s", seed, strings.Join(w.log, "\n"))
 				}
 			}()
-			for range 6 {
+			for range 5 {
 				w.step()
 				w.check()
 				if t.Failed() {

@@ -160,7 +160,6 @@ func (w *walk) applied(m *machine, config attrs, r resource) {
 	h.wantEmptyPlan(r, w.spelled(config))
 	read := h.mustRead(r)
 	h.wantEmptyPlan(read, w.spelled(config))
-	h.wantEmptyPlan(read, config)
 	m.state = &read
 }
 
