@@ -62,3 +62,31 @@ foreach ($path in '/a/b', '/a/b/', '/a//b', '/a/./b/c/..', '/', '//', '/a/..', '
 		t.Errorf("exit code %d: %s, want %s", code, got, want)
 	}
 }
+
+func TestADiskThatAnotherVirtualMachineUsesInAnotherSpellingIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	disk := filepath.Join(f.dir, "job", "web.vhdx")
+	f.must(os.Mkdir(filepath.Dir(disk), 0o700))
+	f.must(os.WriteFile(disk, nil, 0o600))
+	f.must(f.store.Update(func(s *hyperv.State) error {
+		s.VMs = append(s.VMs, hyperv.VM{
+			ID: "6f0c2a5e-8a3b-4b3e-9d0f-2f6a1c9b7e10", Name: "other", State: "Off", Generation: 2,
+			Drives: []hyperv.Drive{{ControllerType: "SCSI", Path: f.dir + "/./job/x/..//WEB.vhdx"}},
+		})
+		return nil
+	}))
+	output, code := f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+Import-Module -Name Hyper-V
+$context = New-AgentContext -Token '' -Writer ([System.Console]::Out)
+$job = New-AgentJob -Id 'a0000000-0000-4000-8000-000000000001' -Definition @{ Operation = 'delete'; Fields = @{ vm_name = 'web' } }
+Remove-JobFile -Context $context -Job $job -Manifest @{ Folder = '%dir%/job'; JobId = 'job'; Files = @('%disk%') } -Disks @('%disk%')
+`, "%dir%", f.dir, "%disk%", disk)
+	f.wantOutput(output, code, 0, "warning: left "+disk+": virtual machine 'other' uses it")
+	if _, err := os.Stat(disk); err != nil {
+		t.Errorf("the disk was deleted: %v", err)
+	}
+}

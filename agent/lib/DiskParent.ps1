@@ -174,9 +174,10 @@ function Add-DiskChild {
     foreach ($path in $parents.Keys) {
         foreach ($parent in $parents[$path]) {
             $item = $Children[$path]
-            if ($Own -contains $parent -and -not $Use.ContainsKey($parent)) {
-                if ($item.Owner) { $Use[$parent] = (Get-AgentMessage -Id 'leftover_vm_parent' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
-                else { $Use[$parent] = (Get-AgentMessage -Id 'leftover_kept_parent' -Values @{ path = $item.Path }).Message }
+            $same = Find-SamePath -Path $parent -Among $Own
+            if ($same -and -not $Use.ContainsKey($same)) {
+                if ($item.Owner) { $Use[$same] = (Get-AgentMessage -Id 'leftover_vm_parent' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
+                else { $Use[$same] = (Get-AgentMessage -Id 'leftover_kept_parent' -Values @{ path = $item.Path }).Message }
             }
             if (-not $Seen.ContainsKey($parent)) { $next[$parent] = $item }
         }

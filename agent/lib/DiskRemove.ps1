@@ -72,7 +72,8 @@ function Get-DiskUsage {
     $others = @(Get-HostVMList -Trouble $trouble)
     foreach ($item in @(Get-AttachedDisk -VM $others -Trouble $trouble)) {
         $children[$item.Path] = $item
-        if ($Own -contains $item.Path) { $use[$item.Path] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
+        $same = Find-SamePath -Path $item.Path -Among $Own
+        if ($same) { $use[$same] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
     }
     foreach ($path in $Disk) {
         if ($Own -notcontains $path -and $path) { $children[$path] = @{ Path = $path; Owner = ''; VM = $null } }

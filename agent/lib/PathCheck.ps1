@@ -25,6 +25,18 @@ function Get-CanonicalPath {
     return $full.TrimEnd([System.IO.Path]::DirectorySeparatorChar)
 }
 
+function Find-SamePath {
+    # Returns the one of several paths that is Path in another spelling, or nothing.
+    param([Parameter(Mandatory)] [AllowEmptyString()] [string] $Path, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Among)
+
+    if (-not $Path) { return }
+    $name = [System.IO.Path]::GetFileName($Path)
+    foreach ($item in $Among) {
+        if (-not [string]::Equals([System.IO.Path]::GetFileName($item), $name, [System.StringComparison]::OrdinalIgnoreCase)) { continue }
+        if (Test-SameName -Left (Get-CanonicalPath -Path $item) -Right (Get-CanonicalPath -Path $Path)) { return $item }
+    }
+}
+
 function Get-DiskBaseName {
     <#
     .SYNOPSIS
