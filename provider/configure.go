@@ -132,6 +132,7 @@ func (p *Provider) hosts(set settings, conn *connection, diags *diag.Diagnostics
 		if len(hosts) == 0 {
 			diags.AddAttributeError(path.Root("hosts"), "Missing host", "Set at least one entry.")
 		}
+		conn.addAliases(set.Hosts, diags)
 		return hosts
 	case set.Host == nil && os.Getenv(envSimulator) != "":
 		return p.simulatedHost(path.Root("simulator"), os.Getenv(envSimulator), conn, diags)

@@ -105,7 +105,7 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 	case errors.As(err, &failed):
 		addJobError(diags, summary, failed)
 	case errors.As(err, &unknown):
-		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" Set host to one of the names in hosts of the provider configuration.")
+		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+unknownHostRemedy(unknown.Host))
 	case errors.As(err, &host):
 		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+remedy(host))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -32,6 +32,7 @@ type hostSettings struct {
 	ClientKey     types.String `tfsdk:"client_key"`
 	ImagePath     types.String `tfsdk:"image_path"`
 	VMPath        types.String `tfsdk:"vm_path"`
+	Aliases       []string     `tfsdk:"aliases"`
 }
 
 func hostAttributes() map[string]schema.Attribute {
@@ -71,7 +72,12 @@ func hostAttributes() map[string]schema.Attribute {
 		"client_cert": text(envClientCert, "PEM-encoded client certificate, which the host maps to an account. Required for `certificate`."),
 		"client_key":  secret(envClientKey, "PEM-encoded private key of the client certificate, not encrypted. Required for `certificate`."),
 		"image_path":  text(envImagePath, "Folder on the host that contains the images. Defaults to `Images` in Hyper-V's folder for virtual hard disks."),
-		"vm_path":     text(envVMPath, "Folder on the host for virtual machines. Each one gets a folder there. Defaults to Hyper-V's folder for virtual hard disks."),
+		"aliases": schema.ListAttribute{
+			MarkdownDescription: "Former names of the host, which states and configurations still use. A virtual machine whose `host` changes from one name of a host to another is updated in place. " +
+				"The `address` is a former name by itself, unless several hosts have it: it is the name of the host in a configuration with `host`. Has no effect in `host`, to which all names refer.",
+			ElementType: types.StringType, Optional: true,
+		},
+		"vm_path": text(envVMPath, "Folder on the host for virtual machines. Each one gets a folder there. Defaults to Hyper-V's folder for virtual hard disks."),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // state are treated as unchanged: a host does not report the image or the password that a virtual machine was created with.
 type replaceOnChange struct {
 	schema *jobschema.Schema
-	field  *jobschema.Field // nil for host
+	field  *jobschema.Field
 }
 
 var (
@@ -68,11 +68,6 @@ func (m replaceOnChange) required(
 ) bool {
 	if state.Raw.IsNull() || plan.Raw.IsNull() || before.Equal(after) {
 		return false
-	}
-	if m.field == nil { // host
-		was, errBefore := before.ToTerraformValue(ctx)
-		is, errAfter := after.ToTerraformValue(ctx)
-		return errBefore != nil || errAfter != nil || hostReplaces(ctx, private, was, is)
 	}
 	planned := plan.Raw // without the changes of plan modifiers; those of secrets change no value
 	if value, err := after.ToTerraformValue(ctx); err == nil && !m.field.Secret() {

@@ -93,21 +93,13 @@ func (p *Provider) Close(ctx context.Context) error {
 
 // connection is the configured provider, which resources use.
 type connection struct {
-	service *hvprov.Service // nil if a setting is unknown until apply
-	only    string          // name of the only host if the configuration does not name it
+	service *hvprov.Service   // nil if a setting is unknown until apply
+	only    string            // name of the only host if the configuration does not name it
+	aliases map[string]string // names of hosts by their former names, in lower case
 	names   *nameReservations
 	lacks   reportedLacks
 	partial reportedLacks
 
 	unusable   unusableHosts
 	operations *operations
-}
-
-// hostName returns the name of the host that a resource refers to. With a single unnamed host every name refers to it, so
-// that a change of its address moves no virtual machine.
-func (c *connection) hostName(name string) string {
-	if c.only != "" {
-		return c.only
-	}
-	return name
 }

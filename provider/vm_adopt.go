@@ -178,7 +178,12 @@ func (r *vmResource) holderText(holder *hvprov.NameHolder, operation job.Operati
 		text += created + " with the values of this configuration, and its run probably ended before Terraform saved the state. " +
 			"Set " + adoptAttribute + " = true, or import it: "
 	}
-	return text + importText(holder.Host, holder.VM.ID)
+	text += importText(holder.Host, holder.VM.ID)
+	if holder.VM.JobID != "" { // in an apply, Terraform tells a provider nothing about a virtual machine that it deletes later
+		text += "\nIf this run is to replace that virtual machine, it must be deleted first, because names are unique on a host: remove create_before_destroy, " +
+			"also from resources that depend on this one, or choose another name."
+	}
+	return text
 }
 
 // plainWord matches what a POSIX shell takes literally.

@@ -35,9 +35,9 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 		"host": schema.StringAttribute{
 			MarkdownDescription: "Name of the Hyper-V host: one of the keys of `hosts` in the provider configuration. Required when the provider has several hosts. " +
 				"A virtual machine that moved to another of the hosts is followed: it is read, updated and deleted there, and the plan shows the move as a change in place. " +
-				"Changing `host` to the host that has the virtual machine changes nothing on it; any other change forces replacement.",
+				"Changing `host` to the host that has the virtual machine, or to another name of it, changes nothing on it; any other change forces replacement.",
 			Optional: true, Computed: true,
-			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), keepSpelling{}, replaceOnChange{}},
+			PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown(), keepSpelling{}}, // ModifyPlan decides whether it replaces,
 		},
 		"job_id": schema.StringAttribute{
 			MarkdownDescription: "ID of the job that created the virtual machine, and name of its log file in `job_log_dir`. Null for an imported virtual machine that no job created.",

@@ -34,10 +34,9 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 		return
 	}
 	where := readLocation(ctx, req.Private)
-	host := r.conn.hostName(where.host(is.host.ValueString()))
+	host, err := r.whereIs(ctx, is, where)
 	var result *job.Result
-	var err error
-	if len(r.conn.service.Hosts()) > 1 {
+	if err == nil && len(r.conn.service.Hosts()) > 1 {
 		// A job that does not find the virtual machine succeeds: without a cluster its host cannot know that it moved.
 		host, _, err = r.find(ctx, is, where)
 	}

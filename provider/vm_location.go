@@ -76,13 +76,44 @@ func (l location) observed(state, found string) (next location, host string) {
 	return next, found
 }
 
-// find returns a virtual machine and its location. The host of the state is asked if the recorded one is not configured any more.
+// find returns a virtual machine and its location. The host of the state is asked if the recorded one is not configured any more, and all
+// hosts if that one is not configured either.
 func (r *vmResource) find(ctx context.Context, is identity, l location) (found string, vm *job.VM, err error) {
 	found, vm, err = r.conn.service.FindVM(ctx, r.conn.hostName(l.host(is.host.ValueString())), is.id.ValueString())
 	if errors.Is(err, hvprov.ErrHostUnknown) && l.Actual != "" {
 		found, vm, err = r.conn.service.FindVM(ctx, r.conn.hostName(is.host.ValueString()), is.id.ValueString())
 	}
+	if hosts := r.conn.service.Hosts(); errors.Is(err, hvprov.ErrHostUnknown) && len(hosts) > 0 {
+		unknown := err
+		if found, vm, err = r.conn.service.FindVM(ctx, hosts[0], is.id.ValueString()); errors.Is(err, hvprov.ErrVMNotFound) {
+			err = unknown // where it may be
+		}
+	}
 	return found, vm, err
+}
+
+// whereIs returns the configured host that has a virtual machine, as far as is known. If the host of the state is not configured any more,
+// the others are asked.
+func (r *vmResource) whereIs(ctx context.Context, is identity, l location) (string, error) {
+	host := r.conn.hostName(l.host(is.host.ValueString()))
+	if r.conn.isHost(host) {
+		return host, nil
+	}
+	found, _, err := r.find(ctx, is, l)
+	return found, err
+}
+
+// inPlace reports whether a host that the plan modifiers found to be another one is the host that has the virtual machine: they do not
+// know the configured hosts.
+func (r *vmResource) inPlace(ctx context.Context, is identity, l location, planned tftypes.Value) bool {
+	if !isKnownValue(planned) || is.id.ValueString() == "" {
+		return false
+	}
+	if is.host.ValueString() != "" && strings.EqualFold(r.conn.hostName(stringOf(planned)), r.conn.hostName(is.host.ValueString())) {
+		return true
+	}
+	host, err := r.whereIs(ctx, is, l)
+	return err == nil && strings.EqualFold(r.conn.hostName(stringOf(planned)), host)
 }
 
 // runJobWhereVMIs runs a job on the host of the submission, or where the virtual machine has moved to meanwhile. It returns the host.

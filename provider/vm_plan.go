@@ -27,6 +27,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if req.Plan.Raw.IsNull() || r.schema == nil {
 		return
 	}
+	hostReplaced := r.planHostChange(ctx, req, resp)
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, errorSummary("plan", r.displayName(req.State.Raw)))...)
 	if resp.Diagnostics.HasError() || !r.ready() {
 		return
@@ -45,10 +46,15 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	id := r.plannedVM(ctx, req, resp)
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
 	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
+	where := readLocation(ctx, req.Private)
+	compared.hostReplaced = hostReplaced
 	replace := compared.requiresReplace(r.schema)
 	if !replace && !req.State.Raw.IsNull() {
 		r.warnMoved(ctx, req, resp)
-		host = r.conn.hostName(readLocation(ctx, req.Private).host(is.host.ValueString()))
+		if host, err = r.whereIs(ctx, is, where); err != nil {
+			addError(&resp.Diagnostics, errorSummary("plan", r.displayName(req.State.Raw)), err)
+			return
+		}
 	}
 	r.planName(host, resp, values, id)
 
@@ -99,6 +105,19 @@ func (r *vmResource) plannedVM(ctx context.Context, req resource.ModifyPlanReque
 	return id
 }
 
+// planHostChange plans a replacement if the host changes to one that does not have the virtual machine. It reports whether it does.
+func (r *vmResource) planHostChange(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	planned := attribute(req.Plan.Raw, "host")
+	if req.State.Raw.IsNull() || !hostReplaces(ctx, req.Private, attribute(req.State.Raw, "host"), planned) {
+		return false
+	}
+	if r.ready() && r.inPlace(ctx, readIdentity(ctx, req.State, &resp.Diagnostics), readLocation(ctx, req.Private), planned) {
+		return false
+	}
+	resp.RequiresReplace.Append(path.Root("host"))
+	return true
+}
+
 // planHost determines the host and sets it in the plan. It reports false if the host is unknown or invalid.
 func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) (string, bool) {
 	at := path.Root("host")
@@ -111,9 +130,10 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 	known := r.conn.service.Hosts()
 	switch name := configured.ValueString(); {
 	case !configured.IsNull():
-		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+		if _, alias := r.conn.aliases[strings.ToLower(name)]; !alias && !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
 			resp.Diagnostics.AddAttributeError(at, "Unknown host "+name,
-				fmt.Sprintf("The provider configuration has no such host. Use one of: %s.", strings.Join(known, ", ")))
+				fmt.Sprintf("The provider configuration has no such host. Use one of: %s. If one of them had this name before, add aliases = [%q] to its entry in hosts.",
+					strings.Join(known, ", "), name))
 			return "", false
 		}
 	case planned.IsUnknown() && len(known) == 1:

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -40,6 +42,11 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	case errors.Is(err, hvprov.ErrVMElsewhere):
 		addElsewhere(&resp.Diagnostics, r.displayName(req.State.Raw), err)
 		return
+	case errors.Is(err, hvprov.ErrVMNotFound) && r.conn.only != "" && !strings.EqualFold(is.host.ValueString(), r.conn.only):
+		resp.Diagnostics.AddAttributeError(path.Root("host"), summary, fmt.Sprintf("Virtual machine %s of host %s is not on host %s, which is the only host of the provider "+
+			"configuration. If it is on another host, configure all hosts with hosts. If it no longer exists, remove it from the state with terraform state rm.",
+			is.id.ValueString(), is.host.ValueString(), r.conn.only))
+		return
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		resp.State.RemoveResource(ctx)
 		return
@@ -53,6 +60,14 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		return
 	}
 	host := is.host.ValueString()
+	if r.conn.only != "" && where.Actual == "" {
+		host = r.conn.only // the address has changed
+	}
+	if host != "" && !r.conn.isHost(where.host(host)) {
+		resp.Diagnostics.AddAttributeWarning(path.Root("host"), "Virtual machine "+r.displayName(req.State.Raw)+" is on host "+found,
+			fmt.Sprintf("Host %s of the state is not configured any more. The virtual machine was found by its GUID, and is managed on host %s from now on. "+
+				"If host %s had the other name before, add aliases = [%q] to its entry in hosts.", where.host(host), found, found, where.host(host)))
+	}
 	if found != r.conn.hostName(host) || where.Actual != "" {
 		where, host = where.observed(host, found)
 		resp.Diagnostics.Append(saveLocation(ctx, resp.Private, where)...)

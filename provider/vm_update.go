@@ -41,7 +41,11 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 
 	planned := readIdentity(ctx, req.Plan, &resp.Diagnostics).host.ValueString()
 	where := readLocation(ctx, req.Private)
-	host := r.conn.hostName(where.host(is.host.ValueString()))
+	host, err := r.whereIs(ctx, is, where)
+	if err != nil {
+		addError(&resp.Diagnostics, summary, err)
+		return
+	}
 	var vm *job.VM
 	compared := newComparison(ctx, r.schema, req.State.Raw, req.Plan.Raw, req.Config.Raw, req.Private)
 	if changed := compared.changedFields(r.schema); len(changed) == 0 {

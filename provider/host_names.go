@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+)
+
+// hostName returns the configured name of the host that a name of a configuration or of a state refers to, or the name itself if there is
+// none. With a single unnamed host every name refers to it, so that a change of its address moves no virtual machine.
+func (c *connection) hostName(name string) string {
+	if c.only != "" {
+		return c.only
+	}
+	if i := slices.IndexFunc(c.service.Hosts(), func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
+		return c.service.Hosts()[i]
+	}
+	if known, ok := c.aliases[strings.ToLower(name)]; ok {
+		return known
+	}
+	return name
+}
+
+// isHost reports whether a name refers to a configured host.
+func (c *connection) isHost(name string) bool {
+	name = c.hostName(name)
+	return slices.ContainsFunc(c.service.Hosts(), func(known string) bool { return strings.EqualFold(known, name) })
+}
+
+// addAliases records the former names of the hosts: their aliases, and their addresses, which were the names of single unnamed hosts. An
+// address that several hosts have is not a name.
+func (c *connection) addAliases(hosts map[string]hostSettings, diags *diag.Diagnostics) {
+	c.aliases = map[string]string{}
+	addresses := map[string]int{}
+	for _, h := range hosts {
+		addresses[strings.ToLower(h.Address.ValueString())]++
+	}
+	names := slices.Sorted(maps.Keys(hosts))
+	for _, name := range names {
+		if address := strings.ToLower(hosts[name].Address.ValueString()); addresses[address] == 1 {
+			c.aliases[address] = name
+		}
+	}
+	explicit := map[string]string{}
+	for _, name := range names {
+		at := path.Root("hosts").AtMapKey(name).AtName("aliases")
+		for _, alias := range hosts[name].Aliases {
+			key := strings.ToLower(alias)
+			isName := slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, alias) && other != name })
+			switch other, taken := explicit[key]; {
+			case alias == "" || strings.Contains(alias, "/"):
+				diags.AddAttributeError(at, "Invalid alias", "The name of a host must not be empty and must not contain a slash.")
+			case isName:
+				diags.AddAttributeError(at, "Invalid alias", fmt.Sprintf("%q is the name of another host in hosts. Remove it from the aliases of host %s.", alias, name))
+			case taken && other != name:
+				diags.AddAttributeError(at, "Invalid alias", fmt.Sprintf("%q is an alias of host %s too. Remove it from one of them.", alias, other))
+			}
+			explicit[key] = name
+		}
+	}
+	maps.Copy(c.aliases, explicit)
+}
+
+// unknownHostRemedy returns what to do about a name that refers to no host.
+func unknownHostRemedy(name string) string {
+	return fmt.Sprintf("If one of the hosts had this name before, add aliases = [%q] to its entry in hosts of the provider configuration. "+
+		"If it is another host, add it to hosts. If its virtual machines no longer exist, remove them from the state with terraform state rm.", name)
+}
