@@ -247,7 +247,7 @@ func TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines(t *testing.T) {
 		s.Behaviour.CIM = &hyperv.CIM{Empty: true}
 		return nil
 	}))
-	for _, asked := range [][]string{nil, ids[:10]} {
+	for _, asked := range [][]string{nil, ids[:10], ids[:1]} {
 		a, _ := f.inventory(asked...)
 		want := len(asked)
 		if asked == nil {
@@ -296,7 +296,7 @@ foreach ($file in $own | Sort-Object) { [System.Console]::WriteLine("$([System.I
 [System.Console]::WriteLine("in doubt: $($doubt.Count)")
 `
 
-// TestADiskThatOthersNeedIsKept has disks that others need in different ways, and queries that say so, or return nothing.
+// TestADiskThatOthersNeedIsKept has disks that others need in different ways, and queries that say so, fail, or return nothing.
 func TestADiskThatOthersNeedIsKept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -324,7 +324,7 @@ func TestADiskThatOthersNeedIsKept(t *testing.T) {
 		"in-log: " + f.message("leftover_vm_parent", values{"vm": "vm-2"}), "parent: " + f.message("leftover_vm_parent", values{"vm": "vm-3"}),
 		"without-metadata: " + f.message("leftover_vm_parent", values{"vm": "vm-4"}), "in doubt: 0",
 	}
-	for name, cim := range map[string]*hyperv.CIM{"queries": nil, "no instances": {Empty: true}} {
+	for name, cim := range map[string]*hyperv.CIM{"queries": nil, "no instances": {Empty: true}, "no class": {Missing: []string{"Msvm_StorageAllocationSettingData"}}} {
 		f.must(f.store.Update(func(s *hyperv.State) error {
 			s.Behaviour.CIM, s.Behaviour.Latency = cim, hyperv.BusyHost()
 			return nil

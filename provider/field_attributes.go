@@ -57,7 +57,9 @@ var elementTypes = map[jobschema.Type]attr.Type{
 // fieldAttributes returns the attributes of the fields of one object; a secret has three. If a field is required only where
 // it applies or cannot be inferred, ValidateConfig enforces that.
 func fieldAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
-	return objectAttributes(s, fields, func(f *jobschema.Field) bool { return f.Required && f.Infer == nil && f.Applicability == nil })
+	return objectAttributes(s, fields, func(f *jobschema.Field) bool {
+		return f.Required && f.Infer == nil && f.Applicability == nil && !f.ForCreation()
+	})
 }
 
 // itemAttributes returns the attributes of the objects of a list. None is required: the framework would report the attributes
@@ -81,6 +83,8 @@ func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required fu
 		case !f.Required || c.required || f.Infer != nil:
 		case f.Applicability != nil:
 			c.description += " Required if applicable."
+		case f.ForCreation():
+			c.description += " Required to create a virtual machine; an imported one does not need it."
 		default:
 			c.description += " Required."
 		}
@@ -113,7 +117,11 @@ func addWriteOnlyForms(attributes map[string]schema.Attribute, c fieldAttribute)
 func secretDescription(f *jobschema.Field) string {
 	text := f.Docs()
 	if f.Required {
-		text += fmt.Sprintf(" Required, unless `%s%s` is set.", f.ID, writeOnlySuffix)
+		need := "Required"
+		if f.ForCreation() {
+			need = "Required to create a virtual machine"
+		}
+		text += fmt.Sprintf(" %s, unless `%s%s` is set.", need, f.ID, writeOnlySuffix)
 	}
 	return text + " Terraform stores it in the state as plain text."
 }

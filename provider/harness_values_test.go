@@ -61,6 +61,8 @@ func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
 		return tftypes.NewValue(t, nil)
 	case unknown:
 		return tftypes.NewValue(t, tftypes.UnknownValue)
+	case tftypes.Value:
+		return x
 	case int:
 		return tftypes.NewValue(t, big.NewFloat(float64(x)))
 	case []any:

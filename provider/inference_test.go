@@ -39,11 +39,13 @@ func TestPlanContainsInferredValues(t *testing.T) {
 
 func TestAValueThatCannotBeInferredIsRequired(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t)
-	h.mustFail(h.validate(withoutFamily("golden-7")), "os_family",
+	h := connected(t, startHost(t, nil))
+	// Only a virtual machine to create needs them, so that the plan reports it.
+	h.mustFail(h.plan(h.none(), withoutFamily("golden-7")).diags, "os_family",
 		"os_family is required: it cannot be inferred from image_name \"golden-7\"", `Set it to "linux" or "windows"`)
 	h.mustSucceed("validate", h.validate(withoutFamily("golden-7").with(attrs{"os_family": "linux"})))
-	h.mustFail(h.validate(withoutFamily(nil)), "image_name", "required")
+	h.mustFail(h.plan(h.none(), withoutFamily(nil)).diags, "image_name", "required")
+	h.mustFail(h.plan(h.none(), withoutFamily("ubuntu-24.04").with(attrs{"guest_la_pw": nil})).diags, "guest_la_pw", "required")
 	h.mustFail(h.validate(withoutFamily("ubuntu-24.04").with(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": writeOnlySecret})),
 		"guest_domain_jointarget", `does not apply when os_family is "linux"`)
 }

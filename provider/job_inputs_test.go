@@ -194,7 +194,7 @@ func TestDescriptionsOfAttributesAreComplete(t *testing.T) {
 		t.Errorf("the description of ram is %q", text)
 	}
 	for name, text := range map[string]string{
-		"data.new": "Required.", "guest_la_pw": "Required, unless `guest_la_pw_wo` is set.", "guest_la_pw_wo": "1.11", "guest_la_pw_wo_version": "`guest_la_pw_wo`",
+		"data.new": "Required.", "guest_la_pw": "Required to create a virtual machine, unless `guest_la_pw_wo` is set.", "guest_la_pw_wo": "1.11", "guest_la_pw_wo_version": "`guest_la_pw_wo`",
 	} {
 		if !strings.Contains(attributes[name].Description, text) {
 			t.Errorf("%q is not in the description of %s: %q", text, name, attributes[name].Description)

@@ -32,15 +32,23 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if resp.Diagnostics.HasError() || !r.ready() {
 		return
 	}
-	_, end := r.conn.operations.begin("")
-	defer end()
-	host, ok := r.planHost(ctx, req, resp)
-	if !ok || resp.Diagnostics.HasError() {
+	var err error
+	if resp.Plan.Raw, err = r.withoutCreationDefaults(ctx, req, resp.Plan.Raw); err != nil {
+		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
 		return
 	}
 	values, err := fieldValues(r.schema, resp.Plan.Raw, req.Config.Raw)
 	if err != nil {
 		resp.Diagnostics.AddError("Unable to read the plan", sentence(err))
+		return
+	}
+	if (req.State.Raw.IsNull() || !isImported(ctx, req.Private)) && r.planCreation(req, resp, values) {
+		return
+	}
+	_, end := r.conn.operations.begin("")
+	defer end()
+	host, ok := r.planHost(ctx, req, resp)
+	if !ok || resp.Diagnostics.HasError() {
 		return
 	}
 	id := r.plannedVM(ctx, req, resp)

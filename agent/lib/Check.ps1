@@ -46,6 +46,7 @@ function Get-JobFinding {
     if ($Definition.Operation -eq 'provision' -and $fields.Contains('media_name')) {
         Get-MediaFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['media_name']
     }
+    Get-PowerStateFinding -Definition $Definition -VMId $VMId
     if ($fields['switch_name'] -or ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'switch_name')) {
         Get-SwitchFinding -Machine $Machine -Name $fields['switch_name'] -VMId $VMId
     }
@@ -112,6 +113,19 @@ function Get-NameFinding {
     if ($null -eq $vm) { return }
     $id = $vm.Id.ToString()
     New-JobFinding -Field 'vm_name' -VMId $id -MessageId 'vm_name_taken' -Values @{ name = $vm.Name; host = $Machine.Name; id = $id }
+}
+
+function Get-PowerStateFinding {
+    # Returns a finding when a virtual machine would have to be paused or saved. One that is can keep its state.
+    param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId)
+
+    $wanted = $Definition.Fields['power_state']
+    if (@('paused', 'saved') -cnotcontains $wanted) { return }
+    if ($VMId -and $Definition.Operation -eq 'update') {
+        $vm = Find-HostVM -Id $VMId
+        if ($null -ne $vm -and (ConvertTo-PowerState -State $vm.State) -eq $wanted) { return }
+    }
+    New-JobFinding -Field 'power_state' -MessageId 'power_state_kept_only' -Values @{ state = $wanted }
 }
 
 function Get-ImageFinding {

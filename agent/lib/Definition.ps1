@@ -86,7 +86,7 @@ function Assert-JobField {
         'image_name' { $requirement = Get-FileNameRequirement -Value $Value }
         'media_name' { $requirement = Get-FileNameRequirement -Value $Value }
         'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
-        'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off' }
+        'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off', 'paused', 'saved' }
         'disk_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'copy', 'differencing' }
         'disk_size_gb' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 65536 }
         'data_disks' { if (-not (Test-DataDiskList -Value $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_data_disks').Message } }

@@ -1,10 +1,9 @@
 # Which disk is the parent of another, from the metadata in its file: Get-VHD makes several calls of WMI for each disk. VHDX:
 # https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx, VHD: https://learn.microsoft.com/windows/win32/vstor/about-vhd.
 
-# Identifiers in the order of their bytes in the file: the metadata (2.2.3.2), the file parameters (2.6.2.1), the parent locator (2.6.2.6).
-$script:AgentDiskRegion = '06-A2-7C-8B-90-47-9A-4B-B8-FE-57-5F-05-0F-88-6E'
-$script:AgentDiskParameters = '37-67-A1-CA-36-FA-43-4D-B3-B6-33-F0-AA-44-E7-6B'
-$script:AgentDiskLocator = '2D-5F-D3-A8-0B-B3-4D-45-AB-F7-D3-D8-48-34-AB-0C'
+$script:AgentDiskRegion = [guid]'8b7ca206-4790-4b9a-b8fe-575f050f886e' # the metadata, 2.2.3.2
+$script:AgentDiskParameters = [guid]'caa16737-fa36-4d43-b3b6-33f0aa44e76b' # 2.6.2.1
+$script:AgentDiskLocator = [guid]'a8d35f2d-b30b-454d-abf7-d3d84834ab0c' # 2.6.2.6
 
 function Get-DiskLink {
     <#
@@ -18,7 +17,7 @@ function Get-DiskLink {
 
     $link = @{ Known = $false; InUse = $false; Parents = @() }
     try {
-        $file = [System.IO.File]::Open($Path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]'ReadWrite, Delete')
+        $file = New-Object -TypeName System.IO.FileStream -ArgumentList $Path, ([System.IO.FileMode]::Open), ([System.IO.FileAccess]::Read), ([System.IO.FileShare]'ReadWrite, Delete'), 4096
     } catch {
         $link.InUse = Test-FileBusy -ErrorRecord $_
         return $link
@@ -44,7 +43,7 @@ function Read-DiskPart {
     param([Parameter(Mandatory)] $File, [Parameter(Mandatory)] [long] $Offset, [Parameter(Mandatory)] [int] $Count)
 
     if ($Offset -lt 0 -or $Count -lt 0 -or $Count -gt 1MB -or $Offset + $Count -gt $File.Length) { throw 'the file is too short' }
-    $part = [byte[]]::new($Count)
+    $part = New-Object -TypeName 'System.Byte[]' -ArgumentList $Count
     $null = $File.Seek($Offset, [System.IO.SeekOrigin]::Begin)
     $got = 0
     while ($got -lt $Count) {
@@ -77,9 +76,11 @@ function Read-VhdxLink {
         $highest = $number
     }
     if ($null -eq $header) { return }
-    if ([System.BitConverter]::ToUInt64($header, 48) -ne 0 -or [System.BitConverter]::ToUInt64($header, 56) -ne 0) {
-        $Link.InUse = $true
-        return
+    foreach ($byte in $header[48..63]) {
+        if ($byte -ne 0) {
+            $Link.InUse = $true
+            return
+        }
     }
     $table = Read-DiskPart -File $File -Offset 192KB -Count 8KB
     if ([System.Text.Encoding]::ASCII.GetString($table, 0, 4) -ne 'regi') { return }
@@ -104,12 +105,12 @@ function Read-VhdxLink {
 
 function Find-VhdxEntry {
     # Returns where the entry with an identifier begins in a table of 32 bytes each, or -1.
-    param([Parameter(Mandatory)] $Table, [Parameter(Mandatory)] [int] $First, [Parameter(Mandatory)] [long] $Count, [Parameter(Mandatory)] [string] $Id)
+    param([Parameter(Mandatory)] [byte[]] $Table, [Parameter(Mandatory)] [int] $First, [Parameter(Mandatory)] [long] $Count, [Parameter(Mandatory)] [guid] $Id)
 
     if ($Count -gt 2047) { throw 'the table is damaged' }
     for ($entry = 0; $entry -lt $Count; $entry++) {
         $start = $First + 32 * $entry
-        if ([System.BitConverter]::ToString($Table, $start, 16) -eq $Id) { return $start }
+        if ((New-Object -TypeName System.Guid -ArgumentList (, [byte[]]$Table[$start..($start + 15)])) -eq $Id) { return $start }
     }
     return -1
 }

@@ -204,6 +204,22 @@ func (s *Schema) Field(id string) (*Field, bool) {
 	return &s.Fields[i], true
 }
 
+// ForExisting returns the schema for values of a virtual machine that exists: what only its creation needs is not required.
+func (s *Schema) ForExisting() *Schema {
+	c := *s
+	c.Fields = slices.Clone(s.Fields)
+	for i := range c.Fields {
+		c.Fields[i].Required = s.Fields[i].Required && !s.Fields[i].ForCreation()
+	}
+	return &c
+}
+
+// ForCreation reports whether the field describes how a virtual machine is created: one that exists is replaced to change it, or does not
+// show the value.
+func (f *Field) ForCreation() bool {
+	return f.Change == ChangeReplace || f.Change != "" && f.Observed == ""
+}
+
 // SecretIDs returns the ids of the fields for which [Field.HoldsSecret] is true, in the order of the schema.
 func (s *Schema) SecretIDs() []string {
 	var ids []string

@@ -191,7 +191,8 @@ func TestDocs(t *testing.T) {
 			"Windows Server 2022. Must be between 0.03125 and 245760. Must be a multiple of 1/512. Defaults to `4`. Example: `6.5`. Changes require a power cycle.",
 		"power_state": "**Power state.** Power state of the virtual machine. `running` starts it, or resumes it if it is paused or saved. " +
 			"`off` shuts its guest down. A virtual machine that is paused or saved is turned off, and the memory of its guest is discarded. " +
-			"Must be `running` or `off`. Defaults to `running`.",
+			"`paused` and `saved` keep the state of an existing virtual machine: no other is brought into it. " +
+			"Must be `running`, `off`, `paused` or `saved`. Defaults to `running`.",
 		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. It is recorded with the virtual machine, but not applied in the guest yet. Example: `192.0.2.54`. " +
 			"Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, `guest_v4_defaultgw` and " +
 			"`guest_v4_dns1`.",

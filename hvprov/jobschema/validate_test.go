@@ -327,7 +327,7 @@ func TestFaultsHaveMessagesAndRemedies(t *testing.T) {
 		{m{"vm_nam": "x"}, `unknown field "vm_nam": remove it, or use vm_name`},
 		{m{"cpu_cores": 6000}, `cpu_cores must be between 1 and 2048, but is 6000: use a value between 1 and 2048`},
 		{m{"cpu_cores": 8.5}, `cpu_cores must be a whole number, but is 8.5: use a whole number`},
-		{m{"power_state": "runing"}, `power_state cannot be "runing": use "running" or "off"; did you mean "running"?`},
+		{m{"power_state": "runing"}, `power_state cannot be "runing": use "running", "off", "paused" or "saved"; did you mean "running"?`},
 		{m{"guest_v4_ipaddr": "192.0.2.1/24"}, `guest_v4_ipaddr must be an IPv4 address, but is "192.0.2.1/24": remove the prefix length: "192.0.2.1"`},
 		{static(m{"guest_v4_defaultgw": "198.51.100.1"}), `guest_v4_defaultgw is 198.51.100.1, which is outside the subnet 192.0.2.0/24: use an address between 192.0.2.1 and 192.0.2.254, or correct guest_v4_ipaddr or guest_v4_cidrprefix`},
 		{ansible(m{"cnf_ansible_ssh_key": nil}), `cnf_ansible_ssh_key is required with cnf_ansible_ssh_user (Linux Ansible automation): set cnf_ansible_ssh_key, for example ssh-ed25519 AAAA…; or remove cnf_ansible_ssh_user`},

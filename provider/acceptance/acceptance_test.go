@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -185,7 +184,7 @@ func TestLifecycle(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{state("state", knownvalue.StringExact("running"))},
 			},
 			{ // replace
-				Config:           strings.NewReplacer("ubuntu-24.04", "windows-server-2022", `"linux"`, `"windows"`).Replace(config("gb_ram = 8\nallow_power_cycle = true")),
+				Config:           config("gb_ram = 8\nallow_power_cycle = true\ncnf_ansible_ssh_user = \"ansible\"\ncnf_ansible_ssh_key = \"ssh-ed25519 AAAA\""),
 				ConfigPlanChecks: action(plancheck.ResourceActionDestroyBeforeCreate),
 			},
 			{ // deleted outside Terraform: it is created again

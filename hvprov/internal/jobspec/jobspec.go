@@ -95,7 +95,11 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 	if r.Operation == job.OperationDelete {
 		return nil, nil, nil // the GUID of the virtual machine is all that a delete needs
 	}
-	valid, err := b.Schema.Validate(values)
+	schema := b.Schema
+	if r.Operation == job.OperationUpdate {
+		schema = schema.ForExisting()
+	}
+	valid, err := schema.Validate(values)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -61,6 +61,7 @@ func (c *check) findings() ([]job.Finding, error) {
 		return c.found, c.err
 	}
 	c.checkImage()
+	c.checkPowerState()
 	if name := c.fields.text("switch_name"); name != "" || c.operation == job.OperationProvision && !c.isUnknown("switch_name") {
 		c.checkSwitch(name)
 	}
@@ -152,6 +153,18 @@ func (c *check) checkSwitch(name string) {
 	case name == "" && len(names) > 1:
 		c.add(finding("switch_ambiguous", "switch_name", "host", c.host.Name, "count", len(names), "switches", known))
 	}
+}
+
+// checkPowerState reports a virtual machine that would have to be paused or saved.
+func (c *check) checkPowerState() {
+	wanted := c.fields.text("power_state")
+	if wanted != "paused" && wanted != "saved" {
+		return
+	}
+	if vm, found := c.existing(); c.operation == job.OperationUpdate && found && powerState(vm.State) == wanted {
+		return
+	}
+	c.add(finding("power_state_kept_only", "power_state", "state", wanted))
 }
 
 func (c *check) checkMemory() {

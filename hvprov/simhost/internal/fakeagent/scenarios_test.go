@@ -207,7 +207,7 @@ var conversations = []scenario{
 			`"vm_name":""`, `"vm_name":"..\\web"`, `"vm_name":"a/b"`, `"vm_name":"web."`, `"vm_name":" web"`, `"vm_name":"web*"`,
 			`"vm_name":7`, `"vm_name":"COM1"`, `"vm_name":"nul.txt"`, `"vm_name":"` + strings.Repeat("x", 101) + `"`, `"vm_name":"a\u0001b"`,
 			`"image_name":"../x"`, `"os_family":"beos"`, `"gb_ram":"4"`, `"gb_ram":0`, `"gb_ram":true`, `"gb_ram":0.3`, `"cpu_cores":1.5`, `"cpu_cores":0`,
-			`"vlan_id":4095`, `"vlan_id":-1`, `"vm_clustered":"false"`, `"notes":[]`, `"switch_name":{}`, `"power_state":"paused"`,
+			`"vlan_id":4095`, `"vlan_id":-1`, `"vm_clustered":"false"`, `"notes":[]`, `"switch_name":{}`, `"power_state":"hibernated"`, `"power_state":"paused"`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// withoutCreationDefaults returns the plan of an imported virtual machine without the defaults of fields that describe its creation: how it
+// was created is unknown, and a plan that sets them would not be empty.
+func (r *vmResource) withoutCreationDefaults(ctx context.Context, req resource.ModifyPlanRequest, plan tftypes.Value) (tftypes.Value, error) {
+	changes := map[string]tftypes.Value{}
+	if req.State.Raw.IsNull() || !isImported(ctx, req.Private) {
+		return plan, nil
+	}
+	for i := range r.schema.Fields {
+		f := &r.schema.Fields[i]
+		if was := attribute(req.State.Raw, f.ID); f.Default != nil && f.ForCreation() && was.IsNull() && attribute(req.Config.Raw, f.ID).IsNull() {
+			changes[f.ID] = was
+		}
+	}
+	return withAttributes(plan, changes)
+}
+
+// planCreation reports what only a creation requires and the configuration lacks, and whether there is any. ValidateConfig cannot: it does
+// not know whether the virtual machine was imported.
+func (r *vmResource) planCreation(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, values map[string]any) bool {
+	faults := slices.DeleteFunc(r.schema.ValidatePartial(values), func(f jobschema.Fault) bool { return f.Rule != "required" })
+	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
+	return len(faults) > 0
+}
