@@ -5,6 +5,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -214,7 +215,7 @@ func (r *vmResource) planPowerCycle(
 	name := r.displayName(req.State.Raw)
 	for _, id := range changed {
 		f, ok := r.schema.Field(id)
-		if !ok || f.Change != jobschema.ChangePowerCycle {
+		if !ok || f.Change != jobschema.ChangePowerCycle || changesLive(f, attribute(req.State.Raw, id), attribute(resp.Plan.Raw, id)) {
 			continue
 		}
 		detail := fmt.Sprintf("Changing %s requires the virtual machine to be shut down and started again, and it is %s. "+
@@ -226,4 +227,15 @@ func (r *vmResource) planPowerCycle(
 		}
 		resp.Diagnostics.AddAttributeError(path.Root(id), errorSummary("plan", name), detail)
 	}
+}
+
+// changesLive reports whether a running virtual machine accepts a change: one with dynamic memory accepts a lower minimum and a higher
+// maximum.
+func changesLive(f *jobschema.Field, before, after tftypes.Value) bool {
+	var was, is big.Float
+	if !isKnownValue(before) || !isKnownValue(after) || !before.Type().Is(tftypes.Number) || !after.Type().Is(tftypes.Number) ||
+		before.As(&was) != nil || after.As(&is) != nil || was.Sign() <= 0 || is.Sign() <= 0 {
+		return false // dynamic memory is turned on or off
+	}
+	return f.Observed == "memory_minimum_gb" && is.Cmp(&was) < 0 || f.Observed == "memory_maximum_gb" && is.Cmp(&was) > 0
 }
