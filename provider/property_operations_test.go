@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -183,6 +186,53 @@ func (w *walk) rename(m *machine) {
 	w.apply(m, config)
 }
 
+// renameByHand renames the virtual machine on its host. The next apply renames it back.
+func (w *walk) renameByHand(m *machine) {
+	name := w.name()
+	if w.holder(w.hostOf(w.id(m)), name) != "" {
+		w.refresh(m)
+		return
+	}
+	w.note(m, "rename by hand to %s", name)
+	w.edit(m, func(vm *hyperv.VM) { vm.Name = name })
+	w.apply(m, m.config)
+}
+
+// removeByHand removes the virtual machine and its files from the host. The refresh removes it from the state.
+func (w *walk) removeByHand(m *machine) {
+	id := w.id(m)
+	w.note(m, "remove by hand")
+	host, vm := w.find(id)
+	updateHost(w.T, w.nodes.hosts[host], func(s *hyperv.State) {
+		s.VMs = slices.DeleteFunc(s.VMs, func(vm hyperv.VM) bool { return vm.ID == id })
+	})
+	if err := os.RemoveAll(filepath.Dir(vm.Drives[0].Path)); err != nil {
+		w.Fatal(err)
+	}
+	h := w.connect()
+	if w.rng.IntN(2) == 0 {
+		w.note(m, "destroy what is gone")
+		_, diags := h.applyOnce(h.ctx, planned{prior: *m.state, planned: h.none()})
+		h.mustSucceed("destroy", diags)
+	} else if read := h.mustRead(*m.state); !read.value.IsNull() {
+		w.Errorf("the state still has %s", read.value)
+	}
+	m.state, m.config = nil, nil
+}
+
+// moveAndDestroy destroys a virtual machine that has moved, from the state before the move.
+func (w *walk) moveAndDestroy(m *machine) {
+	if !w.moved(m) {
+		w.refresh(m)
+		return
+	}
+	w.note(m, "destroy without a refresh")
+	h := w.connect()
+	_, diags := h.applyOnce(h.ctx, planned{prior: *m.state, planned: h.none()})
+	h.mustSucceed("destroy", diags)
+	m.state, m.config = nil, nil
+}
+
 // drift changes the virtual machine on its host by hand. The next apply corrects what the configuration has.
 func (w *walk) drift(m *machine) {
 	kinds := map[string]func(*hyperv.VM){
@@ -201,24 +251,34 @@ func (w *walk) drift(m *machine) {
 	w.apply(m, m.config)
 }
 
-// move moves the virtual machine to the other host by hand. It keeps its GUID.
-func (w *walk) move(m *machine) {
+// moved moves the virtual machine to the other host by hand, if its name is free there. It keeps its GUID.
+func (w *walk) moved(m *machine) bool {
 	from := w.hostOf(w.id(m))
-	to := map[string]string{"hv01": "hv02", "hv02": "hv01"}[from]
+	to := otherHost(from)
 	if w.holder(to, w.vm(w.id(m)).Name) != "" {
-		w.refresh(m)
-		return
+		return false
 	}
 	w.note(m, "move from %s to %s", from, to)
 	if err := hyperv.LiveMigrate(w.nodes.hosts[from].Store(), w.nodes.hosts[to].Store(), w.id(m)); err != nil {
 		w.Fatal(err)
 	}
+	return true
+}
+
+func (w *walk) move(m *machine) {
+	if !w.moved(m) {
+		w.refresh(m)
+		return
+	}
+	to := w.hostOf(w.id(m))
 	if w.rng.IntN(2) == 0 { // the user writes the other host, or leaves it
 		m.config = m.config.with(attrs{"host": to})
 	}
 	w.apply(m, m.config)
 	m.config = m.config.with(attrs{"host": to})
 }
+
+func otherHost(host string) string { return map[string]string{"hv01": "hv02", "hv02": "hv01"}[host] }
 
 // loseState removes the virtual machine from the state, as terraform state rm does.
 func (w *walk) loseState(m *machine) {

@@ -53,7 +53,7 @@ func TestRandomSequencesKeepTheInvariants(t *testing.T) {
 					t.Logf("HYPERVVM_PROPERTY_SEQUENCES=%d:\n%s", seed, strings.Join(w.log, "\n"))
 				}
 			}()
-			for range 5 {
+			for range 4 {
 				w.step()
 				w.check()
 				if t.Failed() {
@@ -76,7 +76,8 @@ func (w *walk) step() {
 		}
 		return
 	}
-	w.pick(w.refresh, w.change, w.change, w.rename, w.drift, w.drift, w.move, w.loseState, w.changeInterrupted, w.destroy)(m)
+	w.pick(w.refresh, w.change, w.change, w.rename, w.drift, w.drift, w.move, w.loseState, w.changeInterrupted, w.destroy,
+		w.renameByHand, w.removeByHand, w.moveAndDestroy)(m)
 }
 
 func (w *walk) pick(operations ...func(*machine)) func(*machine) {

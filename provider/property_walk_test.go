@@ -64,7 +64,7 @@ func (w *walk) connect() *harness {
 	}
 	hosts := attrs{}
 	for name, server := range w.nodes.hosts {
-		hosts[name] = settings(server).with(attrs{"vm_path": w.nodes.folder})
+		hosts[name] = settings(server).with(attrs{"vm_path": w.nodes.folder + []string{"", "/"}[w.rng.IntN(2)]})
 	}
 	h := newHarnessWith(w.T, s)
 	h.mustSucceed("configure", h.configure(attrs{"hosts": hosts}))
@@ -86,6 +86,7 @@ func (w *walk) spelled(config attrs) attrs {
 	for _, name := range []string{"host", "vm_name", "switch_name", "image_name", "guest_net_dnssuffix"} {
 		other[name] = spell(w.rng, config[name].(string))
 	}
+	other["notes"] = config["notes"].(string) + []string{"", "\n"}[w.rng.IntN(2)]
 	return other
 }
 
@@ -151,13 +152,12 @@ func (w *walk) applied(m *machine, config attrs, r resource) {
 	w.Helper()
 	m.config, m.state, m.lost = config, &r, ""
 	vm := w.vm(w.id(m))
-	if wanted := config["power_state"] == "running"; !strings.EqualFold(vm.Name, config["vm_name"].(string)) || vm.Notes != config["notes"] ||
+	if wanted := config["power_state"] == "running"; !strings.EqualFold(vm.Name, config["vm_name"].(string)) || strings.TrimRight(vm.Notes, "\n") != config["notes"] ||
 		vm.MemoryStartupBytes != int64(config["gb_ram"].(int))<<30 || vm.ProcessorCount != config["cpu_cores"] || (vm.State == "Running") != wanted ||
 		vm.Adapters[0].VLANID != config["vlan_id"] || vm.Adapters[0].SwitchName != "External" {
 		w.Errorf("the configuration is %v and the host has %+v", shown(config), vm)
 	}
 	h := w.connect()
-	h.wantEmptyPlan(r, w.spelled(config))
 	read := h.mustRead(r)
 	h.wantEmptyPlan(read, w.spelled(config))
 	m.state = &read
