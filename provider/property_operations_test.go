@@ -275,7 +275,6 @@ func (w *walk) move(m *machine) {
 		m.config = m.config.with(attrs{"host": to})
 	}
 	w.apply(m, m.config)
-	m.config = m.config.with(attrs{"host": to})
 }
 
 func otherHost(host string) string { return map[string]string{"hv01": "hv02", "hv02": "hv01"}[host] }
