@@ -3,6 +3,8 @@
 package provider
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +13,18 @@ import (
 
 func TestNamesOfTerraformAndOfTheProviderAreReserved(t *testing.T) {
 	t.Parallel()
+	documents := map[string]string{"../schemas/job-inputs.schema.json": `"%s"`, "../templates/guides/job-schema.md": "`%s`"}
+	for file, form := range documents {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range reservedNames() {
+			if !strings.Contains(string(text), fmt.Sprintf(form, name)) {
+				t.Errorf("%s does not list %s as reserved", file, name)
+			}
+		}
+	}
 	for name := range builtinAttributes(t.Context()) {
 		text := "id: lab\nversion: 1\nfields:\n  - {id: " + name + ", type: string}\n"
 		if _, err := jobschema.Load("lab.yaml", []byte(text), loadOptions); err == nil || !strings.Contains(err.Error(), "is reserved") {
