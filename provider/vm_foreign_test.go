@@ -99,3 +99,20 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 		})
 	}
 }
+
+func TestAVMMadeByHandIsChangedWithoutWhatCreatesOne(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	updateHost(t, server, func(s *hyperv.State) {
+		s.VMs = []hyperv.VM{{
+			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "SQL Server/01", State: "Running", Generation: 2, MemoryStartupBytes: 13 << 29, ProcessorCount: 1,
+			Adapters: []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External"}},
+		}}
+	})
+	h := connected(t, server)
+	imported := h.mustImport(server.Address() + "/SQL Server/01")
+	config := attrs{"vm_name": "SQL Server/01", "gb_ram": 6.5, "cpu_cores": 1, "notes": "changed"}
+	updated := h.mustApply(imported, config)
+	h.mustHave(updated, attrs{"notes": "changed", "image_name": nil, "vm_name": "SQL Server/01", "gb_ram": "6.5"})
+	h.wantEmptyPlan(h.mustRead(updated), config)
+}
