@@ -186,7 +186,8 @@ func (r *chaosRound) run(disturb func(*chaosRound), figures *chaosFigures) {
 		r.Errorf("destroy left %v", vms)
 	}
 	if left, _ := filepath.Glob(filepath.Join(r.server.StateFile()+".d", "disks", "hypervvm", "*")); len(left) > 0 {
-		r.Errorf("destroy left the folders %q", left)
+		files, _ := filepath.Glob(filepath.Join(r.server.StateFile()+".d", "disks", "hypervvm", "*", "*"))
+		r.Errorf("destroy left the folders %q with %q", left, files)
 	}
 }
 
