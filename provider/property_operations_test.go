@@ -319,8 +319,12 @@ func (w *walk) apply(m *machine, config attrs) {
 // changed returns a configuration with random changes.
 func (w *walk) changed(config attrs) attrs {
 	values := []attrs{
-		{"notes": fmt.Sprint("n", w.rng.IntN(3))}, {"vlan_id": w.rng.IntN(3) * 7}, {"gb_ram": 1 + w.rng.IntN(4)}, {"cpu_cores": 1 + w.rng.IntN(2)},
-		{"power_state": []string{"off", "running"}[w.rng.IntN(2)]}, {"timeouts": attrs{"update": "30m"}},
+		{"notes": fmt.Sprint("n", w.rng.IntN(3))},
+		{"vlan_id": w.rng.IntN(3) * 7},
+		{"gb_ram": 1 + w.rng.IntN(4)},
+		{"cpu_cores": 1 + w.rng.IntN(2)},
+		{"power_state": []string{"off", "running"}[w.rng.IntN(2)]},
+		{"timeouts": attrs{"update": "30m"}},
 	}
 	next := maps.Clone(config)
 	for range 1 + w.rng.IntN(2) {

@@ -45,7 +45,7 @@ var propertySchema = sync.OnceValues(func() (*jobschema.Schema, error) { return 
 func newWalk(t *testing.T, seed uint64) *walk {
 	t.Helper()
 	return &walk{
-		T: t, rng: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // reproducible
+		T: t, rng: rand.New(rand.NewPCG(seed, 0)),
 		nodes:    startNodes(t, false, func(t *testing.T) *simhost.Server { return startHost(t, nil) }),
 		machines: []*machine{{label: "a"}, {label: "b"}},
 	}

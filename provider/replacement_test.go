@@ -24,7 +24,9 @@ func TestValuesThatAreNotAppliedReplaceNothing(t *testing.T) {
 		t.Errorf("%d warnings:\n%s", n, render(diags))
 	}
 	for _, change := range []attrs{
-		{"guest_la_pw": "an0ther secret"}, {"guest_la_uid": "ops"}, {"guest_v4_dns1": nil, "guest_net_dnssuffix": "lab.example"},
+		{"guest_la_pw": "an0ther secret"},
+		{"guest_la_uid": "ops"},
+		{"guest_v4_dns1": nil, "guest_net_dnssuffix": "lab.example"},
 		{"cnf_ansible_ssh_key": "ssh-ed25519 BBBB"},
 		{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"},
 	} {

@@ -55,7 +55,8 @@ func TestAJobDoesNotWaitForANameThatNoOperationGivesUp(t *testing.T) {
 	mark := o.mark()
 	go func() { result <- o.await(t.Context(), first, "bbbb", mark) }()
 	go func() { result <- o.await(t.Context(), second, "aaaa", mark) }() // each waits for the other
-	if <-result || <-result {
+	firstFree, secondFree := <-result, <-result
+	if firstFree || secondFree {
 		t.Error("a name was reported as free")
 	}
 	_, endOther := o.begin("cccc")

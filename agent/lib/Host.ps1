@@ -222,14 +222,17 @@ function Find-HostSwitch {
     $switches = @(Get-VMSwitch)
     if ($Name) { $switches = @($switches | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $Name }) }
     if ($switches.Count -eq 1) { return $switches[0] }
-    if ($Name -and $switches.Count -gt 1) { throw (New-AgentError -Field 'switch_name' -MessageId 'switch_name_ambiguous' -Values (Get-SameSwitch -Name $Name -Switches $switches)) }
+    if ($Name -and $switches.Count -gt 1) {
+        $values = @{ name = $Name; count = $switches.Count; switches = (Get-SwitchText -Switches $switches) }
+        throw (New-AgentError -Field 'switch_name' -MessageId 'switch_name_ambiguous' -Values $values)
+    }
 }
 
-function Get-SameSwitch {
-    # Returns the values of the message about switches of one name, each with its type and GUID.
-    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [object[]] $Switches)
+function Get-SwitchText {
+    # Returns the switches as text, each with its type and GUID.
+    param([Parameter(Mandatory)] [object[]] $Switches)
 
-    $texts = [string[]]@($Switches | ForEach-Object -Process { "$($_.SwitchType) $($_.Id)" })
-    [System.Array]::Sort($texts, [System.StringComparer]::Ordinal)
-    return @{ name = $Name; count = $Switches.Count; switches = (Join-AgentText -Text $texts) }
+    $names = [string[]]@($Switches | ForEach-Object -Process { "$($_.SwitchType) $($_.Id)" })
+    [System.Array]::Sort($names, [System.StringComparer]::Ordinal)
+    return Join-AgentText -Text $names
 }

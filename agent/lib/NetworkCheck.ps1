@@ -84,7 +84,8 @@ function Get-SwitchFinding {
             $vm = $null
             if ($VMId) { $vm = Find-HostVM -Id $VMId }
             if ($null -ne $vm -and @($vm.NetworkAdapters | Where-Object -FilterScript { Test-SameName -Left $_.SwitchName -Right $Name }).Count -gt 0) { return }
-            New-JobFinding -Field $Field -MessageId 'switch_name_ambiguous' -Values (Get-SameSwitch -Name $Name -Switches $same)
+            $values = @{ name = $Name; count = $same.Count; switches = (Get-SwitchText -Switches $same) }
+            New-JobFinding -Field $Field -MessageId 'switch_name_ambiguous' -Values $values
             return
         }
         New-JobFinding -Field $Field -MessageId 'switch_missing' -Values @{ name = $Name; host = $Machine.Name; switches = $known }

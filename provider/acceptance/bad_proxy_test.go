@@ -41,7 +41,7 @@ func newBadProxy(t *testing.T, target string) *badProxy {
 	return p
 }
 
-func (p *badProxy) port() int { return p.listener.Addr().(*net.TCPAddr).Port } //nolint:forcetypeassert // a TCP listener
+func (p *badProxy) port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 
 func (p *badProxy) setBad(on bool) {
 	p.mu.Lock()

@@ -233,7 +233,7 @@ resource "hypervvm" "v" {
 func (r *chaosRound) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
 	r.Cleanup(cancel)
-	c := exec.CommandContext(ctx, r.cli, append(args, "-no-color", "-input=false")...) //nolint:gosec // the CLI under test
+	c := exec.CommandContext(ctx, r.cli, append(args, "-no-color", "-input=false")...)
 	c.Dir, c.Env = r.dir, r.env
 	return c
 }
@@ -348,4 +348,4 @@ func (r *chaosRound) signalProvider(signal os.Signal) {
 }
 
 // chance reports whether something with a probability of one in n happens.
-func chance(n int) bool { return rand.IntN(n) == 0 } //nolint:gosec // no secret
+func chance(n int) bool { return rand.IntN(n) == 0 }

@@ -51,7 +51,7 @@ func TestAHostileAnswerTakesLittleMemory(t *testing.T) {
 			continue // slow with it
 		}
 		t.Run(name, func(t *testing.T) {
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAHostileAnswerTakesLittleMemory$") //nolint:gosec // this program
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAHostileAnswerTakesLittleMemory$")
 			child.Env = append(os.Environ(), "HYPERVVM_HOSTILE_ANSWER="+name)
 			if out, err := child.CombinedOutput(); err != nil {
 				t.Errorf("%v: %.2000s", err, out)

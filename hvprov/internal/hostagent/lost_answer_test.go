@@ -67,7 +67,7 @@ func TestALostAnswerIsRequestedAgain(t *testing.T) {
 		{"an answer of another type", func(p *fakeProcess, req protocol.Request) {
 			p.write(p.token + ` {"type":"answer","id":"` + req.ID + `","ok":"yes"}` + "\n")
 		}},
-		{"another frame begins within it", func(p *fakeProcess, req protocol.Request) {
+		{"another frame begins within it", func(p *fakeProcess, _ protocol.Request) {
 			p.write(p.token + ` {"type":"answer","id` + p.frameText(inventoryAnswer(protocol.Request{ID: "other"})))
 		}},
 		{"a request that the agent could not read", func(p *fakeProcess, _ protocol.Request) {

@@ -182,8 +182,8 @@ func (s *session) event(text []byte) error {
 	if err != nil {
 		ended = stream.missing(err)
 	} else {
-		if m.Result != nil && m.Result.VM != nil {
-			cleanAddresses(m.Result.VM)
+		if m.Result != nil && m.VM != nil {
+			cleanAddresses(m.VM)
 		}
 		accepted, ended = stream.accept(m.Event)
 	}

@@ -280,7 +280,7 @@ var interruptions = []scenario{
 	{"names that are no files on Windows are refused", func(s *recorder) {
 		for _, name := range []string{
 			"COM¹", "lpt².x", "Com³", "CONIN$", "conout$", "conout$.log", "con .txt", "nul  ", "aux   .", "prn .a.b",
-			"web‮gpj.exe", "a⁦b", "a‎b", "a؜b",
+			"web\u202egpj.exe", "a\u2066b", "a\u200eb", "a\u061cb",
 			"com⁴", "conin", "conin$x", "con$", "console.txt", "COM10", "¹", "שרת",
 		} {
 			s.section(fmt.Sprintf("%+q", name))
