@@ -36,9 +36,7 @@ rights over the network. It applies to all local administrators of the host. An 
 
 .EXAMPLE
 .\Grant-HypervvmAccess.ps1 -Account 'LAB\svc-terraform' -ImagePath 'D:\Images' -VMPath 'D:\Hyper-V' -WhatIf
-
-.EXAMPLE
-.\Grant-HypervvmAccess.ps1 -Account 'LAB\svc-terraform' -Revoke
+Shows what would change. With -Revoke in place of the folders, it shows what would be removed.
 
 .OUTPUTS
 System.Management.Automation.PSCustomObject. One object for each right, with Right, Target and Result: added, present, removed,
@@ -57,13 +55,12 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
-# Bits of the rights in a security descriptor's text.
-# https://learn.microsoft.com/windows/win32/secauthz/ace-strings
+# Bits of the rights in a security descriptor's text: https://learn.microsoft.com/windows/win32/secauthz/ace-strings
 $script:RightBits = @{
     GA = [long]268435456; GX = [long]536870912; GW = [long]1073741824; GR = [long]2147483648
     SD = [long]65536; RC = [long]131072; WD = [long]262144; WO = [long]524288
-    CC = [long]1; DC = [long]2; LC = [long]4; SW = [long]8; RP = [long]16; WP = [long]32; DT = [long]64; LO = [long]128; CR = [long]256
-    FA = [long]2032127; FR = [long]1179785; FW = [long]1179926; FX = [long]1179808
+    CC = [long]1; DC = [long]2; LC = [long]4; SW = [long]8; RP = [long]16; WP = [long]32; DT = [long]64; LO = [long]128
+    CR = [long]256; FA = [long]2032127; FR = [long]1179785; FW = [long]1179926; FX = [long]1179808
 }
 
 # The entry that each kind of right is, in the security descriptor of its target.
@@ -75,8 +72,7 @@ $script:EntryRights = @{
     # even for WMI of its own host. https://learn.microsoft.com/windows/win32/wmisdk/namespace-access-rights-constants
     # https://github.com/ansible-collections/ansible.windows/issues/770
     namespace = 'CCDCWP'
-    # "Read & execute" and "Modify" of the folder and all in it.
-    # https://learn.microsoft.com/dotnet/api/system.security.accesscontrol.filesystemrights
+    # "Read & execute" and "Modify": https://learn.microsoft.com/dotnet/api/system.security.accesscontrol.filesystemrights
     read      = '0x1200a9'
     modify    = '0x1301bf'
 }
