@@ -346,3 +346,22 @@ func TestADiskThatOthersNeedIsKept(t *testing.T) {
 	output, code := f.runScript(usageScript, "%own%", own)
 	f.wantOutput(output, code, 0, "free: "+f.message("leftover_parent_unknown", values{"path": filepath.Join(others, "d.vhdx")}), "in doubt: 2")
 }
+
+// TestADiskThatIsDeletedMeanwhileNeedsNoOther lets another job delete its disk, whose file does not tell its parent, when it is read.
+func TestADiskThatIsDeletedMeanwhileNeedsNoOther(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	own, others := filepath.Join(f.dir, "own"), filepath.Join(f.dir, "others")
+	f.must(os.Mkdir(own, 0o755))
+	f.must(os.Mkdir(others, 0o755))
+	path := filepath.Join(others, "other.vhdx")
+	f.must(hyperv.WriteDisk(filepath.Join(own, "free.vhdx"), hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 3 << 20}))
+	f.must(hyperv.WriteDisk(path, hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30}))
+	f.addVM(0, "other", func(vm *hyperv.VM) { vm.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: path}} })
+	const deletion = "function Get-DiskInfo { param($Path) foreach ($file in $Path) { [System.IO.File]::Delete($file) } return @{} }\n"
+	output, code := f.runScript(strings.Replace(usageScript, ". '%agent%'\n", ". '%agent%'\n"+deletion, 1), "%own%", own)
+	f.wantLines(output, code, "free: ", "in doubt: 0")
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the disk was not read: %v", err)
+	}
+}

@@ -167,7 +167,11 @@ function Add-DiskChild {
         $known = @{}
         if ((Get-AgentTime) -lt $Until) { $known = Get-DiskInfo -Path $batch }
         foreach ($path in $batch) {
-            if (-not $known.ContainsKey($path)) { $null = $Doubt.Add($path) } elseif ($known[$path].ParentPath) { $parents[$path] = @([string]$known[$path].ParentPath) }
+            if ($known.ContainsKey($path)) {
+                if ($known[$path].ParentPath) { $parents[$path] = @([string]$known[$path].ParentPath) }
+            } elseif ([System.IO.File]::Exists($path)) {
+                $null = $Doubt.Add($path) # otherwise another job deleted it meanwhile, with its virtual machine
+            }
         }
     }
     $next = @{}
