@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
@@ -33,21 +34,24 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 		CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "On",
 		Adapters: []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External", MACAddress: "00155D001020", DynamicMAC: true, VLANMode: "Untagged"}},
 	}
+	diskSizes := map[string]int64{"a disk of 112 MiB": 112 << 20, "a disk of two and a half GiB": 5 << 29}
 	for name, change := range map[string]func(vm *hyperv.VM){
-		"as the cmdlets make it":    func(*hyperv.VM) {},
-		"generation 1":              func(vm *hyperv.VM) { vm.Generation, vm.SecureBoot = 1, "" },
-		"an odd name":               func(vm *hyperv.VM) { vm.Name = `SQL "Server"/01: [Prüfung] 東京*?` },
-		"a name of 100 characters":  func(vm *hyperv.VM) { vm.Name = fmt.Sprintf("%0100d", 7) },
-		"half a GiB":                func(vm *hyperv.VM) { vm.MemoryStartupBytes = 512 << 20 },
-		"six and a half GiB":        func(vm *hyperv.VM) { vm.MemoryStartupBytes = 13 << 29 },
-		"an odd number of MiB":      func(vm *hyperv.VM) { vm.MemoryStartupBytes = 4610 << 20 },
-		"dynamic memory":            func(vm *hyperv.VM) { vm.DynamicMemory, vm.MemoryMinimumBytes = true, 34<<20 },
-		"12 TiB and 240 processors": func(vm *hyperv.VM) { vm.State, vm.MemoryStartupBytes, vm.ProcessorCount = "Off", 12<<40, 240 },
-		"off":                       func(vm *hyperv.VM) { vm.State = "Off" },
-		"saved":                     func(vm *hyperv.VM) { vm.State = "Saved" },
-		"paused":                    func(vm *hyperv.VM) { vm.State = "Paused" },
-		"critical":                  func(vm *hyperv.VM) { vm.State = "RunningCritical" },
-		"no secure boot, and a TPM": func(vm *hyperv.VM) { vm.SecureBoot, vm.TPM = "Off", true },
+		"a disk of 112 MiB":            func(*hyperv.VM) {},
+		"a disk of two and a half GiB": func(*hyperv.VM) {},
+		"as the cmdlets make it":       func(*hyperv.VM) {},
+		"generation 1":                 func(vm *hyperv.VM) { vm.Generation, vm.SecureBoot = 1, "" },
+		"an odd name":                  func(vm *hyperv.VM) { vm.Name = `SQL "Server"/01: [Prüfung] 東京*?` },
+		"a name of 100 characters":     func(vm *hyperv.VM) { vm.Name = fmt.Sprintf("%0100d", 7) },
+		"half a GiB":                   func(vm *hyperv.VM) { vm.MemoryStartupBytes = 512 << 20 },
+		"six and a half GiB":           func(vm *hyperv.VM) { vm.MemoryStartupBytes = 13 << 29 },
+		"an odd number of MiB":         func(vm *hyperv.VM) { vm.MemoryStartupBytes = 4610 << 20 },
+		"dynamic memory":               func(vm *hyperv.VM) { vm.DynamicMemory, vm.MemoryMinimumBytes = true, 34<<20 },
+		"12 TiB and 240 processors":    func(vm *hyperv.VM) { vm.State, vm.MemoryStartupBytes, vm.ProcessorCount = "Off", 12<<40, 240 },
+		"off":                          func(vm *hyperv.VM) { vm.State = "Off" },
+		"saved":                        func(vm *hyperv.VM) { vm.State = "Saved" },
+		"paused":                       func(vm *hyperv.VM) { vm.State = "Paused" },
+		"critical":                     func(vm *hyperv.VM) { vm.State = "RunningCritical" },
+		"no secure boot, and a TPM":    func(vm *hyperv.VM) { vm.SecureBoot, vm.TPM = "Off", true },
 		"other actions": func(vm *hyperv.VM) {
 			vm.AutomaticStartAction, vm.AutomaticStopAction, vm.CheckpointType = "Nothing", "TurnOff", "ProductionOnly"
 		},
@@ -72,8 +76,12 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 			vm.Adapters = append([]hyperv.Adapter{}, base.Adapters...)
 			vm.Drives = []hyperv.Drive{{ControllerType: "SCSI", Path: filepath.Join(t.TempDir(), "old.vhdx")}}
 			change(&vm)
+			size := int64(40) << 30
+			if bytes, ok := diskSizes[name]; ok {
+				size = bytes
+			}
 			for i, drive := range vm.Drives {
-				if err := hyperv.WriteDisk(drive.Path, hyperv.Disk{Type: "Dynamic", SizeBytes: int64(40+i) << 30}); err != nil {
+				if err := hyperv.WriteDisk(drive.Path, hyperv.Disk{Type: "Dynamic", SizeBytes: size + int64(i)<<30}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -98,6 +106,20 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 			h.mustFail(h.plan(h.none(), config).diags, "image_name", "image_name is required")
 		})
 	}
+}
+
+// TestAVMOfAJobIsImportedWithGeneratedConfiguration uses the image of the simulated host, whose disk is smaller than 1 GiB.
+func TestAVMOfAJobIsImportedWithGeneratedConfiguration(t *testing.T) {
+	t.Parallel()
+	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+		h := connected(t, server)
+		created := h.mustApply(h.none(), linux("web-01"))
+		h.mustHave(created, attrs{"disk_size_gb": nil})
+		imported := h.mustImport(server.Address() + "/web-01")
+		config := h.generated(imported)
+		h.mustSucceed("validate", h.validate(config))
+		h.wantEmptyPlan(imported, config)
+	})
 }
 
 func TestAVMMadeByHandIsChangedWithoutWhatCreatesOne(t *testing.T) {

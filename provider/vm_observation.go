@@ -40,7 +40,7 @@ func observe(vm *job.VM) (observation, error) {
 //
 // An integer field cannot show a fraction, which somebody else has set: it shows the whole number below. Of memory it shows the one
 // above where the one below is the value before, so that the difference is not lost. The size of a disk is different: it cannot be
-// reduced, so that a fraction is no difference that a plan could undo.
+// reduced, so that a fraction is no difference that a plan could undo. Less than 1 is nil: no configuration has a size of 0.
 func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) {
 	if f.Observed == "" {
 		return nil, false
@@ -60,10 +60,14 @@ func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) 
 		if x == 0 {
 			return nil, ok
 		}
-		if whole := wholeNumber(f, x); whole == x || f.Observed != observedMemory || !isNumber(before, whole) {
-			return whole, ok
+		whole := wholeNumber(f, x)
+		switch {
+		case whole != x && f.Observed == observedMemory && isNumber(before, whole):
+			return math.Ceil(x), ok
+		case whole == 0:
+			return nil, ok
 		}
-		return math.Ceil(x), ok
+		return whole, ok
 	}
 	return value, ok
 }
