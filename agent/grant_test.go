@@ -248,8 +248,8 @@ func TestWhatIfChangesNothing(t *testing.T) {
 	if !equalJSON(states[0], states[1]) || !equalJSON(states[2], states[3]) {
 		t.Errorf("-WhatIf changed the computer: %+v", states)
 	}
-	if n := strings.Count(output, "What if:"); n != 14 || len(results) != 9 {
-		t.Errorf("%d lines of -WhatIf, want 14; results %q\n%s", n, results, output)
+	if n := strings.Count(output, "What if:"); n != 16 || len(results) != 10 {
+		t.Errorf("%d lines of -WhatIf, want 16; results %q\n%s", n, results, output)
 	}
 }
 

@@ -126,6 +126,7 @@ var hardware = []scenario{
 	{"unknown security settings are absent", func(s *recorder) {
 		s.createVM(minimal)
 		s.setCalls(map[string]hyperv.Call{"Get-VMFirmware": {Fail: "no"}, "Get-VMSecurity": {Fail: "no"}})
+		s.onHost(func(state *hyperv.State) { state.Behaviour.CIM = &hyperv.CIM{Empty: true} })
 		s.request(protocol.Request{Request: "inventory"})
 	}},
 	{"checkpoint type and actions are set and changed", func(s *recorder) {
