@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/compare"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -134,6 +136,8 @@ func TestLifecycle(t *testing.T) {
 	state := func(name string, want knownvalue.Check) statecheck.StateCheck {
 		return statecheck.ExpectKnownValue(address, tfjsonpath.New(name), want)
 	}
+	id := tfjsonpath.New("id")
+	sameID, otherID := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesDiffer())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
 		Steps: []resource.TestStep{
@@ -145,6 +149,7 @@ func TestLifecycle(t *testing.T) {
 					state("gb_ram", knownvalue.Int64Exact(4)),
 					state("host", knownvalue.StringExact(server.Address())),
 					state("id", knownvalue.StringRegexp(regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`))),
+					sameID.AddStateValue(address, id),
 				},
 			},
 			{ // import by name
@@ -183,9 +188,18 @@ func TestLifecycle(t *testing.T) {
 				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{state("state", knownvalue.StringExact("running"))},
 			},
-			{ // replace
+			{ // values of the guest, which are not applied yet, are recorded in place
 				Config:           config("gb_ram = 8\nallow_power_cycle = true\ncnf_ansible_ssh_user = \"ansible\"\ncnf_ansible_ssh_key = \"ssh-ed25519 AAAA\""),
-				ConfigPlanChecks: action(plancheck.ResourceActionDestroyBeforeCreate),
+				ConfigPlanChecks: action(plancheck.ResourceActionUpdate),
+				ConfigStateChecks: []statecheck.StateCheck{
+					state("cnf_ansible_ssh_user", knownvalue.StringExact("ansible")),
+					sameID.AddStateValue(address, id), otherID.AddStateValue(address, id),
+				},
+			},
+			{ // replace
+				Config:            strings.NewReplacer("ubuntu-24.04", "windows-server-2022", `"linux"`, `"windows"`).Replace(config(`gb_ram = 8`)),
+				ConfigPlanChecks:  action(plancheck.ResourceActionDestroyBeforeCreate),
+				ConfigStateChecks: []statecheck.StateCheck{otherID.AddStateValue(address, id)},
 			},
 			{ // deleted outside Terraform: it is created again
 				PreConfig: func() {

@@ -55,7 +55,8 @@ func TestAnEphemeralSecretIsNotStored(t *testing.T) {
 	folder, logs := t.TempDir(), t.TempDir()
 	t.Setenv("HYPERVVM_JOB_LOG_DIR", logs)
 	t.Setenv("TF_ACC_TEMP_DIR", folder) // working directory of Terraform
-	configuration := func(version int) string {
+	const linux, windows = "ubuntu-24.04", "windows-server-2022"
+	configuration := func(image string, version int) string {
 		return fmt.Sprintf(`
 variable "password" {
   type      = string
@@ -63,13 +64,13 @@ variable "password" {
 }
 resource "hypervvm" "web" {
   vm_name      = "web-01"
-  image_name   = "ubuntu-24.04"
+  image_name   = "%s"
   guest_la_uid = "admin"
 
   guest_la_pw_wo         = var.password
   guest_la_pw_wo_version = %d
 }
-`, version)
+`, image, version)
 	}
 	filesAreClean := func() {
 		states := 0
@@ -106,26 +107,43 @@ resource "hypervvm" "web" {
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
 		Steps: []resource.TestStep{
 			{
-				Config:            configuration(1),
+				Config:            configuration(linux, 1),
 				ConfigVariables:   password(throwAway),
 				ConfigPlanChecks:  expect(plancheck.ExpectResourceAction(address, plancheck.ResourceActionCreate)),
 				ConfigStateChecks: []statecheck.StateCheck{secretCheck{t}},
 			},
 			{ // a change of the value alone is not detected
 				PreConfig:        filesAreClean,
-				Config:           configuration(1),
+				Config:           configuration(linux, 1),
 				ConfigVariables:  password(throwAway + "-2"),
 				ConfigPlanChecks: expect(plancheck.ExpectEmptyPlan()),
 			},
-			{ // a change of its version is
-				Config:            configuration(2),
+			{ // a change of its version is: a job records it in place
+				Config:            configuration(linux, 2),
+				ConfigVariables:   password(throwAway + "-2"),
+				ConfigPlanChecks:  expect(plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate)),
+				ConfigStateChecks: []statecheck.StateCheck{secretCheck{t}},
+			},
+			{
+				PreConfig:        filesAreClean,
+				Config:           configuration(linux, 2),
+				ConfigVariables:  password(throwAway + "-2"),
+				ConfigPlanChecks: expect(plancheck.ExpectEmptyPlan()),
+			},
+			{ // a replacement sends the secret again
+				PreConfig: func() {
+					if n := jobs(t, logs); n != 2 {
+						t.Errorf("got %d jobs, want a create and an update", n)
+					}
+				},
+				Config:            configuration(windows, 2),
 				ConfigVariables:   password(throwAway + "-2"),
 				ConfigPlanChecks:  expect(plancheck.ExpectResourceAction(address, plancheck.ResourceActionDestroyBeforeCreate)),
 				ConfigStateChecks: []statecheck.StateCheck{secretCheck{t}},
 			},
 			{
 				PreConfig:        filesAreClean,
-				Config:           configuration(2),
+				Config:           configuration(windows, 2),
 				ConfigVariables:  password(throwAway + "-2"),
 				ConfigPlanChecks: expect(plancheck.ExpectEmptyPlan()),
 			},
