@@ -41,13 +41,14 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	h.wantEmptyPlan(read, config)
 
 	wider := config.with(attrs{"gb_ram_max": 16, "checkpoint_type": "standard", "start_action": "start_if_running"})
-	h.mustFail(h.plan(read, wider).diags, "gb_ram_max", "allow_power_cycle = true")
-	wider["allow_power_cycle"] = true
-	changed := h.mustApply(read, wider)
+	h.mustSucceed("a higher maximum", h.plan(read, wider).diags)
+	h.mustFail(h.plan(read, wider.with(attrs{"gb_ram_max": 6})).diags, "gb_ram_max", "allow_power_cycle = true")
+	changed := h.mustApply(read, wider) // the virtual machine keeps running
 	if vm = onlyVM(t, server); vm.MemoryMaximumBytes != 16<<30 || vm.CheckpointType != "Standard" || vm.AutomaticStartAction != "StartIfRunning" {
 		t.Errorf("the host has %+v", vm)
 	}
 	h.wantEmptyPlan(changed, wider)
+	wider["allow_power_cycle"] = true
 
 	updateHost(t, server, func(s *hyperv.State) {
 		vm := &s.VMs[0]
@@ -98,8 +99,8 @@ func TestPlanRejectsInvalidHardware(t *testing.T) {
 	h := connected(t, server)
 	first := linux("web-01").with(attrs{"generation": 1})
 	p := h.plan(h.none(), first.with(attrs{"tpm": true, "secure_boot": true}))
-	h.mustFail(p.diags, "tpm", "does not support a virtual TPM")
-	h.mustFail(p.diags, "secure_boot", "does not support secure boot")
+	h.mustWarn(p.diags, "tpm", "Virtual machine web-01 cannot be created: tpm", "does not support a virtual TPM")
+	h.mustWarn(p.diags, "secure_boot", "Virtual machine web-01 cannot be created: secure_boot", "does not support secure boot")
 	h.mustFail(h.validate(linux("web-01").with(attrs{"gb_ram": 4, "gb_ram_min": 8, "gb_ram_max": 16})), "gb_ram_min", "more than")
 	h.mustFail(h.plan(h.none(), linux("web-02").with(attrs{"gb_ram_min": 0.3, "gb_ram_max": 16})).diags, "gb_ram_min", "multiple of 1/512")
 	h.mustWarn(h.plan(h.none(), linux("web-03").with(attrs{"gb_ram_min": 1, "gb_ram_max": 128})).diags, "gb_ram_max", "cannot reach its maximum")

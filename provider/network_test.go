@@ -48,7 +48,7 @@ func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 		},
 	})
 	p := h.plan(drifted, config)
-	h.mustFail(p.diags, "mac_address", "allow_power_cycle = true")
+	h.mustWarn(p.diags, "mac_address", "Virtual machine web-01 cannot be changed back: mac_address", "changed outside of Terraform", "allow_power_cycle = true")
 	corrected := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
 	h.wantEmptyPlan(corrected, config.with(attrs{"allow_power_cycle": true}))
 
@@ -74,8 +74,8 @@ func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 	h := connected(t, server)
 	created := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
-	h.mustFail(p.diags, "network_adapters.0", "Unable to plan virtual machine web-01", "Use one of: External")
-	h.mustFail(p.diags, "network_adapters.0", "MAC address 00-15-5D-00-10-21", "virtual machine 'db-01'")
+	h.mustWarn(p.diags, "network_adapters.0", "Virtual machine web-01 cannot be created: network_adapters[0].switch_name\nVirtual switch 'Storage'", "Use one of: External")
+	h.mustWarn(p.diags, "network_adapters.0", "Virtual machine web-01 cannot be created: network_adapters[0].mac_address\nMAC address 00-15-5D-00-10-21", "virtual machine 'db-01'")
 	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Generation = 1 })
 	h = connected(t, server)
 	p = h.plan(created, linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{}}))
@@ -87,13 +87,13 @@ func TestDeleteKeepsTheISOFile(t *testing.T) {
 	server := realAgent(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"media_name": "seed", "wait_for": "address", "wait_seconds": 30})
-	h.mustFail(h.plan(h.none(), config).diags, "media_name", "Put an .iso file into that folder")
+	h.mustWarn(h.plan(h.none(), config).diags, "media_name", "Virtual machine web-01 cannot be created", "Put an .iso file into that folder")
 	iso := filepath.Join(server.StateFile()+".d", "disks", "Images", "seed.iso")
 	if err := os.WriteFile(iso, []byte("CD001"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h = connected(t, server)
-	h.mustFail(h.plan(h.none(), config.with(attrs{"power_state": "off"})).diags, "wait_for", "set power_state to running")
+	h.mustWarn(h.plan(h.none(), config.with(attrs{"power_state": "off"})).diags, "wait_for", "set power_state to running")
 	h = connected(t, server)
 	created := h.mustApply(h.none(), config)
 	h.wantEmptyPlan(created, config)
