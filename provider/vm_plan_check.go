@@ -108,11 +108,11 @@ func (c planCheck) addFinding(diags *diag.Diagnostics, f job.Finding) {
 		consequence = " To destroy the virtual machine without a replacement, remove its resource, or run terraform destroy -refresh=false."
 	case c.sub.Operation == job.OperationProvision:
 		f.Severity = job.SeverityWarning
-		summary = strings.TrimSuffix(fmt.Sprintf("Virtual machine %s cannot be created: %s", c.name, field), ": ")
+		summary = strings.TrimSuffix(fmt.Sprintf("Virtual machine %s cannot be created: %s", c.name, f.Field), ": ")
 		consequence = " Until that is resolved, applying this plan fails before anything is created."
 	case slices.Contains(c.drifted, field) || len(c.drifted) == len(c.sub.Changed):
 		f.Severity = job.SeverityWarning
-		summary = changedOutside(c.name, field)
+		summary = changedOutside(c.name, f.Field)
 		consequence = " " + field + " was changed outside of Terraform. Until that is resolved, applying this plan fails for this virtual machine."
 	case f.Code == job.CodeNameTaken:
 		f.Severity = job.SeverityWarning
@@ -123,6 +123,9 @@ func (c planCheck) addFinding(diags *diag.Diagnostics, f job.Finding) {
 	addFindings(&found, summary, []job.Finding{f})
 	for _, d := range found {
 		detail := d.Detail() + consequence
+		if strings.HasSuffix(summary, ": "+f.Field) {
+			detail = strings.TrimPrefix(detail, nested(f.Field)) // the summary names it
+		}
 		at, ok := d.(diag.DiagnosticWithPath)
 		switch {
 		case ok && d.Severity() == diag.SeverityError:
