@@ -17,6 +17,9 @@ func TestWhatAHostCouldNotReadKeepsItsValueInTheState(t *testing.T) {
 		other := s.VMs[0]
 		other.ID, other.Name, other.Path = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12", "other", ""
 		s.VMs = append(s.VMs, other)
+		if err := hyperv.WriteDisk(other.Drives[0].Path, hyperv.Disk{SizeBytes: 2 << 30, Type: "Dynamic"}); err != nil { // less than 1 GiB is not shown
+			t.Error(err)
+		}
 	})
 	web := h.mustImport(server.Address() + "/other")
 	if h.get(web, "disk_size_gb") == nil {
