@@ -210,3 +210,28 @@ func TestTheNameOfAHostInAnotherLetterCase(t *testing.T) {
 	h.mustSucceed("plan", p.diags)
 	h.mustHave(p.planned, attrs{"host": h.get(imported, "host")})
 }
+
+// TestAnImportedConfigurationIsValid takes the state of an imported virtual machine as its configuration, as -generate-config-out does.
+func TestAnImportedConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	h.mustApply(h.none(), linux("web-01"))
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Notes = strings.Repeat("x", 5000) })
+	h = connected(t, server)
+	imported := h.mustImport(server.Address() + "/web-01")
+	generated := linux("web-01")
+	for _, id := range optionalObserved(t) {
+		if v := h.attributes(imported.value)[id]; !v.IsNull() {
+			generated[id] = h.get(imported, id)
+		}
+	}
+	h.mustSucceed("validate", h.validate(generated))
+	p := h.plan(imported, generated)
+	h.mustSucceed("plan", p.diags)
+	for _, id := range optionalObserved(t) {
+		if is, was := h.attributes(p.planned.value)[id], h.attributes(imported.value)[id]; !is.Equal(was) {
+			t.Errorf("%s: %s is planned as %s", id, was, is)
+		}
+	}
+}

@@ -78,6 +78,18 @@ func keepsObserved(f *jobschema.Field) bool {
 	return f.Observed != "" && !f.Required && f.Default == nil && f.Infer == nil && !f.HoldsSecret()
 }
 
+// shownValue returns the value of an observed field in the state. A value that a configuration cannot have, which others have set, is not
+// shown: a configuration that Terraform generates must be valid.
+func shownValue(f *jobschema.Field, observed any) any {
+	if observed == nil {
+		return noneValue(f)
+	}
+	if _, fault := f.Check(observed); fault != nil && f.Type != jobschema.TypeList {
+		return nil
+	}
+	return observed
+}
+
 // noneValue returns the value by which an observed field shows that the virtual machine has none: the one that a configuration can have
 // as well. It is nil where there is no such value.
 func noneValue(f *jobschema.Field) any {

@@ -128,8 +128,8 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 		case f.Equal(was, value) && isKnownValue(before[f.ID]):
 			continue // the same value, possibly in another spelling: the state keeps the one of the configuration
 		}
-		if value == nil && keepsObserved(f) {
-			value = noneValue(f)
+		if keepsObserved(f) {
+			value = shownValue(f, value)
 		}
 		value = keepSpellings(f, was, value)
 		if changes[f.ID], err = toTerraform(before[f.ID].Type(), value); err != nil {
@@ -186,11 +186,10 @@ func (r *vmResource) completeState(state tftypes.Value, vm *job.VM) (tftypes.Val
 			continue
 		}
 		value, ok := observed.value(f, nil)
-		switch {
-		case !ok || vm.Name == "": // the host could not read it, or the virtual machine moved: the next refresh shows it
+		if !ok || vm.Name == "" { // the host could not read it, or the virtual machine moved: the next refresh shows it
 			value = nil
-		case value == nil:
-			value = noneValue(f)
+		} else {
+			value = shownValue(f, value)
 		}
 		if changes[f.ID], err = toTerraform(v.Type(), value); err != nil {
 			return state, fmt.Errorf("value of %s that the host reports: %w", f.ID, err)
