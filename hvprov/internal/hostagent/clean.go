@@ -15,7 +15,7 @@ import (
 
 // cleanFailure returns a failure with cleaned texts.
 func (o Options) cleanFailure(f job.Failure) job.Failure {
-	return job.Failure{Step: o.Clean(f.Step), Code: o.Clean(f.Code), Message: o.Clean(f.Message), Remedy: o.Clean(f.Remedy), Field: o.Clean(f.Field)}
+	return job.Failure{Step: o.Clean(f.Step), Code: o.Clean(f.Code), Message: o.Clean(f.Message), Remedy: o.Clean(f.Remedy), Field: o.Clean(f.Field), VMID: o.Clean(f.VMID)}
 }
 
 func (o Options) cleanFindings(findings []job.Finding) {
