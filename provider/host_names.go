@@ -18,10 +18,7 @@ func (c *connection) hostName(name string) string {
 	if c.only != "" {
 		return c.only
 	}
-	if i := slices.IndexFunc(c.service.Hosts(), func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
-		return c.service.Hosts()[i]
-	}
-	if known, ok := c.aliases[strings.ToLower(name)]; ok {
+	if known, ok := c.findHost(name); ok {
 		return known
 	}
 	return name
@@ -29,8 +26,18 @@ func (c *connection) hostName(name string) string {
 
 // isHost reports whether a name refers to a configured host.
 func (c *connection) isHost(name string) bool {
-	name = c.hostName(name)
-	return slices.ContainsFunc(c.service.Hosts(), func(known string) bool { return strings.EqualFold(known, name) })
+	_, ok := c.findHost(name)
+	return ok || c.only != ""
+}
+
+// findHost returns the configured name of the host that has a name or an alias.
+func (c *connection) findHost(name string) (string, bool) {
+	hosts := c.service.Hosts()
+	if i := slices.IndexFunc(hosts, func(known string) bool { return strings.EqualFold(known, name) }); i >= 0 {
+		return hosts[i], true
+	}
+	known, ok := c.aliases[strings.ToLower(name)]
+	return known, ok
 }
 
 // addAliases records the former names of the hosts: their aliases, and their addresses, which were the names of single unnamed hosts. An

@@ -96,30 +96,35 @@ func (m keepObserved) MarkdownDescription(ctx context.Context) string { return m
 
 // PlanModifyString implements [planmodifier.String].
 func (keepObserved) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
-	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+	if isLeftOut(req.ConfigValue, req.State) {
 		resp.PlanValue = req.StateValue
 	}
 }
 
 // PlanModifyNumber implements [planmodifier.Number].
 func (keepObserved) PlanModifyNumber(_ context.Context, req planmodifier.NumberRequest, resp *planmodifier.NumberResponse) {
-	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+	if isLeftOut(req.ConfigValue, req.State) {
 		resp.PlanValue = req.StateValue
 	}
 }
 
 // PlanModifyBool implements [planmodifier.Bool].
 func (keepObserved) PlanModifyBool(_ context.Context, req planmodifier.BoolRequest, resp *planmodifier.BoolResponse) {
-	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+	if isLeftOut(req.ConfigValue, req.State) {
 		resp.PlanValue = req.StateValue
 	}
 }
 
 // PlanModifyList implements [planmodifier.List].
 func (keepObserved) PlanModifyList(_ context.Context, req planmodifier.ListRequest, resp *planmodifier.ListResponse) {
-	if req.ConfigValue.IsNull() && !req.State.Raw.IsNull() {
+	if isLeftOut(req.ConfigValue, req.State) {
 		resp.PlanValue = req.StateValue
 	}
+}
+
+// isLeftOut reports whether a configuration leaves out a value of a resource that exists.
+func isLeftOut(configured attr.Value, state tfsdk.State) bool {
+	return configured.IsNull() && !state.Raw.IsNull()
 }
 
 // keepSpelling plans the value of the state when the configuration has the same one in another spelling, so that nothing changes.

@@ -73,8 +73,7 @@ func isBeingCreated(holder *hvprov.NameHolder) bool {
 
 // adopt handles a name that a virtual machine has. It returns that virtual machine if the plan may adopt it, after a job that is still
 // creating it has ended; or reports again if the name has become free. Otherwise it reports the error.
-func (r *vmResource) adopt(ctx context.Context, sub hvprov.Submission, plan attributeGetter, summary string, taken error, diags *diag.Diagnostics) (holder *hvprov.NameHolder, again bool) {
-	allowed := mayAdopt(ctx, plan, diags)
+func (r *vmResource) adopt(ctx context.Context, sub hvprov.Submission, allowed bool, summary string, taken error, diags *diag.Diagnostics) (holder *hvprov.NameHolder, again bool) {
 	for {
 		holder, err := r.conn.service.NameHolder(ctx, sub, holderID(taken))
 		switch {

@@ -33,38 +33,38 @@ var (
 // computedAttributes are the attributes of this kind by name.
 var computedAttributes = map[string]computed{
 	"state": {
-		schema.StringAttribute{MarkdownDescription: "Power state at the last refresh: `running`, `off`, `paused`, `saved`, `starting`, `stopping` or `other`."},
+		schema.StringAttribute{Computed: true, MarkdownDescription: "Power state at the last refresh: `running`, `off`, `paused`, `saved`, `starting`, `stopping` or `other`."},
 		func(vm *job.VM) any { return textOrNil(vm.PowerState) }, nil, true,
 	},
 	"ip_addresses": {
-		schema.ListAttribute{MarkdownDescription: "IP addresses that the guest reports through the integration services, without link-local addresses. Empty until the guest reports any.", ElementType: types.StringType},
+		schema.ListAttribute{Computed: true, MarkdownDescription: "IP addresses that the guest reports through the integration services, without link-local addresses. Empty until the guest reports any.", ElementType: types.StringType},
 		func(vm *job.VM) any { return textList(vm.IPAddresses) }, networkProperties, true,
 	},
 	"adapters": {
 		objectList("All network adapters of the virtual machine as the host reports them, in the host's order, with the MAC addresses that the host assigned and the IP addresses of the guest.", map[string]schema.Attribute{
-			"name":         schema.StringAttribute{MarkdownDescription: "Name of the network adapter."},
-			"mac_address":  schema.StringAttribute{MarkdownDescription: "MAC address, static or assigned by the host, for example `00-15-5D-00-10-20`. Null until the host assigns one, at the first start."},
-			"switch_name":  schema.StringAttribute{MarkdownDescription: "Name of the virtual switch. Null if the network adapter is not connected."},
-			"vlan_id":      schema.Int64Attribute{MarkdownDescription: "VLAN ID. Null if traffic is untagged."},
-			"ip_addresses": schema.ListAttribute{MarkdownDescription: "IP addresses that the guest reports, without link-local addresses.", ElementType: types.StringType},
+			"name":         schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the network adapter."},
+			"mac_address":  schema.StringAttribute{Computed: true, MarkdownDescription: "MAC address, static or assigned by the host, for example `00-15-5D-00-10-20`. Null until the host assigns one, at the first start."},
+			"switch_name":  schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the virtual switch. Null if the network adapter is not connected."},
+			"vlan_id":      schema.Int64Attribute{Computed: true, MarkdownDescription: "VLAN ID. Null if traffic is untagged."},
+			"ip_addresses": schema.ListAttribute{Computed: true, MarkdownDescription: "IP addresses that the guest reports, without link-local addresses.", ElementType: types.StringType},
 		}),
 		adapterValues, networkProperties, true,
 	},
 	"hard_disks": {
 		objectList("All hard disks of the virtual machine as the host reports them, in the host's order.", map[string]schema.Attribute{
-			"path":       schema.StringAttribute{MarkdownDescription: "Path of the file on the host. With a checkpoint it is that of the checkpoint's disk."},
-			"size_gb":    schema.Float64Attribute{MarkdownDescription: "Size in GiB. Null if the host cannot read it."},
-			"type":       schema.StringAttribute{MarkdownDescription: "`dynamic`, `fixed` or `differencing`. Null if the host cannot read it."},
-			"controller": schema.StringAttribute{MarkdownDescription: "Controller with number and location, for example `SCSI 0:1`."},
+			"path":       schema.StringAttribute{Computed: true, MarkdownDescription: "Path of the file on the host. With a checkpoint it is that of the checkpoint's disk."},
+			"size_gb":    schema.Float64Attribute{Computed: true, MarkdownDescription: "Size in GiB. Null if the host cannot read it."},
+			"type":       schema.StringAttribute{Computed: true, MarkdownDescription: "`dynamic`, `fixed` or `differencing`. Null if the host cannot read it."},
+			"controller": schema.StringAttribute{Computed: true, MarkdownDescription: "Controller with number and location, for example `SCSI 0:1`."},
 		}),
 		diskValues, diskProperties, false,
 	},
 	"memory_assigned_gb": {
-		schema.Float64Attribute{MarkdownDescription: "Memory in GiB that the host has assigned to the virtual machine at the last refresh: with dynamic memory it changes by itself. `0` if it is not running."},
+		schema.Float64Attribute{Computed: true, MarkdownDescription: "Memory in GiB that the host has assigned to the virtual machine at the last refresh: with dynamic memory it changes by itself. `0` if it is not running."},
 		func(vm *job.VM) any { return vm.MemoryAssignedGB }, nil, true,
 	},
 	"owner_node": {
-		schema.StringAttribute{MarkdownDescription: "Computer name of the host that has the virtual machine: of a cluster, the node that owns its role."},
+		schema.StringAttribute{Computed: true, MarkdownDescription: "Computer name of the host that has the virtual machine: of a cluster, the node that owns its role."},
 		func(vm *job.VM) any { return textOrNil(vm.OwnerNode) }, nil, false,
 	},
 }
@@ -119,38 +119,13 @@ func textList(list []string) any {
 }
 
 func objectList(description string, attributes map[string]schema.Attribute) schema.Attribute {
-	for name, a := range attributes {
-		attributes[name] = asComputed(a)
-	}
-	return schema.ListNestedAttribute{MarkdownDescription: description, NestedObject: schema.NestedAttributeObject{Attributes: attributes}}
-}
-
-// asComputed returns an attribute as one that only the provider sets.
-func asComputed(a schema.Attribute) schema.Attribute {
-	switch a := a.(type) {
-	case schema.StringAttribute:
-		a.Computed = true
-		return a
-	case schema.Int64Attribute:
-		a.Computed = true
-		return a
-	case schema.Float64Attribute:
-		a.Computed = true
-		return a
-	case schema.ListAttribute:
-		a.Computed = true
-		return a
-	case schema.ListNestedAttribute:
-		a.Computed = true
-		return a
-	}
-	return a
+	return schema.ListNestedAttribute{Computed: true, MarkdownDescription: description, NestedObject: schema.NestedAttributeObject{Attributes: attributes}}
 }
 
 // addComputedAttributes adds these attributes to those of the resource.
 func addComputedAttributes(attributes map[string]schema.Attribute) {
 	for name, c := range computedAttributes {
-		attributes[name] = asComputed(c.attribute)
+		attributes[name] = c.attribute
 	}
 }
 

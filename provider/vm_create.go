@@ -48,7 +48,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 	if holderID(err) != "" {
 		adoptCtx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		holder, again := r.adopt(adoptCtx, sub, req.Plan, summary, err, &resp.Diagnostics)
+		holder, again := r.adopt(adoptCtx, sub, adopts, summary, err, &resp.Diagnostics)
 		switch {
 		case holder != nil:
 			r.saveCreated(ctx, req, resp, summary, created{host: host, configured: hostName, actual: holder.Host, jobID: holder.VM.JobID, vm: holder.VM})

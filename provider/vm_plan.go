@@ -139,7 +139,7 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 	known := r.conn.service.Hosts()
 	switch name := configured.ValueString(); {
 	case !configured.IsNull():
-		if _, alias := r.conn.aliases[strings.ToLower(name)]; !alias && !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+		if _, ok := r.conn.findHost(name); !ok {
 			resp.Diagnostics.AddAttributeError(at, "Unknown host "+name,
 				fmt.Sprintf("The provider configuration has no such host. Use one of: %s. If one of them had this name before, add aliases = [%q] to its entry in hosts.",
 					strings.Join(known, ", "), name))

@@ -83,13 +83,20 @@ func addAsWarnings(diags *diag.Diagnostics, summary string, err error, consequen
 	var found diag.Diagnostics
 	addError(&found, summary, err)
 	for _, d := range found {
-		detail := d.Detail() + " " + consequence
-		if at, ok := d.(diag.DiagnosticWithPath); ok {
-			diags.AddAttributeWarning(at.Path(), d.Summary(), detail)
-			continue
-		}
-		diags.AddWarning(d.Summary(), detail)
+		addLike(diags, d, diag.SeverityWarning, d.Detail()+" "+consequence)
 	}
+}
+
+// addLike adds a diagnostic with the path and the summary of another one.
+func addLike(diags *diag.Diagnostics, d diag.Diagnostic, severity diag.Severity, detail string) {
+	var added diag.Diagnostic = diag.NewErrorDiagnostic(d.Summary(), detail)
+	if severity == diag.SeverityWarning {
+		added = diag.NewWarningDiagnostic(d.Summary(), detail)
+	}
+	if at, ok := d.(diag.DiagnosticWithPath); ok {
+		added = diag.WithPath(at.Path(), added)
+	}
+	diags.Append(added)
 }
 
 // addFinding reports a finding. What prevents the creation of a virtual machine is a warning: the job that creates it checks again before
@@ -126,17 +133,7 @@ func (c planCheck) addFinding(diags *diag.Diagnostics, f job.Finding) {
 		if strings.HasSuffix(summary, ": "+f.Field) {
 			detail = strings.TrimPrefix(detail, nested(f.Field)) // the summary names it
 		}
-		at, ok := d.(diag.DiagnosticWithPath)
-		switch {
-		case ok && d.Severity() == diag.SeverityError:
-			diags.AddAttributeError(at.Path(), d.Summary(), detail)
-		case ok:
-			diags.AddAttributeWarning(at.Path(), d.Summary(), detail)
-		case d.Severity() == diag.SeverityError:
-			diags.AddError(d.Summary(), detail)
-		default:
-			diags.AddWarning(d.Summary(), detail)
-		}
+		addLike(diags, d, d.Severity(), detail)
 	}
 }
 
