@@ -11,6 +11,28 @@ function Get-Sha256Hash {
     return [System.BitConverter]::ToString($hash.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant()
 }
 
+function New-Sha512Hash {
+    # Returns an object that computes SHA-512: one that Windows allows where its policy restricts algorithms.
+    return [System.Security.Cryptography.SHA512CryptoServiceProvider]::new()
+}
+
+function Get-RandomByte {
+    # Returns random bytes that cannot be predicted.
+    param([Parameter(Mandatory)] [int] $Count)
+
+    $bytes = [byte[]]::new($Count)
+    $random = [System.Security.Cryptography.RandomNumberGenerator]::Create()
+    try { $random.GetBytes($bytes) } finally { $random.Dispose() }
+    return , $bytes
+}
+
+function ConvertTo-Base64Line {
+    # Returns bytes as base64 in lines of 76 characters.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [byte[]] $Bytes)
+
+    return [System.Convert]::ToBase64String($Bytes, 'InsertLineBreaks').Replace("`r", '')
+}
+
 function Compress-AgentText {
     # Returns text as base64-encoded gzip.
     param([Parameter(Mandatory)] [string] $Text)

@@ -4,11 +4,11 @@
 # https://docs.cloud-init.io/en/latest/reference/network-config-format-v1.html. JSON is YAML, so that nothing needs quoting rules of YAML.
 
 # The label by which cloud-init finds the seed.
-$script:GuestSeedLabel = 'cidata'
+$script:AgentGuestSeedLabel = 'cidata'
 
 # The file in which the guest's daemon keeps the key-value pairs that the host reads: records of 512 bytes for the key and 2,048 for the
 # value (https://github.com/torvalds/linux/blob/master/tools/hv/hv_kvp_daemon.c).
-$script:GuestPoolFile = '/var/lib/hyperv/.kvp_pool_1'
+$script:AgentGuestPoolFile = '/var/lib/hyperv/.kvp_pool_1'
 
 function New-LinuxSeed {
     <#
@@ -49,7 +49,7 @@ function Get-LinuxUserData {
         $null = $message.Append("Content-Disposition: attachment; filename=`"$($part[1])`"`n")
         # The user's lists follow ours, and the user's other values replace ours.
         if ($part[0] -eq 'text/cloud-config') { $null = $message.Append("Merge-Type: list(append)+dict(recurse_array)+str()`n") }
-        $null = $message.Append("`n").Append([System.Convert]::ToBase64String([System.Text.Encoding]::UTF8.GetBytes($part[2]), 'InsertLineBreaks').Replace("`r", '')).Append("`n")
+        $null = $message.Append("`n").Append((ConvertTo-Base64Line -Bytes ([System.Text.Encoding]::UTF8.GetBytes($part[2])))).Append("`n")
     }
     $null = $message.Append("--$boundary--`n")
     return $message.ToString()
@@ -144,6 +144,6 @@ function Get-LinuxReportCommand {
     # Returns the shell command that tells the host that the set-up has ended: it appends a record to the pool, if the daemon runs.
     $key = 'hypervvm.setup'
     $value = 'done'
-    return "f=$script:GuestPoolFile; [ -e `$f ] || exit 0; " +
+    return "f=$script:AgentGuestPoolFile; [ -e `$f ] || exit 0; " +
         "{ printf %s $key; head -c $(512 - $key.Length) /dev/zero; printf %s $value; head -c $(2048 - $value.Length) /dev/zero; } >>`$f"
 }

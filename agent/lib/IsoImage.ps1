@@ -6,24 +6,24 @@
 # those of Joliet, and simple readers those of ISO 9660.
 
 # The size of a logical sector, in bytes.
-$script:IsoSectorSize = 2048
+$script:AgentIsoSectorSize = 2048
 
 # The sectors before the root folder: 16 reserved ones, two descriptors, the end of descriptors, and two path tables in two byte orders.
-$script:IsoRootSector = 23
+$script:AgentIsoRootSector = 23
 
 # Empty sectors at the end: readers that read ahead fail at the end of a medium otherwise.
-$script:IsoPadding = 16
+$script:AgentIsoPadding = 16
 
 # The largest size of a file, and of all files, in bytes. They are in memory.
-$script:IsoMaxSize = 67108864
+$script:AgentIsoMaxSize = 67108864
 
 # The longest name: 64 units of UTF-16 (Joliet), and what a directory record of 254 bytes leaves for the name of Rock Ridge.
-$script:IsoMaxNameUnits = 64
-$script:IsoMaxNameBytes = 160
+$script:AgentIsoMaxNameUnits = 64
+$script:AgentIsoMaxNameBytes = 160
 
 # The date of all files and of the volume, as in a directory record (years since 1900) and in a descriptor.
-$script:IsoRecordDate = [byte[]]@(120, 1, 1, 0, 0, 0, 0)
-$script:IsoVolumeDate = '2020010100000000'
+$script:AgentIsoRecordDate = [byte[]]@(120, 1, 1, 0, 0, 0, 0)
+$script:AgentIsoVolumeDate = '2020010100000000'
 
 function New-IsoImage {
     <#
@@ -44,25 +44,25 @@ function New-IsoImage {
     $jolietEntries = [object[]]$entries.Clone()
     [System.Array]::Sort([string[]]@($entries.ForEach({ $_.Name })), $jolietEntries, [System.StringComparer]::Ordinal)
     $jolietRoot = Join-IsoRecord -Records @(Get-IsoRecordLength -Entries $jolietEntries -Joliet $true)
-    $extension = $script:IsoRootSector + $root.Sectors
+    $extension = $script:AgentIsoRootSector + $root.Sectors
     $jolietSector = $extension + 1
     $sector = $jolietSector + $jolietRoot.Sectors
     # An empty file has a sector that no folder is in: readers may look up a folder by its sector.
     foreach ($entry in $entries) {
         $entry.Sector = $sector
-        $sector += [System.Math]::Max(1, [int][System.Math]::Ceiling($entry.Content.Length / $script:IsoSectorSize))
+        $sector += [System.Math]::Max(1, [int][System.Math]::Ceiling($entry.Content.Length / $script:AgentIsoSectorSize))
     }
-    $image = [byte[]]::new(($sector + $script:IsoPadding) * $script:IsoSectorSize)
-    $size = $image.Length / $script:IsoSectorSize
-    Write-IsoDescriptor -Image $image -Sector 16 -Label $Label -Joliet $false -Size $size -Root $script:IsoRootSector -RootSectors $root.Sectors
+    $image = [byte[]]::new(($sector + $script:AgentIsoPadding) * $script:AgentIsoSectorSize)
+    $size = $image.Length / $script:AgentIsoSectorSize
+    Write-IsoDescriptor -Image $image -Sector 16 -Label $Label -Joliet $false -Size $size -Root $script:AgentIsoRootSector -RootSectors $root.Sectors
     Write-IsoDescriptor -Image $image -Sector 17 -Label $Label -Joliet $true -Size $size -Root $jolietSector -RootSectors $jolietRoot.Sectors
-    Write-IsoText -Image $image -Offset (18 * $script:IsoSectorSize) -Text "$([char]255)CD001$([char]1)"
-    Write-IsoPathTable -Image $image -Sector 19 -Root $script:IsoRootSector
+    Write-IsoText -Image $image -Offset (18 * $script:AgentIsoSectorSize) -Text "$([char]255)CD001$([char]1)"
+    Write-IsoPathTable -Image $image -Sector 19 -Root $script:AgentIsoRootSector
     Write-IsoPathTable -Image $image -Sector 21 -Root $jolietSector
-    Write-IsoFolder -Image $image -Entries $entries -Sector $script:IsoRootSector -Layout $root -Joliet $false -Extension $extension
+    Write-IsoFolder -Image $image -Entries $entries -Sector $script:AgentIsoRootSector -Layout $root -Joliet $false -Extension $extension
     Write-IsoFolder -Image $image -Entries $jolietEntries -Sector $jolietSector -Layout $jolietRoot -Joliet $true -Extension 0
-    Write-IsoExtension -Image $image -Offset ($extension * $script:IsoSectorSize)
-    foreach ($entry in $entries) { [System.Array]::Copy($entry.Content, 0, $image, $entry.Sector * $script:IsoSectorSize, $entry.Content.Length) }
+    Write-IsoExtension -Image $image -Offset ($extension * $script:AgentIsoSectorSize)
+    foreach ($entry in $entries) { [System.Array]::Copy($entry.Content, 0, $image, $entry.Sector * $script:AgentIsoSectorSize, $entry.Content.Length) }
     return , $image
 }
 
@@ -75,12 +75,12 @@ function Get-IsoEntry {
     $total = 0
     foreach ($name in $Files.Keys) {
         $utf8 = [System.Text.Encoding]::UTF8.GetBytes($name)
-        if ($name.Length -eq 0 -or $name.Length -gt $script:IsoMaxNameUnits -or $utf8.Length -gt $script:IsoMaxNameBytes -or $name -cmatch '[\x00-\x1f\x7f*/:;?\\]' -or
+        if ($name.Length -eq 0 -or $name.Length -gt $script:AgentIsoMaxNameUnits -or $utf8.Length -gt $script:AgentIsoMaxNameBytes -or $name -cmatch '[\x00-\x1f\x7f*/:;?\\]' -or
             $name -eq '.' -or $name -eq '..' -or -not $seen.Add($name)) {
             throw (New-AgentError -MessageId 'iso_name' -Values @{ name = $name })
         }
         $total += $Files[$name].Length
-        if ($total -gt $script:IsoMaxSize) { throw (New-AgentError -MessageId 'iso_size' -Values @{ limit = $script:IsoMaxSize }) }
+        if ($total -gt $script:AgentIsoMaxSize) { throw (New-AgentError -MessageId 'iso_size' -Values @{ limit = $script:AgentIsoMaxSize }) }
         $plain = Get-IsoPlainName -Name $name -Taken $byPlain
         $byPlain[$plain] = @{
             Name = $name; Plain = [System.Text.Encoding]::ASCII.GetBytes($plain); RockRidge = $utf8
@@ -128,12 +128,12 @@ function Join-IsoRecord {
 
     $offset = 0
     $offsets = foreach ($length in $Records) {
-        $left = $script:IsoSectorSize - $offset % $script:IsoSectorSize
+        $left = $script:AgentIsoSectorSize - $offset % $script:AgentIsoSectorSize
         if ($length -gt $left) { $offset += $left }
         $offset
         $offset += $length
     }
-    return @{ Records = $Records; Offsets = [int[]]@($offsets); Sectors = [int][System.Math]::Ceiling($offset / $script:IsoSectorSize) }
+    return @{ Records = $Records; Offsets = [int[]]@($offsets); Sectors = [int][System.Math]::Ceiling($offset / $script:AgentIsoSectorSize) }
 }
 
 function Write-IsoNumber {
@@ -171,7 +171,7 @@ function Write-IsoDescriptor {
         [Parameter(Mandatory)] [int] $Size, [Parameter(Mandatory)] [int] $Root, [Parameter(Mandatory)] [int] $RootSectors
     )
 
-    $at = $Sector * $script:IsoSectorSize
+    $at = $Sector * $script:AgentIsoSectorSize
     Write-IsoText -Image $Image -Offset $at -Text "$([char](1 + [int]$Joliet))CD001$([char]1)"
     Write-IsoText -Image $Image -Offset ($at + 8) -Text '' -Length 32 -Wide $Joliet
     Write-IsoText -Image $Image -Offset ($at + 40) -Text $Label -Length 32 -Wide $Joliet
@@ -179,16 +179,16 @@ function Write-IsoDescriptor {
     if ($Joliet) { Write-IsoText -Image $Image -Offset ($at + 88) -Text '%/E' }
     Write-IsoNumber -Image $Image -Offset ($at + 120) -Value 1 -Bytes 2
     Write-IsoNumber -Image $Image -Offset ($at + 124) -Value 1 -Bytes 2
-    Write-IsoNumber -Image $Image -Offset ($at + 128) -Value $script:IsoSectorSize -Bytes 2
+    Write-IsoNumber -Image $Image -Offset ($at + 128) -Value $script:AgentIsoSectorSize -Bytes 2
     Write-IsoNumber -Image $Image -Offset ($at + 132) -Value 10 # the size of a path table with the root only
     $table = 19 + 2 * [int]$Joliet
     Write-IsoNumber -Image $Image -Offset ($at + 140) -Value $table -Order little
     Write-IsoNumber -Image $Image -Offset ($at + 148) -Value ($table + 1) -Order big
-    Write-IsoRecord -Image $Image -Offset ($at + 156) -Length 34 -Sector $Root -Size ($RootSectors * $script:IsoSectorSize) -Folder $true -Name ([byte[]]@(0))
+    Write-IsoRecord -Image $Image -Offset ($at + 156) -Length 34 -Sector $Root -Size ($RootSectors * $script:AgentIsoSectorSize) -Folder $true -Name ([byte[]]@(0))
     Write-IsoText -Image $Image -Offset ($at + 190) -Text '' -Length 512 -Wide $Joliet # identifiers of the set, the publisher, the preparer and the application
     Write-IsoText -Image $Image -Offset ($at + 702) -Text '' -Length 110 -Wide $Joliet # identifiers of three files
     if ($Joliet) { $Image[$at + 812] = 32 } # each of these has 37 bytes, which is odd: the last one is a blank
-    foreach ($offset in 813, 830, 864) { Write-IsoText -Image $Image -Offset ($at + $offset) -Text $script:IsoVolumeDate }
+    foreach ($offset in 813, 830, 864) { Write-IsoText -Image $Image -Offset ($at + $offset) -Text $script:AgentIsoVolumeDate }
     Write-IsoText -Image $Image -Offset ($at + 847) -Text ('0' * 16) # never expires
     $Image[$at + 881] = 1
 }
@@ -198,7 +198,7 @@ function Write-IsoPathTable {
     param([Parameter(Mandatory)] [byte[]] $Image, [Parameter(Mandatory)] [int] $Sector, [Parameter(Mandatory)] [int] $Root)
 
     foreach ($order in 'little', 'big') {
-        $at = $Sector * $script:IsoSectorSize
+        $at = $Sector * $script:AgentIsoSectorSize
         $Image[$at] = 1
         Write-IsoNumber -Image $Image -Offset ($at + 2) -Value $Root -Order $order
         Write-IsoNumber -Image $Image -Offset ($at + 6) -Value 1 -Bytes 2 -Order $order
@@ -216,7 +216,7 @@ function Write-IsoRecord {
     $Image[$Offset] = $Length
     Write-IsoNumber -Image $Image -Offset ($Offset + 2) -Value $Sector
     Write-IsoNumber -Image $Image -Offset ($Offset + 10) -Value $Size
-    [System.Array]::Copy($script:IsoRecordDate, 0, $Image, $Offset + 18, 7)
+    [System.Array]::Copy($script:AgentIsoRecordDate, 0, $Image, $Offset + 18, 7)
     if ($Folder) { $Image[$Offset + 25] = 2 }
     Write-IsoNumber -Image $Image -Offset ($Offset + 28) -Value 1 -Bytes 2
     $Image[$Offset + 32] = $Name.Length
@@ -230,10 +230,10 @@ function Write-IsoFolder {
         [Parameter(Mandatory)] $Layout, [Parameter(Mandatory)] [bool] $Joliet, [Parameter(Mandatory)] [int] $Extension
     )
 
-    $start = $Sector * $script:IsoSectorSize
+    $start = $Sector * $script:AgentIsoSectorSize
     foreach ($i in 0, 1) {
         $at = $start + $Layout.Offsets[$i]
-        Write-IsoRecord -Image $Image -Offset $at -Length $Layout.Records[$i] -Sector $Sector -Size ($Layout.Sectors * $script:IsoSectorSize) -Folder $true -Name ([byte[]]@($i))
+        Write-IsoRecord -Image $Image -Offset $at -Length $Layout.Records[$i] -Sector $Sector -Size ($Layout.Sectors * $script:AgentIsoSectorSize) -Folder $true -Name ([byte[]]@($i))
         if ($Joliet) { continue }
         $at += 34
         if ($i -eq 0) {

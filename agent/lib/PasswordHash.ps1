@@ -1,18 +1,15 @@
 # Hashes of passwords for Linux guests, so that no password in clear text is on the medium that the guest reads.
 
 # The characters of crypt's form of base64, and of salts.
-$script:CryptCharacters = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+$script:AgentCryptCharacters = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 # The rounds of SHA-512 crypt that every crypt(3) takes when a hash names none.
-$script:CryptRounds = 5000
+$script:AgentCryptRounds = 5000
 
 function New-CryptSalt {
     # Returns a random salt of 16 characters.
-    $bytes = [byte[]]::new(16)
-    $random = [System.Security.Cryptography.RandomNumberGenerator]::Create()
-    try { $random.GetBytes($bytes) } finally { $random.Dispose() }
     $salt = [System.Text.StringBuilder]::new()
-    foreach ($byte in $bytes) { $null = $salt.Append($script:CryptCharacters[$byte % 64]) }
+    foreach ($byte in (Get-RandomByte -Count 16)) { $null = $salt.Append($script:AgentCryptCharacters[$byte % 64]) }
     return $salt.ToString()
 }
 
@@ -29,32 +26,31 @@ function Get-CryptHash {
 
     $key = [System.Text.Encoding]::UTF8.GetBytes($Password)
     $saltBytes = [System.Text.Encoding]::ASCII.GetBytes($Salt)
-    $sha = [System.Security.Cryptography.SHA512]::Create()
-    $buffer = [System.IO.MemoryStream]::new()
+    $sha = New-Sha512Hash
+    $buffer = [System.Collections.Generic.List[byte]]::new()
     try {
-        foreach ($part in $key, $saltBytes, $key) { $buffer.Write($part, 0, $part.Length) }
+        foreach ($part in $key, $saltBytes, $key) { $buffer.AddRange($part) }
         $alternate = $sha.ComputeHash($buffer.ToArray())
 
-        $buffer.SetLength(0)
-        foreach ($part in $key, $saltBytes) { $buffer.Write($part, 0, $part.Length) }
-        for ($left = $key.Length; $left -gt 0; $left -= 64) { $buffer.Write($alternate, 0, [System.Math]::Min(64, $left)) }
+        $buffer.Clear()
+        foreach ($part in $key, $saltBytes) { $buffer.AddRange($part) }
+        for ($left = $key.Length; $left -gt 0; $left -= 64) { $buffer.AddRange([byte[]]$alternate[0..([System.Math]::Min(64, $left) - 1)]) }
         for ($bits = $key.Length; $bits -gt 0; $bits = $bits -shr 1) {
-            if ($bits -band 1) { $buffer.Write($alternate, 0, 64) } else { $buffer.Write($key, 0, $key.Length) }
+            if ($bits -band 1) { $buffer.AddRange($alternate) } else { $buffer.AddRange($key) }
         }
         $result = $sha.ComputeHash($buffer.ToArray())
 
         $p = Get-CryptSequence -Sha $sha -Bytes $key -Times $key.Length
         $s = Get-CryptSequence -Sha $sha -Bytes $saltBytes -Times (16 + $result[0])
-        for ($round = 0; $round -lt $script:CryptRounds; $round++) {
-            $buffer.SetLength(0)
-            if ($round -band 1) { $buffer.Write($p, 0, $p.Length) } else { $buffer.Write($result, 0, 64) }
-            if ($round % 3) { $buffer.Write($s, 0, $s.Length) }
-            if ($round % 7) { $buffer.Write($p, 0, $p.Length) }
-            if ($round -band 1) { $buffer.Write($result, 0, 64) } else { $buffer.Write($p, 0, $p.Length) }
-            $result = $sha.ComputeHash($buffer.GetBuffer(), 0, [int]$buffer.Length)
+        for ($round = 0; $round -lt $script:AgentCryptRounds; $round++) {
+            $buffer.Clear()
+            if ($round -band 1) { $buffer.AddRange($p) } else { $buffer.AddRange($result) }
+            if ($round % 3) { $buffer.AddRange($s) }
+            if ($round % 7) { $buffer.AddRange($p) }
+            if ($round -band 1) { $buffer.AddRange($result) } else { $buffer.AddRange($p) }
+            $result = $sha.ComputeHash($buffer.ToArray())
         }
     } finally {
-        $buffer.Dispose()
         $sha.Dispose()
     }
     return '$6$' + $Salt + '$' + (ConvertTo-CryptText -Hash $result)
@@ -85,10 +81,10 @@ function ConvertTo-CryptText {
         }
         $value = ([int]$group[0] -shl 16) -bor ([int]$group[1] -shl 8) -bor $group[2]
         for ($j = 0; $j -lt 4; $j++) {
-            $null = $text.Append($script:CryptCharacters[$value -band 63])
+            $null = $text.Append($script:AgentCryptCharacters[$value -band 63])
             $value = $value -shr 6
         }
     }
-    $null = $text.Append($script:CryptCharacters[$Hash[63] -band 63]).Append($script:CryptCharacters[$Hash[63] -shr 6])
+    $null = $text.Append($script:AgentCryptCharacters[$Hash[63] -band 63]).Append($script:AgentCryptCharacters[$Hash[63] -shr 6])
     return $text.ToString()
 }
