@@ -90,3 +90,45 @@ Remove-JobFile -Context $context -Job $job -Manifest @{ Folder = '%dir%/job'; Jo
 		t.Errorf("the disk was deleted: %v", err)
 	}
 }
+
+// TestAHostThatWritesThePathsOfDisksInAnotherWay has drives whose paths are those of the manifest in another spelling, as after somebody
+// attached the disks again.
+func TestAHostThatWritesThePathsOfDisksInAnotherWay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	disks := strings.Replace(definition, `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}, {"name": "log", "size_gb": 1}], "gb_ram"`, 1)
+	output, code := f.runJob(disks)
+	f.wantOutput(output, code, 0)
+	var folder string
+	f.must(f.store.Update(func(s *hyperv.State) error {
+		folder = filepath.Dir(filepath.Dir(s.VMs[0].Drives[0].Path))
+		for i := range s.VMs[0].Drives {
+			d := &s.VMs[0].Drives[i]
+			d.Path = filepath.Dir(d.Path) + "/./x/..//" + filepath.Base(d.Path)
+		}
+		return nil
+	}))
+	output, code = f.runScript(`
+. '%agent%'
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+Import-Module -Name Hyper-V
+$machine = Get-VM
+$vm = ConvertTo-AgentVM -VM $machine
+"image disk $($vm['disk_size_gb']) GiB, data disks $(Join-AgentText -Text @($vm['data_disks'] | ForEach-Object -Process { $_.name }))"
+$manifest = Find-JobManifest -VM $machine
+"attached: $($null -ne (Find-AttachedDrive -VM $machine -Path $manifest.Disk)), user: $((Find-DiskUser -Path $manifest.Disk -ExceptId '').Name)"
+Remove-ManifestDisk -Manifest $manifest -Path ($manifest.Folder + '//.//' + [System.IO.Path]::GetFileName($manifest.DataDisks[0].path))
+"recorded: $($manifest.Files.Count) files, $($manifest.DataDisks.Count) data disk"
+`)
+	f.wantOutput(output, code, 0, "image disk 3 GiB, data disks data, log", "attached: True, user: by-hand", "recorded: 2 files, 1 data disk")
+	vm := f.vms()[0]
+	grown := strings.NewReplacer(`"provision"`, `"update"`, `{"name": "data", "size_gb": 1}`, `{"name": "data", "size_gb": 2}`, `, {"name": "log", "size_gb": 1}`, ``).Replace(disks)
+	output, code = f.runJob(grown, "-VMId", vm.ID, "-Changed", "data_disks")
+	f.wantOutput(output, code, 0, "data_disks: expanded data, detached log")
+	output, code = f.runJob(deletion, "-VMId", vm.ID)
+	f.wantOutput(output, code, 0)
+	if _, err := os.Stat(folder); !os.IsNotExist(err) || strings.Contains(output, "left ") {
+		t.Errorf("files are left: %v\n%s", f.tree(folder), output)
+	}
+}

@@ -138,10 +138,9 @@ function Find-SharedVolume {
     # Returns the SharedVolumeInfo of the cluster shared volume that contains a folder, or nothing.
     param([Parameter(Mandatory)] [string] $Folder)
 
-    $separator = [string][System.IO.Path]::DirectorySeparatorChar
     foreach ($info in @(Get-SharedVolume)) {
-        $root = $info.FriendlyVolumeName.TrimEnd('\', '/') + $separator
-        if (($Folder + $separator).StartsWith($root, [System.StringComparison]::OrdinalIgnoreCase)) { return $info }
+        $root = $info.FriendlyVolumeName
+        if ((Test-SamePath -Left $root -Right $Folder) -or (Test-WithinFolder -Folder $root -Path $Folder)) { return $info }
     }
 }
 

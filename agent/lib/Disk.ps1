@@ -50,15 +50,20 @@ function Get-DataDiskPath {
 }
 
 function Get-DiskInfo {
-    # Returns the results of Get-VHD by path, with one call. Disks that cannot be read are missing.
+    # Returns the results of Get-VHD by the given paths, with one call. Disks that cannot be read are missing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Path)
 
     $found = @{}
     $there = @($Path | Where-Object -FilterScript { [System.IO.File]::Exists($_) })
     if ($there.Count -eq 0) { return $found }
+    $read = @{} # keys ignore case, as file names do
     try {
-        foreach ($disk in @(Get-VHD -Path $there -ErrorAction SilentlyContinue)) { $found[[string]$disk.Path] = $disk }
+        foreach ($disk in @(Get-VHD -Path $there -ErrorAction SilentlyContinue)) { $read[(Get-CanonicalPath -Path $disk.Path)] = $disk }
     } catch { $null = $_ }
+    foreach ($item in $there) {
+        $disk = $read[(Get-CanonicalPath -Path $item)]
+        if ($null -ne $disk) { $found[$item] = $disk }
+    }
     return $found
 }
 
@@ -87,9 +92,9 @@ function Find-DiskDrive {
     # Returns the drive that a disk is attached to, itself or as parent of a checkpoint's disk, or nothing.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Drive, [Parameter(Mandatory)] [string] $Path)
 
-    foreach ($item in $Drive) { if (Test-SameName -Left $item.Path -Right $Path) { return $item } }
+    foreach ($item in $Drive) { if (Test-SamePath -Left $item.Path -Right $Path) { return $item } }
     foreach ($item in $Drive) {
-        if ((Test-CheckpointDisk -Path $item.Path) -and @(Get-DiskChain -Path $item.Path) -contains $Path) { return $item }
+        if ((Test-CheckpointDisk -Path $item.Path) -and (Find-SamePath -Path $Path -Among @(Get-DiskChain -Path $item.Path))) { return $item }
     }
 }
 

@@ -97,8 +97,8 @@ function Remove-DiskRecord {
 
     Remove-ManifestDisk -Manifest $Manifest -Path $Path
     Save-JobManifest -Manifest $Manifest
-    $Job.Journal.Files = [System.Collections.ArrayList]@($Job.Journal.Files | Where-Object -FilterScript { $_ -ne $Path })
-    $Job.Journal.Disks = [System.Collections.ArrayList]@($Job.Journal.Disks | Where-Object -FilterScript { $_.path -ne $Path })
+    $Job.Journal.Files = [System.Collections.ArrayList]@($Job.Journal.Files | Where-Object -FilterScript { -not (Test-SamePath -Left $_ -Right $Path) })
+    $Job.Journal.Disks = [System.Collections.ArrayList]@($Job.Journal.Disks | Where-Object -FilterScript { -not (Test-SamePath -Left $_.path -Right $Path) })
     Save-JobState -Context $Context -Job $Job
 }
 
@@ -115,6 +115,6 @@ function Remove-ManifestDisk {
     # Removes a data disk from a manifest.
     param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [string] $Path)
 
-    $Manifest.Files = [System.Collections.ArrayList]@($Manifest.Files | Where-Object -FilterScript { -not (Test-SameName -Left $_ -Right $Path) })
-    $Manifest.DataDisks = [System.Collections.ArrayList]@($Manifest.DataDisks | Where-Object -FilterScript { -not (Test-SameName -Left $_.path -Right $Path) })
+    $Manifest.Files = [System.Collections.ArrayList]@($Manifest.Files | Where-Object -FilterScript { -not (Test-SamePath -Left $_ -Right $Path) })
+    $Manifest.DataDisks = [System.Collections.ArrayList]@($Manifest.DataDisks | Where-Object -FilterScript { -not (Test-SamePath -Left $_.path -Right $Path) })
 }

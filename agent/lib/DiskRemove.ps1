@@ -76,7 +76,7 @@ function Get-DiskUsage {
         if ($same) { $use[$same] = (Get-AgentMessage -Id 'leftover_vm_uses' -Values @{ vm = (Get-OwnerName -Disk $item) }).Message }
     }
     foreach ($path in $Disk) {
-        if ($Own -notcontains $path -and $path) { $children[$path] = @{ Path = $path; Owner = ''; VM = $null } }
+        if ($path -and -not (Find-SamePath -Path $path -Among $Own)) { $children[$path] = @{ Path = $path; Owner = ''; VM = $null } }
     }
     $reason = ''
     if ($trouble.Count -gt 0) {

@@ -173,5 +173,5 @@ function Find-AttachedDrive {
     # Returns the drive of a virtual machine with a path, or nothing.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Path)
 
-    return Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-SameName -Left $_.Path -Right $Path } | Select-Object -First 1
+    return Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-SamePath -Left $_.Path -Right $Path } | Select-Object -First 1
 }

@@ -92,6 +92,6 @@ function Find-DiskUser {
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [AllowEmptyString()] [string] $ExceptId)
 
     foreach ($disk in @(Get-AttachedDisk -VM @(Get-HostVMList))) {
-        if ($null -ne $disk.VM -and $disk.Owner -ne $ExceptId -and (Test-SameName -Left $disk.Path -Right $Path)) { return $disk.VM }
+        if ($null -ne $disk.VM -and $disk.Owner -ne $ExceptId -and (Test-SamePath -Left $disk.Path -Right $Path)) { return $disk.VM }
     }
 }

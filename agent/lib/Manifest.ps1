@@ -45,7 +45,8 @@ function Find-JobManifest {
     foreach ($drive in @($VM.HardDrives)) { Add-ParentFolder -Folders $folders -Path $drive.Path }
     if ($VM.Path) {
         Add-ParentFolder -Folders $folders -Path $VM.Path
-        if (-not $folders.Contains($VM.Path)) { $null = $folders.Add($VM.Path) }
+        $own = Get-CanonicalPath -Path $VM.Path
+        if (-not $folders.Contains($own)) { $null = $folders.Add($own) }
     }
     foreach ($folder in $folders) {
         $path = [System.IO.Path]::Combine($folder, $script:AgentManifestName)
@@ -75,7 +76,7 @@ function Add-ParentFolder {
     param([Parameter(Mandatory)] $Folders, [AllowNull()] [string] $Path)
 
     # The path of a drive may not be a file path: a physical disk of the host has none.
-    try { $parent = [System.IO.Path]::GetDirectoryName($Path) } catch { $parent = '' }
+    try { $parent = [System.IO.Path]::GetDirectoryName((Get-CanonicalPath -Path $Path)) } catch { $parent = '' }
     if ($parent -and -not $Folders.Contains($parent)) { $null = $Folders.Add($parent) }
 }
 

@@ -57,7 +57,7 @@ function Invoke-ProvisionEject {
 
     Enter-JobStep -Context $Context -Job $Job -Name 'eject' -MessageId 'step_eject' -Values @{ path = $Plan.Media }
     foreach ($dvd in @(Get-VMDvdDrive -VM $VM)) {
-        if (-not (Test-SameName -Left $dvd.Path -Right $Plan.Media)) { continue }
+        if (-not (Test-SamePath -Left $dvd.Path -Right $Plan.Media)) { continue }
         if ($VM.Generation -eq 1) {
             Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
             continue

@@ -25,16 +25,20 @@ function Get-CanonicalPath {
     return $full.TrimEnd([System.IO.Path]::DirectorySeparatorChar)
 }
 
+function Test-SamePath {
+    # Reports whether two paths are equal as Windows compares them: in canonical form, ignoring case. Links are not followed.
+    param([AllowNull()] [AllowEmptyString()] [string] $Left, [AllowNull()] [AllowEmptyString()] [string] $Right)
+
+    if (Test-SameName -Left $Left -Right $Right) { return $true }
+    return Test-SameName -Left (Get-CanonicalPath -Path $Left) -Right (Get-CanonicalPath -Path $Right)
+}
+
 function Find-SamePath {
-    # Returns the one of several paths that is Path in another spelling, or nothing.
-    param([Parameter(Mandatory)] [AllowEmptyString()] [string] $Path, [Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Among)
+    # Returns the one of several paths that is Path, in any spelling, or nothing.
+    param([Parameter(Mandatory)] [AllowEmptyString()] [string] $Path, [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Among)
 
     if (-not $Path) { return }
-    $name = [System.IO.Path]::GetFileName($Path)
-    foreach ($item in $Among) {
-        if (-not [string]::Equals([System.IO.Path]::GetFileName($item), $name, [System.StringComparison]::OrdinalIgnoreCase)) { continue }
-        if (Test-SameName -Left (Get-CanonicalPath -Path $item) -Right (Get-CanonicalPath -Path $Path)) { return $item }
-    }
+    foreach ($item in $Among) { if (Test-SamePath -Left $item -Right $Path) { return $item } }
 }
 
 function Get-DiskBaseName {

@@ -97,7 +97,7 @@ function Remove-JobFile {
         if ($reason) { Add-JobLeftover -Context $Context -Job $Job -Item $file -Reason $reason }
     }
     foreach ($disk in $Disks) {
-        if ($own -notcontains $disk) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
+        if (-not (Find-SamePath -Path $disk -Among $own)) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }
     if ($null -ne $Manifest -and -not (Test-FilePending -Job $Job)) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
 }

@@ -4,6 +4,7 @@ package fakeagent
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
@@ -72,7 +73,7 @@ func deleteFiles(j *hostJob) error {
 	}
 	var left []hyperv.Drive
 	for _, drive := range j.plan.vm.Drives {
-		if !containsFold(own, drive.Path) {
+		if !slices.ContainsFunc(own, func(file string) bool { return pathKey(file) == pathKey(drive.Path) }) {
 			left = append(left, drive)
 			j.leave(drive.Path, text("leftover_not_recorded"))
 		}
@@ -84,10 +85,10 @@ func deleteFiles(j *hostJob) error {
 	inUse := filesInUse(append(others, hyperv.VM{Name: j.plan.vm.Name, Drives: left}))
 	for _, file := range own {
 		reason, err := "", error(nil)
-		switch clean := filepath.Clean(file); {
-		case inUse[strings.ToLower(file)] != "":
-			reason = text("leftover_vm_uses", "vm", inUse[strings.ToLower(file)])
-		case !strings.HasPrefix(strings.ToLower(clean), strings.ToLower(filepath.Clean(m.folder)+string(filepath.Separator))):
+		switch user := inUse[pathKey(file)]; {
+		case user != "":
+			reason = text("leftover_vm_uses", "vm", user)
+		case !strings.HasPrefix(pathKey(file), pathKey(m.folder)+string(filepath.Separator)):
 			reason = text("leftover_outside_folder", "folder", m.folder)
 		default:
 			if err = removeFile(file); err != nil {
@@ -106,13 +107,13 @@ func deleteFiles(j *hostJob) error {
 	return nil
 }
 
-// filesInUse returns the name of a virtual machine by the path, in lower case, of each disk that it uses, parents included.
+// filesInUse returns the name of a virtual machine by the pathKey of each disk that it uses, parents included.
 func filesInUse(vms []hyperv.VM) map[string]string {
 	inUse := map[string]string{}
 	for _, vm := range vms {
 		for _, drive := range vm.Drives {
-			for path := drive.Path; path != "" && inUse[strings.ToLower(path)] == ""; {
-				inUse[strings.ToLower(path)] = vm.Name
+			for path := drive.Path; path != "" && inUse[pathKey(path)] == ""; {
+				inUse[pathKey(path)] = vm.Name
 				d, _ := hyperv.ReadDisk(path) // an unreadable disk has no known parent
 				path = d.Parent
 			}

@@ -162,6 +162,9 @@ func listFiles(folder, extension string) []job.Image {
 	return list
 }
 
+// pathKey returns the same text for all spellings of a path.
+func pathKey(path string) string { return strings.ToLower(filepath.Clean(path)) }
+
 // baseName returns the name of a file without folder and extension.
 func baseName(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
 

@@ -167,7 +167,9 @@ var removals = []scenario{
 		id := s.createVM(minimal)
 		s.onHost(func(state *hyperv.State) {
 			other := seedVM(1, "other")
-			other.Drives = state.VMs[0].Drives
+			drive := state.VMs[0].Drives[0]
+			drive.Path = filepath.Dir(drive.Path) + "/.//" + filepath.Base(drive.Path)
+			other.Drives = []hyperv.Drive{drive}
 			state.VMs = append(state.VMs, other)
 		})
 		s.runJob(remove(id))
