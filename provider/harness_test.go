@@ -215,8 +215,9 @@ func (h *harness) validate(config attrs) []*tfprotov6.Diagnostic {
 
 // resource is a resource instance in a state.
 type resource struct {
-	value   tftypes.Value
-	private []byte
+	value    tftypes.Value
+	private  []byte
+	identity *tfprotov6.ResourceIdentityData // as Terraform 1.12 and later keeps it
 }
 
 func (h *harness) none() resource { return resource{value: tftypes.NewValue(h.kind, nil)} }
@@ -267,7 +268,7 @@ func (h *harness) planOnce(prior resource, config attrs) planned {
 	for _, at := range resp.RequiresReplace {
 		p.replace = append(p.replace, attributeOf(at))
 	}
-	p.planned.private = resp.PlannedPrivate
+	p.planned.private, p.planned.identity = resp.PlannedPrivate, resp.PlannedIdentity
 	if resp.PlannedState != nil {
 		p.planned.value = h.decode(resp.PlannedState)
 		h.writeOnlyIsNull("the plan", p.planned.value)
@@ -278,7 +279,7 @@ func (h *harness) planOnce(prior resource, config attrs) planned {
 func (h *harness) planRequest(prior resource, config, proposed tftypes.Value) *tfprotov6.PlanResourceChangeResponse {
 	h.t.Helper()
 	resp, err := h.server.PlanResourceChange(h.ctx, &tfprotov6.PlanResourceChangeRequest{
-		TypeName: "hypervvm", PriorState: h.encode(prior.value), PriorPrivate: prior.private,
+		TypeName: "hypervvm", PriorState: h.encode(prior.value), PriorPrivate: prior.private, PriorIdentity: prior.identity,
 		ProposedNewState: h.encode(proposed), Config: h.encode(config),
 	})
 	if err != nil {
@@ -322,12 +323,12 @@ func (h *harness) applyOnce(ctx context.Context, p planned) (resource, []*tfprot
 	}
 	resp, err := h.server.ApplyResourceChange(ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: "hypervvm", PriorState: h.encode(p.prior.value), PlannedState: h.encode(p.planned.value),
-		Config: h.encode(config), PlannedPrivate: p.planned.private,
+		Config: h.encode(config), PlannedPrivate: p.planned.private, PlannedIdentity: p.planned.identity,
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	created := resource{value: h.decode(resp.NewState), private: resp.Private}
+	created := resource{value: h.decode(resp.NewState), private: resp.Private, identity: resp.NewIdentity}
 	h.writeOnlyIsNull("the state", created.value)
 	return created, resp.Diagnostics
 }
@@ -345,12 +346,12 @@ func (h *harness) mustApply(prior resource, config attrs) resource {
 func (h *harness) read(r resource) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
 	resp, err := h.server.ReadResource(h.ctx, &tfprotov6.ReadResourceRequest{
-		TypeName: "hypervvm", CurrentState: h.encode(r.value), Private: r.private,
+		TypeName: "hypervvm", CurrentState: h.encode(r.value), Private: r.private, CurrentIdentity: r.identity,
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return resource{value: h.decode(resp.NewState), private: resp.Private}, resp.Diagnostics
+	return resource{value: h.decode(resp.NewState), private: resp.Private, identity: resp.NewIdentity}, resp.Diagnostics
 }
 
 // mustRead refreshes a resource.
@@ -389,7 +390,12 @@ func (h *harness) wantEmptyPlan(prior resource, config attrs) {
 // importID imports and refreshes a virtual machine.
 func (h *harness) importID(id string) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
-	resp, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: "hypervvm", ID: id})
+	return h.importRequest(&tfprotov6.ImportResourceStateRequest{TypeName: "hypervvm", ID: id})
+}
+
+func (h *harness) importRequest(req *tfprotov6.ImportResourceStateRequest) (resource, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.ImportResourceState(h.ctx, req)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -397,7 +403,7 @@ func (h *harness) importID(id string) (resource, []*tfprotov6.Diagnostic) {
 		return h.none(), resp.Diagnostics
 	}
 	imported := resp.ImportedResources[0]
-	return h.read(resource{value: h.decode(imported.State), private: imported.Private})
+	return h.read(resource{value: h.decode(imported.State), private: imported.Private, identity: imported.Identity})
 }
 
 func (h *harness) mustUpgrade(version int64, state string) resource {

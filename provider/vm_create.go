@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
@@ -97,6 +98,7 @@ func (r *vmResource) saveCreated(ctx context.Context, req resource.CreateRequest
 		resp.Diagnostics.AddError(summary, sentence(err))
 	}
 	resp.State.Raw = state
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, types.StringValue(c.host), types.StringValue(c.vm.ID))...)
 	resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
 	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: c.configured, Actual: c.actual})...)
 }

@@ -21,10 +21,11 @@ import (
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	summary := errorSummary("read", r.displayName(req.State.Raw))
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, summary)...)
+	is := readIdentity(ctx, req.State, &resp.Diagnostics)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, is.host, is.id)...)
 	if !r.ready() {
 		return // the provider's settings are not known yet: the state stays as it is
 	}
-	is := readIdentity(ctx, req.State, &resp.Diagnostics)
 	limit, diags := readTimeouts(ctx, req.State, &resp.Diagnostics).Read(ctx, readTimeout)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {

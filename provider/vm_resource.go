@@ -44,6 +44,7 @@ var (
 	_ resource.ResourceWithModifyPlan     = (*vmResource)(nil)
 	_ resource.ResourceWithImportState    = (*vmResource)(nil)
 	_ resource.ResourceWithUpgradeState   = (*vmResource)(nil)
+	_ resource.ResourceWithIdentity       = (*vmResource)(nil)
 )
 
 // Metadata sets the type name of the resource.

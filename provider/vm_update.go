@@ -31,6 +31,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, is.host, is.id)...)
 	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Update(ctx, updateTimeout)
 	resp.Diagnostics.Append(diags...)
 	var allow types.Bool

@@ -33,13 +33,41 @@ type (
 		Schemas       map[string]providerSchema `json:"provider_schemas"`
 	}
 	providerSchema struct {
-		Provider    schema            `json:"provider"`
-		Resources   map[string]schema `json:"resource_schemas,omitempty"`
-		DataSources map[string]schema `json:"data_source_schemas,omitempty"`
+		Provider      schema              `json:"provider"`
+		Resources     map[string]schema   `json:"resource_schemas,omitempty"`
+		DataSources   map[string]schema   `json:"data_source_schemas,omitempty"`
+		ListResources map[string]schema   `json:"list_resource_schemas,omitempty"`
+		Actions       map[string]action   `json:"action_schemas,omitempty"`
+		Functions     map[string]function `json:"functions,omitempty"`
+		Identities    map[string]identity `json:"resource_identity_schemas,omitempty"`
 	}
 	schema struct {
 		Version int64 `json:"version"`
 		Block   block `json:"block"`
+	}
+	action struct {
+		Block block `json:"block"`
+	}
+	function struct {
+		Description string          `json:"description,omitempty"`
+		Summary     string          `json:"summary,omitempty"`
+		ReturnType  json.RawMessage `json:"return_type"`
+		Parameters  []parameter     `json:"parameters,omitempty"`
+	}
+	parameter struct {
+		Name        string          `json:"name"`
+		Description string          `json:"description,omitempty"`
+		Type        json.RawMessage `json:"type"`
+	}
+	identity struct {
+		Version    int64                        `json:"version"`
+		Attributes map[string]identityAttribute `json:"attributes"`
+	}
+	identityAttribute struct {
+		Type              json.RawMessage `json:"type"`
+		Description       string          `json:"description,omitempty"`
+		RequiredForImport bool            `json:"required_for_import,omitempty"`
+		OptionalForImport bool            `json:"optional_for_import,omitempty"`
 	}
 	block struct {
 		Attributes      map[string]attribute `json:"attributes,omitempty"`
@@ -96,19 +124,17 @@ func write(ctx context.Context, out io.Writer, name string, adapt func(attribute
 	if err != nil {
 		return fmt.Errorf("get the schema of the provider: %w", err)
 	}
-	for _, d := range in.Diagnostics {
+	identities, err := server.GetResourceIdentitySchemas(ctx, &tfprotov6.GetResourceIdentitySchemasRequest{})
+	if err != nil {
+		return fmt.Errorf("get the identity schemas of the provider: %w", err)
+	}
+	for _, d := range append(in.Diagnostics, identities.Diagnostics...) {
 		return fmt.Errorf("get the schema of the provider: %s: %s", d.Summary, d.Detail)
 	}
-	if len(in.EphemeralResourceSchemas)+len(in.Functions)+len(in.ListResourceSchemas)+len(in.ActionSchemas)+len(in.StateStoreSchemas) > 0 {
-		return errors.New("the provider has objects other than resources and data sources, which are not supported")
+	if len(in.EphemeralResourceSchemas)+len(in.StateStoreSchemas) > 0 {
+		return errors.New("the provider has ephemeral resources or state stores, which are not supported")
 	}
-	var converted providerSchema
-	if converted.Provider, err = convertSchema(in.Provider); err == nil {
-		converted.Resources, err = convertSchemas(in.ResourceSchemas)
-	}
-	if err == nil {
-		converted.DataSources, err = convertSchemas(in.DataSourceSchemas)
-	}
+	converted, err := convert(in, identities)
 	if err != nil {
 		return err
 	}
@@ -122,6 +148,79 @@ func write(ctx context.Context, out io.Writer, name string, adapt func(attribute
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(providerSchemas{FormatVersion: "1.0", Schemas: map[string]providerSchema{name: converted}})
+}
+
+func convert(in *tfprotov6.GetProviderSchemaResponse, identities *tfprotov6.GetResourceIdentitySchemasResponse) (out providerSchema, err error) {
+	actions := make(map[string]*tfprotov6.Schema, len(in.ActionSchemas))
+	for name, a := range in.ActionSchemas {
+		actions[name] = a.Schema
+	}
+	convertedActions, err := convertSchemas(actions)
+	if err != nil {
+		return out, err
+	}
+	out.Actions = map[string]action{}
+	for name, a := range convertedActions {
+		out.Actions[name] = action{Block: a.Block}
+	}
+	if out.Provider, err = convertSchema(in.Provider); err != nil {
+		return out, err
+	}
+	if out.Resources, err = convertSchemas(in.ResourceSchemas); err != nil {
+		return out, err
+	}
+	if out.DataSources, err = convertSchemas(in.DataSourceSchemas); err != nil {
+		return out, err
+	}
+	if out.ListResources, err = convertSchemas(in.ListResourceSchemas); err != nil {
+		return out, err
+	}
+	if out.Functions, err = convertFunctions(in.Functions); err != nil {
+		return out, err
+	}
+	out.Identities, err = convertIdentities(identities.IdentitySchemas)
+	return out, err
+}
+
+func convertFunctions(in map[string]*tfprotov6.Function) (map[string]function, error) {
+	out := make(map[string]function, len(in))
+	for name, f := range in {
+		if f.VariadicParameter != nil {
+			return nil, fmt.Errorf("function %s: variadic parameters are not supported", name)
+		}
+		converted := function{Description: f.Description, Summary: f.Summary}
+		var err error
+		if converted.ReturnType, err = json.Marshal(f.Return.Type); err != nil {
+			return nil, fmt.Errorf("function %s: %w", name, err)
+		}
+		for _, p := range f.Parameters {
+			kind, err := json.Marshal(p.Type)
+			if err != nil {
+				return nil, fmt.Errorf("function %s: parameter %s: %w", name, p.Name, err)
+			}
+			converted.Parameters = append(converted.Parameters, parameter{Name: p.Name, Description: p.Description, Type: kind})
+		}
+		out[name] = converted
+	}
+	return out, nil
+}
+
+func convertIdentities(in map[string]*tfprotov6.ResourceIdentitySchema) (map[string]identity, error) {
+	out := make(map[string]identity, len(in))
+	for name, s := range in {
+		converted := identity{Version: s.Version, Attributes: map[string]identityAttribute{}}
+		for _, a := range s.IdentityAttributes {
+			kind, err := json.Marshal(a.Type)
+			if err != nil {
+				return nil, fmt.Errorf("identity of %s: attribute %s: %w", name, a.Name, err)
+			}
+			converted.Attributes[a.Name] = identityAttribute{
+				Type: kind, Description: a.Description, RequiredForImport: a.RequiredForImport, OptionalForImport: a.OptionalForImport,
+			}
+		}
+		out[name] = converted
+	}
+	return out, nil
 }
 
 func convertSchemas(in map[string]*tfprotov6.Schema) (map[string]schema, error) {

@@ -55,14 +55,28 @@ func TestTheOutputEqualsThatOfTerraform(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, want := decode(t, ours.Bytes()), decode(t, output)
+	// A command-line tool of an earlier version does not know all kinds of objects.
+	theirs := object(object(want["provider_schemas"])[address])
+	schemas := object(object(got["provider_schemas"])[address])
+	for _, kind := range []string{"resource_identity_schemas", "list_resource_schemas", "action_schemas"} {
+		if theirs[kind] == nil {
+			t.Logf("%s has no %s", cli, kind)
+			delete(schemas, kind)
+		}
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%s\nwant the output of %s\n%s", ours.Bytes(), cli, output)
 	}
 }
 
-func decode(t *testing.T, text []byte) any {
+func object(v any) map[string]any {
+	o, _ := v.(map[string]any)
+	return o
+}
+
+func decode(t *testing.T, text []byte) map[string]any {
 	t.Helper()
-	var v any
+	var v map[string]any
 	if err := json.Unmarshal(text, &v); err != nil {
 		t.Fatal(err)
 	}
