@@ -42,6 +42,7 @@ type Provider struct {
 var (
 	_ provider.Provider                   = (*Provider)(nil)
 	_ provider.ProviderWithValidateConfig = (*Provider)(nil)
+	_ provider.ProviderWithFunctions      = (*Provider)(nil)
 )
 
 // New returns a provider for a job schema. A non-nil schemaErr is reported as a diagnostic: if the plugin exited instead, the
