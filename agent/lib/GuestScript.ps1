@@ -151,7 +151,8 @@ function Remove-GuestSecret {
     )
     foreach ($folder in $folders) {
         if (-not [System.IO.Directory]::Exists($folder)) { continue }
-        foreach ($file in [System.IO.Directory]::GetFiles($folder, '*unattend*.xml')) {
+        foreach ($file in [System.IO.Directory]::GetFiles($folder, '*.xml')) {
+            if ([System.IO.Path]::GetFileName($file) -notlike '*unattend*') { continue }
             # An answer file of the image's owner in Sysprep stays.
             if ($folder.EndsWith('Sysprep') -and -not [System.IO.File]::ReadAllText($file).Contains('hypervvm.stage')) { continue }
             [System.IO.File]::Delete($file)
