@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // diskSignature is the file type identifier at the start of a VHDX file (MS-VHDX 2.2.1).
@@ -77,13 +79,20 @@ func WriteDisk(path string, d Disk) error {
 	return errors.Join(err, file.Close())
 }
 
-// WriteImage writes an empty dynamic disk of size bytes, without a description.
+// systemOffset is where an image names its operating system: behind a description of the disk, and before the metadata of a VHDX file.
+const systemOffset = 3072
+
+// WriteImage writes an empty dynamic disk of size bytes, without a description. It has Windows if the file's name says so, otherwise
+// Linux.
 func WriteImage(path string, size int64) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = file.WriteString(diskSignature)
+	if err == nil && strings.Contains(strings.ToLower(filepath.Base(path)), "windows") {
+		_, err = file.WriteAt([]byte("system:windows\n"), systemOffset)
+	}
 	if err == nil {
 		err = file.Truncate(size)
 	}

@@ -59,6 +59,7 @@ func (seed Seed) create(folder string) (*State, error) {
 			Name: cmp.Or(seed.Name, "SIMHOST"), OSVersion: "10.0.20348", HyperVVersion: "2.0.0.0",
 			LogicalProcessors: 16, MemoryBytes: 64<<30 + int64(seed.VMs)*vmMemory,
 			VirtualHardDiskPath: disks, VirtualMachinePath: machines,
+			MACAddressMinimum: fmt.Sprintf("00155D%06X", seed.Number<<12), MACAddressMaximum: fmt.Sprintf("00155D%06X", seed.Number<<12+0xFFF),
 		},
 		Switches: []Switch{{ID: uuid.NewString(), Name: "External", Type: "External"}},
 		NextMAC:  seed.Number<<12 + 1,

@@ -3,6 +3,7 @@
 package hyperv
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ type State struct {
 	Host      Host      `json:"host"`
 	Switches  []Switch  `json:"switches"`
 	VMs       []VM      `json:"vms"`
-	NextMAC   int       `json:"next_mac"` // number of the next network adapter
+	NextMAC   int       `json:"next_mac"` // the lower three bytes of the next dynamic MAC address
 	Behaviour Behaviour `json:"behaviour"`
 }
 
@@ -33,6 +34,8 @@ type Host struct {
 	Cluster              string         `json:"cluster"`                 // empty: the host is not a cluster node
 	ClusterGroups        []string       `json:"cluster_groups"`          // names of cluster groups that are not roles of this host's virtual machines
 	ClusterNodes         []string       `json:"cluster_nodes,omitempty"` // paths of the state files of the other nodes of the cluster
+	MACAddressMinimum    string         `json:"mac_address_minimum"`     // of the dynamic addresses; empty: 00155D followed by three zero bytes
+	MACAddressMaximum    string         `json:"mac_address_maximum"`     // empty: the end of that range
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
 }
 
@@ -85,6 +88,7 @@ type VM struct {
 	ClusterRole          string       `json:"cluster_role"`        // empty: the name of the virtual machine
 	Shutdown             *Shutdown    `json:"shutdown,omitempty"`  // nil: its shutdown service works
 	PowerCut             bool         `json:"power_cut,omitempty"` // Stop-VM turned it off in place of shutting it down
+	Guest                *GuestOS     `json:"guest,omitempty"`     // nil: no medium has set up its guest
 }
 
 // Adapter is a virtual network adapter.
@@ -92,7 +96,7 @@ type Adapter struct {
 	ID          string   `json:"id"` // GUID; assigned when the state is written
 	Name        string   `json:"name"`
 	SwitchName  string   `json:"switch_name"` // empty: not connected
-	MACAddress  string   `json:"mac_address"` // 12 hexadecimal digits
+	MACAddress  string   `json:"mac_address"` // 12 hexadecimal digits; [NoMAC] until the host assigns one at the first start
 	DynamicMAC  bool     `json:"dynamic_mac"`
 	VLANMode    string   `json:"vlan_mode"` // Untagged or Access
 	VLANID      int      `json:"vlan_id"`
@@ -140,14 +144,6 @@ type Behaviour struct {
 	CIM                *CIM            `json:"cim,omitempty"`          // nil: all classes of Hyper-V's WMI provider answer
 }
 
-// Guest controls how the guests start, counted in calls of Get-VM for one running virtual machine. With the zero value a guest is
-// up at once, as it always is with the fake agent.
-type Guest struct {
-	HeartbeatAfter int    `json:"heartbeat_after"` // number of calls that report no contact; negative: all
-	AddressAfter   int    `json:"address_after"`   // number of calls that report only link-local addresses; negative: all
-	Address        string `json:"address"`         // the address of every network adapter; empty: a different one for each
-}
-
 // Call controls the calls of one cmdlet.
 type Call struct {
 	Hold    string `json:"hold,omitempty"`  // path of a file: the call blocks while the file exists, and creates a file with the suffix .reached
@@ -179,6 +175,7 @@ func (s *State) clone() *State {
 			shutdown := *vm.Shutdown
 			vm.Shutdown = &shutdown
 		}
+		vm.Guest = vm.Guest.clone()
 		vm.StartupOrder, vm.Checkpoints = slices.Clone(vm.StartupOrder), slices.Clone(vm.Checkpoints)
 		for j := range vm.Adapters {
 			vm.Adapters[j].IPAddresses = slices.Clone(vm.Adapters[j].IPAddresses)
@@ -187,8 +184,10 @@ func (s *State) clone() *State {
 	return &c
 }
 
-// fill replaces nil lists with empty ones, because PowerShell reads null as one item, and assigns missing adapter ids.
+// fill replaces nil lists with empty ones, because PowerShell reads null as one item, and assigns missing adapter ids and ranges.
 func (s *State) fill() {
+	s.Host.MACAddressMinimum = cmp.Or(s.Host.MACAddressMinimum, "00155D000000")
+	s.Host.MACAddressMaximum = cmp.Or(s.Host.MACAddressMaximum, "00155DFFFFFF")
 	s.Host.SharedVolumes, s.Host.ClusterGroups = list(s.Host.SharedVolumes), list(s.Host.ClusterGroups)
 	s.Switches, s.VMs = list(s.Switches), list(s.VMs)
 	if s.Behaviour.Calls == nil {

@@ -15,12 +15,9 @@ import (
 // firstAdapterName is the name of the network adapter of a new virtual machine.
 const firstAdapterName = "Network Adapter"
 
-// noMAC is the address of a network adapter before its first start.
-const noMAC = "000000000000"
-
 // staticMAC returns the address, with hyphens, of an adapter whose address is not assigned by the host; otherwise an empty string.
 func staticMAC(a hyperv.Adapter) string {
-	if a.DynamicMAC || len(a.MACAddress) != 12 || a.MACAddress == noMAC {
+	if a.DynamicMAC || len(a.MACAddress) != 12 || a.MACAddress == hyperv.NoMAC {
 		return ""
 	}
 	var pairs []string
@@ -124,9 +121,35 @@ func (j *hostJob) setVLAN(vlan int) error {
 	})
 }
 
-// dynamicMAC returns an address that the host assigns.
-func dynamicMAC(s *hyperv.State) string {
-	mac := fmt.Sprintf("00155D%06X", s.NextMAC)
-	s.NextMAC++
-	return mac
+// assignMACs assigns an address of the host's range to each adapter that has none, as the host does when the virtual machine starts.
+func assignMACs(s *hyperv.State, vm *hyperv.VM) {
+	for i := range vm.Adapters {
+		if a := &vm.Adapters[i]; a.DynamicMAC && a.MACAddress == hyperv.NoMAC {
+			a.MACAddress = freeMAC(s)
+		}
+	}
+}
+
+// freeMAC returns the next address of the host's range that no adapter has; NoMAC when all are in use.
+func freeMAC(s *hyperv.State) string {
+	used := map[string]bool{}
+	for _, vm := range s.VMs {
+		for _, a := range vm.Adapters {
+			used[a.MACAddress] = true
+		}
+	}
+	var first, last int
+	_, _ = fmt.Sscanf(s.Host.MACAddressMinimum[6:], "%x", &first)
+	_, _ = fmt.Sscanf(s.Host.MACAddressMaximum[6:], "%x", &last)
+	for range last - first + 1 {
+		if s.NextMAC < first || s.NextMAC > last {
+			s.NextMAC = first
+		}
+		mac := fmt.Sprintf("%s%06X", s.Host.MACAddressMinimum[:6], s.NextMAC)
+		s.NextMAC++
+		if !used[mac] {
+			return mac
+		}
+	}
+	return hyperv.NoMAC
 }

@@ -193,7 +193,7 @@ func showAdapter(a hyperv.Adapter) job.Adapter {
 	adapter := job.Adapter{
 		Name: a.Name, SwitchName: a.SwitchName, MACAddress: a.MACAddress, DynamicMAC: a.DynamicMAC, VLANID: vlanOf(a), IPAddresses: []string{},
 	}
-	if a.MACAddress == noMAC {
+	if a.MACAddress == hyperv.NoMAC {
 		adapter.MACAddress = ""
 	}
 	for _, address := range a.IPAddresses {

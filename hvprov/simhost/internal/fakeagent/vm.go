@@ -57,7 +57,7 @@ func (j *hostJob) newVM(folder string) error {
 			MemoryMinimumBytes: 512 << 20, MemoryMaximumBytes: 1 << 40, ProcessorCount: 1,
 			Path: filepath.Join(folder, name), CreationTime: time.Now().UTC().Truncate(time.Millisecond),
 			CheckpointType: "Production", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "Save", SecureBoot: "On", SecureBootTemplate: "MicrosoftWindows",
-			Adapters: []hyperv.Adapter{{ID: uuid.NewString(), Name: firstAdapterName, VLANMode: "Untagged", MACAddress: dynamicMAC(s), DynamicMAC: true}},
+			Adapters: []hyperv.Adapter{{ID: uuid.NewString(), Name: firstAdapterName, VLANMode: "Untagged", MACAddress: hyperv.NoMAC, DynamicMAC: true}},
 		}
 		if err := os.MkdirAll(filepath.Join(vm.Path, "Virtual Machines"), 0o755); err != nil {
 			return err
@@ -125,6 +125,7 @@ func startVM(j *hostJob) error {
 				return fmt.Errorf("virtual machine '%s' could not be started: attachment '%s' was not found", vm.Name, path)
 			}
 		}
+		assignMACs(s, vm)
 		vm.State = "Running"
 		updateGuest(vm)
 		return nil

@@ -13,6 +13,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Guest.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, '..', 'Hyper-V', 'Power.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Shutdown.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'KeyValue.ps1'))
 
 function Invoke-CimMethod {
     [CmdletBinding(DefaultParameterSetName = 'ClassNameComputerSet', SupportsShouldProcess)]

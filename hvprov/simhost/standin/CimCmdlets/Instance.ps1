@@ -42,6 +42,7 @@ function Get-CimInstance {
         }
         foreach ($values in $all) {
             if ($condition -and -not (Test-StandInCondition -Values $values -Condition $condition)) { continue }
+            if ($script:StandInQueried.ContainsKey($class)) { & $script:StandInQueried[$class] $state $values }
             if ($columns) {
                 $chosen = [ordered]@{}
                 foreach ($column in $columns) {

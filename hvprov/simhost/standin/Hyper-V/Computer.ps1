@@ -14,6 +14,8 @@ function Get-VMHost {
             MemoryCapacity        = [long]$state.host.memory_bytes
             VirtualHardDiskPath   = $state.host.virtual_hard_disk_path
             VirtualMachinePath    = $state.host.virtual_machine_path
+            MacAddressMinimum     = $state.host.mac_address_minimum
+            MacAddressMaximum     = $state.host.mac_address_maximum
         }
     }
 }

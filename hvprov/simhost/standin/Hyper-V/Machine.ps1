@@ -58,7 +58,6 @@ function New-VM {
         $machines = [System.IO.Path]::Combine($folder, 'Virtual Machines')
         $null = [System.IO.Directory]::CreateDirectory($machines)
         foreach ($ending in 'vmcx', 'vmgs') { [System.IO.File]::WriteAllText([System.IO.Path]::Combine($machines, $id.ToUpperInvariant() + ".$ending"), '') }
-        $mac = New-StandInMac -State $state
         $dvds = @()
         if ($values.Generation -eq 1) {
             $dvds = @([pscustomobject]@{ controller_type = 'IDE'; controller_number = 1; controller_location = 0; path = '' })
@@ -78,7 +77,7 @@ function New-VM {
             secure_boot = $secure; secure_boot_template = $template; first_boot = ''
             key_protector = $false; tpm = $false
             adapters = [object[]]@([pscustomobject]@{
-                    id = [guid]::NewGuid().ToString(); name = 'Network Adapter'; switch_name = ''; mac_address = $mac; dynamic_mac = $true
+                    id = [guid]::NewGuid().ToString(); name = 'Network Adapter'; switch_name = ''; mac_address = $script:StandInNoMac; dynamic_mac = $true
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
                 })
             drives = [object[]]@(); dvd_drives = [object[]]$dvds; startup_order = [object[]]@(); looks = 0; clustered = $false; cluster_role = ''
@@ -206,6 +205,8 @@ function Start-StandInVM {
         if ($dvd.path -and -not [System.IO.File]::Exists($dvd.path)) { $why = "attachment '$($dvd.path)' was not found" }
     }
     if ($why) { throw (New-StandInError -Cmdlet 'Start-VM' -Id $id -Message "Virtual machine '$($VM.name)' could not be started: $why.") }
+    Set-StandInMac -State $State -VM $VM
+    if ($VM.state -eq 'Off') { Start-StandInGuest -State $State -VM $VM }
     $VM.state = 'Running'
     $VM.looks = 0
     Update-StandInGuest -State $State -VM $VM

@@ -41,13 +41,41 @@ function Assert-StandInTakesAdapter {
             -Message "A network adapter cannot be $What virtual machine '$($VM.name)' while it is $($VM.state).")
 }
 
+# The address of an adapter to which the host has assigned none.
+$script:StandInNoMac = '000000000000'
+
 function New-StandInMac {
-    # Returns a dynamic MAC address.
+    <#
+    .SYNOPSIS
+    Returns a dynamic MAC address: the next one of the host's range that no adapter has.
+    .DESCRIPTION
+    The range has its first bytes in common: https://learn.microsoft.com/troubleshoot/windows-server/virtualization/default-limit-256-dynamic-mac-addresses
+    #>
     param([Parameter(Mandatory)] $State)
 
-    $number = [int]$State.next_mac
-    $State.next_mac = $number + 1
-    return '00155D' + $number.ToString('X6')
+    $first = [System.Convert]::ToInt32($State.host.mac_address_minimum.Substring(6), 16)
+    $last = [System.Convert]::ToInt32($State.host.mac_address_maximum.Substring(6), 16)
+    $used = @{}
+    foreach ($vm in $State.vms) { foreach ($adapter in $vm.adapters) { $used[$adapter.mac_address] = $true } }
+    $number = [System.Math]::Max([int]$State.next_mac, $first)
+    for ($tries = 0; $tries -le $last - $first; $tries++) {
+        if ($number -gt $last) { $number = $first }
+        $mac = $State.host.mac_address_minimum.Substring(0, 6) + $number.ToString('X6')
+        $number++
+        if ($used.ContainsKey($mac)) { continue }
+        $State.next_mac = $number
+        return $mac
+    }
+    throw (New-StandInError -Cmdlet 'Start-VM' -Message 'The range of dynamic MAC addresses of the host has no free address.')
+}
+
+function Set-StandInMac {
+    # Assigns an address to each adapter with a dynamic one that has none, as the host does when a virtual machine starts.
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM)
+
+    foreach ($adapter in $VM.adapters) {
+        if ($adapter.dynamic_mac -and $adapter.mac_address -eq $script:StandInNoMac) { $adapter.mac_address = New-StandInMac -State $State }
+    }
 }
 
 function ConvertTo-StandInMac {
@@ -81,12 +109,14 @@ function Add-VMNetworkAdapter {
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Add-VMNetworkAdapter' -VM $given['VM'] -Name $given['VMName'])) {
                 Assert-StandInTakesAdapter -VM $item -Cmdlet 'Add-VMNetworkAdapter' -What 'added to'
                 $dynamic = -not $given.ContainsKey('StaticMacAddress')
-                if ($dynamic) { $mac = New-StandInMac -State $state } else { $mac = ConvertTo-StandInMac -Cmdlet 'Add-VMNetworkAdapter' -Address $given['StaticMacAddress'] }
+                $mac = $script:StandInNoMac
+                if (-not $dynamic) { $mac = ConvertTo-StandInMac -Cmdlet 'Add-VMNetworkAdapter' -Address $given['StaticMacAddress'] }
                 $adapter = [pscustomobject]@{
                     id = [guid]::NewGuid().ToString(); name = $called; switch_name = ''; mac_address = $mac; dynamic_mac = $dynamic
                     vlan_mode = 'Untagged'; vlan_id = 0; ip_addresses = [object[]]@()
                 }
                 $item.adapters = [object[]](@($item.adapters) + $adapter)
+                if ($item.state -eq 'Running') { Set-StandInMac -State $state -VM $item }
                 if ($show) { ConvertTo-StandInAdapter -VM $item -Adapter $adapter }
             }
         }
@@ -129,7 +159,7 @@ function Set-VMNetworkAdapter {
             Assert-StandInOff -VM $vm -Cmdlet 'Set-VMNetworkAdapter' -What 'MAC address'
             $adapter.dynamic_mac = [bool]$dynamic
             if ($dynamic) {
-                $adapter.mac_address = New-StandInMac -State $state
+                $adapter.mac_address = $script:StandInNoMac
             } else {
                 $adapter.mac_address = ConvertTo-StandInMac -Cmdlet 'Set-VMNetworkAdapter' -Address $address
             }
