@@ -139,6 +139,9 @@ var windowsGuests = []struct {
 	{"a suffix", values{"DnsSuffix": "lab.example", "Adapters": list{adapter("00155d000001", nil, nil, nil)}}, map[string]string{
 		resolver + "DNSDomain": "lab.example", resolvers + "DNSDomain": "lab.example",
 	}},
+	{"a suffix for an adapter without a MAC address", values{"DnsSuffix": "lab.example", "Adapters": list{adapter("", nil, nil, nil)}}, map[string]string{
+		resolver + "DNSDomain": "lab.example", resolvers + "Identifier": absent,
+	}},
 	{"commands", values{"Commands": list{`echo "a & b" > "%TEMP%\x y"`, strings.Repeat("x", 4000), `powershell -Command "'\u00e9'"`}}, map[string]string{
 		setupCommands + "Order": "1|2|3",
 	}},
@@ -253,9 +256,14 @@ func checkGuestScript(t *testing.T, guest values, files map[string]string) {
 	if got.Instance != "a1" || fmt.Sprint(got.Commands) != fmt.Sprint(commands) || got.Account != account {
 		t.Errorf("hypervvm.json is %+v", got)
 	}
+	for _, name := range []string{"meta-data", "user-data", "network-config"} {
+		if files["seed/"+name] != files[name] {
+			t.Errorf("%s of the answer file's medium and of cloudbase-init's differ", name)
+		}
+	}
 	for _, name := range []string{"hypervvm.json", "hypervvm.ps1"} {
 		if files[name] == "" || files["seed/"+name] != files[name] {
-			t.Errorf("%s of the answer file and of cloudbase-init differ", name)
+			t.Errorf("%s of the answer file's medium and of cloudbase-init's differ", name)
 		}
 		for _, password := range []string{"AdminPassword", "DomainPassword"} {
 			if secret, _ := guest[password].(string); len(secret) > 4 && strings.Contains(files[name], secret) {
@@ -288,5 +296,45 @@ func checkGuestScript(t *testing.T, guest values, files map[string]string) {
 	static := strings.Contains(files["Autounattend.xml"], "<UnicastIpAddresses>")
 	if network := files["seed/network-config"]; static != (network != "") {
 		t.Errorf("the network configuration is %q", network)
+	}
+}
+
+func TestAHostNameIsMadeOfTheNameOfAVirtualMachine(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, windows, linux string }{
+		{"web-1", "web-1", "web-1"},
+		{"Web Server_1", "Web-Server-1", "web-server-1"},
+		{"12345", "vm-12345", "12345"},
+		{"1234567890123456", "vm-123456789012", "1234567890123456"},
+		{"web-server-01--02", "web-server-01-0", "web-server-01-02"},
+		{"a-name-of-15-x-y", "a-name-of-15-x", "a-name-of-15-x-y"},
+		{"---", "", ""},
+		{"b\u00fcro", "b-ro", "b-ro"},
+		{strings.Repeat("x", 64), strings.Repeat("x", 15), strings.Repeat("x", 63)},
+	}
+	invalid := []string{"", "-a", "a-", "a.b", "a_b", "b\u00fcro", strings.Repeat("x", 64), "a b"}
+	var names, want []string
+	for _, c := range cases {
+		names = append(names, c.name)
+		want = append(want, fmt.Sprintf("%s %s %v %v", c.windows, c.linux, c.windows != "", c.linux != ""))
+	}
+	f := newFixture(t)
+	f.write("names", strings.Join(names, "\n"))
+	f.write("invalid", strings.Join(append(invalid, "1234567890123456", "2026"), "\n"))
+	output, code := f.runScript(`
+. '%agent%'
+foreach ($name in [System.IO.File]::ReadAllLines('names')) {
+    $windows = ConvertTo-GuestHostName -Name $name -OSFamily 'windows'
+    $linux = ConvertTo-GuestHostName -Name $name -OSFamily 'linux'
+    "$windows $linux $((Test-GuestHostName -Name $windows -OSFamily 'windows').ToString().ToLower()) $((Test-GuestHostName -Name $linux -OSFamily 'linux').ToString().ToLower())"
+}
+foreach ($name in [System.IO.File]::ReadAllLines('invalid')) {
+    if (Test-GuestHostName -Name $name -OSFamily 'windows') { "windows accepts '$name'" }
+    if (Test-GuestHostName -Name $name -OSFamily 'linux') { "linux accepts '$name'" }
+}
+`)
+	want = append(want, "linux accepts '1234567890123456'", "linux accepts '2026'")
+	if got := strings.TrimRight(output, "\n"); code != 0 || got != strings.Join(want, "\n") {
+		t.Errorf("exit code %d, got\n%s\nwant\n%s", code, got, strings.Join(want, "\n"))
 	}
 }

@@ -333,9 +333,10 @@ func checkAnswerValue(kind []string, value string) string {
 	case "address":
 		_, err := netip.ParseAddr(value)
 		valid = err == nil
-	case "address-with-prefix":
+	case "unicast": // without a length, that of the address class
 		_, err := netip.ParsePrefix(value)
-		valid = err == nil
+		_, without := netip.ParseAddr(value)
+		valid = err == nil || without == nil
 	case "prefix":
 		if p, err := netip.ParsePrefix(value); err == nil {
 			valid = p == p.Masked()

@@ -15,7 +15,8 @@ function New-WindowsAnswer {
     The versions of Windows search media for different names, so that the answer file is there twice:
     https://learn.microsoft.com/windows-hardware/manufacture/desktop/windows-setup-automation-overview. The answer file starts the script, and
     the script runs the user's commands once Setup has ended: while it runs, there is no network, domain or account, and a command of an
-    answer file has at most 259 characters.
+    answer file has at most 259 characters. The seed for cloudbase-init is there too: its images often have an answer file of their own,
+    which Setup prefers.
     .PARAMETER Guest
     Settings of the guest. HostName is required, all others are optional: DnsSuffix, AdminUser, AdminPassword, TimeZone, Locale, DomainName,
     DomainUser, DomainPassword, DomainOU, ProductKey, Commands, DnsServers, and Adapters, a list of tables with Mac (12 digits), Addresses
@@ -27,7 +28,8 @@ function New-WindowsAnswer {
 
     $answer = ConvertTo-Unattend -Values (Get-UnattendValue -Guest $Guest)
     $files = [ordered]@{ 'Autounattend.xml' = $answer; 'Unattend.xml' = $answer }
-    Add-WindowsScript -Files $files -Guest $Guest -InstanceId $InstanceId
+    $seed = New-CloudbaseSeed -Guest $Guest -InstanceId $InstanceId
+    foreach ($name in $seed.Keys) { $files[$name] = $seed[$name] }
     return $files
 }
 
@@ -82,7 +84,8 @@ function Get-UnattendValue {
             $values['LocalAccounts'] = @(@{ Name = $Guest['AdminUser']; Group = 'Administrators'; Password = $password; PlainText = 'false' })
         }
     }
-    $adapters = @(Get-GuestItem -Table $Guest -Name 'Adapters')
+    # An adapter is identified by its MAC address. One without needs no settings.
+    $adapters = @(foreach ($adapter in @(Get-GuestItem -Table $Guest -Name 'Adapters')) { if ($adapter['Mac']) { $adapter } })
     $values['Interfaces'] = @(foreach ($adapter in $adapters) { Get-UnattendInterface -Adapter $adapter })
     $default = @(Get-GuestItem -Table $Guest -Name 'DnsServers')
     $values['Resolvers'] = @(
