@@ -37,7 +37,7 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if p.nameSettle > 0 {
 		conn.operations.settle = p.nameSettle
 	}
-	resp.ResourceData = conn
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.ActionData = conn, conn, conn, conn
 	if p.schemaErr != nil || !req.Config.Raw.IsFullyKnown() {
 		return // a setting is unknown until apply: no host can be queried before
 	}

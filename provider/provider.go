@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -43,6 +44,7 @@ var (
 	_ provider.Provider                   = (*Provider)(nil)
 	_ provider.ProviderWithValidateConfig = (*Provider)(nil)
 	_ provider.ProviderWithFunctions      = (*Provider)(nil)
+	_ provider.ProviderWithListResources  = (*Provider)(nil)
 )
 
 // New returns a provider for a job schema. A non-nil schemaErr is reported as a diagnostic: if the plugin exited instead, the
@@ -61,6 +63,13 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{func() resource.Resource {
 		return &vmResource{schema: p.schema, schemaErr: p.schemaErr}
+	}}
+}
+
+// ListResources returns the list resources of the provider.
+func (p *Provider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{func() list.ListResource {
+		return &vmList{vmResource{schema: p.schema, schemaErr: p.schemaErr}}
 	}}
 }
 

@@ -25,12 +25,7 @@ func TestExamplesAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), root).CombinedOutput(); err != nil {
-		t.Fatalf("build the provider: %v\n%s", err, out)
-	}
-	config := filepath.Join(bin, "cli.tfrc")
-	write(t, config, "provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = \""+filepath.ToSlash(bin)+"\"\n  }\n  direct {}\n}\n")
+	config := buildProvider(t)
 	ca := string(certtest.NewAuthority(t).PEM)
 
 	read := func(path ...string) string {
@@ -47,10 +42,31 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	provider := read("examples", "provider", "provider.tf")
 	examples := map[string]string{
-		"README":      readme,
-		"resource":    provider + read("examples", "resources", "hypervvm", "resource.tf"),
-		"import":      provider + read("examples", "resources", "hypervvm", "resource.tf") + read("examples", "resources", "hypervvm", "import-by-string-id.tf"),
-		"data source": provider + read("examples", "data-sources", "hypervvm_job_inputs", "data-source.tf"),
+		"README":   readme,
+		"resource": provider + read("examples", "resources", "hypervvm", "resource.tf"),
+		"import":   provider + read("examples", "resources", "hypervvm", "resource.tf") + read("examples", "resources", "hypervvm", "import-by-string-id.tf"),
+	}
+	for pattern, feature := range map[string]tfcli.Feature{
+		filepath.Join("resources", "*", "import-by-identity.tf"): tfcli.Identity,
+		filepath.Join("functions", "*", "*.tf"):                  tfcli.Functions,
+		filepath.Join("data-sources", "*", "*.tf"):               {},
+		filepath.Join("actions", "*", "*.tf"):                    tfcli.Actions,
+	} {
+		files, err := filepath.Glob(filepath.Join(root, "examples", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if feature.Name != "" && !cli.Has(feature) {
+				t.Logf("%s is skipped: %s has no %s", file, cli, feature.Name)
+				continue
+			}
+			text := provider + read("examples", strings.TrimPrefix(file, filepath.Join(root, "examples")))
+			if feature == tfcli.Identity {
+				text += read("examples", "resources", "hypervvm", "resource.tf")
+			}
+			examples[strings.TrimPrefix(file, filepath.Join(root, "examples"))] = text
+		}
 	}
 	folders, err := filepath.Glob(filepath.Join(root, "examples", "*", "main.tf"))
 	if err != nil {

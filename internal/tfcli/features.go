@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package tfcli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// EnvCLIs is the environment variable that lists the commands to test with, separated as in PATH.
+const EnvCLIs = "HYPERVVM_TEST_CLIS"
+
+// Feature is a feature of Terraform that not all versions have.
+type Feature struct {
+	Name      string
+	Terraform string // first version, for example "1.14"
+	OpenTofu  string // first version; empty: none yet
+}
+
+// The features that the provider uses.
+var (
+	Functions     = Feature{"provider functions", "1.8", "1.7"}
+	WriteOnly     = Feature{"write-only attributes", "1.11", "1.11"}
+	Identity      = Feature{"resource identity", "1.12", "1.12"}
+	ListResources = Feature{"list resources", "1.14", ""}
+	Actions       = Feature{"actions", "1.14", ""}
+)
+
+// Has reports whether the command has a feature.
+func (c CLI) Has(f Feature) bool {
+	since := f.Terraform
+	if c.OpenTofu {
+		since = f.OpenTofu
+	}
+	return since != "" && compareVersions(c.Version, since) >= 0
+}
+
+// compareVersions compares the major and minor numbers of two versions.
+func compareVersions(a, b string) int {
+	var x, y [2]int
+	// What is not a version is version 0.0, which has no feature.
+	_, _ = fmt.Sscanf(a, "%d.%d", &x[0], &x[1])
+	_, _ = fmt.Sscanf(b, "%d.%d", &y[0], &y[1])
+	if x[0] != y[0] {
+		return x[0] - y[0]
+	}
+	return x[1] - y[1]
+}
+
+// FindAll returns the commands that [EnvCLIs] lists, or else the one that [Find] returns.
+func FindAll(ctx context.Context, cacheDir string) (all []CLI, err error) {
+	list := filepath.SplitList(os.Getenv(EnvCLIs))
+	if len(list) == 0 {
+		list = []string{""}
+	}
+	for _, path := range list {
+		found, err := Find(ctx, path, cacheDir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}

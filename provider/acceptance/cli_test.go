@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package acceptance_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
+)
+
+// workspace is a folder with a configuration in which a command is run with a local build of the provider.
+type workspace struct {
+	t   *testing.T
+	cli tfcli.CLI
+	dir string
+	env []string
+}
+
+// buildProvider builds the provider and returns the configuration file of the command that uses it.
+func buildProvider(t *testing.T) (config string) {
+	t.Helper()
+	bin := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), filepath.Join("..", "..")).CombinedOutput(); err != nil {
+		t.Fatalf("build the provider: %v\n%s", err, out)
+	}
+	config = filepath.Join(bin, "cli.tfrc")
+	write(t, config, "provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = \""+filepath.ToSlash(bin)+"\"\n  }\n  direct {}\n}\n")
+	return config
+}
+
+// eachCLI runs a test with each command that has a feature: those of HYPERVVM_TEST_CLIS, or the one that is found.
+func eachCLI(t *testing.T, feature tfcli.Feature, test func(t *testing.T, w *workspace)) {
+	t.Helper()
+	all, err := tfcli.FindAll(t.Context(), filepath.Join("..", "..", ".cache"))
+	if errors.Is(err, tfcli.ErrNotFound) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := ""
+	for _, cli := range all {
+		t.Run(fmt.Sprintf("%s %s", filepath.Base(cli.Path), cli.Version), func(t *testing.T) {
+			if !cli.Has(feature) {
+				t.Skipf("%s has no %s; list a command that has it in %s", cli, feature.Name, tfcli.EnvCLIs)
+			}
+			if config == "" {
+				config = buildProvider(t)
+			}
+			test(t, &workspace{t: t, cli: cli, dir: t.TempDir(), env: tfcli.Environ(config)})
+		})
+	}
+}
+
+// write writes a file of the configuration.
+func (w *workspace) write(name, text string) {
+	w.t.Helper()
+	write(w.t, filepath.Join(w.dir, name), text)
+}
+
+// connect makes the provider use a simulated host.
+func (w *workspace) connect(server *simhost.Server) {
+	for name, value := range map[string]string{
+		"HYPERVVM_HOST": server.Address(), "HYPERVVM_PORT": strconv.Itoa(server.Port()), "HYPERVVM_CA_CERT": string(server.CACertPEM()),
+		"HYPERVVM_USERNAME": server.Username(), "HYPERVVM_PASSWORD": server.Password(),
+	} {
+		w.env = append(w.env, name+"="+value)
+	}
+	w.write("main.tf", `
+terraform {
+  required_providers {
+    hypervvm = {
+      source = "hypervvm/hypervvm"
+    }
+  }
+}
+`)
+}
+
+// run runs the command and returns its output and its error.
+func (w *workspace) run(arguments ...string) (string, error) {
+	w.t.Helper()
+	command := exec.CommandContext(w.t.Context(), w.cli.Path, append(arguments, "-no-color")...)
+	command.Dir, command.Env = w.dir, w.env
+	out, err := command.CombinedOutput()
+	w.t.Logf("%v\n%s", arguments, out)
+	return string(out), err
+}
+
+// must runs the command, which must succeed.
+func (w *workspace) must(arguments ...string) string {
+	w.t.Helper()
+	out, err := w.run(arguments...)
+	if err != nil {
+		w.t.Fatalf("%v: %v", arguments, err)
+	}
+	return out
+}
+
+// remove removes a file of the configuration.
+func (w *workspace) remove(name string) {
+	w.t.Helper()
+	if err := os.Remove(filepath.Join(w.dir, name)); err != nil {
+		w.t.Fatal(err)
+	}
+}
