@@ -49,7 +49,7 @@ func TestAVirtualMachineIsProvisionedUpdatedAndDeletedFromTheCommandLine(t *test
 	id := f.vms()[0].ID
 	update := strings.NewReplacer(`"provision"`, `"update"`, `"gb_ram": 2`, `"gb_ram": 3`).Replace(definition)
 	output, code = f.runJob(update, "-VMId", id, "-Changed", "gb_ram")
-	f.wantOutput(output, code, 1, "failed: "+f.message("power_cycle_refused", values{"fields": "gb_ram", "vm": "by-hand", "state": "running"}), "allow a power cycle")
+	f.wantOutput(output, code, 1, "failed: "+f.message("power_cycle_refused", values{"fields": "gb_ram", "vm": "by-hand", "state": "running"}), "allow_power_cycle")
 	output, code = f.runJob(update, "-VMId", id, "-Changed", "gb_ram", "-AllowPowerCycle")
 	f.wantOutput(output, code, 0, "configure: gb_ram: 3 GiB, was 2 GiB")
 	f.wantNoSecret(output)

@@ -30,15 +30,14 @@ func (w *jobWarnings) add(e job.Event) {
 	}
 }
 
-// addTo adds each warning to the diagnostics, except those about files that were kept, which the result lists. The summary does not name
-// the virtual machine: Terraform shows warnings with the same summary as one.
-func (w *jobWarnings) addTo(diags *diag.Diagnostics, result *job.Result) {
+// addTo adds each warning about a virtual machine to the diagnostics, except those about files that were kept, which the result lists.
+func (w *jobWarnings) addTo(diags *diag.Diagnostics, name string, result *job.Result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, message := range w.messages {
 		if result != nil && slices.ContainsFunc(result.Left, func(left string) bool { return strings.Contains(message, left) }) {
 			continue
 		}
-		diags.AddWarning("Warning of a job", sentence(errors.New(message)))
+		diags.AddWarning("Warning about virtual machine "+name, sentence(errors.New(message)))
 	}
 }

@@ -49,6 +49,9 @@ func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	})
 	p := h.plan(drifted, config)
 	h.mustWarn(p.diags, "mac_address", "Virtual machine web-01 cannot be changed back: mac_address", "changed outside of Terraform", "allow_power_cycle = true")
+	if len(p.diags) != 1 {
+		t.Errorf("there are other diagnostics: %s", render(p.diags))
+	}
 	corrected := h.mustApply(drifted, config.with(attrs{"allow_power_cycle": true}))
 	h.wantEmptyPlan(corrected, config.with(attrs{"allow_power_cycle": true}))
 

@@ -112,7 +112,7 @@ func TestADifferenceThatTheConfigurationDidNotCauseIsAWarning(t *testing.T) {
 		t.Errorf("gb_ram is planned as %s", got) // the repair is planned
 	}
 	left, diags := h.apply(h.ctx, p)
-	h.mustFail(diags, "gb_ram", "Unable to update virtual machine web-01", "requires virtual machine 'web-01' to be off")
+	h.mustFail(diags, "gb_ram", "Unable to update virtual machine web-01", "requires virtual machine 'web-01' to be off", "set allow_power_cycle = true")
 	h.mustSucceed("another resource", h.plan(h.none(), linux("web-02")).diags)
 
 	// Refreshes keep what was last applied, also if one is applied by itself.
@@ -127,6 +127,29 @@ func TestADifferenceThatTheConfigurationDidNotCauseIsAWarning(t *testing.T) {
 	drift(t, server)
 	h.refreshAndDestroy(map[string]resource{"a": repaired}, map[string]attrs{"a": config})
 	wantEmptyHost(t, server)
+}
+
+// TestTheHostDecidesWhetherAChangeNeedsAPowerCycle plans without a refresh: the state differs from the host.
+func TestTheHostDecidesWhetherAChangeNeedsAPowerCycle(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := linux("web-01").with(attrs{"gb_ram": 4})
+	created := h.mustApply(h.none(), config)
+	drift(t, server)
+	bigger := config.with(attrs{"gb_ram": 8})
+	h.mustSucceed("what the host has already", h.plan(created, bigger).diags)
+	state := h.mustApply(created, bigger)
+
+	off := func(s *hyperv.State) { s.VMs[0].State = "Off" }
+	updateHost(t, server, off)
+	h.mustSucceed("a virtual machine that is off", h.plan(state, config.with(attrs{"power_state": "running", "cpu_cores": 3})).diags)
+	h = connected(t, server)
+	stopped := h.mustRead(state)
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].State = "Running" })
+	h.mustFail(h.plan(stopped, bigger.with(attrs{"power_state": "off", "gb_ram": 2})).diags, "gb_ram", "it is running", "Set allow_power_cycle = true")
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].State = "Saved" })
+	h.mustFail(h.plan(state, config.with(attrs{"allow_power_cycle": true})).diags, "gb_ram", "it is saved", "Turn it off first")
 }
 
 func TestAHostThatIsDownIsReportedOnce(t *testing.T) {

@@ -43,7 +43,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		SkipInventoryCheck: true, // the job checks what ModifyPlan has warned of
 	}
 	adopts := mayAdopt(ctx, req.Plan, &resp.Diagnostics)
-	ref, result, err := r.runNamedJob(ctx, limit, sub, &resp.Diagnostics, func(holder string) bool {
+	ref, result, err := r.runNamedJob(ctx, limit, sub, name, &resp.Diagnostics, func(holder string) bool {
 		return !adopts || r.conn.names.isManaged(holder)
 	})
 	if holderID(err) != "" {
@@ -59,7 +59,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 			resp.State.RemoveResource(ctx)
 			return
 		}
-		ref, result, err = r.runJob(ctx, limit, sub, &resp.Diagnostics)
+		ref, result, err = r.runJob(ctx, limit, sub, name, &resp.Diagnostics)
 	}
 	actual, vm := hostName, remainingVM(ref, result, err)
 	if vm != nil && vm.Name == "" && err == nil { // it moved before the end of the job
@@ -106,10 +106,12 @@ func (r *vmResource) saveCreated(ctx context.Context, req resource.CreateRequest
 // jobRef identifies a submitted job and its virtual machine, as far as it is known.
 type jobRef struct{ id, vmID string }
 
-// runJob submits a job, writes its events to Terraform's log, adds its warnings to the diagnostics, and waits for its end. When ctx ends or
-// the limit is exceeded, the job is cancelled and rolled back.
-func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics) (jobRef, *job.Result, error) {
-	parent, name := ctx, timeoutNames[sub.Operation]
+// runJob submits a job, writes its events to Terraform's log, adds its warnings about the virtual machine to the diagnostics, and waits for
+// its end. When ctx ends or the limit is exceeded, the job is cancelled and rolled back.
+func (r *vmResource) runJob(
+	ctx context.Context, limit time.Duration, sub hvprov.Submission, name string, diags *diag.Diagnostics,
+) (jobRef, *job.Result, error) {
+	parent, limitName := ctx, timeoutNames[sub.Operation]
 	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	logCtx := withJobLog(ctx)
@@ -120,11 +122,11 @@ func (r *vmResource) runJob(ctx context.Context, limit time.Duration, sub hvprov
 	}
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
-		return jobRef{}, nil, asTimeLimit(ctx, parent, name, limit, err)
+		return jobRef{}, nil, asTimeLimit(ctx, parent, limitName, limit, err)
 	}
 	result, err := j.Wait(ctx)
-	warnings.addTo(diags, result)
-	return jobRef{id: j.ID(), vmID: j.VMID()}, result, asTimeLimit(ctx, parent, name, limit, err)
+	warnings.addTo(diags, name, result)
+	return jobRef{id: j.ID(), vmID: j.VMID()}, result, asTimeLimit(ctx, parent, limitName, limit, err)
 }
 
 // remainingVM returns the virtual machine that is on the host after a create job, or nil.

@@ -41,7 +41,7 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 		host, _, err = r.find(ctx, is, where)
 	}
 	if err == nil {
-		_, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDelete, VMID: is.id.ValueString()}, &resp.Diagnostics)
+		_, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDelete, VMID: is.id.ValueString()}, name, &resp.Diagnostics)
 	}
 	if err != nil && !errors.Is(err, hvprov.ErrVMNotFound) {
 		addError(&resp.Diagnostics, summary, err)

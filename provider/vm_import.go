@@ -119,6 +119,9 @@ func (r *vmResource) warnOnlyState(c comparison, resp *resource.ModifyPlanRespon
 	}
 	var added []string
 	for name, v := range plan {
+		if f, ok := r.schema.Field(name); ok && sameValue(f, state[name], v) {
+			continue // an empty value means the same as none
+		}
 		if isKnownValue(v) && !v.IsNull() && state[name].IsNull() {
 			added = append(added, name)
 		}

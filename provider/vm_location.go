@@ -117,9 +117,9 @@ func (r *vmResource) inPlace(ctx context.Context, is identity, l location, plann
 }
 
 // runJobWhereVMIs runs a job on the host of the submission, or where the virtual machine has moved to meanwhile. It returns the host.
-func (r *vmResource) runJobWhereVMIs(ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics) (string, *job.Result, error) {
+func (r *vmResource) runJobWhereVMIs(ctx context.Context, limit time.Duration, sub hvprov.Submission, name string, diags *diag.Diagnostics) (string, *job.Result, error) {
 	always := func(string) bool { return true }
-	_, result, err := r.runNamedJob(ctx, limit, sub, diags, always)
+	_, result, err := r.runNamedJob(ctx, limit, sub, name, diags, always)
 	if !errors.Is(err, hvprov.ErrVMElsewhere) && !errors.Is(err, hvprov.ErrVMNotFound) {
 		return sub.Host, result, err
 	}
@@ -131,7 +131,7 @@ func (r *vmResource) runJobWhereVMIs(ctx context.Context, limit time.Duration, s
 		return sub.Host, result, err
 	}
 	sub.Host = found
-	_, result, err = r.runNamedJob(ctx, limit, sub, diags, always)
+	_, result, err = r.runNamedJob(ctx, limit, sub, name, diags, always)
 	return found, result, err
 }
 

@@ -106,7 +106,7 @@ func (o *operations) await(ctx context.Context, op *operation, holder string, ma
 // runNamedJob runs a job, and runs it again if the virtual machine that has its name is renamed or deleted by another operation of this
 // process. Such a job changes nothing: it checks the name first. MayWait reports whether to wait for a virtual machine.
 func (r *vmResource) runNamedJob(
-	ctx context.Context, limit time.Duration, sub hvprov.Submission, diags *diag.Diagnostics, mayWait func(holder string) bool,
+	ctx context.Context, limit time.Duration, sub hvprov.Submission, name string, diags *diag.Diagnostics, mayWait func(holder string) bool,
 ) (jobRef, *job.Result, error) {
 	waitCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -115,7 +115,7 @@ func (r *vmResource) runNamedJob(
 	for {
 		mark := r.conn.operations.mark()
 		var found diag.Diagnostics
-		ref, result, err := r.runJob(ctx, limit, sub, &found)
+		ref, result, err := r.runJob(ctx, limit, sub, name, &found)
 		if holder := nameHolder(err); holder == "" || !mayWait(holder) || !r.conn.operations.await(waitCtx, op, holder, mark) {
 			diags.Append(found...)
 			return ref, result, err

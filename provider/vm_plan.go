@@ -5,7 +5,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 // ModifyPlan checks on the host whether the plan can be applied: the host is reachable, the name is free, and everything
@@ -88,7 +86,6 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		check.name = r.displayName(req.State.Raw)
 		check.drifted = r.driftedFields(ctx, req, resp, changed)
 		r.planRename(host, id, req.State.Raw, resp, check.drifted)
-		r.planPowerCycle(ctx, req, resp, changed, check.drifted)
 		var allow types.Bool
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
 		check.sub.Operation, check.sub.VMID, check.sub.Changed = job.OperationUpdate, id, changed
@@ -199,43 +196,4 @@ func (r *vmResource) planWriteOnly(c comparison, resp *resource.ModifyPlanRespon
 			fmt.Sprintf("The virtual machine was created without %s, and Terraform cannot detect that a value was added. "+
 				"Set %s_version to any number.", at, at[len(at)-1].Field))
 	}
-}
-
-// planPowerCycle reports changes that would stop a running virtual machine without allow_power_cycle.
-func (r *vmResource) planPowerCycle(
-	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, changed, drifted []string,
-) {
-	var state types.String
-	var allow types.Bool
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("state"), &state)...)
-	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
-	if allow.ValueBool() || allow.IsUnknown() || state.ValueString() == "off" {
-		return
-	}
-	name := r.displayName(req.State.Raw)
-	for _, id := range changed {
-		f, ok := r.schema.Field(id)
-		if !ok || f.Change != jobschema.ChangePowerCycle || changesLive(f, attribute(req.State.Raw, id), attribute(resp.Plan.Raw, id)) {
-			continue
-		}
-		detail := fmt.Sprintf("Changing %s requires the virtual machine to be shut down and started again, and it is %s. "+
-			"Set allow_power_cycle = true to allow that, or shut the virtual machine down first.", id, state.ValueString())
-		if slices.Contains(drifted, id) {
-			resp.Diagnostics.AddAttributeWarning(path.Root(id), changedOutside(name, id),
-				id+" was changed outside of Terraform. "+detail+" Otherwise, applying this plan fails for this virtual machine.")
-			continue
-		}
-		resp.Diagnostics.AddAttributeError(path.Root(id), errorSummary("plan", name), detail)
-	}
-}
-
-// changesLive reports whether a running virtual machine accepts a change: one with dynamic memory accepts a lower minimum and a higher
-// maximum.
-func changesLive(f *jobschema.Field, before, after tftypes.Value) bool {
-	var was, is big.Float
-	if !isKnownValue(before) || !isKnownValue(after) || !before.Type().Is(tftypes.Number) || !after.Type().Is(tftypes.Number) ||
-		before.As(&was) != nil || after.As(&is) != nil || was.Sign() <= 0 || is.Sign() <= 0 {
-		return false // dynamic memory is turned on or off
-	}
-	return f.Observed == "memory_minimum_gb" && is.Cmp(&was) < 0 || f.Observed == "memory_maximum_gb" && is.Cmp(&was) > 0
 }

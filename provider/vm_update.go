@@ -56,7 +56,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		host, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{
 			Host: host, Operation: job.OperationUpdate, Values: values, SkipInventoryCheck: true,
 			VMID: is.id.ValueString(), Changed: changed, AllowPowerCycle: allow.ValueBool(),
-		}, &resp.Diagnostics)
+		}, name, &resp.Diagnostics)
 		if result != nil {
 			vm = result.VM
 			if err == nil && len(result.Left) > 0 {

@@ -183,8 +183,7 @@ function Get-AgentCheck {
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `
             -Settings (Get-AgentProperty -Value $Request -Name 'settings') -Warn)
-    if ((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -ne $true) {
-        $findings += @(Get-PowerCycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed'))
-    }
+    $findings += @(Get-PowerCycleFinding -Definition $definition -VMId $vmId -Changed @(Get-AgentTextList -Value $Request -Name 'changed') `
+            -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') -Allow:((Get-AgentProperty -Value $Request -Name 'allow_power_cycle') -eq $true))
     return [ordered]@{ findings = [object[]]$findings }
 }

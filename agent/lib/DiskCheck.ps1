@@ -107,9 +107,6 @@ function Get-DiskUpdateFinding {
             if ($plan.Fixed) {
                 $null = $needs.Add(@{ Field = 'disk_size_gb'; Item = (Get-AgentMessage -Id 'item_disk_growth').Message; Bytes = $plan.Bytes - $plan.CurrentBytes })
             }
-            if ($Warn -and $state -eq 'running' -and -not $off -and [string]$plan.Drive.ControllerType -eq 'IDE') {
-                New-JobFinding -Field 'disk_size_gb' -Severity 'warning' -MessageId 'disk_ide_online' -Values @{ vm = $vm.Name }
-            }
         }
     }
     $wanted = @(Get-DataDiskSpec -Value $Fields['data_disks'])

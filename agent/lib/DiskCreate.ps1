@@ -55,7 +55,7 @@ function Invoke-ProvisionDataDisk {
     foreach ($disk in $disks) {
         Assert-JobNotCancelled -Context $Context -Job $Job
         $path = Get-DataDiskPath -Folder $Plan.Folder -VMName $Job.Fields['vm_name'] -Name $disk.Name
-        if ([System.IO.File]::Exists($path)) { throw (New-AgentError -MessageId 'file_exists' -Values @{ path = $path }) }
+        if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Field "data_disks[$($disk.Index)].name" -MessageId 'file_exists' -Values @{ path = $path }) }
         $null = $Job.Journal.Files.Add($path)
         Save-JobState -Context $Context -Job $Job
         New-DataDisk -Context $Context -Job $Job -Manifest $Job.Journal.Manifest -Disk $disk -Path $path

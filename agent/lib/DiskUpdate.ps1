@@ -24,7 +24,7 @@ function Set-JobDataDisk {
     $done = New-Object -TypeName System.Collections.ArrayList
     foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'create' })) {
         Assert-JobNotCancelled -Context $Context -Job $Job
-        if ([System.IO.File]::Exists($item.Path)) { throw (New-AgentError -MessageId 'file_exists' -Values @{ path = $item.Path }) }
+        if ([System.IO.File]::Exists($item.Path)) { throw (New-AgentError -Field "data_disks[$($item.Index)].name" -MessageId 'file_exists' -Values @{ path = $item.Path }) }
         Add-DiskJournalEntry -Context $Context -Job $Job -Action 'made' -Name $item.Name -Path $item.Path
         New-DataDisk -Context $Context -Job $Job -Manifest $manifest -Disk $item -Path $item.Path
         Add-VMHardDiskDrive -VM $vm -ControllerType SCSI -Path $item.Path

@@ -216,15 +216,15 @@ function Get-HostVM {
 
 function Find-HostSwitch {
     # Returns the virtual switch with a name, or without a name the only one; nothing when it does not exist. Throws when several have
-    # the name, which Hyper-V allows.
-    param([AllowNull()] [AllowEmptyString()] [string] $Name)
+    # the name, which Hyper-V allows. Field is the field that names the switch.
+    param([AllowNull()] [AllowEmptyString()] [string] $Name, [string] $Field = 'switch_name')
 
     $switches = @(Get-VMSwitch)
     if ($Name) { $switches = @($switches | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $Name }) }
     if ($switches.Count -eq 1) { return $switches[0] }
     if ($Name -and $switches.Count -gt 1) {
         $values = @{ name = $Name; count = $switches.Count; switches = (Get-SwitchText -Switches $switches) }
-        throw (New-AgentError -Field 'switch_name' -MessageId 'switch_name_ambiguous' -Values $values)
+        throw (New-AgentError -Field $Field -MessageId 'switch_name_ambiguous' -Values $values)
     }
 }
 

@@ -27,7 +27,7 @@ function Invoke-ProvisionNetwork {
     if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $first -Access -VlanId $vlan }
     foreach ($spec in @(Get-AdapterSpec -Value $Job.Fields['network_adapters'])) {
         if (Test-SameName -Left $spec.Name -Right $first.Name) { # its name depends on the language of Windows
-            throw (New-AgentError -Field 'network_adapters' -MessageId 'adapter_name_first' -Values @{ name = $first.Name })
+            throw (New-AgentError -Field "$($spec.Field).name" -MessageId 'adapter_name_first' -Values @{ name = $first.Name })
         }
         Add-JobAdapter -Context $Context -Job $Job -VM $VM -Spec $spec
     }
@@ -37,7 +37,7 @@ function Add-JobAdapter {
     # Adds and configures an additional adapter.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Spec)
 
-    $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName
+    $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName -Field "$($Spec.Field).switch_name"
     $options = @{}
     if ($Spec.Mac) { $options['StaticMacAddress'] = Get-MacDigit -Mac $Spec.Mac }
     $adapter = Add-VMNetworkAdapter -VM $VM -Name $Spec.Name -Passthru @options
@@ -49,15 +49,18 @@ function Add-JobAdapter {
 }
 
 function Get-AdapterSpec {
-    # Returns the additional adapters of a definition or a manifest. Call it within @( ).
+    # Returns the additional adapters of a definition or a manifest; Field is the path of each in errors. Call it within @( ).
     param([AllowNull()] $Value)
 
+    $index = 0
     foreach ($item in @($Value)) {
         if ($null -eq $item) { continue }
         @{
+            Field = "network_adapters[$index]"
             Name = [string](Get-AgentProperty -Value $item -Name 'name'); SwitchName = [string](Get-AgentProperty -Value $item -Name 'switch_name')
             Vlan = [int](Get-AgentProperty -Value $item -Name 'vlan_id'); Mac = [string](Get-AgentProperty -Value $item -Name 'mac_address')
         }
+        $index++
     }
 }
 

@@ -8,7 +8,7 @@ function Get-AdapterFinding {
     if ($specs.Count -eq 0 -and -not $Fields['mac_address']) { return }
     Get-AdapterNameFinding -Specs $specs -VMId $VMId
     for ($index = 0; $index -lt $specs.Count; $index++) {
-        Get-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -VMId $VMId -Field "network_adapters[$index].switch_name"
+        Get-SwitchFinding -Machine $Machine -Name $specs[$index].SwitchName -VMId $VMId -Field "network_adapters[$index].switch_name" -Adapter $specs[$index].Name
     }
     Get-MacFinding -Fields $Fields -Specs $specs -VMId $VMId
 }
@@ -67,8 +67,15 @@ function Get-MacFinding {
 }
 
 function Get-SwitchFinding {
-    # Returns a finding when the virtual switch does not exist, or is not unique. Field is the field that names the switch.
-    param([Parameter(Mandatory)] $Machine, [AllowNull()] [AllowEmptyString()] [string] $Name, [AllowEmptyString()] [string] $VMId = '', [string] $Field = 'switch_name')
+    # Returns a finding when the virtual switch does not exist, or is not unique. Field is the field that names the switch, and Adapter the
+    # name of the additional adapter that is connected to it.
+    param(
+        [Parameter(Mandatory)] $Machine,
+        [AllowNull()] [AllowEmptyString()] [string] $Name,
+        [AllowEmptyString()] [string] $VMId = '',
+        [string] $Field = 'switch_name',
+        [string] $Adapter = ''
+    )
 
     $switches = @(Get-VMSwitch)
     $names = [string[]]@($switches | ForEach-Object -Process { $_.Name })
@@ -83,7 +90,9 @@ function Get-SwitchFinding {
             # An adapter that is connected to one of them is not connected again.
             $vm = $null
             if ($VMId) { $vm = Find-HostVM -Id $VMId }
-            if ($null -ne $vm -and @($vm.NetworkAdapters | Where-Object -FilterScript { Test-SameName -Left $_.SwitchName -Right $Name }).Count -gt 0) { return }
+            if ($null -ne $vm -and @($vm.NetworkAdapters | Where-Object -FilterScript {
+                        (Test-SameName -Left $_.SwitchName -Right $Name) -and (-not $Adapter -or (Test-SameName -Left $_.Name -Right $Adapter))
+                    }).Count -gt 0) { return }
             $values = @{ name = $Name; count = $same.Count; switches = (Get-SwitchText -Switches $same) }
             New-JobFinding -Field $Field -MessageId 'switch_name_ambiguous' -Values $values
             return
@@ -117,19 +126,4 @@ function Get-AdapterPowerCycleField {
         }
     }
     if ($needed) { 'network_adapters' }
-}
-
-function Get-PowerCycleFinding {
-    # Returns the findings about changes that require a running virtual machine to be off. Without Changed, all fields of the
-    # definition are checked.
-    param([Parameter(Mandatory)] $Definition, [AllowEmptyString()] [string] $VMId, [AllowEmptyCollection()] [string[]] $Changed = @())
-
-    $fields = $Definition.Fields
-    if ($Definition.Operation -ne 'update' -or -not $VMId -or $fields['power_state'] -eq 'off') { return }
-    $vm = Find-HostVM -Id $VMId
-    if ($null -eq $vm -or (ConvertTo-PowerState -State $vm.State) -eq 'off') { return }
-    if ($Changed.Count -eq 0) { $Changed = @($fields.Keys) }
-    foreach ($name in @(Get-AdapterPowerCycleField -VM $vm -Manifest (Find-JobManifest -VM $vm) -Fields $fields -Changed $Changed)) {
-        New-JobFinding -Field $name -MessageId 'power_cycle_refused' -Values @{ fields = $name; vm = $vm.Name; state = (ConvertTo-PowerState -State $vm.State) }
-    }
 }

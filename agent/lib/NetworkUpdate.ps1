@@ -114,7 +114,7 @@ function Edit-JobAdapter {
     param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec)
 
     if (-not (Test-SameName -Left $Adapter.SwitchName -Right $Spec.SwitchName)) {
-        $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName
+        $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName -Field "$($Spec.Field).switch_name"
         Connect-VMNetworkAdapter -VMNetworkAdapter $Adapter -VMSwitch $virtualSwitch
         (Get-AgentMessage -Id 'change_switch' -Values @{
             after = (Format-SwitchName -Name $virtualSwitch.Name); before = (Format-SwitchName -Name $Adapter.SwitchName)

@@ -65,11 +65,7 @@ function Get-UpdatePlan {
 
     $manifest = Find-JobManifest -VM $vm
     $hardware = Get-HardwarePlan -VM $vm -Job $Job -State $state
-    $cycle = @($Job.Changed | Where-Object -FilterScript {
-            $hardware.Cycle -ccontains $_ -or
-            ($_ -eq 'cpu_cores' -and $wanted['cpu_cores'] -ne $vm.ProcessorCount) -or
-            ($_ -eq 'disk_size_gb' -and (Test-DiskRequiresOff -VM $vm -SizeGb $wanted['disk_size_gb']))
-        }) + @(Get-AdapterPowerCycleField -VM $vm -Manifest $manifest -Fields $wanted -Changed $Job.Changed)
+    $cycle = @(Get-PowerCycleField -VM $vm -Manifest $manifest -Hardware $hardware -Fields $wanted -Changed $Job.Changed)
     $off = $wanted['power_state'] -eq 'off' -and $state -ne 'off'
     if ($cycle.Count -gt 0 -and $state -ne 'off' -and -not $off) {
         $values = @{ fields = (Join-AgentText -Text $cycle); vm = $vm.Name; state = $state }

@@ -4,6 +4,7 @@ package fakeagent
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,6 +47,7 @@ func (v *view) check(req protocol.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	findings = append(findings, c.powerCycle(req.AllowPowerCycle)...)
 	return protocol.CheckResult{Findings: append([]job.Finding{}, findings...)}, c.err
 }
 
@@ -165,6 +167,32 @@ func (c *check) checkPowerState() {
 		return
 	}
 	c.add(finding("power_state_kept_only", "power_state", "state", wanted))
+}
+
+// powerCycle returns the findings about changes that require the virtual machine to be off, where a job would not stop it.
+func (c *check) powerCycle(allowed bool) (found []job.Finding) {
+	changed := c.changed
+	if len(changed) == 0 {
+		changed = slices.Sorted(maps.Keys(c.fields))
+	}
+	vm, exists := c.existing()
+	if c.operation != job.OperationUpdate || !exists || vm.State == "Off" || c.isUnknown("power_state") ||
+		slices.Contains(changed, "power_state") && c.fields.text("power_state") == "off" {
+		return nil
+	}
+	id := "power_cycle_refused"
+	switch {
+	case vm.State != "Running":
+		id = "power_cycle_not_running"
+	case allowed:
+		return nil
+	}
+	for _, name := range powerCycleFields(vm, c.fields, changed) {
+		if !c.isUnknown(name) {
+			found = append(found, finding(id, name, "fields", name, "vm", vm.Name, "state", powerState(vm.State)))
+		}
+	}
+	return found
 }
 
 func (c *check) checkMemory() {

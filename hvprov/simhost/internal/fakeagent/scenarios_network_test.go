@@ -139,6 +139,17 @@ var networks = []scenario{
 		s.section("only errors fail a job")
 		s.runJob(provision(strings.Replace(wired, "web-01", "web-02", 1)))
 	}},
+	{"an additional network adapter names one of two virtual switches", func(s *recorder) {
+		s.addSwitch()
+		id := s.createVM(wired + lists(storage))
+		s.onHost(func(state *hyperv.State) {
+			state.Switches = append(state.Switches, hyperv.Switch{ID: seedID(6), Name: "STORAGE", Type: "Private"})
+		})
+		s.section("the one that is connected stays")
+		fields := wired + lists(storage, `{"name":"backup","switch_name":"Storage"}`)
+		s.request(checkUpdate(id, fields))
+		s.runJob(change(id, fields, "network_adapters"))
+	}},
 	{"invalid network adapters are rejected", func(s *recorder) {
 		for _, field := range []string{
 			`"mac_address":"00-15-5d-00-10-20"`, `"mac_address":"01-15-5D-00-10-20"`, `"mac_address":"00155D001020"`, `"mac_address":7`,

@@ -82,14 +82,20 @@ func (j *hostJob) checkChangeable(name string) error {
 	return nil
 }
 
-// powerCycle returns the changed fields that require the virtual machine to be off, or an error if it may not be stopped.
-func (j *hostJob) powerCycle(vm hyperv.VM, wanted fields) (cycle []string, err error) {
-	for _, name := range j.changed {
+// powerCycleFields returns the changed fields that require the virtual machine to be off.
+func powerCycleFields(vm hyperv.VM, wanted fields, changed []string) (cycle []string) {
+	for _, name := range changed {
 		if name == "gb_ram" && memoryBytes(wanted.number(name)) != vm.MemoryStartupBytes ||
 			name == "cpu_cores" && int(wanted.number(name)) != vm.ProcessorCount {
 			cycle = append(cycle, name)
 		}
 	}
+	return cycle
+}
+
+// powerCycle returns the changed fields that require the virtual machine to be off, or an error if it may not be stopped.
+func (j *hostJob) powerCycle(vm hyperv.VM, wanted fields) (cycle []string, err error) {
+	cycle = powerCycleFields(vm, wanted, j.changed)
 	if len(cycle) == 0 || vm.State == "Running" && j.allowPowerCycle {
 		return cycle, nil
 	}
