@@ -41,6 +41,8 @@ function Add-WindowsScript {
     foreach ($pair in @('domain', 'DomainName'), @('account', 'AdminUser'), @('time_zone', 'TimeZone')) {
         $settings[$pair[0]] = [string]$Guest[$pair[1]]
     }
+    # The built-in account always exists, with the name of the guest's language.
+    if ($settings['account'] -eq 'Administrator') { $settings['account'] = '' }
     $encoding = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
     $Files[$script:AgentGuestScriptFile] = $encoding.GetBytes((Get-WindowsScript))
     $Files[$script:AgentGuestSettingsFile] = $encoding.GetBytes((ConvertTo-GuestJson -Value $settings) + "`n")
