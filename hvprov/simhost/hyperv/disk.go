@@ -26,6 +26,7 @@ type Disk struct {
 	SizeBytes int64  `json:"size"`   // as seen by the guest
 	Parent    string `json:"parent"` // path of the parent of a differencing disk
 	FileBytes int64  `json:"-"`      // size of the file
+	System    string `json:"-"`      // operating system on it: linux or windows
 	Open      bool   `json:"-"`      // the log of the file has changes, as while a virtual machine has it open; only with metadata
 }
 
@@ -48,7 +49,10 @@ func ReadDisk(path string) (Disk, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return Disk{}, err
 	}
-	d := Disk{Type: "Dynamic", SizeBytes: info.Size()}
+	d := Disk{Type: "Dynamic", SizeBytes: info.Size(), System: "linux"}
+	if n > systemOffset && bytes.HasPrefix(head[systemOffset:n], []byte(windowsMark)) {
+		d.System = "windows"
+	}
 	if line, _, ok := bytes.Cut(bytes.TrimPrefix(head[:n], []byte(diskSignature)), []byte("\n")); ok && bytes.HasPrefix(line, []byte("{")) {
 		if err := json.Unmarshal(line, &d); err != nil {
 			return Disk{}, fmt.Errorf("%s: %w", path, err)
@@ -82,6 +86,9 @@ func WriteDisk(path string, d Disk) error {
 // systemOffset is where an image names its operating system: behind a description of the disk, and before the metadata of a VHDX file.
 const systemOffset = 3072
 
+// windowsMark is the text of an image with Windows at systemOffset.
+const windowsMark = "system:windows\n"
+
 // WriteImage writes an empty dynamic disk of size bytes, without a description. It has Windows if the file's name says so, otherwise
 // Linux.
 func WriteImage(path string, size int64) error {
@@ -91,7 +98,7 @@ func WriteImage(path string, size int64) error {
 	}
 	_, err = file.WriteString(diskSignature)
 	if err == nil && strings.Contains(strings.ToLower(filepath.Base(path)), "windows") {
-		_, err = file.WriteAt([]byte("system:windows\n"), systemOffset)
+		_, err = file.WriteAt([]byte(windowsMark), systemOffset)
 	}
 	if err == nil {
 		err = file.Truncate(size)

@@ -132,6 +132,14 @@ var guestCases = []guestCase{
 				t.Errorf("guest %+v", os)
 			}
 		}},
+	{name: "reports of a command in the background come last", tool: xorriso, label: "cidata", files: seed(`#cloud-config
+{"runcmd":[["sh","-c","( while sleep 1; do [ -e x ] && break; done; ` + poolWrite + ` ) &"],["sh","-c","` + strings.Replace(strings.Replace(poolWrite, "setup", "stage", 1), "done", "fine", 1) + `"]]}
+`), guest: hyperv.Guest{ReportEvery: 1},
+		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
+			if os == nil || pairs["hypervvm.stage"] != "fine" || len(os.Pending) != 1 || os.Pending[0] != (hyperv.KeyValue{Key: "hypervvm.setup", Value: "done"}) {
+				t.Errorf("guest %+v, host reads %v", os, pairs)
+			}
+		}},
 	{name: "an answer file", tool: xorriso, label: "anything", windows: true, files: map[string]string{"Autounattend.xml": answerFile(goodInterface, "")},
 		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
 			want := []hyperv.Account{{Name: "ops", Password: "text", Keys: []string{}, Admin: true}}

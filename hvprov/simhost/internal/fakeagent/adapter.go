@@ -98,12 +98,12 @@ func (j *hostJob) connectAdapter(switchName string) error {
 	if err != nil {
 		return err
 	}
-	return j.change("Connect-VMNetworkAdapter", func(_ *hyperv.State, vm *hyperv.VM) error {
+	return j.change("Connect-VMNetworkAdapter", func(s *hyperv.State, vm *hyperv.VM) error {
 		if len(vm.Adapters) == 0 {
 			return errors.New("the network adapter was not found")
 		}
 		vm.Adapters[0].SwitchName = switchName
-		updateGuest(vm)
+		updateGuest(s, vm)
 		return nil
 	})
 }

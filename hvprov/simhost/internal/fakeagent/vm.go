@@ -126,22 +126,25 @@ func startVM(j *hostJob) error {
 			}
 		}
 		assignMACs(s, vm)
+		if vm.State == "Off" {
+			j.bootGuest(s, vm)
+		}
 		vm.State = "Running"
-		updateGuest(vm)
+		updateGuest(s, vm)
 		return nil
 	})
 }
 
 // stopVM shuts the virtual machine down, or turns it off.
 func (j *hostJob) stopVM(turnOff bool) error {
-	return j.change("Stop-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
+	return j.change("Stop-VM", func(s *hyperv.State, vm *hyperv.VM) error {
 		if !turnOff {
 			if err := requireState("Stop-VM", vm, "Off", "Running"); err != nil {
 				return err
 			}
 		}
 		vm.State = "Off"
-		updateGuest(vm)
+		updateGuest(s, vm)
 		return nil
 	})
 }
@@ -174,12 +177,22 @@ func heartbeat(vm hyperv.VM) string {
 	return snakeCase(cmp.Or(vm.Heartbeat, "OkApplicationsUnknown"))
 }
 
-// updateGuest sets the addresses that the guest reports: one for each adapter that is connected while the virtual machine runs.
-func updateGuest(vm *hyperv.VM) {
+// updateGuest sets the addresses that the guest reports, for each adapter that is connected while the virtual machine runs: its static
+// ones, or one of DHCP.
+func updateGuest(s *hyperv.State, vm *hyperv.VM) {
+	silent := s.Behaviour.Guest.NeverBoots || s.Behaviour.Guest.NoKVP
 	for i := range vm.Adapters {
 		a := &vm.Adapters[i]
 		a.IPAddresses = []string{}
-		if vm.State != "Running" || a.SwitchName == "" || len(a.MACAddress) < 6 {
+		if vm.State != "Running" || a.SwitchName == "" || len(a.MACAddress) < 6 || silent {
+			continue
+		}
+		if vm.Guest != nil && len(vm.Guest.Addresses[a.MACAddress]) > 0 {
+			for _, address := range vm.Guest.Addresses[a.MACAddress] {
+				plain, _, _ := strings.Cut(address, "/")
+				a.IPAddresses = append(a.IPAddresses, plain)
+			}
+			a.IPAddresses = append(a.IPAddresses, "fe80::215:5dff:fe00:1")
 			continue
 		}
 		if number, err := strconv.ParseInt(a.MACAddress[6:], 16, 64); err == nil {

@@ -64,6 +64,6 @@ function Set-StandInReport {
             if ($pair.key -match '^CLOUD_INIT.*\|finish\|modules-final') { $pair.value = $pair.value.Replace('SUCCESS', 'FAIL') }
         }
     }
-    $Guest.pending = $Reports
+    $Guest.pending = [object[]]@($Reports | ForEach-Object -Process { [pscustomobject]@{ key = $_.key; value = $_.value } })
     if (-not (Test-StandInGuest -State $State -Name 'report_every')) { while (@($Guest.pending).Count -gt 0) { Step-StandInReport -Guest $Guest } }
 }

@@ -202,6 +202,8 @@ function Set-StandInSeed {
     )
     $handlers = Get-StandInValue -Object $config -Name 'reporting'
     $reporter = $null -ne $handlers -and @($handlers.PSObject.Properties | Where-Object -FilterScript { $_.Value.type -eq 'hyperv' }).Count -gt 0
+    $late = @($reports | Where-Object -FilterScript { (Get-StandInText -Object $_ -Name 'late') -eq 'True' })
+    $reports = @($reports | Where-Object -FilterScript { (Get-StandInText -Object $_ -Name 'late') -ne 'True' }) + $late
     return @($reports | Where-Object -FilterScript { $reporter -or -not $_.key.StartsWith('CLOUD_INIT|') })
 }
 
@@ -213,14 +215,29 @@ function Get-StandInCommand {
 }
 
 function Invoke-StandInCommand {
-    # Records the commands of a set-up, none of which runs, and returns what they report.
+    # Records the commands of a set-up, none of which runs, and returns what they report. The result of one that goes on in the background
+    # comes last.
     param([Parameter(Mandatory)] $Guest, [Parameter(Mandatory)] [System.Collections.IDictionary] $Files, [AllowNull()] [AllowEmptyCollection()] [string[]] $Commands)
 
     foreach ($command in $Commands) {
         if (-not $command) { continue }
         $pairs = @(Get-StandInReport -Command $command -Files $Files)
-        if ($pairs.Count -eq 0) { $Guest.commands = [object[]](@($Guest.commands) + $command.Substring(0, [System.Math]::Min(80, $command.Length))) }
-        $pairs
+        if ($pairs.Count -eq 0) {
+            $Guest.commands = [object[]](@($Guest.commands) + $command.Substring(0, [System.Math]::Min(80, $command.Length)))
+        } elseif ($command -match '\.ps1') {
+            $Guest.commands = [object[]](@($Guest.commands) + @(Get-StandInScriptCommand -Files $Files))
+        }
+        foreach ($pair in $pairs) { Add-Member -InputObject $pair -MemberType NoteProperty -Name 'late' -Value ($command.TrimEnd().EndsWith('&') -and $pair.key -eq 'hypervvm.setup') -PassThru }
+    }
+}
+
+function Get-StandInScriptCommand {
+    # Returns the commands in the settings that a script of the medium reads. Call it within @( ).
+    param([Parameter(Mandatory)] [System.Collections.IDictionary] $Files)
+
+    foreach ($name in $Files.Keys) {
+        if ($name -notlike '*.json') { continue }
+        Get-StandInCommand -Config (ConvertFrom-Json -InputObject ([System.Text.Encoding]::UTF8.GetString($Files[$name]))) -Name 'commands'
     }
 }
 
