@@ -26,7 +26,7 @@ type Disk struct {
 	SizeBytes int64  `json:"size"`   // as seen by the guest
 	Parent    string `json:"parent"` // path of the parent of a differencing disk
 	FileBytes int64  `json:"-"`      // size of the file
-	System    string `json:"-"`      // operating system on it: linux or windows
+	System    string `json:"-"`      // windows, if that is the operating system on it
 	Open      bool   `json:"-"`      // the log of the file has changes, as while a virtual machine has it open; only with metadata
 }
 
@@ -49,7 +49,7 @@ func ReadDisk(path string) (Disk, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return Disk{}, err
 	}
-	d := Disk{Type: "Dynamic", SizeBytes: info.Size(), System: "linux"}
+	d := Disk{Type: "Dynamic", SizeBytes: info.Size()}
 	if n > systemOffset && bytes.HasPrefix(head[systemOffset:n], []byte(windowsMark)) {
 		d.System = "windows"
 	}

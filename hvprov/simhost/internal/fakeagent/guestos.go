@@ -30,7 +30,7 @@ func (j *hostJob) bootGuest(s *hyperv.State, vm *hyperv.VM) {
 	}
 	if len(vm.Drives) > 0 {
 		if disk, err := hyperv.ReadDisk(vm.Drives[0].Path); err == nil {
-			g.System = disk.System
+			g.System = cmp.Or(disk.System, g.System)
 		}
 	}
 	if g.System == "linux" && behaviour.SeedLabel != "" {
