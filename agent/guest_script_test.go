@@ -95,19 +95,31 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 		{name: "goes on after a restart", step: "complete", ready: true, progress: "2", want: complete("done", "stage=commands", commands[2])},
 		{name: "reports a command that fails", step: "complete", ready: true, settings: strings.Replace(settings, `"second"`, `"exit 5"`, 1), want: complete(
 			"failed: command 2 ended with exit code 5: Access is denied.", "stage=commands", commands[0], `cmd.exe /d /s /c "exit 5"`)},
-		{name: "reports the output of a command without errors", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"quiet exit 1"`, 1),
-			want: complete("failed: command 3 ended with exit code 1: an answer", "stage=commands", `cmd.exe /d /s /c "quiet exit 1"`)},
-		{name: "accepts that a command needs a restart", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"exit 3010"`, 1),
-			want: complete("done", "stage=commands", `cmd.exe /d /s /c "exit 3010"`)},
-		{name: "reports a domain that was not joined", step: "complete", ready: true, settings: with("domain", "corp.lab.example"),
-			want: complete("failed: the guest is not a member of the domain corp.lab.example: see %log% in the guest")},
+		{
+			name: "reports the output of a command without errors", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"quiet exit 1"`, 1),
+			want: complete("failed: command 3 ended with exit code 1: an answer", "stage=commands", `cmd.exe /d /s /c "quiet exit 1"`),
+		},
+		{
+			name: "accepts that a command needs a restart", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"exit 3010"`, 1),
+			want: complete("done", "stage=commands", `cmd.exe /d /s /c "exit 3010"`),
+		},
+		{
+			name: "reports a domain that was not joined", step: "complete", ready: true, settings: with("domain", "corp.lab.example"),
+			want: complete("failed: the guest is not a member of the domain corp.lab.example: see %log% in the guest"),
+		},
 		{name: "has joined a domain", step: "complete", ready: true, joined: true, progress: "3", settings: with("domain", "corp.lab.example"), want: complete("done", "stage=commands")},
-		{name: "reports a missing account", step: "complete", ready: true, settings: with("account", "admin"),
-			want: complete("failed: the guest does not have the account admin: see %panther% in the guest")},
-		{name: "has its account and time zone", step: "complete", ready: true, progress: "3", settings: strings.Replace(with("account", "ops"), `"time_zone":""`, `"time_zone":"UTC"`, 1),
-			want: complete("done", "tzutil /s UTC", "stage=commands")},
-		{name: "reports an unknown time zone", step: "complete", ready: true, settings: with("time_zone", "Nowhere"),
-			want: complete("failed: the guest does not have the time zone Nowhere: 'tzutil /l' lists those that it has", "tzutil /s Nowhere")},
+		{
+			name: "reports a missing account", step: "complete", ready: true, settings: with("account", "admin"),
+			want: complete("failed: the guest does not have the account admin: see %panther% in the guest"),
+		},
+		{
+			name: "has its account and time zone", step: "complete", ready: true, progress: "3", settings: strings.Replace(with("account", "ops"), `"time_zone":""`, `"time_zone":"UTC"`, 1),
+			want: complete("done", "tzutil /s UTC", "stage=commands"),
+		},
+		{
+			name: "reports an unknown time zone", step: "complete", ready: true, settings: with("time_zone", "Nowhere"),
+			want: complete("failed: the guest does not have the time zone Nowhere: 'tzutil /l' lists those that it has", "tzutil /s Nowhere"),
+		},
 	}
 	var input []values
 	for _, c := range cases {
