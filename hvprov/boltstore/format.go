@@ -13,7 +13,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// A file has two buckets: one with the version of the file format, and one with the output of [jobstore.Encode] by lower-case job ID.
+// A file has a bucket with the version of the file format. That of a job store has one with the output of [jobstore.Encode] by
+// lower-case job ID, and that of a notification store those in notifications.go.
 var (
 	metaBucket    = []byte("hvprov")
 	recordsBucket = []byte("jobs")
@@ -22,7 +23,7 @@ var (
 )
 
 // initialize creates the buckets of a new file, and checks the format of an existing one.
-func initialize(tx *bbolt.Tx) error {
+func initialize(tx *bbolt.Tx, buckets [][]byte) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
 		if first, _ := tx.Cursor().First(); first != nil {
@@ -39,8 +40,12 @@ func initialize(tx *bbolt.Tx) error {
 	if found := meta.Get(formatKey); !bytes.Equal(found, format) {
 		return fmt.Errorf("%w: its format is %q, this version reads %q; use the version that wrote it, or another file", ErrInvalid, found, format)
 	}
-	_, err := tx.CreateBucketIfNotExists(recordsBucket)
-	return err
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkSize checks that an existing file is not shorter than its header says. bbolt maps the file into memory, so that reading a

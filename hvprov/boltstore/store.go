@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package boltstore implements [jobstore.Store] in a single file with [bbolt].
+// Package boltstore implements [jobstore.Store], and [notifications.Store], each in a single file with [bbolt].
 //
 // [bbolt]: https://github.com/etcd-io/bbolt
 package boltstore
@@ -26,7 +26,7 @@ var (
 	ErrInvalid = errors.New("not a valid job store file") // also a damaged file, or one of a later version
 )
 
-// Options configure [Open].
+// Options configure [Open] and [OpenNotifications].
 type Options struct {
 	// Path is the file. It must be on a local disk: file locks are not reliable on network file systems. A missing file and its
 	// folder are created, accessible to the current account only.
@@ -35,11 +35,15 @@ type Options struct {
 	LockTimeout time.Duration
 }
 
-// store is a [jobstore.Store] in a file. Records are keyed by lower-case job ID.
-type store struct {
+// file is an open file with buckets.
+type file struct {
+	kind string // what it is, for errors
 	path string
 	db   *bbolt.DB
 }
+
+// store is a [jobstore.Store] in a file. Records are keyed by lower-case job ID.
+type store struct{ file }
 
 // batchDelay is how long a write waits for other writes to share one transaction.
 const batchDelay = time.Millisecond
@@ -47,8 +51,18 @@ const batchDelay = time.Millisecond
 // Open opens the job store file, or creates it. Only one store can have a file open at a time. The error is [ErrLocked],
 // [ErrInvalid], or that of the file system.
 func Open(ctx context.Context, opts Options) (jobstore.Store, error) {
+	f, err := open(ctx, opts, "job store", recordsBucket)
+	if err != nil {
+		return nil, err
+	}
+	return &store{f}, nil
+}
+
+// open opens a file, or creates it, with its buckets.
+func open(ctx context.Context, opts Options, kind string, buckets ...[]byte) (file, error) {
+	s := file{kind: kind, path: opts.Path}
 	if opts.Path == "" {
-		return nil, errors.New("boltstore: no file: set Options.Path")
+		return s, errors.New("boltstore: no file: set Options.Path")
 	}
 	if opts.LockTimeout <= 0 {
 		opts.LockTimeout = 5 * time.Second
@@ -57,23 +71,22 @@ func Open(ctx context.Context, opts Options) (jobstore.Store, error) {
 		opts.LockTimeout = max(min(opts.LockTimeout, time.Until(deadline)), time.Nanosecond)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return s, err
 	}
-	s := &store{path: opts.Path}
 	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o700); err != nil {
-		return nil, s.wrap("create", err)
+		return s, s.wrap("create", err)
 	}
-	if err := s.open(opts.LockTimeout); err != nil {
+	if err := s.open(opts.LockTimeout, buckets); err != nil {
 		if s.db != nil {
 			_ = s.db.Close()
 		}
-		return nil, s.wrap("open", err)
+		return s, s.wrap("open", err)
 	}
 	s.db.MaxBatchDelay = batchDelay
 	return s, nil
 }
 
-func (s *store) open(lockTimeout time.Duration) (err error) {
+func (s *file) open(lockTimeout time.Duration, buckets [][]byte) (err error) {
 	defer recoverDamage(&err)
 	if err := checkSize(s.path, lockTimeout); err != nil {
 		return err
@@ -81,11 +94,11 @@ func (s *store) open(lockTimeout time.Duration) (err error) {
 	if s.db, err = openFile(s.path, &bbolt.Options{Timeout: lockTimeout}); err != nil {
 		return err
 	}
-	return s.db.Update(initialize)
+	return s.db.Update(func(tx *bbolt.Tx) error { return initialize(tx, buckets) })
 }
 
-func (s *store) wrap(action string, err error) error {
-	return fmt.Errorf("%s job store file %s: %w", action, s.path, err)
+func (s *file) wrap(action string, err error) error {
+	return fmt.Errorf("%s %s file %s: %w", action, s.kind, s.path, err)
 }
 
 func key(id string) []byte { return []byte(strings.ToLower(id)) }
@@ -101,7 +114,8 @@ func (s *store) Put(ctx context.Context, r jobstore.Record) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("encode record of job %s: %w", r.ID, err)
 	}
-	err = s.write(ctx, func(records *bbolt.Bucket) error {
+	err = s.write(ctx, func(tx *bbolt.Tx) error {
+		records := tx.Bucket(recordsBucket)
 		stored, err := storedVersion(r.ID, records.Get(key(r.ID)))
 		if err != nil {
 			return err
@@ -133,11 +147,11 @@ func storedVersion(id string, data []byte) (int64, error) {
 
 // Delete implements [jobstore.Store].
 func (s *store) Delete(ctx context.Context, id string) error {
-	return s.write(ctx, func(records *bbolt.Bucket) error { return records.Delete(key(id)) })
+	return s.write(ctx, func(tx *bbolt.Tx) error { return tx.Bucket(recordsBucket).Delete(key(id)) })
 }
 
 // write runs change in a transaction and returns when it is on the disk. ctx is checked before the transaction begins.
-func (s *store) write(ctx context.Context, change func(*bbolt.Bucket) error) error {
+func (s *file) write(ctx context.Context, change func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -148,16 +162,16 @@ func (s *store) write(ctx context.Context, change func(*bbolt.Bucket) error) err
 	return s.wrap("write", err)
 }
 
-func (s *store) batch(change func(*bbolt.Bucket) error) (err error) {
+func (s *file) batch(change func(*bbolt.Tx) error) (err error) {
 	defer recoverDamage(&err)
-	return s.db.Batch(func(tx *bbolt.Tx) error { return change(tx.Bucket(recordsBucket)) })
+	return s.db.Batch(change)
 }
 
 // Get implements [jobstore.Store].
 func (s *store) Get(ctx context.Context, id string) (jobstore.Record, error) {
 	var r jobstore.Record
-	err := s.read(ctx, func(records *bbolt.Bucket) error {
-		data := records.Get(key(id))
+	err := s.read(ctx, func(tx *bbolt.Tx) error {
+		data := tx.Bucket(recordsBucket).Get(key(id))
 		if data == nil {
 			return fmt.Errorf("job %s: %w", id, jobstore.ErrNotFound)
 		}
@@ -171,8 +185,8 @@ func (s *store) Get(ctx context.Context, id string) (jobstore.Record, error) {
 // List implements [jobstore.Store].
 func (s *store) List(ctx context.Context, f jobstore.Filter, p jobstore.Page) ([]jobstore.Record, string, error) {
 	var records []jobstore.Record
-	err := s.read(ctx, func(bucket *bbolt.Bucket) error {
-		return bucket.ForEach(func(id, data []byte) error {
+	err := s.read(ctx, func(tx *bbolt.Tx) error {
+		return tx.Bucket(recordsBucket).ForEach(func(id, data []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -189,7 +203,7 @@ func (s *store) List(ctx context.Context, f jobstore.Filter, p jobstore.Page) ([
 	return p.Apply(records)
 }
 
-func (s *store) read(ctx context.Context, f func(*bbolt.Bucket) error) error {
+func (s *file) read(ctx context.Context, f func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -200,9 +214,9 @@ func (s *store) read(ctx context.Context, f func(*bbolt.Bucket) error) error {
 	return s.wrap("read", err)
 }
 
-func (s *store) view(f func(*bbolt.Bucket) error) (err error) {
+func (s *file) view(f func(*bbolt.Tx) error) (err error) {
 	defer recoverDamage(&err)
-	return s.db.View(func(tx *bbolt.Tx) error { return f(tx.Bucket(recordsBucket)) })
+	return s.db.View(f)
 }
 
 func decode(id string, data []byte) (jobstore.Record, error) {
@@ -217,5 +231,5 @@ func damagedRecord(id string, err error) error {
 	return fmt.Errorf("record of job %s is damaged: %w", id, err)
 }
 
-// Close implements [jobstore.Store]. It waits for running transactions.
-func (s *store) Close() error { return s.db.Close() }
+// Close implements [jobstore.Store] and [notifications.Store]. It waits for running transactions.
+func (s *file) Close() error { return s.db.Close() }

@@ -38,6 +38,7 @@ type JobStream struct {
 	ID string // GUID of the job
 
 	replay func(after int64) // requests the events after a sequence number
+	remove func()            // removes the stream from its session
 
 	mu        sync.Mutex
 	events    []job.Event // not yet returned by Next
@@ -86,6 +87,7 @@ func (a *Agent) stream(ctx context.Context, after int64, req protocol.Request) (
 		return nil, err
 	}
 	stream := &JobStream{ID: req.Job, last: after, more: make(chan struct{}, 1)}
+	stream.remove = func() { s.removeStream(stream) }
 	stream.replay = func(after int64) {
 		again := req
 		again.After = after
@@ -150,6 +152,12 @@ func (r *JobStream) Next(ctx context.Context) (job.Event, error) {
 		case <-r.more:
 		}
 	}
+}
+
+// Close ends the stream before the result. The job continues.
+func (r *JobStream) Close() {
+	r.remove()
+	r.fail(io.EOF)
 }
 
 // accept appends the event that is due, drops one that was seen, and requests a replay when one is missing: output may be lost
@@ -249,14 +257,24 @@ func (s *session) addStream(r *JobStream) error {
 	if s.err != nil {
 		return s.err
 	}
-	s.streams[r.ID] = r
+	s.streams[r] = struct{}{}
 	return nil
 }
 
 func (s *session) removeStream(r *JobStream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.streams[r.ID] == r {
-		delete(s.streams, r.ID)
+	delete(s.streams, r)
+}
+
+// streamsOf returns the streams of a job: one that follows it, and those that read its earlier events. Each drops what it has.
+func (s *session) streamsOf(jobID string) (all []*JobStream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for stream := range s.streams {
+		if stream.ID == jobID {
+			all = append(all, stream)
+		}
 	}
+	return all
 }

@@ -44,7 +44,7 @@ type session struct {
 	process transport.Process
 	queue   []line // to be sent
 	pending map[string]*pending
-	streams map[string]*JobStream
+	streams map[*JobStream]struct{}
 	greeted bool  // hello was answered
 	texted  bool  // the agent's text is queued or was sent
 	err     error // cause of the end
@@ -85,7 +85,7 @@ func newSession(a *Agent) (*session, error) {
 		wakeReceive: make(chan struct{}, 1),
 		hello:       make(chan answer, 1),
 		pending:     map[string]*pending{},
-		streams:     map[string]*JobStream{},
+		streams:     map[*JobStream]struct{}{},
 	}
 	s.output = newOutput(s.token, s.frame, s.unframed, a.opts.Clean)
 	script, err := protocol.Bootstrap(protocol.BootstrapInfo{Token: s.token, SHA256: a.bundle.sha256})
@@ -265,7 +265,7 @@ func (s *session) end(err error) {
 	for _, p := range unanswered {
 		p.then(answer{err: err})
 	}
-	for _, stream := range streams {
+	for stream := range streams {
 		stream.fail(err)
 	}
 	s.cancel()

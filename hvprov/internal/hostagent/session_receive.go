@@ -82,7 +82,7 @@ func (s *session) resync() {
 			s.queue = append(s.queue, line{id, p.text})
 		}
 	}
-	streams := slices.Collect(maps.Values(s.streams))
+	streams := slices.Collect(maps.Keys(s.streams))
 	s.mu.Unlock()
 	wake(s.wakeSend)
 	for _, stream := range streams {
@@ -166,10 +166,8 @@ func (s *session) event(text []byte) error {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	stream := s.streams[head.Job]
-	s.mu.Unlock()
-	if stream == nil {
+	streams := s.streamsOf(head.Job)
+	if len(streams) == 0 {
 		return nil // the stream was removed meanwhile
 	}
 	if len(text) > protocol.MaxEvent {
@@ -178,20 +176,22 @@ func (s *session) event(text []byte) error {
 	}
 	var m protocol.EventMessage
 	err := json.Unmarshal(text, &m)
-	accepted, ended := false, false
-	if err != nil {
-		ended = stream.missing(err)
-	} else {
-		if m.Result != nil && m.VM != nil {
-			cleanAddresses(m.VM)
+	if err == nil && m.Result != nil && m.VM != nil {
+		cleanAddresses(m.VM)
+	}
+	for _, stream := range streams {
+		accepted, ended := false, false
+		if err != nil {
+			ended = stream.missing(err)
+		} else {
+			accepted, ended = stream.accept(m.Event)
 		}
-		accepted, ended = stream.accept(m.Event)
-	}
-	if accepted {
-		s.progress()
-	}
-	if ended {
-		s.removeStream(stream)
+		if accepted {
+			s.progress()
+		}
+		if ended {
+			s.removeStream(stream)
+		}
 	}
 	return nil
 }

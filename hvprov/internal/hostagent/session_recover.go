@@ -49,8 +49,9 @@ func (s *session) damage(err error) {
 
 // overLimit ends what a message that exceeds a limit belongs to: the same would come again. It reports whether it knows that.
 func (s *session) overLimit(head protocol.Head, err error) bool {
+	streams := s.streamsOf(head.Job)
 	s.mu.Lock()
-	p, stream := s.pending[head.ID], s.streams[head.Job]
+	p := s.pending[head.ID]
 	if head.Type == protocol.TypeAnswer && p != nil {
 		delete(s.pending, head.ID)
 	}
@@ -62,9 +63,11 @@ func (s *session) overLimit(head protocol.Head, err error) bool {
 			err = lostError{err} // it may have been carried out
 		}
 		p.then(answer{err: err})
-	case head.Type == protocol.TypeEvent && stream != nil:
-		stream.fail(fmt.Errorf("%w: an event of job %s is too large: %w", ErrInvalidOutput, head.Job, err))
-		s.removeStream(stream)
+	case head.Type == protocol.TypeEvent && len(streams) > 0:
+		for _, stream := range streams {
+			stream.fail(fmt.Errorf("%w: an event of job %s is too large: %w", ErrInvalidOutput, head.Job, err))
+			s.removeStream(stream)
+		}
 	default:
 		return false
 	}
@@ -148,7 +151,7 @@ func (s *session) probed(asked []string, events bool, got answer) {
 		s.queue = append(s.queue, line{id, p.text})
 	}
 	err := s.lostAnswer()
-	streams := slices.Collect(maps.Values(s.streams))
+	streams := slices.Collect(maps.Keys(s.streams))
 	s.mu.Unlock()
 	wake(s.wakeSend)
 	for _, p := range failed {

@@ -15,7 +15,7 @@ const lastLines = 10
 
 // handleEvent passes an event on, and returns it without secrets and in the submission's schema.
 func (r *Runner) handleEvent(ctx context.Context, e job.Event) job.Event {
-	e = r.clean(e)
+	e = r.cleaner().Event(e)
 	r.mu.Lock()
 	p := &r.progress
 	first := p.Seq == 0
@@ -45,47 +45,59 @@ func (r *Runner) handleEvent(ctx context.Context, e job.Event) job.Event {
 	return e
 }
 
-// clean returns an event without secrets and control characters, and with a result in the submission's schema. It does not modify the
-// result of e. All text of the host passes here, or in cleanError, before it reaches records, logs, subscribers and errors.
-func (r *Runner) clean(e job.Event) job.Event {
-	e.Kind, e.Message, e.Step, e.VMID = job.Kind(r.text(string(e.Kind))), r.text(e.Message), r.text(e.Step), r.text(e.VMID)
+// Cleaner removes secrets and control characters from what a host reports about a job, and translates it to the submission's schema.
+type Cleaner struct {
+	Redactor *redact.Redactor
+	Field    func(id string) string                     // returns the id of a field of the agent's schema in that of submissions
+	Recorded func(values map[string]any) map[string]any // does so for the values of a virtual machine
+}
+
+func (r *Runner) cleaner() Cleaner { return Cleaner{r.redactor, r.Field, r.Recorded} }
+
+// Event returns an event without secrets. It does not modify the result of e. All text of the host passes here, or in cleanError,
+// before it reaches records, logs, subscribers and errors.
+func (c Cleaner) Event(e job.Event) job.Event {
+	e.Kind, e.Message, e.Step, e.VMID = job.Kind(c.text(string(e.Kind))), c.text(e.Message), c.text(e.Step), c.text(e.VMID)
 	if e.Result == nil {
 		return e
 	}
 	result := *e.Result
-	result.Outcome = job.Outcome(r.text(string(result.Outcome)))
+	result.Outcome = job.Outcome(c.text(string(result.Outcome)))
 	if result.Error != nil {
-		f := r.cleanFailure(*result.Error)
+		f := c.failure(*result.Error)
 		result.Error = &f
 	}
 	if result.VM != nil {
 		vm := *result.VM
-		vm.Recorded = r.Recorded(vm.Recorded)
+		vm.Recorded = c.Recorded(vm.Recorded)
 		result.VM = &vm
 	}
-	result.Undone, result.Left = r.cleanAll(result.Undone), r.cleanAll(result.Left)
+	result.Undone, result.Left = c.all(result.Undone), c.all(result.Left)
 	e.Result = &result
 	return e
 }
 
-// cleanFailure returns a failure without secrets, and with its field in the submission's schema.
-func (r *Runner) cleanFailure(f job.Failure) job.Failure {
+// failure returns a failure without secrets, and with its field in the submission's schema.
+func (c Cleaner) failure(f job.Failure) job.Failure {
 	return job.Failure{
-		Step: r.text(f.Step), Code: r.text(f.Code), Message: r.text(f.Message), Remedy: r.text(f.Remedy), Field: r.text(r.Field(f.Field)),
-		VMID: r.text(f.VMID),
+		Step: c.text(f.Step), Code: c.text(f.Code), Message: c.text(f.Message), Remedy: c.text(f.Remedy), Field: c.text(c.Field(f.Field)),
+		VMID: c.text(f.VMID),
 	}
 }
 
 // text returns text of the host without secrets and control characters.
-func (r *Runner) text(s string) string { return redact.Printable(r.redactor.String(s)) }
+func (c Cleaner) text(s string) string { return redact.Printable(c.Redactor.String(s)) }
 
-func (r *Runner) cleanAll(lines []string) []string {
+func (c Cleaner) all(lines []string) []string {
 	clean := make([]string, len(lines))
 	for i, line := range lines {
-		clean[i] = r.text(line)
+		clean[i] = c.text(line)
 	}
 	return clean
 }
+
+// text returns text of the host without secrets and control characters.
+func (r *Runner) text(s string) string { return r.cleaner().text(s) }
 
 // cleanError returns an error whose text, which may repeat text of the host, contains no secrets and control characters.
 func (r *Runner) cleanError(err error) error {

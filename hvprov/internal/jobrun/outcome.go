@@ -50,7 +50,7 @@ func (r *Runner) notStarted(ctx context.Context, err error) error {
 		return r.Failed(cause.ErrJobFailed, nil, errNeverAccepted)
 	case isRefused:
 		e := r.Failed(cause.ErrJobFailed, nil, nil)
-		e.Failure = r.cleanFailure(refused.Failure)
+		e.Failure = r.cleaner().failure(refused.Failure)
 		return e
 	case ctx.Err() != nil:
 		return r.Failed(cause.ErrJobUnknown, nil, ErrDetached)

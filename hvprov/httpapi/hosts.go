@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// hostView is a host as the API shows it.
+type hostView struct {
+	Name    string                 `json:"name"` // configured
+	State   inventory.HostState    `json:"state"`
+	Failure *inventory.HostFailure `json:"failure,omitempty"`
+	Agent   string                 `json:"agent"` // state of the agent: unknown, checking, ready, updating or failed
+
+	Queued  int `json:"queued"` // jobs
+	Running int `json:"running"`
+	Unknown int `json:"unknown"`
+
+	VMs      int        `json:"vms"`
+	Capacity *job.Host  `json:"capacity,omitempty"` // as of Seen; absent before the first inventory
+	Seen     *time.Time `json:"seen,omitempty"`
+	Partial  []string   `json:"partial,omitempty"`
+}
+
+func newHostView(v inventory.HostView, m hvprov.HostMetrics) hostView {
+	host := hostView{
+		Name: v.Host, State: v.State, Failure: v.Failure, Agent: m.Agent.State, Queued: m.Queued, Running: m.Running, Unknown: m.Unknown,
+		VMs: len(v.VMs), Partial: v.Partial,
+	}
+	if v.Snapshot != nil {
+		seen := v.Snapshot.TakenAt.UTC()
+		host.Capacity, host.Seen = &v.Snapshot.Info, &seen
+	}
+	return host
+}
+
+// hostMetrics returns the metrics of all hosts by lower-case name.
+func (h *Handler) hostMetrics() map[string]hvprov.HostMetrics {
+	all := map[string]hvprov.HostMetrics{}
+	for _, m := range h.service.Metrics().Hosts {
+		all[strings.ToLower(m.Host)] = m
+	}
+	return all
+}
+
+// listHosts returns the hosts.
+func (h *Handler) listHosts(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	metrics := h.hostMetrics()
+	hosts := []hostView{}
+	for _, v := range h.service.HostViews() {
+		hosts = append(hosts, newHostView(v, metrics[strings.ToLower(v.Host)]))
+	}
+	return replyTagged(w, r, "application/json", map[string]any{"hosts": hosts})
+}
+
+// hostDetails is a host with what its agent reports.
+type hostDetails struct {
+	hostView
+	Info *hvprov.HostInfo `json:"info,omitempty"` // with refresh=true
+}
+
+// getHost returns a host. With refresh=true the host is asked.
+func (h *Handler) getHost(w http.ResponseWriter, r *http.Request) error {
+	refresh, err := refreshing(r)
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("host")
+	var details hostDetails
+	if refresh {
+		info, err := h.service.HostInfo(r.Context(), name)
+		if err != nil {
+			return err
+		}
+		details.Info = &info
+	}
+	v, err := h.service.HostView(name)
+	if err != nil {
+		return err
+	}
+	details.hostView = newHostView(v, h.hostMetrics()[strings.ToLower(v.Host)])
+	return replyTagged(w, r, "application/json", details)
+}
+
+// inventoryView is the contents of a host with the placeholders of jobs that run there.
+type inventoryView struct {
+	inventory.HostView
+	Seen *time.Time `json:"seen,omitempty"` // when the snapshot was requested; absent before the first
+}
+
+func newInventoryView(v inventory.HostView) inventoryView {
+	view := inventoryView{HostView: v}
+	if view.VMs == nil {
+		view.VMs = []inventory.VMView{}
+	}
+	if v.Snapshot != nil {
+		seen := v.Snapshot.TakenAt.UTC()
+		view.Seen = &seen
+	}
+	return view
+}
+
+// getInventory returns the contents of all hosts as last seen.
+func (h *Handler) getInventory(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	hosts := []inventoryView{}
+	for _, v := range h.service.HostViews() {
+		hosts = append(hosts, newInventoryView(v))
+	}
+	return replyTagged(w, r, "application/json", map[string]any{"hosts": hosts})
+}
+
+// getHostInventory returns the contents of a host. With refresh=true the host is asked.
+func (h *Handler) getHostInventory(w http.ResponseWriter, r *http.Request) error {
+	refresh, err := refreshing(r)
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("host")
+	if refresh {
+		if _, err := h.service.HostInventory(r.Context(), name); err != nil {
+			return err
+		}
+	}
+	v, err := h.service.HostView(name)
+	if err != nil {
+		return err
+	}
+	return replyTagged(w, r, "application/json", newInventoryView(v))
+}
+
+func refreshing(r *http.Request) (bool, error) {
+	values, err := query(r, "refresh")
+	if err != nil {
+		return false, err
+	}
+	switch values.Get("refresh") {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, newProblem("invalid_request", "query parameter refresh must be true or false")
+}
+
+// vmView is a virtual machine and the host that has it.
+type vmView struct {
+	Host string  `json:"host"`
+	VM   *job.VM `json:"vm"`
+}
+
+// getVM returns a virtual machine by its GUID or name. One that has moved is found on its new host.
+func (h *Handler) getVM(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	host, id := r.PathValue("host"), r.PathValue("vm")
+	var view vmView
+	var err error
+	if isGUID(id) {
+		view.Host, view.VM, err = h.service.FindVM(r.Context(), host, id)
+	} else {
+		view.Host = host
+		view.VM, err = h.service.LookupVM(r.Context(), host, id)
+	}
+	if err != nil {
+		return err
+	}
+	return replyTagged(w, r, "application/json", view)
+}

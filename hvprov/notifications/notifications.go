@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package notifications defines the notifications about jobs and hosts that are shown to people, and the [Store] that keeps them.
+// [Memory] is a store for tests; package boltstore keeps notifications in a file. Package storetest tests other implementations.
+package notifications
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Level is the level of a [Notification].
+type Level string
+
+// The levels.
+const (
+	Info    Level = "info"
+	Success Level = "success"
+	Warning Level = "warning"
+	Error   Level = "error"
+)
+
+// Notification is a notification.
+type Notification struct {
+	ID    string    `json:"id"`
+	Time  time.Time `json:"time"`
+	Level Level     `json:"level"`
+	Title string    `json:"title"`
+	Text  string    `json:"text,omitempty"`
+
+	Host string `json:"host,omitempty"`
+	Job  string `json:"job,omitempty"` // GUID
+	VM   string `json:"vm,omitempty"`  // name of the virtual machine
+
+	// Read reports whether the reader of a list has read it.
+	Read bool `json:"read"`
+}
+
+// ErrCursor is the error of [Store.List] for a cursor that is not valid, for [errors.Is].
+var ErrCursor = errors.New("cursor is not valid")
+
+// Filter selects the notifications of a list.
+type Filter struct {
+	Reader string // whose read marks are shown
+	Unread bool   // only those that Reader has not read
+	Limit  int    // maximum number; 0: no limit
+	After  string // the value of Page.Next of the page before; empty: from the newest one
+}
+
+// Page is a part of a list.
+type Page struct {
+	Notifications []Notification // the newest first
+	Next          string         // the value of [Filter.After] for the next page; empty: there is none
+	Unread        int            // number of all notifications that the reader has not read
+}
+
+// Store keeps notifications. Its methods are safe for concurrent use. Changes are durable when they return nil.
+type Store interface {
+	// Put adds a notification as the newest one, unread by everybody. It replaces one with the same ID.
+	Put(ctx context.Context, n Notification) error
+	// Has reports whether there is a notification with an ID.
+	Has(ctx context.Context, id string) (bool, error)
+	// List returns notifications. The error is [ErrCursor] if After is not valid.
+	List(ctx context.Context, f Filter) (Page, error)
+	// MarkRead records that a reader has read notifications; nil ids: all. It returns the IDs of those that were unread.
+	MarkRead(ctx context.Context, reader string, ids []string) ([]string, error)
+	// Close releases the resources of the store. No other method may be called after it.
+	Close() error
+}
+
+// DefaultKeep is the number of notifications that a store keeps. Older ones are deleted.
+const DefaultKeep = 1000
+
+// Memory is a [Store] in memory. The zero value is empty and ready to use.
+type Memory struct {
+	Keep int // number of notifications that are kept; 0: [DefaultKeep]
+
+	mu  sync.Mutex
+	seq uint64
+	all []Entry // the oldest first
+}
+
+// Entry is what a [Store] keeps of a notification.
+type Entry struct {
+	Seq uint64 `json:"-"` // grows with each Put
+	Notification
+	Readers []string `json:"readers,omitempty"` // sorted
+}
+
+// MarkRead adds a reader, and reports whether the reader is new.
+func (e *Entry) MarkRead(reader string) bool {
+	at, found := slices.BinarySearch(e.Readers, reader)
+	if !found {
+		e.Readers = slices.Insert(e.Readers, at, reader)
+	}
+	return !found
+}
+
+// Lister builds a [Page] from entries that are passed from the newest to the oldest. Stores without an index of their own use it.
+type Lister struct {
+	filter Filter
+	before uint64 // 0: no bound
+	page   Page
+	last   uint64 // of the page
+}
+
+// NewLister returns a lister. The error is [ErrCursor].
+func NewLister(f Filter) (*Lister, error) {
+	l := &Lister{filter: f}
+	if f.After != "" {
+		var err error
+		if l.before, err = strconv.ParseUint(f.After, 10, 64); err != nil || l.before == 0 {
+			return nil, ErrCursor
+		}
+	}
+	return l, nil
+}
+
+// Add adds the next older entry.
+func (l *Lister) Add(e *Entry) {
+	_, read := slices.BinarySearch(e.Readers, l.filter.Reader)
+	if !read {
+		l.page.Unread++
+	}
+	if read && l.filter.Unread || l.before > 0 && e.Seq >= l.before {
+		return
+	}
+	if l.filter.Limit > 0 && len(l.page.Notifications) == l.filter.Limit {
+		l.page.Next = strconv.FormatUint(l.last, 10)
+		return
+	}
+	n := e.Notification
+	n.Read = read
+	l.page.Notifications, l.last = append(l.page.Notifications, n), e.Seq
+}
+
+// Page returns the page.
+func (l *Lister) Page() Page { return l.page }
+
+// Put implements [Store].
+func (m *Memory) Put(ctx context.Context, n Notification) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all = slices.DeleteFunc(m.all, func(e Entry) bool { return e.ID == n.ID })
+	m.seq++
+	m.all = append(m.all, Entry{Seq: m.seq, Notification: n})
+	if extra := len(m.all) - cmp.Or(m.Keep, DefaultKeep); extra > 0 {
+		m.all = slices.Delete(m.all, 0, extra)
+	}
+	return ctx.Err()
+}
+
+// Has implements [Store].
+func (m *Memory) Has(ctx context.Context, id string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.all, func(e Entry) bool { return e.ID == id }), ctx.Err()
+}
+
+// List implements [Store].
+func (m *Memory) List(ctx context.Context, f Filter) (Page, error) {
+	l, err := NewLister(f)
+	if err != nil {
+		return Page{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.all {
+		l.Add(&m.all[len(m.all)-1-i])
+	}
+	return l.Page(), ctx.Err()
+}
+
+// MarkRead implements [Store].
+func (m *Memory) MarkRead(ctx context.Context, reader string, ids []string) (marked []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.all {
+		if e := &m.all[i]; (ids == nil || slices.Contains(ids, e.ID)) && e.MarkRead(reader) {
+			marked = append(marked, e.ID)
+		}
+	}
+	return marked, ctx.Err()
+}
+
+// Close implements [Store].
+func (m *Memory) Close() error { return nil }
