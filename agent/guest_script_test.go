@@ -4,7 +4,9 @@ package agent_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,15 +28,11 @@ function schtasks.exe { $null = $seen.Add("schtasks $($args[0])"); $global:LASTE
 function tzutil.exe { $null = $seen.Add("tzutil $args"); $global:LASTEXITCODE = if ($args[1] -eq 'Nowhere') { 1 } else { 0 } }
 function Get-CimInstance { param($ClassName, $Property) [pscustomobject]@{ PartOfDomain = $case.joined } }
 function Get-LocalUser { param($Name, $ErrorAction) if ($Name -eq 'ops') { $Name } }
-function Start-Process {
-    param($FilePath, $ArgumentList, [switch] $PassThru, [switch] $NoNewWindow, $RedirectStandardOutput, $RedirectStandardError)
-    $null = $seen.Add("$FilePath $ArgumentList")
-    $code = if ($ArgumentList -match 'exit (\d+)') { [int]$Matches[1] } else { 0 }
-    [System.IO.File]::WriteAllText($RedirectStandardOutput, "an answer` + "`n" + `")
-    [System.IO.File]::WriteAllText($RedirectStandardError, $(if ($ArgumentList -match 'quiet') { '' } else { "first` + "`n" + `Access is denied.` + "`n`n" + `" }))
-    $process = [pscustomobject]@{ Handle = 1; ExitCode = $code }
-    Add-Member -InputObject $process -MemberType ScriptMethod -Name WaitForExit -Value { }
-    $process
+$process = ${function:Invoke-GuestProcess}
+function Invoke-GuestProcess {
+    param($Arguments)
+    $null = $seen.Add("cmd $Arguments")
+    @{ ExitCode = $(if ($Arguments -match 'exit (\d+)') { [int]$Matches[1] } else { 0 }); LastLine = 'Access is denied.' }
 }
 
 $env:ProgramData = [System.IO.Path]::Combine($PWD.ProviderPath, 'data')
@@ -65,6 +63,10 @@ foreach ($case in (ConvertFrom-AgentJson -Text ([System.IO.File]::ReadAllText('c
     $xml = if ([System.IO.File]::Exists($task)) { ([xml][System.IO.File]::ReadAllText($task)).Task.Actions.Exec.Arguments } else { '' }
     ConvertTo-Json -Compress -InputObject @{ seen = $seen.ToArray(); left = $left; folder = [System.IO.Directory]::Exists($folder); task = $xml }
 }
+foreach ($command in 'echo out; echo denied >&2; echo; exit 5', 'echo out; echo an answer; exit 1', 'read x; echo x$x') {
+    $result = & $process -Arguments "/d /s /c ` + "`" + `"$command` + "`" + `""
+    "exit code $($result.ExitCode): $($result.LastLine)"
+}
 `
 
 func TestTheScriptOfAWindowsGuest(t *testing.T) {
@@ -76,7 +78,7 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 	complete := func(setup string, steps ...string) []string {
 		return append(steps, "stage=final", "schtasks /delete", "setup="+setup)
 	}
-	commands := []string{`cmd.exe /d /s /c "first "a b""`, `cmd.exe /d /s /c "second"`, `cmd.exe /d /s /c "third"`}
+	commands := []string{`cmd /d /s /c "first "a b""`, `cmd /d /s /c "second"`, `cmd /d /s /c "third"`}
 	installed := []string{"setup=", "instance=a1", "stage=accounts", "schtasks /create"}
 	cases := []struct {
 		name                               string
@@ -94,14 +96,10 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 		{name: "waits for the end of Setup", step: "complete", want: complete("done", append([]string{"sleep", "stage=commands"}, commands...)...)},
 		{name: "goes on after a restart", step: "complete", ready: true, progress: "2", want: complete("done", "stage=commands", commands[2])},
 		{name: "reports a command that fails", step: "complete", ready: true, settings: strings.Replace(settings, `"second"`, `"exit 5"`, 1), want: complete(
-			"failed: command 2 ended with exit code 5: Access is denied.", "stage=commands", commands[0], `cmd.exe /d /s /c "exit 5"`)},
-		{
-			name: "reports the output of a command without errors", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"quiet exit 1"`, 1),
-			want: complete("failed: command 3 ended with exit code 1: an answer", "stage=commands", `cmd.exe /d /s /c "quiet exit 1"`),
-		},
+			"failed: command 2 ended with exit code 5: Access is denied.", "stage=commands", commands[0], `cmd /d /s /c "exit 5"`)},
 		{
 			name: "accepts that a command needs a restart", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"exit 3010"`, 1),
-			want: complete("done", "stage=commands", `cmd.exe /d /s /c "exit 3010"`),
+			want: complete("done", "stage=commands", `cmd /d /s /c "exit 3010"`),
 		},
 		{
 			name: "reports a domain that was not joined", step: "complete", ready: true, settings: with("domain", "corp.lab.example"),
@@ -132,9 +130,12 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 	text, err := json.Marshal(values{"cases": input})
 	f.must(err)
 	f.write("cases", string(text))
+	f.must(os.MkdirAll(filepath.Join(f.dir, "Windows", "System32"), 0o700))
+	f.must(os.WriteFile(filepath.Join(f.dir, "Windows", "System32", "cmd.exe"), []byte("#!/bin/sh\nexec /bin/sh -c \"$4\"\n"), 0o700))
 	output, code := f.runScript(guestScript)
 	lines := strings.Split(strings.TrimSpace(output), "\n")
-	if code != 0 || len(lines) != len(cases) {
+	processes := []string{"exit code 5: denied", "exit code 1: an answer", "exit code 0: x"}
+	if code != 0 || len(lines) != len(cases)+len(processes) || !slices.Equal(lines[len(cases):], processes) {
 		t.Fatalf("exit code %d, output %s", code, output)
 	}
 	paths := strings.NewReplacer("%log%", filepath.Join(f.dir, "Windows", "debug", "NetSetup.LOG"), "%panther%", filepath.Join(f.dir, "Windows", "Panther"))

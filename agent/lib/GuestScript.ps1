@@ -4,7 +4,7 @@
 # The functions of the script.
 $script:AgentGuestScriptFunctions = @(
     'Start-GuestScript', 'Install-GuestScript', 'Complete-GuestScript', 'Wait-GuestReady', 'Test-GuestReady', 'Assert-GuestResult',
-    'Invoke-GuestCommand', 'Remove-GuestSecret', 'New-GuestFolder', 'Get-GuestLastLine', 'Set-GuestReport', 'Get-GuestReport',
+    'Invoke-GuestCommand', 'Invoke-GuestProcess', 'Remove-GuestSecret', 'New-GuestFolder', 'Set-GuestReport', 'Get-GuestReport',
     'Set-GuestValue', 'Get-GuestValue')
 
 function Get-WindowsScript {
@@ -85,7 +85,7 @@ function Complete-GuestScript {
         foreach ($command in @($settings.commands | Select-Object -Skip $number)) {
             $number++
             [System.IO.File]::WriteAllText($progress, [string]$number)
-            Invoke-GuestCommand -Command $command -Number $number -Folder $Folder
+            Invoke-GuestCommand -Command $command -Number $number
         }
     } catch {
         $result = 'failed: ' + $_.Exception.Message
@@ -126,20 +126,36 @@ function Assert-GuestResult {
 }
 
 function Invoke-GuestCommand {
-    # Runs a command of the user, and waits for it. 3010 is a success that needs a restart:
-    # https://learn.microsoft.com/windows/win32/msi/error-codes.
-    param([string] $Command, [int] $Number, [string] $Folder)
+    # Runs a command of the user. 3010 is a success that needs a restart: https://learn.microsoft.com/windows/win32/msi/error-codes.
+    param([string] $Command, [int] $Number)
 
-    $output = [System.IO.Path]::Combine($Folder, "output-$Number")
-    $errors = [System.IO.Path]::Combine($Folder, "errors-$Number")
     # With /s, cmd.exe removes the outer quotation marks and keeps all others.
-    $process = Start-Process -FilePath cmd.exe -ArgumentList "/d /s /c `"$Command`"" -PassThru -NoNewWindow -RedirectStandardOutput $output -RedirectStandardError $errors
-    $null = $process.Handle # the exit code is lost without it
+    $result = Invoke-GuestProcess -Arguments "/d /s /c `"$Command`""
+    if ($result.ExitCode -eq 0 -or $result.ExitCode -eq 3010) { return }
+    throw "command $Number ended with exit code $($result.ExitCode): $($result.LastLine)"
+}
+
+function Invoke-GuestProcess {
+    # Runs cmd.exe, and returns its ExitCode and the LastLine of its errors, or of its output.
+    param([string] $Arguments)
+
+    $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList ([System.IO.Path]::Combine($env:SystemRoot, 'System32', 'cmd.exe')), $Arguments
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $process = [System.Diagnostics.Process]::Start($start)
+    $process.StandardInput.Dispose() # a command that asks a question does not wait
+    $texts = @($process.StandardError.ReadToEndAsync(), $process.StandardOutput.ReadToEndAsync())
     $process.WaitForExit()
-    if ($process.ExitCode -eq 0 -or $process.ExitCode -eq 3010) { return }
-    $last = Get-GuestLastLine -Path $errors
-    if (-not $last) { $last = Get-GuestLastLine -Path $output }
-    throw "command $Number ended with exit code $($process.ExitCode): $last"
+    $last = ''
+    foreach ($text in $texts) {
+        # A process that the command has started may keep its output open.
+        if ($last -or -not $text.Wait(5000)) { continue }
+        foreach ($line in $text.Result.Split([char]10)) { if ($line.Trim()) { $last = $line.Trim() } }
+    }
+    return @{ ExitCode = $process.ExitCode; LastLine = $last }
 }
 
 function Remove-GuestSecret {
@@ -167,16 +183,6 @@ function New-GuestFolder {
     $security = New-Object -TypeName System.Security.AccessControl.DirectorySecurity
     $security.SetSecurityDescriptorSddlForm('D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
     $null = [System.IO.Directory]::CreateDirectory($Path, $security)
-}
-
-function Get-GuestLastLine {
-    # Returns the last line of the output of a command that is not empty.
-    param([string] $Path)
-
-    $encoding = [System.Text.Encoding]::GetEncoding([System.Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)
-    $last = ''
-    foreach ($line in [System.IO.File]::ReadAllLines($Path, $encoding)) { if ($line.Trim()) { $last = $line.Trim() } }
-    return $last
 }
 
 function Set-GuestReport {
