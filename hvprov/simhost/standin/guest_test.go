@@ -159,6 +159,14 @@ var guestCases = []guestCase{
 			}
 		}},
 	{name: "an answer file that is no XML", tool: xorriso, label: "cidata", windows: true, files: map[string]string{"Autounattend.xml": "<unattend>"}, check: stopped("unattend")},
+	{name: "cloudbase-init without an answer file", tool: xorriso, label: "cidata", windows: true,
+		files: map[string]string{"meta-data": metaData, "user-data": "#cloud-config\nusers: [{\"name\": \"ops\", \"passwd\": \"lab\", \"groups\": [\"Administrators\"]}]\nruncmd: [first, second]\n"},
+		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
+			want := []hyperv.Account{{Name: "ops", Password: "text", Keys: []string{}, Admin: true}}
+			if os == nil || os.HostName != "from-meta" || fmt.Sprint(os.Accounts) != fmt.Sprint(want) || !slices.Equal(os.Commands, []string{"first", "second"}) {
+				t.Errorf("guest %+v", os)
+			}
+		}},
 	{name: "elements in another order", tool: xorriso, label: "cidata", windows: true,
 		files: map[string]string{"Autounattend.xml": answerFile(`<UnicastIpAddresses><IpAddress>192.0.2.78/24</IpAddress></UnicastIpAddresses><Identifier>00-15-5D-00-AA-01</Identifier>`, "")},
 		check: stopped("Identifier")},

@@ -29,7 +29,7 @@ function Get-StandInReport {
     }
     if ($Command -match '^powershell.*?([\w-]+\.ps1)' -and $Files.Contains($Matches[1])) {
         $script = [System.Text.Encoding]::UTF8.GetString($Files[$Matches[1]])
-        foreach ($match in [regex]::Matches($script, "Set-GuestReport -Name '(\w+)' -Value (?:'(\w*)'|`\$result)")) {
+        foreach ($match in [regex]::Matches($script, 'Set-GuestReport -Name ''(\w+)'' -Value (?:''(\w*)''|\$result)')) {
             $value = 'done'
             if ($match.Groups[2].Success) { $value = $match.Groups[2].Value }
             [pscustomobject]@{ key = 'hypervvm.' + $match.Groups[1].Value; value = $value }

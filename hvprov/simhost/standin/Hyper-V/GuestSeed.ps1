@@ -49,7 +49,11 @@ function ConvertFrom-StandInScalar {
 
     $value = $Text.Trim()
     if ($value -eq '' -or $value -eq '~' -or $value -eq 'null') { return }
-    if ($value -match '^(true|false|\[.*\]|\{.*\}|".*")\z') { try { return , (ConvertFrom-Json -InputObject $value) } catch { return $value } }
+    if ($value -match '^(true|false|\[.*\]|\{.*\}|".*")\z') {
+        try { return , (ConvertFrom-Json -InputObject $value) } catch { $null = $_ } # not JSON
+        if ($value.StartsWith('[')) { return , [object[]]@(foreach ($item in $value.Trim('[', ']').Split(',')) { $item.Trim().Trim('"', '''') }) }
+        return $value
+    }
     if ($value -match "^'(.*)'\z") { return $Matches[1].Replace("''", "'") }
     return $value
 }
@@ -174,7 +178,7 @@ function Set-StandInSeed {
     if (Get-StandInValue -Object $config -Name 'hostname') { $Guest.host_name = ([string]$config.hostname).Split('.')[0] }
     $Guest.time_zone = Get-StandInText -Object $config -Name 'timezone'
     $Guest.locale = Get-StandInText -Object $config -Name 'locale'
-    $Guest.accounts = [object[]]@(Get-StandInSeedAccount -Config $config)
+    $Guest.accounts = [object[]]@(Get-StandInSeedAccount -Config $config -System $Guest.system)
     if ($null -ne $Seed.Network) { Set-StandInSeedNetwork -VM $VM -Guest $Guest -Network $Seed.Network }
 
     # The modules run in this order; runcmd is one of the user's scripts, which run in the order of their names:
@@ -247,19 +251,24 @@ function Get-StandInSeedAccount {
     Returns the accounts that a cloud-config creates or changes.
     .DESCRIPTION
     An account is locked unless lock_passwd is false, whatever its password: https://docs.cloud-init.io/en/latest/reference/modules.html#mod-cc-users_groups
+    cloudbase-init takes passwd as plain text and locks no account: https://cloudbase-init.readthedocs.io/en/latest/userdata.html#cloud-config
     #>
-    param([Parameter(Mandatory)] $Config)
+    param([Parameter(Mandatory)] $Config, [Parameter(Mandatory)] [string] $System)
 
     foreach ($user in @(Get-StandInValue -Object $Config -Name 'users')) {
         if ($user -isnot [pscustomobject]) { continue } # default, the user of the image
         $lock = Get-StandInValue -Object $user -Name 'lock_passwd'
         $hash = Get-StandInText -Object $user -Name 'hashed_passwd'
+        $admin = [bool](Get-StandInValue -Object $user -Name 'sudo')
         $password = ''
-        if ($null -eq $lock -or $lock) { $password = 'locked' }
+        if ($System -eq 'windows') {
+            $admin = @(Get-StandInValue -Object $user -Name 'groups') -contains 'Administrators'
+            if (Get-StandInValue -Object $user -Name 'passwd') { $password = 'text' }
+        } elseif ($null -eq $lock -or $lock) { $password = 'locked' }
         elseif ($hash -match '^\$6\$[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{86}\z') { $password = 'hash' }
         elseif ($hash -or (Get-StandInValue -Object $user -Name 'passwd') -or (Get-StandInValue -Object $user -Name 'plain_text_passwd')) { $password = 'text' }
         [pscustomobject]@{
-            name = [string]$user.name; password = $password; admin = [bool](Get-StandInValue -Object $user -Name 'sudo')
+            name = [string]$user.name; password = $password; admin = $admin
             keys = [object[]]@(foreach ($key in @(Get-StandInValue -Object $user -Name 'ssh_authorized_keys')) { if ($key) { [string]$key } })
         }
     }
