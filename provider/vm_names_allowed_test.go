@@ -24,6 +24,6 @@ func namesThatHyperVAllows(t *testing.T, server *simhost.Server) {
 		h.wantEmptyPlan(h.mustApply(h.mustImport(server.Address()+"/"+strings.ToUpper(name)), config), config)
 	}
 	for _, name := range []string{"a/b", "web*", "CON", "web."} {
-		h.mustWarn(h.plan(h.none(), linux(name)).diags, "vm_name", "'"+name+"' is not valid as a file name on Windows")
+		h.mustFail(h.plan(h.none(), linux(name)).diags, "vm_name", "Invalid vm_name", "not valid as the name of a file on Windows")
 	}
 }

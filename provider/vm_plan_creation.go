@@ -28,10 +28,12 @@ func (r *vmResource) withoutCreationDefaults(ctx context.Context, req resource.M
 	return withAttributes(plan, changes)
 }
 
-// planCreation reports what only a creation requires and the configuration lacks, and whether there is any. ValidateConfig cannot: it does
-// not know whether the virtual machine was imported.
+// planCreation reports what the configuration lacks for a creation, and names that no file of a new virtual machine can have, and whether
+// there is any. ValidateConfig cannot: it does not know whether the virtual machine exists, or was imported.
 func (r *vmResource) planCreation(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, values map[string]any) bool {
-	faults := slices.DeleteFunc(r.schema.ValidatePartial(values), func(f jobschema.Fault) bool { return f.Rule != "required" })
+	faults := slices.DeleteFunc(r.schema.ValidatePartial(values), func(f jobschema.Fault) bool {
+		return f.Rule != "required" && (f.Rule != "file_name" || !req.State.Raw.IsNull())
+	})
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
 	return len(faults) > 0
 }

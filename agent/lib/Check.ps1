@@ -139,12 +139,12 @@ function Get-ImageFinding {
     )
 
     $images = @(Get-ImageFile -Folder $Folder)
-    foreach ($image in $images) {
-        if (Test-SameName -Left $image.BaseName -Right $Name) {
-            Get-DiskFinding -Image $image -Target $Target -Fields $Fields -Warn:$Warn
-            return
-        }
+    $same = @(Find-NamedFile -File $images -Name $Name)
+    if ($same.Count -gt 1) {
+        $values = @{ count = $same.Count; folder = $Folder; name = $Name; files = (Join-BaseName -File $same) }
+        return New-JobFinding -Field 'image_name' -MessageId 'image_ambiguous' -Values $values
     }
+    if ($same.Count -eq 1) { return Get-DiskFinding -Image $same[0] -Target $Target -Fields $Fields -Warn:$Warn }
     if ($images.Count -eq 0) {
         New-JobFinding -Field 'image_name' -MessageId 'image_missing_folder_empty' -Values @{ image = $Name; folder = $Folder }
         return

@@ -84,6 +84,23 @@ function Get-ImageFile {
     Get-FolderFile -Folder $Folder -Extension '.vhdx'
 }
 
+function Find-NamedFile {
+    # Returns those of several files that have a name without its extension. More than one differ in letter case only, as in a folder that
+    # is case-sensitive: https://learn.microsoft.com/windows/wsl/case-sensitivity. None of them is taken. Call it within @( ).
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $File, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Name)
+
+    $File | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Name }
+}
+
+function Join-BaseName {
+    # Returns the names of files without their extensions as text.
+    param([Parameter(Mandatory)] [object[]] $File)
+
+    $names = [string[]]@($File | ForEach-Object -Process { $_.BaseName })
+    [System.Array]::Sort($names, [System.StringComparer]::Ordinal)
+    return Join-AgentText -Text $names
+}
+
 function Get-FolderFile {
     # Returns the files in a folder with an extension, sorted by name. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Extension)

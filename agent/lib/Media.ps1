@@ -12,7 +12,7 @@ function Find-MediaFile {
     # Returns the path of the ISO file with a name in a folder, or an empty string.
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
-    foreach ($file in @(Get-MediaFile -Folder $Folder)) { if (Test-SameName -Left $file.BaseName -Right $Name) { return $file.FullName } }
+    foreach ($file in @(Find-NamedFile -File @(Get-MediaFile -Folder $Folder) -Name $Name)) { return $file.FullName }
     return ''
 }
 
@@ -21,8 +21,14 @@ function Get-MediaFinding {
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Name)
 
     # Unlike the cmdlets for disks, those for DVD drives take the path as it is.
-    if (Find-MediaFile -Folder $Folder -Name $Name) { return }
-    $files = @(Get-MediaFile -Folder $Folder | ForEach-Object -Process { $_.BaseName })
+    $all = @(Get-MediaFile -Folder $Folder)
+    $same = @(Find-NamedFile -File $all -Name $Name)
+    if ($same.Count -gt 1) {
+        $values = @{ count = $same.Count; folder = $Folder; name = $Name; files = (Join-BaseName -File $same) }
+        return New-JobFinding -Field 'media_name' -MessageId 'media_ambiguous' -Values $values
+    }
+    if ($same.Count -eq 1) { return }
+    $files = @($all | ForEach-Object -Process { $_.BaseName })
     if ($files.Count -eq 0) {
         New-JobFinding -Field 'media_name' -MessageId 'media_missing_folder_empty' -Values @{ media = $Name; folder = $Folder }
         return

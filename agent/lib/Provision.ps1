@@ -56,7 +56,7 @@ function Invoke-ProvisionPreflight {
         throw (New-AgentError -MessageId 'folder_exists' -Values @{ folder = $folder })
     }
     $library = Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path'
-    $image = @(Get-ImageFile -Folder $library | Where-Object -FilterScript { Test-SameName -Left $_.BaseName -Right $Job.Fields['image_name'] })[0]
+    $image = @(Find-NamedFile -File @(Get-ImageFile -Folder $library) -Name $Job.Fields['image_name'])[0]
     $media = ''
     if ($Job.Fields.Contains('media_name')) { $media = Find-MediaFile -Folder $library -Name $Job.Fields['media_name'] }
     return @{ Machine = $machine; Folder = $folder; Image = $image; Media = $media; Switch = (Find-HostSwitch -Name $Job.Fields['switch_name']) }

@@ -73,6 +73,9 @@ func (f *Field) addValues(add func(string, ...any)) {
 	if v.PatternDescription != "" {
 		add("Must be %s.", strings.TrimSuffix(v.PatternDescription, "."))
 	}
+	if v.FileName {
+		add("For a new virtual machine it must be valid as the name of a file on Windows.")
+	}
 	addCount(add, v.MinLength, v.MaxLength, "character")
 	addCount(add, v.MinItems, v.MaxItems, "item")
 	if v.UniqueBy != "" {

@@ -31,6 +31,7 @@ const (
 	ruleMaximum       = "maximum"
 	ruleMultipleOf    = "multiple_of"
 	rulePattern       = "pattern"
+	ruleFileName      = "file_name"
 	ruleOneOf         = "one_of"
 	ruleApplicability = "applicability"
 	ruleParameterSet  = "parameter_set"

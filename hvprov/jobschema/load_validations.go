@@ -18,6 +18,7 @@ const (
 	keyZeroIsNone         = "zero_is_none"
 	keyPattern            = "pattern"
 	keyPatternDescription = "pattern_description"
+	keyFileName           = "file_name"
 	keyOneOf              = "one_of"
 	keyMinItems           = "min_items"
 	keyMaxItems           = "max_items"
@@ -33,7 +34,7 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 		return mapping{}
 	}
 	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyMultipleOf, keyZeroIsNone, keyPattern,
-		keyPatternDescription, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
+		keyPatternDescription, keyFileName, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
 	if !ok {
 		return m
 	}
@@ -57,6 +58,7 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 		l.fault(m.at(keyZeroIsNone), "does not apply to a field that is required or has a default")
 	}
 	l.pattern(m, v)
+	v.FileName = m.boolean(keyFileName)
 	v.UniqueBy = m.text(keyUniqueBy)
 	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
 		l.fault(m.place, "an enum must have one_of")

@@ -105,7 +105,7 @@ var originRows = []originRow{
 	{"a name of 65 characters", m{"vm_name": long(65)}, faults("vm_name max_length"), changed, m{"vm_name": long(65)}, hyperV},
 	{"a name of 101 characters", m{"vm_name": long(101)}, faults("vm_name max_length"), kept, nil, ""},
 	{"a name of 64 characters with blanks around it", m{"vm_name": " " + long(64) + " "}, m{"vm_name": long(64)}, changed, faults("vm_name whitespace"), exact},
-	{"a path as name", m{"vm_name": `../..\x:*?`}, m{"vm_name": `../..\x:*?`}, kept, nil, ""}, // the host refuses it for a new virtual machine
+	{"a path as name", m{"vm_name": `../..\x:*?`}, m{"vm_name": `../..\x:*?`}, changed, faults("vm_name file_name"), "the host would refuse it: files of the virtual machine have its name"},
 	{"a number as name", m{"vm_name": 123}, m{"vm_name": "123"}, changed, faults("vm_name type"), strict},
 	{"a list as name", m{"vm_name": []any{"a"}}, m{"vm_name": "['a']"}, changed, faults("vm_name type"), strict},
 	{"a boolean as name", m{"vm_name": false}, m{"vm_name": "False"}, changed, faults("vm_name type"), strict},

@@ -102,6 +102,7 @@ type Validations struct {
 	ZeroIsNone         bool     `json:"zero_is_none,omitempty"`        // of a number: 0 is no value, regardless of Minimum
 	Pattern            string   `json:"pattern,omitempty"`             // a regular expression (RE2) that matches the whole value
 	PatternDescription string   `json:"pattern_description,omitempty"` // of Pattern, to follow "use"
+	FileName           bool     `json:"file_name,omitempty"`           // of a line of text: the name of a file of a new virtual machine
 	OneOf              []string `json:"one_of,omitempty"`              // the values of an enum
 	MinItems           *int     `json:"min_items,omitempty"`           // of a list
 	MaxItems           *int     `json:"max_items,omitempty"`
@@ -204,12 +205,14 @@ func (s *Schema) Field(id string) (*Field, bool) {
 	return &s.Fields[i], true
 }
 
-// ForExisting returns the schema for values of a virtual machine that exists: what only its creation needs is not required.
+// ForExisting returns the schema for values of a virtual machine that exists: what only its creation needs is not required, and its names
+// are those of no new file.
 func (s *Schema) ForExisting() *Schema {
 	c := *s
 	c.Fields = slices.Clone(s.Fields)
 	for i := range c.Fields {
 		c.Fields[i].Required = s.Fields[i].Required && !s.Fields[i].ForCreation()
+		c.Fields[i].Validations.FileName = false
 	}
 	return &c
 }

@@ -26,7 +26,7 @@ var (
 )
 
 var types = map[Type]typeRule{
-	TypeString:    {line, lengthKeys},
+	TypeString:    {line, append([]string{keyFileName}, lengthKeys...)},
 	TypeSecret:    {verbatim, lengthKeys},
 	TypeMultiline: {verbatim, lengthKeys},
 	TypeInteger:   {integer, numberKeys},
@@ -79,7 +79,12 @@ func line(f target, v any) (any, *Fault) {
 	if fault != nil {
 		return nil, fault
 	}
-	return checkText(f, s)
+	v, fault = checkText(f, s)
+	if fault == nil && f.Validations.FileName && !isFileName(s) {
+		return nil, f.fault(ruleFileName, s, "cannot be "+f.show(s)+", which is not valid as the name of a file on Windows",
+			`use a name without any of < > : " / \ | ? *, with no dot at either end, and other than that of a device, such as CON or COM1`)
+	}
+	return v, fault
 }
 
 func singleLine(f target, v any) (string, *Fault) {

@@ -119,7 +119,12 @@ func (c *check) checkImage() {
 		return
 	}
 	folder, name := imageFolder(c.host, c.settings), c.fields.text("image_name")
-	switch names := fileNames(folder, imageExtension); {
+	names := fileNames(folder, imageExtension)
+	same := slices.DeleteFunc(slices.Clone(names), func(other string) bool { return !strings.EqualFold(other, name) })
+	slices.Sort(same)
+	switch {
+	case len(same) > 1:
+		c.add(finding("image_ambiguous", "image_name", "count", len(same), "folder", folder, "name", name, "files", strings.Join(same, ", ")))
 	case len(names) == 0:
 		c.add(finding("image_missing_folder_empty", "image_name", "image", name, "folder", folder))
 	case !containsFold(names, name):

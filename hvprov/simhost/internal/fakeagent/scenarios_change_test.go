@@ -289,6 +289,14 @@ var interruptions = []scenario{
 			s.request(check(fmt.Sprintf(`"vm_name":%q,"switch_name":"External"`, name)))
 		}
 	}},
+	{"two images have one name but for letter case", func(s *recorder) {
+		s.addImage("Gold", hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 4 << 20})
+		s.addImage("gold", hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 4 << 20})
+		s.request(check(strings.Replace(minimal, "ubuntu-24.04", "gold", 1)))
+		s.runJob(provision(strings.Replace(minimal, "ubuntu-24.04", "Gold", 1)))
+		s.section("another image can be used")
+		s.request(check(minimal))
+	}},
 	{"two virtual switches have one name", func(s *recorder) {
 		machine := seedVM(1, "web-00")
 		machine.Adapters = []hyperv.Adapter{{Name: "Network Adapter", SwitchName: "External", MACAddress: "00155D001001", DynamicMAC: true}}

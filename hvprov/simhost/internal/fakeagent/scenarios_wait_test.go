@@ -73,6 +73,8 @@ var waits = []scenario{
 		s.addISO("two")
 		s.request(check(`"media_name":"seed"`))
 		s.request(check(`"media_name":"TWO"`))
+		s.addISO("Two")
+		s.request(check(`"media_name":"two"`))
 		s.request(checkUpdate(seedID(1), `"media_name":"seed"`))
 		s.runJob(provision(minimal + `,"media_name":"seed"`))
 	}},
