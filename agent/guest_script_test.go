@@ -31,7 +31,8 @@ function Get-LocalUser { param($Name, $ErrorAction) if ($Name -eq 'ops') { $Name
 $process = ${function:Invoke-GuestProcess}
 function Invoke-GuestProcess {
     param($Arguments)
-    $null = $seen.Add("cmd $Arguments")
+    # What is recorded before the command runs decides where the script goes on after a restart.
+    $null = $seen.Add("$([System.IO.File]::ReadAllText([System.IO.Path]::Combine($folder, 'progress'))) cmd $Arguments")
     @{ ExitCode = $(if ($Arguments -match 'exit (\d+)') { [int]$Matches[1] } else { 0 }); LastLine = 'Access is denied.' }
 }
 
@@ -78,7 +79,7 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 	complete := func(setup string, steps ...string) []string {
 		return append(steps, "stage=final", "schtasks /delete", "setup="+setup)
 	}
-	commands := []string{`cmd /d /s /c "first "a b""`, `cmd /d /s /c "second"`, `cmd /d /s /c "third"`}
+	commands := []string{`1 cmd /d /s /c "first "a b""`, `2 cmd /d /s /c "second"`, `3 cmd /d /s /c "third"`}
 	installed := []string{"setup=", "instance=a1", "stage=accounts", "schtasks /create"}
 	cases := []struct {
 		name                               string
@@ -96,10 +97,10 @@ func TestTheScriptOfAWindowsGuest(t *testing.T) {
 		{name: "waits for the end of Setup", step: "complete", want: complete("done", append([]string{"sleep", "stage=commands"}, commands...)...)},
 		{name: "goes on after a restart", step: "complete", ready: true, progress: "2", want: complete("done", "stage=commands", commands[2])},
 		{name: "reports a command that fails", step: "complete", ready: true, settings: strings.Replace(settings, `"second"`, `"exit 5"`, 1), want: complete(
-			"failed: command 2 ended with exit code 5: Access is denied.", "stage=commands", commands[0], `cmd /d /s /c "exit 5"`)},
+			"failed: command 2 ended with exit code 5: Access is denied.", "stage=commands", commands[0], `2 cmd /d /s /c "exit 5"`)},
 		{
 			name: "accepts that a command needs a restart", step: "complete", ready: true, progress: "2", settings: strings.Replace(settings, `"third"`, `"exit 3010"`, 1),
-			want: complete("done", "stage=commands", `cmd /d /s /c "exit 3010"`),
+			want: complete("done", "stage=commands", `3 cmd /d /s /c "exit 3010"`),
 		},
 		{
 			name: "reports a domain that was not joined", step: "complete", ready: true, settings: with("domain", "corp.lab.example"),
