@@ -95,7 +95,7 @@ var windowsGuests = []struct {
 		localAccount + "Password/Value": strings.Repeat("p\u00e4\u00df\U0001F600", 64),
 	}},
 	{"a name outside ASCII", values{"AdminUser": "J\u00f6rg & \u5c0f", "AdminPassword": "Pa55"}, map[string]string{localAccount + "Name": "J\u00f6rg & \u5c0f"}},
-	{"a product key", values{"ProductKey": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"}, map[string]string{productKey: "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"}},
+	{"a product key", values{"ProductKey": "aaaaa-bbbbb-ccccc-ddddd-eeeee"}, map[string]string{productKey: "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE"}},
 	{"a time zone", values{"TimeZone": "W. Europe Standard Time"}, map[string]string{timeZone: "W. Europe Standard Time", timeZoneOOBE: "W. Europe Standard Time"}},
 	{"a locale", values{"Locale": "de-DE"}, map[string]string{locale + "InputLocale": "de-DE", locale + "SystemLocale": "de-DE", locale + "UserLocale": "de-DE"}},
 	{"a domain", domainMember(nil), map[string]string{
@@ -139,6 +139,9 @@ var windowsGuests = []struct {
 	{"a suffix", values{"DnsSuffix": "lab.example", "Adapters": list{adapter("00155d000001", nil, nil, nil)}}, map[string]string{
 		resolver + "DNSDomain": "lab.example", resolvers + "DNSDomain": "lab.example",
 	}},
+	{"a suffix and a second adapter", values{"DnsSuffix": "lab.example", "Adapters": list{
+		adapter("00155d000001", nil, nil, nil), adapter("00155d000002", list{"192.0.2.5/24"}, nil, list{"192.0.2.53"}),
+	}}, map[string]string{resolvers + "DNSDomain": "lab.example", resolvers + "Identifier": "00-15-5D-00-00-01|00-15-5D-00-00-02"}},
 	{"a suffix for an adapter without a MAC address", values{"DnsSuffix": "lab.example", "Adapters": list{adapter("", nil, nil, nil)}}, map[string]string{
 		resolver + "DNSDomain": "lab.example", resolvers + "Identifier": absent,
 	}},

@@ -59,9 +59,10 @@ function Get-UnattendValue {
     param([Parameter(Mandatory)] [System.Collections.IDictionary] $Guest)
 
     $values = @{ HidePages = 'true'; ExpressSettings = '3'; Locale = 'en-US' }
-    foreach ($name in 'HostName', 'ProductKey', 'TimeZone', 'Locale', 'DomainName', 'DomainPassword', 'DomainOU') {
+    foreach ($name in 'HostName', 'TimeZone', 'Locale', 'DomainName', 'DomainPassword', 'DomainOU') {
         if ($Guest[$name]) { $values[$name] = $Guest[$name] }
     }
+    if ($Guest['ProductKey']) { $values['ProductKey'] = $Guest['ProductKey'].ToUpperInvariant() }
     $key = "`"$script:AgentGuestReportKey`""
     $values['SetupCommands'] = @(
         # The image may hold the report of another guest. Commands must not fail, so that it is replaced and not removed.
@@ -86,19 +87,21 @@ function Get-UnattendValue {
             $values['LocalAccounts'] = @(@{ Name = $Guest['AdminUser']; Group = 'Administrators'; Password = $password; PlainText = 'false' })
         }
     }
-    # An adapter is identified by its MAC address. One without needs no settings.
-    $adapters = @(foreach ($adapter in @(Get-GuestItem -Table $Guest -Name 'Adapters')) { if ($adapter['Mac']) { $adapter } })
+    $adapters = @(Get-GuestItem -Table $Guest -Name 'Adapters')
     $values['Interfaces'] = @(foreach ($adapter in $adapters) { Get-UnattendInterface -Adapter $adapter })
+    # The servers and the suffix of the guest are those of its first adapter.
     $default = @(Get-GuestItem -Table $Guest -Name 'DnsServers')
+    $suffix = $Guest['DnsSuffix']
     $values['Resolvers'] = @(
         foreach ($adapter in $adapters) {
             $servers = @(Get-GuestItem -Table $adapter -Name 'DnsServers')
-            # The servers of the guest are those of its first adapter.
             if ($servers.Count -eq 0) { $servers = $default }
-            $default = @()
-            if ($servers.Count -gt 0 -or $Guest['DnsSuffix']) {
-                @{ Identifier = (Format-UnattendMac -Mac $adapter['Mac']); Suffix = $Guest['DnsSuffix']; Servers = $servers }
+            # Without a MAC address, nothing identifies the adapter: it has no settings of its own.
+            if ($adapter['Mac'] -and ($servers.Count -gt 0 -or $suffix)) {
+                @{ Identifier = (Format-UnattendMac -Mac $adapter['Mac']); Suffix = $suffix; Servers = $servers }
             }
+            $default = @()
+            $suffix = ''
         }
     )
     return $values
