@@ -40,6 +40,7 @@ type Handler struct {
 	origins  *http.CrossOriginProtection
 	limiter  *limiter
 	requests chan struct{} // holds a value for each request that is served
+	streams  chan struct{} // and for each stream
 	sessions *sessions
 	bodies   *fingerprints
 	schema   schemaDocuments
@@ -67,7 +68,8 @@ func New(service *hvprov.Service, opts Options) (*Handler, error) {
 	h := &Handler{
 		service: service, opts: opts, logger: opts.Logger, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		limiter:  newLimiter(opts.RequestsPerSecond, opts.now),
-		requests: make(chan struct{}, opts.MaxRequests), sessions: newSessions(opts.SessionAge, opts.now), bodies: newFingerprints(),
+		requests: make(chan struct{}, opts.MaxRequests), streams: make(chan struct{}, opts.MaxStreams),
+		sessions: newSessions(opts.SessionAge, opts.now), bodies: newFingerprints(),
 	}
 	for _, origin := range opts.Origins {
 		if err := h.origins.AddTrustedOrigin(origin); err != nil {
@@ -119,6 +121,9 @@ func (h *Handler) addRoutes() {
 
 		{method: http.MethodGet, path: Prefix + "/notifications", role: RoleReader, handle: h.listNotifications},
 		{method: http.MethodPost, path: Prefix + "/notifications:read", role: RoleReader, handle: h.postNotificationsRead},
+
+		{method: http.MethodGet, path: Prefix + "/events", role: RoleReader, stream: true, handle: h.getEvents},
+		{method: http.MethodGet, path: Prefix + "/ws", role: RoleReader, stream: true, handle: h.getWebsocket},
 
 		{method: http.MethodGet, path: Prefix + "/session", role: RoleReader, handle: h.getSession},
 		{method: http.MethodPost, path: Prefix + "/session", role: RoleReader, handle: h.postSession},

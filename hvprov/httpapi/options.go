@@ -46,7 +46,10 @@ type Options struct {
 	Logger *slog.Logger // nil: nothing is logged
 	Audit  *slog.Logger // receives one entry for each request that changes something; nil: Logger
 
-	now func() time.Time
+	now        func() time.Time
+	heartbeat  time.Duration // between signs of life on a stream
+	writeLimit time.Duration // for a client to take a message
+	onEnd      func()        // called when a stream has ended
 }
 
 func (o Options) withDefaults() Options {
@@ -59,9 +62,13 @@ func (o Options) withDefaults() Options {
 	if o.Audit == nil {
 		o.Audit = o.Logger
 	}
+	if o.onEnd == nil {
+		o.onEnd = func() {}
+	}
 	if o.now == nil {
 		o.now = time.Now
 	}
+	o.heartbeat, o.writeLimit = positive(o.heartbeat, 15*time.Second), positive(o.writeLimit, 10*time.Second)
 	o.SessionAge = positive(o.SessionAge, 12*time.Hour)
 	o.MaxBodyBytes = positive(o.MaxBodyBytes, 1<<20)
 	o.RequestTimeout = positive(o.RequestTimeout, 2*time.Minute)

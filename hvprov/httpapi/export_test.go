@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi
+
+import "time"
+
+// WithIntervals returns options with other intervals between heartbeats, and another time limit of a write to a stream.
+func (o Options) WithIntervals(heartbeat, writeLimit time.Duration) Options {
+	o.heartbeat, o.writeLimit = heartbeat, writeLimit
+	return o
+}
+
+// WithStreamEnd returns options with a function that is called when a stream has ended.
+func (o Options) WithStreamEnd(f func()) Options {
+	o.onEnd = f
+	return o
+}
+
+// Publish sends a message with a text to the subscribers of notifications.
+func (h *Handler) Publish(text string) {
+	h.hub.publish(message{Type: "notification", Action: "created", Topics: []string{topicNotifications}, Error: text})
+}
