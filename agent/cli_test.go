@@ -82,7 +82,7 @@ func TestAJobThatFailsFromTheCommandLineIsUndoneAndHidesSecrets(t *testing.T) {
 func TestAnInvalidDefinitionIsRejectedFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	mismatch := func(id string, version int) values {
-		return values{"id": id, "version": version, "supported_id": "vm-provisioning", "supported_versions": 1}
+		return values{"id": id, "version": version, "supported_id": "vm-provisioning", "supported_versions": "1, 2"}
 	}
 	unreadable := values{"reason": "text is not a JSON object"}
 	for name, c := range map[string]struct {
@@ -94,8 +94,8 @@ func TestAnInvalidDefinitionIsRejectedFromTheCommandLine(t *testing.T) {
 		"input that is not JSON":      {`{"guest_la_pw": ` + secret + `}`, "definition_unreadable", unreadable},
 		"a list":                      {"[1]", "definition_unreadable", unreadable},
 		"no schema":                   {`{"operation":"provision","fields":{}}`, "definition_schema_missing", nil},
-		"another schema version":      {strings.Replace(definition, `"version": 1`, `"version": 2`, 1), "schema_mismatch", mismatch("vm-provisioning", 2)},
-		"another schema":              {strings.Replace(definition, "vm-prov", "pv-prov", 1), "schema_mismatch", mismatch("pv-provisioning", 1)},
+		"another schema version":      {strings.Replace(definition, `"version": 2`, `"version": 3`, 1), "schema_mismatch", mismatch("vm-provisioning", 3)},
+		"another schema":              {strings.Replace(definition, "vm-prov", "pv-prov", 1), "schema_mismatch", mismatch("pv-provisioning", 2)},
 		"a missing field":             {strings.Replace(definition, "image_name", "image", 1), "field_missing", values{"field": "image_name"}},
 		"a field of the wrong type":   {strings.Replace(definition, `"gb_ram": 2`, `"gb_ram": "2"`, 1), "field_invalid", values{"field": "gb_ram", "requirement": "a number greater than 0"}},
 		"a delete job without a GUID": {strings.Replace(definition, `"provision"`, `"delete"`, 1), "vm_id_missing", values{"operation": "delete"}},

@@ -61,7 +61,7 @@ func (f *fixture) addVM(number int, name string, change func(*hyperv.VM)) hyperv
 
 // edit returns the definition of an operation on the virtual machine of addVM.
 func edit(operation, name, fields string) string {
-	return fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":1},"operation":"%s","fields":{"vm_name":"%s","image_name":"ubuntu-24.04",`+
+	return fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":2},"operation":"%s","fields":{"vm_name":"%s","image_name":"ubuntu-24.04",`+
 		`"os_family":"linux","gb_ram":1,"cpu_cores":1%s}}`, operation, name, fields)
 }
 

@@ -26,7 +26,7 @@ const agentVariable = "HYPERVVM_TEST_AGENT"
 
 // definition is a job definition on several lines.
 const definition = `{
-  "schema": { "id": "vm-provisioning", "version": 1 },
+  "schema": { "id": "vm-provisioning", "version": 2 },
   "operation": "provision",
   "fields": {
     "vm_name": "by-hand", "image_name": "ubuntu-24.04", "os_family": "linux",

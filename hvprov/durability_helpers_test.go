@@ -188,7 +188,7 @@ func asFields(value any) any {
 func (s *fixture) startAndLeave() {
 	s.Helper()
 	client := newAgent(s.T, s.server)
-	def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
+	def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 2}, Operation: job.OperationProvision}
 	for _, name := range slices.Sorted(maps.Keys(s.values())) {
 		def.Fields = append(def.Fields, job.Field{ID: name, Value: asFields(s.values()[name])})
 	}

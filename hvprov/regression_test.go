@@ -131,7 +131,7 @@ func TestAnErrorThatContainsThePasswordIsRedacted(t *testing.T) {
 			c.Errorf("text contains the secret, or no mask:\n%s", text)
 		}
 		// The agent redacts as well, without the help of the client.
-		def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
+		def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 2}, Operation: job.OperationProvision}
 		for id, v := range map[string]any{"vm_name": "web-02", "image_name": "ubuntu-24.04", "gb_ram": 2, "cpu_cores": 2, "guest_la_pw": secret} {
 			def.Fields = append(def.Fields, job.Field{ID: id, Value: v})
 		}
@@ -196,7 +196,7 @@ func TestInvalidValuesAreRefusedAndNotConverted(t *testing.T) {
 		// The agent does not rely on the checks of the client.
 		agent := newAgent(c.T, c.server)
 		for name, value := range map[string]any{"vm_name": `..\..\x`, "image_name": `..\x`, "gb_ram": true, "cpu_cores": 1.5} {
-			def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 1}, Operation: job.OperationProvision}
+			def := job.Definition{Schema: job.SchemaRef{ID: "vm-provisioning", Version: 2}, Operation: job.OperationProvision}
 			for id, v := range map[string]any{"vm_name": "web-01", "image_name": "ubuntu-24.04", "gb_ram": 2, "cpu_cores": 2} {
 				if id == name {
 					v = value

@@ -36,6 +36,8 @@ func init() { // listAttribute and objectAttribute refer to constructors
 		jobschema.TypeSecret:    stringAttribute,
 		jobschema.TypeMultiline: stringAttribute,
 		jobschema.TypeIPv4:      stringAttribute,
+		jobschema.TypeIPv6:      stringAttribute,
+		jobschema.TypeIP:        stringAttribute,
 		jobschema.TypeMAC:       stringAttribute,
 		jobschema.TypeHostname:  stringAttribute,
 		jobschema.TypeEnum:      stringAttribute,
@@ -50,6 +52,7 @@ func init() { // listAttribute and objectAttribute refer to constructors
 // elementTypes maps the item types of lists of scalars.
 var elementTypes = map[jobschema.Type]attr.Type{
 	jobschema.TypeString: types.StringType, jobschema.TypeMultiline: types.StringType, jobschema.TypeIPv4: types.StringType,
+	jobschema.TypeIPv6: types.StringType, jobschema.TypeIP: types.StringType,
 	jobschema.TypeMAC: types.StringType, jobschema.TypeHostname: types.StringType, jobschema.TypeEnum: types.StringType,
 	jobschema.TypeInteger: types.NumberType, jobschema.TypeNumber: types.NumberType, jobschema.TypeBoolean: types.BoolType,
 }
@@ -137,7 +140,7 @@ func stringAttribute(c fieldAttribute) schema.Attribute {
 	if keepsObserved(c.field) {
 		a.PlanModifiers = append(a.PlanModifiers, keepObserved{})
 	}
-	if c.field.Observed != "" || c.field.IgnoreCase || c.field.Type == jobschema.TypeMAC || c.field.Type == jobschema.TypeMultiline {
+	if c.field.Observed != "" || c.field.IgnoreCase || hasSpellings(c.field.Type) {
 		a.PlanModifiers = append(a.PlanModifiers, keepSpelling{c.field})
 	}
 	if c.field.Infer != nil {
@@ -147,6 +150,15 @@ func stringAttribute(c fieldAttribute) schema.Attribute {
 		a.PlanModifiers = append(a.PlanModifiers, replaceOnChange{c.schema, c.field})
 	}
 	return a
+}
+
+// hasSpellings reports whether a value of a type has several spellings.
+func hasSpellings(t jobschema.Type) bool {
+	switch t {
+	case jobschema.TypeMAC, jobschema.TypeMultiline, jobschema.TypeIPv6, jobschema.TypeIP:
+		return true
+	}
+	return false
 }
 
 // numberAttribute serves whole numbers as well: an Int64Attribute would report a fraction as an error in the provider, beside the

@@ -58,7 +58,7 @@ func (d *jobInputs) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 				"description": text("Description of the field."),
 				"hint":        text("Example of a value."),
 				"deprecated":  text("What to use instead. Null if the field is not deprecated."),
-				"type":        text("Type of the value: `string`, `secret`, `multiline`, `integer`, `number`, `boolean`, `ipv4`, `mac`, `hostname`, `enum`, `list` or `object`."),
+				"type":        text("Type of the value: `string`, `secret`, `multiline`, `integer`, `number`, `boolean`, `ipv4`, `ipv6`, `ip`, `mac`, `hostname`, `enum`, `list` or `object`."),
 				"item_type":   text("Type of the items of a list. Null for other types."),
 				"required":    flag("Whether a value is required."),
 				"secret":      flag("Whether the value is a secret."),

@@ -155,14 +155,16 @@ func TestSpellingsOfOneValue(t *testing.T) {
 	other := map[string]any{
 		"mac_address": "0015.5d00.1020", "switch_name": "EXTERNAL", "vm_name": "WEB-01", "image_name": "Ubuntu-24.04",
 		"notes": "first\n", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA\n", "guest_net_dnssuffix": "LAB.example",
+		"guest_host_name": "WEB-01", "guest_v6_ipaddr": "2001:DB8:0::50", "guest_v6_defaultgw": "FE80::1",
 	}
 	config := linux("web-01").with(attrs{
 		"mac_address": "00-15-5D-00-10-20", "switch_name": "External", "notes": "first", "guest_net_dnssuffix": "lab.example",
+		"guest_host_name": "web-01", "guest_v6_ipaddr": "2001:db8::50", "guest_v6_cidrprefix": 64, "guest_v6_defaultgw": "fe80::1",
 		"cnf_ansible_ssh_user": "ansible", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA",
 	})
 	for _, f := range loadSchema(t).Fields {
 		_, tested := other[f.ID]
-		if spelled := f.Type == jobschema.TypeMAC || f.Type == jobschema.TypeMultiline || f.IgnoreCase; spelled && !tested &&
+		if spelled := f.Type == jobschema.TypeMAC || f.Type == jobschema.TypeIPv6 || f.Type == jobschema.TypeMultiline || f.IgnoreCase; spelled && !tested &&
 			f.ID != "media_name" && f.Applicability == nil {
 			t.Errorf("%s has no other spelling", f.ID)
 		}

@@ -78,7 +78,7 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 		},
 		"another version of the default schema": {
 			strings.Replace(labText("7", "", ""), "id: lab", "id: vm-provisioning", 1),
-			[]string{": ", "vm-provisioning version 7", "vm-provisioning version 1", "another id"},
+			[]string{": ", "vm-provisioning version 7", "vm-provisioning version 2", "another id"},
 		},
 		"the default schema with other fields": {
 			strings.Replace(labText("1", "", ""), "id: lab", "id: vm-provisioning", 1),

@@ -33,7 +33,7 @@ function ConvertTo-JobDefinition {
     param([Parameter(Mandatory)] [AllowNull()] $Value, [switch] $Partial)
 
     if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
-    Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
+    $version = Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
     $operations = 'provision', 'update', 'delete'
     if ($operations -cnotcontains $operation) {
@@ -48,6 +48,8 @@ function ConvertTo-JobDefinition {
         Assert-JobField -Name $name -Value $field
         $fields[$name] = $field
     }
+    # Version 1 only recorded the settings of the guest.
+    if ($version -eq 1 -and $operation -eq 'provision' -and -not $fields.Contains('guest_setup')) { $fields['guest_setup'] = 'none' }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         if ($fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) { # a check has a finding
@@ -61,7 +63,7 @@ function ConvertTo-JobDefinition {
 }
 
 function Assert-JobSchema {
-    # Throws when a definition's schema is missing, or is not one that this agent supports.
+    # Returns the version of a definition's schema. Throws when it is missing, or is not one that this agent supports.
     param([AllowNull()] $Schema)
 
     $id = Get-AgentProperty -Value $Schema -Name 'id'
@@ -74,6 +76,7 @@ function Assert-JobSchema {
                 id = $id; version = $version; supported_id = $script:AgentSchemaId; supported_versions = (Join-AgentText -Text $script:AgentSchemaVersions)
             })
     }
+    return $version
 }
 
 function Assert-JobField {
@@ -98,7 +101,7 @@ function Assert-JobField {
         'vlan_id' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 0 -Maximum 4094 }
         'mac_address' { $requirement = Get-MacRequirement -Value $Value }
         'network_adapters' { Assert-AdapterField -Value $Value }
-        'wait_for' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'nothing', 'heartbeat', 'address' }
+        'wait_for' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'nothing', 'heartbeat', 'address', 'setup' }
         'wait_seconds' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 7200 }
         'force_stop' { $requirement = Get-BooleanRequirement -Value $Value }
         'vm_clustered' { $requirement = Get-BooleanRequirement -Value $Value }

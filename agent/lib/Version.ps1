@@ -2,4 +2,4 @@
 
 $script:AgentVersion = '0.1.0'
 $script:AgentSchemaId = 'vm-provisioning'
-$script:AgentSchemaVersions = @(1)
+$script:AgentSchemaVersions = @(1, 2)

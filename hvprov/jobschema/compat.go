@@ -182,6 +182,10 @@ func (f *Field) withoutTexts() Field {
 	bare := *f
 	bare.Label, bare.Description, bare.Hint, bare.Deprecated = "", "", "", ""
 	bare.Validations.PatternDescription = ""
+	bare.Cases = slices.Clone(f.Cases)
+	for i := range bare.Cases {
+		bare.Cases[i].Hint, bare.Cases[i].Validations.PatternDescription = "", ""
+	}
 	bare.Fields = withoutTexts(f.Fields)
 	if f.Items != nil {
 		items := f.Items.withoutTexts()

@@ -38,7 +38,7 @@ func (f *Field) Docs() string {
 		add("Example: %s.", code(f.Hint))
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.Applicability)) {
-		add("Applies only when `%s` is %s.", id, wordList(codes(f.Applicability[id]), "or"))
+		add("Applies only when %s.", conditionText(map[string][]string{id: f.Applicability[id]}))
 	}
 	parts = append(parts, f.sets...)
 	switch f.Change {
@@ -81,11 +81,32 @@ func (f *Field) addValues(add func(string, ...any)) {
 	if v.UniqueBy != "" {
 		add("Items must have different values of `%s`.", v.UniqueBy)
 	}
-	if f.Items != nil {
-		f.Items.addValues(func(format string, args ...any) {
-			add("Each item: "+strings.ToLower(format[:1])+format[1:], args...)
-		})
+	for _, c := range f.Cases {
+		rules := Field{Validations: c.Validations}
+		rules.addValues(prefixed(add, "If "+conditionText(c.When)+": "))
+		if c.Hint != "" {
+			add("Example: %s.", code(c.Hint))
+		}
 	}
+	if f.Items != nil {
+		f.Items.addValues(prefixed(add, "Each item: "))
+	}
+}
+
+// prefixed returns add for sentences that follow a prefix.
+func prefixed(add func(string, ...any), prefix string) func(string, ...any) {
+	return func(format string, args ...any) {
+		add("%s", prefix+strings.ToLower(format[:1])+fmt.Sprintf(format[1:], args...))
+	}
+}
+
+// conditionText returns the values that other fields must have.
+func conditionText(conditions map[string][]string) string {
+	var texts []string
+	for _, id := range slices.Sorted(maps.Keys(conditions)) {
+		texts = append(texts, code(id)+" is "+wordList(codes(conditions[id]), "or"))
+	}
+	return wordList(texts, "and")
 }
 
 func addCount(add func(string, ...any), low, high *int, noun string) {

@@ -65,5 +65,5 @@ func ExampleLoad() {
 	fmt.Println(err)
 	// Output:
 	// lab.yaml:4: fields[0].id: "CPUs" is not a valid id: use lower-case letters, digits and underscores, starting with a letter
-	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, mac, multiline, number, object, secret or string
+	// lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ip, ipv4, ipv6, list, mac, multiline, number, object, secret or string
 }

@@ -36,6 +36,7 @@ const (
 	ruleApplicability = "applicability"
 	ruleParameterSet  = "parameter_set"
 	ruleIPv4Subnet    = "ipv4_subnet" // see subnetRule
+	ruleIPv6Subnet    = "ipv6_subnet" // see subnet6Rule
 	ruleAscending     = "ascending"   // see ascendingRule
 	ruleMinItems      = "min_items"
 	ruleMaxItems      = "max_items"

@@ -80,7 +80,7 @@ func (g generator) schema() string {
 func (g generator) field(id, applicability string, root bool) (text string, optional bool) {
 	kinds := []string{
 		"string, validations: {max_length: 3, pattern: '[a-z]*'}", "secret", "multiline, validations: {min_length: 2}",
-		"integer, validations: {minimum: -1, maximum: 9}", "number, validations: {maximum: 1.5}", "boolean", "ipv4", "hostname",
+		"integer, validations: {minimum: -1, maximum: 9}", "number, validations: {maximum: 1.5}", "boolean", "ipv4", "ipv6", "ip", "hostname",
 		"enum, validations: {one_of: [a, b, 'true']}", "list, validations: {max_items: 2}, items: {type: string}",
 		"list, items: {type: enum, validations: {one_of: [a, b]}}",
 	}
@@ -148,8 +148,10 @@ func (g generator) value(f *jobschema.Field) any {
 		return one(0.5, "0.25", 1, json.Number("1e-3"), -2)
 	case jobschema.TypeBoolean:
 		return one(true, false, "true", "false")
-	case jobschema.TypeIPv4:
+	case jobschema.TypeIPv4, jobschema.TypeIP:
 		return g.address()
+	case jobschema.TypeIPv6:
+		return g.pick("2001:db8::1", "2001:db8::2", "fe80::2") // in the form of a job
 	case jobschema.TypeEnum:
 		return one("a", "b")
 	case jobschema.TypeList:

@@ -20,7 +20,7 @@ func TestLoadRefusesInvalidListsAndObjects(t *testing.T) {
 		{"a list without items", tags, "", `48: fields[8]: |a field of type list must have items`},
 		{"items that are not a mapping", tags, "    items: string\n", `50: fields[8].items: |mapping`},
 		{"items without type", "    items: {type: ipv4}", "    items: {}", `54: fields[9].items: |"type" is missing`},
-		{"items of an unknown type", "    items: {type: ipv4}", "    items: {type: ip}", `54: fields[9].items.type: |unknown type "ip"`},
+		{"items of an unknown type", "    items: {type: ipv4}", "    items: {type: ipv5}", `54: fields[9].items.type: |unknown type "ipv5"`},
 		{"objects of an unknown type", "      type: object\n", "      type: objct\n", `58: fields[10].items.type: |unknown type "objct"`},
 		{"items of no type that have fields", "      type: object\n      fields", "      fields", `58: fields[10].items: |"type" is missing`},
 		{"items with a key of fields", "{type: ipv4}", "{type: ipv4, required: true}", `54: fields[9].items: |unknown key "required"`},
@@ -31,8 +31,8 @@ func TestLoadRefusesInvalidListsAndObjects(t *testing.T) {
 		{"items with a broken pattern", "'[a-z]+'", "'[a-z'", `50: fields[8].items.validations.pattern: |does not compile`},
 		{"items with fields that are not objects", "{type: ipv4}", "{type: ipv4, fields: [{id: a, type: string}]}", `54: fields[9].items.fields: |only a field of type object can have fields`},
 		{"items that are objects without fields", "{type: ipv4}", "{type: object}", `54: fields[9].items: |a field of type object must have fields`},
-		{"secret items", "{type: ipv4}", "{type: secret}", `54: fields[9].items.type: |items cannot be of type secret: use boolean, enum, hostname, integer, ipv4, mac, multiline, number, object or string`},
-		{"a list of lists", "{type: ipv4}", "{type: list}", `54: fields[9].items.type: |items cannot be of type list: use boolean, enum, hostname, integer, ipv4, mac, multiline, number, object or string`},
+		{"secret items", "{type: ipv4}", "{type: secret}", `54: fields[9].items.type: |items cannot be of type secret: use boolean, enum, hostname, integer, ip, ipv4, ipv6, mac, multiline, number, object or string`},
+		{"a list of lists", "{type: ipv4}", "{type: list}", `54: fields[9].items.type: |items cannot be of type list: use boolean, enum, hostname, integer, ip, ipv4, ipv6, mac, multiline, number, object or string`},
 		{"a list of objects within an object", mounts, "          items: {type: object, fields: [{id: a, type: string}]}\n", `70: fields[10].items.fields[5].items.type: |a list in an object cannot have objects as items: use single values`},
 		{"an object without fields", "{id: port, type: integer}", "{id: port, type: object}", `87: fields[17]: |a field of type object must have fields`},
 		{"an object within an object", user, "      - {id: user, type: object, fields: [{id: a, type: string}]}\n", `77: fields[11].fields[0].type: |an object cannot contain an object: use fields with longer names`},
@@ -120,7 +120,7 @@ func TestLoadRefusesInvalidInferences(t *testing.T) {
 		{"a nested field with such an id", "{id: shell, ", "{id: password_wo, ", `79: fields[11].fields[2].id: |belongs to the secret password`},
 		{"applicability by a field of an unknown type", "    type: boolean\n    default: false", "    type: bool\n    applicability: {os: [linux]}", `39: fields[5].type: |unknown type "bool"`},
 		{"applicability of a field of an unknown type", "{os: [windows]}", "{fast: ['true']}\n  - {id: slow, type: bool}\n  - {id: x, type: string, applicability: {slow: ['true']}}", `48: fields[8].type: |unknown type "bool"`},
-		{"a rule about a field of an unknown type", "{id: gw, type: ipv4}", "{id: gw, type: ip}", `85: fields[15].type: |unknown type "ip"`},
+		{"a rule about a field of an unknown type", "{id: gw, type: ipv4}", "{id: gw, type: ipv5}", `85: fields[15].type: |unknown type "ipv5"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

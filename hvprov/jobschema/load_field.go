@@ -28,7 +28,7 @@ type scope struct {
 var (
 	itemKeys   = []string{"type", "validations", "fields"}
 	nestedKeys = append([]string{
-		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "deprecated", "ignore_case", "items",
+		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "guest", "cases", "deprecated", "ignore_case", "items",
 	}, itemKeys...)
 	fieldKeys = append([]string{"infer", "change", "observed"}, nestedKeys...)
 )
@@ -41,6 +41,7 @@ func (l *loader) scope(m mapping, parent *Field) *scope {
 	}
 	for i := range sc.fields {
 		l.applicability(sc, i)
+		l.cases(sc, i)
 		l.secretNames(sc, i)
 	}
 	return sc
@@ -75,6 +76,7 @@ func (l *loader) field(sc *scope, at place) {
 	}
 	l.change(sc, m, &f)
 	l.children(sc, m, &f, l.validations(m, &f))
+	l.guest(sc, m, &f)
 	if m.has("default") {
 		l.defaultValue(m, &f, len(l.faults) == before)
 	}
@@ -170,21 +172,50 @@ func (l *loader) defaultValue(m mapping, f *Field, valid bool) {
 }
 
 func (l *loader) applicability(sc *scope, index int) {
+	if field := sc.source[index]; field.has("applicability") {
+		sc.fields[index].Applicability = l.conditions(sc, field.at("applicability"))
+	}
+}
+
+// cases loads the cases of a field.
+func (l *loader) cases(sc *scope, index int) {
 	field, f := sc.source[index], &sc.fields[index]
-	if !field.has("applicability") {
+	if !field.has("cases") {
 		return
 	}
-	m, ok := l.mapping(field.at("applicability"))
-	if !ok {
+	if rule := types[f.Type]; f.Type.known() && (rule.convert == nil || rule.keys == nil) {
+		l.fault(field.at("cases"), "does not apply to a field of type %s", f.Type)
 		return
+	}
+	for _, item := range field.list("cases") {
+		m, ok := l.mapping(item, "when", "hint", "validations")
+		if !ok {
+			continue
+		}
+		m.require("when", "validations")
+		rules := Field{Type: f.Type}
+		l.validations(m, &rules)
+		c := Case{Hint: m.text("hint"), Validations: rules.Validations}
+		if m.has("when") {
+			c.When = l.conditions(sc, m.at("when"))
+		}
+		f.Cases = append(f.Cases, c)
+	}
+}
+
+// conditions loads the values that other fields of an object must have.
+func (l *loader) conditions(sc *scope, at place) map[string][]string {
+	m, ok := l.mapping(at)
+	if !ok {
+		return nil
 	}
 	if len(m.keys) == 0 {
 		l.fault(m.place, "must name at least one field")
 	}
-	f.Applicability = map[string][]string{}
+	conditions := map[string][]string{}
 	for _, id := range m.keys {
 		values, places := m.texts(id)
-		f.Applicability[id] = values
+		conditions[id] = values
 		i, known := sc.index[id]
 		if !known {
 			l.fault(m.at(id), "unknown field %q%s", id, sc.suggest(id))
@@ -199,12 +230,12 @@ func (l *loader) applicability(sc *scope, index int) {
 			possible = []string{"true", "false"}
 		default:
 			if other.Type.known() {
-				l.fault(m.at(id), "applicability can depend on an enum or a boolean, but %s is of type %s", id, other.Type)
+				l.fault(m.at(id), "a condition can be about an enum or a boolean, but %s is of type %s", id, other.Type)
 			}
 			continue
 		}
 		if sc.source[i].has("applicability") {
-			l.fault(m.at(id), "applicability can depend on a field that always applies, but %s does not", id)
+			l.fault(m.at(id), "a condition can be about a field that always applies, but %s does not", id)
 		}
 		for j, v := range values {
 			if len(possible) > 0 && !slices.Contains(possible, v) {
@@ -212,6 +243,7 @@ func (l *loader) applicability(sc *scope, index int) {
 			}
 		}
 	}
+	return conditions
 }
 
 // property is a property of a virtual machine that hosts report.

@@ -26,15 +26,17 @@ func jobInputs(t testing.TB) *jobschema.Schema {
 func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
-	if s.ID != "vm-provisioning" || s.Version != 1 || s.Name == "" || s.Description == "" {
+	if s.ID != "vm-provisioning" || s.Version != 2 || s.Name == "" || s.Description == "" {
 		t.Errorf("head is %q %d %q %q", s.ID, s.Version, s.Name, s.Description)
 	}
 	want := []string{
 		"vm_name", "image_name", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
 		"disk_type", "disk_size_gb", "data_disks", "power_state", "force_stop", "switch_name", "vlan_id", "mac_address", "network_adapters",
 		"secure_boot", "tpm", "checkpoint_type", "start_action", "stop_action", "media_name", "wait_for", "wait_seconds", "notes",
-		"guest_la_uid", "guest_la_pw",
-		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2", "guest_net_dnssuffix",
+		"guest_setup", "guest_host_name", "guest_la_uid", "guest_la_pw", "guest_ssh_keys",
+		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2",
+		"guest_v6_ipaddr", "guest_v6_cidrprefix", "guest_v6_defaultgw", "guest_dns_servers", "guest_net_dnssuffix",
+		"guest_time_zone", "guest_locale", "guest_user_data", "guest_commands", "guest_product_key",
 		"guest_domain_jointarget", "guest_domain_joinuid", "guest_domain_joinpw", "guest_domain_joinou",
 		"cnf_ansible_ssh_user", "cnf_ansible_ssh_key", "vm_clustered",
 	}
@@ -53,7 +55,7 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("fields are %v, want %v", got, want)
 	}
-	if got := s.SecretIDs(); !reflect.DeepEqual(got, []string{"guest_la_pw", "guest_domain_joinpw"}) {
+	if got := s.SecretIDs(); !reflect.DeepEqual(got, []string{"guest_la_pw", "guest_user_data", "guest_product_key", "guest_domain_joinpw"}) {
 		t.Errorf("secrets are %v", got)
 	}
 	changes := map[string]jobschema.Change{
@@ -214,7 +216,7 @@ func TestLoadRefusesInvalidSchemas(t *testing.T) {
 		{"a variant with a mode", "    variants:", "    mode: all-or-none\n    variants:", `37: parameter_sets[1].mode: |a parameter set with variants cannot have a mode`},
 		{"a variant that requires nothing", "        required: [addr, bits, gw]\n", "        optional: [addr, bits, gw]\n", `38: parameter_sets[1].variants[0]: |"required" is missing`},
 		{"a variant with a field twice", "[addr, bits, gw]", "[addr, bits, gw]\n        optional: [gw]", `40: parameter_sets[1].variants[0].optional: |field gw is already required`},
-		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ascending or ipv4_subnet`},
+		{"a rule of unknown kind", "kind: ipv4_subnet", "kind: subnet", `41: parameter_sets[1].rules[0].kind: |use ascending, ipv4_subnet or ipv6_subnet`},
 		{"a rule with an unknown key", "prefix: bits", "prefix: bits, mask: bits", `41: parameter_sets[1].rules[0].mask: |unknown key`},
 		{"a rule without a role", "prefix: bits, ", "", `41: parameter_sets[1].rules[0]: |"prefix" is missing`},
 		{"a rule about an unknown field", "gateway: gw", "gateway: gateway", `41: parameter_sets[1].rules[0].gateway: |unknown field "gateway"`},
@@ -299,7 +301,7 @@ parameter_sets:
 `), programOptions)
 	want := `lab.yaml:2: version: must be a whole number
 lab.yaml:4: fields[0].id: the id "count" is reserved: the program uses it
-lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ipv4, list, mac, multiline, number, object, secret or string
+lab.yaml:5: fields[0].type: unknown type "text": use boolean, enum, hostname, integer, ip, ipv4, ipv6, list, mac, multiline, number, object, secret or string
 lab.yaml:8: fields[1].validations.pattern: does not apply to a field of type integer
 lab.yaml:11: parameter_sets[0].members[1]: unknown field "b"`
 	if fmt.Sprint(err) != want {

@@ -3,6 +3,7 @@
 package jobschema
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ func (c *validation) object(parent *target, a aliases, fields []Field, index map
 		}
 	}
 	v.applicability(given)
+	v.cases()
 	return v
 }
 
@@ -176,6 +178,35 @@ func (v *objectValidator) applicability(given map[string]any) {
 		v.add(f.ID, t.fault(ruleApplicability, given[f.ID], "does not apply when "+decides.name()+" is "+decides.show(v.values[other]),
 			"remove it, or set "+decides.name()+" to "+quotedList(allowed)))
 	}
+}
+
+// cases checks values against the rules of their cases. A value that decides about the case and is not known decides nothing.
+func (v *objectValidator) cases() {
+	for i := range v.fields {
+		f := &v.fields[i]
+		value, ok := v.values[f.ID]
+		for _, c := range f.Cases {
+			if !ok || !v.matches(c.When) {
+				continue
+			}
+			rules := *f
+			rules.Validations, rules.Hint = c.Validations, cmp.Or(c.Hint, f.Hint)
+			if _, fault := types[f.Type].convert(v.target(&rules), value); fault != nil {
+				v.add(f.ID, fault)
+			}
+			break
+		}
+	}
+}
+
+// matches reports whether the values of fields are among those of the conditions.
+func (v *objectValidator) matches(conditions map[string][]string) bool {
+	for id, list := range conditions {
+		if value, ok := v.values[id]; !ok || !slices.Contains(list, applicabilityText(value)) {
+			return false
+		}
+	}
+	return true
 }
 
 // undecided reports whether f depends on a value that is unknown or has a fault.

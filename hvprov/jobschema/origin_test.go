@@ -95,7 +95,8 @@ var originRows = []originRow{
 	{
 		"no values",
 		m{"vm_name": absent, "image_name": absent, "gb_ram": absent, "cpu_cores": absent, "guest_la_uid": absent, "guest_la_pw": absent},
-		faults("vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"), kept, nil, "",
+		faults("vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"), changed,
+		faults("vm_name required", "image_name required"), "an image can have an account already",
 	},
 	{"neither memory nor processors", m{"gb_ram": absent, "cpu_cores": absent}, m{"gb_ram": 4.0, "cpu_cores": int64(2)}, kept, nil, ""},
 	{"memory of blanks", m{"gb_ram": "  "}, m{"gb_ram": 4.0}, changed, faults("gb_ram type"), strict},
@@ -149,7 +150,7 @@ var originRows = []originRow{
 		"only null means the default: otherwise the stored value would differ from that of the job",
 	},
 	{"a password with blanks around it", m{"guest_la_pw": "  s3cret  "}, m{"guest_la_pw": "s3cret"}, changed, m{"guest_la_pw": "  s3cret  "}, exact},
-	{"a password of blanks", m{"guest_la_pw": "   "}, faults("guest_la_pw required"), kept, nil, ""},
+	{"a password of blanks", m{"guest_la_pw": "   "}, faults("guest_la_pw required"), changed, faults("guest_la_pw pattern"), "it is not missing, it is no password"},
 	{"an address only", m{"guest_v4_ipaddr": "192.0.2.5"}, faults("static_ipv4 parameter_set"), kept, nil, ""},
 	{
 		"an address with blanks around it, and a prefix as text", plus(lan, m{"guest_v4_ipaddr": " 192.0.2.5 ", "guest_v4_cidrprefix": "24"}),

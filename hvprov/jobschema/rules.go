@@ -14,6 +14,9 @@ const (
 	// subnetRule: address and gateway are two different addresses of the subnet of address and prefix, and neither is its network
 	// or broadcast address.
 	subnetRule = "ipv4_subnet"
+	// subnet6Rule: address and gateway are two different IPv6 addresses, and the gateway is in the subnet of address and prefix or is
+	// link-local.
+	subnet6Rule = "ipv6_subnet"
 	// ascendingRule: low, middle and high do not descend. middle is optional, and the fields need not be in the set.
 	ascendingRule = "ascending"
 )
@@ -43,6 +46,14 @@ var ruleKinds = map[string]ruleKind{
 			{name: "gateway", types: []Type{TypeIPv4}},
 		},
 		check: checkSubnet,
+	},
+	subnet6Rule: {
+		roles: []role{
+			{name: "address", types: []Type{TypeIPv6}},
+			{name: "prefix", types: []Type{TypeInteger}},
+			{name: "gateway", types: []Type{TypeIPv6}},
+		},
+		check: checkSubnet6,
 	},
 	ascendingRule: {
 		roles: []role{
@@ -141,6 +152,30 @@ func checkSubnet(v *objectValidator, r map[string]string, values map[string]any)
 		report("gateway", what, usable)
 	case gateway == address:
 		report("gateway", fmt.Sprintf("is %s, the same as %s", gateway, name("address")), "use the address of the subnet's router")
+	}
+}
+
+// checkSubnet6 checks a subnet6Rule. Routers announce themselves with their link-local addresses (RFC 4861 4.2), so that such a gateway is
+// in every subnet.
+func checkSubnet6(v *objectValidator, r map[string]string, values map[string]any) {
+	address := netip.MustParseAddr(values["address"].(string)) //nolint:forcetypeassert // Load checked the types of the fields
+	gateway := netip.MustParseAddr(values["gateway"].(string)) //nolint:forcetypeassert // as above
+	bits := values["prefix"].(int64)                           //nolint:forcetypeassert // as above
+	report := func(role, message, remedy string) {
+		f := v.field(r[role])
+		v.add(f.ID, f.fault(ruleIPv6Subnet, values[role], message, remedy))
+	}
+	if bits < 1 || bits > 128 {
+		report("prefix", fmt.Sprintf("is %d, which is no length of a prefix of IPv6", bits), "use a value between 1 and 128")
+		return
+	}
+	subnet := netip.PrefixFrom(address, int(bits)).Masked()
+	switch {
+	case gateway == address:
+		report("gateway", fmt.Sprintf("is %s, the same as %s", gateway, v.field(r["address"]).name()), "use the address of the subnet's router")
+	case !subnet.Contains(gateway) && !gateway.IsLinkLocalUnicast():
+		report("gateway", fmt.Sprintf("is %s, which is outside the subnet %s", gateway, subnet),
+			"use an address of this subnet or a link-local one, or correct "+v.field(r["address"]).name()+" or "+v.field(r["prefix"]).name())
 	}
 }
 

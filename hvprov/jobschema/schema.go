@@ -41,6 +41,9 @@ type Field struct {
 	Validations Validations `json:"validations,omitzero"`
 	IgnoreCase  bool        `json:"ignore_case,omitempty"` // letter case is not significant, as in names on Windows
 
+	// Cases are further rules, by the values of other fields. The first case whose When matches applies.
+	Cases []Case `json:"cases,omitempty"`
+
 	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field applies.
 	// The field must not be set if one of these fields has another value. Nil: the field always applies.
 	Applicability map[string][]string `json:"applicability,omitempty"`
@@ -50,6 +53,10 @@ type Field struct {
 
 	Change   Change `json:"change,omitempty"`   // how a new value is applied to an existing virtual machine; set for each field of a schema
 	Observed string `json:"observed,omitempty"` // JSON name of the property of job.VM that shows the value; empty if none does
+
+	// Guest is the role of the field in the guest, such as "hostname": what the value means to its operating system. The field is the
+	// counterpart of the one with this role in the schema that agents know; see [Translate].
+	Guest string `json:"guest,omitempty"`
 
 	// StandsFor is the id of the counterpart of this field in the schema that agents know; see [Translate].
 	StandsFor string `json:"stands_for,omitempty"`
@@ -75,6 +82,8 @@ const (
 	TypeNumber    Type = "number"    // float64
 	TypeBoolean   Type = "boolean"   // bool
 	TypeIPv4      Type = "ipv4"      // four decimal numbers with dots
+	TypeIPv6      Type = "ipv6"      // an IPv6 address; validated, it has the form of RFC 5952
+	TypeIP        Type = "ip"        // an IPv4 or IPv6 address, in the same forms
 	TypeMAC       Type = "mac"       // a MAC address; validated, its pairs are joined by hyphens
 	TypeHostname  Type = "hostname"  // a DNS name as defined in RFC 1123 2.1
 	TypeEnum      Type = "enum"      // one of Validations.OneOf
@@ -109,6 +118,13 @@ type Validations struct {
 	UniqueBy           string   `json:"unique_by,omitempty"` // id of the field that differs, regardless of letter case, between the objects of a list
 
 	pattern *regexp.Regexp
+}
+
+// Case is rules for a field that apply in addition to its Validations where other fields have certain values.
+type Case struct {
+	When        map[string][]string `json:"when"`           // values by id of the field, as in Applicability
+	Hint        string              `json:"hint,omitempty"` // an example of a value
+	Validations Validations         `json:"validations"`
 }
 
 // Inference is how the value of a field follows from that of another: the first rule that matches sets it.

@@ -14,17 +14,18 @@ import (
 // Translation converts fields of a source schema, in which users write, to a target schema, which agents know.
 type Translation struct {
 	from, to *Schema
-	aliases  aliases // ids in the source of the fields of the target
+	aliases  aliases           // ids in the source of the fields of the target
+	guest    map[string]string // roles in the guest by path in the source
 }
 
-// Translate finds the counterpart of each field of a schema in the schema to: the field that its StandsFor names, or the field with
-// the same id. A field without a counterpart keeps its id.
+// Translate finds the counterpart of each field of a schema in the schema to: the field that its StandsFor names, the field with its role
+// in the guest, or the field with the same id. A field without a counterpart keeps its id.
 //
 // The error is a [*LoadError] about from: a field that the target requires has no counterpart, two fields have the same
 // counterpart, types differ, or the target does not allow the change of a field. If both have the same id, they may differ in texts
 // only; for another version the error is a [*VersionMismatchError].
 func Translate(from, to *Schema) (*Translation, error) {
-	t := &Translation{from: from, to: to}
+	t := &Translation{from: from, to: to, guest: map[string]string{}}
 	if from.ID == to.ID {
 		if from.Version != to.Version {
 			return nil, &VersionMismatchError{Expected: to.Ref(), Given: from.Ref()}
@@ -32,6 +33,7 @@ func Translate(from, to *Schema) (*Translation, error) {
 		if err := from.sameAs(to); err != nil {
 			return nil, err
 		}
+		from.eachField(func(path string, f *Field) { t.setGuest(path, f) })
 		return t, nil
 	}
 	var d decoder
@@ -85,10 +87,13 @@ func (t *Translation) mapFields(d *decoder, at string, fields, others []Field, i
 	mappedBy := map[string]*Field{}
 	for i := range fields {
 		f := &fields[i]
-		id := f.mappedID(index)
+		id := f.counterpart(others, index)
 		fault := func(reason string) { d.faultAt(f.line, at+f.ID, "%s", reason) }
 		j, known := index[id]
 		switch {
+		case id == "" && f.Guest != "":
+			fault("the field has the role " + f.Guest + " in the guest, which no field of " + t.to.Ref().String() + " has here")
+			continue
 		case id == "" && at == "":
 			continue
 		case id == "":
@@ -110,6 +115,7 @@ func (t *Translation) mapFields(d *decoder, at string, fields, others []Field, i
 		if order := []Change{ChangeInPlace, ChangePowerCycle, ChangeReplace}; slices.Index(order, f.Change) < slices.Index(order, other.Change) {
 			fault("the field has the change " + string(f.Change) + ", but stands for " + id + " with the change " + string(other.Change))
 		}
+		t.setGuest(at+f.ID, other)
 		if inner, outer := f.owner(), other.owner(); inner.Fields != nil {
 			below := t.mapFields(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
 			for k := range outer.Fields {
@@ -125,10 +131,28 @@ func (t *Translation) mapFields(d *decoder, at string, fields, others []Field, i
 // always reports whether the field has a value wherever its object has one.
 func (f *Field) always() bool { return f.Applicability == nil && (f.Required || f.Default != nil) }
 
-// mappedID returns the id of the counterpart of f; empty if there is none.
-func (f *Field) mappedID(index map[string]int) string {
-	if f.StandsFor != "" {
+func (t *Translation) setGuest(path string, f *Field) {
+	if f.Guest != "" {
+		t.guest[path] = f.Guest
+	}
+}
+
+// GuestRole returns the role in the guest of a field of the source schema, which is that of its counterpart; empty if it has none. The
+// path of a field in an object, or in the objects of a list, is of the form network_adapters.ipv4_address.
+func (t *Translation) GuestRole(path string) string { return t.guest[path] }
+
+// counterpart returns the id of the counterpart of f among others, with their index; empty if there is none.
+func (f *Field) counterpart(others []Field, index map[string]int) string {
+	switch {
+	case f.StandsFor != "":
 		return f.StandsFor
+	case f.Guest != "":
+		for i := range others {
+			if others[i].Guest == f.Guest {
+				return others[i].ID
+			}
+		}
+		return ""
 	}
 	if _, ok := index[f.ID]; ok {
 		return f.ID
@@ -139,11 +163,11 @@ func (f *Field) mappedID(index map[string]int) string {
 // fits reports whether each value of a field has the type of the other. Whether it satisfies the rules of the other is checked when
 // there is a value.
 func fits(f, other *Field) bool {
-	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeMAC, TypeHostname}
+	text := []Type{TypeString, TypeEnum, TypeIPv4, TypeIPv6, TypeIP, TypeMAC, TypeHostname}
 	switch other.Type {
 	case f.Type:
 		return other.Type != TypeList || fits(f.Items, other.Items)
-	case TypeString, TypeEnum, TypeHostname, TypeIPv4, TypeMAC:
+	case TypeString, TypeEnum, TypeHostname, TypeIPv4, TypeIPv6, TypeIP, TypeMAC:
 		return slices.Contains(text, f.Type)
 	case TypeMultiline:
 		return slices.Contains(text, f.Type)
@@ -211,7 +235,7 @@ func (t *Translation) split(fields job.Fields) (mapped map[string]any, rest job.
 		if !ok {
 			continue
 		}
-		id := f.mappedID(t.to.index)
+		id := f.counterpart(t.to.Fields, t.to.index)
 		if id == "" {
 			rest = append(rest, field)
 			continue
@@ -235,7 +259,7 @@ func toTarget(v any, f, other *Field) any {
 		object := make(job.Fields, 0, len(v))
 		for _, field := range v {
 			child := &f.Fields[f.index[field.ID]]
-			id := child.mappedID(other.index)
+			id := child.counterpart(other.Fields, other.index)
 			object = append(object, job.Field{ID: id, Value: toTarget(field.Value, child, &other.Fields[other.index[id]])})
 		}
 		return object
@@ -248,7 +272,7 @@ func aliasesOf(fields, others []Field, index map[string]int) aliases {
 	a := make(aliases, len(others))
 	for i := range fields {
 		f := &fields[i]
-		if j, ok := index[f.mappedID(index)]; ok {
+		if j, ok := index[f.counterpart(others, index)]; ok {
 			inner, outer := f.owner(), others[j].owner()
 			a[others[j].ID] = alias{f.ID, aliasesOf(inner.Fields, outer.Fields, outer.index)}
 		}
@@ -259,7 +283,7 @@ func aliasesOf(fields, others []Field, index map[string]int) aliases {
 // TargetID returns the id that a field of the source schema has in the target schema.
 func (t *Translation) TargetID(id string) string {
 	if f, ok := t.from.Field(id); ok {
-		if other := f.mappedID(t.to.index); other != "" {
+		if other := f.counterpart(t.to.Fields, t.to.index); other != "" {
 			return other
 		}
 	}
@@ -325,7 +349,7 @@ func fromTarget(v any, f, other *Field) any {
 		object := map[string]any{}
 		for i := range f.Fields {
 			child := &f.Fields[i]
-			if id := child.mappedID(other.index); id != "" && v[id] != nil {
+			if id := child.counterpart(other.Fields, other.index); id != "" && v[id] != nil {
 				object[child.ID] = fromTarget(v[id], child, &other.Fields[other.index[id]])
 			}
 		}

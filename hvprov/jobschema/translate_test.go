@@ -302,7 +302,7 @@ func TestASchemaWithTheSameIDIsNotTranslated(t *testing.T) {
 	if got := tr.FromTarget(m{"vm_name": "w", "gb_ram": int64(2)}); !reflect.DeepEqual(got, m{"vm_name": "w", "gb_ram": int64(2)}) {
 		t.Errorf("from the target: %v", got)
 	}
-	_, err = jobschema.Translate(s, load(t, "id: vm-provisioning\nversion: 2\nfields: [{id: a, type: string}]\n"))
+	_, err = jobschema.Translate(s, load(t, "id: vm-provisioning\nversion: 3\nfields: [{id: a, type: string}]\n"))
 	var mismatch *jobschema.VersionMismatchError
 	if !errors.As(err, &mismatch) {
 		t.Errorf("another version: got %v", err)
@@ -316,7 +316,7 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		nested          bool
 		want            string // "line: path: |part of the reason"
 	}{
-		{"a field that stands for an unknown field", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |the field stands for ram, which vm-provisioning version 1 does not have`},
+		{"a field that stands for an unknown field", "stands_for: gb_ram", "stands_for: ram", false, `6: memory: |the field stands for ram, which vm-provisioning version 2 does not have`},
 		{"two fields that stand for one", "{id: notes, type: string", "{id: text, type: string, stands_for: gb_ram", false, `13: text: |the field stands for gb_ram, like memory`},
 		{"a field that stands for the id of another", "{id: owner, type: string, required: true}", "{id: owner, type: string, stands_for: notes}", false, `14: owner: |the field stands for notes, like notes`},
 		{"a text for a number", "{id: prefix, type: integer", "{id: prefix, type: string", false, `10: prefix: |the field is of type string, but stands for guest_v4_cidrprefix of type integer`},
@@ -328,7 +328,7 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 		{"a change in place of a field that needs a power cycle", "stands_for: gb_ram, change: power_cycle", "stands_for: gb_ram, change: in_place", false, `6: memory: |the field has the change in_place, but stands for gb_ram with the change power_cycle`},
 		{"a change of a field that needs a replacement", "required: true, stands_for: image_name", "required: true, stands_for: image_name, change: power_cycle", false, `5: template: |the field has the change power_cycle, but stands for image_name with the change replace`},
 		{"an optional field for a required one", "type: hostname, required: true", "type: hostname", false, `4: host_name: |the field stands for vm_name, which is required on hosts: make it required, or add a default`},
-		{"a field with applicability for a required one", "default: ops, stands_for: guest_la_uid", "required: true, applicability: {template: [gold]}, stands_for: guest_la_uid", false, `7: admin: |the field stands for guest_la_uid, which is required on hosts: remove its applicability`},
+		{"a field with applicability for a required one", "type: hostname, required: true", "type: hostname, required: true, applicability: {template: [gold]}", false, `4: host_name: |the field stands for vm_name, which is required on hosts: remove its applicability`},
 		{"a nested field without a counterpart", ", stands_for: label", "", true, `14: volumes.tag: |the nested field has no stands_for and no counterpart in store version 4`},
 		{"a nested field that stands for an unknown field", "stands_for: label", "stands_for: lbl", true, `14: volumes.tag: |the field stands for lbl, which store version 4 does not have`},
 		{"a nested field of another type", "{id: tag, type: string", "{id: tag, type: boolean", true, `14: volumes.tag: |the field is of type boolean, but stands for label of type string`},
@@ -358,8 +358,8 @@ func TestTranslateRefusesASchemaThatHostsCannotServe(t *testing.T) {
 			}
 		})
 	}
-	_, err := jobschema.Translate(load(t, strings.Replace(web, ", stands_for: guest_la_pw", "", 1)), jobInputs(t))
-	if want := "custom.yaml: no field stands for guest_la_pw, which is required on hosts: add stands_for: guest_la_pw to one"; fmt.Sprint(err) != want {
+	_, err := jobschema.Translate(load(t, strings.Replace(web, ", stands_for: image_name", "", 1)), jobInputs(t))
+	if want := "custom.yaml: no field stands for image_name, which is required on hosts: add stands_for: image_name to one"; fmt.Sprint(err) != want {
 		t.Errorf("a required field without a counterpart:\ngot  %v\nwant %s", err, want)
 	}
 }

@@ -32,7 +32,9 @@ var types = map[Type]typeRule{
 	TypeInteger:   {integer, numberKeys},
 	TypeNumber:    {number, numberKeys},
 	TypeBoolean:   {boolean, nil},
-	TypeIPv4:      {ipv4, nil},
+	TypeIPv4:      {address(netip.Addr.Is4, "use four numbers from 0 to 255 with dots between them and no leading zeros"), nil},
+	TypeIPv6:      {address(netip.Addr.Is6, "use up to eight groups of hexadecimal digits with colons between them"), nil},
+	TypeIP:        {address(netip.Addr.IsValid, "use an IPv4 or IPv6 address"), nil},
 	TypeMAC:       {mac, nil},
 	TypeHostname:  {hostname, []string{keyMaxLength, keyPattern, keyPatternDescription}},
 	TypeEnum:      {enum, []string{keyOneOf}},
@@ -48,7 +50,7 @@ func (t Type) known() bool {
 // nouns are what a value of a type must be.
 var nouns = map[Type]string{
 	TypeString: "a line of text", TypeSecret: "text", TypeMultiline: "text", TypeInteger: "a whole number",
-	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeMAC: "a MAC address",
+	TypeNumber: "a number", TypeBoolean: "true or false", TypeIPv4: "an IPv4 address", TypeIPv6: "an IPv6 address", TypeIP: "an IP address", TypeMAC: "a MAC address",
 	TypeHostname: "a DNS name", TypeEnum: "one of its values", TypeList: "a list", TypeObject: "an object",
 }
 
@@ -126,22 +128,26 @@ func (f target) checkCharacters(s string, refused func(rune) bool) *Fault {
 	return nil
 }
 
-func ipv4(f target, v any) (any, *Fault) {
-	s, fault := singleLine(f, v)
-	if fault != nil {
-		return nil, fault
-	}
-	// ParseAddr refuses leading zeros, which some systems read as octal.
-	if addr, err := netip.ParseAddr(s); err != nil || !addr.Is4() {
-		remedy := f.example("use four numbers from 0 to 255 with dots between them and no leading zeros")
+// address returns the conversion to an IP address that accepts reports true for. An IPv6 address gets the form of RFC 5952, so that it has
+// one spelling. A zone, and an IPv4 address in the form of an IPv6 address, mean something on one machine only.
+func address(accepts func(netip.Addr) bool, form string) func(target, any) (any, *Fault) {
+	return func(f target, v any) (any, *Fault) {
+		s, fault := singleLine(f, v)
+		if fault != nil {
+			return nil, fault
+		}
+		// ParseAddr refuses leading zeros, which some systems read as octal.
+		if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" && !addr.Is4In6() && accepts(addr) {
+			return addr.String(), nil
+		}
+		remedy := f.example(form)
 		if before, _, ok := strings.Cut(s, "/"); ok {
 			if _, err := netip.ParseAddr(before); err == nil {
 				remedy = "remove the prefix length: " + quote(before)
 			}
 		}
-		return nil, f.fault(ruleType, s, "must be an IPv4 address, but is "+f.show(s), remedy)
+		return nil, f.fault(ruleType, s, "must be "+nouns[f.Type]+", but is "+f.show(s), remedy)
 	}
-	return s, nil
 }
 
 // mac converts a MAC address in any of the usual notations to that of Windows: six pairs in capital letters, joined by hyphens. An address

@@ -168,16 +168,16 @@ parameter_sets:
 func TestCheckVersionReportsBothVersions(t *testing.T) {
 	t.Parallel()
 	s := jobInputs(t)
-	if err := s.CheckVersion("vm-provisioning", 1); err != nil {
+	if err := s.CheckVersion("vm-provisioning", 2); err != nil {
 		t.Error(err)
 	}
-	for _, given := range []job.SchemaRef{{ID: "vm-provisioning", Version: 2}, {ID: "other", Version: 1}} {
+	for _, given := range []job.SchemaRef{{ID: "vm-provisioning", Version: 1}, {ID: "other", Version: 2}} {
 		err := s.CheckVersion(given.ID, given.Version)
 		var mismatch *jobschema.VersionMismatchError
 		if !errors.As(err, &mismatch) || mismatch.Given != given || mismatch.Expected != s.Ref() {
 			t.Fatalf("got %v", err)
 		}
-		if !strings.Contains(err.Error(), given.String()) || !strings.Contains(err.Error(), "vm-provisioning version 1") {
+		if !strings.Contains(err.Error(), given.String()) || !strings.Contains(err.Error(), "vm-provisioning version 2") {
 			t.Errorf("got %v, want both", err)
 		}
 	}
@@ -193,10 +193,10 @@ func TestDocs(t *testing.T) {
 			"`off` shuts its guest down. A virtual machine that is paused or saved is turned off, and the memory of its guest is discarded. " +
 			"`paused` and `saved` keep the state of an existing virtual machine: no other is brought into it. " +
 			"Must be `running`, `off`, `paused` or `saved`. Defaults to `running`.",
-		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. It is recorded with the virtual machine, but not applied in the guest yet. Example: `192.0.2.54`. " +
+		"guest_v4_dns2": "**Secondary DNS server.** IPv4 address of the secondary DNS server. Example: `192.0.2.54`. " +
 			"Part of: Static IPv4 configuration, together with `guest_v4_ipaddr`, `guest_v4_cidrprefix`, `guest_v4_defaultgw` and " +
-			"`guest_v4_dns1`.",
-		"guest_domain_joinpw": "**Domain join password.** Password of the domain join account. White space is kept. It is recorded with the virtual machine, but not applied in the guest yet. " +
+			"`guest_v4_dns1`. Part of: DNS servers, together with `guest_v4_dns1`.",
+		"guest_domain_joinpw": "**Domain join password.** Password of the domain join account. White space is kept. " +
 			"Must have at most 256 characters. Applies only when `os_family` is `windows`. Part of: Windows domain join, together with " +
 			"`guest_domain_jointarget` and `guest_domain_joinuid`, or with `guest_domain_jointarget`, `guest_domain_joinuid` and " +
 			"`guest_domain_joinou`.",

@@ -184,7 +184,7 @@ func TestValidateRefuses(t *testing.T) {
 	}{
 		{"a name that is missing", m{"vm_name": nil}, []string{"vm_name required"}},
 		{"a name of blanks", m{"vm_name": "   "}, []string{"vm_name required"}},
-		{"a password of blanks", m{"guest_la_pw": "   "}, []string{"guest_la_pw required"}},
+		{"a password of blanks", m{"guest_la_pw": "   "}, []string{"guest_la_pw pattern"}},
 		{"a name with blanks around it", m{"vm_name": "  web-01  "}, []string{"vm_name whitespace"}},
 		{"a name of 101 characters", m{"vm_name": strings.Repeat("a", 101)}, []string{"vm_name max_length"}},
 		{"a name with a trailing line break", m{"vm_name": "web-01\n"}, []string{"vm_name characters"}},
@@ -309,7 +309,7 @@ func TestValidateRefuses(t *testing.T) {
 func TestRequiredFieldsAreReportedForNoValues(t *testing.T) {
 	t.Parallel()
 	_, err := jobInputs(t).Validate(nil)
-	want := []string{"vm_name required", "image_name required", "guest_la_uid required", "guest_la_pw required"}
+	want := []string{"vm_name required", "image_name required"}
 	if got := rules(faultsOf(t, err)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

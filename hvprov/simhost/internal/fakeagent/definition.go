@@ -18,11 +18,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
-// The schema that the agent supports.
-const (
-	schemaID      = "vm-provisioning"
-	schemaVersion = 1
-)
+// The schema that the agent supports, and its versions.
+const schemaID = "vm-provisioning"
+
+var schemaVersions = []int{1, 2}
 
 // definition is a valid job definition.
 type definition struct {
@@ -68,7 +67,8 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if !isObject(raw) || json.Unmarshal(raw, &top) != nil {
 		return d, fail("definition_not_object", "")
 	}
-	if err := checkSchema(top.Schema); err != nil {
+	version, err := checkSchema(top.Schema)
+	if err != nil {
 		return d, err
 	}
 	operation, _ := top.Operation.(string)
@@ -81,6 +81,9 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	}
 	if d.fields, err = readFields(top.Fields); err != nil {
 		return d, err
+	}
+	if d.operation == job.OperationProvision && version == 1 && !d.fields.has("guest_setup") {
+		d.fields["guest_setup"] = "none" // version 1 only recorded the settings of the guest
 	}
 	if d.operation == job.OperationProvision && !partial {
 		if d.fields.has("vm_name") && !isFileName(d.fields.text("vm_name")) {
@@ -97,18 +100,20 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 
 func isObject(raw json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) }
 
-func checkSchema(raw json.RawMessage) error {
+// checkSchema returns the version of the schema of a definition.
+func checkSchema(raw json.RawMessage) (int, error) {
 	var schema struct{ ID, Version any }
 	_ = json.Unmarshal(raw, &schema)
 	id, _ := schema.ID.(string)
 	version, ok := schema.Version.(float64)
 	if strings.TrimSpace(id) == "" || !ok || !isWhole(version) {
-		return fail("definition_schema_missing", "")
+		return 0, fail("definition_schema_missing", "")
 	}
-	if id != schemaID || version != schemaVersion {
-		return fail("schema_mismatch", "", "id", id, "version", version, "supported_id", schemaID, "supported_versions", schemaVersion)
+	if id != schemaID || !slices.Contains(schemaVersions, int(version)) {
+		return 0, fail("schema_mismatch", "", "id", id, "version", version, "supported_id", schemaID,
+			"supported_versions", strings.Trim(strings.ReplaceAll(fmt.Sprint(schemaVersions), " ", ", "), "[]"))
 	}
-	return nil
+	return int(version), nil
 }
 
 // readFields validates the fields in their order, so that the first invalid one is reported.

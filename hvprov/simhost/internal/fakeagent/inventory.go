@@ -26,7 +26,7 @@ func (v *view) hello(installed bool) (any, error) {
 	return protocol.HelloResult{
 		Agent: agent.Version, PowerShell: "5.1." + build + ".1", OS: host.OSVersion, HyperV: host.HyperVVersion,
 		Host: host.Name, Cluster: v.clusterName(), Installed: installed, Lacks: []job.Finding{},
-		Schemas:   []protocol.SchemaSupport{{ID: schemaID, Versions: []int{schemaVersion}}},
+		Schemas:   []protocol.SchemaSupport{{ID: schemaID, Versions: schemaVersions}},
 		ImagePath: imageFolder(host, nil), VMPath: vmFolder(host, nil),
 	}, nil
 }

@@ -20,7 +20,7 @@ const secret = "Sw0rdfish-and-Tr0ut"
 const minimal = `"vm_name":"web-01","image_name":"ubuntu-24.04","os_family":"linux","gb_ram":2,"cpu_cores":2`
 
 func definition(operation, fields string) json.RawMessage {
-	return json.RawMessage(fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":1},"operation":%q,"fields":{%s}}`, operation, fields))
+	return json.RawMessage(fmt.Sprintf(`{"schema":{"id":"vm-provisioning","version":2},"operation":%q,"fields":{%s}}`, operation, fields))
 }
 
 func provision(fields string) protocol.Request {
@@ -198,7 +198,7 @@ var conversations = []scenario{
 		refused(`null`)
 		refused(`[]`)
 		refused(`{}`)
-		refused(`{"schema":{"id":"vm-provisioning","version":2},"operation":"provision","fields":{}}`)
+		refused(`{"schema":{"id":"vm-provisioning","version":3},"operation":"provision","fields":{}}`)
 		refused(`{"schema":{"id":"other","version":1},"operation":"provision","fields":{}}`)
 		refused(`{"schema":{"id":"vm-provisioning","version":"1"},"operation":"provision","fields":{}}`)
 		refused(`{"schema":{"id":"vm-provisioning","version":1},"operation":"Provision","fields":{}}`)
