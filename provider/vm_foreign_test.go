@@ -138,3 +138,88 @@ func TestAVMMadeByHandIsChangedWithoutWhatCreatesOne(t *testing.T) {
 	h.mustHave(updated, attrs{"notes": "changed", "image_name": nil, "vm_name": "SQL Server/01", "gb_ram": "6.5"})
 	h.wantEmptyPlan(h.mustRead(updated), config)
 }
+
+// byHand returns a virtual machine with three disks and three network adapters that no job created.
+func byHand(t *testing.T, folder string) hyperv.VM {
+	t.Helper()
+	vm := hyperv.VM{
+		ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "sql", State: "Off", Generation: 2, MemoryStartupBytes: 2 << 30, ProcessorCount: 1, SecureBoot: "On",
+		CheckpointType: "Disabled", AutomaticStartAction: "StartIfRunning", AutomaticStopAction: "ShutDown",
+	}
+	for i, name := range []string{"sql", "Data", "log"} {
+		path := filepath.Join(folder, name+".vhdx")
+		if err := hyperv.WriteDisk(path, hyperv.Disk{Type: "Dynamic", SizeBytes: 2 << 30, FileBytes: 4 << 20}); err != nil {
+			t.Fatal(err)
+		}
+		vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: i, Path: path})
+	}
+	for i, name := range []string{"Network Adapter", "Backup", "storage"} {
+		vm.Adapters = append(vm.Adapters, hyperv.Adapter{
+			ID: fmt.Sprintf("c0000000-0000-4000-8000-00000000000%d", i), Name: name, SwitchName: "External", MACAddress: fmt.Sprintf("00155D00100%d", i), DynamicMAC: true, VLANMode: "Untagged",
+		})
+	}
+	return vm
+}
+
+func TestDisksAndAdaptersOfAVMMadeByHandAreTakenOver(t *testing.T) {
+	t.Parallel()
+	server := realAgent(t)
+	vm := byHand(t, t.TempDir())
+	updateHost(t, server, func(s *hyperv.State) { s.VMs = []hyperv.VM{vm} })
+	h := connected(t, server)
+	imported := h.mustImport(server.Address() + "/sql")
+	h.mustHave(imported, attrs{"data_disks": nil, "network_adapters": nil})
+	config := h.generated(imported)
+	h.mustFail(h.plan(imported, config.with(attrs{
+		"data_disks": []any{attrs{"name": "more", "size_gb": 2}}, "network_adapters": []any{attrs{"name": "mgmt", "switch_name": "External"}},
+	})).diags, "data_disks.0", "no disk is added to it", "existing ones: sql, Data, log")
+
+	config = config.with(attrs{
+		"data_disks":       []any{attrs{"name": "log", "size_gb": 2}, attrs{"name": "data", "size_gb": 3}},
+		"network_adapters": []any{attrs{"name": "storage", "switch_name": "External", "vlan_id": 12}},
+	})
+	taken := h.mustApply(imported, config)
+	read := h.mustRead(taken)
+	h.wantEmptyPlan(read, config)
+	now := onlyVM(t, server)
+	if len(now.Drives) != 3 || len(now.Adapters) != 3 || now.Adapters[2].VLANID != 12 || now.Adapters[1].VLANID != 0 {
+		t.Errorf("the host has %+v", now)
+	}
+	for i, size := range []int64{2, 3, 2} {
+		if d, err := hyperv.ReadDisk(vm.Drives[i].Path); err != nil || d.SizeBytes != size<<30 {
+			t.Errorf("%s has %+v, error %v", vm.Drives[i].Path, d, err)
+		}
+	}
+
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Adapters[2].VLANID = 13 })
+	h = connected(t, server)
+	drifted := h.mustRead(read)
+	h.mustHave(drifted, attrs{"network_adapters": []any{attrs{"name": "storage", "switch_name": "External", "vlan_id": 13, "mac_address": nil}}})
+	released := config.with(attrs{"data_disks": []any{}, "network_adapters": []any{}})
+	h.wantEmptyPlan(h.mustApply(drifted, released), released)
+	if now = onlyVM(t, server); len(now.Drives) != 3 || len(now.Adapters) != 3 {
+		t.Errorf("the host has %+v", now)
+	}
+}
+
+func TestThePlanOfTheDestructionOfAVMMadeByHandNamesTheFilesThatStay(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	vm := byHand(t, t.TempDir())
+	updateHost(t, server, func(s *hyperv.State) { s.VMs = []hyperv.VM{vm} })
+	h := connected(t, server)
+	imported := h.mustImport(server.Address() + "/sql")
+	h.mustWarn(h.plan(imported, nil).diags, "", "Files of virtual machine sql are kept", vm.Drives[2].Path)
+	p := h.planOnce(imported, linux("sql").with(attrs{"gb_ram": 2, "cpu_cores": 1, "generation": 1, "power_state": "off"}))
+	h.mustWarn(p.diags, "", "Virtual machine sql is replaced", "the files of its disks are kept: "+vm.Drives[0].Path)
+
+	// An empty list means what the host has, so that there is nothing to warn of.
+	small := attrs{"vm_name": "sql", "gb_ram": 2, "cpu_cores": 1, "power_state": "off", "network_adapters": []any{}, "data_disks": []any{}}
+	if diags := h.plan(imported, small).diags; len(diags) > 0 {
+		t.Error(render(diags))
+	}
+	created := h.mustApply(h.none(), linux("web-01"))
+	if diags := h.plan(created, nil).diags; len(diags) > 0 {
+		t.Errorf("the files of a job's virtual machine are deleted: %s", render(diags))
+	}
+}

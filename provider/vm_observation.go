@@ -25,6 +25,9 @@ func observe(vm *job.VM) (observation, error) {
 	if vm.DiskSizeGB == nil {
 		delete(o, "disk_size_gb") // unknown to the host: not a difference
 	}
+	if vm.JobID == "" {
+		o.addForeign(vm)
+	}
 	// A transient power state counts as the state that it leads to: the desired state is compared with it.
 	switch o["power_state"] {
 	case "starting":
@@ -51,6 +54,9 @@ func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) 
 		// For a boolean and a list, null means "unknown"; for other types it means "none".
 		return nil, ok && f.Type != jobschema.TypeBoolean && f.Type != jobschema.TypeList
 	case []any:
+		if o["job_id"] == "" {
+			return named(f, before, observedObjects(f, x))
+		}
 		return observedObjects(f, x), true
 	case string:
 		if x == "" {

@@ -3,11 +3,13 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
@@ -24,14 +26,37 @@ func (r *vmResource) warnReplacement(c comparison, resp *resource.ModifyPlanResp
 			because = append(because, f.ID)
 		}
 	}
-	disks := "Its virtual hard disk is deleted with it, and so are all checkpoints, and disks that were detached from it."
-	if names := r.dataDisks(c); len(names) > 0 {
-		disks = fmt.Sprintf("Its virtual hard disk and its data disks are deleted with it: %s. So are all checkpoints, and disks that were detached from it.",
+	disks := "Its virtual hard disk is deleted with it, and so are all checkpoints, and disks that were detached from it. Disks that no job created are kept."
+	if stringOf(attribute(c.state, "job_id")) == "" {
+		disks = "No job created it: " + keptFiles(c.state)
+	} else if names := r.dataDisks(c); len(names) > 0 {
+		disks = fmt.Sprintf("Its virtual hard disk and its data disks are deleted with it: %s. So are all checkpoints, and disks that were detached from it. Disks that no job created are kept.",
 			strings.Join(names, ", "))
 	}
 	resp.Diagnostics.AddWarning("Virtual machine "+r.displayName(c.state)+" is replaced",
-		fmt.Sprintf("A change of %s requires another virtual machine. %s Disks that no job created are kept. Back up what you need before you apply the plan.",
+		fmt.Sprintf("A change of %s requires another virtual machine. %s Back up what you need before you apply the plan.",
 			strings.Join(because, ", "), disks))
+}
+
+// warnKeptFiles names the files that remain when a virtual machine is destroyed that no job created.
+func (r *vmResource) warnKeptFiles(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if readIdentity(ctx, req.State, &resp.Diagnostics).jobID.ValueString() != "" {
+		return
+	}
+	resp.Diagnostics.AddWarning("Files of virtual machine "+r.displayName(req.State.Raw)+" are kept",
+		"No job created it. Destroying it removes it from Hyper-V; "+keptFiles(req.State.Raw))
+}
+
+// keptFiles describes the files of a virtual machine that no job created.
+func keptFiles(state tftypes.Value) string {
+	var paths []string
+	for _, disk := range items(attribute(state, "hard_disks")) {
+		paths = append(paths, stringOf(attribute(disk, "path")))
+	}
+	if len(paths) == 0 {
+		return "its files are kept."
+	}
+	return "the files of its disks are kept: " + strings.Join(paths, ", ") + "."
 }
 
 // dataDisks returns the data disks of the state: names and sizes.

@@ -3,6 +3,9 @@
 # The file size of an empty virtual hard disk in bytes, without the content of a fixed one.
 $script:AgentDiskOverhead = [long]4MB
 
+# The name of a data disk.
+$script:AgentDiskNamePattern = '^[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?\z'
+
 function Get-DataDiskSpec {
     # Returns the data disks of a definition, in their order. Call it within @( ).
     param([AllowNull()] [AllowEmptyCollection()] $Value)
@@ -26,7 +29,7 @@ function Test-DataDiskList {
     foreach ($item in $Value) {
         $name = Get-AgentProperty -Value $item -Name 'name'
         $type = Get-AgentProperty -Value $item -Name 'type'
-        if ($name -isnot [string] -or $name.Length -gt 32 -or $name -notmatch '^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?\z' -or $names.ContainsKey($name)) { return $false }
+        if ($name -isnot [string] -or $name.Length -gt 32 -or $name -notmatch $script:AgentDiskNamePattern -or $names.ContainsKey($name)) { return $false }
         $names[$name] = $true
         if (-not (Test-DiskSize -Value (Get-AgentProperty -Value $item -Name 'size_gb'))) { return $false }
         if ($null -ne $type -and @('dynamic', 'fixed') -cnotcontains $type) { return $false }
@@ -72,6 +75,13 @@ function Test-CheckpointDisk {
     param([AllowNull()] [AllowEmptyString()] [string] $Path)
 
     return $Path -match '\.avhdx?\z'
+}
+
+function Get-CheckpointParentName {
+    # Returns the name without extension of the disk below that of a checkpoint, which Hyper-V names after it and a GUID.
+    param([Parameter(Mandatory)] [string] $Path)
+
+    return [System.Text.RegularExpressions.Regex]::Replace([System.IO.Path]::GetFileNameWithoutExtension($Path), '_[0-9A-Fa-f-]{36}\z', '')
 }
 
 function Get-DiskChain {

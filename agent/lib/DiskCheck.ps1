@@ -110,10 +110,13 @@ function Get-DiskUpdateFinding {
         }
     }
     $wanted = @(Get-DataDiskSpec -Value $Fields['data_disks'])
+    $recorded = $manifest
     if ($null -eq $manifest) {
-        if ($wanted.Count -gt 0) { New-JobFinding -Field 'data_disks' -MessageId 'data_disks_not_managed' -Values @{ vm = $vm.Name } }
-    } elseif ($Fields.Contains('data_disks')) {
-        foreach ($item in @(Get-DataDiskPlan -VM $vm -Manifest $manifest -Wanted $wanted)) {
+        $recorded = Get-ForeignManifest -VM $vm -Wanted $wanted
+        Get-ForeignDiskFinding -VM $vm -Wanted $wanted
+    }
+    if ($Fields.Contains('data_disks')) {
+        foreach ($item in @(Get-DataDiskPlan -VM $vm -Manifest $recorded -Wanted $wanted)) {
             if ($item.Action -ne 'nothing' -and -not $touched) { $touched = 'data_disks' }
             if ($item.Action -eq 'create') { $null = $needs.Add((Get-DataDiskSpace -Disk $item)) }
             elseif ($item.Action -ne 'detach' -and $item.CurrentType -eq 'fixed' -and $item.Bytes -gt $item.CurrentBytes) {

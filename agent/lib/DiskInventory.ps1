@@ -49,12 +49,11 @@ function Get-ManagedDisk {
 }
 
 function Test-DriveOfDisk {
-    # Reports whether a drive uses a disk or a checkpoint's disk on top of it, which Hyper-V names after its parent and a GUID.
+    # Reports whether a drive uses a disk or a checkpoint's disk on top of it.
     param([Parameter(Mandatory)] $Drive, [Parameter(Mandatory)] [string] $Path)
 
     if (Test-SamePath -Left $Drive.path -Right $Path) { return $true }
     if (-not (Test-CheckpointDisk -Path $Drive.path)) { return $false }
     if (Test-SamePath -Left $Drive.parent -Right $Path) { return $true }
-    $name = [System.Text.RegularExpressions.Regex]::Replace([System.IO.Path]::GetFileNameWithoutExtension($Drive.path), '_[0-9A-Fa-f-]{36}\z', '')
-    return Test-SameName -Left $name -Right ([System.IO.Path]::GetFileNameWithoutExtension($Path))
+    return Test-SameName -Left (Get-CheckpointParentName -Path $Drive.path) -Right ([System.IO.Path]::GetFileNameWithoutExtension($Path))
 }

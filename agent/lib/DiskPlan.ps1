@@ -14,7 +14,7 @@ function Get-DataDiskPlan {
     foreach ($disk in $Wanted) {
         $item = @{
             Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type
-            Path = (Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name); Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null
+            Path = ''; Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null
         }
         foreach ($recorded in $Manifest.DataDisks) {
             if (Test-SameName -Left $recorded.name -Right $disk.Name) {
@@ -23,6 +23,10 @@ function Get-DataDiskPlan {
                 $item.Drive = Find-DiskDrive -Drive $drives -Path $recorded.path
                 $item.CurrentType = $recorded.type
             }
+        }
+        if (-not $item.Recorded) {
+            if (-not $Manifest.Folder) { continue } # no disk is added to a virtual machine that no job created
+            $item.Path = Get-DataDiskPath -Folder $Manifest.Folder -VMName $VM.Name -Name $disk.Name
         }
         if ($null -ne $item.Drive -or ($item.Recorded -and [System.IO.File]::Exists($item.Path))) { Set-DiskPlanAction -Item $item }
         $item

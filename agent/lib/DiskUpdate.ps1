@@ -16,10 +16,10 @@ function Set-JobDataDisk {
     # Creates, attaches, expands and detaches data disks. Returns the changes as text. Changes that can be undone come first.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [AllowNull()] $Value)
 
-    $manifest = $Plan.Manifest
-    if ($null -eq $manifest) { return (Get-AgentMessage -Id 'change_data_disks_none').Message }
     $vm = $Plan.VM
     $wanted = @(Get-DataDiskSpec -Value $Value)
+    $manifest = $Plan.Manifest
+    if ($null -eq $manifest) { $manifest = Get-ForeignManifest -VM $vm -Wanted $wanted }
     $items = @(Get-DataDiskPlan -VM $vm -Manifest $manifest -Wanted $wanted)
     $done = New-Object -TypeName System.Collections.ArrayList
     foreach ($item in @($items | Where-Object -FilterScript { $_.Action -eq 'create' })) {

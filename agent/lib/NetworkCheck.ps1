@@ -27,8 +27,7 @@ function Get-AdapterNameFinding {
     if ($null -eq $vm) { return }
     $manifest = Find-JobManifest -VM $vm
     if ($null -eq $manifest) {
-        New-JobFinding -Field 'network_adapters' -MessageId 'adapters_not_managed' -Values @{ vm = $vm.Name }
-        return
+        return Get-ForeignAdapterFinding -VM $vm -Specs $Specs
     }
     $recorded = @(Get-RecordedAdapter -Manifest $manifest)
     $adapters = @($vm.NetworkAdapters)

@@ -29,7 +29,7 @@ type VM struct {
 	// StaticMACAddress is the address of the first adapter in the form 00-15-5D-00-10-20; empty if the host assigned it.
 	StaticMACAddress string `json:"static_mac_address" observable:"true"`
 	// NetworkAdapters are the additional adapters that a job created and that still exist, in the order of its definition. It is
-	// nil if no job created the virtual machine.
+	// nil if no job created the virtual machine: Adapters has them.
 	NetworkAdapters []NetworkAdapter `json:"network_adapters" observable:"true"`
 	Disks           []string         `json:"disks"` // paths
 	Adapters        []Adapter        `json:"adapters"`

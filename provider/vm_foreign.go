@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"path"
+	"strings"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+)
+
+// A virtual machine that no job created has no record of its data disks and additional network adapters. An item of a list stands for the
+// one that exists and has its name: the file of a disk without extension, or the name of an adapter.
+
+// addForeign adds all disks and additional adapters in the form of a definition. With a checkpoint, or a disk that cannot be read, those of
+// the disks are unknown.
+func (o observation) addForeign(vm *job.VM) {
+	adapters, disks := []any{}, []any{}
+	for i, a := range vm.Adapters {
+		if i == 0 {
+			continue // switch_name, vlan_id and mac_address are about it
+		}
+		item := map[string]any{"name": a.Name, "switch_name": textOrNil(a.SwitchName)}
+		if a.VLANID != 0 {
+			item["vlan_id"] = float64(a.VLANID)
+		}
+		if !a.DynamicMAC {
+			item["mac_address"] = textOrNil(windowsMAC(a.MACAddress))
+		}
+		adapters = append(adapters, item)
+	}
+	o["network_adapters"] = adapters
+	for _, d := range vm.Drives {
+		if d.SizeGB == nil || d.Type == "differencing" {
+			return
+		}
+		name := path.Base(strings.ReplaceAll(d.Path, `\`, "/"))
+		disks = append(disks, map[string]any{"name": strings.TrimSuffix(name, path.Ext(name)), "size_gb": *d.SizeGB, "type": d.Type})
+	}
+	o["data_disks"] = disks
+}
+
+// named returns those objects of a list that the value before has, in its order: others are not managed. It reports false if there is no
+// value before.
+func named(f *jobschema.Field, before any, observed []any) (any, bool) {
+	was, ok := before.([]any)
+	if !ok || f.Validations.UniqueBy == "" {
+		return nil, false
+	}
+	found := []any{}
+	for _, one := range was {
+		then, _ := one.(map[string]any)
+		for _, other := range observed {
+			if now, _ := other.(map[string]any); samePart(f, f.Validations.UniqueBy, then, now) {
+				found = append(found, now)
+				break
+			}
+		}
+	}
+	return found, true
+}
