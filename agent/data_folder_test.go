@@ -106,6 +106,45 @@ func TestADataFolderThatOthersMayWriteToIsRefused(t *testing.T) {
 	}
 }
 
+// TestTheCheckOfAHostReportsADataFolderThatTheAgentRefuses has the parts of Test-HypervvmHost.ps1 with access rights of Windows.
+func TestTheCheckOfAHostReportsADataFolderThatTheAgentRefuses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	parts, err := filepath.Abs(filepath.Join("tools", "check"))
+	f.must(err)
+	f.must(os.Mkdir(filepath.Join(f.dir, "data"), 0o700))
+	f.must(os.Mkdir(filepath.Join(f.dir, "elsewhere"), 0o700))
+	output, code := f.runScript("[System.Environment]::SetEnvironmentVariable('ProgramData', '%dir%/data')\n"+windowsFolders+`
+. '%parts%/Report.ps1'
+. '%parts%/Folder.ps1'
+Initialize-CheckReport -Json -Names @{}
+Test-CheckDataFolder
+New-DataFolder -Path $root
+Test-CheckDataFolder
+$jobs = [System.IO.Path]::Combine($root, 'jobs')
+$null = [System.IO.Directory]::CreateDirectory($jobs)
+$rights[$jobs] = 'O:other' + $closed
+Test-CheckDataFolder
+$rights[$jobs] = 'O:BA' + $closed + '(A;OICI;FA;other)'
+Test-CheckDataFolder
+[System.IO.Directory]::Delete($jobs)
+$null = New-Item -ItemType SymbolicLink -Path $jobs -Target '%dir%/elsewhere'
+Test-CheckDataFolder
+`, "%dir%", f.dir, "%parts%", parts)
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	if code != 0 || len(lines) != 5 {
+		t.Fatalf("exit code %d:\n%s", code, output)
+	}
+	for i, want := range []string{
+		"its first session creates the data folder", "The account can write", `hypervvm\\jobs: an account that is neither`,
+		"may write to it", "it is a link",
+	} {
+		if status := map[bool]string{true: "pass", false: "fail"}[i < 2]; !strings.Contains(lines[i], want) || !strings.Contains(lines[i], `"status":"`+status+`"`) {
+			t.Errorf("%s, want %s and %q", lines[i], status, want)
+		}
+	}
+}
+
 // TestAJobThatOthersWroteIsNotUndone plants a job whose undo would delete a folder.
 func TestAJobThatOthersWroteIsNotUndone(t *testing.T) {
 	t.Parallel()

@@ -24,6 +24,9 @@ const (
 	partsEnd   = "# End of the parts.\n"
 )
 
+// agentParts are the files of the agent that Test-HypervvmHost.ps1 uses.
+var agentParts = []string{"lib/DataFolder.ps1", "lib/DataFolderAccess.ps1", "lib/Link.ps1"}
+
 // HostCheckScript returns Test-HypervvmHost.ps1, which checks whether a host is ready for the agent, as one script without other files.
 func HostCheckScript() []byte {
 	script := readTool("tools/Test-HypervvmHost.ps1")
@@ -40,6 +43,13 @@ func HostCheckScript() []byte {
 	for _, name := range names {
 		b.Write(readTool(name))
 		b.WriteByte('\n')
+	}
+	for _, name := range agentParts {
+		text, err := lib.ReadFile(name)
+		if err != nil {
+			panic(fmt.Sprintf("agent: %v", err)) // embedded
+		}
+		writeWithoutComments(b, text)
 	}
 	b.Write(after)
 	return b.Bytes()

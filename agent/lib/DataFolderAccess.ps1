@@ -40,19 +40,31 @@ function Test-DataFolderExists {
 }
 
 function Assert-DataFolder {
-    # Throws when a folder is a link, or when another than the accounts of the agent owns it or may write to it.
+    # Throws when the agent refuses a folder.
     param([Parameter(Mandatory)] [string] $Path)
 
     $root = [System.IO.Path]::GetDirectoryName((Get-DataFolder -Name 'jobs'))
-    if (Test-HostLink -Path $Path) { throw (New-AgentError -MessageId 'data_folder_link' -Values @{ folder = $Path }) }
-    if (-not (Test-AccessControl)) { return }
+    $problem = Get-DataFolderProblem -Path $Path
+    switch ($problem.Kind) {
+        'link' { throw (New-AgentError -MessageId 'data_folder_link' -Values @{ folder = $Path }) }
+        'owner' { throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = $Path; root = $root; owner = (Get-SidName -Sid $problem.Sid) }) }
+        'writer' { throw (New-AgentError -MessageId 'data_folder_access' -Values @{ folder = $Path; root = $root; account = (Get-SidName -Sid $problem.Sid) }) }
+    }
+}
+
+function Get-DataFolderProblem {
+    # Returns why the agent refuses a folder: Kind is link, or owner or writer when another than the accounts of the agent, with the SID Sid,
+    # owns it or may write to it; or an empty string. Test-HypervvmHost.ps1 calls it too, without the functions for errors.
+    param([Parameter(Mandatory)] [string] $Path)
+
+    if (Test-HostLink -Path $Path) { return @{ Kind = 'link'; Sid = '' } }
+    if (-not (Test-AccessControl)) { return @{ Kind = ''; Sid = '' } }
     $security = Get-FolderSecurity -Path $Path
     $trusted = @($script:AgentControlSids) + (Get-AgentSid) + @(Get-RecordedSid)
-    if ($trusted -notcontains $security.Owner) {
-        throw (New-AgentError -MessageId 'data_folder_owner' -Values @{ folder = $Path; root = $root; owner = (Get-SidName -Sid $security.Owner) })
-    }
+    if ($trusted -notcontains $security.Owner) { return @{ Kind = 'owner'; Sid = $security.Owner } }
     $writer = Find-ForeignWriter -Entries $security.Entries -Trusted ($trusted + $script:AgentGroupSid)
-    if ($writer) { throw (New-AgentError -MessageId 'data_folder_access' -Values @{ folder = $Path; root = $root; account = (Get-SidName -Sid $writer) }) }
+    if ($writer) { return @{ Kind = 'writer'; Sid = $writer } }
+    return @{ Kind = ''; Sid = '' }
 }
 
 function Find-ForeignWriter {

@@ -77,6 +77,7 @@ if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
 
 # The parts of this script.
 foreach ($part in @(Get-ChildItem -LiteralPath (Join-Path -Path $PSScriptRoot -ChildPath 'check') -Filter '*.ps1')) { . $part.FullName }
+foreach ($name in 'DataFolder', 'DataFolderAccess', 'Link') { . (Join-Path -Path $PSScriptRoot -ChildPath "../lib/$name.ps1") } # of the agent
 # End of the parts.
 
 Initialize-CheckReport -Json:$Json -OverWinRM:$OverWinRM -Names @{ '<image path>' = $ImagePath; '<vm path>' = $VMPath }

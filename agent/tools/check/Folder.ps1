@@ -119,6 +119,23 @@ function Test-CheckDataFolder {
             Write-Finding -Name 'data-folder' -Status pass -Message 'The agent has not been installed: its first session creates the data folder.'
             return
         }
+        foreach ($path in @($folder) + @($script:AgentDataFolders | ForEach-Object -Process { [System.IO.Path]::Combine($folder, $_) })) {
+            if (-not [System.IO.Directory]::Exists($path)) { continue }
+            $problem = Get-DataFolderProblem -Path $path
+            if (-not $problem.Kind) { continue }
+            $shown = '<program data>\hypervvm' + $path.Substring($folder.Length).Replace('/', '\')
+            if ($problem.Kind -eq 'link') {
+                Write-Finding -Name 'data-folder' -Status fail -Message "The agent refuses the folder ${shown}: it is a link, which may lead to files of others." `
+                    -Remedy "Remove the link: cmd.exe /c rmdir `"$shown`""
+                return
+            }
+            $reason = 'an account that is neither an administrator nor recorded by Grant-HypervvmAccess.ps1 owns it'
+            if ($problem.Kind -eq 'writer') { $reason = 'an account that is neither an administrator nor recorded by Grant-HypervvmAccess.ps1 may write to it' }
+            Write-Finding -Name 'data-folder' -Status fail -Message "The agent refuses the folder ${shown}: $reason." `
+                -Remedy ('If it is an account of hypervvm, run Grant-HypervvmAccess.ps1 for it as an administrator. Otherwise remove the data folder while no job runs on the host: ' +
+                    'cmd.exe /c rmdir /s /q "%ProgramData%\hypervvm" (the next session creates it).')
+            return
+        }
         $file = [System.IO.Path]::Combine($folder, 'check-' + [guid]::NewGuid().ToString('N') + '.tmp')
         try {
             [System.IO.File]::WriteAllText($file, 'check')
