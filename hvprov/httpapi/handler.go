@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
 // Prefix is the path of the API.
@@ -46,7 +47,7 @@ type Handler struct {
 	schema   schemaDocuments
 
 	hub        *hub
-	end        context.CancelFunc // ends what runs in the background
+	events     []*notify.Subscription // of the service
 	background sync.WaitGroup
 }
 
@@ -62,7 +63,8 @@ func (rt *route) writes() bool {
 	return rt.method != http.MethodGet
 }
 
-// New returns a handler for a service. Close it before the service.
+// New returns a handler for a service. To stop, end the streams, shut the server down, close the service, and close the handler, which
+// then keeps the notifications of jobs that have ended meanwhile.
 func New(service *hvprov.Service, opts Options) (*Handler, error) {
 	opts = opts.withDefaults()
 	h := &Handler{
@@ -82,17 +84,10 @@ func New(service *hvprov.Service, opts Options) (*Handler, error) {
 	}
 	h.addRoutes()
 	h.hub = newHub(opts.KeepMessages)
-	ctx, end := context.WithCancel(context.Background())
-	h.end = end
 	all, notable := subscribe(service)
-	h.background.Go(func() {
-		defer all.Close()
-		h.hub.pump(ctx, all)
-	})
-	h.background.Go(func() {
-		defer notable.Close()
-		(&notifier{h: h, down: map[string]bool{}}).watch(ctx, notable)
-	})
+	h.events = []*notify.Subscription{all, notable}
+	h.background.Go(func() { h.hub.pump(all) })
+	h.background.Go(func() { (&notifier{h: h, down: map[string]bool{}}).watch(notable) })
 	return h, nil
 }
 
@@ -139,10 +134,15 @@ func (h *Handler) addRoutes() {
 	}
 }
 
-// Close ends all streams and waits for what the handler does in the background. Requests that are served continue.
+// EndStreams ends all websockets and event streams. It is a function for [http.Server.RegisterOnShutdown].
+func (h *Handler) EndStreams() { h.hub.close() }
+
+// Close ends all streams, keeps the notifications of what has happened, and closes [Options.Notifications].
 func (h *Handler) Close() error {
-	h.hub.close()
-	h.end()
+	h.EndStreams()
+	for _, s := range h.events {
+		s.Close() // what waits is still handled
+	}
 	h.background.Wait()
 	return h.opts.Notifications.Close()
 }

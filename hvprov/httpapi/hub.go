@@ -180,8 +180,9 @@ func (b *hub) isClosed() bool {
 }
 
 // pump publishes the events of the service until the subscription ends.
-func (b *hub) pump(ctx context.Context, events *notify.Subscription) {
-	for e, err := range events.All(ctx) {
+func (b *hub) pump(events *notify.Subscription) {
+	for {
+		e, err := events.Next(context.Background())
 		if err != nil {
 			return
 		}

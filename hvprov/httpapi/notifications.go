@@ -23,8 +23,10 @@ type notifier struct {
 }
 
 // watch notifies of events until the subscription ends.
-func (n *notifier) watch(ctx context.Context, events *notify.Subscription) {
-	for e, err := range events.All(ctx) {
+func (n *notifier) watch(events *notify.Subscription) {
+	ctx := context.Background() // until the subscription ends
+	for {
+		e, err := events.Next(ctx)
 		if err != nil {
 			return
 		}
