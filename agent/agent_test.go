@@ -46,7 +46,7 @@ func TestBundleContainsEachFunctionOnce(t *testing.T) {
 // TestBundleIsSmall guards the request in which the bundle travels.
 func TestBundleIsSmall(t *testing.T) {
 	t.Parallel()
-	const limit = 384 << 10
+	const limit = 512 << 10
 	if n := len(agent.Bundle()); n > limit {
 		t.Errorf("the bundle has %d bytes, at most %d are expected", n, limit)
 	}

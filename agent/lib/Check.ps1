@@ -64,6 +64,7 @@ function Get-JobFinding {
     }
     Get-HardwareLimitFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Get-GuestWaitFinding -Fields $fields }
+    if ($Definition.Operation -eq 'provision') { Get-GuestFinding -Fields $fields -Unknown $Unknown -Warn:$Warn }
     if ($fields['vm_clustered'] -eq $true) {
         $role = ''
         $folders = @()

@@ -110,7 +110,7 @@ function Assert-JobField {
     }
     if (-not $requirement) {
         $requirement = (Get-MemoryRequirement -Name $Name -Value $Value) + (Get-FirmwareRequirement -Name $Name -Value $Value) +
-        (Get-ActionRequirement -Name $Name -Value $Value)
+        (Get-ActionRequirement -Name $Name -Value $Value) + (Get-GuestRequirement -Name $Name -Value $Value)
     }
     if ($requirement) { throw (New-AgentError -Field $Name -MessageId 'field_invalid' -Values @{ field = $Name; requirement = $requirement }) }
 }
@@ -196,6 +196,9 @@ function Assert-AdapterField {
         } elseif ($null -ne $mac -and (Get-MacRequirement -Value $mac)) {
             $field += '.mac_address'
             $requirement = Get-MacRequirement -Value $mac
+        } elseif ($null -ne ($invalid = Get-AdapterAddressRequirement -Item $item)) {
+            $field += '.' + $invalid.Name
+            $requirement = $invalid.Requirement
         } elseif ($names -contains $name) {
             $field += '.name'
             for ($first = 0; $names[$first] -ne $name; $first++) { continue }

@@ -1,11 +1,11 @@
-# Waiting for the guest of a new virtual machine: its heartbeat, or an IP address.
+# Waiting for the guest of a new virtual machine: its heartbeat, an IP address, or the end of its set-up.
 
 # The pause between two polls grows from the first to the last, in milliseconds.
 $script:AgentFirstPollMilliseconds = 250
 $script:AgentLastPollMilliseconds = 5000
 
 function Get-WaitCondition {
-    # Returns the condition that a provision job waits for: heartbeat, address, or an empty string.
+    # Returns the condition that a provision job waits for: heartbeat, address, setup, or an empty string.
     param([Parameter(Mandatory)] $Fields)
 
     $condition = [string]$Fields['wait_for']
@@ -18,6 +18,7 @@ function Format-WaitCondition {
     param([Parameter(Mandatory)] [string] $Condition)
 
     if ($Condition -eq 'address') { return (Get-AgentMessage -Id 'condition_address').Message }
+    if ($Condition -eq 'setup') { return (Get-AgentMessage -Id 'condition_setup').Message }
     return (Get-AgentMessage -Id 'condition_heartbeat').Message
 }
 
@@ -26,6 +27,7 @@ function Get-GuestWaitFinding {
     param([Parameter(Mandatory)] $Fields)
 
     $condition = Get-WaitCondition -Fields $Fields
+    if ($condition -eq 'setup' -and -not (Get-GuestSetup -Fields $Fields)) { New-JobFinding -Field 'wait_for' -MessageId 'wait_no_setup' }
     if (-not $condition -or $Fields['power_state'] -ne 'off') { return }
     New-JobFinding -Field 'wait_for' -MessageId 'wait_vm_off' -Values @{ condition = (Format-WaitCondition -Condition $condition) }
 }
@@ -46,18 +48,20 @@ function Invoke-ProvisionWait {
 
     $condition = Get-WaitCondition -Fields $Job.Fields
     $conditionText = Format-WaitCondition -Condition $condition
-    $seconds = 600
+    $seconds = if ($condition -eq 'setup') { 1800 } else { 600 }
     if ($Job.Fields.Contains('wait_seconds')) { $seconds = [int]$Job.Fields['wait_seconds'] }
     Enter-JobStep -Context $Context -Job $Job -Name 'wait' -MessageId 'step_wait' -Values @{ seconds = $seconds; condition = $conditionText }
     $limit = [long]$seconds * 1000
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $next = $script:AgentFirstPollMilliseconds
+    $seen = @{}
+    $stage = ''
     while ($true) {
         Assert-JobNotCancelled -Context $Context -Job $Job
         Clear-HostObject
         $vm = Find-HostVM -Id $Job.VMId
         if ($null -eq $vm) { throw (New-AgentError -MessageId 'wait_vm_missing') }
-        $status = Get-GuestStatus -VM $vm -Condition $condition
+        $status = Get-GuestStatus -VM $vm -Condition $condition -Job $Job -Seen $seen
         if ($status.Ready) {
             Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message $status.Text
             return
@@ -66,8 +70,13 @@ function Invoke-ProvisionWait {
         if ($waited -ge $limit) {
             throw (New-AgentError -Field 'wait_for' -MessageId 'wait_timeout' -Values @{ condition = $conditionText; seconds = $seconds; status = $status.Text })
         }
-        Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Message $status.Text `
-            -Detail @{ percent = [int][System.Math]::Floor($waited * 100 / $limit) }
+        if ($status.ContainsKey('Stage') -and $status.Stage -ne $stage) {
+            $stage = $status.Stage
+            Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message $status.Text
+        } else {
+            Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Message $status.Text `
+                -Detail @{ percent = [int][System.Math]::Floor($waited * 100 / $limit) }
+        }
         & $Pause ([int][System.Math]::Min($next, $limit - $waited))
         $next = [int][System.Math]::Min($next * 1.5, $script:AgentLastPollMilliseconds)
     }
@@ -75,11 +84,12 @@ function Invoke-ProvisionWait {
 
 function Get-GuestStatus {
     # Returns the guest's status in regard to a condition as Text, and in Ready whether the condition is met.
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Condition)
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Condition, [AllowNull()] $Job, [AllowNull()] [hashtable] $Seen)
 
     if ((ConvertTo-PowerState -State $VM.State) -ne 'running') {
         return @{ Ready = $false; Text = (Get-AgentMessage -Id 'guest_state' -Values @{ state = (ConvertTo-PowerState -State $VM.State) }).Message }
     }
+    if ($Condition -eq 'setup') { return Get-SetupStatus -VM $VM -Job $Job -Seen $Seen }
     if ($Condition -eq 'heartbeat') {
         $heartbeat = ConvertTo-SnakeCase -Value $VM.Heartbeat
         if (-not $heartbeat) { return @{ Ready = $false; Text = (Get-AgentMessage -Id 'guest_heartbeat_none').Message } }

@@ -132,7 +132,7 @@ function ConvertTo-AgentVM {
     $static = ''
     if ($null -ne $firstItem) {
         $first = $adapters[[System.Array]::IndexOf($items, $firstItem)]
-        $static = Get-StaticMac -Adapter $firstItem
+        $static = Get-StaticMac -Adapter $firstItem -Manifest $manifest
     }
     $drives = New-Object -TypeName System.Collections.ArrayList
     $disks = New-Object -TypeName System.Collections.ArrayList

@@ -9,6 +9,7 @@ function New-JobManifest {
     return @{
         Folder = $Folder; JobId = $Job.Id; VMId = $VMId; Recorded = (Get-JobRecord -Job $Job)
         Files  = New-Object -TypeName System.Collections.ArrayList; Disk = ''; DataDisks = New-Object -TypeName System.Collections.ArrayList
+        AssignedMacs = New-Object -TypeName System.Collections.ArrayList
     }
 }
 
@@ -28,13 +29,14 @@ function Save-JobManifest {
     param([Parameter(Mandatory)] $Manifest)
 
     Assert-NoJobLink -Folder $Manifest.Folder
-    $text = ConvertTo-AgentJson -Value ([ordered]@{
-            format = 1; job_id = $Manifest.JobId; vm_id = $Manifest.VMId
-            files  = [object[]]$Manifest.Files.ToArray(); disk = $Manifest.Disk; data_disks = [object[]]$Manifest.DataDisks.ToArray()
-            recorded = $Manifest.Recorded
-        })
+    $content = [ordered]@{
+        format = 1; job_id = $Manifest.JobId; vm_id = $Manifest.VMId
+        files  = [object[]]$Manifest.Files.ToArray(); disk = $Manifest.Disk; data_disks = [object[]]$Manifest.DataDisks.ToArray()
+        recorded = $Manifest.Recorded
+    }
+    if ($Manifest.AssignedMacs.Count -gt 0) { $content['assigned_macs'] = [object[]]$Manifest.AssignedMacs.ToArray() }
     $path = [System.IO.Path]::Combine($Manifest.Folder, $script:AgentManifestName)
-    Write-AtomicFile -Path $path -Text $text
+    Write-AtomicFile -Path $path -Text (ConvertTo-AgentJson -Value $content)
 }
 
 function Find-JobManifest {
@@ -61,7 +63,10 @@ function Find-JobManifest {
             foreach ($disk in @($recorded)) {
                 if ($null -ne $disk) { $null = $disks.Add([ordered]@{ name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type }) }
             }
+            $macs = New-Object -TypeName System.Collections.ArrayList
+            foreach ($mac in @(Get-AgentTextList -Value $value -Name 'assigned_macs')) { $null = $macs.Add($mac) }
             return @{
+                AssignedMacs = $macs
                 Folder = $folder; JobId = (Get-AgentText -Value $value -Name 'job_id'); VMId = $VM.Id.ToString()
                 Files  = $files; Disk = (Get-AgentText -Value $value -Name 'disk'); DataDisks = $disks; Recorded = (Get-AgentProperty -Value $value -Name 'recorded')
             }

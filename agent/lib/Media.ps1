@@ -41,29 +41,46 @@ function Invoke-ProvisionMedia {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
 
     Enter-JobStep -Context $Context -Job $Job -Name 'media' -MessageId 'step_media' -Values @{ path = $Plan.Media }
-    $dvds = @(Get-VMDvdDrive -VM $VM)
-    if ($VM.Generation -eq 1 -and $dvds.Count -gt 0) {
-        Set-VMDvdDrive -VMDvdDrive $dvds[0] -Path $Plan.Media
-    } else {
-        Add-VMDvdDrive -VM $VM -Path $Plan.Media
-    }
-    if ($VM.Generation -eq 1) {
-        Set-VMBios -VM $VM -StartupOrder @('IDE', 'CD', 'LegacyNetworkAdapter', 'Floppy')
-    } else {
-        Set-VMFirmware -VM $VM -FirstBootDevice $Drive
-    }
+    Add-JobDvd -VM $VM -Path $Plan.Media -Drive $Drive
     if ($Job.Steps -notcontains 'eject') {
         Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'media_not_ejected'
     }
 }
 
+function Add-JobDvd {
+    # Attaches an ISO file as a DVD, to the empty drive of generation 1 if there is one. The virtual machine still boots from Drive.
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] $Drive)
+
+    $empty = @()
+    if ($VM.Generation -eq 1) { $empty = @(Get-VMDvdDrive -VM $VM | Where-Object -FilterScript { -not $_.Path }) }
+    if ($empty.Count -gt 0) { Set-VMDvdDrive -VMDvdDrive $empty[0] -Path $Path } else { Add-VMDvdDrive -VM $VM -Path $Path }
+    if ($VM.Generation -eq 1) {
+        Set-VMBios -VM $VM -StartupOrder @('IDE', 'CD', 'LegacyNetworkAdapter', 'Floppy')
+    } else {
+        Set-VMFirmware -VM $VM -FirstBootDevice $Drive
+    }
+}
+
 function Invoke-ProvisionEject {
-    # Step eject: ejects the ISO file.
+    # Step eject: ejects the ISO file of the user, and the medium of the guest, which is deleted.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
-    Enter-JobStep -Context $Context -Job $Job -Name 'eject' -MessageId 'step_eject' -Values @{ path = $Plan.Media }
+    $guest = $Job.Steps -contains 'guest_media' -and (Test-GuestMediaEjected -Fields $Job.Fields)
+    $paths = @(
+        if ($Plan.Media) { $Plan.Media }
+        if ($guest) { Get-GuestMediaPath -Folder $Plan.Folder }
+    )
+    Enter-JobStep -Context $Context -Job $Job -Name 'eject' -MessageId 'step_eject' -Values @{ path = (Join-AgentText -Text $paths) }
+    if ($Plan.Media) { Remove-JobDvd -Context $Context -Job $Job -VM $VM -Path $Plan.Media }
+    if ($guest) { Remove-JobGuestMedia -Context $Context -Job $Job -Plan $Plan -VM $VM }
+}
+
+function Remove-JobDvd {
+    # Removes the DVD drive with an ISO file, or ejects the file where the drive cannot be removed.
+    param([AllowNull()] $Context = $null, [AllowNull()] $Job = $null, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string] $Path)
+
     foreach ($dvd in @(Get-VMDvdDrive -VM $VM)) {
-        if (-not (Test-SamePath -Left $dvd.Path -Right $Plan.Media)) { continue }
+        if (-not (Test-SamePath -Left $dvd.Path -Right $Path)) { continue }
         if ($VM.Generation -eq 1) {
             Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
             continue
@@ -72,7 +89,7 @@ function Invoke-ProvisionEject {
             # The virtual machine is up, so the job need not fail as long as the file is ejected.
             $reason = Get-FailureMessage -ErrorRecord $_
             Set-VMDvdDrive -VMDvdDrive $dvd -Path $null
-            Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'media_drive_kept' -Values @{ reason = $reason }
+            if ($null -ne $Job) { Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'media_drive_kept' -Values @{ reason = $reason } }
         }
     }
 }

@@ -107,12 +107,14 @@ function Get-MacDigit {
 }
 
 function Get-StaticMac {
-    # Returns the static MAC address of an adapter, such as 00-15-5D-00-10-20, or an empty string when it is dynamic.
-    param([Parameter(Mandatory)] $Adapter)
+    # Returns the static MAC address of an adapter, such as 00-15-5D-00-10-20, or an empty string when it is dynamic, or when a job
+    # assigned it for the guest.
+    param([Parameter(Mandatory)] $Adapter, [AllowNull()] $Manifest)
 
     $digits = Get-MacDigit -Mac ([string]$Adapter.MacAddress)
     if ($Adapter.DynamicMacAddressEnabled -or $digits.Length -ne 12 -or $digits -eq '000000000000') { return '' }
-    return [System.Text.RegularExpressions.Regex]::Replace($digits, '(..)(?!\z)', '$1-')
+    if ($null -ne $Manifest -and $Manifest.AssignedMacs -contains $digits) { return '' }
+    return Format-MacDigit -Digits $digits
 }
 
 function Format-AdapterMac {
@@ -147,7 +149,7 @@ function ConvertTo-AdapterList {
         }
         $vlan = Get-AdapterVlan -Adapters @($adapter)
         if ($vlan -ne 0) { $item['vlan_id'] = $vlan }
-        $mac = Get-StaticMac -Adapter $adapter
+        $mac = Get-StaticMac -Adapter $adapter -Manifest $Manifest
         if ($mac) { $item['mac_address'] = $mac }
         $null = $list.Add($item)
     }

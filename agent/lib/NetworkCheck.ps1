@@ -110,14 +110,14 @@ function Get-AdapterPowerCycleField {
     $adapters = @($VM.NetworkAdapters)
     $recorded = @(Get-RecordedAdapter -Manifest $Manifest)
     $first = Find-PrimaryAdapter -Adapters $adapters -Recorded $recorded
-    if ($Changed -contains 'mac_address' -and $null -ne $first -and (Get-StaticMac -Adapter $first) -ne [string]$Fields['mac_address']) { 'mac_address' }
+    if ($Changed -contains 'mac_address' -and $null -ne $first -and (Get-StaticMac -Adapter $first -Manifest $Manifest) -ne [string]$Fields['mac_address']) { 'mac_address' }
     if ($Changed -notcontains 'network_adapters') { return }
     $hot = $VM.Generation -eq 2 -and (ConvertTo-PowerState -State $VM.State) -eq 'running'
     $specs = @(Get-AdapterSpec -Value $Fields['network_adapters'])
     $needed = $false
     foreach ($spec in $specs) {
         $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
-        if ($null -eq $adapter) { $needed = $needed -or -not $hot } else { $needed = $needed -or (Get-StaticMac -Adapter $adapter) -ne $spec.Mac }
+        if ($null -eq $adapter) { $needed = $needed -or -not $hot } else { $needed = $needed -or (Get-StaticMac -Adapter $adapter -Manifest $Manifest) -ne $spec.Mac }
     }
     foreach ($spec in $recorded) {
         if ($null -eq (Find-AdapterSpec -Specs $specs -Name $spec.Name) -and $null -ne (Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name)) {

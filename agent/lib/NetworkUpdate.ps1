@@ -57,7 +57,7 @@ function Set-JobMac {
     param([Parameter(Mandatory)] $Plan, [AllowEmptyString()] [string] $Mac)
 
     $adapter = Get-PrimaryAdapter -Plan $Plan
-    $before = Get-StaticMac -Adapter $adapter
+    $before = Get-StaticMac -Adapter $adapter -Manifest $Plan.Manifest
     if ($before -ne $Mac) { Set-AdapterMac -Adapter $adapter -Mac $Mac }
     return (Get-AgentMessage -Id 'change' -Values @{ after = (Format-AdapterMac -Mac $Mac); before = (Format-AdapterMac -Mac $before) }).Message
 }
@@ -94,7 +94,7 @@ function Set-JobAdapter {
     foreach ($spec in $wanted) {
         $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
         if ($null -eq $adapter) { continue }
-        $texts = [string[]]@(Edit-JobAdapter -Adapter $adapter -Spec $spec)
+        $texts = [string[]]@(Edit-JobAdapter -Adapter $adapter -Spec $spec -Manifest $Plan.Manifest)
         if ($texts.Count -eq 0) { continue }
         $changed++
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_changed' -Values @{ adapter = $spec.Name; changes = [string]::Join('; ', $texts) }
@@ -111,7 +111,7 @@ function Set-JobAdapter {
 
 function Edit-JobAdapter {
     # Changes the settings of an adapter that differ. Returns the changes as texts. Call it within @( ).
-    param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec)
+    param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec, [AllowNull()] $Manifest)
 
     if (-not (Test-SameName -Left $Adapter.SwitchName -Right $Spec.SwitchName)) {
         $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName -Field "$($Spec.Field).switch_name"
@@ -125,7 +125,7 @@ function Edit-JobAdapter {
         Set-AdapterVlan -Adapter $Adapter -Id $Spec.Vlan
         (Get-AgentMessage -Id 'change' -Values @{ after = (Format-Vlan -Id $Spec.Vlan); before = (Format-Vlan -Id $vlan) }).Message
     }
-    $mac = Get-StaticMac -Adapter $Adapter
+    $mac = Get-StaticMac -Adapter $Adapter -Manifest $Manifest
     if ($mac -ne $Spec.Mac) {
         Set-AdapterMac -Adapter $Adapter -Mac $Spec.Mac
         (Get-AgentMessage -Id 'change_mac' -Values @{ after = (Format-AdapterMac -Mac $Spec.Mac); before = (Format-AdapterMac -Mac $mac) }).Message

@@ -142,6 +142,7 @@ function Invoke-AgentCleanup {
         }
     }
     Clear-PendingFile
+    Clear-GuestMedia
     Remove-OldAgent -Context $Context -Used $used.ToArray()
 }
 

@@ -16,6 +16,7 @@ function Invoke-ProvisionJob {
     if ($Job.Steps -contains 'firmware') { Invoke-ProvisionFirmware -Context $Context -Job $Job -VM $vm -Drive $drive }
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'media') { Invoke-ProvisionMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
+    if ($Job.Steps -contains 'guest_media') { Invoke-ProvisionGuestMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
     if ($Job.Steps -contains 'start') {
         Enter-JobStep -Context $Context -Job $Job -Name 'start' -MessageId 'step_start'
         Start-VM -VM $vm
@@ -35,9 +36,11 @@ function Get-ProvisionStep {
     if ((Get-JobGeneration -Fields $Fields) -eq 2) { 'firmware' }
     'network'
     if ($Fields.Contains('media_name')) { 'media' }
+    $guest = [bool](Get-GuestSetup -Fields $Fields)
+    if ($guest) { 'guest_media' }
     if ($Fields['power_state'] -ne 'off') { 'start' }
     if ($waits) { 'wait' }
-    if ($waits -and $Fields.Contains('media_name')) { 'eject' }
+    if (($waits -and $Fields.Contains('media_name')) -or ($guest -and (Test-GuestMediaEjected -Fields $Fields))) { 'eject' }
     if ($Fields['vm_clustered'] -eq $true) { 'cluster' }
 }
 
@@ -46,7 +49,7 @@ function Invoke-ProvisionPreflight {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_preflight'
-    Write-GuestWarning -Context $Context -Job $Job -Names $Job.Fields.Keys
+    if (-not (Get-GuestSetup -Fields $Job.Fields)) { Write-GuestWarning -Context $Context -Job $Job -Names $Job.Fields.Keys }
     $machine = Get-AgentHost
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'provision'; Fields = $Job.Fields } -Settings $Job.Settings)
     Assert-NoFinding -Findings $findings
@@ -72,12 +75,12 @@ function Assert-NoFinding {
 }
 
 function Write-GuestWarning {
-    # Writes a warning that names the fields which this version accepts but does not apply.
+    # Writes a warning that names the settings of the guest which are only recorded: in a definition without a set-up, and in an update.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [AllowEmptyCollection()] $Names)
 
-    $ignored = @($Names | Where-Object -FilterScript { $_ -match '^(guest|cnf)_' })
+    $ignored = @($Names | Where-Object -FilterScript { $_ -match '^(guest|cnf)_' -and $_ -ne 'guest_setup' })
     if ($ignored.Count -gt 0) {
-        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'guest_settings_ignored' -Values @{ fields = (Join-AgentText -Text $ignored) }
+        Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -MessageId 'guest_settings_recorded' -Values @{ fields = (Join-AgentText -Text $ignored) }
     }
 }
 

@@ -96,6 +96,7 @@ function Remove-JobFile {
         }
         if ($reason) { Add-JobLeftover -Context $Context -Job $Job -Item $file -Reason $reason }
     }
+    if ($null -ne $Manifest) { Clear-GuestMediaRecord -JobId $Manifest.JobId }
     foreach ($disk in $Disks) {
         if (-not (Find-SamePath -Path $disk -Among $own)) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }

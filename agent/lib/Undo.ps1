@@ -45,6 +45,7 @@ function Undo-Job {
         }
         if (-not $removed) { $limit = 0 }
     }
+    Clear-GuestMediaRecord -JobId $Job.Id
     if (Test-FilePending -Job $Job) { return }
     $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'folder_removed' -Values @{ folder = $journal.Folder } -Item $folderText -Action {
         Remove-OwnFolder -Folder $journal.Folder -MessageId 'leftover_folder_not_empty'

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,7 +15,9 @@ import (
 
 // checkProvision checks the definition against the host and plans the operation.
 func checkProvision(j *hostJob) (err error) {
-	j.warnIgnored(slices.Sorted(maps.Keys(j.fields)))
+	if !setsUpGuest(j) {
+		j.warnRecorded(slices.Sorted(maps.Keys(j.fields)))
+	}
 	p := &j.plan
 	if p.host, err = j.hostState(); err != nil {
 		return err
@@ -40,16 +41,6 @@ func checkProvision(j *hostJob) (err error) {
 // folder returns the folder of the new virtual machine, which no other job uses.
 func (j *hostJob) folder() string {
 	return filepath.Join(vmFolder(j.plan.host, j.settings), "hypervvm", strings.ToLower(j.id))
-}
-
-var guestField = regexp.MustCompile(`^(guest|cnf)_`)
-
-// warnIgnored warns of settings inside the guest, which this version does not apply.
-func (j *hostJob) warnIgnored(names []string) {
-	ignored := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !guestField.MatchString(name) })
-	if len(ignored) > 0 {
-		j.warn("guest_settings_ignored", "fields", strings.Join(ignored, ", "))
-	}
 }
 
 func describeVM(j *hostJob) string {

@@ -238,10 +238,10 @@ var conversations = []scenario{
 		s.runJob(req)
 	}},
 	{"each failed step is rolled back", func(s *recorder) {
-		fields := minimal + `,"vlan_id":7,"guest_la_pw":"` + secret + `"`
+		fields := minimal + `,"vlan_id":7,"guest_la_uid":"admin","guest_la_pw":"` + secret + `"`
 		for _, cmdlet := range []string{
 			"Get-VMSwitch", "New-VM", "Set-VMProcessor", "Set-VMMemory", "Set-VM", "Add-VMHardDiskDrive", "Set-VMFirmware", "Get-VMNetworkAdapter",
-			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Start-VM",
+			"Connect-VMNetworkAdapter", "Set-VMNetworkAdapterVlan", "Add-VMDvdDrive", "Start-VM",
 		} {
 			s.section(cmdlet)
 			s.setCalls(map[string]hyperv.Call{cmdlet: {Fail: "refused, and " + secret + " is in the message", Times: 1}})

@@ -106,8 +106,8 @@ func (j *hostJob) powerCycle(vm hyperv.VM, wanted fields) (cycle []string, err e
 	return nil, fail(id, cycle[0], "fields", strings.Join(cycle, ", "), "vm", vm.Name, "state", powerState(vm.State))
 }
 
-func warnIgnoredSettings(j *hostJob) error {
-	j.warnIgnored(j.changed)
+func warnRecordedSettings(j *hostJob) error {
+	j.warnRecorded(j.changed)
 	return nil
 }
 
