@@ -28,9 +28,9 @@ func TestAJobRunsFromTheCommandLine(t *testing.T) {
 			f.must(os.WriteFile(filepath.Join(f.dir, "job.json"), []byte(text), 0o600))
 			output, code := f.run("", "-Command", fmt.Sprintf("Get-Content -LiteralPath 'job.json' | & '%s'; exit $LASTEXITCODE", f.entry))
 			f.wantOutput(output, code, 0,
-				"[1/7] preflight: "+f.message("step_preflight", nil),
-				"[6/7] guest_media: ",
-				"[3/7] disk: ",
+				"[1/9] preflight: "+f.message("step_preflight", nil),
+				"[6/9] guest_media: ",
+				"[3/9] disk: ",
 				"disk: 100% 2.0 MiB of 2.0 MiB",
 				"succeeded: "+f.message("result_vm", state("running")))
 			if vms := f.vms(); len(vms) != 1 || vms[0].State != "Running" {

@@ -5,11 +5,13 @@ $script:AgentFirstPollMilliseconds = 250
 $script:AgentLastPollMilliseconds = 5000
 
 function Get-WaitCondition {
-    # Returns the condition that a provision job waits for: heartbeat, address, setup, or an empty string.
+    # Returns the condition that a provision job waits for: heartbeat, address, setup, or an empty string. By default, it is the set-up of
+    # a guest that has one and is started.
     param([Parameter(Mandatory)] $Fields)
 
     $condition = [string]$Fields['wait_for']
     if ($condition -eq 'nothing') { return '' }
+    if (-not $condition -and $Fields['power_state'] -ne 'off' -and (Get-GuestSetup -Fields $Fields)) { return 'setup' }
     return $condition
 }
 

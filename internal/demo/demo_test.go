@@ -70,7 +70,7 @@ func TestTheQuickstartRunsFromInitToDestroy(t *testing.T) {
 			}
 			for _, want := range []string{
 				"== init", "== validate", "== plan", "== apply", "No changes.", "Destroy complete! Resources: 2 destroyed.",
-				"1 processes on the host", "created    web-01", "created    app-01", "[1/6] preflight", "100%", "left       nothing",
+				"1 processes on the host", "created    web-01", "created    app-01", "[1/9] preflight", "100%", "left       nothing",
 			} {
 				if !strings.Contains(out.String(), want) {
 					t.Errorf("%q is missing", want)

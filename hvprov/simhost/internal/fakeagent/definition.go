@@ -203,6 +203,7 @@ func (f fields) notSimulated(changed []string) (found []job.Finding) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		value, limited := defaults[name]
+		limited = limited && !(strings.HasPrefix(name, "wait_") && f.waitCondition() == "setup")
 		if limited && (f.has(name) && !reflect.DeepEqual(f[name], value) || slices.Contains(changed, name)) {
 			found = append(found, fieldNotSimulated(name))
 		}

@@ -3,21 +3,24 @@
 package fakeagent
 
 import (
-	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 const (
-	guestMediumName  = "guest-setup.iso"
-	guestMediumHours = 24 // how long a medium stays at most
+	guestMediumHours = 24   // how long a medium stays at most
+	setupSeconds     = 1800 // how long a job waits for the set-up of a guest by default
 )
+
+// setupPoll is the time between two looks at the reports of a guest.
+const setupPoll = 50 * time.Millisecond
 
 var guestField = regexp.MustCompile(`^(guest|cnf)_`)
 
@@ -42,10 +45,14 @@ func isEmptyList(value any) bool { list, ok := value.([]any); return ok && len(l
 
 // waitCondition returns what a provision waits for; empty: nothing.
 func (f fields) waitCondition() string {
-	if condition := f.text("wait_for"); condition != "nothing" {
+	switch condition := f.text("wait_for"); {
+	case condition == "nothing":
+		return ""
+	case condition == "" && f.text("power_state") != "off" && f.guestSetup() != "":
+		return "setup"
+	default:
 		return condition
 	}
-	return ""
 }
 
 // warnRecorded warns of settings of the guest that are only recorded.
@@ -60,7 +67,7 @@ func setsUpGuest(j *hostJob) bool { return j.fields.guestSetup() != "" }
 
 func waitsForSetup(j *hostJob) bool { return j.fields.waitCondition() == "setup" }
 
-func (j *hostJob) guestMedium() string { return filepath.Join(j.folder(), guestMediumName) }
+func (j *hostJob) guestMedium() string { return filepath.Join(j.folder(), seedName) }
 
 func describeGuestMedium(j *hostJob) string {
 	return text("step_guest_media", "setup", j.fields.guestSetup(), "path", j.guestMedium())
@@ -89,23 +96,73 @@ func attachGuestMedium(j *hostJob) error {
 	return err
 }
 
-func describeWait(*hostJob) string {
-	return text("step_wait", "condition", text("condition_setup"), "seconds", 1800)
+func (j *hostJob) waitSeconds() int {
+	if j.fields.has("wait_seconds") {
+		return int(j.fields.number("wait_seconds"))
+	}
+	return setupSeconds
 }
 
-// awaitSetup does not wait: the guests of the fake agent are set up at once.
+func describeWait(j *hostJob) string {
+	return text("step_wait", "condition", text("condition_setup"), "seconds", j.waitSeconds())
+}
+
+// awaitSetup waits until the guest reports the end of its set-up.
 func awaitSetup(j *hostJob) error {
+	end, stage := time.Now().Add(time.Duration(j.waitSeconds())*time.Second), ""
+	for {
+		if err := j.checkCancelled(); err != nil {
+			return err
+		}
+		pairs, status, err := j.guestReport()
+		if err != nil {
+			return err
+		}
+		if setup := pairs["hypervvm.setup"]; setup == "done" {
+			j.log("guest_setup_done")
+			return nil
+		} else if setup != "" {
+			return fail("guest_setup_failed", "guest_setup", "reason", strings.TrimPrefix(setup, "failed: "))
+		}
+		if reported := pairs["hypervvm.stage"]; reported != "" && reported != stage {
+			stage = reported
+			status = text("guest_stage_" + stage)
+			j.log("guest_stage_" + stage)
+		}
+		if !time.Now().Before(end) {
+			return fail("wait_timeout", "wait_for", "condition", text("condition_setup"), "seconds", j.waitSeconds(), "status", status)
+		}
+		if err := sleep(j.ctx, setupPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// guestReport returns the pairs that the guest has reported, and the status of a guest that reports no stage.
+func (j *hostJob) guestReport() (pairs map[string]string, status string, err error) {
 	vm, found, err := j.findVM(j.vmID)
 	switch {
 	case err != nil:
-		return err
+		return nil, "", err
 	case !found:
-		return fail("wait_vm_missing", "")
+		return nil, "", fail("wait_vm_missing", "")
 	case vm.State != "Running":
-		return errors.New(text("guest_state", "state", powerState(vm.State)))
+		return nil, text("guest_state", "state", powerState(vm.State)), nil
 	}
-	j.emit(job.Event{Kind: job.KindLog, Message: text("guest_setup_done")})
-	return nil
+	status = text("guest_report_none", "heartbeat", text("guest_heartbeat", "heartbeat", heartbeat(vm)))
+	if vm.Guest == nil {
+		return nil, status, nil
+	}
+	err = j.change("Get-CimInstance", func(s *hyperv.State, vm *hyperv.VM) error {
+		if g := vm.Guest; len(g.Pending) > 0 {
+			if g.Looks++; g.Looks%s.Behaviour.Guest.ReportEvery == 0 {
+				reportNext(g)
+			}
+		}
+		pairs = maps.Clone(vm.Guest.KVP)
+		return nil
+	})
+	return pairs, status, err
 }
 
 func describeEject(j *hostJob) string { return text("step_eject", "path", j.guestMedium()) }
