@@ -57,7 +57,10 @@ func Example() {
 	// 3 disk
 	// 4 firmware
 	// 5 network
-	// 6 start
+	// 6 guest_media
+	// 7 start
+	// 8 wait
+	// 9 eject
 	// web-01 is running
 }
 

@@ -73,8 +73,8 @@ func TestWarningsOfJobsAreDiagnostics(t *testing.T) {
 	t.Parallel()
 	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
 		h := connected(t, server)
-		p := h.plan(h.none(), linux("web-01"))
-		created, diags := h.apply(h.ctx, p)
+		created := h.mustApply(h.none(), linux("web-01"))
+		created, diags := h.apply(h.ctx, h.plan(created, linux("web-01").with(attrs{"guest_la_uid": "ops"})))
 		h.mustWarn(diags, "", "guest_la_uid")
 		if strings.Contains(render(diags), password) {
 			t.Error("a warning has a secret")
