@@ -2,7 +2,10 @@
 
 package httpapi
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // WithIntervals returns options with other intervals between heartbeats, and another time limit of a write to a stream.
 func (o Options) WithIntervals(heartbeat, writeLimit time.Duration) Options {
@@ -19,4 +22,13 @@ func (o Options) WithStreamEnd(f func()) Options {
 // Publish sends a message with a text to the subscribers of notifications.
 func (h *Handler) Publish(text string) {
 	h.hub.publish(message{Type: "notification", Action: "created", Topics: []string{topicNotifications}, Error: text})
+}
+
+// Problems returns the status codes of problems by code.
+func Problems() map[string]string {
+	all := map[string]string{}
+	for code := range titles {
+		all[code] = strconv.Itoa(newProblem(code, "").Status)
+	}
+	return all
 }
