@@ -87,8 +87,10 @@ var guestCases = []guestCase{
 	{name: "genisoimage", tool: genisoimage, label: "cidata", files: seed(cloudConfig), check: configured},
 	{name: "xorriso", tool: xorriso, label: "CIDATA", files: seed(cloudConfig), check: configured},
 	{name: "Joliet without Rock Ridge", tool: jolietNames, label: "cidata", files: seed(cloudConfig), check: configured},
-	{name: "a file longer than a sector, with a long name beside it", tool: genisoimage, label: "cidata",
-		files: map[string]string{"meta-data": metaData, "user-data": cloudConfig + strings.Repeat("# padding\n", 900), strings.Repeat("long", 50) + ".txt": "x", "network-config": networkConfig}, check: configured},
+	{
+		name: "a file longer than a sector, with a long name beside it", tool: genisoimage, label: "cidata",
+		files: map[string]string{"meta-data": metaData, "user-data": cloudConfig + strings.Repeat("# padding\n", 900), strings.Repeat("long", 50) + ".txt": "x", "network-config": networkConfig}, check: configured,
+	},
 	{name: "plain names are no names of a seed", tool: plainNames, label: "cidata", files: seed(cloudConfig), check: refused("no meta-data")},
 	{name: "another label", tool: genisoimage, label: "config-2", files: seed(cloudConfig), check: ignored},
 	{name: "an image that looks for another label", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{SeedLabel: "other"}, check: ignored},
@@ -96,51 +98,64 @@ var guestCases = []guestCase{
 	{name: "a guest that never boots", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{NeverBoots: true}, check: ignored},
 	{name: "no meta-data", tool: genisoimage, label: "cidata", files: map[string]string{"user-data": cloudConfig}, check: refused("no meta-data")},
 	{name: "no user-data", tool: genisoimage, label: "cidata", files: map[string]string{"meta-data": metaData}, check: refused("no user-data")},
-	{name: "no service for key-value pairs", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{NoKVP: true},
+	{
+		name: "no service for key-value pairs", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{NoKVP: true},
 		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
 			if os == nil || os.HostName != "web-01" || len(pairs) != 0 || len(os.KVP) != 0 {
 				t.Errorf("guest %+v, host reads %v", os, pairs)
 			}
-		}},
-	{name: "a guest that fails", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{Reject: "no space left on device"},
+		},
+	},
+	{
+		name: "a guest that fails", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{Reject: "no space left on device"},
 		check: func(t *testing.T, _ *hyperv.GuestOS, pairs map[string]string) {
 			if pairs["hypervvm.setup"] != "failed: no space left on device" {
 				t.Errorf("host reads %v", pairs)
 			}
-		}},
-	{name: "reports one after the other", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{ReportEvery: 1},
+		},
+	},
+	{
+		name: "reports one after the other", tool: genisoimage, label: "cidata", files: seed(cloudConfig), guest: hyperv.Guest{ReportEvery: 1},
 		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
 			if len(os.Pending) == 0 || pairs["hypervvm.setup"] != "" || len(pairs) == 0 {
 				t.Errorf("pending %v, host reads %v", os.Pending, pairs)
 			}
-		}},
-	{name: "an adapter that is not there", tool: genisoimage, label: "cidata",
+		},
+	},
+	{
+		name: "an adapter that is not there", tool: genisoimage, label: "cidata",
 		files: map[string]string{"meta-data": metaData, "user-data": cloudConfig, "network-config": strings.Replace(networkConfig, "aa:01", "aa:02", 1)},
 		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
 			if os == nil || !strings.Contains(os.Problem, "00:15:5d:00:aa:02") || len(os.Addresses) != 0 || os.HostName != "web-01" {
 				t.Errorf("guest %+v", os)
 			}
-		}},
-	{name: "a message with two configurations and a script", tool: xorriso, label: "cidata", files: seed("Content-Type: multipart/mixed; boundary=\"border\"\nMIME-Version: 1.0\n\n" +
-		part("a.cfg", "text/cloud-config", "", cloudConfig) +
-		part("b.cfg", "text/cloud-config", "Merge-Type: list(append)+dict(recurse_array)+str()\n", "#cloud-config\ntimezone: UTC\nlocale: de_DE.UTF-8\nruncmd:\n  - echo theirs\n  - [\"echo\", \"list\"]\n") +
-		part("first.sh", "text/x-shellscript", "", "#!/bin/sh\necho\n") + "--border--\n"),
+		},
+	},
+	{
+		name: "a message with two configurations and a script", tool: xorriso, label: "cidata", files: seed("Content-Type: multipart/mixed; boundary=\"border\"\nMIME-Version: 1.0\n\n" +
+			part("a.cfg", "text/cloud-config", "", cloudConfig) +
+			part("b.cfg", "text/cloud-config", "Merge-Type: list(append)+dict(recurse_array)+str()\n", "#cloud-config\ntimezone: UTC\nlocale: de_DE.UTF-8\nruncmd:\n  - echo theirs\n  - [\"echo\", \"list\"]\n") +
+			part("first.sh", "text/x-shellscript", "", "#!/bin/sh\necho\n") + "--border--\n"),
 		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
 			// dict() keeps what is there, and recurse_array with append adds to lists.
 			want := []string{"package nginx", "script first.sh", "echo ours", "echo theirs", "echo list"}
 			if os == nil || os.TimeZone != "Europe/Berlin" || os.Locale != "de_DE.UTF-8" || !slices.Equal(os.Commands, want) {
 				t.Errorf("guest %+v", os)
 			}
-		}},
-	{name: "reports of a command in the background come last", tool: xorriso, label: "cidata", files: seed(`#cloud-config
+		},
+	},
+	{
+		name: "reports of a command in the background come last", tool: xorriso, label: "cidata", files: seed(`#cloud-config
 {"runcmd":[["sh","-c","( while sleep 1; do [ -e x ] && break; done; ` + poolWrite + ` ) &"],["sh","-c","` + strings.Replace(strings.Replace(poolWrite, "setup", "stage", 1), "done", "fine", 1) + `"]]}
 `), guest: hyperv.Guest{ReportEvery: 1},
 		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
 			if os == nil || pairs["hypervvm.stage"] != "fine" || len(os.Pending) != 1 || os.Pending[0] != (hyperv.KeyValue{Key: "hypervvm.setup", Value: "done"}) {
 				t.Errorf("guest %+v, host reads %v", os, pairs)
 			}
-		}},
-	{name: "an answer file", tool: xorriso, label: "anything", windows: true, files: map[string]string{"Autounattend.xml": answerFile(goodInterface, "")},
+		},
+	},
+	{
+		name: "an answer file", tool: xorriso, label: "anything", windows: true, files: map[string]string{"Autounattend.xml": answerFile(goodInterface, "")},
 		check: func(t *testing.T, os *hyperv.GuestOS, pairs map[string]string) {
 			want := []hyperv.Account{{Name: "ops", Password: "text", Keys: []string{}, Admin: true}}
 			if os == nil || os.HostName != "WEB-01" || os.TimeZone != "UTC" || !slices.Equal(os.Addresses[guestMAC], []string{"192.0.2.78/24"}) ||
@@ -148,34 +163,49 @@ var guestCases = []guestCase{
 				!strings.Contains(pairs["NetworkAddressIPv4"], "192.0.2.78") || !strings.HasPrefix(pairs["OSName"], "Windows") {
 				t.Errorf("guest %+v, host reads %v", os, pairs)
 			}
-		}},
-	{name: "Windows does not see the names of Rock Ridge", tool: []string{"genisoimage", "-quiet", "-rock"}, label: "cidata", windows: true,
-		files: map[string]string{"Autounattend.xml": answerFile(goodInterface, "")}, check: refused("no meta-data")},
-	{name: "an interface that Windows does not have", tool: xorriso, label: "cidata", windows: true,
+		},
+	},
+	{
+		name: "Windows does not see the names of Rock Ridge", tool: []string{"genisoimage", "-quiet", "-rock"}, label: "cidata", windows: true,
+		files: map[string]string{"Autounattend.xml": answerFile(goodInterface, "")}, check: refused("no meta-data"),
+	},
+	{
+		name: "an interface that Windows does not have", tool: xorriso, label: "cidata", windows: true,
 		files: map[string]string{"autounattend.xml": answerFile(strings.Replace(goodInterface, "AA-01", "AA-02", 1), "")},
 		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
 			if os == nil || len(os.Addresses) != 0 || os.HostName != "WEB-01" {
 				t.Errorf("guest %+v", os)
 			}
-		}},
+		},
+	},
 	{name: "an answer file that is no XML", tool: xorriso, label: "cidata", windows: true, files: map[string]string{"Autounattend.xml": "<unattend>"}, check: stopped("unattend")},
-	{name: "cloudbase-init without an answer file", tool: xorriso, label: "cidata", windows: true,
+	{
+		name: "cloudbase-init without an answer file", tool: xorriso, label: "cidata", windows: true,
 		files: map[string]string{"meta-data": metaData, "user-data": "#cloud-config\nusers: [{\"name\": \"ops\", \"passwd\": \"lab\", \"groups\": [\"Administrators\"]}]\nruncmd: [first, second]\n"},
 		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
 			want := []hyperv.Account{{Name: "ops", Password: "text", Keys: []string{}, Admin: true}}
 			if os == nil || os.HostName != "from-meta" || fmt.Sprint(os.Accounts) != fmt.Sprint(want) || !slices.Equal(os.Commands, []string{"first", "second"}) {
 				t.Errorf("guest %+v", os)
 			}
-		}},
-	{name: "elements in another order", tool: xorriso, label: "cidata", windows: true,
+		},
+	},
+	{
+		name: "elements in another order", tool: xorriso, label: "cidata", windows: true,
 		files: map[string]string{"Autounattend.xml": answerFile(`<UnicastIpAddresses><IpAddress>192.0.2.78/24</IpAddress></UnicastIpAddresses><Identifier>00-15-5D-00-AA-01</Identifier>`, "")},
-		check: stopped("Identifier")},
-	{name: "a component in another pass", tool: xorriso, label: "cidata", windows: true,
-		files: map[string]string{"Autounattend.xml": strings.ReplaceAll(answerFile(goodInterface, ""), "specialize", "oobeSystem")}, check: stopped("TCPIP")},
-	{name: "an empty setting", tool: xorriso, label: "cidata", windows: true,
-		files: map[string]string{"Autounattend.xml": answerFile(goodInterface, component("DNS-Client", "<DNSDomain></DNSDomain>"))}, check: stopped("DNSDomain")},
-	{name: "a computer name of 16 characters", tool: xorriso, label: "cidata", windows: true,
-		files: map[string]string{"Autounattend.xml": strings.Replace(answerFile(goodInterface, ""), "WEB-01", "A123456789012345", 1)}, check: stopped("ComputerName")},
+		check: stopped("Identifier"),
+	},
+	{
+		name: "a component in another pass", tool: xorriso, label: "cidata", windows: true,
+		files: map[string]string{"Autounattend.xml": strings.ReplaceAll(answerFile(goodInterface, ""), "specialize", "oobeSystem")}, check: stopped("TCPIP"),
+	},
+	{
+		name: "an empty setting", tool: xorriso, label: "cidata", windows: true,
+		files: map[string]string{"Autounattend.xml": answerFile(goodInterface, component("DNS-Client", "<DNSDomain></DNSDomain>"))}, check: stopped("DNSDomain"),
+	},
+	{
+		name: "a computer name of 16 characters", tool: xorriso, label: "cidata", windows: true,
+		files: map[string]string{"Autounattend.xml": strings.Replace(answerFile(goodInterface, ""), "WEB-01", "A123456789012345", 1)}, check: stopped("ComputerName"),
+	},
 }
 
 // configured checks a Linux guest that applied the seed.
