@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -130,26 +131,45 @@ func assignMACs(s *hyperv.State, vm *hyperv.VM) {
 	}
 }
 
-// freeMAC returns the next address of the host's range that no adapter has; NoMAC when all are in use.
+// freeMAC returns the next address of the host's range that no adapter has; [hyperv.NoMAC] when all are in use.
 func freeMAC(s *hyperv.State) string {
+	first, _ := macRange(s.Host)
+	mac := unusedMAC(s, s.NextMAC-first)
+	if number, err := strconv.ParseInt(mac[6:], 16, 64); err == nil && mac != hyperv.NoMAC {
+		s.NextMAC = int(number) + 1
+	}
+	return mac
+}
+
+// staticGuestMAC returns an address of the host's range for the guest of a virtual machine, as the agent chooses it: the search begins
+// at the number that the GUID begins with.
+func staticGuestMAC(s *hyperv.State, vmID string) string {
+	start, _ := strconv.ParseInt(vmID[:8], 16, 64)
+	return unusedMAC(s, int(start))
+}
+
+// unusedMAC returns the first address of the host's range that no adapter has, from the one with a number on; [hyperv.NoMAC] when all
+// are in use.
+func unusedMAC(s *hyperv.State, start int) string {
 	used := map[string]bool{}
 	for _, vm := range s.VMs {
 		for _, a := range vm.Adapters {
 			used[a.MACAddress] = true
 		}
 	}
-	var first, last int
-	_, _ = fmt.Sscanf(s.Host.MACAddressMinimum[6:], "%x", &first)
-	_, _ = fmt.Sscanf(s.Host.MACAddressMaximum[6:], "%x", &last)
-	for range last - first + 1 {
-		if s.NextMAC < first || s.NextMAC > last {
-			s.NextMAC = first
-		}
-		mac := fmt.Sprintf("%s%06X", s.Host.MACAddressMinimum[:6], s.NextMAC)
-		s.NextMAC++
-		if !used[mac] {
+	first, count := macRange(s.Host)
+	for i := range count {
+		if mac := fmt.Sprintf("%s%06X", s.Host.MACAddressMinimum[:6], first+(max(start, 0)+i)%count); !used[mac] {
 			return mac
 		}
 	}
 	return hyperv.NoMAC
+}
+
+// macRange returns the lower three bytes of the first dynamic MAC address of a host, and the number of its addresses.
+func macRange(host hyperv.Host) (first, count int) {
+	var last int
+	_, _ = fmt.Sscanf(host.MACAddressMinimum[6:], "%x", &first)
+	_, _ = fmt.Sscanf(host.MACAddressMaximum[6:], "%x", &last)
+	return first, last - first + 1
 }

@@ -30,6 +30,8 @@ type manifest struct {
 	Disk      string   `json:"disk"`       // path of the disk of the image
 	DataDisks []any    `json:"data_disks"` // of the real agent
 	Recorded  fields   `json:"recorded"`
+	// AssignedMACs are static MAC addresses that the job chose for the guest: they are no settings of the user.
+	AssignedMACs []string `json:"assigned_macs,omitempty"`
 
 	folder string
 }

@@ -3,24 +3,22 @@
 package fakeagent
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
+
+// guestMediumName is the file with the settings of a guest, in the folder of its virtual machine. The fake agent writes no content.
+const guestMediumName = "guest-setup.iso"
 
 const (
 	guestMediumHours = 24   // how long a medium stays at most
 	setupSeconds     = 1800 // how long a job waits for the set-up of a guest by default
 )
-
-// setupPoll is the time between two looks at the reports of a guest.
-const setupPoll = 50 * time.Millisecond
 
 var guestField = regexp.MustCompile(`^(guest|cnf)_`)
 
@@ -67,7 +65,7 @@ func setsUpGuest(j *hostJob) bool { return j.fields.guestSetup() != "" }
 
 func waitsForSetup(j *hostJob) bool { return j.fields.waitCondition() == "setup" }
 
-func (j *hostJob) guestMedium() string { return filepath.Join(j.folder(), seedName) }
+func (j *hostJob) guestMedium() string { return filepath.Join(j.folder(), guestMediumName) }
 
 func describeGuestMedium(j *hostJob) string {
 	return text("step_guest_media", "setup", j.fields.guestSetup(), "path", j.guestMedium())
@@ -75,6 +73,9 @@ func describeGuestMedium(j *hostJob) string {
 
 // attachGuestMedium attaches a file in place of the ISO file with the settings of the guest.
 func attachGuestMedium(j *hostJob) error {
+	if err := j.assignGuestMAC(); err != nil {
+		return err
+	}
 	path, m := j.guestMedium(), j.plan.manifest
 	m.Files = append(m.Files, path)
 	if err := m.save(); err != nil {
@@ -94,75 +95,6 @@ func attachGuestMedium(j *hostJob) error {
 		j.log("guest_media_kept", "hours", guestMediumHours)
 	}
 	return err
-}
-
-func (j *hostJob) waitSeconds() int {
-	if j.fields.has("wait_seconds") {
-		return int(j.fields.number("wait_seconds"))
-	}
-	return setupSeconds
-}
-
-func describeWait(j *hostJob) string {
-	return text("step_wait", "condition", text("condition_setup"), "seconds", j.waitSeconds())
-}
-
-// awaitSetup waits until the guest reports the end of its set-up.
-func awaitSetup(j *hostJob) error {
-	end, stage := time.Now().Add(time.Duration(j.waitSeconds())*time.Second), ""
-	for {
-		if err := j.checkCancelled(); err != nil {
-			return err
-		}
-		pairs, status, err := j.guestReport()
-		if err != nil {
-			return err
-		}
-		if setup := pairs["hypervvm.setup"]; setup == "done" {
-			j.log("guest_setup_done")
-			return nil
-		} else if setup != "" {
-			return fail("guest_setup_failed", "guest_setup", "reason", strings.TrimPrefix(setup, "failed: "))
-		}
-		if reported := pairs["hypervvm.stage"]; reported != "" && reported != stage {
-			stage = reported
-			status = text("guest_stage_" + stage)
-			j.log("guest_stage_" + stage)
-		}
-		if !time.Now().Before(end) {
-			return fail("wait_timeout", "wait_for", "condition", text("condition_setup"), "seconds", j.waitSeconds(), "status", status)
-		}
-		if err := sleep(j.ctx, setupPoll); err != nil {
-			return err
-		}
-	}
-}
-
-// guestReport returns the pairs that the guest has reported, and the status of a guest that reports no stage.
-func (j *hostJob) guestReport() (pairs map[string]string, status string, err error) {
-	vm, found, err := j.findVM(j.vmID)
-	switch {
-	case err != nil:
-		return nil, "", err
-	case !found:
-		return nil, "", fail("wait_vm_missing", "")
-	case vm.State != "Running":
-		return nil, text("guest_state", "state", powerState(vm.State)), nil
-	}
-	status = text("guest_report_none", "heartbeat", text("guest_heartbeat", "heartbeat", heartbeat(vm)))
-	if vm.Guest == nil {
-		return nil, status, nil
-	}
-	err = j.change("Get-CimInstance", func(s *hyperv.State, vm *hyperv.VM) error {
-		if g := vm.Guest; len(g.Pending) > 0 {
-			if g.Looks++; g.Looks%s.Behaviour.Guest.ReportEvery == 0 {
-				reportNext(g)
-			}
-		}
-		pairs = maps.Clone(vm.Guest.KVP)
-		return nil
-	})
-	return pairs, status, err
 }
 
 func describeEject(j *hostJob) string { return text("step_eject", "path", j.guestMedium()) }

@@ -13,13 +13,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
-// seedName is the file with the settings of a guest, in the folder of its virtual machine. The fake agent writes no content.
-const seedName = "guest-setup.iso"
-
 // bootGuest starts the guest of a virtual machine that was off. One with a medium of the agent is set up as the definition says.
 func (j *hostJob) bootGuest(s *hyperv.State, vm *hyperv.VM) {
 	behaviour := s.Behaviour.Guest
-	medium := slices.IndexFunc(vm.DVDs, func(dvd hyperv.DVD) bool { return strings.EqualFold(filepath.Base(dvd.Path), seedName) })
+	medium := slices.IndexFunc(vm.DVDs, func(dvd hyperv.DVD) bool { return strings.EqualFold(filepath.Base(dvd.Path), guestMediumName) })
 	if medium < 0 || vm.Guest != nil || behaviour.NeverBoots || behaviour.NoSetup {
 		return
 	}

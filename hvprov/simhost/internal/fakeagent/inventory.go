@@ -156,15 +156,18 @@ func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 		least, most := exactGB(vm.MemoryMinimumBytes), exactGB(vm.MemoryMaximumBytes)
 		shown.MemoryMinimumGB, shown.MemoryMaximumGB = &least, &most
 	}
+	m := findManifest(vm)
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)
 		if i == 0 {
 			shown.SwitchName, shown.VLANID, shown.MACAddress, shown.StaticMACAddress = adapter.SwitchName, adapter.VLANID, adapter.MACAddress, staticMAC(a)
+			if m != nil && slices.Contains(m.AssignedMACs, a.MACAddress) {
+				shown.StaticMACAddress = ""
+			}
 		}
 		shown.IPAddresses = append(shown.IPAddresses, adapter.IPAddresses...)
 		shown.Adapters = append(shown.Adapters, adapter)
 	}
-	m := findManifest(vm)
 	if m != nil {
 		shown.JobID = m.JobID
 		maps.Copy(shown.Recorded, m.Recorded)

@@ -181,6 +181,9 @@ func heartbeat(vm hyperv.VM) string {
 // ones, or one of DHCP.
 func updateGuest(s *hyperv.State, vm *hyperv.VM) {
 	silent := s.Behaviour.Guest.NeverBoots || s.Behaviour.Guest.NoKVP
+	if s.Behaviour.Guest.NeverBoots {
+		vm.Heartbeat = "NoContact"
+	}
 	for i := range vm.Adapters {
 		a := &vm.Adapters[i]
 		a.IPAddresses = []string{}

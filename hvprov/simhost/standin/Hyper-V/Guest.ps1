@@ -88,5 +88,6 @@ function Step-StandInReport {
         $pair, $rest = @($Guest.pending)
         Add-Member -InputObject $Guest.kvp -MemberType NoteProperty -Name $pair.key -Value $pair.value -Force
         $Guest.pending = [object[]]@($rest | Where-Object -FilterScript { $null -ne $_ })
-    } while ($Guest.pending.Count -gt 0 -and $pair.key -notmatch '\|start\|' -and $pair.key -notlike 'hypervvm.*')
+        $ends = $pair.key -match '\|start\|' -or $pair.key -eq 'hypervvm.stage' -or ($pair.key -eq 'hypervvm.setup' -and $pair.value)
+    } while ($Guest.pending.Count -gt 0 -and -not $ends)
 }
