@@ -17,14 +17,18 @@ import (
 // startHost starts the simulated host, slowed down if the options say so.
 func (d *demo) startHost() (*simhost.Server, error) {
 	host, err := simhost.Start(simhost.Options{StateFile: filepath.Join(d.dir, "host.json"), PowerShell: d.pwsh})
-	if err != nil || !d.pace {
+	if err != nil {
 		return host, err
 	}
 	return host, host.Store().Update(func(s *hyperv.State) error {
+		s.Behaviour.Guest.ReportEvery = 1 // each look at a guest sees its next stage
+		if !d.pace {
+			return nil
+		}
 		s.Behaviour.CopyBytesPerSecond = 1 << 20 // an image has 2 MiB
 		s.Behaviour.Calls = map[string]hyperv.Call{
 			"New-VM": {DelayMS: 400}, "Set-VMFirmware": {DelayMS: 200}, "Connect-VMNetworkAdapter": {DelayMS: 300},
-			"Start-VM": {DelayMS: 600}, "Stop-VM": {DelayMS: 300}, "Remove-VM": {DelayMS: 300},
+			"Start-VM": {DelayMS: 600}, "Msvm_KvpExchangeComponent": {DelayMS: 400}, "Stop-VM": {DelayMS: 300}, "Remove-VM": {DelayMS: 300},
 		}
 		return nil
 	})
@@ -43,11 +47,28 @@ func (d *demo) summarizeVMs() error {
 		line := fmt.Sprintf("created    %s (%s): %s, %d processors, %g GiB", vm.Name, vm.ID, strings.ToLower(vm.State), vm.ProcessorCount,
 			float64(vm.MemoryStartupBytes)/(1<<30))
 		for _, a := range vm.Adapters {
-			line += strings.TrimRight(fmt.Sprintf(", %s %s", a.SwitchName, strings.Join(a.IPAddresses, " ")), " ")
+			line += ", " + a.SwitchName
 		}
 		d.summary = append(d.summary, line)
+		if vm.Guest != nil {
+			d.summary = append(d.summary, guestSummary(vm))
+		}
 	}
 	return nil
+}
+
+// guestSummary returns a line about what the guest of a virtual machine has reported.
+func guestSummary(vm hyperv.VM) string {
+	var addresses []string
+	for _, a := range vm.Adapters {
+		for _, address := range a.IPAddresses {
+			if !strings.HasPrefix(address, "fe80:") {
+				addresses = append(addresses, address)
+			}
+		}
+	}
+	name := strings.TrimRight(vm.Guest.HostName+"."+vm.Guest.Domain, ".")
+	return fmt.Sprintf("guest      %s (%s) reports %s; set-up: %s", name, vm.Guest.System, strings.Join(addresses, " "), vm.Guest.KVP["hypervvm.setup"])
 }
 
 // leftovers returns an error if the host has a virtual machine, or a file besides its images. It reads the state and the
