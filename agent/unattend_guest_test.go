@@ -34,7 +34,7 @@ foreach ($object in (ConvertFrom-AgentJson -Text ([System.IO.File]::ReadAllText(
         foreach ($name in $seed.Keys) { $result['seed/' + $name] = [System.Text.Encoding]::UTF8.GetString($seed[$name]) }
         $answer = New-WindowsAnswer -Guest $guest -InstanceId 'a1'
         foreach ($name in $answer.Keys) { $result[$name] = [System.Text.Encoding]::UTF8.GetString($answer[$name]) }
-        $result['unsupported'] = [string]::Join(' ', @(Get-CloudbaseUnsupported -Guest $guest))
+        $result['unsupported'] = [string]::Join(' ', @(foreach ($name in @(Get-CloudbaseUnsupported -Guest $guest)) { $script:AgentCloudbaseFields[$name] }))
     } catch {
         $result['error'] = $_.Exception.Message
     }
@@ -63,7 +63,8 @@ type list = []any
 
 // adapter is an adapter of a guest.
 func adapter(mac string, addresses, gateways, servers list) values {
-	return values{"Mac": mac, "Addresses": addresses, "Gateways": gateways, "DnsServers": servers}
+	all := func(items list) list { return append(list{}, items...) } // no list is nil
+	return values{"Mac": mac, "Addresses": all(addresses), "Gateways": all(gateways), "DnsServers": all(servers)}
 }
 
 // domainMember is a guest that joins a domain; change is merged into it.
@@ -121,6 +122,14 @@ var windowsGuests = []struct {
 		interfaces + "Identifier": "00-15-5D-00-00-01", interfaces + "Ipv6Settings/DhcpEnabled": "false", interfaces + "Ipv4Settings/DhcpEnabled": absent,
 		interfaces + "Routes/Route/NextHopAddress": "fe80::1", interfaces + "Routes/Route/Prefix": "::/0",
 	}},
+	{"what cloudbase-init cannot apply", domainMember(values{
+		"DnsSuffix": "lab.example", "Locale": "de-DE", "ProductKey": "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE", "AdminUser": "ops", "AdminPassword": strings.Repeat("x", 21),
+		"DnsServers": list{"192.0.2.53"}, "Adapters": list{adapter("00155d000001", nil, nil, nil)},
+	}), map[string]string{"unsupported": "guest_domain_jointarget guest_product_key guest_locale guest_net_dnssuffix guest_dns_servers guest_la_pw"}},
+	{"DNS servers with a static address", values{
+		"AdminUser": "ops", "AdminPassword": strings.Repeat("x", 20), "TimeZone": "UTC", "DnsServers": list{"192.0.2.53"},
+		"Adapters": list{adapter("00155d000001", list{"192.0.2.5/24"}, nil, list{"192.0.2.53"})},
+	}, map[string]string{"unsupported": ""}},
 	{"both address families", values{"Adapters": list{adapter("00155d000001", list{"192.0.2.5/24", "2001:db8::5/64"}, list{"192.0.2.1", "2001:db8::1"}, nil)}}, map[string]string{
 		interfaces + "UnicastIpAddresses/IpAddress": "192.0.2.5/24|2001:db8::5/64", interfaces + "Routes/Route/Prefix": "0.0.0.0/0|::/0", interfaces + "Routes/Route/Identifier": "1|2",
 	}},
@@ -233,6 +242,7 @@ func TestAWindowsGuestIsDescribedByAnAnswerFile(t *testing.T) {
 				t.Error(problem)
 			}
 			found := answerValues(t, answer)
+			found["unsupported"] = files["unsupported"]
 			for place, want := range c.want {
 				if got, exists := found[place]; got != want && (exists || want != absent) {
 					t.Errorf("%s: %q, want %q", place, got, want)
@@ -297,8 +307,7 @@ func checkGuestScript(t *testing.T, guest values, files map[string]string) {
 	if want := `{"instance-id":"a1","local-hostname":"web-1"}` + "\n"; files["seed/meta-data"] != want {
 		t.Errorf("the meta-data is %s", files["seed/meta-data"])
 	}
-	static := strings.Contains(files["Autounattend.xml"], "<UnicastIpAddresses>")
-	if network := files["seed/network-config"]; static != (network != "") {
+	if network := files["seed/network-config"]; strings.Contains(files["Autounattend.xml"], "<UnicastIpAddresses>") != (network != "") {
 		t.Errorf("the network configuration is %q", network)
 	}
 }

@@ -7,6 +7,7 @@ $script:AgentScsiLocations = 64
 # The fields of the settings that cloudbase-init cannot apply.
 $script:AgentCloudbaseFields = @{
     DomainName = 'guest_domain_jointarget'; ProductKey = 'guest_product_key'; Locale = 'guest_locale'; AdminPassword = 'guest_la_pw'
+    DnsSuffix = 'guest_net_dnssuffix'; DnsServers = 'guest_dns_servers'
 }
 
 function Get-GuestRequirement {

@@ -16,7 +16,7 @@ function New-CloudbaseSeed {
     only knows IANA names of time zones, and does not report the exit codes of commands.
     The user data is one document, since cloudbase-init writes a multi-part message to its log.
     .PARAMETER Guest
-    Settings of the guest, as for New-WindowsAnswer. cloudbase-init cannot join a domain or set a product key and a locale.
+    Settings of the guest, as for New-WindowsAnswer. Get-CloudbaseUnsupported has those that cloudbase-init cannot apply.
     .PARAMETER InstanceId
     cloudbase-init applies a seed once for each instance id.
     #>
@@ -43,6 +43,10 @@ function Get-CloudbaseUnsupported {
     # Returns the names of the guest's settings that cloudbase-init cannot apply. Call it within @( ).
     param([Parameter(Mandatory)] [System.Collections.IDictionary] $Guest)
 
-    foreach ($name in 'DomainName', 'ProductKey', 'Locale') { if ($Guest[$name]) { $name } }
+    # Its network configuration has the servers of static addresses only, and no suffix:
+    # https://github.com/cloudbase/cloudbase-init/blob/master/cloudbaseinit/plugins/common/networkconfig.py
+    foreach ($name in 'DomainName', 'ProductKey', 'Locale', 'DnsSuffix') { if ($Guest[$name]) { $name } }
+    $first = @(Get-GuestItem -Table $Guest -Name 'Adapters') | Select-Object -First 1
+    if ($null -ne $first -and @(Get-GuestItem -Table $first -Name 'Addresses').Count -eq 0 -and @(Get-GuestItem -Table $Guest -Name 'DnsServers').Count -gt 0) { 'DnsServers' }
     if (([string]$Guest['AdminPassword']).Length -gt $script:AgentCloudbasePasswordLimit) { 'AdminPassword' }
 }
