@@ -98,6 +98,9 @@ func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required fu
 			addWriteOnlyForms(attributes, c)
 			c.description = secretDescription(f)
 		}
+		if f.Guest != "" {
+			c.description += " A change is not applied in the guest: see `" + guestChangeAttribute + "`."
+		}
 		attributes[f.ID] = constructors[f.Type](c)
 	}
 	return attributes

@@ -45,7 +45,6 @@ func TestAValueThatCannotBeInferredIsRequired(t *testing.T) {
 		"os_family is required: it cannot be inferred from image_name \"golden-7\"", `Set it to "linux" or "windows"`)
 	h.mustSucceed("validate", h.validate(withoutFamily("golden-7").with(attrs{"os_family": "linux"})))
 	h.mustFail(h.plan(h.none(), withoutFamily(nil)).diags, "image_name", "required")
-	h.mustFail(h.plan(h.none(), withoutFamily("ubuntu-24.04").with(attrs{"guest_la_pw": nil})).diags, "guest_la_pw", "required")
 	h.mustFail(h.validate(withoutFamily("ubuntu-24.04").with(attrs{"guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "u", "guest_domain_joinpw": writeOnlySecret})),
 		"guest_domain_jointarget", `does not apply when os_family is "linux"`)
 }

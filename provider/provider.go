@@ -32,6 +32,7 @@ type Provider struct {
 	version   string
 	schema    *jobschema.Schema
 	schemaErr error
+	agents    *agentSchema
 
 	nameSettle time.Duration // see nameSettle; 0: the default
 
@@ -50,7 +51,7 @@ var (
 // New returns a provider for a job schema. A non-nil schemaErr is reported as a diagnostic: if the plugin exited instead, the
 // user would not see the cause.
 func New(version string, schema *jobschema.Schema, schemaErr error) *Provider {
-	return &Provider{version: version, schema: schema, schemaErr: schemaErr, simulators: map[string]*simhost.Server{}}
+	return &Provider{version: version, schema: schema, schemaErr: schemaErr, agents: newAgentSchema(schema), simulators: map[string]*simhost.Server{}}
 }
 
 // Metadata sets the type name and the version of the provider.
@@ -62,14 +63,14 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 // Resources returns the resources of the provider.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{func() resource.Resource {
-		return &vmResource{schema: p.schema, schemaErr: p.schemaErr}
+		return &vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}
 	}}
 }
 
 // ListResources returns the list resources of the provider.
 func (p *Provider) ListResources(context.Context) []func() list.ListResource {
 	return []func() list.ListResource{func() list.ListResource {
-		return &vmList{vmResource{schema: p.schema, schemaErr: p.schemaErr}}
+		return &vmList{vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}}
 	}}
 }
 

@@ -53,8 +53,14 @@ func builtinAttributes(ctx context.Context) map[string]schema.Attribute {
 				"It is not changed: later plans show differences. Otherwise the error shows how to import it. See the guide \"Terraform was killed\". Defaults to `false`.",
 			Optional: true,
 		},
+		guestChangeAttribute: schema.StringAttribute{
+			MarkdownDescription: "What a changed setting of the guest does to this virtual machine. A guest is set up once, when its virtual machine is created. `ignore` records the new value, " +
+				"and the plan warns that the guest is not changed. `replace` forces replacement, and the plan names the disks that are deleted; a changed password is recorded only. " +
+				"Must be `ignore` or `replace`. Defaults to `ignore`.",
+			Optional: true,
+		},
 		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
-			Create: true, CreateDescription: "Time limit for creating the virtual machine, for example `45m`. When it is exceeded, the job is cancelled and rolled back. Defaults to `30m`.",
+			Create: true, CreateDescription: "Time limit for creating the virtual machine, for example `45m`. When it is exceeded, the job is cancelled and rolled back. Defaults to `30m`, and the time limit of `wait_for` in addition.",
 			Read: true, ReadDescription: "Time limit for reading the virtual machine, and for checking a plan on the host. A host with hundreds of virtual machines that are all managed may need minutes. Defaults to `5m`.",
 			Update: true, UpdateDescription: "Time limit for updating the virtual machine. Defaults to `30m`.",
 			Delete: true, DeleteDescription: "Time limit for deleting the virtual machine. Defaults to `15m`.",

@@ -18,6 +18,7 @@ type comparison struct {
 	imported            bool
 	unadopted           bool // imported, and no configuration was applied since
 	hostReplaced        bool
+	guestReplaced       []string // settings of the guest whose change replaces the virtual machine
 	writeOnly           []string // paths of the secrets whose value in the state's time was write-only
 }
 
@@ -121,7 +122,7 @@ func (c comparison) requiresReplace(s *jobschema.Schema) bool {
 	if c.state.IsNull() {
 		return false
 	}
-	return c.hostReplaced || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
+	return c.hostReplaced || len(c.guestReplaced) > 0 || slices.ContainsFunc(s.Fields, func(f jobschema.Field) bool {
 		return f.Change == jobschema.ChangeReplace && c.differs(&f)
 	})
 }

@@ -31,7 +31,7 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		return
 	}
 	host := readIdentity(ctx, req.Plan, &resp.Diagnostics).host.ValueString()
-	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Create(ctx, createTimeout)
+	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Create(ctx, r.createLimit(values))
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return

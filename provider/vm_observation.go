@@ -54,10 +54,11 @@ func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) 
 		// For a boolean and a list, null means "unknown"; for other types it means "none".
 		return nil, ok && f.Type != jobschema.TypeBoolean && f.Type != jobschema.TypeList
 	case []any:
+		objects := observedObjects(f, before, x)
 		if o["job_id"] == "" {
-			return named(f, before, observedObjects(f, x))
+			return named(f, before, objects)
 		}
-		return observedObjects(f, x), true
+		return objects, true
 	case string:
 		if x == "" {
 			return nil, ok
@@ -110,8 +111,9 @@ func noneValue(f *jobschema.Field) any {
 	return nil
 }
 
-// observedObjects returns a list of objects with the keys of the field's own objects.
-func observedObjects(f *jobschema.Field, observed []any) []any {
+// observedObjects returns a list of objects with the keys of the field's own objects. What a host does not report, such as the settings of
+// the guest, is as in the object before.
+func observedObjects(f *jobschema.Field, before any, observed []any) []any {
 	objects := make([]any, 0, len(observed))
 	for _, one := range observed {
 		properties, _ := one.(map[string]any)
@@ -123,6 +125,13 @@ func observedObjects(f *jobschema.Field, observed []any) []any {
 				value = wholeNumber(part, x)
 			}
 			object[part.ID] = value
+		}
+		then := sameObject(f, before, object)
+		for i := range f.Items.Fields {
+			part := &f.Items.Fields[i]
+			if _, reported := properties[part.ObservedPart()]; !reported {
+				object[part.ID] = then[part.ID]
+			}
 		}
 		objects = append(objects, object)
 	}
@@ -153,28 +162,34 @@ func wholeNumber(f *jobschema.Field, x float64) float64 {
 // keepSpellings returns an observed list of objects with the spellings of the values before where they mean the same, so that a change of
 // one object shows no other. Other values are returned as they are.
 func keepSpellings(f *jobschema.Field, before, observed any) any {
-	was, _ := before.([]any)
-	is, _ := observed.([]any)
-	key := f.Validations.UniqueBy
-	if key == "" || len(was) == 0 {
+	is, isList := observed.([]any)
+	if !isList || f.Items == nil {
 		return observed
 	}
 	for _, item := range is {
 		now, _ := item.(map[string]any)
-		for _, other := range was {
-			then, _ := other.(map[string]any)
-			if !samePart(f, key, then, now) {
-				continue
+		then := sameObject(f, before, now)
+		if then == nil {
+			continue
+		}
+		for i := range f.Items.Fields {
+			if id := f.Items.Fields[i].ID; samePart(f, id, then, now) {
+				now[id] = then[id]
 			}
-			for i := range f.Items.Fields {
-				if id := f.Items.Fields[i].ID; samePart(f, id, then, now) {
-					now[id] = then[id]
-				}
-			}
-			break
 		}
 	}
 	return is
+}
+
+// sameObject returns the object of a list before that an object is a new value of: the one with the same name. It is nil if there is none.
+func sameObject(f *jobschema.Field, before any, object map[string]any) map[string]any {
+	list, _ := before.([]any)
+	for _, other := range list {
+		if then, _ := other.(map[string]any); f.Validations.UniqueBy != "" && samePart(f, f.Validations.UniqueBy, then, object) {
+			return then
+		}
+	}
+	return nil
 }
 
 // samePart reports whether a field of two objects of a list has the same value.

@@ -31,6 +31,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	hostReplaced := r.planHostChange(ctx, req, resp)
+	guestReplaced := r.planGuestChange(ctx, req, resp)
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, errorSummary("plan", r.displayName(req.State.Raw)))...)
 	if resp.Diagnostics.HasError() || !r.ready() {
 		return
@@ -58,7 +59,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
 	compared := newComparison(ctx, r.schema, req.State.Raw, resp.Plan.Raw, req.Config.Raw, req.Private)
 	where := readLocation(ctx, req.Private)
-	compared.hostReplaced = hostReplaced
+	compared.hostReplaced, compared.guestReplaced = hostReplaced, guestReplaced
 	replace := compared.requiresReplace(r.schema)
 	if !replace && !req.State.Raw.IsNull() {
 		r.warnMoved(ctx, req, resp)
@@ -76,6 +77,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return // Terraform plans the resource again, as one to create
 	case req.State.Raw.IsNull():
 		check.replaces = id
+		r.warnHostName(values, resp)
 	default:
 		r.planWriteOnly(compared, resp)
 		changed := compared.changedFields(r.schema)
@@ -87,6 +89,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 			r.warnOnlyState(compared, resp)
 			return
 		}
+		r.warnGuest(compared, resp)
 		check.name = r.displayName(req.State.Raw)
 		check.drifted = r.driftedFields(ctx, req, resp, changed)
 		r.planRename(host, id, req.State.Raw, resp, check.drifted)

@@ -82,6 +82,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		}
 	}
 	r.conn.addPartial(&resp.Diagnostics, is.host.ValueString(), vm.Partial)
+	r.warnAddresses(&resp.Diagnostics, req.State.Raw, vm)
 	changes, err := r.observedValues(req.State.Raw, vm, firstRead)
 	if err == nil && !firstRead {
 		resp.Diagnostics.Append(saveDrift(ctx, r.schema, req.Private, resp.Private, req.State.Raw, changes)...)
@@ -115,6 +116,9 @@ func (r *vmResource) observedValues(state tftypes.Value, vm *job.VM, all bool) (
 		was, err := fromTerraform(before[f.ID])
 		if err != nil {
 			return nil, fmt.Errorf("value of %s in the state: %w", f.ID, err)
+		}
+		if recorded && was == nil && f.Items != nil {
+			was = vm.Recorded[f.ID] // with what no host reports
 		}
 		value, ok := observed.value(f, was)
 		switch tracked := all || f.Default != nil || keepsObserved(f) || !before[f.ID].IsNull(); {

@@ -26,16 +26,22 @@ func (r *vmResource) warnReplacement(c comparison, resp *resource.ModifyPlanResp
 			because = append(because, f.ID)
 		}
 	}
-	disks := "Its virtual hard disk is deleted with it, and so are all checkpoints, and disks that were detached from it. Disks that no job created are kept."
-	if stringOf(attribute(c.state, "job_id")) == "" {
-		disks = "No job created it: " + keptFiles(c.state)
-	} else if names := r.dataDisks(c); len(names) > 0 {
-		disks = fmt.Sprintf("Its virtual hard disk and its data disks are deleted with it: %s. So are all checkpoints, and disks that were detached from it. Disks that no job created are kept.",
-			strings.Join(names, ", "))
-	}
+	because = append(because, c.guestReplaced...)
 	resp.Diagnostics.AddWarning("Virtual machine "+r.displayName(c.state)+" is replaced",
 		fmt.Sprintf("A change of %s requires another virtual machine. %s Back up what you need before you apply the plan.",
-			strings.Join(because, ", "), disks))
+			strings.Join(because, ", "), r.deletedDisks(c)))
+}
+
+// deletedDisks returns what is deleted with a virtual machine that is replaced.
+func (r *vmResource) deletedDisks(c comparison) string {
+	if stringOf(attribute(c.state, "job_id")) == "" {
+		return "No job created it: " + keptFiles(c.state)
+	}
+	if names := r.dataDisks(c); len(names) > 0 {
+		return fmt.Sprintf("Its virtual hard disk and its data disks are deleted with it: %s. So are all checkpoints, and disks that were detached from it. Disks that no job created are kept.",
+			strings.Join(names, ", "))
+	}
+	return "Its virtual hard disk is deleted with it, and so are all checkpoints, and disks that were detached from it. Disks that no job created are kept."
 }
 
 // warnKeptFiles names the files that remain when a virtual machine is destroyed that no job created.

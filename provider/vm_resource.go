@@ -35,6 +35,7 @@ const observedName = "name"
 type vmResource struct {
 	schema    *jobschema.Schema
 	schemaErr error
+	agents    *agentSchema
 	conn      *connection
 }
 

@@ -26,6 +26,7 @@ func (r *vmResource) ValidateConfig(_ context.Context, req resource.ValidateConf
 	}
 	faults := append(writeOnlyConflicts(r.schema.Fields, req.Config.Raw), emptyTexts(r.schema.Fields, req.Config.Raw)...)
 	faults = append(faults, timeoutFaults(req.Config.Raw)...)
+	faults = append(faults, guestChangeFaults(req.Config.Raw)...)
 	faults = append(faults, r.schema.ForExisting().ValidatePartial(values)...)
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
 	warnOfShortSecrets(&resp.Diagnostics, r.schema.Fields, req.Config.Raw)

@@ -97,7 +97,7 @@ func TestConflictingFormsOfASecretAreReported(t *testing.T) {
 		"write-only with its version":           {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": 7}, "", nil},
 		"unknown write-only":                    {attrs{"guest_la_pw": nil, "guest_la_pw_wo": unknown{}, "guest_la_pw_wo_version": 1}, "", nil},
 		"unknown version":                       {attrs{"guest_la_pw": nil, "guest_la_pw_wo": writeOnlySecret, "guest_la_pw_wo_version": unknown{}}, "", nil},
-		"neither":                               {attrs{"guest_la_pw": nil}, "guest_la_pw", []string{"required"}},
+		"neither":                               {attrs{"guest_la_pw": nil}, "", nil},
 		"both":                                  {attrs{"guest_la_pw_wo": writeOnlySecret}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "Set only one of them"}},
 		"a version only":                        {attrs{"guest_la_pw_wo_version": 1}, "guest_la_pw_wo_version", []string{"guest_la_pw_wo, which is not set"}},
 		"the version of another secret":         {attrs{"guest_domain_joinpw_wo_version": 1}, "guest_domain_joinpw_wo_version", []string{"guest_domain_joinpw_wo"}},
@@ -105,7 +105,7 @@ func TestConflictingFormsOfASecretAreReported(t *testing.T) {
 		"both, one unknown":                     {attrs{"guest_la_pw_wo": unknown{}}, "", nil},
 		"unknown version only":                  {attrs{"guest_la_pw_wo_version": unknown{}}, "", nil},
 		"an invalid value":                      {attrs{"guest_la_pw": nil, "guest_la_pw_wo": "a\x01b"}, "guest_la_pw_wo", []string{"Invalid guest_la_pw_wo", "control character"}},
-		"an empty value":                        {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "guest_la_pw_wo", []string{"required"}},
+		"an empty value":                        {attrs{"guest_la_pw": nil, "guest_la_pw_wo": ""}, "", nil},
 		"an incomplete domain join, write-only": {attrs{"guest_domain_joinpw_wo": writeOnlySecret, "os_family": "windows"}, "guest_domain_jointarget", nil},
 		"not applicable":                        {attrs{"guest_domain_joinpw_wo": writeOnlySecret}, "guest_domain_joinpw_wo", []string{"does not apply"}},
 	} {
