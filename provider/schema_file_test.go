@@ -73,7 +73,6 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 			"id: lab\nversion: 1\nfields:\n  - {id: vm_name, type: integer, required: true}\n  - {id: image_name, type: string}\n",
 			[]string{
 				":4: vm_name: the field is of type integer", ":5: image_name: the field stands for image_name, which is required on hosts",
-				": no field stands for guest_la_uid", ": no field stands for guest_la_pw",
 			},
 		},
 		"another version of the default schema": {
@@ -81,7 +80,7 @@ func TestAnInvalidSchemaFileIsADiagnostic(t *testing.T) {
 			[]string{": ", "vm-provisioning version 7", "vm-provisioning version 2", "another id"},
 		},
 		"the default schema with other fields": {
-			strings.Replace(labText("1", "", ""), "id: lab", "id: vm-provisioning", 1),
+			strings.Replace(labText("2", "", ""), "id: lab", "id: vm-provisioning", 1),
 			[]string{": id: the schema has the id", "os_family, ", " more)", "another id"},
 		},
 	} {

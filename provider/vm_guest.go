@@ -141,7 +141,8 @@ func (r *vmResource) warnGuest(c comparison, resp *resource.ModifyPlanResponse) 
 	resp.Diagnostics.AddAttributeWarning(path.Root(guestChange{path: all[0]}.field()), "The guest of virtual machine "+r.displayName(c.state)+" is not changed", text)
 }
 
-// warnHostName reports that the name of a new virtual machine is no host name for its guest, which gets another one.
+// warnHostName reports that the name of a new virtual machine has characters that the host name of its guest cannot have, so that the guest
+// gets another one. A name that is cut is a finding of the host.
 func (r *vmResource) warnHostName(values map[string]any, resp *resource.ModifyPlanResponse) {
 	known := r.agents.values(values)
 	name, ok := known["vm_name"].(string)
@@ -153,7 +154,7 @@ func (r *vmResource) warnHostName(values map[string]any, resp *resource.ModifyPl
 		return
 	}
 	for _, f := range r.agents.schema.ValidatePartial(map[string]any{"os_family": known["os_family"], "guest_host_name": name}) {
-		if f.Path.String() != "guest_host_name" {
+		if f.Path.String() != "guest_host_name" || f.Rule == "max_length" {
 			continue
 		}
 		at, remedy := path.Root(id), "Set "+id+" to choose one."
