@@ -3,6 +3,7 @@
 package hvprov_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -102,6 +103,40 @@ func TestCloseCancelsQueuedJobsAndWaitsForRunningOnes(t *testing.T) {
 	}
 	if _, err := service.HostInventory(t.Context(), "hv01"); !errors.Is(err, hvprov.ErrClosed) {
 		t.Errorf("request after close: %v", err)
+	}
+}
+
+func TestQueuedJobsThatAreKeptAreRunByTheNextService(t *testing.T) {
+	t.Parallel()
+	h := holdCalls(t, "Add-VMHardDiskDrive")
+	store := lastingStore{&jobstore.Memory{}}
+	keep := func(o *hvprov.Options) {
+		o.Store, o.KeepQueued, o.JobsPerHost, o.StoreKey = store, true, 1, bytes.Repeat([]byte{7}, 32)
+	}
+	first := newSharedHostService(t, h.server, keep)
+	runs, diskStep := h.submit(first, "web-01", "disk")
+	<-diskStep
+	waits, _ := h.submit(first, "web-02", "disk")
+	closed := make(chan error)
+	go func() { closed <- first.Close(t.Context()) }()
+	if _, err := waits.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobUnknown) {
+		t.Errorf("queued job of the closed service: %v", err)
+	}
+	h.release()
+	if _, err := runs.Wait(t.Context()); err != nil {
+		t.Errorf("running job: %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+
+	second := newSharedHostService(t, h.server, keep)
+	again, err := second.Attach(t.Context(), "hv01", waits.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := again.Wait(t.Context()); err != nil || result.VM == nil || result.VM.Name != "web-02" {
+		t.Errorf("result of the queued job is %+v, error %v", result, err)
 	}
 }
 

@@ -33,6 +33,9 @@ type Options struct {
 	// not have them. Do not keep it in the store. Nil: such values are not stored, and a job that had not reached its host when
 	// the service ended fails.
 	StoreKey []byte
+	// KeepQueued makes [Service.Close] leave the jobs that wait to the next service with Store, which queues them again, instead of
+	// cancelling them. A job with secrets is left only if StoreKey is set.
+	KeepQueued bool
 	// KeepEnded is the number of finished jobs whose records are kept. 0: 10,000.
 	KeepEnded int
 	// KeepEvents is the number of events that are kept for replay. 0: 4096.

@@ -96,7 +96,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 	}
 	s.dispatcher = dispatch.New(dispatch.Options{
 		Hosts: s.hosts, Specs: s.specs, Jobs: s.jobs, Pool: s.pools.Job, Inventory: s.inventory, Run: s.runConfig(),
-		Logger: s.opts.Logger, AddSecrets: s.secrets.Add,
+		Logger: s.opts.Logger, AddSecrets: s.secrets.Add, KeepQueued: s.opts.KeepQueued && s.opts.Store != nil,
 	})
 	for name, h := range s.opts.Hosts {
 		if err := s.AddHost(ctx, name, h); err != nil {
@@ -139,7 +139,7 @@ func (s *Service) runConfig() jobrun.Config {
 // Schema returns the schema of submissions.
 func (s *Service) Schema() *jobschema.Schema { return s.specs.Schema }
 
-// Close takes no more jobs, cancels those that wait, and waits for those that run. When ctx ends, the running jobs continue on their
+// Close takes no more jobs, cancels those that wait unless [Options.KeepQueued] is set, and waits for those that run. When ctx ends, the running jobs continue on their
 // hosts, where a service with the same store continues to follow them; their outcome is unknown to this service. Then Close ends
 // the sessions with the hosts. The error names the jobs that continue. Close returns within seconds after ctx has ended.
 func (s *Service) Close(ctx context.Context) error {

@@ -155,7 +155,7 @@ func (s *Server) startService(ctx context.Context) error {
 		return err
 	}
 	s.service, err = hvprov.New(ctx, hvprov.Options{
-		Schema: schema, Hosts: s.hosts, Store: jobs, StoreKey: key, KeepEnded: c.KeepJobs, JobLogDir: c.JobLogDir,
+		Schema: schema, Hosts: s.hosts, Store: jobs, StoreKey: key, KeepQueued: true, KeepEnded: c.KeepJobs, JobLogDir: c.JobLogDir,
 		RefreshEvery: time.Duration(c.RefreshSeconds) * time.Second, JobsPerHost: c.JobsPerHost,
 		JobLimit: time.Duration(c.JobLimitMinutes) * time.Minute, Logger: s.logger, Client: "hvprovd",
 	})

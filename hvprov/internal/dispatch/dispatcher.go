@@ -47,6 +47,8 @@ type Options struct {
 	Logger    *slog.Logger
 	// AddSecrets removes secrets from what the service logs and publishes, until release is called.
 	AddSecrets func(secrets ...string) (release func())
+	// KeepQueued makes Close leave the jobs that wait as they are recorded.
+	KeepQueued bool
 }
 
 // Dispatcher queues and tracks jobs. Its methods are safe for concurrent use.
@@ -214,7 +216,7 @@ func (d *Dispatcher) isClosed() bool {
 	return d.closed
 }
 
-// Close takes no more jobs, cancels those that wait, and waits for those that run. When ctx ends they are no longer followed and
+// Close takes no more jobs, cancels those that wait unless KeepQueued is set, and waits for those that run. When ctx ends they are no longer followed and
 // continue on their hosts; the error names them. Close returns within a few seconds after the end of ctx.
 func (d *Dispatcher) Close(ctx context.Context) error {
 	d.mu.Lock()

@@ -177,7 +177,7 @@ func (j *Job) watch() {
 func (j *Job) dropped(reason error) {
 	closed := j.dispatcher.isClosed()
 	switch {
-	case closed && j.spec.Resumed:
+	case closed && (j.spec.Resumed || j.dispatcher.KeepQueued && j.isRecorded()):
 		j.finish(nil, j.runner.Failed(cause.ErrJobUnknown, nil, jobrun.ErrDetached))
 	case closed:
 		j.finish(nil, j.runner.Failed(cause.ErrJobCancelled, nil, fmt.Errorf("%w: %w", jobrun.ErrNotStarted, cause.ErrClosed)))
@@ -186,6 +186,11 @@ func (j *Job) dropped(reason error) {
 	default:
 		j.finish(nil, j.runner.Failed(cause.ErrJobFailed, nil, reason))
 	}
+}
+
+// isRecorded reports whether the record of the job is all that another service needs to run it.
+func (j *Job) isRecorded() bool {
+	return j.spec.Record.HasNoSecrets || j.spec.Record.EncryptedValues != nil
 }
 
 // finish completes the job and records its outcome; only the first call has an effect.
