@@ -29,7 +29,8 @@ The folder of images. Defaults to Images in the host's folder for virtual hard d
 The folder for new virtual machines. Defaults to the host's folder for virtual hard disks.
 
 .PARAMETER SecretField
-Fields that are never shown or stored, in addition to those whose names end in pw, password or secret.
+Fields that are never shown or stored, in addition to guest_product_key, guest_user_data, and those whose names end in pw, password or
+secret.
 
 .EXAMPLE
 Get-Content -LiteralPath job.json | .\Invoke-ProvisioningJob.ps1
@@ -77,7 +78,7 @@ end {
         if ($definition.Operation -ne 'provision' -and -not $vm) {
             throw (New-AgentError -MessageId 'vm_id_missing' -Values @{ operation = $definition.Operation })
         }
-        $secrets = @($SecretField) + @($definition.Fields.Keys | Where-Object -FilterScript { $_ -match '(pw|password|secret)\z' })
+        $secrets = @($SecretField) + @($definition.Fields.Keys | Where-Object -FilterScript { $_ -match '(pw|password|secret)\z|^guest_(product_key|user_data)\z' })
         $settings = [pscustomobject]@{ image_path = $ImagePath; vm_path = $VMPath }
         $job = New-AgentJob -Id $JobId -Definition $definition -VMId $vm -Changed $Changed -SecretNames $secrets `
             -AllowPowerCycle $AllowPowerCycle.IsPresent -Settings $settings

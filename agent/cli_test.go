@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // state is the values of message result_vm for the virtual machine of definition.
@@ -77,6 +80,22 @@ func TestAJobThatFailsFromTheCommandLineIsUndoneAndHidesSecrets(t *testing.T) {
 	if len(f.vms()) != 0 {
 		t.Error("the virtual machine still exists")
 	}
+}
+
+func TestTheSecretsOfTheSchemaAreNotStoredFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	f.must(err)
+	fields := values{"vm_name": "by-hand", "image_name": "ubuntu-24.04", "os_family": "linux", "gb_ram": 2, "cpu_cores": 1, "guest_la_uid": "ops", "guest_setup": "none"}
+	for _, id := range schema.SecretIDs() {
+		fields[id] = "#! " + secret
+	}
+	text, err := json.Marshal(values{"schema": values{"id": "vm-provisioning", "version": 2}, "operation": "provision", "fields": fields})
+	f.must(err)
+	output, code := f.runJob(string(text))
+	f.wantOutput(output, code, 0)
+	f.wantNoSecret(output)
 }
 
 func TestAnInvalidDefinitionIsRejectedFromTheCommandLine(t *testing.T) {
