@@ -47,6 +47,7 @@ type Handler struct {
 	schema   schemaDocuments
 
 	hub        *hub
+	recent     *recentChanges
 	events     []*notify.Subscription // of the service
 	background sync.WaitGroup
 }
@@ -83,10 +84,10 @@ func New(service *hvprov.Service, opts Options) (*Handler, error) {
 		return nil, err
 	}
 	h.addRoutes()
-	h.hub = newHub(opts.KeepMessages)
+	h.hub, h.recent = newHub(opts.KeepMessages), newRecentChanges()
 	all, notable := subscribe(service)
 	h.events = []*notify.Subscription{all, notable}
-	h.background.Go(func() { h.hub.pump(all) })
+	h.background.Go(func() { h.pump(all) })
 	h.background.Go(func() { (&notifier{h: h, down: map[string]bool{}}).watch(notable) })
 	return h, nil
 }

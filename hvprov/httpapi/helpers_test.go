@@ -22,8 +22,10 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // secret is the password in submissions. It must not be in any answer.
@@ -36,8 +38,17 @@ func values(name string) map[string]any {
 	}
 }
 
+// schemaVersion returns the version of the embedded job schema.
+func schemaVersion() int {
+	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		panic(err)
+	}
+	return schema.Version
+}
+
 func provisionBody(name string) map[string]any {
-	return map[string]any{"schema_version": 1, "host": "hv01", "values": values(name)}
+	return map[string]any{"schema_version": schemaVersion(), "host": "hv01", "values": values(name)}
 }
 
 // api is a served handler with one simulated host, hv01.

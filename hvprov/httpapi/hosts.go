@@ -29,10 +29,10 @@ type hostView struct {
 	Partial  []string   `json:"partial,omitempty"`
 }
 
-func newHostView(v inventory.HostView, m hvprov.HostMetrics) hostView {
+func (h *Handler) newHostView(v inventory.HostView, m hvprov.HostMetrics) hostView {
 	host := hostView{
 		Name: v.Host, State: v.State, Failure: v.Failure, Agent: m.Agent.State, Queued: m.Queued, Running: m.Running, Unknown: m.Unknown,
-		VMs: len(v.VMs), Partial: v.Partial,
+		VMs: len(h.recent.apply(v).VMs), Partial: v.Partial,
 	}
 	if v.Snapshot != nil {
 		seen := v.Snapshot.TakenAt.UTC()
@@ -58,7 +58,7 @@ func (h *Handler) listHosts(w http.ResponseWriter, r *http.Request) error {
 	metrics := h.hostMetrics()
 	hosts := []hostView{}
 	for _, v := range h.service.HostViews() {
-		hosts = append(hosts, newHostView(v, metrics[strings.ToLower(v.Host)]))
+		hosts = append(hosts, h.newHostView(v, metrics[strings.ToLower(v.Host)]))
 	}
 	return replyTagged(w, r, "application/json", map[string]any{"hosts": hosts})
 }
@@ -88,7 +88,7 @@ func (h *Handler) getHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	details.hostView = newHostView(v, h.hostMetrics()[strings.ToLower(v.Host)])
+	details.hostView = h.newHostView(v, h.hostMetrics()[strings.ToLower(v.Host)])
 	return replyTagged(w, r, "application/json", details)
 }
 
@@ -98,8 +98,8 @@ type inventoryView struct {
 	Seen *time.Time `json:"seen,omitempty"` // when the snapshot was requested; absent before the first
 }
 
-func newInventoryView(v inventory.HostView) inventoryView {
-	view := inventoryView{HostView: v}
+func (h *Handler) newInventoryView(v inventory.HostView) inventoryView {
+	view := inventoryView{HostView: h.recent.apply(v)}
 	if view.VMs == nil {
 		view.VMs = []inventory.VMView{}
 	}
@@ -117,7 +117,7 @@ func (h *Handler) getInventory(w http.ResponseWriter, r *http.Request) error {
 	}
 	hosts := []inventoryView{}
 	for _, v := range h.service.HostViews() {
-		hosts = append(hosts, newInventoryView(v))
+		hosts = append(hosts, h.newInventoryView(v))
 	}
 	return replyTagged(w, r, "application/json", map[string]any{"hosts": hosts})
 }
@@ -138,7 +138,7 @@ func (h *Handler) getHostInventory(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return replyTagged(w, r, "application/json", newInventoryView(v))
+	return replyTagged(w, r, "application/json", h.newInventoryView(v))
 }
 
 func refreshing(r *http.Request) (bool, error) {

@@ -3,7 +3,9 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
@@ -61,6 +63,30 @@ func TestAVirtualMachineIsShownBeforeItsHostReportsIt(t *testing.T) {
 	if vm, _ := vms[0].(map[string]any); vm["name"] != "web-01" || vm["state"] != "creating" || vm["job_id"] != id || vm["id"] != "" {
 		t.Errorf("placeholder is %v", vm)
 	}
+	live := a.open("", "inventory", "jobs")
 	release()
-	a.await(id)
+	done := a.await(id)
+	live.until(func(m liveMessage) bool { return m.State == "succeeded" })
+	live.until(func(m liveMessage) bool { return m.Type == "inventory" })
+	shown := func() (texts []string) {
+		vms := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/inventory", nil).list("vms")
+		for _, each := range vms {
+			vm, _ := each.(map[string]any)
+			texts = append(texts, fmt.Sprint(vm["id"], " ", vm["name"], " ", vm["state"]))
+		}
+		return texts
+	}
+	vm := done.text("vm_id")
+	if got := shown(); !slices.Equal(got, []string{vm + " web-01 running"}) { // before the next snapshot
+		t.Errorf("after the job: %q", got)
+	}
+	a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/inventory?refresh=true", nil)
+	if got := shown(); !slices.Equal(got, []string{vm + " web-01 running"}) {
+		t.Errorf("after the next snapshot: %q", got)
+	}
+	deletion := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/delete", map[string]any{"host": "hv01", "vm_id": vm}).text("id")
+	live.until(func(m liveMessage) bool { return m.State == "succeeded" && m.Job == deletion })
+	if got := shown(); len(got) > 0 {
+		t.Errorf("after the deletion: %q", got)
+	}
 }

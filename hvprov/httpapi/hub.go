@@ -180,14 +180,19 @@ func (b *hub) isClosed() bool {
 }
 
 // pump publishes the events of the service until the subscription ends.
-func (b *hub) pump(events *notify.Subscription) {
+func (h *Handler) pump(events *notify.Subscription) {
 	for {
 		e, err := events.Next(context.Background())
 		if err != nil {
 			return
 		}
+		if e.Kind == notify.KindJobState && e.Last {
+			if r, err := h.service.Job(e.Job); err == nil {
+				h.recent.add(r)
+			}
+		}
 		for _, m := range messagesOf(e) {
-			b.publish(m)
+			h.hub.publish(m)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestAJobIsSubmittedFollowedAndDeletedOverTheAPI(t *testing.T) {
 	a := newAPI(t, nil)
 	accepted := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/provision", provisionBody("web-01"))
 	id := accepted.text("id")
-	if accepted.header.Get("Location") != "/api/v1/jobs/"+id || accepted.get("schema", "version") != 1.0 || accepted.text("requester") != "local" {
+	if accepted.header.Get("Location") != "/api/v1/jobs/"+id || accepted.get("schema", "version") != float64(schemaVersion()) || accepted.text("requester") != "local" {
 		t.Errorf("accepted %s with header %v", accepted.body, accepted.header)
 	}
 	ended := a.await(id)
@@ -40,7 +40,7 @@ func TestAJobIsSubmittedFollowedAndDeletedOverTheAPI(t *testing.T) {
 	if byName := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/vms/WEB-01", nil); byName.text("vm", "id") != found.text("vm", "id") {
 		t.Errorf("by name: %s", byName.body)
 	}
-	update := map[string]any{"schema_version": 1, "host": "hv01", "vm_id": vm, "values": map[string]any{"vm_name": "web-01", "notes": "from the API"}, "changed": []string{"notes"}}
+	update := map[string]any{"schema_version": schemaVersion(), "host": "hv01", "vm_id": vm, "values": map[string]any{"vm_name": "web-01", "notes": "from the API"}, "changed": []string{"notes"}}
 	if updated := a.await(a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/update", update).text("id")); updated.text("result", "vm", "notes") != "from the API" {
 		t.Errorf("update is %s", updated.body)
 	}
@@ -65,8 +65,8 @@ func TestASubmissionThatIsRefusedSaysWhy(t *testing.T) {
 		return b
 	}
 	const provision = "/api/v1/jobs/provision"
-	mismatch := a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, provision, body(func(b map[string]any) { b["schema_version"] = 7 }))
-	if mismatch.get("expected", "version") != 1.0 || mismatch.get("received", "version") != 7.0 {
+	mismatch := a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, provision, body(func(b map[string]any) { b["schema_version"] = schemaVersion() + 1 }))
+	if mismatch.get("expected", "version") != float64(schemaVersion()) || mismatch.get("received", "version") != float64(schemaVersion()+1) {
 		t.Errorf("schema mismatch: %s", mismatch.body)
 	}
 	invalid := a.want(http.StatusUnprocessableEntity, "invalid_submission", http.MethodPost, provision, body(func(b map[string]any) {
@@ -212,7 +212,7 @@ func TestACheckReportsErrorsOfTheValuesAndOfTheHost(t *testing.T) {
 	if got := check(func(b map[string]any) { b["host"] = "hv02" }); got.get("valid") != false || got.text("host_problem", "code") != "host_unreachable" {
 		t.Errorf("an unreachable host: %s", got.body)
 	}
-	a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, "/api/v1/jobs:check", map[string]any{"operation": "provision", "schema_version": 2, "host": ""})
+	a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, "/api/v1/jobs:check", map[string]any{"operation": "provision", "schema_version": schemaVersion() + 1, "host": ""})
 }
 
 func TestEventsThatTheServiceDoesNotKeepAreReadFromTheHost(t *testing.T) {

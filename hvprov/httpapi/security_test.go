@@ -172,7 +172,7 @@ func TestEachSubmissionIsInTheAuditLog(t *testing.T) {
 		t.Errorf("the requester is %q", accepted.text("requester"))
 	}
 	a.await(accepted.text("id"))
-	a.want(http.StatusNotFound, "host_unknown", http.MethodPost, "/api/v1/jobs/provision", map[string]any{"schema_version": 1, "host": "hv09", "values": values("a")})
+	a.want(http.StatusNotFound, "host_unknown", http.MethodPost, "/api/v1/jobs/provision", map[string]any{"schema_version": schemaVersion(), "host": "hv09", "values": values("a")})
 	a.server.Close() // waits for the requests
 	mu.Lock()
 	defer mu.Unlock()

@@ -20,7 +20,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 // log is the log of a server.
@@ -55,6 +57,15 @@ func files(t *testing.T, dir string, contents map[string]string) {
 // hostLine returns the configuration of a simulated host, whose password is in the file password.
 func hostLine(name string, host *simhost.Server) string {
 	return fmt.Sprintf("  %s: {address: %s, port: %d, username: %s, password_file: password, ca_cert_file: ca.pem}\n", name, host.Address(), host.Port(), host.Username())
+}
+
+// schemaVersion returns the version of the embedded job schema.
+func schemaVersion() int {
+	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	if err != nil {
+		panic(err)
+	}
+	return schema.Version
 }
 
 const head = "listen: 127.0.0.1:0\nmetrics_listen: 127.0.0.1:0\nstate_dir: state\nstop_seconds: 20\nauth: {tokens: true}\nhosts:\n"
@@ -149,7 +160,7 @@ func TestAServerKeepsItsStateOverARestartAndReloadsItsHosts(t *testing.T) {
 		t.Errorf("without a token: %d", status)
 	}
 	const password = "c0rrect horse"
-	status, accepted := c.send(http.MethodPost, "/api/v1/jobs/provision", map[string]any{"schema_version": 1, "host": "hv01", "values": map[string]any{
+	status, accepted := c.send(http.MethodPost, "/api/v1/jobs/provision", map[string]any{"schema_version": schemaVersion(), "host": "hv01", "values": map[string]any{
 		"vm_name": "web-01", "image_name": "ubuntu-24.04", "os_family": "linux", "guest_la_uid": "admin", "guest_la_pw": password,
 	}})
 	if status != http.StatusAccepted {
