@@ -35,3 +35,17 @@ func TestPasswordHashesAreThoseOfCrypt(t *testing.T) {
 		}
 	}
 }
+
+func TestAMediumIsRemovedWhenTheGuestHasReadIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(`
+. '%agent%'
+foreach ($family in 'linux', 'windows') {
+    foreach ($condition in 'nothing', 'heartbeat', 'address', 'setup') {
+        if (Test-GuestMediaEjected -Fields @{ os_family = $family; wait_for = $condition }) { "$family $condition" }
+    }
+}
+`)
+	f.wantLines(output, code, "linux address", "linux setup", "windows setup")
+}

@@ -53,11 +53,12 @@ function Get-GuestFile {
 }
 
 function Test-GuestMediaEjected {
-    # Reports whether the job removes the medium itself. A heartbeat does not show that the guest has read it; an address does, because
-    # cloud-init and Windows Setup read it before they configure the network.
+    # Reports whether the job removes the medium itself. A heartbeat does not show that the guest has read it. An address of a Linux guest
+    # does, because cloud-init reads it before it configures the network; Windows has one before cloudbase-init starts.
     param([Parameter(Mandatory)] $Fields)
 
-    return @('setup', 'address') -contains (Get-WaitCondition -Fields $Fields)
+    $condition = Get-WaitCondition -Fields $Fields
+    return $condition -eq 'setup' -or ($condition -eq 'address' -and $Fields['os_family'] -ne 'windows')
 }
 
 function Write-GuestMedia {
