@@ -3,6 +3,8 @@
 package provider_test
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -95,6 +97,37 @@ func TestANameThatIsNoHostNameIsReported(t *testing.T) {
 			h.mustWarn(p.diags, "guest_host_name", "is not a host name", tt.want)
 		})
 	}
+}
+
+func TestAStateOfVersion1OfTheSchemaPlansNothing(t *testing.T) {
+	t.Parallel()
+	h := connected(t, startHost(t, nil))
+	config := linux("web-01").with(attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1", "guest_setup": "none"})
+	created := h.mustApply(h.none(), config)
+	var state map[string]any
+	if err := json.Unmarshal([]byte(h.stateFile(created)), &state); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile("../schemas/testdata/vm-provisioning-1.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := jobschema.Load("vm-provisioning-1.yaml", old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range loadSchema(t).Fields {
+		if _, known := first.Field(f.ID); !known {
+			delete(state, f.ID)
+		}
+	}
+	text, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upgraded := h.mustUpgrade(1, string(text))
+	upgraded.private = created.private
+	h.wantEmptyPlan(upgraded, config.with(attrs{"guest_setup": nil}))
 }
 
 // customGuest is a schema of one's own with a role, and with a field that stands for a setting of the guest.

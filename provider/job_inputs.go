@@ -66,6 +66,7 @@ func (d *jobInputs) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 				"one_of":      texts("Values of an enum. Null for other types."),
 				"change":      text("How a change is applied to an existing virtual machine: `in_place`, `power_cycle` or `replace`. Null within an object."),
 				"observed":    text("Property of the virtual machine that shows the value on the host. Null if there is none."),
+				"guest":       text("Role of the value in the guest, such as `hostname`. Null if there is none."),
 			}),
 			"parameter_sets": list("Fields that are only valid together.", map[string]schema.Attribute{
 				"id":          text("ID of the set."),
@@ -106,6 +107,7 @@ type (
 		OneOf       []string `tfsdk:"one_of"`
 		Change      *string  `tfsdk:"change"`
 		Observed    *string  `tfsdk:"observed"`
+		Guest       *string  `tfsdk:"guest"`
 	}
 	setModel struct {
 		ID          string         `tfsdk:"id"`
@@ -155,6 +157,7 @@ func fieldModels(at string, fields []jobschema.Field) []fieldModel {
 			Path: at + f.ID, Label: stringOrNil(f.Label), Description: stringOrNil(f.Description), Hint: stringOrNil(f.Hint),
 			Deprecated: stringOrNil(f.Deprecated), Type: string(f.Type), Required: f.Required, Secret: f.Secret(),
 			OneOf: f.Validations.OneOf, Change: stringOrNil(string(f.Change)), Observed: stringOrNil(f.Observed),
+			Guest: stringOrNil(f.Guest),
 		}
 		if f.Default != nil {
 			m.Default = stringOrNil(fmt.Sprint(f.Default))

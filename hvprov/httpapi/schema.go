@@ -51,28 +51,18 @@ type object = map[string]any
 // jsonSchemaOf returns the values of a provision as JSON Schema 2020-12. It accepts nothing that the service refuses by its types, and
 // leaves to the service what JSON Schema cannot express, such as values that are inferred from others and rules between values.
 func jsonSchemaOf(s *jobschema.Schema) object {
-	root := objectSchema(s.Fields)
+	root := objectSchema(s.Fields, s.ParameterSets)
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["$id"] = fmt.Sprintf("urn:hvprov:job-schema:%s:%d", s.ID, s.Version)
 	root["title"] = s.Name
 	if s.Description != "" {
 		root["description"] = s.Description
 	}
-	var rules []any
-	if existing, ok := root["allOf"].([]any); ok {
-		rules = existing
-	}
-	for i := range s.ParameterSets {
-		rules = append(rules, setRules(&s.ParameterSets[i])...)
-	}
-	if len(rules) > 0 {
-		root["allOf"] = rules
-	}
 	return root
 }
 
-// objectSchema returns the schema of an object with fields.
-func objectSchema(fields []jobschema.Field) object {
+// objectSchema returns the schema of an object with fields and parameter sets.
+func objectSchema(fields []jobschema.Field, sets []jobschema.ParameterSet) object {
 	properties := object{}
 	var required []string
 	var rules []any
@@ -89,6 +79,9 @@ func objectSchema(fields []jobschema.Field) object {
 			})
 		}
 	}
+	for i := range sets {
+		rules = append(rules, setRules(&sets[i])...)
+	}
 	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		schema["required"] = required
@@ -103,7 +96,7 @@ func objectSchema(fields []jobschema.Field) object {
 var jsonTypes = map[jobschema.Type]string{jobschema.TypeInteger: "integer", jobschema.TypeNumber: "number", jobschema.TypeBoolean: "boolean"}
 
 // formats are the formats of the types of fields.
-var formats = map[jobschema.Type]string{jobschema.TypeIPv4: "ipv4", jobschema.TypeHostname: "hostname", jobschema.TypeSecret: "password"}
+var formats = map[jobschema.Type]string{jobschema.TypeIPv4: "ipv4", jobschema.TypeIPv6: "ipv6", jobschema.TypeHostname: "hostname", jobschema.TypeSecret: "password"}
 
 func fieldSchema(f *jobschema.Field) object {
 	var schema object
@@ -111,7 +104,7 @@ func fieldSchema(f *jobschema.Field) object {
 	case jobschema.TypeList:
 		schema = object{"type": "array", "items": fieldSchema(f.Items)}
 	case jobschema.TypeObject:
-		schema = objectSchema(f.Fields)
+		schema = objectSchema(f.Fields, f.ParameterSets)
 	case jobschema.TypeEnum:
 		schema = object{"enum": f.Validations.OneOf}
 	default:

@@ -140,16 +140,21 @@ func stateKind(f *Field) string {
 
 // contract returns the part of the schema that programs depend on: all but texts and migrations.
 func (s *Schema) contract() []byte {
-	bare := Schema{ID: s.ID, Version: s.Version, Fields: withoutTexts(s.Fields), ParameterSets: slices.Clone(s.ParameterSets)}
-	for i := range bare.ParameterSets {
-		p := &bare.ParameterSets[i]
+	bare := Schema{ID: s.ID, Version: s.Version, Fields: withoutTexts(s.Fields), ParameterSets: setsWithoutTexts(s.ParameterSets)}
+	return mustEncode(&bare)
+}
+
+func setsWithoutTexts(sets []ParameterSet) []ParameterSet {
+	sets = slices.Clone(sets)
+	for i := range sets {
+		p := &sets[i]
 		p.Label, p.Description = "", ""
 		p.Variants = slices.Clone(p.Variants)
 		for j := range p.Variants {
 			p.Variants[j].Label = ""
 		}
 	}
-	return mustEncode(&bare)
+	return sets
 }
 
 // contract returns that part of the field, without the fields in it.
@@ -186,7 +191,7 @@ func (f *Field) withoutTexts() Field {
 	for i := range bare.Cases {
 		bare.Cases[i].Hint, bare.Cases[i].Validations.PatternDescription = "", ""
 	}
-	bare.Fields = withoutTexts(f.Fields)
+	bare.Fields, bare.ParameterSets = withoutTexts(f.Fields), setsWithoutTexts(f.ParameterSets)
 	if f.Items != nil {
 		items := f.Items.withoutTexts()
 		bare.Items = &items

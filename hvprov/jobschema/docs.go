@@ -124,10 +124,18 @@ func addCount(add func(string, ...any), low, high *int, noun string) {
 
 // describeSets stores the sentences about parameter sets in their fields.
 func (s *Schema) describeSets() {
-	for i := range s.ParameterSets {
-		p := &s.ParameterSets[i]
+	describeSets(s.ParameterSets, s.Fields, s.index)
+	for i := range s.Fields {
+		o := s.Fields[i].owner()
+		describeSets(o.ParameterSets, o.Fields, o.index)
+	}
+}
+
+func describeSets(sets []ParameterSet, fields []Field, index map[string]int) {
+	for i := range sets {
+		p := &sets[i]
 		for _, id := range p.fieldIDs() {
-			f := &s.Fields[s.index[id]]
+			f := &fields[index[id]]
 			f.sets = append(f.sets, p.sentence(id))
 		}
 	}

@@ -160,6 +160,9 @@ func TestGuestSettingsAreCheckedByTheOperatingSystemFamily(t *testing.T) {
 		}
 		return all
 	}
+	adapter := func(parts m) m {
+		return m{"network_adapters": []any{plus(m{"name": "b", "switch_name": "B"}, parts)}}
+	}
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFPL ops@lab.example"
 	for _, tt := range []struct {
 		name   string
@@ -211,6 +214,10 @@ func TestGuestSettingsAreCheckedByTheOperatingSystemFamily(t *testing.T) {
 		{"DNS servers of both kinds", m{"guest_dns_servers": []any{"192.0.2.53", "2001:db8::53"}}, nil},
 		{"a name as DNS server", m{"guest_dns_servers": []any{"dns.lab.example"}}, []string{"guest_dns_servers[0] type"}},
 		{"DNS servers in both forms", static(m{"guest_v4_dns1": "192.0.2.53", "guest_dns_servers": []any{"192.0.2.53"}}), []string{"guest_v4_dns1 parameter_set"}},
+		{"an adapter with addresses", adapter(m{"ipv4_address": "198.51.100.5", "ipv4_prefix": 24, "ipv6_address": "2001:db8::6", "ipv6_prefix": 64, "ipv6_gateway": "fe80::1", "dns_servers": []any{"2001:db8::53"}}), nil},
+		{"an adapter with a prefix only", adapter(m{"ipv4_prefix": 24}), []string{"network_adapters[0].ipv4_address parameter_set"}},
+		{"an adapter with a gateway outside of its subnet", adapter(m{"ipv4_address": "198.51.100.5", "ipv4_prefix": 24, "ipv4_gateway": "192.0.2.1"}), []string{"network_adapters[0].ipv4_gateway ipv4_subnet"}},
+		{"an adapter with an IPv6 gateway outside of its subnet", adapter(m{"ipv6_address": "2001:db8::6", "ipv6_prefix": 64, "ipv6_gateway": "2001:db8:1::1"}), []string{"network_adapters[0].ipv6_gateway ipv6_subnet"}},
 		{"IPv6", m{"guest_v6_ipaddr": "2001:db8::5", "guest_v6_cidrprefix": 64}, nil},
 		{"IPv6 with a link-local gateway", m{"guest_v6_ipaddr": "2001:db8::5", "guest_v6_cidrprefix": 64, "guest_v6_defaultgw": "fe80::1"}, nil},
 		{"IPv6 with a gateway outside of the subnet", m{"guest_v6_ipaddr": "2001:db8::5", "guest_v6_cidrprefix": 64, "guest_v6_defaultgw": "2001:db8:0:1::1"}, []string{"guest_v6_defaultgw ipv6_subnet"}},
@@ -266,6 +273,39 @@ func TestAMessageAboutACaseNamesItsExample(t *testing.T) {
 	}
 }
 
+func TestParameterSetsOfAnObjectAreChecked(t *testing.T) {
+	t.Parallel()
+	const text = "id: a\nversion: 1\nfields:\n  - id: disk\n    type: object\n    fields: [{id: key, type: string}, {id: size, type: integer}, {id: kind, type: string, required: true}]\n" +
+		"    parameter_sets: [{id: pair, label: Pair, members: [key, %s], mode: all-or-none}]\n%s"
+	s := load(t, fmt.Sprintf(text, "size", ""))
+	_, err := s.Validate(m{"disk": m{"kind": "x", "size": 1}})
+	if want := "disk.key is required with disk.size (Pair): set disk.key; or remove disk.size"; fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if faults := s.ValidatePartial(m{"disk": m{"kind": "x", "size": 1, "key": jobschema.Unknown}}); len(faults) > 0 {
+		t.Errorf("an unknown value: got %v", faults)
+	}
+	disk, _ := s.Field("disk")
+	if want := "Part of: Pair, together with `size`."; !strings.Contains(disk.Fields[0].Docs(), want) {
+		t.Errorf("the documentation lacks %q: %s", want, disk.Fields[0].Docs())
+	}
+	for want, parts := range map[string][2]string{
+		`fields[0].parameter_sets[0].members[1]: unknown field "sise": did you mean size?`:            {"sise", ""},
+		`fields[0].parameter_sets[0].members[1]: field kind is required and cannot be in a parameter`: {"kind", ""},
+		`fields[1].parameter_sets: only a field of type object can have parameter_sets`:               {"size", "  - {id: b, type: string, parameter_sets: [{id: x, members: [c, d], mode: all-or-none}]}\n"},
+	} {
+		_, err := jobschema.Load("a.yaml", fmt.Appendf(nil, text, parts[0], parts[1]))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	other := load(t, strings.Replace(fmt.Sprintf(text, "size", ""), "members: [key, size], mode: all-or-none", "variants: [{id: v, required: [key], optional: [size]}]", 1))
+	if err := other.CheckCompatible(s); err == nil || !strings.Contains(err.Error(), "disk: the rules of the field were changed") {
+		t.Errorf("a changed set: got %v", err)
+	}
+	marshalled(t, s)
+}
+
 func TestCasesAreChecked(t *testing.T) {
 	t.Parallel()
 	const fields = "id: a\nversion: 1\nfields:\n  - {id: os, type: enum, validations: {one_of: [a, b]}}\n  - {id: n, type: %s, cases: [%s]}\n"
@@ -290,8 +330,11 @@ func TestCasesAreChecked(t *testing.T) {
 		values m
 		want   string
 	}{
-		{m{"os": "a", "n": 3}, ""}, {m{"os": "b", "n": 5}, ""}, {m{"n": 9}, ""},
-		{m{"os": "a", "n": 4}, "n must be at most 3"}, {m{"os": "b", "n": 6}, "n must be at most 5"},
+		{m{"os": "a", "n": 3}, ""},
+		{m{"os": "b", "n": 5}, ""},
+		{m{"n": 9}, ""},
+		{m{"os": "a", "n": 4}, "n must be at most 3"},
+		{m{"os": "b", "n": 6}, "n must be at most 5"},
 	} {
 		if _, err := s.Validate(tt.values); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: got %v, want %q", tt.values, err, tt.want)

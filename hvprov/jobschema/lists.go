@@ -24,6 +24,9 @@ func (c *validation) objectValue(t target, v any) (any, []Fault) {
 		return nil, []Fault{*t.typeFault(v)}
 	}
 	fields := c.object(&t, t.aliases, t.Fields, t.index, given)
+	for i := range t.ParameterSets {
+		fields.parameterSet(&t.ParameterSets[i])
+	}
 	if faults := fields.sorted(); len(faults) > 0 {
 		return nil, faults
 	}

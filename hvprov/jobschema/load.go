@@ -79,7 +79,7 @@ func (l *loader) root(at place) {
 		l.inference(i)
 	}
 	for _, item := range m.list("parameter_sets") {
-		l.parameterSet(item)
+		l.parameterSet(l.top, item, &s.ParameterSets)
 	}
 	for _, item := range m.list("migrations") {
 		l.migration(item)

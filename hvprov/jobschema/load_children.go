@@ -17,6 +17,7 @@ func (l *loader) children(sc *scope, m mapping, f *Field, rules mapping) {
 		return
 	}
 	before := len(l.faults)
+	l.setsOfObject(m, f)
 	for _, p := range parentTypes {
 		if f.Type.known() && f.Type != p.of && m.has(p.key) {
 			l.fault(m.at(p.key), "only a field of type %s can have %s", p.of, p.key)
@@ -41,6 +42,16 @@ func (l *loader) children(sc *scope, m mapping, f *Field, rules mapping) {
 func (l *loader) object(m mapping, f *Field) {
 	sc := l.scope(m, f)
 	f.Fields, f.index = sc.fields, sc.index
+	for _, item := range m.list("parameter_sets") {
+		l.parameterSet(sc, item, &f.ParameterSets)
+	}
+}
+
+// setsOfObject reports parameter sets of what has no fields.
+func (l *loader) setsOfObject(m mapping, f *Field) {
+	if f.Type.known() && f.Type != TypeObject && m.has("parameter_sets") {
+		l.fault(m.at("parameter_sets"), "only a field of type %s can have %s", TypeObject, "parameter_sets")
+	}
 }
 
 func (l *loader) items(sc *scope, at place, f *Field) {
@@ -52,6 +63,7 @@ func (l *loader) items(sc *scope, at place, f *Field) {
 	item := &Field{Type: l.typeOf(m), isItem: true, line: m.node.Line}
 	f.Items = item
 	l.validations(m, item)
+	l.setsOfObject(m, item)
 	switch {
 	case item.Type == TypeList || item.Type == TypeSecret:
 		l.fault(m.at("type"), "items cannot be of type %s: use %s", item.Type, wordList(typeNames(TypeList, TypeSecret), "or"))

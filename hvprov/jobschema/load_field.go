@@ -26,7 +26,7 @@ type scope struct {
 // Keys of the item of a list, of a field in an object, and of a field of the schema. Only a field of the schema can be inferred,
 // changed and observed.
 var (
-	itemKeys   = []string{"type", "validations", "fields"}
+	itemKeys   = []string{"type", "validations", "fields", "parameter_sets"}
 	nestedKeys = append([]string{
 		"id", "label", "description", "hint", "required", "default", "applicability", "stands_for", "guest", "cases", "deprecated", "ignore_case", "items",
 	}, itemKeys...)

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// parameterSet loads a parameter set. The fields were loaded before.
-func (l *loader) parameterSet(at place) {
+// parameterSet loads a parameter set of the schema or of an object into sets. The fields were loaded before.
+func (l *loader) parameterSet(sc *scope, at place, sets *[]ParameterSet) {
 	m, ok := l.mapping(at, "id", "label", "description", "members", "mode", "variants", "rules")
 	if !ok {
 		return
@@ -21,7 +21,7 @@ func (l *loader) parameterSet(at place) {
 	if p.ID != "" && !fieldID.MatchString(p.ID) {
 		l.fault(m.at("id"), "%q is not a valid id: use lower-case letters, digits and underscores, starting with a letter", p.ID)
 	}
-	if p.ID != "" && slices.ContainsFunc(l.schema.ParameterSets, func(other ParameterSet) bool { return other.ID == p.ID }) {
+	if p.ID != "" && slices.ContainsFunc(*sets, func(other ParameterSet) bool { return other.ID == p.ID }) {
 		l.fault(m.at("id"), "the id %q is already used by another parameter set", p.ID)
 	}
 	switch hasMembers, hasVariants := m.has("members"), m.has("variants"); {
@@ -29,25 +29,25 @@ func (l *loader) parameterSet(at place) {
 		l.fault(m.place, "a parameter set cannot have both members and variants")
 		return
 	case hasMembers:
-		l.members(m, &p)
+		l.members(sc, m, &p)
 	case hasVariants:
 		if m.has("mode") {
 			l.fault(m.at("mode"), "a parameter set with variants cannot have a mode")
 		}
 		for _, item := range m.list("variants") {
-			l.variant(item, &p)
+			l.variant(sc, item, &p)
 		}
 	default:
 		l.fault(m.place, "a parameter set must have members or variants")
 	}
 	for _, item := range m.list("rules") {
-		l.rule(item, &p)
+		l.rule(sc, item, &p)
 	}
-	l.schema.ParameterSets = append(l.schema.ParameterSets, p)
+	*sets = append(*sets, p)
 }
 
-func (l *loader) members(m mapping, p *ParameterSet) {
-	p.Members = l.fieldList(m, "members")
+func (l *loader) members(sc *scope, m mapping, p *ParameterSet) {
+	p.Members = l.fieldList(sc, m, "members")
 	if items := m.at("members").node.Content; len(items) == 1 {
 		l.fault(m.at("members"), "a parameter set must have more than one member")
 	}
@@ -58,13 +58,13 @@ func (l *loader) members(m mapping, p *ParameterSet) {
 	}
 }
 
-func (l *loader) variant(at place, p *ParameterSet) {
+func (l *loader) variant(sc *scope, at place, p *ParameterSet) {
 	m, ok := l.mapping(at, "id", "label", "required", "optional")
 	if !ok {
 		return
 	}
 	m.require("id", "required")
-	v := Variant{ID: m.text("id"), Label: m.text("label"), Required: l.fieldList(m, "required"), Optional: l.fieldList(m, "optional")}
+	v := Variant{ID: m.text("id"), Label: m.text("label"), Required: l.fieldList(sc, m, "required"), Optional: l.fieldList(sc, m, "optional")}
 	if v.Label == "" {
 		v.Label = v.ID
 	}
@@ -80,19 +80,19 @@ func (l *loader) variant(at place, p *ParameterSet) {
 }
 
 // fieldList loads a list of ids of fields that may be absent from values. Unknown ids are left out.
-func (l *loader) fieldList(m mapping, key string) []string {
+func (l *loader) fieldList(sc *scope, m mapping, key string) []string {
 	var known []string
 	ids, places := m.texts(key)
 	for i, id := range ids {
-		n, ok := l.top.index[id]
+		n, ok := sc.index[id]
 		if !ok {
-			l.fault(places[i], "unknown field %q%s", id, l.top.suggest(id))
+			l.fault(places[i], "unknown field %q%s", id, sc.suggest(id))
 			continue
 		}
-		switch f := &l.schema.Fields[n]; {
+		switch f := &sc.fields[n]; {
 		case f.Required:
 			l.fault(places[i], "field %s is required and cannot be in a parameter set", id)
-		case l.top.source[n].has("default"):
+		case sc.source[n].has("default"):
 			l.fault(places[i], "field %s has a default and cannot be in a parameter set", id)
 		case f.Infer != nil:
 			l.fault(places[i], "field %s is inferred and cannot be in a parameter set", id)
@@ -102,7 +102,7 @@ func (l *loader) fieldList(m mapping, key string) []string {
 	return known
 }
 
-func (l *loader) rule(at place, p *ParameterSet) {
+func (l *loader) rule(sc *scope, at place, p *ParameterSet) {
 	m, ok := l.mapping(at)
 	if !ok {
 		return
@@ -120,7 +120,7 @@ func (l *loader) rule(at place, p *ParameterSet) {
 	roles := []string{keyKind}
 	for _, role := range kind.roles {
 		roles = append(roles, role.name)
-		l.role(m, role, p, r)
+		l.role(sc, m, role, p, r)
 	}
 	for _, key := range m.keys {
 		if !slices.Contains(roles, key) {
@@ -139,7 +139,7 @@ func typeTexts(types []Type) []string {
 }
 
 // role loads the field of a role in a rule.
-func (l *loader) role(m mapping, r role, p *ParameterSet, rule map[string]string) {
+func (l *loader) role(sc *scope, m mapping, r role, p *ParameterSet, rule map[string]string) {
 	if !r.optional {
 		m.require(r.name)
 	} else if !m.has(r.name) {
@@ -150,13 +150,13 @@ func (l *loader) role(m mapping, r role, p *ParameterSet, rule map[string]string
 		return
 	}
 	rule[r.name] = id
-	i, known := l.top.index[id]
+	i, known := sc.index[id]
 	switch {
 	case !known:
-		l.fault(m.at(r.name), "unknown field %q%s", id, l.top.suggest(id))
-	case !l.schema.Fields[i].Type.known(): // reported
-	case !slices.Contains(r.types, l.schema.Fields[i].Type):
-		l.fault(m.at(r.name), "field %s must be of type %[3]s, but is of type %[2]s", id, l.schema.Fields[i].Type, wordList(typeTexts(r.types), "or"))
+		l.fault(m.at(r.name), "unknown field %q%s", id, sc.suggest(id))
+	case !sc.fields[i].Type.known(): // reported
+	case !slices.Contains(r.types, sc.fields[i].Type):
+		l.fault(m.at(r.name), "field %s must be of type %[3]s, but is of type %[2]s", id, sc.fields[i].Type, wordList(typeTexts(r.types), "or"))
 	case !r.anywhere && !slices.Contains(p.fieldIDs(), id):
 		l.fault(m.at(r.name), "field %s is not in the parameter set", id)
 	}

@@ -64,6 +64,8 @@ type Field struct {
 	Items  *Field  `json:"items,omitempty"`  // the items of a list
 	Fields []Field `json:"fields,omitempty"` // the fields of an object
 
+	ParameterSets []ParameterSet `json:"parameter_sets,omitempty"` // of the fields of an object
+
 	isItem bool           // of a list: an item always needs a value
 	sets   []string       // sentences about the parameter sets of the field, for Docs
 	index  map[string]int // Fields by id
