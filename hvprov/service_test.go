@@ -114,7 +114,7 @@ func TestEventsAreReportedInOrderWhileTheJobRuns(t *testing.T) {
 			steps = append(steps, e.Step)
 		}
 	}
-	if want := []string{"preflight", "vm", "disk", "firmware", "network", "start"}; !slices.Equal(steps, want) {
+	if want := []string{"preflight", "vm", "disk", "firmware", "network", "guest_media", "start", "wait", "eject"}; !slices.Equal(steps, want) {
 		t.Errorf("steps are %v, want %v", steps, want)
 	}
 	files, err := os.ReadDir(logs)

@@ -69,8 +69,11 @@ function ConvertFrom-GuestPair {
     $settings = [System.Xml.XmlReaderSettings]::new()
     $settings.DtdProcessing = [System.Xml.DtdProcessing]::Prohibit
     $settings.XmlResolver = $null
+    $settings.CheckCharacters = $false
     $pair = @{ Name = ''; Data = '' }
     try {
+        # Characters that XML does not allow, which a guest may report, are blanks.
+        $Text = [System.Text.RegularExpressions.Regex]::Replace($Text, '[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])', ' ')
         $reader = [System.Xml.XmlReader]::Create([System.IO.StringReader]::new($Text), $settings)
         $property = ''
         while ($reader.Read()) {
@@ -79,7 +82,7 @@ function ConvertFrom-GuestPair {
             elseif ($reader.Name -ceq 'VALUE' -and $pair.ContainsKey([string]$property)) { $pair[$property] = $reader.ReadString() }
         }
     } catch {
-        $null = $_ # The guest may report characters that XML does not allow.
+        $null = $_ # not an item that the host would return
         return
     }
     if ($pair.Name) { return $pair }
