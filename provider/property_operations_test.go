@@ -186,6 +186,37 @@ func (w *walk) rename(m *machine) {
 	w.apply(m, config)
 }
 
+// useAlias writes the former name of the host, and then its name again: both are changes in place.
+func (w *walk) useAlias(m *machine) {
+	config := m.config
+	w.note(m, "write the alias of host %s", config["host"])
+	w.apply(m, config.with(attrs{"host": formerName(config["host"].(string))}))
+	w.apply(m, config)
+}
+
+// swap plans that two virtual machines of a host exchange their names, which is refused.
+func (w *walk) swap(m *machine) {
+	other := w.machines[0]
+	if other == m {
+		other = w.machines[1]
+	}
+	if other.state == nil || w.hostOf(w.id(m)) != w.hostOf(w.id(other)) {
+		w.refresh(m)
+		return
+	}
+	w.note(m, "exchange names with %s", other.label)
+	h := w.connect()
+	var diags diagnostics
+	for _, pair := range [][2]*machine{{m, other}, {other, m}} {
+		read := h.mustRead(*pair[0].state)
+		pair[0].state = &read
+		diags = append(diags, h.plan(read, w.spelled(pair[0].config.with(attrs{"vm_name": pair[1].config["vm_name"]}))).diags...)
+	}
+	if !hasError(diags) || !strings.Contains(render(diags), "exchange their names") {
+		w.Errorf("the plan of an exchange of names is not refused: %s", render(diags))
+	}
+}
+
 // renameByHand renames the virtual machine on its host. The next apply renames it back.
 func (w *walk) renameByHand(m *machine) {
 	name := w.name()
@@ -242,6 +273,7 @@ func (w *walk) drift(m *machine) {
 		"processors": func(vm *hyperv.VM) { vm.ProcessorCount = 3 },
 		"power":      func(vm *hyperv.VM) { vm.State = "Off" },
 		"switch":     func(vm *hyperv.VM) { vm.Adapters[0].SwitchName = "" },
+		"mac":        func(vm *hyperv.VM) { vm.Adapters[0].DynamicMAC = true },
 		"case":       func(vm *hyperv.VM) { vm.Name = strings.ToUpper(vm.Name) },
 	}
 	names := sortedKeys(kinds)
@@ -325,6 +357,7 @@ func (w *walk) changed(config attrs) attrs {
 		{"cpu_cores": 1 + w.rng.IntN(2)},
 		{"power_state": []string{"off", "running"}[w.rng.IntN(2)]},
 		{"timeouts": attrs{"update": "30m"}},
+		{"mac_address": w.mac()},
 	}
 	next := maps.Clone(config)
 	for range 1 + w.rng.IntN(2) {

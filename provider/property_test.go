@@ -77,7 +77,7 @@ func (w *walk) step() {
 		return
 	}
 	w.pick(w.refresh, w.change, w.change, w.rename, w.drift, w.drift, w.move, w.loseState, w.changeInterrupted, w.destroy,
-		w.renameByHand, w.removeByHand, w.moveAndDestroy)(m)
+		w.renameByHand, w.removeByHand, w.moveAndDestroy, w.useAlias, w.swap)(m)
 }
 
 func (w *walk) pick(operations ...func(*machine)) func(*machine) {

@@ -29,6 +29,7 @@ type walk struct {
 	rng      *rand.Rand
 	nodes    *nodes
 	machines []*machine
+	macs     int
 	log      []string
 }
 
@@ -64,12 +65,17 @@ func (w *walk) connect() *harness {
 	}
 	hosts := attrs{}
 	for name, server := range w.nodes.hosts {
-		hosts[name] = settings(server).with(attrs{"vm_path": w.nodes.folder + []string{"", "/"}[w.rng.IntN(2)]})
+		hosts[name] = settings(server).with(attrs{
+			"vm_path": w.nodes.folder + []string{"", "/"}[w.rng.IntN(2)], "aliases": []any{formerName(name)},
+		})
 	}
 	h := newHarnessWith(w.T, s)
 	h.mustSucceed("configure", h.configure(attrs{"hosts": hosts}))
 	return h
 }
+
+// formerName returns the alias of a host.
+func formerName(host string) string { return "old-" + host }
 
 func (w *walk) name() string { return []string{"web-01", "db-01", "app-01"}[w.rng.IntN(3)] }
 
@@ -77,7 +83,20 @@ func (w *walk) newConfig() attrs {
 	return w.changed(linux(w.name()).with(attrs{
 		"host": []string{"hv01", "hv02"}[w.rng.IntN(2)], "switch_name": "External", "notes": "first", "vlan_id": 7, "gb_ram": 2, "cpu_cores": 1,
 		"power_state": "running", "allow_power_cycle": true, "guest_net_dnssuffix": "lab.example", "timeouts": nil,
+		"mac_address": w.mac(),
 	}))
+}
+
+// mac returns an address that no other virtual machine has, also not one that a killed run left.
+func (w *walk) mac() string {
+	w.macs++
+	return fmt.Sprintf("02-15-5D-AB-%02X-%02X", w.macs>>8, w.macs&0xff)
+}
+
+// spellMAC returns a MAC address in another notation.
+func (w *walk) spellMAC(mac string) string {
+	digits := strings.ReplaceAll(mac, "-", "")
+	return spell(w.rng, []string{mac, strings.ReplaceAll(mac, "-", ":"), digits, digits[:4] + "." + digits[4:8] + "." + digits[8:]}[w.rng.IntN(4)])
 }
 
 // spelled returns a configuration whose identifiers are in random spellings.
@@ -86,6 +105,7 @@ func (w *walk) spelled(config attrs) attrs {
 	for _, name := range []string{"host", "vm_name", "switch_name", "image_name", "guest_net_dnssuffix"} {
 		other[name] = spell(w.rng, config[name].(string))
 	}
+	other["mac_address"] = w.spellMAC(config["mac_address"].(string))
 	other["notes"] = config["notes"].(string) + []string{"", "\n"}[w.rng.IntN(2)]
 	return other
 }
@@ -154,7 +174,8 @@ func (w *walk) applied(m *machine, config attrs, r resource) {
 	vm := w.vm(w.id(m))
 	if wanted := config["power_state"] == "running"; !strings.EqualFold(vm.Name, config["vm_name"].(string)) || strings.TrimRight(vm.Notes, "\n") != config["notes"] ||
 		vm.MemoryStartupBytes != int64(config["gb_ram"].(int))<<30 || vm.ProcessorCount != config["cpu_cores"] || (vm.State == "Running") != wanted ||
-		vm.Adapters[0].VLANID != config["vlan_id"] || vm.Adapters[0].SwitchName != "External" {
+		vm.Adapters[0].VLANID != config["vlan_id"] || vm.Adapters[0].SwitchName != "External" ||
+		vm.Adapters[0].MACAddress != strings.ReplaceAll(config["mac_address"].(string), "-", "") || vm.Adapters[0].DynamicMAC {
 		w.Errorf("the configuration is %v and the host has %+v", shown(config), vm)
 	}
 	h := w.connect()

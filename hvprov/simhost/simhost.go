@@ -9,7 +9,7 @@
 // fake agent in Go answers, with the same state file. [Server.Counters] and [Server.Log] report what clients did.
 //
 // The fake agent simulates generation 2 virtual machines with a copy of an image, static memory, processors, one network adapter with a
-// VLAN, notes and a power state. It refuses further disks and network adapters, disk sizes, MAC addresses, dynamic memory, firmware and
+// VLAN and a MAC address, notes and a power state. It refuses further disks and network adapters, disk sizes, dynamic memory, firmware and
 // TPM settings, checkpoint types, automatic actions, ISO files, waits for the guest and cluster roles with the code not_simulated.
 package simhost
 

@@ -69,11 +69,14 @@ func TestChaos(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	if rounds > 1 && os.Getenv("HYPERVVM_PWSH") == "" {
+		t.Log("HYPERVVM_PWSH is not set: the fake agent answers in all rounds")
+	}
 	for _, d := range disturbances {
 		t.Run(d.name, func(t *testing.T) {
 			var figures chaosFigures
 			for n := range rounds {
-				if !t.Run(strconv.Itoa(n), func(t *testing.T) { newChaosRound(t, cli, bin, d.name, n).run(d.do, &figures) }) {
+				if !t.Run(chaosName(n), func(t *testing.T) { newChaosRound(t, cli, bin, d.name, n).run(d.do, &figures) }) {
 					break
 				}
 			}
@@ -92,11 +95,22 @@ type chaosRound struct {
 	real     bool
 }
 
-// newChaosRound prepares a round. In each second one of many the real agent answers, and a bad network is bad from the beginning.
+// isReal reports whether the real agent answers in a round: in each second one, where there is a PowerShell.
+func isReal(n int) bool { return n%2 == 1 && os.Getenv("HYPERVVM_PWSH") != "" }
+
+// chaosName returns the name of a round.
+func chaosName(n int) string {
+	if isReal(n) {
+		return fmt.Sprintf("%d with the real agent", n)
+	}
+	return fmt.Sprintf("%d with the fake agent", n)
+}
+
+// newChaosRound prepares a round. In two of four rounds a bad network is bad from the beginning.
 func newChaosRound(t *testing.T, cli, bin, name string, n int) *chaosRound {
 	t.Helper()
 	options := simhost.Options{StateFile: filepath.Join(t.TempDir(), "state.json")}
-	if n%2 == 1 {
+	if isReal(n) {
 		options.PowerShell = os.Getenv("HYPERVVM_PWSH")
 	}
 	server, err := simhost.Start(options)
@@ -108,7 +122,7 @@ func newChaosRound(t *testing.T, cli, bin, name string, n int) *chaosRound {
 			t.Error(err)
 		}
 	})
-	r := &chaosRound{T: t, cli: cli, dir: t.TempDir(), server: server, real: options.PowerShell != "", proxy: newBadProxy(t, fmt.Sprintf("%s:%d", server.Address(), server.Port()))}
+	r := &chaosRound{T: t, cli: cli, dir: t.TempDir(), server: server, real: isReal(n), proxy: newBadProxy(t, fmt.Sprintf("%s:%d", server.Address(), server.Port()))}
 	r.update(func(s *hyperv.State) {
 		s.Behaviour.Calls = map[string]hyperv.Call{"New-VM": {DelayMS: 100}, "Start-VM": {DelayMS: 200}}
 	})

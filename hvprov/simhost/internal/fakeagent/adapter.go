@@ -63,19 +63,29 @@ func (j *hostJob) findSwitch(name string) (found string, err error) {
 }
 
 func describeNetwork(j *hostJob) string {
-	return text("step_network", "switch", j.plan.switchName, "vlan", formatVLAN(int(j.fields.number("vlan_id"))))
+	vlan := formatVLAN(int(j.fields.number("vlan_id")))
+	if mac := j.fields.text("mac_address"); mac != "" {
+		return text("step_network_mac", "switch", j.plan.switchName, "vlan", vlan, "mac", mac)
+	}
+	return text("step_network", "switch", j.plan.switchName, "vlan", vlan)
 }
 
 // connectNetwork configures the network adapter of a new virtual machine.
 func connectNetwork(j *hostJob) error {
-	err := changeAdapter(j, "switch_name")
+	var err error
+	if j.fields.has("mac_address") {
+		err = changeAdapter(j, "mac_address")
+	}
+	if err == nil {
+		err = changeAdapter(j, "switch_name")
+	}
 	if err == nil && j.fields.has("vlan_id") {
 		err = changeAdapter(j, "vlan_id")
 	}
 	return err
 }
 
-// changeAdapter configures switch_name or vlan_id of the first network adapter.
+// changeAdapter configures switch_name, vlan_id or mac_address of the first network adapter.
 func changeAdapter(j *hostJob, name string) error {
 	vm, err := j.readVM("Get-VMNetworkAdapter")
 	if err != nil {
@@ -84,8 +94,14 @@ func changeAdapter(j *hostJob, name string) error {
 	if len(vm.Adapters) == 0 {
 		return fail("adapter_missing", "", "vm", vm.Name)
 	}
-	if name == "vlan_id" {
+	switch name {
+	case "vlan_id":
 		return j.setVLAN(int(j.fields.number(name)))
+	case "mac_address":
+		if staticMAC(vm.Adapters[0]) == j.fields.text(name) {
+			return nil
+		}
+		return j.setMAC(j.fields.text(name))
 	}
 	if j.operation == job.OperationProvision {
 		return j.connectAdapter(j.plan.switchName)
@@ -172,4 +188,18 @@ func macRange(host hyperv.Host) (first, count int) {
 	_, _ = fmt.Sscanf(host.MACAddressMinimum[6:], "%x", &first)
 	_, _ = fmt.Sscanf(host.MACAddressMaximum[6:], "%x", &last)
 	return first, last - first + 1
+}
+
+// setMAC sets a static address of the first network adapter, or lets the host assign one at the next start.
+func (j *hostJob) setMAC(mac string) error {
+	return j.changeWhileOff("Set-VMNetworkAdapter", func(vm *hyperv.VM) error {
+		if len(vm.Adapters) == 0 {
+			return errors.New("the network adapter was not found")
+		}
+		a := &vm.Adapters[0]
+		if a.MACAddress, a.DynamicMAC = strings.ReplaceAll(mac, "-", ""), false; mac == "" {
+			a.MACAddress, a.DynamicMAC = hyperv.NoMAC, true
+		}
+		return nil
+	})
 }

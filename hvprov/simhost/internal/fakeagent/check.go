@@ -67,6 +67,7 @@ func (c *check) findings() ([]job.Finding, error) {
 	if name := c.fields.text("switch_name"); name != "" || c.operation == job.OperationProvision && !c.isUnknown("switch_name") {
 		c.checkSwitch(name)
 	}
+	c.checkMAC()
 	c.checkMemory()
 	if n := c.host.LogicalProcessors; c.fields.number("cpu_cores") > float64(n) {
 		c.add(finding("cpu_exceeds_host", "cpu_cores", "host", c.host.Name, "count", n))
@@ -159,6 +160,24 @@ func (c *check) checkSwitch(name string) {
 		c.add(finding("switch_name_ambiguous", "switch_name", "name", name, "count", len(same), "switches", strings.Join(same, ", ")))
 	case name == "" && len(names) > 1:
 		c.add(finding("switch_ambiguous", "switch_name", "host", c.host.Name, "count", len(names), "switches", known))
+	}
+}
+
+// checkMAC reports an address that a network adapter of another virtual machine has.
+func (c *check) checkMAC() {
+	mac := c.fields.text("mac_address")
+	if mac == "" {
+		return
+	}
+	vms, err := c.listVMs()
+	c.addError(err)
+	for _, vm := range vms {
+		for _, a := range vm.Adapters {
+			if vm.ID != c.vmID && strings.EqualFold(a.MACAddress, strings.ReplaceAll(mac, "-", "")) {
+				c.add(finding("mac_taken", "mac_address", "mac", mac, "adapter", a.Name, "vm", vm.Name))
+				return
+			}
+		}
 	}
 }
 

@@ -157,11 +157,13 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
 		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
-		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "switch_name": anyText, "notes": anyText,
+		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
+		"switch_name": anyText, "notes": anyText,
 	}
 })
 
 var (
+	macAddress   = regexp.MustCompile(`^[0-9A-F][02468ACE](-[0-9A-F]{2}){5}$`)
 	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|^[ .]|[ .]$")
 	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\x{b9}\x{b2}\x{b3}]) *(\..*)?$`)
 )
@@ -192,7 +194,7 @@ func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
 
 // defaults are the only values of fields that the fake agent does not simulate. nil: every value is refused.
 var defaults = map[string]any{
-	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": []any{}, "network_adapters": []any{}, "mac_address": nil,
+	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": []any{}, "network_adapters": []any{},
 	"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "checkpoint_type": "disabled", "start_action": "start_if_running",
 	"stop_action": "shut_down", "force_stop": false, "media_name": nil, "wait_for": "nothing", "wait_seconds": nil,
 }

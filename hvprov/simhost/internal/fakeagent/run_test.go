@@ -167,7 +167,7 @@ func TestTheFakeAgentRefusesFieldsThatItDoesNotSimulate(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"data_disks": `[{"name":"data","size_gb":1}]`, "disk_size_gb": `2`, "disk_type": `"differencing"`, "network_adapters": `[{"name":"a","switch_name":"b"}]`,
-		"mac_address": `"00-15-5D-00-10-20"`, "gb_ram_min": `1`, "gb_ram_max": `8`, "generation": `1`, "secure_boot": `false`, "tpm": `true`,
+		"gb_ram_min": `1`, "gb_ram_max": `8`, "generation": `1`, "secure_boot": `false`, "tpm": `true`,
 		"checkpoint_type": `"standard"`, "start_action": `"nothing"`, "stop_action": `"save"`, "media_name": `"seed"`, "wait_for": `"address"`,
 		"wait_seconds": `5`,
 	} {

@@ -289,6 +289,17 @@ var interruptions = []scenario{
 			s.request(check(fmt.Sprintf(`"vm_name":%q,"switch_name":"External"`, name)))
 		}
 	}},
+	{"the MAC address is set, changed and taken", func(s *recorder) {
+		static := minimal + `,"mac_address":"00-15-5D-00-10-20"`
+		id := s.createVM(static)
+		s.request(check(strings.Replace(static, "web-01", "web-02", 1)))
+		changed := strings.Replace(static, "10-20", "10-21", 1)
+		s.request(checkUpdate(id, changed))
+		req := protocol.Request{Definition: definition("update", changed), VMID: id, Changed: []string{"mac_address"}, AllowPowerCycle: true}
+		s.runJob(req)
+		req.Definition = definition("update", minimal)
+		s.runJob(req)
+	}},
 	{"two images have one name but for letter case", func(s *recorder) {
 		s.addImage("Gold", hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 4 << 20})
 		s.addImage("gold", hyperv.Disk{Type: "Dynamic", SizeBytes: 1 << 30, FileBytes: 4 << 20})

@@ -13,7 +13,7 @@ import (
 // setters configure the changed fields of a virtual machine, or reset them if they have no value. All other fields are only recorded.
 var setters = map[string]func(j *hostJob, name string) error{
 	"vm_name": renameVM, "notes": setNotes, "cpu_cores": setProcessorCount, "gb_ram": setStartupMemory,
-	"switch_name": changeAdapter, "vlan_id": changeAdapter,
+	"switch_name": changeAdapter, "vlan_id": changeAdapter, "mac_address": changeAdapter,
 }
 
 // planUpdate finds the virtual machine, refuses what is not possible, and plans the steps.
@@ -86,7 +86,8 @@ func (j *hostJob) checkChangeable(name string) error {
 func powerCycleFields(vm hyperv.VM, wanted fields, changed []string) (cycle []string) {
 	for _, name := range changed {
 		if name == "gb_ram" && memoryBytes(wanted.number(name)) != vm.MemoryStartupBytes ||
-			name == "cpu_cores" && int(wanted.number(name)) != vm.ProcessorCount {
+			name == "cpu_cores" && int(wanted.number(name)) != vm.ProcessorCount ||
+			name == "mac_address" && len(vm.Adapters) > 0 && staticMAC(vm.Adapters[0]) != wanted.text(name) {
 			cycle = append(cycle, name)
 		}
 	}
