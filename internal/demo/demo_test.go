@@ -70,7 +70,8 @@ func TestTheQuickstartRunsFromInitToDestroy(t *testing.T) {
 			}
 			for _, want := range []string{
 				"== init", "== validate", "== plan", "== apply", "No changes.", "Destroy complete! Resources: 2 destroyed.",
-				"1 processes on the host", "created    web-01", "created    app-01", "[1/9] preflight", "100%", "left       nothing",
+				"1 processes on the host", "created    web-01", "created    app-01", "guest      web-01 (linux) reports 192.0.2.50; set-up: done",
+				"guest: creating accounts", "guest: running commands", "guest: set-up completed", "[1/9] preflight", "100%", "left       nothing",
 			} {
 				if !strings.Contains(out.String(), want) {
 					t.Errorf("%q is missing", want)
