@@ -13,8 +13,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// Subscribe returns a subscription to the events that a filter selects: events of jobs, changes of their states, and changes of the
-// states of hosts. A subscriber that is too slow receives the number of events that it missed, and delays nothing. The caller closes
+// Subscribe returns a subscription to the events that a filter selects: events of jobs, changes of their states, and changes of hosts and
+// of what they have. A subscriber that is too slow receives the number of events that it missed, and delays nothing. The caller closes
 // the subscription.
 func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
 	return s.bus.Subscribe(filter)
@@ -35,7 +35,7 @@ func (s *Service) onJobTransition(r jobstore.Record) {
 	})
 }
 
-// onInventoryChange publishes that a host answers or has stopped answering, and has unknown outcomes reconciled.
+// onInventoryChange publishes that a host answers, has stopped answering or has changed, and has unknown outcomes reconciled.
 func (s *Service) onInventoryChange(c inventorycache.Change) {
 	switch c.Kind {
 	case inventorycache.HostConnected:
@@ -44,6 +44,10 @@ func (s *Service) onInventoryChange(c inventorycache.Change) {
 	case inventorycache.HostDisconnected:
 		if !errors.Is(c.Err, ErrClosed) {
 			s.bus.Publish(notify.Event{Kind: notify.KindHostState, Host: c.Host, State: "disconnected", Err: c.Err.Error()})
+		}
+	case inventorycache.VMAppeared, inventorycache.VMDisappeared, inventorycache.VMStateChanged:
+		if before, known := s.changed.Swap(c.Host, c.Seq); !known || before != c.Seq { // once for all changes of a snapshot
+			s.bus.Publish(notify.Event{Kind: notify.KindInventory, Host: c.Host})
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Service struct {
 	bus        *notify.Bus
 	secrets    *redact.Redactor // of active jobs
 	steps      *jobrun.StepTimes
+	changed    sync.Map // number of the snapshot whose changes were published last, by host
 
 	hostsMu sync.Mutex // held while hosts are added and removed
 	closed  bool       // under hostsMu

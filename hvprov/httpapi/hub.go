@@ -219,6 +219,8 @@ func messagesOf(e notify.Event) []message {
 	case notify.KindHostState:
 		m.Type, m.Topics = "host", []string{topicInventory}
 		return []message{m}
+	case notify.KindInventory:
+		return []message{inventoryChange(e)}
 	case notify.KindGap:
 		m.Type, m.Missed = "missed", e.Missed
 		m.Topics = []string{topicJobs, topicInventory}

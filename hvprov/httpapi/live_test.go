@@ -120,7 +120,11 @@ func TestAWebsocketReceivesTheMessagesOfItsTopics(t *testing.T) {
 	a := newAPI(t, nil)
 	s := a.open("", "jobs", "inventory", "notifications")
 	id := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/provision", provisionBody("web-01")).text("id")
-	all := s.until(isNotification)
+	succeeded, notified := false, false
+	all := s.until(func(m liveMessage) bool {
+		succeeded, notified = succeeded || m.State == "succeeded", notified || m.Type == "notification"
+		return succeeded && notified
+	})
 	var states []string
 	for _, m := range all {
 		switch {
@@ -133,7 +137,7 @@ func TestAWebsocketReceivesTheMessagesOfItsTopics(t *testing.T) {
 	if want := []string{"pending", "queued", "running", "succeeded"}; !slices.Equal(states, want) {
 		t.Errorf("states are %v, want %v", states, want)
 	}
-	if note := all[len(all)-1]; note.Action != "created" || note.Notification.Title != "Creation of web-01 succeeded" || note.Notification.Level != "success" {
+	if note := all[slices.IndexFunc(all, isNotification)]; note.Action != "created" || note.Notification.Title != "Creation of web-01 succeeded" || note.Notification.Level != "success" {
 		t.Errorf("notification is %+v", note.Notification)
 	}
 	for _, kind := range []string{"inventory", "host"} {

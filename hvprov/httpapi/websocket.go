@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/coder/websocket"
 )
@@ -52,26 +54,34 @@ func (h *Handler) getWebsocket(w http.ResponseWriter, r *http.Request) error {
 		return conn.Write(ctx, websocket.MessageText, m.data)
 	}
 	commands := make(chan func() error)
-	reading := make(chan struct{})
-	go func() {
-		defer close(reading)
+	var background sync.WaitGroup
+	var pinging atomic.Bool
+	background.Go(func() {
 		defer end()
 		s.read(ctx, conn, commands)
-	}()
+	})
 	if err := s.own(message{Type: "connection"}); err == nil {
 		s.run(ctx, commands, func() error { return nil }, func() error {
-			ctx, cancel := context.WithTimeout(ctx, h.opts.writeLimit)
-			defer cancel()
-			return conn.Ping(ctx)
+			if pinging.CompareAndSwap(false, true) {
+				background.Go(func() { // not waited for: a pong may be behind commands, which run carries out
+					defer pinging.Store(false)
+					ctx, cancel := context.WithTimeout(ctx, h.opts.writeLimit)
+					defer cancel()
+					if conn.Ping(ctx) != nil {
+						end()
+					}
+				})
+			}
+			return nil
 		})
 	}
-	end()
 	code, reason := websocket.StatusPolicyViolation, "the client is too slow, or its credentials are not valid any more"
 	if h.hub.isClosed() {
 		code, reason = websocket.StatusGoingAway, "the server stops"
 	}
-	_ = conn.Close(code, reason)
-	<-reading
+	_ = conn.Close(code, reason) // before end, which would close the connection without a reason
+	end()
+	background.Wait()
 	return nil
 }
 

@@ -16,6 +16,7 @@ const (
 	KindJobState  Kind = "job_state"  // the state of a job has changed: State
 	KindJobEvent  Kind = "job_event"  // a job has reported an event: Event
 	KindHostState Kind = "host_state" // the state of a host has changed: State
+	KindInventory Kind = "inventory"  // a snapshot of a host shows other virtual machines, or other power states, than the one before
 	KindGap       Kind = "gap"        // the subscriber missed events: Missed
 )
 
