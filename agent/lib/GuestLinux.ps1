@@ -88,7 +88,7 @@ function Get-LinuxUser {
         $admin = [ordered]@{ name = $Guest['AdminUser'] }
         if ($Guest['AdminUser'] -ne 'root') {
             $admin['shell'] = '/bin/bash'
-            $admin['sudo'] = @('ALL=(ALL:ALL) ALL')
+            $admin['sudo'] = 'ALL=(ALL:ALL) ALL'
         }
         # passwd is ignored for a user that the image has; hashed_passwd is not.
         if ($Guest['AdminPassword']) {
@@ -100,12 +100,12 @@ function Get-LinuxUser {
     }
     if ($Guest['AnsibleUser'] -and $Guest['AnsibleKey']) {
         if ($null -ne $admin -and $admin['name'] -ceq $Guest['AnsibleUser']) {
-            $admin['sudo'] = @('ALL=(ALL) NOPASSWD:ALL')
+            $admin['sudo'] = 'ALL=(ALL) NOPASSWD:ALL'
             $admin['ssh_authorized_keys'] = @($Guest['SshKeys']) + @($Guest['AnsibleKey'].Trim())
             $admin['ssh_authorized_keys'] = @($admin['ssh_authorized_keys'] -ne $null)
         } else {
             $null = $users.Add([ordered]@{
-                    name = $Guest['AnsibleUser']; shell = '/bin/bash'; lock_passwd = $true; sudo = @('ALL=(ALL) NOPASSWD:ALL')
+                    name = $Guest['AnsibleUser']; shell = '/bin/bash'; lock_passwd = $true; sudo = 'ALL=(ALL) NOPASSWD:ALL'
                     ssh_authorized_keys = @($Guest['AnsibleKey'].Trim())
                 })
         }
