@@ -13,13 +13,16 @@ import (
 type Submission struct {
 	Host      string // name of a configured host
 	Operation job.Operation
-	Values    map[string]any // by field of the schema; not used by a delete
+	// Values are the values by field of the schema. A delete has none. Those of a power job are not fields of the schema: power_action,
+	// one of [job.PowerActions]; force_stop, which turns off a guest that does not shut down; wait_for and wait_seconds, which after a
+	// start wait for the guest as the default schema describes it.
+	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value
 	// means the service's.
 	Schema job.SchemaRef
 
-	VMID            string   // update, delete: GUID of the virtual machine
+	VMID            string   // update, delete, power: GUID of the virtual machine
 	Changed         []string // update: the fields to change; all others stay as they are
 	AllowPowerCycle bool     // update: the virtual machine may be stopped and started if a change requires it
 

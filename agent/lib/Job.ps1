@@ -113,6 +113,7 @@ function Invoke-JobOperation {
         'provision' { Invoke-ProvisionJob -Context $Context -Job $Job }
         'update' { Invoke-UpdateJob -Context $Context -Job $Job }
         'delete' { Invoke-DeleteJob -Context $Context -Job $Job }
+        'power' { Invoke-PowerJob -Context $Context -Job $Job }
     }
 }
 

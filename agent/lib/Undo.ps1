@@ -8,7 +8,7 @@ function Undo-Job {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $journal = $Job.Journal
-    if ($Job.Operation -eq 'update') {
+    if ('update', 'power' -contains $Job.Operation) {
         try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         $vm = $null

@@ -54,7 +54,7 @@ func (d Definition) check() error {
 	case d.Schema.Version < 1:
 		return fmt.Errorf("schema version %d is less than 1", d.Schema.Version)
 	case !d.Operation.Valid():
-		return fmt.Errorf("unknown operation %q: use %s, %s or %s", d.Operation, OperationProvision, OperationUpdate, OperationDelete)
+		return fmt.Errorf("unknown operation %q: use one of %v", d.Operation, Operations())
 	}
 	return nil
 }

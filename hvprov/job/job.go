@@ -3,7 +3,10 @@
 // Package job holds the data of a job: its definition, its events, its result, and its virtual machine.
 package job
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Operation is what a job does to a virtual machine.
 type Operation string
@@ -13,11 +16,23 @@ const (
 	OperationProvision Operation = "provision"
 	OperationUpdate    Operation = "update"
 	OperationDelete    Operation = "delete"
+	OperationPower     Operation = "power" // one of [PowerActions]; changes only the power state
 )
+
+// Operations returns the operations.
+func Operations() []Operation {
+	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower}
+}
+
+// PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
+// resume.
+func PowerActions() []string {
+	return []string{"start", "shut_down", "turn_off", "restart", "reset", "save", "pause", "resume"}
+}
 
 // Valid reports whether o is one of the operations.
 func (o Operation) Valid() bool {
-	return o == OperationProvision || o == OperationUpdate || o == OperationDelete
+	return slices.Contains(Operations(), o)
 }
 
 // SchemaRef identifies a version of a schema.

@@ -81,7 +81,7 @@ func (r *Reservation) validate() error {
 	case r.JobID == "":
 		return errors.New("reservation has no job id")
 	case !r.Operation.Valid():
-		return fmt.Errorf("reservation of job %s: operation %q is not one of provision, update and delete", r.JobID, r.Operation)
+		return fmt.Errorf("reservation of job %s: operation %q is not one of %v", r.JobID, r.Operation, job.Operations())
 	case r.Operation == job.OperationProvision && r.Name == "":
 		return fmt.Errorf("reservation of job %s: provision requires a virtual machine name", r.JobID)
 	case r.Operation != job.OperationProvision && r.VMID == "":

@@ -51,6 +51,9 @@ func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
 		return Spec{}, err
 	}
 	stored, withheld := b.WithoutSecrets(values)
+	if r.Operation == job.OperationPower { // its values are not fields of the schema, and none is secret
+		stored, withheld = values, nil
+	}
 	all := len(withheld) == 0
 	spec.Record.Schema, spec.Record.Values, spec.Record.HasNoSecrets = b.Schema.Ref(), stored, all
 	if !all && b.Cipher != nil {
@@ -66,14 +69,14 @@ func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
 // build checks a submission and returns its spec, without what only the store needs.
 func (b *Builder) build(r jobstore.Record, values map[string]any) (Spec, error) {
 	if !r.Operation.Valid() {
-		return Spec{}, fmt.Errorf("operation %q is not one of provision, update and delete", r.Operation)
+		return Spec{}, fmt.Errorf("operation %q is not one of %v", r.Operation, job.Operations())
 	}
 	fields, secrets, err := b.fields(r, values)
 	if err != nil {
 		return Spec{}, err
 	}
 	if (r.Operation == job.OperationProvision) != (r.VMID == "") {
-		return Spec{}, fmt.Errorf("operation %s with virtual machine %q: update and delete require the GUID of a virtual machine, provision has none",
+		return Spec{}, fmt.Errorf("operation %s with virtual machine %q: a provision has none, other operations require its GUID",
 			r.Operation, r.VMID)
 	}
 	if !protocol.IsGUID(r.ID) {
@@ -92,8 +95,12 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 			return nil, nil, err
 		}
 	}
-	if r.Operation == job.OperationDelete {
+	switch r.Operation {
+	case job.OperationDelete:
 		return nil, nil, nil // the GUID of the virtual machine is all that a delete needs
+	case job.OperationPower:
+		fields, err = powerFields(values)
+		return fields, nil, err
 	}
 	schema := b.Schema
 	if r.Operation == job.OperationUpdate {

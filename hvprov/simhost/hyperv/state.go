@@ -87,6 +87,7 @@ type VM struct {
 	Clustered            bool         `json:"clustered"`
 	ClusterRole          string       `json:"cluster_role"`        // empty: the name of the virtual machine
 	Shutdown             *Shutdown    `json:"shutdown,omitempty"`  // nil: its shutdown service works
+	Resets               int          `json:"resets,omitempty"`    // times that Restart-VM restarted it
 	PowerCut             bool         `json:"power_cut,omitempty"` // Stop-VM turned it off in place of shutting it down
 	Guest                *GuestOS     `json:"guest,omitempty"`     // nil: no medium has set up its guest
 }

@@ -74,7 +74,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -84,6 +84,9 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	}
 	if d.operation == job.OperationProvision && version == 1 && !d.fields.has("guest_setup") {
 		d.fields["guest_setup"] = "none" // version 1 only recorded the settings of the guest
+	}
+	if d.operation == job.OperationPower && !d.fields.has("power_action") {
+		return d, fail("field_missing", "power_action", "field", "power_action")
 	}
 	if d.operation == job.OperationProvision && !partial {
 		if d.fields.has("vm_name") && !isFileName(d.fields.text("vm_name")) {
@@ -155,8 +158,9 @@ var rules = sync.OnceValue(func() map[string]rule {
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
 	return map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
-		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
-		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
+		"power_action": oneOf(job.PowerActions()...),
+		"gb_ram":       {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
+		"cpu_cores":    {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
 		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
 		"switch_name": anyText, "notes": anyText,
 	}

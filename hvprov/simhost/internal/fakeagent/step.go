@@ -40,6 +40,7 @@ type plan struct {
 	start    bool
 	cycle    []string // update: fields that require the virtual machine to be off
 	fields   []string // update: fields to configure
+	power    []string // power: the steps
 }
 
 var operations map[job.Operation]operation
@@ -63,6 +64,12 @@ func init() {
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
 			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure},
 			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStart, apply: restartVM},
+		}},
+		job.OperationPower: {prepare: planPower, steps: []step{
+			{name: "preflight", describe: describeFind, apply: reportUnchanged},
+			{name: "stop", applies: powerStep("stop"), describe: describePowerStop, apply: stopForPower, undo: undoStop},
+			{name: "power", applies: powerStep("power"), describe: func(j *hostJob) string { return text("step_" + j.fields.text("power_action")) }, apply: changePower},
+			{name: "start", applies: powerStep("start"), describe: describeStart, apply: startForPower},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},

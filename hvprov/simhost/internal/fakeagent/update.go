@@ -18,17 +18,7 @@ var setters = map[string]func(j *hostJob, name string) error{
 
 // planUpdate finds the virtual machine, refuses what is not possible, and plans the steps.
 func planUpdate(j *hostJob) error {
-	host, err := j.hostState()
-	if err != nil {
-		return err
-	}
-	vm, found, err := j.findVM(j.vmID)
-	if err == nil && !found {
-		err = j.checkElsewhere(j.vmID, host)
-	}
-	if err == nil && !found {
-		err = fail("vm_not_found", "", "id", j.vmID, "host", host.Name)
-	}
+	host, vm, err := j.existingVM()
 	for i := 0; err == nil && i < len(j.changed); i++ {
 		err = j.checkChangeable(j.changed[i])
 	}
@@ -65,6 +55,21 @@ func planUpdate(j *hostJob) error {
 	p.fields = slices.DeleteFunc(slices.Clone(j.changed), func(name string) bool { return name == "power_state" })
 	j.plan = p
 	return nil
+}
+
+// existingVM returns the host and the virtual machine of the job, which must exist.
+func (j *hostJob) existingVM() (host hyperv.Host, vm hyperv.VM, err error) {
+	if host, err = j.hostState(); err != nil {
+		return host, vm, err
+	}
+	vm, found, err := j.findVM(j.vmID)
+	if err == nil && !found {
+		err = j.checkElsewhere(j.vmID, host)
+	}
+	if err == nil && !found {
+		err = fail("vm_not_found", "", "id", j.vmID, "host", host.Name)
+	}
+	return host, vm, err
 }
 
 func (j *hostJob) checkChangeable(name string) error {

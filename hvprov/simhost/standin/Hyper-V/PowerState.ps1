@@ -1,4 +1,4 @@
-# Pausing virtual machines, and creating checkpoints. The agent does neither; the check of a host does.
+# Pausing, saving and resetting virtual machines, and creating checkpoints.
 
 function Suspend-VM {
     [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
@@ -17,6 +17,58 @@ function Suspend-VM {
                     throw (New-StandInError -Cmdlet 'Suspend-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
                 }
                 $item.state = 'Paused'
+            }
+        }
+    }
+}
+
+function Save-VM {
+    # https://learn.microsoft.com/powershell/module/hyper-v/save-vm
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name
+    )
+
+    process {
+        if (-not $PSCmdlet.ShouldProcess('virtual machine')) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Save-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Save-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ('Running', 'Paused' -notcontains $item.state) {
+                    throw (New-StandInError -Cmdlet 'Save-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
+                }
+                $item.state = 'Saved'
+                Update-StandInGuest -State $state -VM $item
+            }
+        }
+    }
+}
+
+function Restart-VM {
+    # A hard restart: the virtual machine stays running. https://learn.microsoft.com/powershell/module/hyper-v/restart-vm
+    [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'Name', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
+        [switch] $Force
+    )
+
+    process {
+        if (-not ($Force -or $PSCmdlet.ShouldProcess('virtual machine'))) { return }
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Restart-VM' -Change -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Restart-VM' -VM $given['VM'] -Name $given['Name'])) {
+                if ('Running' -notcontains $item.state) {
+                    throw (New-StandInError -Cmdlet 'Restart-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
+                }
+                $resets = $item.PSObject.Properties['resets']
+                $before = 0
+                if ($null -ne $resets) { $before = $resets.Value }
+                $item | Add-Member -Force -NotePropertyName 'resets' -NotePropertyValue ($before + 1)
+                Update-StandInGuest -State $state -VM $item
             }
         }
     }
