@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -46,6 +47,7 @@ var (
 	_ provider.ProviderWithValidateConfig = (*Provider)(nil)
 	_ provider.ProviderWithFunctions      = (*Provider)(nil)
 	_ provider.ProviderWithListResources  = (*Provider)(nil)
+	_ provider.ProviderWithActions        = (*Provider)(nil)
 )
 
 // New returns a provider for a job schema. A non-nil schemaErr is reported as a diagnostic: if the plugin exited instead, the
@@ -71,6 +73,13 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 func (p *Provider) ListResources(context.Context) []func() list.ListResource {
 	return []func() list.ListResource{func() list.ListResource {
 		return &vmList{vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}}
+	}}
+}
+
+// Actions returns the actions of the provider.
+func (p *Provider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{func() action.Action {
+		return &powerAction{vmResource{schema: p.schema, schemaErr: p.schemaErr}}
 	}}
 }
 

@@ -116,9 +116,13 @@ func (r *vmResource) runJob(
 	defer cancel()
 	logCtx := withJobLog(ctx)
 	var warnings jobWarnings
+	report := sub.OnEvent
 	sub.OnEvent = func(e job.Event) {
 		warnings.add(e)
 		logEvent(logCtx, e)
+		if report != nil {
+			report(e)
+		}
 	}
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
