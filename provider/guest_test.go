@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 func TestAChangedGuestIsRecordedAndTheVirtualMachineStays(t *testing.T) {
@@ -154,4 +155,51 @@ func TestRolesOfACustomSchemaAreThoseOfTheGuest(t *testing.T) {
 	h.mustSucceed("apply", diags)
 	p = h.plan(created, config.with(attrs{"zone": "UTC", "admin": "lab"}))
 	h.mustWarn(p.diags, "zone", "records zone, admin only")
+}
+
+func TestAGuestIsSetUpAndItsAddressesAreRead(t *testing.T) {
+	t.Parallel()
+	server := realAgent(t)
+	h := connected(t, server)
+	config := linux("web-01").with(attrs{
+		"switch_name": "External", "guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1",
+		"network_adapters": []any{attrs{"name": "storage", "switch_name": "External", "ipv4_address": "198.51.100.50", "ipv4_prefix": 24}},
+	})
+	created := h.mustApply(h.none(), config)
+	read := h.mustRead(created)
+	h.wantEmptyPlan(read, config)
+	h.mustHave(read, attrs{"ip_addresses": []any{"192.0.2.50", "198.51.100.50"}})
+
+	imported := connected(t, server).mustImport("127.0.0.1/web-01")
+	p := connected(t, server).plan(imported, config)
+	h.mustSucceed("plan", p.diags)
+	if len(p.replace) > 0 || strings.Contains(render(p.diags), "network_adapters") {
+		t.Errorf("an import shows a difference:\n%s", render(p.diags))
+	}
+}
+
+func TestAddressesThatTheGuestDoesNotHaveAreReported(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := linux("web-01").with(attrs{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1"})
+	created := h.mustApply(h.none(), config)
+	_, diags := connected(t, server).read(created)
+	if len(diags) > 0 {
+		t.Fatalf("the addresses of the definition are reported:\n%s", render(diags))
+	}
+	updateHost(t, server, func(s *hyperv.State) {
+		vm := &s.VMs[0]
+		vm.Guest = nil
+		vm.Adapters[0].IPAddresses = []string{"203.0.113.7", "2001:db8::7"}
+		vm.Adapters = append(vm.Adapters, hyperv.Adapter{Name: "storage", SwitchName: "External", MACAddress: "00155D001098", IPAddresses: []string{"203.0.113.8"}})
+	})
+	two := h.object(created, attrs{"network_adapters": []any{attrs{"name": "Storage", "switch_name": "External", "ipv4_address": "198.51.100.50", "ipv4_prefix": 24}}})
+	_, diags = connected(t, server).read(two)
+	h.mustWarn(diags, "guest_v4_ipaddr", "The guest of virtual machine web-01 has another address", "guest_v4_ipaddr is 192.0.2.50, and the guest reports 203.0.113.7.")
+	h.mustWarn(diags, "network_adapters.0", "has another address", "network_adapters[0].ipv4_address is 198.51.100.50, and the guest reports 203.0.113.8.")
+	_, diags = connected(t, server).read(h.object(created, attrs{"guest_setup": "none"}))
+	if strings.Contains(render(diags), "has another address") {
+		t.Errorf("a guest that is not set up has a warning:\n%s", render(diags))
+	}
 }

@@ -225,14 +225,34 @@ func render(diags []*tfprotov6.Diagnostic) string {
 	return b.String()
 }
 
-// mustHave requires attributes to have values.
+// mustHave requires attributes to have values. In objects, an attribute that is null is like one that is left out.
 func (h *harness) mustHave(r resource, want attrs) {
 	h.t.Helper()
 	for name, value := range want {
-		if got := h.get(r, name); !reflect.DeepEqual(got, value) {
+		if got := h.get(r, name); !reflect.DeepEqual(withoutNulls(got), withoutNulls(value)) {
 			h.t.Errorf("%s is %#v, want %#v", name, got, value)
 		}
 	}
+}
+
+func withoutNulls(v any) any {
+	switch v := v.(type) {
+	case attrs:
+		kept := attrs{}
+		for name, x := range v {
+			if x != nil {
+				kept[name] = withoutNulls(x)
+			}
+		}
+		return kept
+	case []any:
+		kept := make([]any, len(v))
+		for i, x := range v {
+			kept[i] = withoutNulls(x)
+		}
+		return kept
+	}
+	return v
 }
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
