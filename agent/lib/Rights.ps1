@@ -24,6 +24,8 @@ function Get-AccessText {
     $ErrorRecord.Exception.GetBaseException() -is [System.UnauthorizedAccessException] -or $id -match '0x80041003|0x80070005'
     if (-not $denied) { return }
     $values = @{ reason = $ErrorRecord.Exception.GetBaseException().Message.Trim(); account = (Get-AgentAccount) }
+    # The agent's queries are all of Hyper-V's namespace, root\virtualization\v2, which group Hyper-V Administrators may read.
+    if ($id -match ',Microsoft\.Management\.Infrastructure\.CimCmdlets\.GetCimInstance') { return Get-AgentMessage -Id 'host_access_denied' -Values $values }
     if ($id -match ',Microsoft\.Management\.Infrastructure\.CimCmdlets\.') { return Get-AgentMessage -Id 'wmi_access_denied' -Values $values }
     if ($id -match ',Microsoft\.(HyperV|Vhd)\.PowerShell\.(Commands|Cmdlets)\.\w+VHD(Command)?\b') { return Get-AgentMessage -Id 'disk_access_denied' -Values $values }
     if ($id -notmatch ',Microsoft\.HyperV\.PowerShell\.') { return }

@@ -117,12 +117,12 @@ func (j *hostJob) assignGuestMAC() error {
 	for _, name := range network {
 		configures = configures || j.fields.text(name) != ""
 	}
-	if !configures {
+	if !configures || j.fields.has("mac_address") {
 		return nil
 	}
 	var mac string
 	err := j.change("Set-VMNetworkAdapter", func(s *hyperv.State, vm *hyperv.VM) error {
-		if len(vm.Adapters) == 0 || !vm.Adapters[0].DynamicMAC {
+		if len(vm.Adapters) == 0 {
 			return errors.New("the network adapter was not found")
 		}
 		if mac = staticGuestMAC(s, vm.ID); mac == hyperv.NoMAC {

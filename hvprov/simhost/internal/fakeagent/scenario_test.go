@@ -27,7 +27,7 @@ type scenario struct {
 var scenarios = slices.Concat(conversations, changes, powers, removals, failures, interruptions, guests, media)
 
 // realOnly are the scenarios of what the fake agent does not simulate.
-var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits)
+var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits, guestsOfTheRealAgent)
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both
 // with the recorded behaviour of the real agent. The real agent runs every fourth scenario, since a run takes seconds; which ones

@@ -22,6 +22,13 @@ const (
 	setup = `,"wait_for":"setup","wait_seconds":1`
 )
 
+// setUp returns a provision with settings of the guest, whose passwords are secret.
+func setUp(fields string) protocol.Request {
+	req := provision(fields)
+	req.Secrets = []string{"guest_la_pw", "guest_domain_joinpw"}
+	return req
+}
+
 // windows returns the fields of a Windows virtual machine.
 func windows(fields string) string {
 	return strings.NewReplacer("ubuntu-24.04", "windows-server-2022", `"os_family":"linux"`, `"os_family":"windows"`).Replace(fields)
@@ -49,7 +56,7 @@ var guests = []scenario{
 	{"a Linux guest is set up", func(s *recorder) {
 		s.oneMAC()
 		s.setGuest(hyperv.Guest{ReportEvery: 1})
-		id := s.submit(provision(minimal + linuxGuest + strings.Replace(setup, "1", "60", 1)))
+		id := s.submit(setUp(minimal + linuxGuest + strings.Replace(setup, "1", "60", 1)))
 		s.awaitJob(id)
 		log := strings.Join(s.logged(id), "\n")
 		for _, want := range []string{"guest: creating accounts", "guest: running commands", "guest: set-up completed"} {
@@ -61,7 +68,7 @@ var guests = []scenario{
 	}},
 	{"a Windows guest is set up", func(s *recorder) {
 		s.oneMAC()
-		s.runJob(provision(windows(minimal) + windowsGuest + setup))
+		s.runJob(setUp(windows(minimal) + windowsGuest + setup))
 	}},
 	{"a guest that is not set up fails the job", func(s *recorder) {
 		for _, c := range []struct {
@@ -77,8 +84,35 @@ var guests = []scenario{
 		} {
 			s.section(c.name)
 			s.setGuest(c.guest)
-			result := s.runJob(provision(minimal + linuxGuest + setup))
+			result := s.runJob(setUp(minimal + linuxGuest + setup))
 			if result.Outcome != job.Failed || result.Error == nil || !strings.Contains(result.Error.Message, c.want) || result.Error.Remedy == "" {
+				s.Errorf("%s: %+v, want %q", c.name, result.Error, c.want)
+			}
+		}
+	}},
+}
+
+// guestsOfTheRealAgent are the scenarios of guests that the fake agent does not simulate.
+var guestsOfTheRealAgent = []scenario{
+	{"cloudbase-init and further network adapters are set up", func(s *recorder) {
+		s.runJob(setUp(windows(minimal) + `,"guest_setup":"cloud_init","guest_la_uid":"ops","guest_la_pw":"` + secret + `","guest_commands":["first"],` +
+			`"mac_address":"00-15-5D-00-AA-01","guest_v4_ipaddr":"192.0.2.78","guest_v4_cidrprefix":24,"network_adapters":[{"name":"storage",` +
+			`"switch_name":"External","mac_address":"00-15-5D-00-AA-02","ipv4_address":"198.51.100.78","ipv4_prefix":24,"dns_servers":["198.51.100.53"]}]` + setup))
+	}},
+	{"reports of guests that cannot be read fail the job", func(s *recorder) {
+		for _, c := range []struct {
+			name string
+			cim  hyperv.CIM
+			want string
+		}{
+			{"the namespace is denied", hyperv.CIM{Denied: true}, "key-value pairs cannot be read: the account may not manage Hyper-V on the host"},
+			{"the class is missing", hyperv.CIM{Missing: []string{"Msvm_KvpExchangeComponent"}}, "key-value pairs cannot be read: Invalid class"},
+			{"queries return nothing", hyperv.CIM{Empty: true}, "no key-value pairs"},
+		} {
+			s.section(c.name)
+			s.onHost(func(state *hyperv.State) { state.Behaviour.CIM = &c.cim })
+			result := s.runJob(setUp(minimal + `,"guest_la_uid":"ops","guest_la_pw":"` + secret + `"` + setup))
+			if result.Error == nil || !strings.Contains(result.Error.Message, c.want) {
 				s.Errorf("%s: %+v, want %q", c.name, result.Error, c.want)
 			}
 		}
