@@ -40,8 +40,8 @@ type Handler struct {
 	routes   []route
 	origins  *http.CrossOriginProtection
 	limiter  *limiter
-	requests chan struct{} // holds a value for each request that is served
-	streams  chan struct{} // and for each stream
+	requests *slots
+	streams  *slots
 	sessions *sessions
 	bodies   *fingerprints
 	schema   schemaDocuments
@@ -71,7 +71,7 @@ func New(service *hvprov.Service, opts Options) (*Handler, error) {
 	h := &Handler{
 		service: service, opts: opts, logger: opts.Logger, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		limiter:  newLimiter(opts.RequestsPerSecond, opts.now),
-		requests: make(chan struct{}, opts.MaxRequests), streams: make(chan struct{}, opts.MaxStreams),
+		requests: newSlots(opts.MaxRequests, len(opts.Authenticators) == 0), streams: newSlots(opts.MaxStreams, len(opts.Authenticators) == 0),
 		sessions: newSessions(opts.SessionAge, opts.now), bodies: newFingerprints(),
 	}
 	for _, origin := range opts.Origins {
@@ -204,14 +204,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt *route) {
 		return
 	}
 	if !rt.stream {
-		select {
-		case h.requests <- struct{}{}:
-			defer func() { <-h.requests }()
-		default:
-			p := newProblem("overloaded", "the server serves %d requests: repeat the request later", cap(h.requests))
-			p.retryAfter = time.Second
-			h.fail(recorder, r, call, p)
-			return
+		if rt.role > 0 { // a check of health does not depend on the load
+			release, ok := h.requests.take(call.identity.Name)
+			if !ok {
+				p := newProblem("overloaded", "too many requests are served at the same time: repeat the request later")
+				p.retryAfter = time.Second
+				h.fail(recorder, r, call, p)
+				return
+			}
+			defer release()
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), h.opts.RequestTimeout)
 		defer cancel()

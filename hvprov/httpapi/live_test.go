@@ -87,16 +87,20 @@ func (s *socket) say(v any) {
 
 func (s *socket) next() liveMessage {
 	s.t.Helper()
-	var m liveMessage
 	_, data, err := s.conn.Read(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return parse(s.t, data)
+}
+
+// parse returns a message, which must not contain the secret.
+func parse(t *testing.T, data []byte) (m liveMessage) {
 	if strings.Contains(string(data), secret) {
-		s.t.Errorf("a message contains a secret: %s", data)
+		t.Errorf("a message contains a secret: %s", data)
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		s.t.Fatalf("%v: %s", err, data)
+		t.Errorf("%v: %s", err, data)
 	}
 	return m
 }

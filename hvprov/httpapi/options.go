@@ -34,11 +34,12 @@ type Options struct {
 	MaxBodyBytes int64
 	// RequestTimeout limits a request that is not a stream. 0: 2 minutes.
 	RequestTimeout time.Duration
-	// MaxRequests is the number of requests that are served at the same time, without streams. 0: 256.
+	// MaxRequests is the number of requests that are served at the same time, without streams. With authentication, one client has at
+	// most a quarter of them. 0: 256.
 	MaxRequests int
 	// RequestsPerSecond is the average number of requests of one client, with bursts of ten times as many. 0: 50; negative: no limit.
 	RequestsPerSecond float64
-	// MaxStreams is the number of websockets and event streams that are served at the same time. 0: 2048.
+	// MaxStreams is the number of websockets and event streams that are served at the same time, with the same rule. 0: 2048.
 	MaxStreams int
 	// KeepMessages is the number of live messages that are kept for clients that connect again. 0: 8192.
 	KeepMessages int

@@ -24,15 +24,14 @@ type stream struct {
 
 // newStream returns the stream of a request, unless there are too many.
 func (h *Handler) newStream(r *http.Request) (s *stream, done func(), err error) {
-	select {
-	case h.streams <- struct{}{}:
-	default:
-		p := newProblem("overloaded", "the server has %d streams: close one, or connect later", cap(h.streams))
+	release, ok := h.streams.take(callOf(r).identity.Name)
+	if !ok {
+		p := newProblem("overloaded", "too many streams are open: close one, or connect later")
 		p.retryAfter = 10 * time.Second
 		return nil, nil, p
 	}
 	return &stream{h: h, request: r, call: callOf(r), topics: topics{}, at: h.hub.now()}, func() {
-		<-h.streams
+		release()
 		h.opts.onEnd()
 	}, nil
 }
