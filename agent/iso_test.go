@@ -27,6 +27,7 @@ func needTools(t *testing.T, names ...string) {
 
 // isoScript writes two images of each folder of files, so that a difference between two runs shows.
 const isoScript = `
+$ErrorActionPreference = 'Stop'
 . '%agent%'
 foreach ($folder in [System.IO.Directory]::GetDirectories('%folder%')) {
     foreach ($number in 1, 2) {
