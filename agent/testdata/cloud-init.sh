@@ -27,8 +27,8 @@ if [ $# = 1 ]; then
   chroot "$image" sh -ec '
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -qq -y --no-install-recommends cloud-init locales sudo ifupdown netplan.io openssh-server iproute2 perl-base
-    printf "%s UTF-8\n" en_US.UTF-8 de_DE.UTF-8 >/etc/locale.gen # the image has these: Debian'"'"'s cloud-init cannot generate others
+    apt-get install -qq -y --no-install-recommends cloud-init locales sudo ifupdown netplan.io openssh-server iproute2 perl-base udev mawk
+    echo de_DE.UTF-8 UTF-8 >/etc/locale.gen # in the image, since Debian'"'"'s cloud-init cannot generate it
     locale-gen
     id present >/dev/null 2>&1 || useradd --create-home present # an account that the image has
     install -m 700 -d /var/lib/hyperv
@@ -57,12 +57,17 @@ for mac in $(cat "$seed/macs"); do
 done
 mkdir -p "$root/var/lib/cloud/seed/nocloud" "$root/etc/cloud/cloud.cfg.d"
 cp "$seed"/files/* "$root/var/lib/cloud/seed/nocloud/"
-printf 'datasource_list: [NoCloud, None]\nsystem_info: {network: {renderers: [%s]}}\n' "$(cat "$seed/renderer")" >"$root/etc/cloud/cloud.cfg.d/99-test.cfg"
+# One type of host key, since keys take most of the time of a boot.
+printf 'datasource_list: [NoCloud, None]\nlocale: C.UTF-8\nssh_genkeytypes: [ed25519]\nsystem_info: {network: {renderers: [%s]}}\n' "$(cat "$seed/renderer")" >"$root/etc/cloud/cloud.cfg.d/99-test.cfg"
 for boot in $(seq "$(cat "$seed/boots")"); do
   mount -t tmpfs run "$root/run"
   chroot "$root" sh -c 'cloud-init init --local; cloud-init init; cloud-init modules --mode=config; cloud-init modules --mode=final' >"$results/boot$boot.log" 2>&1 || true
+  for try in $(seq 600); do # the agent's last command waits for the result, and reports it
+    [ ! -s "$root/run/cloud-init/result.json" ] || tr -d '\0' <"$root/var/lib/hyperv/.kvp_pool_1" | grep -q 'hypervvm.setup[df]' && break
+    sleep 0.1
+  done
   cp "$root/run/cloud-init/result.json" "$results/result$boot.json"
-  chroot "$root" sh -c 'find /etc /home /root/.ssh /var/lib/hyperv -type f ! -path "/etc/ssh/*" -exec sha256sum {} + 2>/dev/null' | sort >"$results/files$boot"
+  chroot "$root" sh -c 'find /etc /home /root/.ssh /var/lib/hyperv -type f ! -path "/etc/ssh/*" ! -name .kvp_pool_1 -exec sha256sum {} + 2>/dev/null' | sort >"$results/files$boot"
   umount "$root/run"
 done
 hostname >"$results/hostname"
