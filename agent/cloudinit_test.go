@@ -114,7 +114,7 @@ func linuxGuests() []linuxGuest {
 			want:     files{"keys-ansible": {ansibleKey}, "sudoers": {"ansible ALL=(ALL) NOPASSWD:ALL\n", "ops ALL=(ALL:ALL) ALL\n"}},
 		},
 		{
-			name: "07-static",
+			name:     "07-static",
 			settings: guestTable{"HostName": "web-07", "DnsSuffix": "lab.example", "Adapters": adapters(static4)},
 			want: files{"network": {
 				"iface eth0 inet static\n", "address 192.0.2.50/24\n", "gateway 192.0.2.1\n", "dns-nameservers 192.0.2.53 192.0.2.54\n", "dns-search lab.example\n",
