@@ -58,6 +58,7 @@ function Invoke-ProvisionWait {
     $next = $script:AgentFirstPollMilliseconds
     $seen = @{}
     $stage = ''
+    $shown = @{ Text = ''; At = [long]0 }
     while ($true) {
         Assert-JobNotCancelled -Context $Context -Job $Job
         Clear-HostObject
@@ -74,8 +75,11 @@ function Invoke-ProvisionWait {
         }
         if ($status.ContainsKey('Stage') -and $status.Stage -ne $stage) {
             $stage = $status.Stage
+            $shown = @{ Text = $status.Text; At = $waited }
             Write-JobEvent -Context $Context -Job $Job -Kind 'log' -Message $status.Text
-        } else {
+        } elseif ($status.Text -cne $shown.Text -or $waited - $shown.At -ge $script:AgentLastPollMilliseconds) {
+            # The first polls are close together, and each event may take a request.
+            $shown = @{ Text = $status.Text; At = $waited }
             Write-JobEvent -Context $Context -Job $Job -Kind 'progress' -Message $status.Text `
                 -Detail @{ percent = [int][System.Math]::Floor($waited * 100 / $limit) }
         }
