@@ -6,6 +6,9 @@
 
 $script:StandInSectorSize = 2048
 
+# Media for the set-up of a guest are small. Larger files are those of installations, and not read into memory.
+$script:StandInMediumLimit = 64MB
+
 function Read-StandInMedium {
     <#
     .SYNOPSIS
@@ -16,6 +19,7 @@ function Read-StandInMedium {
     #>
     param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [string] $System)
 
+    if ((New-Object -TypeName System.IO.FileInfo -ArgumentList $Path).Length -gt $script:StandInMediumLimit) { return }
     $bytes = [System.IO.File]::ReadAllBytes($Path)
     $primary = -1
     $joliet = -1
