@@ -1,4 +1,4 @@
-# A differencing disk, a DVD with settings for the guest, and a wait for its address.
+# A differencing disk, a DVD with a seed for cloud-init of your own, and a wait for an address.
 
 terraform {
   required_providers {
@@ -6,12 +6,6 @@ terraform {
       source = "hypervvm/hypervvm"
     }
   }
-}
-
-variable "admin_password" {
-  description = "Password of the administrator account in the guest."
-  type        = string
-  sensitive   = true
 }
 
 provider "hypervvm" {
@@ -25,13 +19,12 @@ provider "hypervvm" {
 }
 
 resource "hypervvm" "web" {
-  vm_name      = "web-01"
-  image_name   = "ubuntu-24.04"
-  disk_type    = "differencing" # created at once; the image must stay as it is
-  guest_la_uid = "ops"
-  guest_la_pw  = var.admin_password
+  vm_name    = "web-01"
+  image_name = "ubuntu-24.04"
+  disk_type  = "differencing" # created at once; the image must stay as it is
 
-  # An ISO file, for example with the NoCloud data of cloud-init, that is in the image folder of the host. It is ejected after the wait.
+  # An ISO file that is in the image folder of the host. It is ejected after the wait. With a seed of your own there are no guest_… settings: cloud-init
+  # reads one seed only.
   media_name = "seed-web-01"
 
   # The job fails, and is rolled back, if the guest reports no address in time.

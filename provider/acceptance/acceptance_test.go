@@ -188,7 +188,7 @@ func TestLifecycle(t *testing.T) {
 				ConfigPlanChecks:  action(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{state("state", knownvalue.StringExact("running"))},
 			},
-			{ // values of the guest, which are not applied yet, are recorded in place
+			{ // new settings of the guest are recorded in place
 				Config:           config("gb_ram = 8\nallow_power_cycle = true\ncnf_ansible_ssh_user = \"ansible\"\ncnf_ansible_ssh_key = \"ssh-ed25519 AAAA\""),
 				ConfigPlanChecks: action(plancheck.ResourceActionUpdate),
 				ConfigStateChecks: []statecheck.StateCheck{
