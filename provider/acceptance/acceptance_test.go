@@ -181,7 +181,7 @@ func TestLifecycle(t *testing.T) {
 			},
 			{ // a change that needs a power cycle is rejected
 				Config:      config(`gb_ram = 8`),
-				ExpectError: regexp.MustCompile(`allow_power_cycle = true`),
+				ExpectError: regexp.MustCompile(`allow_power_cycle\s+=\s+true`),
 			},
 			{
 				Config:            config("gb_ram = 8\nallow_power_cycle = true"),
