@@ -176,10 +176,10 @@ func TestASetUpThatFailsFailsTheJobWithTheWordsOfTheGuest(t *testing.T) {
 			},
 		},
 		"an image without the guest services": {
-			hyperv.Guest{NoKVP: true}, func(f *fixture) []string { return []string{"no key-value pairs: the image may lack"} },
+			hyperv.Guest{NoKVP: true}, func(*fixture) []string { return []string{"no key-value pairs: the image may lack"} },
 		},
 		"an image without cloud-init": {
-			hyperv.Guest{NoSetup: true}, func(f *fixture) []string {
+			hyperv.Guest{NoSetup: true}, func(*fixture) []string {
 				return []string{"system 'Linux', no report of the set-up: the image may lack cloud-init"}
 			},
 		},

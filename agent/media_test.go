@@ -22,8 +22,12 @@ $job.Steps = 'media', 'eject'
 $plan = @{ Media = '%iso%' }
 Invoke-ProvisionMedia -Context $context -Job $job -Plan $plan -VM $vm -Drive @{}
 [System.Console]::WriteLine("attached: $((Get-VMDvdDrive -VM $vm).Path)")
+[System.IO.File]::Copy('%iso%', '%iso%.guest')
+Add-JobDvd -VM $vm -Path '%iso%.guest' -Drive @{}
+[System.Console]::WriteLine("both: $(@(Get-VMDvdDrive -VM $vm | ForEach-Object -Process { $_.Path }))")
 Start-VM -VM $vm
 Invoke-ProvisionEject -Context $context -Job $job -Plan $plan -VM $vm
+Remove-JobDvd -VM $vm -Path '%iso%.guest'
 `
 
 func TestAGeneration1VirtualMachineUsesItsIDEDriveForAnISOFile(t *testing.T) {
@@ -33,9 +37,9 @@ func TestAGeneration1VirtualMachineUsesItsIDEDriveForAnISOFile(t *testing.T) {
 	f.must(os.WriteFile(iso, []byte("CD001"), 0o600))
 	output, code := f.runScript(generation1Media, "%iso%", iso)
 	path := values{"path": iso}
-	f.wantOutput(output, code, 0, "[1/2] media: "+f.message("step_media", path), "attached: "+iso, "[2/2] eject: "+f.message("step_eject", path))
+	f.wantOutput(output, code, 0, "[1/2] media: "+f.message("step_media", path), "attached: "+iso, "both: "+iso+" "+iso+".guest", "[2/2] eject: "+f.message("step_eject", path))
 	vms := f.vms()
-	if len(vms) != 1 || len(vms[0].DVDs) != 1 || vms[0].DVDs[0].ControllerType != "IDE" || vms[0].DVDs[0].Path != "" ||
+	if len(vms) != 1 || len(vms[0].DVDs) != 2 || vms[0].DVDs[0].ControllerType != "IDE" || vms[0].DVDs[0].Path+vms[0].DVDs[1].Path != "" ||
 		!slices.Equal(vms[0].StartupOrder, []string{"IDE", "CD", "LegacyNetworkAdapter", "Floppy"}) {
 		t.Errorf("virtual machines on the host: %+v", vms)
 	}

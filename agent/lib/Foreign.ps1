@@ -29,7 +29,9 @@ function Get-ForeignManifest {
     foreach ($disk in $Wanted) {
         if ($disks.Contains($disk.Name)) { $null = $list.Add([ordered]@{ name = $disk.Name; path = $disks[$disk.Name]; type = $disk.Type }) }
     }
-    return @{ Folder = ''; Files = (New-Object -TypeName System.Collections.ArrayList); DataDisks = $list }
+    return @{
+        Folder = ''; Files = (New-Object -TypeName System.Collections.ArrayList); DataDisks = $list; AssignedMacs = (New-Object -TypeName System.Collections.ArrayList)
+    }
 }
 
 function Get-ForeignDiskFinding {

@@ -116,7 +116,11 @@ function Remove-JobGuestMedia {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $path = Get-GuestMediaPath -Folder $Plan.Folder
-    Remove-JobDvd -Context $Context -Job $Job -VM $VM -Path $path
+    try {
+        Remove-JobDvd -Context $Context -Job $Job -VM $VM -Path $path
+    } catch {
+        if ([System.IO.File]::Exists($path)) { throw } # otherwise a session removed the medium of this job, which is run by hand
+    }
     try {
         Remove-OwnFile -Folder $Plan.Folder -Path $path -Context $Context -Job $Job
     } catch {
@@ -183,9 +187,11 @@ function Clear-GuestMedia {
 }
 
 function Clear-OldGuestMedia {
-    # Removes the medium of a record, and the record, if the guest does not need it any more.
+    # Removes the medium of a record, and the record, if the guest does not need it any more. A job that runs removes its own.
     param([Parameter(Mandatory)] [string] $Record)
 
+    $key = [System.IO.Path]::GetFileNameWithoutExtension($Record)
+    if ((Test-JobKnown -Key $key) -and -not (Test-JobOrphaned -Key $key)) { return }
     $value = ConvertFrom-AgentJson -Text (Read-SharedFile -Path $Record)
     $folder = Get-AgentText -Value $value -Name 'folder'
     $id = Get-AgentGuid -Text (Get-AgentText -Value $value -Name 'vm_id')
