@@ -85,9 +85,9 @@ func (p *Provider) Actions(context.Context) []func() action.Action {
 
 // DataSources returns the data sources of the provider.
 func (p *Provider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{func() datasource.DataSource {
+	return append(hostDataSources(), func() datasource.DataSource {
 		return &jobInputs{schema: p.schema, schemaErr: p.schemaErr}
-	}}
+	})
 }
 
 // Close cancels running jobs, closes the sessions with the hosts and stops the simulated hosts. The plugin calls it when
