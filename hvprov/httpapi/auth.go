@@ -106,7 +106,11 @@ func (h *Handler) authenticate(r *http.Request) (Identity, error) {
 			return *identity, nil
 		}
 	}
-	return Identity{}, newProblem("unauthenticated", "send a token in the Authorization header, or sign in")
+	p := newProblem("unauthenticated", "send a token in the Authorization header, or sign in")
+	if h.login() != nil {
+		p.Login = loginPath
+	}
+	return Identity{}, p
 }
 
 // requireLoopback refuses a request that another computer sent, or may have sent through a proxy or a browser: without authentication

@@ -124,6 +124,8 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: Prefix + "/session", role: RoleReader, handle: h.getSession},
 		{method: http.MethodPost, path: Prefix + "/session", role: RoleReader, handle: h.postSession},
 		{method: http.MethodDelete, path: Prefix + "/session", role: RoleReader, handle: h.deleteSession},
+		{method: http.MethodGet, path: loginPath, handle: h.getLogin},
+		{method: http.MethodGet, path: callbackPath, handle: h.getCallback},
 		{method: http.MethodGet, path: Prefix + "/diagnostics", role: RoleAdmin, handle: h.getDiagnostics},
 	}
 	if h.opts.Metrics != nil {

@@ -84,6 +84,7 @@ func newAPI(t *testing.T, change func(*hvprov.Options, *httpapi.Options)) *api {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(handler)
+	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		if err := handler.Close(); err != nil {
 			t.Errorf("close: %v", err)

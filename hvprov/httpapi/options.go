@@ -25,6 +25,9 @@ type Options struct {
 	// Origins are further origins, such as https://ops.lab.example, of pages that may send requests. The server's own origin is
 	// always allowed.
 	Origins []string
+	// PublicURL is the address of the server for browsers, for example https://hvprovd.lab.example. The identity provider sends them back
+	// there: see [Login]. Empty: that of the request.
+	PublicURL string
 	// SecureCookies marks cookies as for HTTPS only when a proxy terminates TLS. Over TLS they always are.
 	SecureCookies bool
 	// SessionAge is how long a browser session lasts. 0: 12 hours. It ends earlier with the token that it was created with.

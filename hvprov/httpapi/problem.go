@@ -40,6 +40,7 @@ type problem struct {
 	Hosts     []string `json:"hosts,omitempty"`
 	JobID     string   `json:"job_id,omitempty"`
 	VMID      string   `json:"vm_id,omitempty"`
+	Login     string   `json:"login,omitempty"` // unauthenticated: where people sign in with a browser
 
 	retryAfter time.Duration
 	cause      error // of an internal error, for the log

@@ -4,8 +4,11 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -66,7 +69,7 @@ func TestEachRouteNeedsItsRole(t *testing.T) {
 	t.Parallel()
 	a, _ := newProtectedAPI(t, nil)
 	needs := map[string]string{
-		"GET /healthz": "", "GET /readyz": "", "GET /api/v1/diagnostics": "admin",
+		"GET /healthz": "", "GET /readyz": "", "GET /api/v1/session/login": "", "GET /api/v1/session/callback": "", "GET /api/v1/diagnostics": "admin",
 		"POST /api/v1/jobs/provision": "writer", "POST /api/v1/jobs/update": "writer", "POST /api/v1/jobs/delete": "writer",
 		"POST /api/v1/jobs/{id}/cancel": "writer",
 	}
@@ -77,7 +80,7 @@ func TestEachRouteNeedsItsRole(t *testing.T) {
 		if !known {
 			need = "reader"
 		}
-		if got := a.send(method, path, nil); (got.status == http.StatusUnauthorized) != (need != "") {
+		if got := a.send(method, path, nil); (got.status == http.StatusUnauthorized) != (need != "") && !strings.HasSuffix(path, "/callback") {
 			t.Errorf("%s without a token: %d", route, got.status)
 		}
 		if need == "" || strings.HasSuffix(path, "/ws") || strings.HasSuffix(path, "/session") {
@@ -239,4 +242,65 @@ func TestAClientThatSendsTooManyRequestsWaits(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	a.want(http.StatusOK, "", http.MethodGet, "/healthz", nil)
+}
+
+// LoginURL implements [httpapi.Login]: the code is the token.
+func (f *fixedTokens) LoginURL(redirect, state, verifier string) string {
+	return "https://id.lab.example/auth?" + url.Values{"redirect_uri": {redirect}, "state": {state}, "challenge": {verifier}}.Encode()
+}
+
+// Exchange implements [httpapi.Login].
+func (f *fixedTokens) Exchange(_ context.Context, _, code, verifier string) (string, error) {
+	if code == "" || len(verifier) < 43 { // RFC 7636 4.1
+		return "", errors.New("no code")
+	}
+	return code, nil
+}
+
+func TestAPersonSignsInWithABrowser(t *testing.T) {
+	t.Parallel()
+	a, _ := newProtectedAPI(t, nil)
+	if refused := a.want(http.StatusUnauthorized, "unauthenticated", http.MethodGet, "/api/v1/session", nil); refused.text("login") != "/api/v1/session/login" {
+		t.Errorf("refused: %s", refused.body)
+	}
+	begin := func(back string) (cookie, state string) {
+		t.Helper()
+		sent := a.want(http.StatusFound, "", http.MethodGet, "/api/v1/session/login?return="+url.QueryEscape(back), nil)
+		to, err := url.Parse(sent.header.Get("Location"))
+		if err != nil || to.Query().Get("redirect_uri") != a.server.URL+"/api/v1/session/callback" {
+			t.Errorf("sent to %v, error %v", to, err)
+		}
+		if text := sent.header.Get("Set-Cookie"); !strings.Contains(text, "HttpOnly") || !strings.Contains(text, "SameSite=Lax") {
+			t.Errorf("cookie is %s", text)
+		}
+		cookie, _, _ = strings.Cut(sent.header.Get("Set-Cookie"), ";")
+		return cookie, to.Query().Get("state")
+	}
+	for back, want := range map[string]string{"/jobs?state=failed": "/jobs?state=failed", "https://other.lab.example/": "/", "//other.lab.example": "/", `/\other.lab.example`: "/", "": "/"} {
+		cookie, state := begin(back)
+		signedIn := a.want(http.StatusFound, "", http.MethodGet, "/api/v1/session/callback?iss=x&code=writer&state="+state, nil, "Cookie", cookie)
+		if got := signedIn.header.Get("Location"); got != want {
+			t.Errorf("from %q to %q, want %q", back, got, want)
+		}
+		session := signedIn.header.Values("Set-Cookie")
+		cookie, _, _ = strings.Cut(session[len(session)-1], ";")
+		if who := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/session", nil, "Cookie", cookie); who.text("name") != "walt" {
+			t.Errorf("session is %s", who.body)
+		}
+	}
+	cookie, state := begin("/")
+	for query, header := range map[string]string{
+		"code=writer&state=" + state:      "",
+		"code=writer&state=x":             cookie,
+		"code=writer":                     cookie,
+		"error=denied&state=" + state:     cookie,
+		"code=unknown-one&state=" + state: cookie,
+	} {
+		if got := a.send(http.MethodGet, "/api/v1/session/callback?"+query, nil, "Cookie", header); got.status != http.StatusUnauthorized || strings.Contains(got.header.Get("Set-Cookie"), "hvprov_session") {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
+		}
+	}
+	other := newAPI(t, nil)
+	other.want(http.StatusNotFound, "not_found", http.MethodGet, "/api/v1/session/login", nil)
+	other.want(http.StatusNotFound, "not_found", http.MethodGet, "/api/v1/session/callback", nil)
 }

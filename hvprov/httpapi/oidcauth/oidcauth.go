@@ -6,12 +6,15 @@ package oidcauth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 )
@@ -22,6 +25,10 @@ type Config struct {
 	Issuer string
 	// Audience is the audience that tokens must have: the client id of the server. Required.
 	Audience string
+	// ClientSecret is the secret of the client, for people who sign in with a browser. Empty: a public client.
+	ClientSecret string
+	// Scopes are requested when people sign in. Nil: openid, profile and email.
+	Scopes []string
 	// NameClaim is the claim with the name of the client. Empty: preferred_username, or else email, or else sub.
 	NameClaim string
 	// RoleClaim is the claim with the groups or roles of the client: a text, or a list of texts. Dots separate the claims of objects, as in
@@ -37,6 +44,7 @@ type Config struct {
 type authenticator struct {
 	config   Config
 	verifier *oidc.IDTokenVerifier
+	oauth    oauth2.Config
 }
 
 // New returns an authenticator. It reads the configuration of the provider, and later its keys when a token needs them. ctx limits the
@@ -57,7 +65,13 @@ func New(ctx context.Context, config Config) (httpapi.Authenticator, error) {
 	}
 	// The keys are read for as long as the authenticator is used, and not only until ctx ends.
 	keys := oidc.ClientContext(context.WithoutCancel(ctx), config.Client)
-	return &authenticator{config, provider.VerifierContext(keys, &oidc.Config{ClientID: config.Audience})}, nil
+	if config.Scopes == nil {
+		config.Scopes = []string{oidc.ScopeOpenID, "profile", "email"}
+	}
+	return &authenticator{
+		config: config, verifier: provider.VerifierContext(keys, &oidc.Config{ClientID: config.Audience}),
+		oauth: oauth2.Config{ClientID: config.Audience, ClientSecret: config.ClientSecret, Endpoint: provider.Endpoint(), Scopes: config.Scopes},
+	}, nil
 }
 
 // Authenticate implements [httpapi.Authenticator]. It leaves bearer tokens that are not JSON Web Tokens to others.
@@ -79,6 +93,40 @@ func (a *authenticator) Authenticate(r *http.Request) (*httpapi.Identity, error)
 		identity.Role = max(identity.Role, a.config.Roles[value])
 	}
 	return identity, nil
+}
+
+var _ httpapi.Login = (*authenticator)(nil)
+
+// LoginURL implements [httpapi.Login].
+func (a *authenticator) LoginURL(redirect, state, verifier string) string {
+	conf := a.oauth
+	conf.RedirectURL = redirect
+	return conf.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oidc.Nonce(nonce(verifier)))
+}
+
+// Exchange implements [httpapi.Login].
+func (a *authenticator) Exchange(ctx context.Context, redirect, code, verifier string) (string, error) {
+	conf := a.oauth
+	conf.RedirectURL = redirect
+	answer, err := conf.Exchange(oidc.ClientContext(ctx, a.config.Client), code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return "", err
+	}
+	token, _ := answer.Extra("id_token").(string)
+	verified, err := a.verifier.Verify(ctx, token)
+	switch {
+	case err != nil:
+		return "", err
+	case verified.Nonce != nonce(verifier):
+		return "", errors.New("the token of the provider has another nonce")
+	}
+	return token, nil
+}
+
+// nonce returns the nonce of a sign-in. It follows from the verifier, which the provider learns later.
+func nonce(verifier string) string {
+	sum := sha256.Sum256([]byte("nonce " + verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // name returns the name of the owner of a token.

@@ -6,11 +6,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +29,8 @@ import (
 type provider struct {
 	url string
 	key *ecdsa.PrivateKey
+
+	answer func(form url.Values) string // returns the token for a code; empty: refused
 }
 
 func newProvider(t *testing.T) *provider {
@@ -34,10 +40,23 @@ func newProvider(t *testing.T) *provider {
 		t.Fatal(err)
 	}
 	handler := &oidctest.Server{PublicKeys: []oidctest.PublicKey{{PublicKey: key.Public(), KeyID: "k", Algorithm: oidc.ES256}}, Algorithms: []string{oidc.ES256}}
-	server := httptest.NewServer(handler)
+	p := &provider{key: key}
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if token := p.answer(r.PostForm); token != "" {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "a", "token_type": "Bearer", "id_token": token})
+			return
+		}
+		http.Error(w, "refused", http.StatusBadRequest)
+	})
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	handler.SetIssuer(server.URL)
-	return &provider{server.URL, key}
+	p.url = server.URL
+	return p
 }
 
 // token returns a valid token with other claims in addition.
@@ -135,5 +154,52 @@ func TestAConfigurationThatCannotWorkIsAnError(t *testing.T) {
 	}
 	if _, err := oidcauth.New(t.Context(), oidcauth.Config{Issuer: "http://127.0.0.1:1", Audience: "a", Roles: map[string]httpapi.Role{"a": httpapi.RoleReader}}); err == nil {
 		t.Error("a provider that does not answer")
+	}
+}
+
+func TestAPersonSignsInAtTheProvider(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	a, err := oidcauth.New(t.Context(), oidcauth.Config{Issuer: p.url, Audience: "hvprovd", ClientSecret: "not a real one", Roles: map[string]httpapi.Role{"ops": httpapi.RoleWriter}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, ok := a.(httpapi.Login)
+	if !ok {
+		t.Fatal("the authenticator has no login")
+	}
+	const redirect, verifier = "https://hvprovd.lab.example/api/v1/session/callback", "verifier-of-at-least-forty-three-characters-0"
+	sent, err := url.Parse(login.LoginURL(redirect, "state-1", verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := sent.Query()
+	for name, want := range map[string]string{"client_id": "hvprovd", "redirect_uri": redirect, "state": "state-1", "code_challenge_method": "S256", "response_type": "code"} {
+		if asked.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, asked.Get(name), want)
+		}
+	}
+	if strings.Contains(sent.String(), verifier) || asked.Get("code_challenge") == "" || !strings.Contains(asked.Get("scope"), "openid") {
+		t.Errorf("sent to %s", sent)
+	}
+	p.answer = func(form url.Values) string {
+		if challenge := sha256.Sum256([]byte(form.Get("code_verifier"))); base64.RawURLEncoding.EncodeToString(challenge[:]) != asked.Get("code_challenge") || form.Get("code") != "code-1" {
+			return ""
+		}
+		return p.token(t, p.key, map[string]any{"groups": []string{"ops"}, "nonce": asked.Get("nonce")})
+	}
+	token, err := login.Exchange(t.Context(), redirect, "code-1", verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, err := authenticate(t, a, token); err != nil || who.Role != httpapi.RoleWriter {
+		t.Errorf("got %+v, %v", who, err)
+	}
+	if _, err := login.Exchange(t.Context(), redirect, "code-1", "another-verifier-of-forty-three-characters-00"); err == nil {
+		t.Error("another verifier is accepted")
+	}
+	p.answer = func(url.Values) string { return p.token(t, p.key, map[string]any{"nonce": "of another sign-in"}) }
+	if _, err := login.Exchange(t.Context(), redirect, "code-1", verifier); err == nil {
+		t.Error("a token of another sign-in is accepted")
 	}
 }

@@ -50,7 +50,8 @@ type Config struct {
 		ClientCertificates map[string]string `yaml:"client_certificates"`
 		OIDC               *OIDC             `yaml:"oidc"`
 	} `yaml:"auth"`
-	Origins []string `yaml:"origins"` // of further pages that may send requests
+	Origins   []string `yaml:"origins"`    // of further pages that may send requests
+	PublicURL string   `yaml:"public_url"` // address for browsers; empty: that of the request
 
 	RefreshSeconds  int `yaml:"refresh_seconds"`   // between reads of each inventory
 	JobsPerHost     int `yaml:"jobs_per_host"`     // 0: 4
@@ -66,11 +67,16 @@ type Config struct {
 
 // OIDC configures OpenID Connect: see [oidcauth.Config].
 type OIDC struct {
-	Issuer    string            `yaml:"issuer"`
-	Audience  string            `yaml:"audience"`
-	NameClaim string            `yaml:"name_claim"`
-	RoleClaim string            `yaml:"role_claim"`
-	Roles     map[string]string `yaml:"roles"`
+	Issuer    string   `yaml:"issuer"`
+	Audience  string   `yaml:"audience"`
+	NameClaim string   `yaml:"name_claim"`
+	RoleClaim string   `yaml:"role_claim"`
+	Scopes    []string `yaml:"scopes"`
+
+	ClientSecretFile string `yaml:"client_secret_file"`
+	ClientSecretEnv  string `yaml:"client_secret_env"`
+
+	Roles map[string]string `yaml:"roles"`
 }
 
 // Environment variables that override the configuration file.
@@ -139,7 +145,7 @@ func (c *Config) Check() error {
 		errs = append(errs, err)
 	}
 	if c.Auth.OIDC != nil {
-		if _, err := c.Auth.OIDC.config(); err != nil {
+		if _, err := c.oidcConfig(); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -68,6 +68,27 @@ func (c *Config) hosts() (Hosts, error) {
 	return hosts, errors.Join(errs...)
 }
 
+// secret returns a secret from a file or from an environment variable; both are optional.
+func (c *Config) secret(name, path, variable string) (string, error) {
+	switch {
+	case path != "" && variable != "":
+		return "", fmt.Errorf("%s_file and %s_env exclude each other", name, name)
+	case variable != "":
+		value := c.getenv(variable)
+		if value == "" {
+			return "", fmt.Errorf("%s_env: the environment variable %s is not set", name, variable)
+		}
+		return value, nil
+	case path == "":
+		return "", nil
+	}
+	data, err := os.ReadFile(c.abs(path))
+	if err != nil {
+		return "", fmt.Errorf("%s_file: %w", name, err)
+	}
+	return strings.TrimRight(string(data), "\r\n"), nil
+}
+
 // host returns one host.
 func (c *Config) host(h Host) (hvprov.Host, error) {
 	var errs []error
@@ -82,17 +103,11 @@ func (c *Config) host(h Host) (hvprov.Host, error) {
 		return data
 	}
 	text := func(name, path, variable string) string {
-		if path != "" && variable != "" {
-			errs = append(errs, fmt.Errorf("%s_file and %s_env exclude each other", name, name))
+		value, err := c.secret(name, path, variable)
+		if err != nil {
+			errs = append(errs, err)
 		}
-		if variable != "" {
-			value := c.getenv(variable)
-			if value == "" {
-				errs = append(errs, fmt.Errorf("%s_env: the environment variable %s is not set", name, variable))
-			}
-			return value
-		}
-		return strings.TrimRight(string(file(name+"_file", path)), "\r\n")
+		return value
 	}
 	conf := winrm.Config{
 		Address: h.Address, Port: h.Port, TLS: h.UseTLS == nil || *h.UseTLS, Insecure: h.Insecure, AllowClearBasic: h.Insecure,

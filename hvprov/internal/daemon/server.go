@@ -56,8 +56,9 @@ func (c *Config) schema() (*jobschema.Schema, error) {
 	return jobschema.Load(c.SchemaFile, data)
 }
 
-// config returns the settings of package oidcauth.
-func (o *OIDC) config() (oidcauth.Config, error) {
+// oidcConfig returns the settings of package oidcauth.
+func (c *Config) oidcConfig() (oidcauth.Config, error) {
+	o := c.Auth.OIDC
 	roles, err := parseRoles(o.Roles)
 	if err != nil {
 		return oidcauth.Config{}, fmt.Errorf("auth.oidc.roles: %w", err)
@@ -65,7 +66,10 @@ func (o *OIDC) config() (oidcauth.Config, error) {
 	if o.Issuer == "" || o.Audience == "" || len(roles) == 0 {
 		return oidcauth.Config{}, errors.New("auth.oidc: issuer, audience and roles are required")
 	}
-	return oidcauth.Config{Issuer: o.Issuer, Audience: o.Audience, NameClaim: o.NameClaim, RoleClaim: o.RoleClaim, Roles: roles}, nil
+	secret, err := c.secret("auth.oidc.client_secret", o.ClientSecretFile, o.ClientSecretEnv)
+	return oidcauth.Config{
+		Issuer: o.Issuer, Audience: o.Audience, ClientSecret: secret, NameClaim: o.NameClaim, RoleClaim: o.RoleClaim, Roles: roles, Scopes: o.Scopes,
+	}, err
 }
 
 // authenticators returns what authenticates requests.
@@ -78,7 +82,7 @@ func (c *Config) authenticators(ctx context.Context) (all []httpapi.Authenticato
 		all = append(all, tokens)
 	}
 	if c.Auth.OIDC != nil {
-		conf, err := c.Auth.OIDC.config()
+		conf, err := c.oidcConfig()
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +171,7 @@ func (s *Server) startService(ctx context.Context) error {
 		return err
 	}
 	s.handler, err = httpapi.New(s.service, httpapi.Options{
-		Authenticators: authenticators, Notifications: notes, Origins: c.Origins, SecureCookies: c.AllowPlainHTTP, Logger: s.logger,
+		Authenticators: authenticators, Notifications: notes, Origins: c.Origins, PublicURL: c.PublicURL, SecureCookies: c.AllowPlainHTTP, Logger: s.logger,
 	})
 	if err != nil {
 		return errors.Join(err, notes.Close())
