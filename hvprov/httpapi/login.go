@@ -60,7 +60,7 @@ func (h *Handler) getLogin(w http.ResponseWriter, r *http.Request) error {
 	state, verifier := rand.Text(), rand.Text()+rand.Text()
 	http.SetCookie(w, h.loginCookie(r, state+"."+verifier+"."+base64.RawURLEncoding.EncodeToString([]byte(back)), int(loginTime.Seconds())))
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, login.LoginURL(h.redirect(r), state, verifier), http.StatusFound)
+	http.Redirect(w, r, login.LoginURL(h.redirect(r), state, verifier), http.StatusFound) //nolint:gosec // the provider checks its parameters
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (h *Handler) getCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !isLocalPath(string(path)) {
 		path = []byte("/")
 	}
-	http.Redirect(w, r, string(path), http.StatusFound)
+	http.Redirect(w, r, string(path), http.StatusFound) //nolint:gosec // isLocalPath has checked it
 	return nil
 }
 
