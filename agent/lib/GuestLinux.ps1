@@ -47,11 +47,12 @@ function Get-LinuxUserData {
     # Base64 keeps every line end and character. The boundary has a character that base64 does not have.
     $boundary = '==hypervvm-seed=='
     $message = [System.Text.StringBuilder]::new("Content-Type: multipart/mixed; boundary=`"$boundary`"`nMIME-Version: 1.0`n")
-    foreach ($part in @(@('text/cloud-config', 'hypervvm.cfg', $config), @($type, 'user-data', $own))) {
+    # Our part is the last one: it keeps the values of the user's part, and its lists come first.
+    # https://github.com/canonical/cloud-init/blob/main/cloudinit/mergers/m_dict.py
+    foreach ($part in @(@($type, 'user-data', $own), @('text/cloud-config', 'hypervvm.cfg', $config))) {
         $null = $message.Append("`n--$boundary`nContent-Type: $($part[0]); charset=`"utf-8`"`nMIME-Version: 1.0`nContent-Transfer-Encoding: base64`n")
         $null = $message.Append("Content-Disposition: attachment; filename=`"$($part[1])`"`n")
-        # The user's lists follow ours, and the user's other values replace ours.
-        if ($part[0] -eq 'text/cloud-config') { $null = $message.Append("Merge-Type: list(append)+dict(recurse_array)+str()`n") }
+        if ($part[1] -eq 'hypervvm.cfg') { $null = $message.Append("Merge-Type: list(prepend)+dict(no_replace,recurse_array)+str()`n") }
         $null = $message.Append("`n").Append((ConvertTo-Base64Line -Bytes ([System.Text.Encoding]::UTF8.GetBytes($part[2])))).Append("`n")
     }
     $null = $message.Append("--$boundary--`n")

@@ -133,13 +133,13 @@ var guestCases = []guestCase{
 	},
 	{
 		name: "a message with two configurations and a script", tool: xorriso, label: "cidata", files: seed("Content-Type: multipart/mixed; boundary=\"border\"\nMIME-Version: 1.0\n\n" +
-			part("a.cfg", "text/cloud-config", "", cloudConfig) +
-			part("b.cfg", "text/cloud-config", "Merge-Type: list(append)+dict(recurse_array)+str()\n", "#cloud-config\ntimezone: UTC\nlocale: de_DE.UTF-8\nruncmd:\n  - echo theirs\n  - [\"echo\", \"list\"]\n") +
+			part("a.cfg", "text/cloud-config", "", "#cloud-config\ntimezone: UTC\nlocale: de_DE.UTF-8\nruncmd:\n  - echo theirs\n  - [\"echo\", \"list\"]\n") +
+			part("b.cfg", "text/cloud-config", "Merge-Type: list(prepend)+dict(no_replace,recurse_array)+str()\n", cloudConfig) +
 			part("first.sh", "text/x-shellscript", "", "#!/bin/sh\necho\n") + "--border--\n"),
 		check: func(t *testing.T, os *hyperv.GuestOS, _ map[string]string) {
-			// dict() keeps what is there, and recurse_array with append adds to lists.
+			// dict(no_replace) keeps what is there, and recurse_array with prepend puts lists before those that are there.
 			want := []string{"package nginx", "script first.sh", "echo ours", "echo theirs", "echo list"}
-			if os == nil || os.TimeZone != "Europe/Berlin" || os.Locale != "de_DE.UTF-8" || !slices.Equal(os.Commands, want) {
+			if os == nil || os.TimeZone != "UTC" || os.Locale != "de_DE.UTF-8" || !slices.Equal(os.Commands, want) {
 				t.Errorf("guest %+v", os)
 			}
 		},

@@ -99,6 +99,10 @@ var guestsOfTheRealAgent = []scenario{
 			`"mac_address":"00-15-5D-00-AA-01","guest_v4_ipaddr":"192.0.2.78","guest_v4_cidrprefix":24,"network_adapters":[{"name":"storage",` +
 			`"switch_name":"External","mac_address":"00-15-5D-00-AA-02","ipv4_address":"198.51.100.78","ipv4_prefix":24,"dns_servers":["198.51.100.53"]}]` + setup))
 	}},
+	{"user data overrides settings of a guest and adds to their lists", func(s *recorder) {
+		s.oneMAC()
+		s.runJob(setUp(minimal + linuxGuest + `,"guest_user_data":"#cloud-config\ntimezone: UTC\nusers: [{\"name\": \"theirs\"}]\nruncmd:\n  - theirs\n"` + setup))
+	}},
 	{"reports of guests that cannot be read fail the job", func(s *recorder) {
 		for _, c := range []struct {
 			name string

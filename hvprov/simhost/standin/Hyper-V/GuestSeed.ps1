@@ -153,8 +153,10 @@ function Merge-StandInConfig {
         $before = $Old.PSObject.Properties[$property.Name]
         if ($null -ne $before) { $before = $before.Value }
         $after = $property.Value
-        if ($null -ne $before -and $dict -notmatch '\breplace\b|^replace') {
-            if ($after -is [array] -and $dict -match 'recurse_(array|list)' -and $How -match 'list\([^)]*append') { $after = [object[]](@($before) + @($after)) }
+        if ($null -ne $before -and $dict -notmatch '(^|,)\s*replace') {
+            if ($after -is [array] -and $dict -match 'recurse_(array|list)' -and $How -match 'list\([^)]*(append|prepend)') {
+                if ($Matches[1] -eq 'append') { $after = [object[]](@($before) + @($after)) } else { $after = [object[]](@($after) + @($before)) }
+            }
             elseif ($after -is [pscustomobject] -and $before -is [pscustomobject]) { $after = Merge-StandInConfig -Old $before -New $after -How $How }
             else { $after = $before }
         }
