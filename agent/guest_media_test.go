@@ -111,6 +111,21 @@ func TestAGuestIsSetUpAndItsMediumIsRemoved(t *testing.T) {
 	}
 }
 
+func TestAGuestWithDHCPGetsDNSServers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runJob(guestJob("linux", `"guest_dns_servers": ["192.0.2.53", "2001:db8::53"]`))
+	f.wantOutput(output, code, 0, "network adapter 'Network Adapter': static MAC address ", "succeeded: ")
+	if f.Failed() {
+		return
+	}
+	vm := f.vms()[0]
+	guest, _ := json.Marshal(vm.Guest)
+	if g := vm.Guest; g == nil || g.Problem != "" || len(g.Addresses) != 0 || !slices.Equal(g.DNSServers, []string{"192.0.2.53", "2001:db8::53"}) {
+		t.Errorf("the guest is %s", guest)
+	}
+}
+
 func TestAMediumThatNoJobAwaitsIsRemovedByTheNextSession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

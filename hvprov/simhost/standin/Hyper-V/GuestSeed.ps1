@@ -279,18 +279,20 @@ function Get-StandInSeedAccount {
 function Set-StandInSeedNetwork {
     <#
     .SYNOPSIS
-    Applies a network configuration of version 1.
+    Applies a network configuration of version 1, or of version 2 without routes.
     .DESCRIPTION
+    https://docs.cloud-init.io/en/latest/reference/network-config-format-v1.html, and v2.html.
     Adapters are known by their MAC addresses. One that is not there fails the whole network stage:
     https://github.com/canonical/cloud-init/blob/main/cloudinit/net/__init__.py, apply_network_config_names and wait_for_physdevs
     #>
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Guest, [Parameter(Mandatory)] $Network)
 
-    if ($Network.version -ne 1) { throw "network configuration of version $($Network.version), which the stand-in does not read" }
+    if (@(1, 2) -notcontains $Network.version) { throw "network configuration of version $($Network.version), which the stand-in does not read" }
     $servers = New-Object -TypeName System.Collections.ArrayList
     $found = [ordered]@{}
-    foreach ($device in @($Network.config)) {
-        if ($device.type -eq 'nameserver') { $null = $servers.AddRange(@($device.address)) }
+    $devices = @(if ($Network.version -eq 1) { $Network.config } else { ConvertFrom-StandInEthernet -Ethernets $Network.ethernets })
+    foreach ($device in $devices) {
+        if ($device.type -eq 'nameserver') { foreach ($server in @($device.address)) { if ($server) { $null = $servers.Add($server) } } }
         if ($device.type -ne 'physical') { continue }
         $mac = (Get-StandInText -Object $device -Name 'mac_address').Replace(':', '').ToUpperInvariant()
         if (@($VM.adapters | Where-Object -FilterScript { $_.mac_address -eq $mac }).Count -eq 0) {
@@ -309,4 +311,20 @@ function Set-StandInSeedNetwork {
     }
     $Guest.addresses = [pscustomobject]$found
     $Guest.dns_servers = [object[]]$servers.ToArray()
+}
+
+function ConvertFrom-StandInEthernet {
+    # Returns the adapters of version 2 as those of version 1. The DNS servers of an adapter with DHCP count as well.
+    param([Parameter(Mandatory)] $Ethernets)
+
+    foreach ($property in $Ethernets.PSObject.Properties) {
+        $value = $property.Value
+        [pscustomobject]@{
+            type = 'physical'; mac_address = Get-StandInText -Object (Get-StandInValue -Object $value -Name 'match') -Name 'macaddress'
+            subnets = [object[]]@(foreach ($address in @(Get-StandInValue -Object $value -Name 'addresses')) { if ($address) { [pscustomobject]@{ type = 'static'; address = $address } } })
+        }
+        [pscustomobject]@{
+            type = 'nameserver'; address = [object[]]@(Get-StandInValue -Object (Get-StandInValue -Object $value -Name 'nameservers') -Name 'addresses')
+        }
+    }
 }
