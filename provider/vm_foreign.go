@@ -3,8 +3,13 @@
 package provider
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
@@ -59,4 +64,31 @@ func named(f *jobschema.Field, before any, observed []any) (any, bool) {
 		}
 	}
 	return found, true
+}
+
+// warnReleased reports disks and adapters of such a virtual machine that are removed from their lists: the host keeps them.
+func (r *vmResource) warnReleased(c comparison, resp *resource.ModifyPlanResponse) {
+	if stringOf(attribute(c.state, "job_id")) != "" {
+		return
+	}
+	for _, property := range []string{"data_disks", "network_adapters"} {
+		f, ok := r.observedField(property)
+		if !ok || f.Validations.UniqueBy == "" {
+			continue
+		}
+		names := func(list tftypes.Value) (names []string) {
+			for _, item := range items(list) {
+				names = append(names, stringOf(attribute(item, f.Validations.UniqueBy)))
+			}
+			return names
+		}
+		kept := names(attribute(c.plan, f.ID))
+		left := slices.DeleteFunc(names(attribute(c.state, f.ID)), func(name string) bool {
+			return slices.ContainsFunc(kept, func(other string) bool { return strings.EqualFold(name, other) })
+		})
+		if len(left) > 0 {
+			resp.Diagnostics.AddAttributeWarning(attributePath(jobschema.Path{{Field: f.ID}}), fmt.Sprintf("Virtual machine %s keeps what is removed from %s", r.displayName(c.state), f.ID),
+				fmt.Sprintf("No job created the virtual machine, so that nothing is taken from it. These stay as they are, and are not managed any more: %s.", strings.Join(left, ", ")))
+		}
+	}
 }

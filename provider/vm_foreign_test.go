@@ -196,7 +196,12 @@ func TestDisksAndAdaptersOfAVMMadeByHandAreTakenOver(t *testing.T) {
 	drifted := h.mustRead(read)
 	h.mustHave(drifted, attrs{"network_adapters": []any{attrs{"name": "storage", "switch_name": "External", "vlan_id": 13, "mac_address": nil}}})
 	released := config.with(attrs{"data_disks": []any{}, "network_adapters": []any{}})
-	h.wantEmptyPlan(h.mustApply(drifted, released), released)
+	p := h.plan(drifted, released)
+	h.mustWarn(p.diags, "data_disks", "Virtual machine sql keeps what is removed from data_disks", "not managed any more: log, data.")
+	h.mustWarn(p.diags, "network_adapters", "storage")
+	let, diags := h.apply(h.ctx, p)
+	h.mustSucceed("apply", diags)
+	h.wantEmptyPlan(let, released)
 	if now = onlyVM(t, server); len(now.Drives) != 3 || len(now.Adapters) != 3 {
 		t.Errorf("the host has %+v", now)
 	}

@@ -92,6 +92,7 @@ func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		r.warnGuest(compared, resp)
 		check.name = r.displayName(req.State.Raw)
 		check.drifted = r.driftedFields(ctx, req, resp, changed)
+		r.warnReleased(compared, resp)
 		r.planRename(host, id, req.State.Raw, resp, check.drifted)
 		var allow types.Bool
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("allow_power_cycle"), &allow)...)
