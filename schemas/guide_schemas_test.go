@@ -157,6 +157,15 @@ fields:
     fields:
       - {id: mail, type: string, required: true}
       - {id: pin, type: secret}
+  - {id: computer, type: string, guest: hostname, cases: [{when: {os: [windows]}, hint: web-01, validations: {max_length: 15}}]}
+  - {id: address6, type: ipv6, guest: ipv6_address}
+  - {id: proxy, type: ip, default: '2001:db8::1'}
+  - id: adapters_of
+    type: list
+    items:
+      type: object
+      fields: [{id: ip, type: ipv4, guest: ipv4_address}, {id: bits, type: integer, guest: ipv4_prefix}]
+      parameter_sets: [{id: pair, members: [ip, bits], mode: all-or-none}]
 parameter_sets:
   - id: chargeback
     label: Chargeback
