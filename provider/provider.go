@@ -119,6 +119,7 @@ type connection struct {
 	names   *nameReservations
 	lacks   reportedLacks
 	partial reportedLacks
+	memory  plannedMemory
 
 	unusable   unusableHosts
 	operations *operations

@@ -124,6 +124,7 @@ func (r *vmResource) runJob(
 			report(e)
 		}
 	}
+	r.conn.memory.startApply()
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
 		return jobRef{}, nil, asTimeLimit(ctx, parent, limitName, limit, err)

@@ -46,6 +46,9 @@ func (r *vmResource) runPlanCheck(ctx context.Context, c planCheck, resp *resour
 		return
 	}
 	r.conn.addLacks(checkCtx, &resp.Diagnostics, c.sub.Host)
+	if c.sub.Operation == job.OperationProvision && c.replaces == "" {
+		r.warnOfMemory(checkCtx, c.sub.Host, resp.Plan.Raw, &resp.Diagnostics)
+	}
 	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
 		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
