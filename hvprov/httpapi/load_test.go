@@ -119,7 +119,7 @@ func TestMarkupIsNotServedAsMarkup(t *testing.T) {
 // Jobs run on many hosts while many clients follow them. Each client receives each message of its topics once, in order.
 func TestManyClientsSeeAllMessagesOfManyJobsInOrder(t *testing.T) {
 	t.Parallel()
-	hosts, jobsPerHost, clients := scaled(4, 200), scaled(4, 10), scaled(16, 500)
+	hosts, jobsPerHost, clients := scaled(4, 50), scaled(4, 10), scaled(16, 100)
 	fleet, err := simhost.StartFleet(simhost.FleetOptions{Hosts: hosts})
 	if err != nil {
 		t.Fatal(err)
