@@ -144,11 +144,11 @@ func linuxGuests() []linuxGuest {
 		{
 			name: "11-cloud-config", boots: 2,
 			settings: guestTable{
-				"HostName": "web-11", "AdminUser": "ops", "AdminPassword": "s", "UserData": "#cloud-config\nusers: [{name: extra, lock_passwd: true}]\n" +
+				"HostName": "web-11", "AdminUser": "ops", "AdminPassword": "s", "TimeZone": "Europe/Berlin", "UserData": "#cloud-config\ntimezone: Asia/Tokyo\nusers: [{name: extra, lock_passwd: true}]\n" +
 					"write_files: [{path: /etc/of-the-user, content: 'hällo'}]\nruncmd: [touch /etc/command-of-the-user]\n",
 			},
 			password: map[string]string{"ops": "s", "extra": ""},
-			want:     files{"files1": {"/etc/of-the-user", "/etc/command-of-the-user"}},
+			want:     files{"files1": {"/etc/of-the-user", "/etc/command-of-the-user"}, "localtime": {"/usr/share/zoneinfo/Asia/Tokyo\n"}},
 		},
 		{
 			name: "12-script",
