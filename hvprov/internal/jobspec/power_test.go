@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobspec_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+)
+
+func TestThePowerJobOfARecordIsTheSameAfterARestart(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(t, 0)
+	values := map[string]any{"power_action": "restart", "force_stop": true, "wait_for": "heartbeat", "wait_seconds": int64(60)}
+	spec, err := b.New(jobstore.Record{Host: "hv01", Operation: job.OperationPower, VMID: vmID}, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !spec.Record.HasNoSecrets || !reflect.DeepEqual(spec.Request.Definition.Fields.Map(), values) || spec.Request.VMID != vmID {
+		t.Errorf("got %+v", spec)
+	}
+	spec.Record.State = jobstore.Queued
+	text, err := jobstore.Encode(spec.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := jobstore.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := b.Restore(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, errBefore := spec.Request.Definition.MarshalJSON()
+	after, errAfter := restored.Request.Definition.MarshalJSON()
+	if errBefore != nil || errAfter != nil || string(before) != string(after) {
+		t.Errorf("before %s, %v, after %s, %v", before, errBefore, after, errAfter)
+	}
+}
+
+func TestInvalidPowerJobsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values map[string]any
+		vmID   string
+		want   string
+	}{
+		"no action":            {map[string]any{}, vmID, "requires the field power_action: use one of start, shut_down"},
+		"an unknown action":    {map[string]any{"power_action": "explode"}, vmID, "must be one of start"},
+		"a field of a schema":  {map[string]any{"power_action": "start", "vm_name": "web-01"}, vmID, "no field vm_name"},
+		"a number for a flag":  {map[string]any{"power_action": "start", "force_stop": 1}, vmID, "must be a boolean"},
+		"too long a wait":      {map[string]any{"power_action": "start", "wait_seconds": 7201}, vmID, "from 1 to 7200"},
+		"a fraction of a wait": {map[string]any{"power_action": "start", "wait_seconds": 1.5}, vmID, "from 1 to 7200"},
+		"no virtual machine":   {map[string]any{"power_action": "start"}, "", "other operations require its GUID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newBuilder(t, 0).New(jobstore.Record{Host: "hv01", Operation: job.OperationPower, VMID: c.vmID}, c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
