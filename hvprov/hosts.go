@@ -5,10 +5,12 @@ package hvprov
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
@@ -133,6 +135,20 @@ func (s *Service) HostInfo(ctx context.Context, host string) (HostInfo, error) {
 		info.Schemas[schema.ID] = schema.Versions
 	}
 	return info, nil
+}
+
+// HostSwitches returns the virtual switches of a host, sorted by name. Each call is a request.
+func (s *Service) HostSwitches(ctx context.Context, host string) (switches []job.Switch, err error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	err = h.Query(ctx, hostset.InventoryCategory, func(ctx context.Context) error {
+		switches, err = h.Agent.Switches(ctx)
+		return err
+	})
+	slices.SortStableFunc(switches, func(a, b job.Switch) int { return strings.Compare(casefold.Key(a.Name), casefold.Key(b.Name)) })
+	return switches, err
 }
 
 // TransportStats counts the work of the connection to a host since the host was added.

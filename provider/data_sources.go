@@ -51,6 +51,15 @@ func hostDataSources() []func() datasource.DataSource {
 			},
 			read: readImages,
 		},
+		{
+			name: "switches", text: "The virtual switches of a host, which `switch_name` of the resource refers to.",
+			attributes: map[string]schema.Attribute{
+				"host": host, "switches": dataObjects("The virtual switches, sorted by name. Hyper-V allows several of one name.", map[string]schema.Attribute{
+					"id": dataText("GUID of the virtual switch."), "name": dataText("Name."), "type": dataText("`external`, `internal` or `private`."),
+				}),
+			},
+			read: readSwitches,
+		},
 		{name: "vm", text: "A virtual machine by its name or GUID, also one that Terraform does not manage.", attributes: vm, read: readVM},
 		{
 			name: "vms", text: "Virtual machines of the hosts, also those that Terraform does not manage.",
@@ -242,6 +251,23 @@ func readImages(ctx context.Context, d *hostData, config tftypes.Value, diags *d
 		return values
 	}
 	return map[string]any{"host": host, "image_path": snapshot.Info.ImagePath, "images": files(snapshot.Info.Images), "media": files(snapshot.Info.Media)}
+}
+
+func readSwitches(ctx context.Context, d *hostData, config tftypes.Value, diags *diag.Diagnostics) map[string]any {
+	host := d.host(config, diags)
+	if host == "" {
+		return nil
+	}
+	switches, err := d.conn.service.HostSwitches(ctx, host)
+	if err != nil {
+		addError(diags, "Unable to read the virtual switches of host "+host, err)
+		return nil
+	}
+	values := make([]any, len(switches))
+	for i, s := range switches {
+		values[i] = map[string]any{"id": s.ID, "name": s.Name, "type": s.Type}
+	}
+	return map[string]any{"host": host, "switches": values}
 }
 
 func readVM(ctx context.Context, d *hostData, config tftypes.Value, diags *diag.Diagnostics) map[string]any {

@@ -117,3 +117,23 @@ func TestDataSourcesOfSeveralHosts(t *testing.T) {
 		t.Errorf("virtual machines are %v", vms)
 	}
 }
+
+func TestVirtualSwitchesAreRead(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
+		const first, second = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12"
+		updateHost(t, server, func(s *hyperv.State) {
+			s.Switches = []hyperv.Switch{{ID: first, Name: "lab", Type: "Private"}, {ID: second, Name: "External", Type: "External"}}
+		})
+		h := connected(t, server)
+		got := h.mustData("hypervvm_switches", attrs{})
+		want := []any{attrs{"id": second, "name": "External", "type": "external"}, attrs{"id": first, "name": "lab", "type": "private"}}
+		if !equal(got, attrs{"host": server.Address(), "switches": want}) {
+			t.Errorf("got %v", got)
+		}
+		updateHost(t, server, func(s *hyperv.State) { s.Switches = nil })
+		if got := h.mustData("hypervvm_switches", attrs{})["switches"]; !equal(got, []any{}) {
+			t.Errorf("got %v", got)
+		}
+	})
+}

@@ -81,8 +81,8 @@ function Get-PowerPlan {
     $state = ConvertTo-PowerState -State $vm.State
     $steps = $script:AgentPowerActions[$Action]
     if (-not $steps.ContainsKey($state)) {
-        $allowed = @($script:AgentPowerActions[$Action].Keys)
-        [System.Array]::Sort($allowed)
+        $allowed = [string[]]@($script:AgentPowerActions[$Action].Keys)
+        [System.Array]::Sort($allowed, [System.StringComparer]::Ordinal)
         throw (New-AgentError -Field 'power_action' -MessageId 'power_action_refused' -Values @{
                 action = $Action; vm = $vm.Name; state = $state; states = (Join-AgentText -Text $allowed)
             })

@@ -159,7 +159,10 @@ function Invoke-AgentQuery {
                 Get-AgentHello -Context $Context -Request $Argument
             }
             'install' { Invoke-AgentInstall -Context $Context }
-            'inventory' { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted @(Get-AgentTextList -Value $Argument -Name 'vms') }
+            'inventory' {
+                if ((Get-AgentText -Value $Argument -Name 'part') -eq 'switches') { Get-AgentSwitchList; break }
+                Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted @(Get-AgentTextList -Value $Argument -Name 'vms')
+            }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }
         }

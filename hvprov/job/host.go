@@ -16,6 +16,13 @@ type Host struct {
 	Media                []Image `json:"media"` // ISO files in the folder of the images
 }
 
+// Switch is a virtual switch on a host. Several may have the same name.
+type Switch struct {
+	ID   string `json:"id"` // GUID
+	Name string `json:"name"`
+	Type string `json:"type"` // external, internal or private
+}
+
 // Image is a disk image or an ISO file on a host.
 type Image struct {
 	Name      string `json:"name"` // without the file name extension

@@ -127,6 +127,16 @@ func (a *Agent) Inventory(ctx context.Context, vms ...string) (protocol.Inventor
 	return result, err
 }
 
+// Switches returns the virtual switches of the host.
+func (a *Agent) Switches(ctx context.Context) ([]job.Switch, error) {
+	var result protocol.SwitchesResult
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Part: protocol.PartSwitches}, &result)
+	for i, s := range result.Switches {
+		result.Switches[i] = job.Switch{ID: a.opts.Clean(s.ID), Name: a.opts.Clean(s.Name), Type: a.opts.Clean(s.Type)}
+	}
+	return result.Switches, err
+}
+
 // Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
 // and Secrets of the submission are not used.
 func (a *Agent) Check(ctx context.Context, req JobRequest, unknown []string) ([]job.Finding, error) {

@@ -50,6 +50,7 @@ type Request struct {
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check of an update: the virtual machine may be stopped and started
 	VMs             []string  `json:"vms,omitempty"`               // inventory: GUIDs of the virtual machines to report; empty: all
+	Part            string    `json:"part,omitempty"`              // inventory: [PartSwitches]; empty: the host and its virtual machines
 	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send the events after this sequence number
 }
@@ -117,6 +118,14 @@ type InventoryResult struct {
 	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
 	// Partial says what could not be read. The properties that are affected are null.
 	Partial []string `json:"partial,omitempty"`
+}
+
+// PartSwitches is the part of an inventory with the virtual switches.
+const PartSwitches = "switches"
+
+// SwitchesResult is the result of inventory for [PartSwitches].
+type SwitchesResult struct {
+	Switches []job.Switch `json:"switches"`
 }
 
 // Elsewhere describes a virtual machine that is not on the host.

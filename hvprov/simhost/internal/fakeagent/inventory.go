@@ -74,6 +74,21 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 	return result, nil
 }
 
+// switches returns the virtual switches.
+func (v *view) switches() (any, error) {
+	if _, err := v.hostState(); err != nil {
+		return nil, err
+	}
+	result := protocol.SwitchesResult{Switches: []job.Switch{}}
+	err := v.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
+		for _, sw := range s.Switches {
+			result.Switches = append(result.Switches, job.Switch{ID: sw.ID, Name: sw.Name, Type: strings.ToLower(sw.Type)})
+		}
+		return nil
+	})
+	return result, err
+}
+
 // omitDisks removes the sizes of disks from an inventory if the host is to answer so.
 func (v *view) omitDisks(result *protocol.InventoryResult) error {
 	state, err := v.store.Read()

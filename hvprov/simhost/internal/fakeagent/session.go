@@ -91,7 +91,12 @@ func (s *session) handle(req protocol.Request) {
 	case protocol.RequestInstall:
 		s.query(req, func() (any, error) { return s.host.install(), nil })
 	case protocol.RequestInventory:
-		s.query(req, func() (any, error) { return s.inventory(req.Settings, req.VMs) })
+		s.query(req, func() (any, error) {
+			if req.Part == protocol.PartSwitches {
+				return s.switches()
+			}
+			return s.inventory(req.Settings, req.VMs)
+		})
 	case protocol.RequestCheck:
 		s.query(req, func() (any, error) { return s.check(req) })
 	case protocol.RequestSubmit:
