@@ -106,10 +106,14 @@ function Get-FolderFile {
     param([Parameter(Mandatory)] [string] $Folder, [Parameter(Mandatory)] [string] $Extension)
 
     if (-not [System.IO.Directory]::Exists($Folder)) { return }
-    $files = @(Get-ChildItem -LiteralPath $Folder -File | Where-Object -FilterScript { $_.Extension -eq $Extension })
-    $names = [string[]]@($files | ForEach-Object -Process { $_.BaseName })
-    [System.Array]::Sort($names, $files, [System.StringComparer]::OrdinalIgnoreCase)
-    $files
+    # Array.Sort with keys and items sorts a copy of the items, depending on their types.
+    $files = [System.Collections.Generic.Dictionary[string, object]]::new([System.StringComparer]::Ordinal)
+    foreach ($file in @(Get-ChildItem -LiteralPath $Folder -File)) {
+        if ($file.Extension -eq $Extension) { $files[$file.BaseName + "`n" + $file.Extension] = $file }
+    }
+    $names = [string[]]@($files.Keys)
+    [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
+    foreach ($name in $names) { $files[$name] }
 }
 
 function Test-SameName {

@@ -41,8 +41,9 @@ function New-IsoImage {
     if ($Label -cnotmatch '\A[A-Za-z0-9_]{1,16}\z') { throw (New-AgentError -MessageId 'iso_label' -Values @{ label = $Label }) }
     $entries = Get-IsoEntry -Files $Files
     $root = Join-IsoRecord -Records @(Get-IsoRecordLength -Entries $entries -Joliet $false)
-    $jolietEntries = [object[]]$entries.Clone()
-    [System.Array]::Sort([string[]]@($entries.ForEach({ $_.Name })), $jolietEntries, [System.StringComparer]::Ordinal)
+    $byName = [System.Collections.Generic.SortedDictionary[string, object]]::new([System.StringComparer]::Ordinal)
+    foreach ($entry in $entries) { $byName[$entry.Name] = $entry }
+    $jolietEntries = [object[]]@($byName.Values)
     $jolietRoot = Join-IsoRecord -Records @(Get-IsoRecordLength -Entries $jolietEntries -Joliet $true)
     $extension = $script:AgentIsoRootSector + $root.Sectors
     $jolietSector = $extension + 1
