@@ -134,7 +134,7 @@ func (s *fixture) values() map[string]any {
 	maps.Copy(v, map[string]any{
 		"vm_clustered": true, "mac_address": "00-15-5D-00-10-20", "tpm": true, "gb_ram_min": 1.0, "gb_ram_max": 8.0,
 		"network_adapters": []any{map[string]any{"name": "storage", "switch_name": "External", "vlan_id": 8}},
-		"media_name":       "seed", "wait_for": "heartbeat", "wait_seconds": 300,
+		"media_name":       "seed", "wait_for": "setup", "wait_seconds": 300,
 		"disk_size_gb": 1, "data_disks": []any{dataDisk("data", 1), dataDisk("logs", 1)},
 	})
 	return v
