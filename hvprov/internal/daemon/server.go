@@ -28,6 +28,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/oidcauth"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/ui"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/prommetrics"
 )
@@ -172,6 +173,7 @@ func (s *Server) startService(ctx context.Context) error {
 	}
 	s.handler, err = httpapi.New(s.service, httpapi.Options{
 		Authenticators: authenticators, Notifications: notes, Origins: c.Origins, PublicURL: c.PublicURL, SecureCookies: c.AllowPlainHTTP, Logger: s.logger,
+		Page: ui.Handler(),
 	})
 	if err != nil {
 		return errors.Join(err, notes.Close())
