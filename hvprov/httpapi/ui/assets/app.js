@@ -88,9 +88,12 @@ function Frame({ session, signOut }) {
   const [said, setSaid] = useState('');
   const unread = useUnread(setSaid);
   const [view, parts, section] = match(path);
+  const shown = useRef(path);
   useEffect(() => {
+    if (shown.current === path) return; // the page was loaded: the focus stays at its start
+    shown.current = path;
     window.scrollTo(0, 0);
-    main.current?.querySelector('h1')?.focus({ preventScroll: true });
+    main.current.querySelector('h1')?.focus({ preventScroll: true }); // screen readers read the new view
   }, [path]);
   const link = (href, name, icon, label, extra) => html`<a href=${'#' + href} aria-current=${section === name ? 'page' : undefined}>
     <${Icon} name=${icon} /><span>${label}</span>${extra}</a>`;

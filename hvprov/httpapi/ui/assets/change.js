@@ -32,6 +32,16 @@ function differences(schema, before, values) {
   return changed;
 }
 
+// needed returns the values to send with changes: also those that the server requires, and those of sets that a change belongs to.
+function needed(schema, whole, values, changed) {
+  const ids = new Set([...whole.fields.filter((f) => f.required).map((f) => f.id)]);
+  for (const set of schema.parameter_sets) {
+    const members = variantsOf(set).flatMap(fieldsOf);
+    if (members.some((id) => id in changed)) members.forEach((id) => ids.add(id));
+  }
+  return { ...Object.fromEntries(Object.entries(values).filter(([id]) => ids.has(id))), ...changed };
+}
+
 const show = (value) => (value === undefined || value === '' ? 'not set' : typeof value === 'object' ? JSON.stringify(value) : String(value));
 
 function ChangeForm({ schema: whole, host, vm }) {
@@ -47,7 +57,12 @@ function ChangeForm({ schema: whole, host, vm }) {
   const answer = useRef();
   const form = useForm({
     schema, operation: 'update', initial: start.state, chosen: start.chosen,
-    submission: (values) => ({ schema_id: whole.id, schema_version: whole.version, host, vm_id: vm.id, values: differences(schema, start.before, values), allow_power_cycle: cycle }),
+    submission: (values) => {
+      const changed = differences(schema, start.before, values);
+      return {
+        schema_id: whole.id, schema_version: whole.version, host, vm_id: vm.id, values: needed(schema, whole, values, changed), changed: Object.keys(changed), allow_power_cycle: cycle,
+      };
+    },
   });
   form.suggestions = {};
   const changes = differences(schema, start.before, valuesOf(schema, schema, form.root, form.chosen));

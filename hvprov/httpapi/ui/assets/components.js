@@ -67,13 +67,6 @@ export function Dialog({ title, onClose, children }) {
     <div class="dialog-body"><h2 id="dialog-title">${title}</h2>${children}</div></dialog>`;
 }
 
-// useTitle sets the title of the document and moves the focus to the heading of a new view, for screen readers.
-export function useTitle(title) {
-  useEffect(() => {
-    document.title = `${title} · hvprovd`;
-  }, [title]);
-}
-
 // useData requests a path, and again when a live message matters to it.
 export function useData(path, matters = () => false) {
   const [state, setState] = useState({ data: null, problem: null, path });
@@ -118,15 +111,13 @@ export function useLiveState() {
   return state;
 }
 
-// Page is the frame of a view: a heading, which has the focus after a change of the view, and its actions.
+// Page is the frame of a view: its heading and its actions.
 export function Page({ title, crumb, badge, actions, children, wide }) {
-  const heading = useRef();
-  useTitle(typeof title === 'string' ? title : 'hvprovd');
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement?.closest('nav')) heading.current?.focus({ preventScroll: true });
-  }, []);
+    document.title = `${title} · hvprovd`;
+  }, [title]);
   return html`<div class=${'page' + (wide ? ' page-wide' : '')}>
-    <header class="page-head"><div>${crumb && html`<p class="crumb">${crumb}</p>`}<h1 ref=${heading} tabindex="-1">${title}${badge}</h1></div>
+    <header class="page-head"><div>${crumb && html`<p class="crumb">${crumb}</p>`}<h1 tabindex="-1">${title}${badge}</h1></div>
       ${actions && html`<div class="actions">${actions}</div>`}</header>
     ${children}</div>`;
 }

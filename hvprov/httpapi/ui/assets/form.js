@@ -75,7 +75,7 @@ function List({ field, path, value = [], onChange }) {
   const form = useContext(FormContext);
   const faults = faultsOf(form, path);
   const id = idOf(path);
-  const single = (field.label || field.id).replace(/ies$/, 'y').replace(/s$/, '');
+  const single = (field.label || field.id).replace(/^Additional (.)/, (_, first) => first.toUpperCase()).replace(/ies$/, 'y').replace(/s$/, '');
   const focus = (target) => requestAnimationFrame(() => document.getElementById(target)?.focus());
   const add = () => {
     onChange([...value, newItem(field)]);

@@ -58,3 +58,6 @@ export const powerStates = {
 
 // plain removes the marks of Markdown from a description of the schema.
 export const plain = (text) => (text || '').replaceAll('`', '');
+
+// nameOf returns the name of the virtual machine of a job, or the start of its GUID: a deletion names only that.
+export const nameOf = (job) => job.vm_name || job.result?.vm?.name || job.vm_id?.slice(0, 8) || '';

@@ -47,7 +47,7 @@ function Host({ host, reload }) {
     ${(host.partial || []).map((text) => html`<p class="note warn">${text}</p>`)}
     <${Fault} problem=${problem} />
     <footer><span class="faint">${host.seen ? html`Read <${Ago} at=${host.seen} />` : 'Not read yet'}${host.agent && host.agent !== 'ready' ? ` · agent ${host.agent}` : ''}</span>
-      <button class="button small" disabled=${busy} onClick=${refresh} aria-label=${`Read ${host.name} now`}>${busy ? 'Reading…' : 'Read now'}</button></footer>
+      <button class="button small" disabled=${busy} onClick=${refresh} aria-label=${busy ? `Reading… ${host.name}` : `Read now: ${host.name}`}>${busy ? 'Reading…' : 'Read now'}</button></footer>
   </li>`;
 }
 

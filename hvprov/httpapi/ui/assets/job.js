@@ -3,7 +3,7 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from './vendor/htm-preact.js';
 import { post } from './api.js';
-import { duration, date, time, operations, states } from './format.js';
+import { duration, date, nameOf, time, operations, states } from './format.js';
 import { Page, State, Ago, Icon, Fault, Skeleton, Dialog, useData, useLiveState } from './components.js';
 import { useJobEvents } from './job-events.js';
 
@@ -114,10 +114,9 @@ export function Job({ parts: [id], session }) {
     setAsking(false);
     reload();
   };
-  const name = job.vm_name || job.result?.vm?.name || job.vm_id || '';
   const current = steps.at(-1);
   const fact = (label, value) => value && html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
-  return html`<${Page} title=${`${operations[job.operation] || job.operation} ${name}`} crumb=${crumb} badge=${html`<${State} of=${job.state} />`} wide
+  return html`<${Page} title=${`${operations[job.operation] || job.operation} ${nameOf(job)}`} crumb=${crumb} badge=${html`<${State} of=${job.state} />`} wide
     actions=${active && session.role !== 'reader' && html`<button class="button danger-quiet" disabled=${job.cancel_requested} onClick=${() => setAsking(true)}>${job.cancel_requested ? 'Cancelling…' : 'Cancel job'}</button>`}>
     <p class="visually-hidden" role="status">${`${(states[job.state] || states.unknown)[0]}${job.state === 'running' && current ? `, step ${current.number} of ${of}: ${current.text}` : ''}`}</p>
     <${Fault} problem=${fault} />
@@ -130,7 +129,7 @@ export function Job({ parts: [id], session }) {
       ${steps.length > 0 && html`<section class="card"><div class="log-head"><h2>Steps</h2><span class="faint">${Math.min(steps.length, of)} of ${of}</span></div><${Steps} steps=${steps} of=${of} /></section>`}
       <${Log} events=${events} active=${active} />
     </div><aside aria-label="About the job"><section class="card"><h2>Job</h2><dl class="facts column">
-      ${fact('Host', job.host)}${fact('Requester', job.requester)}
+      ${fact('Host', job.host)}${fact('Virtual machine', job.vm_id && html`<code>${job.vm_id}</code>`)}${fact('Requester', job.requester)}
       ${fact('Submitted', html`<time datetime=${job.submitted}>${date(job.submitted)}</time>`)}
       ${fact('Duration', job.started && duration(job.started, job.ended || undefined))}
       ${fact('Ended', job.ended && html`<${Ago} at=${job.ended} />`)}

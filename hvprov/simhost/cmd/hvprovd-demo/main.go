@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	}
 	_, err = io.WriteString(out, strings.Join([]string{
 		fmt.Sprintf("hvprovd with %d simulated hosts: %s", *hosts, server.URL()),
-		"API: " + server.URL() + "/api/v1/openapi.json",
+		"Open it in a browser. API: " + server.URL() + "/api/v1/openapi.json",
 		"Metrics: " + server.MetricsURL(),
 		"Press Ctrl-C to stop.", "",
 	}, "\n"))

@@ -76,6 +76,16 @@ func parse(args []string, getenv func(string) string, help io.Writer) (*settings
 		s.calls[name] = call
 		return nil
 	})
+	flags.Func("hold", "each call of a cmdlet waits while there is a file, for example Start-VM=/tmp/hold; may be repeated", func(v string) error {
+		name, path, ok := strings.Cut(v, "=")
+		if !ok || name == "" || path == "" {
+			return errors.New("expected Cmdlet=file")
+		}
+		call := s.calls[name]
+		call.Hold = path
+		s.calls[name] = call
+		return nil
+	})
 	flags.Func("fail", "error of each call of a cmdlet, for example Start-VM=not enough memory; may be repeated", func(v string) error {
 		name, text, ok := strings.Cut(v, "=")
 		if !ok || name == "" || text == "" {
