@@ -19,11 +19,11 @@ func TestParse(t *testing.T) {
 	env := func(name string) string {
 		return map[string]string{"HYPERVVM_PWSH": "/opt/pwsh", passwordVariable: "pw"}[name]
 	}
-	s, err := parse([]string{"-delay", "Start-VM=2s", "-fail", "Start-VM=not enough = memory", "-fail", "New-VM=x", "-http"}, env, io.Discard)
+	s, err := parse([]string{"-delay", "Start-VM=2s", "-fail", "Start-VM=not enough = memory", "-fail", "New-VM=x", "-hold", "Get-VM=/hold", "-http"}, env, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.calls["Start-VM"]; got != (hyperv.Call{DelayMS: 2000, Fail: "not enough = memory"}) || s.calls["New-VM"].Fail != "x" {
+	if got := s.calls["Start-VM"]; got != (hyperv.Call{DelayMS: 2000, Fail: "not enough = memory"}) || s.calls["New-VM"].Fail != "x" || s.calls["Get-VM"].Hold != "/hold" {
 		t.Errorf("calls %+v", s.calls)
 	}
 	if s.PowerShell != "/opt/pwsh" || s.Password != "pw" || !s.PlainHTTP || s.Addr != "127.0.0.1:5986" {
@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 	if err != nil || string(s.Auth.Keytab) != "bytes" || string(s.Auth.ClientCAs) != "bytes" || s.Auth.ClientAccounts["a@lab.example"] != "ops" {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	for _, args := range [][]string{{"-keytab", file + "x"}, {"-delay", "Start-VM"}, {"-delay", "=2s"}, {"-delay", "Start-VM=-2s"}, {"-fail", "Start-VM="}, {"more"}, {"-nothing"}} {
+	for _, args := range [][]string{{"-keytab", file + "x"}, {"-delay", "Start-VM"}, {"-delay", "=2s"}, {"-delay", "Start-VM=-2s"}, {"-fail", "Start-VM="}, {"-hold", "Start-VM"}, {"more"}, {"-nothing"}} {
 		if _, err := parse(args, env, io.Discard); err == nil {
 			t.Errorf("%q was accepted", args)
 		}
