@@ -148,6 +148,9 @@ function App() {
   };
   useEffect(() => {
     load();
+    return live.on((message) => {
+      if (message.type === 'disconnected' && message.attempts === 1) get('/session').catch(() => {}); // the session may have ended
+    });
   }, []);
   const signOut = async () => {
     await request('DELETE', '/session').catch(() => {});

@@ -87,7 +87,7 @@ function ChangeForm({ schema: whole, host, vm }) {
   return html`<form class="form-split" onSubmit=${submit} novalidate><div><${Section} form=${form} title="Settings" text="What you do not change stays as it is." filter=${() => true} /></div>
     <${Panel} form=${form} button=${ids.length ? `Apply ${ids.length === 1 ? 'change' : `${ids.length} changes`}` : 'Nothing changed'} disabled=${!ids.length}>
       <h2>Changes</h2>${ids.length ? list : html`<p class="faint">Change a setting to see it here.</p>`}
-      ${cycles && html`<label class="check"><input type="checkbox" checked=${cycle} onChange=${(e) => setCycle(e.target.checked)} /><span>The virtual machine may be shut down and started again, which some of the changes need.</span></label>`}
+      ${cycles && html`<label class="check"><input type="checkbox" checked=${cycle} onChange=${(e) => { setCycle(e.target.checked); form.later(true, 150); }} /><span>The virtual machine may be shut down and started again, which some of the changes need.</span></label>`}
     </${Panel}>
     ${asking && html`<${Dialog} title=${`Change ${vm.name}?`} onClose=${() => close(false)}>${list}
       ${cycles && html`<p>${cycle ? 'The virtual machine is shut down and started again.' : 'The virtual machine is not restarted: the job fails if a change needs that.'}</p>`}

@@ -11,8 +11,8 @@ const retryAfter = 3_000; // ms after a request that failed
 // asked for what follows the last event, so that no line is lost or shown twice, also after the server was restarted.
 export class JobEvents {
   constructor(id, changed) {
-    Object.assign(this, { id, changed, events: [], last: 0, problem: null, pulling: false, again: false });
-    this.stops = [live.follow(`jobs:${id}`), live.on((message) => this.onMessage(message))];
+    Object.assign(this, { id, topic: `jobs:${id}`.toLowerCase(), changed, events: [], last: 0, problem: null, pulling: false, again: false });
+    this.stops = [live.follow(this.topic), live.on((message) => this.onMessage(message))];
     this.pull();
   }
 
@@ -24,6 +24,7 @@ export class JobEvents {
 
   onMessage(message) {
     if (message.type === 'resync') return this.pull();
+    if (message.type === 'subscribed' && message.topics.includes(this.topic)) return this.pull(); // for events before the subscription
     if (message.type === 'disconnected' && message.attempts > 3) return this.pull(); // without live messages: ask
     if (message.type !== 'job' || message.job !== this.id) return;
     if (message.action === 'event') {

@@ -27,7 +27,8 @@ class Live {
     this.socket?.close();
   }
 
-  // on calls a function with each message, and with {type: 'resync'} when messages may have been missed. It returns a function to stop.
+  // on calls a function with each message, and with messages of this class: resync (messages may have been missed), subscribed (those of
+  // topics arrive from now on), state and disconnected. It returns a function to stop.
   on(listener) {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -84,7 +85,7 @@ class Live {
             this.setState('live');
             this.emit({ type: 'resync' });
           }
-          return;
+          return this.emit({ type: 'subscribed', topics: message.topics || [] });
         case 'pong':
           return;
         case 'error':
