@@ -18,6 +18,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +40,9 @@ type Server struct {
 	logger  *slog.Logger
 	service *hvprov.Service
 	handler *httpapi.Handler
-	hosts   Hosts // as configured now
+
+	reload sync.Mutex // protects hosts
+	hosts  Hosts      // as configured now
 
 	api, metrics         *http.Server
 	listener, metricsLis net.Listener
@@ -244,7 +247,10 @@ func (s *Server) Serve(ctx context.Context, reload <-chan os.Signal) error {
 	if s.metrics != nil {
 		go func() { failed <- s.metrics.Serve(s.metricsLis) }()
 	}
-	s.logger.Info("serving", "url", s.URL(), "metrics", s.MetricsURL(), "hosts", len(s.hosts), "authentication", s.config.hasAuth())
+	s.reload.Lock()
+	hosts := len(s.hosts)
+	s.reload.Unlock()
+	s.logger.Info("serving", "url", s.URL(), "metrics", s.MetricsURL(), "hosts", hosts, "authentication", s.config.hasAuth())
 	var err error
 	for done := false; !done; {
 		select {
@@ -305,6 +311,8 @@ func (s *Server) Reload(ctx context.Context) {
 		s.logger.Error("the configuration was not reloaded", "error", err)
 		return
 	}
+	s.reload.Lock()
+	defer s.reload.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.hosts)) {
 		conf, ok := hosts[name]
 		if ok && reflect.DeepEqual(conf, s.hosts[name]) {
