@@ -217,7 +217,8 @@ func TestAllDeletionsAndReplacementsWaitForFilesInUse(t *testing.T) {
 	t.Parallel()
 	direct := regexp.MustCompile(`\[System\.IO\.(File|Directory)\]::(Delete|Move|Replace)\(|\b(Remove|Move|Rename)-Item\b`)
 	for name, text := range scripts(t) {
-		if filepath.Base(name) == "FileOperation.ps1" {
+		// GuestScript.ps1 has the script that runs in a guest.
+		if base := filepath.Base(name); base == "FileOperation.ps1" || base == "GuestScript.ps1" {
 			continue
 		}
 		for i, line := range strings.Split(text, "\n") {
@@ -295,7 +296,7 @@ $ErrorActionPreference = 'Stop'
 function Start-Sleep { 'waits'; sh -c 'chattr -i "$1"; chmod u+w "$(dirname "$1")"' sh '%path%' 2>$null }
 $empty = New-Object -TypeName System.Collections.ArrayList
 Save-JobManifest -Manifest @{
-    Folder = [System.IO.Path]::GetDirectoryName('%path%'); JobId = 'job'; VMId = 'vm'; Recorded = @{}; Files = $empty; Disk = ''; DataDisks = $empty
+    Folder = [System.IO.Path]::GetDirectoryName('%path%'); JobId = 'job'; VMId = 'vm'; Recorded = @{}; Files = $empty; Disk = ''; DataDisks = $empty; AssignedMacs = $empty
 }
 Read-SharedFile -Path '%path%'
 `, "%path%", path)
