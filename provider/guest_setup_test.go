@@ -115,9 +115,10 @@ func TestAWaitForAGuestTakesFewRequests(t *testing.T) {
 	if looks := state.VMs[0].Guest.Looks; looks < 8 {
 		t.Errorf("%d looks at the guest, want at least 8", looks)
 	}
+	// How many events a Receive returns depends on the load of this machine: an idle one needs about 37 requests in all.
 	counters := server.Counters()
 	t.Logf("%d processes, %d POSTs, %d of them Receive", counters.Processes, counters.POSTs, counters.ByAction[simhost.ActionReceive])
-	if counters.Processes > 2 || counters.POSTs > 40 {
-		t.Errorf("got %d processes and %d POSTs, want at most 2 and 40: %v", counters.Processes, counters.POSTs, counters.ByAction)
+	if others := counters.POSTs - counters.ByAction[simhost.ActionReceive]; counters.Processes > 2 || others > 17 || counters.POSTs > 60 {
+		t.Errorf("got %d processes and %d POSTs, want at most 2, 17 other than Receive, and 60: %v", counters.Processes, counters.POSTs, counters.ByAction)
 	}
 }

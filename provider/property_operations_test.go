@@ -55,12 +55,12 @@ func (w *walk) createInterrupted(m *machine) {
 		w.create(m)
 		return
 	}
-	at := 1 + w.rng.IntN(5)
+	at := 1 + w.rng.IntN(8)
 	w.note(m, "create %s on %s, interrupted in step %d", config["vm_name"], config["host"], at)
 	h := w.connect()
 	p := h.plan(h.none(), w.spelled(config))
 	h.mustSucceed("plan", p.diags)
-	created, diags := w.interrupted(h, p, fmt.Sprintf("[%d/6]", at))
+	created, diags := w.interrupted(h, p, fmt.Sprintf("[%d/", at))
 	switch {
 	case !created.value.IsNull(): // it was too late
 		w.applied(m, config, created)

@@ -191,7 +191,7 @@ func aFailedCreateJobIsRolledBack(t *testing.T, server *simhost.Server) {
 	h.mustSucceed("plan", p.diags)
 	left, diags := h.apply(h.ctx, p)
 	h.mustFail(diags, "", "Unable to create virtual machine web-01", "step disk", "the disk is in use",
-		"[3/6] disk", "Everything that the job created", logs)
+		"[3/9] disk", "Everything that the job created", logs)
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}
@@ -214,7 +214,7 @@ func anInterruptedCreateIsRolledBack(t *testing.T, server *simhost.Server) {
 	h.mustSucceed("plan", p.diags)
 	ctx, interrupt := context.WithCancel(h.ctx)
 	defer interrupt()
-	deep := h.log.whenWritten("[3/6] disk")
+	deep := h.log.whenWritten("[3/9] disk")
 	go func() { // Ctrl-C, once the virtual machine exists
 		<-deep
 		interrupt()

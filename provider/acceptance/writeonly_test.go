@@ -166,8 +166,8 @@ output "version" {
   value = jsondecode(data.hypervvm_job_inputs.all.json).version
 }`,
 			Check: resource.ComposeAggregateTestCheckFunc(
-				resource.TestCheckOutput("required", "vm_name image_name os_family guest_la_uid guest_la_pw"),
-				resource.TestCheckOutput("version", "1"),
+				resource.TestCheckOutput("required", "vm_name image_name os_family"),
+				resource.TestCheckOutput("version", "2"),
 			),
 		}},
 	})
