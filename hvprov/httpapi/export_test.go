@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -32,3 +33,16 @@ func Problems() map[string]string {
 	}
 	return all
 }
+
+// Routes returns the routes in the form "GET /path", sorted.
+func (h *Handler) Routes() []string {
+	all := make([]string, len(h.routes))
+	for i, rt := range h.routes {
+		all[i] = rt.method + " " + rt.path
+	}
+	slices.Sort(all)
+	return all
+}
+
+// OpenAPI returns the OpenAPI document.
+func OpenAPI() []byte { return openAPI }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +19,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// Prefix is the path of the API.
-const Prefix = "/api/v1"
+// apiPath is the path of the API.
+const apiPath = "/api/v1"
 
 const (
 	headerRequestID      = "X-Request-Id"
@@ -97,36 +96,36 @@ func (h *Handler) addRoutes() {
 	h.routes = []route{
 		{method: http.MethodGet, path: "/healthz", handle: h.getHealth},
 		{method: http.MethodGet, path: "/readyz", handle: h.getReadiness},
-		{method: http.MethodGet, path: Prefix + "/openapi.json", role: RoleReader, handle: h.getOpenAPI},
-		{method: http.MethodGet, path: Prefix + "/schema/job-inputs", role: RoleReader, handle: h.getSchema},
+		{method: http.MethodGet, path: apiPath + "/openapi.json", role: RoleReader, handle: h.getOpenAPI},
+		{method: http.MethodGet, path: apiPath + "/schema/job-inputs", role: RoleReader, handle: h.getSchema},
 
-		{method: http.MethodGet, path: Prefix + "/jobs", role: RoleReader, handle: h.listJobs},
-		{method: http.MethodPost, path: Prefix + "/jobs/provision", role: RoleWriter, handle: h.postProvision},
-		{method: http.MethodPost, path: Prefix + "/jobs/update", role: RoleWriter, handle: h.postUpdate},
-		{method: http.MethodPost, path: Prefix + "/jobs/delete", role: RoleWriter, handle: h.postDelete},
-		{method: http.MethodPost, path: Prefix + "/jobs:check", role: RoleReader, handle: h.postCheck},
-		{method: http.MethodGet, path: Prefix + "/jobs/{id}", role: RoleReader, handle: h.getJob},
-		{method: http.MethodGet, path: Prefix + "/jobs/{id}/events", role: RoleReader, handle: h.getJobEvents},
-		{method: http.MethodPost, path: Prefix + "/jobs/{id}/cancel", role: RoleWriter, handle: h.postCancel},
+		{method: http.MethodGet, path: apiPath + "/jobs", role: RoleReader, handle: h.listJobs},
+		{method: http.MethodPost, path: apiPath + "/jobs/provision", role: RoleWriter, handle: h.postProvision},
+		{method: http.MethodPost, path: apiPath + "/jobs/update", role: RoleWriter, handle: h.postUpdate},
+		{method: http.MethodPost, path: apiPath + "/jobs/delete", role: RoleWriter, handle: h.postDelete},
+		{method: http.MethodPost, path: apiPath + "/jobs:check", role: RoleReader, handle: h.postCheck},
+		{method: http.MethodGet, path: apiPath + "/jobs/{id}", role: RoleReader, handle: h.getJob},
+		{method: http.MethodGet, path: apiPath + "/jobs/{id}/events", role: RoleReader, handle: h.getJobEvents},
+		{method: http.MethodPost, path: apiPath + "/jobs/{id}/cancel", role: RoleWriter, handle: h.postCancel},
 
-		{method: http.MethodGet, path: Prefix + "/hosts", role: RoleReader, handle: h.listHosts},
-		{method: http.MethodGet, path: Prefix + "/hosts/{host}", role: RoleReader, handle: h.getHost},
-		{method: http.MethodGet, path: Prefix + "/hosts/{host}/inventory", role: RoleReader, handle: h.getHostInventory},
-		{method: http.MethodGet, path: Prefix + "/hosts/{host}/vms/{vm}", role: RoleReader, handle: h.getVM},
-		{method: http.MethodGet, path: Prefix + "/inventory", role: RoleReader, handle: h.getInventory},
+		{method: http.MethodGet, path: apiPath + "/hosts", role: RoleReader, handle: h.listHosts},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}", role: RoleReader, handle: h.getHost},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/inventory", role: RoleReader, handle: h.getHostInventory},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}", role: RoleReader, handle: h.getVM},
+		{method: http.MethodGet, path: apiPath + "/inventory", role: RoleReader, handle: h.getInventory},
 
-		{method: http.MethodGet, path: Prefix + "/notifications", role: RoleReader, handle: h.listNotifications},
-		{method: http.MethodPost, path: Prefix + "/notifications:read", role: RoleReader, handle: h.postNotificationsRead},
+		{method: http.MethodGet, path: apiPath + "/notifications", role: RoleReader, handle: h.listNotifications},
+		{method: http.MethodPost, path: apiPath + "/notifications:read", role: RoleReader, handle: h.postNotificationsRead},
 
-		{method: http.MethodGet, path: Prefix + "/events", role: RoleReader, stream: true, handle: h.getEvents},
-		{method: http.MethodGet, path: Prefix + "/ws", role: RoleReader, stream: true, handle: h.getWebsocket},
+		{method: http.MethodGet, path: apiPath + "/events", role: RoleReader, stream: true, handle: h.getEvents},
+		{method: http.MethodGet, path: apiPath + "/ws", role: RoleReader, stream: true, handle: h.getWebsocket},
 
-		{method: http.MethodGet, path: Prefix + "/session", role: RoleReader, handle: h.getSession},
-		{method: http.MethodPost, path: Prefix + "/session", role: RoleReader, handle: h.postSession},
-		{method: http.MethodDelete, path: Prefix + "/session", role: RoleReader, handle: h.deleteSession},
+		{method: http.MethodGet, path: apiPath + "/session", role: RoleReader, handle: h.getSession},
+		{method: http.MethodPost, path: apiPath + "/session", role: RoleReader, handle: h.postSession},
+		{method: http.MethodDelete, path: apiPath + "/session", role: RoleReader, handle: h.deleteSession},
 		{method: http.MethodGet, path: loginPath, handle: h.getLogin},
 		{method: http.MethodGet, path: callbackPath, handle: h.getCallback},
-		{method: http.MethodGet, path: Prefix + "/diagnostics", role: RoleAdmin, handle: h.getDiagnostics},
+		{method: http.MethodGet, path: apiPath + "/diagnostics", role: RoleAdmin, handle: h.getDiagnostics},
 	}
 	if h.opts.Metrics != nil {
 		h.routes = append(h.routes, route{method: http.MethodGet, path: "/metrics", role: RoleReader, handle: h.getMetrics})
@@ -169,7 +168,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.opts.Page != nil && !strings.HasPrefix(r.URL.Path, "/api/"):
 		h.opts.Page.ServeHTTP(w, r)
 	default:
-		newProblem("not_found", "there is no %s: %s/openapi.json describes all routes", r.URL.Path, Prefix).write(w, r)
+		newProblem("not_found", "there is no %s: %s/openapi.json describes all routes", r.URL.Path, apiPath).write(w, r)
 	}
 }
 
@@ -332,13 +331,3 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 // Unwrap is for [http.ResponseController].
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Routes returns the routes in the form "GET /path", sorted.
-func (h *Handler) Routes() []string {
-	all := make([]string, len(h.routes))
-	for i, rt := range h.routes {
-		all[i] = rt.method + " " + rt.path
-	}
-	slices.Sort(all)
-	return all
-}

@@ -23,8 +23,8 @@ type Login interface {
 }
 
 const (
-	loginPath    = Prefix + "/session/login"
-	callbackPath = Prefix + "/session/callback"
+	loginPath    = apiPath + "/session/login"
+	callbackPath = apiPath + "/session/callback"
 
 	loginCookie = "hvprov_login"
 	loginTime   = 10 * time.Minute // for the browser to come back
@@ -131,5 +131,5 @@ func (h *Handler) redirect(r *http.Request) string {
 
 func (h *Handler) loginCookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	//nolint:gosec // Secure over TLS; without TLS browsers would drop the cookie
-	return &http.Cookie{Name: loginCookie, Value: value, Path: Prefix + "/session", MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil || h.opts.SecureCookies, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{Name: loginCookie, Value: value, Path: apiPath + "/session", MaxAge: maxAge, HttpOnly: true, Secure: r.TLS != nil || h.opts.SecureCookies, SameSite: http.SameSiteLaxMode}
 }

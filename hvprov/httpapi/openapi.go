@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"net/http"
-	"slices"
 )
 
 // openAPI is the OpenAPI document. It is written by hand; a test holds all routes and answers to it.
@@ -18,6 +17,3 @@ var openAPI json.RawMessage
 func (h *Handler) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 	return replyTagged(w, r, "application/json", openAPI)
 }
-
-// OpenAPI returns the OpenAPI 3.1 document of the API as JSON.
-func OpenAPI() []byte { return slices.Clone(openAPI) }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 )
 
 func TestTheOpenAPIDocumentDescribesAllRoutesAndNoOther(t *testing.T) {
@@ -48,4 +50,21 @@ func TestTheOpenAPIDocumentIsServed(t *testing.T) {
 		t.Errorf("got %.100s", got.body)
 	}
 	a.want(http.StatusNotModified, "", http.MethodGet, "/api/v1/openapi.json", nil, "If-None-Match", got.header.Get("ETag"))
+}
+
+func TestAPageAndMetricsAreServedIfTheOptionsHaveThem(t *testing.T) {
+	t.Parallel()
+	text := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = w.Write([]byte(text))
+		})
+	}
+	a, _ := newProtectedAPI(t, func(o *httpapi.Options) { o.Page, o.Metrics = text("page"), text("metrics") })
+	for path, want := range map[string]string{"/": "page", "/assets/app.js": "page", "/api/v1/nothing": "", "/metrics": "metrics"} {
+		if got := a.send(http.MethodGet, path, nil, "Authorization", "Bearer reader"); want != "" && string(got.body) != want || want == "" && got.text("code") != "not_found" {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	a.want(http.StatusUnauthorized, "unauthenticated", http.MethodGet, "/metrics", nil)
 }

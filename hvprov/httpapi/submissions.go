@@ -73,7 +73,7 @@ func (b *submissionBody) submission(schema *jobschema.Schema) (hvprov.Submission
 			sub.Schema.ID = b.SchemaID
 		}
 	case b.Operation != job.OperationDelete:
-		missing("schema_version", "send the version of the schema that the values were made for: "+Prefix+"/schema/job-inputs has it")
+		missing("schema_version", "send the version of the schema that the values were made for: "+apiPath+"/schema/job-inputs has it")
 	}
 	if b.Operation == job.OperationUpdate && b.Changed == nil {
 		sub.Changed = slices.Sorted(maps.Keys(b.Values))
@@ -131,7 +131,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request, operation job.O
 	if replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	w.Header().Set("Location", Prefix+"/jobs/"+record.ID)
+	w.Header().Set("Location", apiPath+"/jobs/"+record.ID)
 	return reply(w, http.StatusAccepted, newJobView(record))
 }
 
