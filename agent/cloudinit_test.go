@@ -177,6 +177,12 @@ func TestCloudInitSetsUpTheGuest(t *testing.T) {
 		t.Skipf("this machine does not allow an overlay of its root: %s", out)
 	}
 	guests := linuxGuests()
+	if os.Getenv("HYPERVVM_TEST_FULL") == "" { // each costs some seconds: those with most in them
+		t.Log("6 of 12 guests: set HYPERVVM_TEST_FULL=1 for all")
+		guests = slices.DeleteFunc(guests, func(g linuxGuest) bool {
+			return !slices.Contains([]string{"02", "05", "06", "10", "11", "12"}, g.name[:2])
+		})
+	}
 	settings := guestTable{}
 	for _, g := range guests {
 		settings[g.name] = g.settings

@@ -30,20 +30,20 @@ var scenarios = slices.Concat(conversations, changes, powers, removals, failures
 var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits, guestsOfTheRealAgent)
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both
-// with the recorded behaviour of the real agent. The real agent runs every fourth scenario, since a run takes seconds; which ones
+// with the recorded behaviour of the real agent. The real agent runs every eighth scenario, since a run takes seconds; which ones
 // depends on the agent's text, so that each scenario runs after some changes. FULL=1 and -update run all.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	full := *update || os.Getenv("HYPERVVM_TEST_FULL") != ""
-	sample := int(sha256.Sum256(agent.Bundle())[0]) % 4
+	sample := int(sha256.Sum256(agent.Bundle())[0]) % 8
 	for i, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			for name, start := range backends(t) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					if name == "real" && !full && i%4 != sample {
-						t.Skip("the real agent runs every fourth scenario; FULL=1 runs all")
+					if name == "real" && !full && i%8 != sample {
+						t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
 					}
 					runScenario(t, sc, start, *update && name == "real")
 				})
@@ -57,8 +57,8 @@ func TestScenarios(t *testing.T) {
 			if start == nil {
 				t.Skip("the fake agent does not simulate this: set HYPERVVM_PWSH to run the scenario on the real agent")
 			}
-			if !full && i%4 != sample {
-				t.Skip("the real agent runs every fourth scenario; FULL=1 runs all")
+			if !full && i%8 != sample {
+				t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
 			}
 			runScenario(t, sc, start, *update)
 		})
