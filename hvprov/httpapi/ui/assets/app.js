@@ -37,6 +37,7 @@ function useAddress() {
   useEffect(() => {
     const changed = () => setAt(address());
     addEventListener('hashchange', changed);
+    changed(); // the address may have changed since the first rendering
     return () => removeEventListener('hashchange', changed);
   }, []);
   return at;
