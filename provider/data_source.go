@@ -4,13 +4,11 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
@@ -81,10 +79,10 @@ func (d *hostData) host(config tftypes.Value, diags *diag.Diagnostics) string {
 	case name == "" && len(known) == 1:
 		return known[0]
 	case name == "":
-		diags.AddAttributeError(path.Root("host"), "Missing host", fmt.Sprintf("The provider has several hosts. Set host to one of: %s.", joined(known)))
+		d.conn.addMissingHost(diags)
 		return ""
 	case !ok:
-		diags.AddAttributeError(path.Root("host"), "Unknown host "+name, fmt.Sprintf("The provider configuration has no such host. Use one of: %s.", joined(known)))
+		d.conn.addUnknownHost(diags, name, "")
 		return ""
 	default:
 		return found

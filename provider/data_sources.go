@@ -86,8 +86,6 @@ func merged(a, b map[string]schema.Attribute) map[string]schema.Attribute {
 	return a
 }
 
-func joined(names []string) string { return strings.Join(names, ", ") }
-
 func hostDataAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"computer_name":       dataText("Computer name of the host."),
@@ -175,7 +173,7 @@ func gibibytes(bytes *int64) any {
 	if bytes == nil {
 		return nil
 	}
-	return float64(*bytes) / (1 << 30)
+	return inGiB(*bytes)
 }
 
 // hostValues returns the values of a host.

@@ -40,6 +40,18 @@ func (c *connection) findHost(name string) (string, bool) {
 	return known, ok
 }
 
+// addUnknownHost reports that the provider configuration has no host of a name. The hint follows the remedy.
+func (c *connection) addUnknownHost(diags *diag.Diagnostics, name, hint string) {
+	diags.AddAttributeError(path.Root("host"), "Unknown host "+name,
+		fmt.Sprintf("The provider configuration has no such host. Use one of: %s.%s", strings.Join(c.service.Hosts(), ", "), hint))
+}
+
+// addMissingHost reports that a host must be named, because the provider configuration has several.
+func (c *connection) addMissingHost(diags *diag.Diagnostics) {
+	diags.AddAttributeError(path.Root("host"), "Missing host",
+		fmt.Sprintf("The provider has several hosts. Set host to one of: %s.", strings.Join(c.service.Hosts(), ", ")))
+}
+
 // addAliases records the former names of the hosts: their aliases, and their addresses, which were the names of single unnamed hosts. An
 // address that several hosts have is not a name.
 func (c *connection) addAliases(hosts map[string]hostSettings, diags *diag.Diagnostics) {

@@ -17,6 +17,9 @@ func decimal(x float64) *big.Float {
 	return n
 }
 
+// inGiB converts bytes.
+func inGiB(bytes int64) float64 { return float64(bytes) / (1 << 30) }
+
 // numberOf returns the default of a field as a number of Terraform. It reports false if there is none.
 func numberOf(v any) (*big.Float, bool) {
 	switch n := v.(type) {

@@ -72,7 +72,7 @@ func (r *vmResource) warnOfMemory(ctx context.Context, host string, plan tftypes
 	if err != nil || snapshot.Info.MemoryAvailableBytes == nil {
 		return // the check of the plan reports a host that does not answer
 	}
-	available := float64(*snapshot.Info.MemoryAvailableBytes) / (1 << 30)
+	available := inGiB(*snapshot.Info.MemoryAvailableBytes)
 	if sum <= available || size > available { // the check reports one that needs too much by itself
 		return
 	}

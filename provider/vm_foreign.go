@@ -56,11 +56,8 @@ func named(f *jobschema.Field, before any, observed []any) (any, bool) {
 	found := []any{}
 	for _, one := range was {
 		then, _ := one.(map[string]any)
-		for _, other := range observed {
-			if now, _ := other.(map[string]any); samePart(f, f.Validations.UniqueBy, then, now) {
-				found = append(found, now)
-				break
-			}
+		if now := sameObject(f, observed, then); now != nil {
+			found = append(found, now)
 		}
 	}
 	return found, true

@@ -104,8 +104,7 @@ func (f vmFilter) hosts(c *connection, diags *diag.Diagnostics) []string {
 	}
 	known, ok := c.findHost(host)
 	if !ok {
-		diags.AddAttributeError(path.Root("host"), "Unknown host "+host,
-			fmt.Sprintf("The provider configuration has no such host. Use one of: %s.", strings.Join(c.service.Hosts(), ", ")))
+		c.addUnknownHost(diags, host, "")
 		return nil
 	}
 	return []string{known}

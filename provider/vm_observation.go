@@ -181,12 +181,12 @@ func keepSpellings(f *jobschema.Field, before, observed any) any {
 	return is
 }
 
-// sameObject returns the object of a list before that an object is a new value of: the one with the same name. It is nil if there is none.
-func sameObject(f *jobschema.Field, before any, object map[string]any) map[string]any {
-	list, _ := before.([]any)
-	for _, other := range list {
-		if then, _ := other.(map[string]any); f.Validations.UniqueBy != "" && samePart(f, f.Validations.UniqueBy, then, object) {
-			return then
+// sameObject returns the object of a list, before or after, that has the name of an object. It is nil if there is none.
+func sameObject(f *jobschema.Field, list any, object map[string]any) map[string]any {
+	objects, _ := list.([]any)
+	for _, one := range objects {
+		if other, _ := one.(map[string]any); f.Validations.UniqueBy != "" && samePart(f, f.Validations.UniqueBy, other, object) {
+			return other
 		}
 	}
 	return nil

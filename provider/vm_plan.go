@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -145,17 +144,14 @@ func (r *vmResource) planHost(ctx context.Context, req resource.ModifyPlanReques
 	switch name := configured.ValueString(); {
 	case !configured.IsNull():
 		if _, ok := r.conn.findHost(name); !ok {
-			resp.Diagnostics.AddAttributeError(at, "Unknown host "+name,
-				fmt.Sprintf("The provider configuration has no such host. Use one of: %s. If one of them had this name before, add aliases = [%q] to its entry in hosts.",
-					strings.Join(known, ", "), name))
+			r.conn.addUnknownHost(&resp.Diagnostics, name, fmt.Sprintf(" If one of them had this name before, add aliases = [%q] to its entry in hosts.", name))
 			return "", false
 		}
 	case planned.IsUnknown() && len(known) == 1:
 		planned = types.StringValue(known[0])
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, planned)...)
 	case planned.IsUnknown():
-		resp.Diagnostics.AddAttributeError(at, "Missing host",
-			fmt.Sprintf("The provider has several hosts. Set host to one of: %s.", strings.Join(known, ", ")))
+		r.conn.addMissingHost(&resp.Diagnostics)
 		return "", false
 	}
 	return r.conn.hostName(planned.ValueString()), true
