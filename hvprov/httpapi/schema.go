@@ -148,34 +148,30 @@ func isPortable(pattern string) bool { return !goOnly.MatchString(pattern) }
 // setRules returns the rules of a parameter set: if one of its fields is set, one of its variants matches.
 func setRules(p *jobschema.ParameterSet) []any {
 	var all []string
-	var variants []any
 	for _, v := range p.AllVariants() {
-		used := slices.Concat(v.Required, v.Optional)
-		all = append(all, used...)
-		variants = append(variants, object{"title": strings.TrimSpace(v.Label), "required": v.Required, "used": used})
+		all = slices.Concat(all, v.Required, v.Optional)
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	for i, each := range variants { // a field of the set that a variant does not have must be absent
-		v, _ := each.(object)
-		used, _ := v["used"].([]string)
-		delete(v, "used")
-		absent := object{}
+	var variants []any
+	for _, v := range p.AllVariants() {
+		variant := object{"required": v.Required}
+		if title := strings.TrimSpace(v.Label); title != "" {
+			variant["title"] = title
+		}
+		absent := object{} // a field of the set that the variant does not have
 		for _, id := range all {
-			if !slices.Contains(used, id) {
+			if !slices.Contains(v.Required, id) && !slices.Contains(v.Optional, id) {
 				absent[id] = false
 			}
 		}
 		if len(absent) > 0 {
-			v["properties"] = absent
+			variant["properties"] = absent
 		}
-		if v["title"] == "" {
-			delete(v, "title")
-		}
-		variants[i] = v
-	}
-	if len(all) == 0 {
-		return nil
+		variants = append(variants, variant)
 	}
 	anySet := make([]any, len(all))
 	for i, id := range all {
