@@ -79,15 +79,15 @@ function Get-PowerPlan {
 
     $vm = Get-HostVM -Machine (Get-AgentHost) -Id $Job.VMId
     $state = ConvertTo-PowerState -State $vm.State
-    $steps = $script:AgentPowerActions[$Action]
-    if (-not $steps.ContainsKey($state)) {
-        $allowed = [string[]]@($script:AgentPowerActions[$Action].Keys)
+    $stepsByState = $script:AgentPowerActions[$Action]
+    if (-not $stepsByState.ContainsKey($state)) {
+        $allowed = [string[]]@($stepsByState.Keys)
         [System.Array]::Sort($allowed, [System.StringComparer]::Ordinal)
         throw (New-AgentError -Field 'power_action' -MessageId 'power_action_refused' -Values @{
                 action = $Action; vm = $vm.Name; state = $state; states = (Join-AgentText -Text $allowed)
             })
     }
-    $plan = @{ VM = $vm; State = $state; Steps = @($steps[$state]); Waits = $false }
+    $plan = @{ VM = $vm; State = $state; Steps = @($stepsByState[$state]); Waits = $false }
     $plan.Waits = $script:AgentPowerRunning -contains $Action -and [bool](Get-WaitCondition -Fields $Job.Fields)
     $Job.Steps += $plan.Steps
     if ($plan.Waits) { $Job.Steps += 'wait' }

@@ -1,5 +1,14 @@
 # Pausing, saving and resetting virtual machines, and creating checkpoints.
 
+function Assert-StandInState {
+    # Throws the error of a cmdlet that the state of a virtual machine does not allow.
+    param([Parameter(Mandatory)] [string] $Cmdlet, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] [string[]] $Allowed)
+
+    if ($Allowed -contains $VM.state) { return }
+    throw (New-StandInError -Cmdlet $Cmdlet -Id 'InvalidState' -Category InvalidOperation `
+            -Message "The operation cannot be performed while the object is in its current state: $($VM.state).")
+}
+
 function Suspend-VM {
     [CmdletBinding(DefaultParameterSetName = 'Name', SupportsShouldProcess)]
     param(
@@ -13,9 +22,7 @@ function Suspend-VM {
         Invoke-StandIn -Cmdlet 'Suspend-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Suspend-VM' -VM $given['VM'] -Name $given['Name'])) {
-                if ($item.state -ne 'Running') {
-                    throw (New-StandInError -Cmdlet 'Suspend-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
-                }
+                Assert-StandInState -Cmdlet 'Suspend-VM' -VM $item -Allowed 'Running'
                 $item.state = 'Paused'
             }
         }
@@ -36,9 +43,7 @@ function Save-VM {
         Invoke-StandIn -Cmdlet 'Save-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Save-VM' -VM $given['VM'] -Name $given['Name'])) {
-                if ('Running', 'Paused' -notcontains $item.state) {
-                    throw (New-StandInError -Cmdlet 'Save-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
-                }
+                Assert-StandInState -Cmdlet 'Save-VM' -VM $item -Allowed 'Running', 'Paused'
                 $item.state = 'Saved'
                 Update-StandInGuest -State $state -VM $item
             }
@@ -61,9 +66,7 @@ function Restart-VM {
         Invoke-StandIn -Cmdlet 'Restart-VM' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Restart-VM' -VM $given['VM'] -Name $given['Name'])) {
-                if ('Running' -notcontains $item.state) {
-                    throw (New-StandInError -Cmdlet 'Restart-VM' -Id 'InvalidState' -Category InvalidOperation -Message "The operation cannot be performed while the object is in its current state: $($item.state).")
-                }
+                Assert-StandInState -Cmdlet 'Restart-VM' -VM $item -Allowed 'Running'
                 $resets = $item.PSObject.Properties['resets']
                 $before = 0
                 if ($null -ne $resets) { $before = $resets.Value }
