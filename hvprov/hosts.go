@@ -151,6 +151,21 @@ func (s *Service) HostSwitches(ctx context.Context, host string) (switches []job
 	return switches, err
 }
 
+// Checkpoints returns the checkpoints of a virtual machine, the oldest first. Each call is a request. [Service.FindVM] finds
+// the host of a virtual machine.
+func (s *Service) Checkpoints(ctx context.Context, host, vmID string) (checkpoints []job.Checkpoint, err error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	err = h.Query(ctx, hostset.InventoryCategory, func(ctx context.Context) error {
+		checkpoints, err = h.Agent.Checkpoints(ctx, vmID)
+		return err
+	})
+	slices.SortStableFunc(checkpoints, func(a, b job.Checkpoint) int { return strings.Compare(a.CreatedAt, b.CreatedAt) })
+	return checkpoints, err
+}
+
 // TransportStats counts the work of the connection to a host since the host was added.
 type TransportStats struct {
 	Requests      int64 `json:"requests"`       // for WinRM: HTTP requests, those for authentication included

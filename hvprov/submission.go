@@ -15,14 +15,16 @@ type Submission struct {
 	Operation job.Operation
 	// Values are the values by field of the schema. A delete has none. Those of a power job are not fields of the schema: power_action,
 	// one of [job.PowerActions]; force_stop, which turns off a guest that does not shut down; wait_for and wait_seconds, which after a
-	// start wait for the guest as the default schema describes it.
+	// start wait for the guest as the default schema describes it. Those of a checkpoint job are checkpoint_action, one of
+	// [job.CheckpointActions]; checkpoint_name, or checkpoint_id to apply or remove; checkpoint_children, to remove those that were taken
+	// after it as well; checkpoint_start, which starts the virtual machine after an apply.
 	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value
 	// means the service's.
 	Schema job.SchemaRef
 
-	VMID            string   // update, delete, power: GUID of the virtual machine
+	VMID            string   // all but provision: GUID of the virtual machine
 	Changed         []string // update: the fields to change; all others stay as they are
 	AllowPowerCycle bool     // update: the virtual machine may be stopped and started if a change requires it
 

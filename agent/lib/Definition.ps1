@@ -35,7 +35,7 @@ function ConvertTo-JobDefinition {
     if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
     $version = Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
-    $operations = 'provision', 'update', 'delete', 'power'
+    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint'
     if ($operations -cnotcontains $operation) {
         throw (New-AgentError -MessageId 'definition_operation_invalid' -Values @{ operations = (Join-AgentText -Text $operations) })
     }
@@ -53,6 +53,7 @@ function ConvertTo-JobDefinition {
     if ($operation -eq 'power' -and -not $fields.Contains('power_action')) {
         throw (New-AgentError -Field 'power_action' -MessageId 'field_missing' -Values @{ field = 'power_action' })
     }
+    if ($operation -eq 'checkpoint') { Assert-CheckpointField -Fields $fields }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         if ($fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) { # a check has a finding
@@ -94,6 +95,11 @@ function Assert-JobField {
         'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
         'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off', 'paused', 'saved' }
         'power_action' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentPowerActionNames }
+        'checkpoint_action' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentCheckpointActionNames }
+        'checkpoint_name' { $requirement = Get-VMNameRequirement -Value $Value }
+        'checkpoint_id' { if ($Value -isnot [string] -or -not (Get-AgentGuid -Text $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_guid').Message } }
+        'checkpoint_children' { $requirement = Get-BooleanRequirement -Value $Value }
+        'checkpoint_start' { $requirement = Get-BooleanRequirement -Value $Value }
         'disk_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'copy', 'differencing' }
         'disk_size_gb' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 65536 }
         'data_disks' { if (-not (Test-DataDiskList -Value $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_data_disks').Message } }

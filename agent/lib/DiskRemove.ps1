@@ -40,6 +40,13 @@ function Remove-JobCheckpoint {
             if (-not (Test-MissingError -ErrorRecord $_)) { throw }
         }
     }
+    Wait-CheckpointMerge -Context $Context -Job $Job -VM $VM
+}
+
+function Wait-CheckpointMerge {
+    # Waits until the disks of removed checkpoints are merged, which Hyper-V does in the background, but not longer than the limit.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM)
+
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     while (@(Get-VMHardDiskDrive -VM $VM | Where-Object -FilterScript { Test-CheckpointDisk -Path $_.Path }).Count -gt 0) {
         Assert-JobNotCancelled -Context $Context -Job $Job

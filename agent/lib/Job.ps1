@@ -17,7 +17,7 @@ function New-AgentJob {
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
         State = 'waiting'; Committed = $false; ShuttingDown = $false; Outcome = ''; Seq = 0
-        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal)
+        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
 }
@@ -79,6 +79,20 @@ function Enter-JobStep {
         -Detail ([ordered]@{ number = [System.Array]::IndexOf($Job.Steps, $Name) + 1; of = $Job.Steps.Count })
 }
 
+function Enter-PreflightStep {
+    # Starts step preflight of a job of an existing virtual machine, and returns its plan. Plan sets the job's further steps, so that it runs
+    # first; its error is that of the step.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [scriptblock] $Plan)
+
+    $Job.Steps = @('preflight')
+    $result = $null
+    $problem = $null
+    try { $result = & $Plan } catch { $problem = $_ }
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_find_vm' -Values @{ id = $Job.VMId }
+    if ($null -ne $problem) { throw $problem }
+    return $result
+}
+
 function Invoke-AgentJob {
     <#
     .SYNOPSIS
@@ -114,6 +128,7 @@ function Invoke-JobOperation {
         'update' { Invoke-UpdateJob -Context $Context -Job $Job }
         'delete' { Invoke-DeleteJob -Context $Context -Job $Job }
         'power' { Invoke-PowerJob -Context $Context -Job $Job }
+        'checkpoint' { Invoke-CheckpointJob -Context $Context -Job $Job }
     }
 }
 
@@ -128,6 +143,7 @@ function Complete-AgentJob {
         try { $vm = Find-HostVM -Id $Job.VMId } catch { $vm = $null }
     }
     if ($null -ne $vm) { $result['vm'] = ConvertTo-AgentVM -VM $vm }
+    if ($null -eq $Failure -and $null -ne $Job.Checkpoint) { $result['checkpoint'] = $Job.Checkpoint }
     if ($null -ne $Failure) {
         $result['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
         foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }

@@ -11,6 +11,7 @@ function New-JobJournal {
         Folder = ''; Making = $false; VM = ''; Files = (New-Object -TypeName System.Collections.ArrayList); Manifest = $null
         Disks = (New-Object -TypeName System.Collections.ArrayList); Adapters = (New-Object -TypeName System.Collections.ArrayList)
         Clustered = $false; Stopped = $false; Removing = $null; Done = $false
+        Checkpoint = $null # the name of the checkpoint to take, and the GUIDs of those before it
     }
 }
 
@@ -27,6 +28,7 @@ function Save-JobState {
                     folder = $journal.Folder; making = $journal.Making; vm = $journal.VM; files = [object[]]$journal.Files.ToArray()
                     disks = [object[]]$journal.Disks.ToArray(); adapters = [object[]]$journal.Adapters.ToArray()
                     clustered = $journal.Clustered; stopped = $journal.Stopped; removing = $journal.Removing; done = $journal.Done
+                    checkpoint = $journal.Checkpoint
                 }
             }))
 }
@@ -60,6 +62,7 @@ function ConvertFrom-JobState {
     $job.Journal.Stopped = $journal.stopped
     $job.Journal.Removing = $journal.removing
     $job.Journal.Done = $journal.done
+    $job.Journal.Checkpoint = Get-AgentProperty -Value $journal -Name 'checkpoint' # states of former versions have none
     return $job
 }
 

@@ -26,12 +26,7 @@ function Invoke-PowerJob {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $action = [string]$Job.Fields['power_action']
-    $Job.Steps = @('preflight')
-    $plan = $null
-    $problem = $null
-    try { $plan = Get-PowerPlan -Job $Job -Action $action } catch { $problem = $_ }
-    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_find_vm' -Values @{ id = $Job.VMId }
-    if ($null -ne $problem) { throw $problem }
+    $plan = Enter-PreflightStep -Context $Context -Job $Job -Plan { Get-PowerPlan -Job $Job -Action $action }
     $vm = $plan.VM
     $state = $plan.State
     if ($plan.Steps.Count -eq 0) {

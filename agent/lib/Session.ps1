@@ -160,8 +160,12 @@ function Invoke-AgentQuery {
             }
             'install' { Invoke-AgentInstall -Context $Context }
             'inventory' {
-                if ((Get-AgentText -Value $Argument -Name 'part') -eq 'switches') { Get-AgentSwitchList; break }
-                Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted @(Get-AgentTextList -Value $Argument -Name 'vms')
+                $wanted = @(Get-AgentTextList -Value $Argument -Name 'vms')
+                switch (Get-AgentText -Value $Argument -Name 'part') {
+                    'switches' { Get-AgentSwitchList }
+                    'checkpoints' { Get-AgentCheckpointList -Id ([string]($wanted | Select-Object -First 1)) }
+                    default { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted $wanted }
+                }
             }
             'jobs' { Get-AgentJobList }
             'check' { Get-AgentCheck -Context $Context -Request $Argument }

@@ -23,6 +23,17 @@ type Switch struct {
 	Type string `json:"type"` // external, internal or private
 }
 
+// Checkpoint is a checkpoint of a virtual machine. Several may have the same name.
+type Checkpoint struct {
+	ID         string `json:"id"` // GUID in lower case
+	Name       string `json:"name"`
+	ParentID   string `json:"parent_id"`   // GUID of the checkpoint before it; empty if there is none
+	CreatedAt  string `json:"created_at"`  // in UTC, in the format of RFC 3339
+	PowerState string `json:"power_state"` // of the virtual machine after it was applied: off, or saved with its memory
+	Automatic  bool   `json:"automatic"`   // Hyper-V created it when the virtual machine started
+	Current    bool   `json:"current"`     // the virtual machine continues from it
+}
+
 // Image is a disk image or an ISO file on a host.
 type Image struct {
 	Name      string `json:"name"` // without the file name extension

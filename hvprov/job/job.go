@@ -13,15 +13,16 @@ type Operation string
 
 // The operations of a [Definition].
 const (
-	OperationProvision Operation = "provision"
-	OperationUpdate    Operation = "update"
-	OperationDelete    Operation = "delete"
-	OperationPower     Operation = "power" // one of [PowerActions]; changes only the power state
+	OperationProvision  Operation = "provision"
+	OperationUpdate     Operation = "update"
+	OperationDelete     Operation = "delete"
+	OperationPower      Operation = "power"      // one of [PowerActions]; changes only the power state
+	OperationCheckpoint Operation = "checkpoint" // one of [CheckpointActions]
 )
 
 // Operations returns the operations.
 func Operations() []Operation {
-	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower}
+	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint}
 }
 
 // PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
@@ -29,6 +30,9 @@ func Operations() []Operation {
 func PowerActions() []string {
 	return []string{"start", "shut_down", "turn_off", "restart", "reset", "save", "pause", "resume"}
 }
+
+// CheckpointActions returns the values of the field checkpoint_action of a checkpoint job: take, apply and remove.
+func CheckpointActions() []string { return []string{"take", "apply", "remove"} }
 
 // Valid reports whether o is one of the operations.
 func (o Operation) Valid() bool {

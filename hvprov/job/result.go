@@ -14,11 +14,13 @@ const (
 
 // Result is the result of a job. The outcome of a job without a result is unknown until its host is asked.
 type Result struct {
-	Outcome Outcome  `json:"outcome"`
-	VM      *VM      `json:"vm,omitempty"`     // at the end of the job; nil if it does not exist
-	Error   *Failure `json:"error,omitempty"`  // nil if the job succeeded
-	Undone  []string `json:"undone,omitempty"` // what the job had created and removed again
-	Left    []string `json:"left,omitempty"`   // what was not removed: the removal failed, or the job had not created it
+	Outcome Outcome `json:"outcome"`
+	VM      *VM     `json:"vm,omitempty"` // at the end of the job; nil if it does not exist
+	// Checkpoint is the checkpoint that a checkpoint job took or applied; nil otherwise.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	Error      *Failure    `json:"error,omitempty"`  // nil if the job succeeded
+	Undone     []string    `json:"undone,omitempty"` // what the job had created and removed again
+	Left       []string    `json:"left,omitempty"`   // what was not removed: the removal failed, or the job had not created it
 }
 
 // Failure is why a job or a request failed.

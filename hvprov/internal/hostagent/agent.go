@@ -137,6 +137,18 @@ func (a *Agent) Switches(ctx context.Context) ([]job.Switch, error) {
 	return result.Switches, err
 }
 
+// Checkpoints returns the checkpoints of a virtual machine.
+func (a *Agent) Checkpoints(ctx context.Context, vmID string) ([]job.Checkpoint, error) {
+	var result protocol.CheckpointsResult
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Part: protocol.PartCheckpoints, VMs: []string{vmID}}, &result)
+	for i := range result.Checkpoints {
+		c := &result.Checkpoints[i]
+		c.ID, c.Name, c.ParentID = a.opts.Clean(c.ID), a.opts.Clean(c.Name), a.opts.Clean(c.ParentID)
+		c.CreatedAt, c.PowerState = a.opts.Clean(c.CreatedAt), a.opts.Clean(c.PowerState)
+	}
+	return result.Checkpoints, err
+}
+
 // Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
 // and Secrets of the submission are not used.
 func (a *Agent) Check(ctx context.Context, req JobRequest, unknown []string) ([]job.Finding, error) {

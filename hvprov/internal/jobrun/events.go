@@ -72,6 +72,11 @@ func (c Cleaner) Event(e job.Event) job.Event {
 		vm.Recorded = c.Recorded(vm.Recorded)
 		result.VM = &vm
 	}
+	if result.Checkpoint != nil {
+		k := *result.Checkpoint
+		k.ID, k.Name, k.ParentID, k.CreatedAt, k.PowerState = c.text(k.ID), c.text(k.Name), c.text(k.ParentID), c.text(k.CreatedAt), c.text(k.PowerState)
+		result.Checkpoint = &k
+	}
 	result.Undone, result.Left = c.all(result.Undone), c.all(result.Left)
 	e.Result = &result
 	return e

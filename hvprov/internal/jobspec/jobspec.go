@@ -51,7 +51,7 @@ func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
 		return Spec{}, err
 	}
 	stored, withheld := b.WithoutSecrets(values)
-	if r.Operation == job.OperationPower { // its values are not fields of the schema, and none is secret
+	if isRequested(r.Operation) { // its values are not fields of the schema, and none is secret
 		stored, withheld = values, nil
 	}
 	all := len(withheld) == 0
@@ -95,11 +95,11 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 			return nil, nil, err
 		}
 	}
-	switch r.Operation {
-	case job.OperationDelete:
+	switch {
+	case r.Operation == job.OperationDelete:
 		return nil, nil, nil // the GUID of the virtual machine is all that a delete needs
-	case job.OperationPower:
-		fields, err = powerFields(values)
+	case isRequested(r.Operation):
+		fields, err = requestedFields(r.Operation, values)
 		return fields, nil, err
 	}
 	schema := b.Schema

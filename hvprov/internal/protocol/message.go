@@ -50,7 +50,7 @@ type Request struct {
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check of an update: the virtual machine may be stopped and started
 	VMs             []string  `json:"vms,omitempty"`               // inventory: GUIDs of the virtual machines to report; empty: all
-	Part            string    `json:"part,omitempty"`              // inventory: [PartSwitches]; empty: the host and its virtual machines
+	Part            string    `json:"part,omitempty"`              // inventory: [PartSwitches] or [PartCheckpoints]; empty: the host and its virtual machines
 	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send the events after this sequence number
 }
@@ -120,8 +120,16 @@ type InventoryResult struct {
 	Partial []string `json:"partial,omitempty"`
 }
 
-// PartSwitches is the part of an inventory with the virtual switches.
-const PartSwitches = "switches"
+// The parts of an inventory: the virtual switches, and the checkpoints of one virtual machine.
+const (
+	PartSwitches    = "switches"
+	PartCheckpoints = "checkpoints"
+)
+
+// CheckpointsResult is the result of inventory for [PartCheckpoints].
+type CheckpointsResult struct {
+	Checkpoints []job.Checkpoint `json:"checkpoints"`
+}
 
 // SwitchesResult is the result of inventory for [PartSwitches].
 type SwitchesResult struct {

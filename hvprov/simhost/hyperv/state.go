@@ -84,6 +84,7 @@ type VM struct {
 	StartupOrder         []string     `json:"startup_order"` // BIOS boot order of a generation 1 virtual machine
 	Looks                int          `json:"looks"`         // calls of Get-VM since it started; counted while [Behaviour.Guest] is set
 	Checkpoints          []Checkpoint `json:"checkpoints,omitempty"`
+	ParentCheckpoint     string       `json:"parent_checkpoint,omitempty"` // GUID of the checkpoint that it continues from
 	Clustered            bool         `json:"clustered"`
 	ClusterRole          string       `json:"cluster_role"`        // empty: the name of the virtual machine
 	Shutdown             *Shutdown    `json:"shutdown,omitempty"`  // nil: its shutdown service works
@@ -122,9 +123,13 @@ type DVD struct {
 
 // Checkpoint is a checkpoint of a virtual machine, whose drives are differencing disks (.avhdx) while it has one.
 type Checkpoint struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Automatic bool   `json:"automatic,omitempty"` // created when the virtual machine started; it ends when it stops
+	ID           string    `json:"id"`
+	Name         string    `json:"name"`
+	Parent       string    `json:"parent,omitempty"` // GUID; empty: none
+	CreationTime time.Time `json:"creation_time,omitzero"`
+	State        string    `json:"state,omitempty"`     // of the virtual machine after it was applied: Off, or Saved with its memory; empty: Off
+	Drives       []string  `json:"drives,omitempty"`    // paths of the disks that it keeps, in the order of the drives
+	Automatic    bool      `json:"automatic,omitempty"` // created when the virtual machine started; it ends when it stops
 }
 
 // Behaviour controls how the simulated host answers. The zero value is a healthy host.

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"unicode/utf16"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -74,7 +75,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -87,6 +88,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	}
 	if d.operation == job.OperationPower && !d.fields.has("power_action") {
 		return d, fail("field_missing", "power_action", "field", "power_action")
+	}
+	if d.operation == job.OperationCheckpoint {
+		if missing := missingCheckpointField(d.fields); missing != "" {
+			return d, fail("field_missing", missing, "field", missing)
+		}
 	}
 	if d.operation == job.OperationProvision && !partial {
 		if d.fields.has("vm_name") && !isFileName(d.fields.text("vm_name")) {
@@ -156,12 +162,17 @@ var rules = sync.OnceValue(func() map[string]rule {
 		return s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, isControl)
 	}}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
+	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
 	return map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
-		"power_action": oneOf(job.PowerActions()...),
-		"gb_ram":       {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
-		"cpu_cores":    {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
-		"vm_clustered": {text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
+		"power_action":        oneOf(job.PowerActions()...),
+		"checkpoint_action":   oneOf(job.CheckpointActions()...),
+		"checkpoint_name":     vmName,
+		"checkpoint_id":       {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},
+		"checkpoint_children": boolean, "checkpoint_start": boolean,
+		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
+		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
+		"vm_clustered": boolean, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
 		"switch_name": anyText, "notes": anyText,
 	}
 })

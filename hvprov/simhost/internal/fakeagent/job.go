@@ -49,6 +49,7 @@ type hostJob struct {
 	entered []step
 	message string // of the result
 	plan    plan
+	taken   *job.Checkpoint // for the result: the checkpoint that the job took or applied
 
 	stopped      bool // an update stopped the virtual machine and has to start it again
 	unregistered bool // a delete removed the virtual machine and has to delete its files
@@ -188,6 +189,9 @@ func (j *hostJob) complete(err error) {
 			shown := showVM(vm, j.hostOrEmpty())
 			result.VM = &shown
 		}
+	}
+	if err == nil {
+		result.Checkpoint = j.taken
 	}
 	if err != nil {
 		f := asFailure(err, protocol.CodeStepFailed)

@@ -92,8 +92,11 @@ func (s *session) handle(req protocol.Request) {
 		s.query(req, func() (any, error) { return s.host.install(), nil })
 	case protocol.RequestInventory:
 		s.query(req, func() (any, error) {
-			if req.Part == protocol.PartSwitches {
+			switch req.Part {
+			case protocol.PartSwitches:
 				return s.switches()
+			case protocol.PartCheckpoints:
+				return s.checkpoints(req.VMs)
 			}
 			return s.inventory(req.Settings, req.VMs)
 		})

@@ -33,14 +33,15 @@ type plan struct {
 	image      string // provision: path
 	switchName string // provision: of the first network adapter
 
-	found    bool // update, delete: the virtual machine exists
-	vm       hyperv.VM
-	manifest *manifest
-	stop     bool
-	start    bool
-	cycle    []string // update: fields that require the virtual machine to be off
-	fields   []string // update: fields to configure
-	power    []string // power: the steps
+	found      bool // update, delete: the virtual machine exists
+	vm         hyperv.VM
+	manifest   *manifest
+	stop       bool
+	start      bool
+	cycle      []string           // update: fields that require the virtual machine to be off
+	fields     []string           // update: fields to configure
+	power      []string           // power: the steps
+	checkpoint *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
 }
 
 var operations map[job.Operation]operation
@@ -70,6 +71,12 @@ func init() {
 			{name: "stop", applies: powerStep("stop"), describe: describePowerStop, apply: stopForPower, undo: undoStop},
 			{name: "power", applies: powerStep("power"), describe: func(j *hostJob) string { return text("step_" + j.fields.text("power_action")) }, apply: changePower},
 			{name: "start", applies: powerStep("start"), describe: describeStart, apply: startForPower},
+		}},
+		job.OperationCheckpoint: {prepare: planCheckpoint, steps: []step{
+			{name: "preflight", describe: describeFind, apply: reportNoCheckpoint},
+			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeAs("step_turn_off"), apply: stopForCheckpoint, undo: undoStop},
+			{name: "checkpoint", applies: changesCheckpoint, describe: describeCheckpoint, apply: changeCheckpoint},
+			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStartAgain, apply: startVM},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},

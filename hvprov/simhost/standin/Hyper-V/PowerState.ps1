@@ -1,4 +1,4 @@
-# Pausing, saving and resetting virtual machines, and creating checkpoints.
+# Pausing, saving and resetting virtual machines.
 
 function Assert-StandInState {
     # Throws the error of a cmdlet that the state of a virtual machine does not allow.
@@ -72,34 +72,6 @@ function Restart-VM {
                 if ($null -ne $resets) { $before = $resets.Value }
                 $item | Add-Member -Force -NotePropertyName 'resets' -NotePropertyValue ($before + 1)
                 Update-StandInGuest -State $state -VM $item
-            }
-        }
-    }
-}
-
-function Checkpoint-VM {
-    # Creates a standard checkpoint: from then on each drive uses a differencing disk.
-    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
-    param(
-        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
-        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [Alias('VMName')] [string[]] $Name,
-        [Parameter(Position = 1)] [Alias('CheckpointName')] [string] $SnapshotName = ''
-    )
-
-    process {
-        if (-not $PSCmdlet.ShouldProcess($SnapshotName)) { return }
-        $given = $PSBoundParameters
-        Invoke-StandIn -Cmdlet 'Checkpoint-VM' -Change -Action {
-            param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Checkpoint-VM' -VM $given['VM'] -Name $given['Name'])) {
-                $id = [guid]::NewGuid().ToString()
-                foreach ($drive in $item.drives) {
-                    $parent = $drive.path
-                    $drive.path = [System.IO.Path]::Combine([System.IO.Path]::GetDirectoryName($parent), [System.IO.Path]::GetFileNameWithoutExtension($parent) + "_$($id.ToUpperInvariant()).avhdx")
-                    Write-StandInDisk -Path $drive.path -Disk @{ Type = 'Differencing'; Size = (Read-StandInDisk -Path $parent).Size; Parent = $parent; FileSize = $script:StandInDiskOverhead }
-                }
-                $checkpoint = [pscustomobject]@{ id = $id; name = [string]$given['SnapshotName'] }
-                $item | Add-Member -Force -NotePropertyName 'checkpoints' -NotePropertyValue ([object[]](@(Get-StandInCheckpoint -VM $item) + $checkpoint))
             }
         }
     }

@@ -37,6 +37,7 @@ function ConvertTo-StandInVM {
         Heartbeat                = $heartbeat
         IntegrationServicesState = $VM.integration_services_state
         CheckpointType           = $VM.checkpoint_type
+        ParentSnapshotId         = $(if (Get-StandInCheckpointValue -Of $VM -Name 'parent_checkpoint') { [guid]$VM.parent_checkpoint })
         AutomaticStartAction     = $VM.automatic_start_action
         AutomaticStopAction      = $VM.automatic_stop_action
         IsClustered              = [bool]$VM.clustered

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package jobspec
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
+
+// requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state. They are the
+// same in every job schema.
+type requested struct {
+	action  string   // the required field with the action
+	actions []string // its values
+	checks  map[string]check
+	rule    func(values map[string]any) error // between valid fields; nil: none
+}
+
+// check returns what a value must be, or an empty string if it is valid.
+type check func(v any) string
+
+var operations = map[job.Operation]requested{
+	job.OperationPower: {
+		action: "power_action", actions: job.PowerActions(),
+		checks: map[string]check{"force_stop": isBoolean, "wait_for": oneOf("nothing", "heartbeat", "address"), "wait_seconds": isWait},
+	},
+	job.OperationCheckpoint: {
+		action: "checkpoint_action", actions: job.CheckpointActions(),
+		checks: map[string]check{"checkpoint_name": isName, "checkpoint_id": isGUID, "checkpoint_children": isBoolean, "checkpoint_start": isBoolean},
+		rule:   checkpointRule,
+	},
+}
+
+func isRequested(o job.Operation) bool { _, ok := operations[o]; return ok }
+
+// requestedFields returns the values of a job as fields of a definition.
+func requestedFields(o job.Operation, values map[string]any) (fields job.Fields, err error) {
+	r := operations[o]
+	checks := maps.Clone(r.checks)
+	checks[r.action] = oneOf(r.actions...)
+	for _, id := range slices.Sorted(maps.Keys(values)) {
+		valid, ok := checks[id]
+		if !ok {
+			return nil, fmt.Errorf("a %s job has no field %s: use %s", o, id, strings.Join(slices.Sorted(maps.Keys(checks)), ", "))
+		}
+		if want := valid(values[id]); want != "" {
+			return nil, fmt.Errorf("%s of a %s job must be %s, but is %v", id, o, want, values[id])
+		}
+		fields = append(fields, job.Field{ID: id, Value: values[id]})
+	}
+	if _, ok := values[r.action]; !ok {
+		return nil, fmt.Errorf("a %s job requires the field %s: use one of %s", o, r.action, strings.Join(r.actions, ", "))
+	}
+	if r.rule != nil {
+		err = r.rule(values)
+	}
+	return fields, err
+}
+
+func checkpointRule(values map[string]any) error {
+	_, named := values["checkpoint_name"]
+	_, identified := values["checkpoint_id"]
+	switch action := values["checkpoint_action"]; {
+	case action == "take" && (!named || identified):
+		return fmt.Errorf("a job that takes a checkpoint requires the field checkpoint_name, and has no field checkpoint_id")
+	case action != "take" && named == identified:
+		return fmt.Errorf("a job that applies or removes a checkpoint requires either the field checkpoint_id or the field checkpoint_name")
+	}
+	return nil
+}
+
+func oneOf(choices ...string) check {
+	return func(v any) string {
+		if s, ok := v.(string); ok && slices.Contains(choices, s) {
+			return ""
+		}
+		return "one of " + strings.Join(choices, ", ")
+	}
+}
+
+func isBoolean(v any) string {
+	if _, ok := v.(bool); ok {
+		return ""
+	}
+	return "a boolean"
+}
+
+func isWait(v any) string {
+	n, err := job.Fields{{ID: "n", Value: v}}.MarshalJSON()
+	var seconds float64
+	if _, scanErr := fmt.Sscanf(string(n), `{"n":%g}`, &seconds); err != nil || scanErr != nil || seconds != math.Trunc(seconds) || seconds < 1 || seconds > 7200 {
+		return "a whole number from 1 to 7200"
+	}
+	return ""
+}
+
+func isGUID(v any) string {
+	if s, ok := v.(string); ok && protocol.IsGUID(s) {
+		return ""
+	}
+	return "a GUID"
+}
+
+// isName checks the name of a checkpoint as the agent does.
+func isName(v any) string {
+	s, ok := v.(string)
+	if ok && s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl) {
+		return ""
+	}
+	return "a name of 1 to 100 characters, without control characters and without spaces at its ends"
+}
