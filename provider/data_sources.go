@@ -60,6 +60,21 @@ func hostDataSources() []func() datasource.DataSource {
 			},
 			read: readSwitches,
 		},
+		{
+			name: "checkpoints", text: "The checkpoints of a virtual machine, also those that Terraform does not manage.",
+			attributes: map[string]schema.Attribute{
+				"vm_id": schema.StringAttribute{Required: true, MarkdownDescription: vmIDText},
+				"host": schema.StringAttribute{Optional: true, Computed: true, MarkdownDescription: "Name of the host in the provider configuration. Defaults to a search of all hosts. " +
+					"Shows the host that has the virtual machine."},
+				"checkpoints": dataObjects("The checkpoints, the oldest first.", map[string]schema.Attribute{
+					"id": dataText("GUID of the checkpoint."), "name": dataText("Name. Several checkpoints may have the same."),
+					"parent_id": dataText("GUID of the checkpoint before it. Null if there is none."), "created_at": dataText("When it was taken, in UTC."),
+					"power_state": dataText("Power state of the virtual machine after the checkpoint was applied: `off`, or `saved` with its memory."),
+					"automatic":   dataFlag("Whether Hyper-V took it when the virtual machine started."), "current": dataFlag("Whether the virtual machine continues from it."),
+				}),
+			},
+			read: readCheckpoints,
+		},
 		{name: "vm", text: "A virtual machine by its name or GUID, also one that Terraform does not manage.", attributes: vm, read: readVM},
 		{
 			name: "vms", text: "Virtual machines of the hosts, also those that Terraform does not manage.",
@@ -266,6 +281,30 @@ func readSwitches(ctx context.Context, d *hostData, config tftypes.Value, diags 
 		values[i] = map[string]any{"id": s.ID, "name": s.Name, "type": s.Type}
 	}
 	return map[string]any{"host": host, "switches": values}
+}
+
+func readCheckpoints(ctx context.Context, d *hostData, config tftypes.Value, diags *diag.Diagnostics) map[string]any {
+	target := vmTarget{Host: types.StringValue(stringOf(attribute(config, "host"))), VMID: types.StringValue(stringOf(attribute(config, "vm_id")))}
+	checkGUID("vm_id", "a virtual machine", target.VMID, diags)
+	if diags.HasError() {
+		return nil
+	}
+	host, vm, err := d.findTarget(ctx, target)
+	var all []job.Checkpoint
+	if err == nil {
+		all, err = d.conn.service.Checkpoints(ctx, host, vm.ID)
+	}
+	if err != nil {
+		addError(diags, errorSummary("read the checkpoints of", target.VMID.ValueString()), err)
+		return nil
+	}
+	values := make([]any, len(all))
+	for i, c := range all {
+		values[i] = map[string]any{
+			"id": c.ID, "name": c.Name, "parent_id": textOrNil(c.ParentID), "created_at": c.CreatedAt, "power_state": c.PowerState, "automatic": c.Automatic, "current": c.Current,
+		}
+	}
+	return map[string]any{"host": host, "checkpoints": values}
 }
 
 func readVM(ctx context.Context, d *hostData, config tftypes.Value, diags *diag.Diagnostics) map[string]any {

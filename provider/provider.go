@@ -64,9 +64,14 @@ func (p *Provider) Metadata(_ context.Context, _ provider.MetadataRequest, resp 
 
 // Resources returns the resources of the provider.
 func (p *Provider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{func() resource.Resource {
-		return &vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}
-	}}
+	return []func() resource.Resource{
+		func() resource.Resource {
+			return &vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}
+		},
+		func() resource.Resource {
+			return &checkpointResource{vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}}
+		},
+	}
 }
 
 // ListResources returns the list resources of the provider.
@@ -78,9 +83,11 @@ func (p *Provider) ListResources(context.Context) []func() list.ListResource {
 
 // Actions returns the actions of the provider.
 func (p *Provider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{func() action.Action {
-		return &powerAction{vmResource{schema: p.schema, schemaErr: p.schemaErr}}
-	}}
+	shared := vmAction{vmResource{schema: p.schema, schemaErr: p.schemaErr}}
+	return []func() action.Action{
+		func() action.Action { return &powerAction{shared} },
+		func() action.Action { return &checkpointAction{shared} },
+	}
 }
 
 // DataSources returns the data sources of the provider.

@@ -40,14 +40,18 @@ func asTimeLimit(limited, parent context.Context, name string, limit time.Durati
 
 // addTimeLimit reports which limit ended an operation, and how to raise it.
 func addTimeLimit(diags *diag.Diagnostics, summary string, e *timeLimitError) {
-	text := fmt.Sprintf("The time limit of %v was exceeded. To raise it, set timeouts.%s. ", e.limit, e.name)
+	attribute, setting := "timeouts", "timeouts."+e.name
+	if e.name == "" { // a job on request
+		attribute, setting = "timeout", "timeout"
+	}
+	text := fmt.Sprintf("The time limit of %v was exceeded. To raise it, set %s. ", e.limit, setting)
 	if e.name == "read" {
 		text += "A refresh uses the limit in the state, not that of the configuration: raise it with terraform apply -refresh=false. "
 	}
 	var inner diag.Diagnostics
 	addError(&inner, summary, e.err)
 	for _, d := range inner {
-		diags.AddAttributeError(path.Root("timeouts"), d.Summary(), text+d.Detail())
+		diags.AddAttributeError(path.Root(attribute), d.Summary(), text+d.Detail())
 	}
 }
 
