@@ -125,7 +125,7 @@ func (c *checkpointResource) run(ctx context.Context, t vmTarget, verb string, v
 	if err != nil {
 		var found diag.Diagnostics
 		addError(&found, summary, err)
-		diags.Append(atAttributes(found, checkpointFields)...)
+		diags.Append(atAttributes(found, map[string]string{"checkpoint_action": "vm_id", "checkpoint_name": "name", "checkpoint_id": "id"})...)
 		return nil
 	}
 	return result

@@ -17,38 +17,50 @@ import (
 const powerVM = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11"
 
 // actionServer returns the server of actions, and a configuration of hypervvm_power.
-func (h *harness) actionServer(config attrs) (tfprotov6.ActionServer, *tfprotov6.DynamicValue) {
+func (h *harness) actionServer(name string, config attrs) (tfprotov6.ActionServer, *tfprotov6.DynamicValue) {
 	h.t.Helper()
 	server, ok := h.server.(tfprotov6.ActionServer)
 	if !ok {
 		h.t.Fatal("the server has no actions")
 	}
-	return server, h.dynamic(h.schema.ActionSchemas["hypervvm_power"].Schema.ValueType(), config)
+	return server, h.dynamic(h.schema.ActionSchemas[name].Schema.ValueType(), config)
 }
 
-// planPower validates and plans the action.
+// planPower validates and plans the action hypervvm_power.
 func (h *harness) planPower(config attrs) []*tfprotov6.Diagnostic {
 	h.t.Helper()
-	server, value := h.actionServer(config)
-	valid, err := server.ValidateActionConfig(h.ctx, &tfprotov6.ValidateActionConfigRequest{ActionType: "hypervvm_power", Config: value})
+	return h.planAction("hypervvm_power", config)
+}
+
+// planAction validates and plans an action.
+func (h *harness) planAction(name string, config attrs) []*tfprotov6.Diagnostic {
+	h.t.Helper()
+	server, value := h.actionServer(name, config)
+	valid, err := server.ValidateActionConfig(h.ctx, &tfprotov6.ValidateActionConfigRequest{ActionType: name, Config: value})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	if hasError(valid.Diagnostics) {
 		return valid.Diagnostics
 	}
-	planned, err := server.PlanAction(h.ctx, &tfprotov6.PlanActionRequest{ActionType: "hypervvm_power", Config: value})
+	planned, err := server.PlanAction(h.ctx, &tfprotov6.PlanActionRequest{ActionType: name, Config: value})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return planned.Diagnostics
 }
 
-// invokePower runs the action, and calls on for each progress message.
+// invokePower runs the action hypervvm_power.
 func (h *harness) invokePower(ctx context.Context, config attrs, on func(message string)) (messages string, diags []*tfprotov6.Diagnostic) {
 	h.t.Helper()
-	server, value := h.actionServer(config)
-	stream, err := server.InvokeAction(ctx, &tfprotov6.InvokeActionRequest{ActionType: "hypervvm_power", Config: value})
+	return h.invoke(ctx, "hypervvm_power", config, on)
+}
+
+// invoke runs an action, and calls on for each progress message.
+func (h *harness) invoke(ctx context.Context, name string, config attrs, on func(message string)) (messages string, diags []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	server, value := h.actionServer(name, config)
+	stream, err := server.InvokeAction(ctx, &tfprotov6.InvokeActionRequest{ActionType: name, Config: value})
 	if err != nil {
 		h.t.Fatal(err)
 	}

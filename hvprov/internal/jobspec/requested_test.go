@@ -42,6 +42,32 @@ func TestThePowerJobOfARecordIsTheSameAfterARestart(t *testing.T) {
 	}
 }
 
+func TestInvalidCheckpointJobsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values map[string]any
+		want   string
+	}{
+		"no action":                      {map[string]any{"checkpoint_name": "a"}, "requires the field checkpoint_action: use one of take, apply, remove"},
+		"a take without a name":          {map[string]any{"checkpoint_action": "take"}, "requires the field checkpoint_name"},
+		"a take with a GUID":             {map[string]any{"checkpoint_action": "take", "checkpoint_name": "a", "checkpoint_id": vmID}, "has no field checkpoint_id"},
+		"an apply of two":                {map[string]any{"checkpoint_action": "apply", "checkpoint_name": "a", "checkpoint_id": vmID}, "either the field checkpoint_id or"},
+		"a removal of none":              {map[string]any{"checkpoint_action": "remove"}, "either the field checkpoint_id or"},
+		"a name with a space at its end": {map[string]any{"checkpoint_action": "take", "checkpoint_name": "a "}, "1 to 100 characters"},
+		"a GUID that is none":            {map[string]any{"checkpoint_action": "apply", "checkpoint_id": "a"}, "must be a GUID"},
+		"a field of a power job":         {map[string]any{"checkpoint_action": "apply", "checkpoint_id": vmID, "force_stop": true}, "no field force_stop"},
+		"a text for a flag":              {map[string]any{"checkpoint_action": "apply", "checkpoint_id": vmID, "checkpoint_start": "yes"}, "must be a boolean"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newBuilder(t, 0).New(jobstore.Record{Host: "hv01", Operation: job.OperationCheckpoint, VMID: vmID}, c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestInvalidPowerJobsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

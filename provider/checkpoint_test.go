@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+const checkpointType = "hypervvm_checkpoint"
+
+// checkpointKind is the type of the resource hypervvm_checkpoint.
+func (h *harness) checkpointKind() tftypes.Type {
+	return h.schema.ResourceSchemas[checkpointType].ValueType()
+}
+
+// applyCheckpoint plans and applies a configuration of the resource; nil destroys it.
+func (h *harness) applyCheckpoint(prior tftypes.Value, config attrs) (tftypes.Value, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	wanted := tftypes.NewValue(h.checkpointKind(), nil)
+	proposed := wanted
+	if config != nil {
+		wanted = h.value(h.checkpointKind(), config)
+		proposed = proposedObject(h.schema.ResourceSchemas[checkpointType].Block.Attributes, prior, wanted)
+	}
+	plan, err := h.server.PlanResourceChange(h.ctx, &tfprotov6.PlanResourceChangeRequest{
+		TypeName: checkpointType, PriorState: h.encode(prior), ProposedNewState: h.encode(proposed), Config: h.encode(wanted),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(plan.Diagnostics) {
+		return prior, plan.Diagnostics
+	}
+	resp, err := h.server.ApplyResourceChange(h.ctx, &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: checkpointType, PriorState: h.encode(prior), PlannedState: plan.PlannedState, Config: h.encode(wanted), PlannedPrivate: plan.PlannedPrivate,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	value, err := resp.NewState.Unmarshal(h.checkpointKind())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return value, append(plan.Diagnostics, resp.Diagnostics...)
+}
+
+// readCheckpoint refreshes the resource.
+func (h *harness) readCheckpoint(state tftypes.Value) tftypes.Value {
+	h.t.Helper()
+	resp, err := h.server.ReadResource(h.ctx, &tfprotov6.ReadResourceRequest{TypeName: checkpointType, CurrentState: h.encode(state)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mustSucceed("read", resp.Diagnostics)
+	value, err := resp.NewState.Unmarshal(h.checkpointKind())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return value
+}
+
+// addCheckpointVM adds a virtual machine that allows checkpoints.
+func addCheckpointVM(t *testing.T, server *simhost.Server, kind string) {
+	t.Helper()
+	addPowerVM(t, server, "Running")
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].CheckpointType = kind })
+}
+
+func hostCheckpoints(t *testing.T, server *simhost.Server) (names string) {
+	t.Helper()
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range state.VMs[0].Checkpoints {
+		names += c.Name + " "
+	}
+	return names
+}
+
+func TestACheckpointIsAResource(t *testing.T) {
+	t.Parallel()
+	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+		addCheckpointVM(t, server, "Standard")
+		h := connected(t, server)
+		config := attrs{"vm_id": powerVM, "name": "before-upgrade"}
+		created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), config)
+		h.mustSucceed("create", diags)
+		if got := hostCheckpoints(t, server); got != "before-upgrade " {
+			t.Fatalf("the host has the checkpoints %q", got)
+		}
+		state := plain(created).(attrs)
+		if state["power_state"] != "saved" || state["id"] == nil || state["created_at"] == nil || state["parent_id"] != nil {
+			t.Errorf("the state is %v", state)
+		}
+		if read := h.readCheckpoint(created); !read.Equal(created) {
+			t.Errorf("read %v, want %v", read, created)
+		}
+		listed := h.mustData("hypervvm_checkpoints", attrs{"vm_id": powerVM})["checkpoints"].([]any)
+		if len(listed) != 1 || listed[0].(attrs)["id"] != state["id"] || listed[0].(attrs)["current"] != true {
+			t.Errorf("the data source has %v", listed)
+		}
+		imported, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: checkpointType, ID: powerVM + "/" + state["id"].(string)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.mustSucceed("import", imported.Diagnostics)
+		value, err := imported.ImportedResources[0].State.Unmarshal(h.checkpointKind())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read := h.readCheckpoint(value); !read.Equal(created) {
+			t.Errorf("imported %v, want %v", read, created)
+		}
+
+		updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Checkpoints, s.VMs[0].ParentCheckpoint = nil, "" })
+		if read := h.readCheckpoint(created); !read.IsNull() {
+			t.Errorf("a checkpoint that vanished is read as %v", read)
+		}
+		created, diags = h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), config)
+		h.mustSucceed("create again", diags)
+		for range 2 { // the second time it does not exist
+			_, diags = h.applyCheckpoint(created, nil)
+			h.mustSucceed("destroy", diags)
+		}
+		if got := hostCheckpoints(t, server); got != "" {
+			t.Errorf("the host has the checkpoints %q", got)
+		}
+	})
+}
+
+func TestACheckpointIsTakenAppliedAndRemovedByAction(t *testing.T) {
+	t.Parallel()
+	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+		addCheckpointVM(t, server, "Production")
+		h := connected(t, server)
+		for _, step := range []struct {
+			config                attrs
+			state, names, message string
+		}{
+			{attrs{"operation": "take", "name": "one"}, "Running", "one ", "[2/2] checkpoint: take checkpoint 'one'"},
+			{attrs{"operation": "take", "name": "two"}, "Running", "one two ", "take checkpoint 'two'"},
+			{attrs{"operation": "apply", "name": "one"}, "Off", "one two ", "[3/3] checkpoint: apply checkpoint 'one'"},
+			{attrs{"operation": "apply", "name": "two", "start": true}, "Running", "one two ", "[3/3] start: start the virtual machine"},
+			{attrs{"operation": "remove", "name": "one", "include_children": true}, "Running", "", "and those that were taken after it"},
+			{attrs{"operation": "remove", "name": "one"}, "Running", "", "there is nothing to remove"},
+		} {
+			messages, diags := h.invoke(h.ctx, checkpointType, attrs{"vm_id": powerVM}.with(step.config), nil)
+			h.mustSucceed(step.message, diags)
+			if got := powerState(t, server); got != step.state || hostCheckpoints(t, server) != step.names || !strings.Contains(messages, step.message) {
+				t.Errorf("%v: the virtual machine is %s with %q, messages:\n%s", step.config, got, hostCheckpoints(t, server), messages)
+			}
+		}
+		_, diags := h.invoke(h.ctx, checkpointType, attrs{"vm_id": powerVM, "operation": "apply", "name": "one"}, nil)
+		h.mustFail(diags, "name", "Unable to apply a checkpoint of virtual machine old-01", "has no checkpoint 'one'")
+	})
+}
+
+func TestPlansOfCheckpoints(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	addCheckpointVM(t, server, "Disabled")
+	h := connected(t, server)
+	h.mustWarn(h.planAction(checkpointType, attrs{"vm_id": powerVM, "operation": "take", "name": "one"}), "vm_id", "are disabled", "checkpoint_type")
+	for _, tt := range []struct {
+		config    attrs
+		attribute string
+		text      string
+	}{
+		{attrs{"operation": "take"}, "name", "set name and not checkpoint_id"},
+		{attrs{"operation": "apply"}, "checkpoint_id", "set either checkpoint_id or name"},
+		{attrs{"operation": "explode", "name": "one"}, "operation", "must be one of take, apply, remove"},
+		{attrs{"operation": "remove", "checkpoint_id": "one"}, "checkpoint_id", "must be the GUID of a checkpoint"},
+		{attrs{"operation": "remove", "name": "one", "start": true}, "start", "Only apply starts"},
+		{attrs{"operation": "take", "name": "one", "include_children": true}, "include_children", "Only remove removes"},
+		{attrs{"operation": "take", "name": "one", "timeout": "soon"}, "timeout", `but is "soon"`},
+	} {
+		h.mustFail(h.planAction(checkpointType, attrs{"vm_id": powerVM}.with(tt.config)), tt.attribute, tt.text)
+	}
+	_, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "one"})
+	h.mustFail(diags, "vm_id", "checkpoints are disabled for virtual machine 'old-01'")
+}
