@@ -31,7 +31,7 @@ export function duration(from, to = Date.now()) {
 export const gib = (bytes) => (bytes === null || bytes === undefined ? '–' : `${number.format(bytes / 2 ** 30)} GiB`);
 export const gb = (size) => (size === null || size === undefined ? '–' : `${number.format(size)} GiB`);
 
-export const operations = { provision: 'Create', update: 'Change', delete: 'Delete', power: 'Power' };
+export const operations = { provision: 'Create', update: 'Change', delete: 'Delete', power: 'Power', checkpoint: 'Checkpoint' };
 
 // states are the words, tones and symbols of states, so that none is told by its colour alone.
 export const states = {

@@ -90,7 +90,7 @@ func reportNoCheckpoint(j *hostJob) error {
 }
 
 func changesCheckpoint(j *hostJob) bool {
-	return j.fields.text("checkpoint_action") == "take" || j.plan.checkpoint != nil
+	return j.plan.found && (j.fields.text("checkpoint_action") == "take" || j.plan.checkpoint != nil)
 }
 
 func describeCheckpoint(j *hostJob) string {

@@ -155,6 +155,7 @@ function Restore-VMSnapshot {
             $held = [string](Get-StandInCheckpointValue -Of $found.Checkpoint -Name 'state')
             $vm.state = $(if ($held) { $held } else { 'Off' })
             $vm | Add-Member -Force -NotePropertyName 'parent_checkpoint' -NotePropertyValue $found.Checkpoint.id
+            Update-StandInGuest -State $state -VM $vm
         }
     }
 }
