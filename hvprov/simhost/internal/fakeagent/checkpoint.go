@@ -3,6 +3,7 @@
 package fakeagent
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -184,6 +185,18 @@ func addCheckpointDisks(vm *hyperv.VM, parents []string) error {
 
 func isCheckpointDisk(path string) bool { return strings.EqualFold(filepath.Ext(path), ".avhdx") }
 
+// belowCheckpoints returns the disk below those of checkpoints.
+func belowCheckpoints(path string) string {
+	for isCheckpointDisk(path) {
+		d, err := hyperv.ReadDisk(path)
+		if err != nil || d.Parent == "" {
+			break
+		}
+		path = d.Parent
+	}
+	return path
+}
+
 func applyCheckpoint(vm *hyperv.VM, c hyperv.Checkpoint) error {
 	for _, drive := range vm.Drives {
 		if isCheckpointDisk(drive.Path) && !slices.Contains(c.Drives, drive.Path) {
@@ -223,12 +236,17 @@ func removeCheckpoint(vm *hyperv.VM, c hyperv.Checkpoint, children bool) error {
 		}
 		kept = append(kept, other)
 	}
+	all := vm.Checkpoints
 	vm.Checkpoints = kept
 	if slices.Contains(gone, vm.ParentCheckpoint) {
 		vm.ParentCheckpoint = c.Parent
 	}
 	if len(kept) > 0 {
 		return nil
+	}
+	var files []string
+	for _, other := range all {
+		files = append(files, other.Drives...)
 	}
 	vm.Drives = slices.Clone(vm.Drives)
 	for i := range vm.Drives {
@@ -241,6 +259,13 @@ func removeCheckpoint(vm *hyperv.VM, c hyperv.Checkpoint, children bool) error {
 				return err
 			}
 			*path = d.Parent
+		}
+	}
+	for _, file := range files { // of another branch
+		if isCheckpointDisk(file) {
+			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
 		}
 	}
 	return nil

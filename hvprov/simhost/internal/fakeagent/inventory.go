@@ -199,7 +199,7 @@ func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 			size, file := memoryGB(disk.SizeBytes), memoryGB(disk.FileBytes)
 			item.SizeGB, item.FileGB, item.Type, item.Parent = &size, &file, strings.ToLower(disk.Type), disk.Parent
 		}
-		if m != nil && pathKey(drive.Path) == pathKey(m.Disk) || (m == nil || m.Disk == "") && len(vm.Drives) == 1 {
+		if m != nil && pathKey(belowCheckpoints(drive.Path)) == pathKey(m.Disk) || (m == nil || m.Disk == "") && len(vm.Drives) == 1 {
 			shown.DiskSizeGB = item.SizeGB
 		}
 		shown.Disks, shown.Drives = append(shown.Disks, drive.Path), append(shown.Drives, item)

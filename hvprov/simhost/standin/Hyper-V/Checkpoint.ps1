@@ -186,10 +186,14 @@ function Remove-VMSnapshot {
                         if ($children -and $gone -notcontains $other.id -and $gone -contains (Get-StandInCheckpointValue -Of $other -Name 'parent')) { $gone += $other.id }
                     }
                 } while ($gone.Count -gt $before)
+                $files = @(Get-StandInCheckpoint -VM $vm | ForEach-Object -Process { Get-StandInCheckpointValue -Of $_ -Name 'drives' })
                 $vm.checkpoints = [object[]]@(Get-StandInCheckpoint -VM $vm | Where-Object -FilterScript { $gone -notcontains $_.id })
                 foreach ($other in @($vm.checkpoints)) { if ($gone -contains (Get-StandInCheckpointValue -Of $other -Name 'parent')) { $other.parent = $above } }
                 if ($gone -contains (Get-StandInCheckpointValue -Of $vm -Name 'parent_checkpoint')) { $vm.parent_checkpoint = $above }
-                if ($vm.checkpoints.Count -eq 0) { Merge-StandInDisk -VM $vm }
+                if ($vm.checkpoints.Count -eq 0) {
+                    Merge-StandInDisk -VM $vm
+                    foreach ($file in $files) { if ($file -like '*.avhdx') { [System.IO.File]::Delete($file) } } # of another branch
+                }
             }
         }
     }
