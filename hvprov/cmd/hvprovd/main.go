@@ -7,12 +7,14 @@
 //	hvprovd token create [-role role] [-days n] name   create a bearer token and print it
 //	hvprovd token list                                 show the tokens
 //	hvprovd token revoke name                          revoke a token
+//	hvprovd version                                    print the version
 //
 // The configuration file is that of -config, or of HVPROVD_CONFIG, or /etc/hvprovd/hvprovd.yaml. It holds no secret: it names files and
 // environment variables. SIGHUP reloads the hosts.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -28,6 +31,17 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
 )
+
+// version is the version of a release. The linker sets it.
+var version string
+
+// buildVersion returns the version of the program: that of the release, or that of the module it was built from.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		return info.Main.Version
+	}
+	return cmp.Or(version, "(unknown)")
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,6 +62,7 @@ const usage = `Usage:
   hvprovd token create [-role role] [-days n] name   create a bearer token and print it; role: reader, writer or admin
   hvprovd token list                                 show the tokens
   hvprovd token revoke name                          revoke a token
+  hvprovd version                                    print the version
 
 The configuration file is that of -config, or of HVPROVD_CONFIG, or ` + daemon.DefaultPath + `.
 `
@@ -74,6 +89,9 @@ func (c command) run(ctx context.Context, args []string) error {
 		return c.check(args)
 	case "token":
 		return c.token(args)
+	case "version", "-version", "--version":
+		_, err := fmt.Fprintln(c.out, "hvprovd", buildVersion())
+		return err
 	case "-h", "-help", "--help", "help":
 		_, err := io.WriteString(c.out, usage)
 		return err

@@ -128,7 +128,7 @@ func (c *Config) abs(path string) string {
 
 // Check returns all that is wrong with the configuration. It reads the files that the configuration names, and makes no connection.
 func (c *Config) Check() error {
-	errs := []error{c.checkListen()}
+	errs := []error{c.checkListen(), c.checkTracing()}
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if _, err := c.logger(io.Discard); err != nil {
 		errs = append(errs, err)

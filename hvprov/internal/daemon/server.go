@@ -22,7 +22,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/boltstore"
@@ -31,6 +33,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/ui"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/oteltrace"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/prommetrics"
 )
 
@@ -40,6 +43,7 @@ type Server struct {
 	logger  *slog.Logger
 	service *hvprov.Service
 	handler *httpapi.Handler
+	spans   *trace.TracerProvider // nil: not exported
 
 	reload sync.Mutex // protects hosts
 	hosts  Hosts      // as configured now
@@ -158,6 +162,12 @@ func (s *Server) startService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var tracer hvprov.Tracer
+	if s.spans, err = c.tracerProvider(ctx); err != nil {
+		return err
+	} else if s.spans != nil {
+		tracer = oteltrace.New(s.spans)
+	}
 	jobs, err := boltstore.Open(ctx, boltstore.Options{Path: filepath.Join(c.StateDir, "jobs.db")})
 	if err != nil {
 		return err
@@ -165,7 +175,7 @@ func (s *Server) startService(ctx context.Context) error {
 	s.service, err = hvprov.New(ctx, hvprov.Options{
 		Schema: schema, Hosts: s.hosts, Store: jobs, StoreKey: key, KeepQueued: true, KeepEnded: c.KeepJobs, JobLogDir: c.JobLogDir,
 		RefreshEvery: time.Duration(c.RefreshSeconds) * time.Second, JobsPerHost: c.JobsPerHost,
-		JobLimit: time.Duration(c.JobLimitMinutes) * time.Minute, Logger: s.logger, Client: "hvprovd",
+		JobLimit: time.Duration(c.JobLimitMinutes) * time.Minute, Logger: s.logger, Client: "hvprovd", Tracer: tracer,
 	})
 	if err != nil {
 		return err
@@ -206,7 +216,8 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("metrics_listen: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prommetrics.New(s.service))
+	registry.MustRegister(prommetrics.New(s.service), collectors.NewBuildInfoCollector(), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelError)}))
 	s.metrics = s.newHTTPServer(mux)
@@ -295,6 +306,9 @@ func (s *Server) close(ctx context.Context) error {
 	}
 	if s.handler != nil {
 		errs = append(errs, s.handler.Close())
+	}
+	if s.spans != nil {
+		s.endSpans(ctx)
 	}
 	return errors.Join(errs...)
 }

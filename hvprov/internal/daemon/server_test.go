@@ -115,7 +115,13 @@ func (c client) get(path string) map[string]any {
 // serve starts a server and serves until stop is called.
 func serve(t *testing.T, path string, out io.Writer) (server *daemon.Server, stop func()) {
 	t.Helper()
-	config, err := daemon.Load(path, func(string) string { return "" })
+	return serveEnv(t, path, out, nil)
+}
+
+// serveEnv is serve with environment variables.
+func serveEnv(t *testing.T, path string, out io.Writer, env map[string]string) (server *daemon.Server, stop func()) {
+	t.Helper()
+	config, err := daemon.Load(path, func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
