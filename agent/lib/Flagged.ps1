@@ -126,6 +126,13 @@ function Get-WorkerArgument {
     foreach ($name in $Values.Keys) {
         $text = $text.Replace('{' + $name + '}', [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($Values[$name]))
     }
+    return Get-ScriptArgument -Text $text
+}
+
+function Get-ScriptArgument {
+    # Returns the arguments of powershell.exe for a script, which holds no secret.
+    param([Parameter(Mandatory)] [string] $Text)
+
     return '-NoLogo -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand ' +
-    [System.Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($text))
+    [System.Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes($Text))
 }

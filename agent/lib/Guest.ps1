@@ -45,14 +45,16 @@ function Get-JobGuest {
 
     $setup = Get-GuestSetup -Fields $Fields
     if (-not $setup) { return $null }
+    # PowerShell Direct joins the domain after the set-up: the medium needs no password for it.
+    $domain = if (Test-GuestDirect -Fields $Fields -Purpose 'join') { @{} } else { $Fields }
     return [ordered]@{
         Setup = $setup; OSFamily = [string]$Fields['os_family']; HostName = Get-GuestHostName -Fields $Fields
         DnsSuffix = [string]$Fields['guest_net_dnssuffix']; AdminUser = [string]$Fields['guest_la_uid']; AdminPassword = [string]$Fields['guest_la_pw']
         SshKeys = [string[]]@(Get-GuestList -Value $Fields['guest_ssh_keys']); AnsibleUser = [string]$Fields['cnf_ansible_ssh_user']
         AnsibleKey = [string]$Fields['cnf_ansible_ssh_key']; TimeZone = [string]$Fields['guest_time_zone']; Locale = [string]$Fields['guest_locale']
-        UserData = [string]$Fields['guest_user_data']; DomainName = [string]$Fields['guest_domain_jointarget']
-        DomainUser = [string]$Fields['guest_domain_joinuid']; DomainPassword = [string]$Fields['guest_domain_joinpw']
-        DomainOU = [string]$Fields['guest_domain_joinou']; ProductKey = [string]$Fields['guest_product_key']
+        UserData = [string]$Fields['guest_user_data']; DomainName = [string]$domain['guest_domain_jointarget']
+        DomainUser = [string]$domain['guest_domain_joinuid']; DomainPassword = [string]$domain['guest_domain_joinpw']
+        DomainOU = [string]$domain['guest_domain_joinou']; ProductKey = [string]$Fields['guest_product_key']
         Commands = [string[]]@(Get-GuestList -Value $Fields['guest_commands']); DnsServers = [string[]]@(Get-GuestDnsServer -Fields $Fields)
         Adapters = [object[]]@(Get-GuestAdapter -Fields $Fields)
     }

@@ -16,6 +16,7 @@ function Get-GuestRequirement {
 
     switch -CaseSensitive ($Name) {
         'guest_setup' { return Get-ChoiceRequirement -Value $Value -Choices 'auto', 'cloud_init', 'unattend', 'none' }
+        'guest_powershell_direct' { return Get-ChoiceRequirement -Value $Value -Choices 'none', 'verify', 'join' }
         'guest_v4_cidrprefix' { return Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 32 }
         'guest_v6_cidrprefix' { return Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 128 }
         { $_ -cmatch '^guest_v4_(ipaddr|defaultgw|dns[12])\z' } { return Get-AddressRequirement -Value $Value -Family 'InterNetwork' }
@@ -104,6 +105,7 @@ function Get-GuestFinding {
         }
     }
     if ($setup -eq 'unattend' -and $Fields['os_family'] -ne 'windows') { New-JobFinding -Field 'guest_setup' -MessageId 'guest_setup_family' }
+    Get-GuestDirectFinding -Fields $Fields -Unknown $Unknown
     if ($Fields['guest_la_pw'] -and -not $Fields['guest_la_uid'] -and $Unknown -notcontains 'guest_la_uid') {
         New-JobFinding -Field 'guest_la_pw' -MessageId 'guest_account_missing'
     }

@@ -4,7 +4,7 @@
 # The functions of the script.
 $script:AgentGuestScriptFunctions = @(
     'Start-GuestScript', 'Install-GuestScript', 'Complete-GuestScript', 'Wait-GuestReady', 'Test-GuestReady', 'Assert-GuestResult',
-    'Invoke-GuestCommand', 'Invoke-GuestProcess', 'Remove-GuestSecret', 'New-GuestFolder', 'Set-GuestReport', 'Get-GuestReport',
+    'Invoke-GuestCommand', 'Invoke-GuestProcess', 'Remove-GuestSecret', 'Get-GuestAnswerFile', 'New-GuestFolder', 'Set-GuestReport', 'Get-GuestReport',
     'Set-GuestValue', 'Get-GuestValue')
 
 function Get-WindowsScript {
@@ -160,6 +160,11 @@ function Invoke-GuestProcess {
 
 function Remove-GuestSecret {
     # Removes the answer files that Setup has cached. Setup removes the passwords of a pass only when that pass ends.
+    foreach ($file in @(Get-GuestAnswerFile)) { [System.IO.File]::Delete($file) }
+}
+
+function Get-GuestAnswerFile {
+    # Returns the paths of the answer files that Setup has cached. Call it within @( ).
     $folders = @(
         [System.IO.Path]::Combine($env:SystemRoot, 'Panther')
         [System.IO.Path]::Combine($env:SystemRoot, 'Panther', 'Unattend')
@@ -171,7 +176,7 @@ function Remove-GuestSecret {
             if ([System.IO.Path]::GetFileName($file) -notlike '*unattend*') { continue }
             # An answer file of the image's owner in Sysprep stays.
             if ($folder.EndsWith('Sysprep') -and -not [System.IO.File]::ReadAllText($file).Contains('hypervvm.stage')) { continue }
-            [System.IO.File]::Delete($file)
+            $file
         }
     }
 }

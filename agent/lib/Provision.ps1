@@ -23,6 +23,7 @@ function Invoke-ProvisionJob {
     }
     if ($Job.Steps -contains 'wait') { Invoke-ProvisionWait -Context $Context -Job $Job }
     if ($Job.Steps -contains 'eject') { Invoke-ProvisionEject -Context $Context -Job $Job -Plan $plan -VM $vm }
+    if ($Job.Steps -contains 'guest_direct') { Invoke-ProvisionGuestDirect -Context $Context -Job $Job }
     if ($Job.Steps -contains 'cluster') { Invoke-ProvisionCluster -Context $Context -Job $Job -VM $vm }
 }
 
@@ -41,6 +42,7 @@ function Get-ProvisionStep {
     if ($Fields['power_state'] -ne 'off') { 'start' }
     if ($waits) { 'wait' }
     if (($waits -and $Fields.Contains('media_name')) -or ($guest -and (Test-GuestMediaEjected -Fields $Fields))) { 'eject' }
+    if ($guest -and (Test-GuestDirect -Fields $Fields)) { 'guest_direct' }
     if ($Fields['vm_clustered'] -eq $true) { 'cluster' }
 }
 

@@ -27,7 +27,7 @@ var guestRoles = func() map[string]guestRole {
 		"ipv6_address": address(TypeIPv6), "ipv6_prefix": prefix, "ipv6_gateway": address(TypeIPv6),
 		"dns_server_1": {types: []Type{TypeIPv4, TypeString, TypeEnum}}, "dns_server_2": {types: []Type{TypeIPv4, TypeString, TypeEnum}},
 		"dns_servers": {types: []Type{TypeList}, item: TypeIP, ofAdapter: true},
-		"dns_suffix":  text, "time_zone": text, "locale": text, "user_data": secret, "commands": texts, "product_key": secret,
+		"dns_suffix":  text, "time_zone": text, "locale": text, "user_data": secret, "commands": texts, "powershell_direct": text, "product_key": secret,
 		"domain": text, "domain_user": text, "domain_password": secret, "domain_ou": text,
 		"ansible_user": text, "ansible_key": {types: []Type{TypeMultiline, TypeString, TypeEnum}},
 	}

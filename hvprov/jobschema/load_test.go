@@ -38,6 +38,7 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 		"guest_v6_ipaddr", "guest_v6_cidrprefix", "guest_v6_defaultgw", "guest_dns_servers", "guest_net_dnssuffix",
 		"guest_time_zone", "guest_locale", "guest_user_data", "guest_commands", "guest_product_key",
 		"guest_domain_jointarget", "guest_domain_joinuid", "guest_domain_joinpw", "guest_domain_joinou",
+		"guest_powershell_direct",
 		"cnf_ansible_ssh_user", "cnf_ansible_ssh_key", "vm_clustered",
 	}
 	var got []string

@@ -22,7 +22,21 @@ type Guest struct {
 	SeedLabel      string `json:"seed_label,omitempty"`   // label of the volumes that cloud-init reads, its setting fs_label; empty: cidata
 	Reject         string `json:"reject,omitempty"`       // the set-up fails, and the guest reports this text
 	ReportEvery    int    `json:"report_every,omitempty"` // number of queries of the key-value exchange for each report of the set-up; 0: all at once
+	Direct         Direct `json:"direct,omitempty"`       // what PowerShell Direct meets in Windows guests
 }
+
+// Direct is what PowerShell Direct meets in a Windows guest. The zero value is a guest that answers, without answer files that are left.
+type Direct string
+
+// What PowerShell Direct meets.
+const (
+	DirectNotRunning  Direct = "not_running" // the virtual machine was turned off since
+	DirectRefused     Direct = "refused"     // the guest rejects the credential
+	DirectUnsupported Direct = "unsupported" // the guest does not have the service
+	DirectHangs       Direct = "hangs"       // the connection does not end
+	DirectLeftover    Direct = "leftover"    // the guest still has an answer file
+	DirectNoDomain    Direct = "no_domain"   // the guest does not find the domain
+)
 
 // GuestOS is the operating system in a virtual machine, after it has read a medium. The stand-in's guests read the ISO file; with the
 // fake agent, which writes none, they take the values of the definition.
@@ -33,7 +47,8 @@ type GuestOS struct {
 	Problem    string              `json:"problem"`     // why it refused the medium
 	InstanceID string              `json:"instance_id"` // cloud-init applies a seed once for each
 	HostName   string              `json:"host_name"`
-	Domain     string              `json:"domain"` // domain or DNS suffix
+	Domain     string              `json:"domain"`           // domain or DNS suffix
+	Member     bool                `json:"member,omitempty"` // of the domain
 	TimeZone   string              `json:"time_zone"`
 	Locale     string              `json:"locale"`
 	Accounts   []Account           `json:"accounts"`

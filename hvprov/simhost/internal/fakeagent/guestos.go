@@ -39,7 +39,9 @@ func (j *hostJob) bootGuest(s *hyperv.State, vm *hyperv.VM) {
 	j.setAddresses(g, vm)
 	var reports []hyperv.KeyValue
 	if g.System == "windows" {
-		g.Domain = cmp.Or(j.fields.text("guest_domain_jointarget"), g.Domain)
+		if target := j.fields.text("guest_domain_jointarget"); target != "" && j.fields.text(directField) != "join" {
+			g.Domain, g.Member = target, true
+		}
 		g.Locale = cmp.Or(g.Locale, "en-US")
 		reports = stages("network", "accounts", "commands", "final")
 	} else {

@@ -70,6 +70,29 @@ var guests = []scenario{
 		s.oneMAC()
 		s.runJob(setUp(windows(minimal) + windowsGuest + setup))
 	}},
+	{"PowerShell Direct verifies a Windows guest and joins its domain", func(s *recorder) {
+		s.oneMAC()
+		for _, c := range []struct {
+			name, purpose string
+			direct        hyperv.Direct
+			outcome       job.Outcome
+			want          string
+		}{
+			{"the guest is verified", "verify", "", job.Succeeded, "guest: set-up verified"},
+			{"the guest refuses the credential", "verify", hyperv.DirectRefused, job.Succeeded, "was not verified: The credential is invalid."},
+			{"the guest joins the domain", "join", "", job.Succeeded, "guest: joined domain corp.lab.example"},
+			{"the guest does not find the domain", "join", hyperv.DirectNoDomain, job.Failed, "was not joined to domain corp.lab.example: Computer 'APP-01' failed"},
+		} {
+			s.section(c.name)
+			s.setGuest(hyperv.Guest{Direct: c.direct})
+			fields := strings.Replace(windows(minimal), "web-01", "web-"+c.purpose+string(c.direct), 1)
+			id := s.submit(setUp(fields + windowsGuest + setup + `,"guest_powershell_direct":"` + c.purpose + `"`))
+			result := s.awaitJob(id)
+			if log := strings.Join(s.logged(id), "\n"); result.Outcome != c.outcome || !strings.Contains(log, c.want) {
+				s.Errorf("%s: job ended as %s; %q is missing in\n%s", c.name, result.Outcome, c.want, log)
+			}
+		}
+	}},
 	{"a guest that is not set up fails the job", func(s *recorder) {
 		for _, c := range []struct {
 			name  string

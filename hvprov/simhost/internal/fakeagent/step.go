@@ -59,6 +59,7 @@ func init() {
 			{name: "start", applies: startsAfterProvision, describe: describeAs("step_start"), apply: startVM},
 			{name: "wait", applies: waitsForSetup, describe: describeWait, apply: awaitSetup},
 			{name: "eject", applies: waitsForSetup, describe: describeEject, apply: ejectGuestMedium},
+			{name: "guest_direct", applies: usesDirect, describe: describeDirect, apply: verifyDirect},
 		}},
 		job.OperationUpdate: {prepare: planUpdate, finish: (*hostJob).saveRecorded, steps: []step{
 			{name: "preflight", describe: describeFind, apply: warnRecordedSettings},

@@ -45,6 +45,7 @@ function Set-StandInAnswer {
     $Guest.time_zone = & $text "$setup/u:TimeZone"
     $Guest.locale = & $text "//u:component[@name='Microsoft-Windows-International-Core']/u:UserLocale"
     $Guest.domain = & $text '//u:Identification/u:JoinDomain'
+    $Guest.member = [bool]$Guest.domain
     if (-not $Guest.domain) { $Guest.domain = & $text "//u:component[@name='Microsoft-Windows-DNS-Client']/u:DNSDomain" }
     $Guest.accounts = [object[]]@(
         if (& $text "$setup/u:UserAccounts/u:AdministratorPassword/u:Value") { [pscustomobject]@{ name = 'Administrator'; password = 'text'; admin = $true; keys = [object[]]@() } }

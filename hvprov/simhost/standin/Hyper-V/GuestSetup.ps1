@@ -21,7 +21,7 @@ function New-StandInGuestOS {
     param([Parameter(Mandatory)] [string] $System)
 
     return [pscustomobject]@{
-        booted = $true; system = $System; medium = ''; problem = ''; instance_id = ''; host_name = ''; domain = ''; time_zone = ''; locale = ''
+        booted = $true; system = $System; medium = ''; problem = ''; instance_id = ''; host_name = ''; domain = ''; member = $false; time_zone = ''; locale = ''
         accounts = [object[]]@(); addresses = [pscustomobject]@{}; dns_servers = [object[]]@(); commands = [object[]]@()
         kvp = [pscustomobject]@{}; pending = [object[]]@(); looks = 0
     }

@@ -16,6 +16,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Media.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Guest.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Direct.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Locks.ps1'))
