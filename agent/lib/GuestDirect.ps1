@@ -204,7 +204,7 @@ function Start-GuestDirect {
         # Invoke-Command calls Get-VM. The module is not searched for: that reads all modules of the host.
         Import-Module -Name 'Hyper-V' -Verbose:$false
         $arguments = @()
-        if ($Lines.Length -gt 3) {
+        if ($Lines.Length -gt 6) {
             $arguments = @((New-DirectText -Line $Lines[3]), (New-DirectCredential -User $Lines[4] -Secret $Lines[5]), (New-DirectText -Line $Lines[6]))
         }
         # Without a domain, the account is a local one of the guest.

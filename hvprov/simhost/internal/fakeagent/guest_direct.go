@@ -21,8 +21,8 @@ func usesDirect(j *hostJob) bool {
 
 func joinsDirect(j *hostJob) bool { return j.fields.text(directField) == "join" }
 
-func directValues(j *hostJob) []string {
-	return []string{"seconds", formatNumber(directSeconds), "domain", j.fields.text("guest_domain_jointarget")}
+func directValues(j *hostJob) []any {
+	return []any{"seconds", formatNumber(directSeconds), "domain", j.fields.text("guest_domain_jointarget")}
 }
 
 func describeDirect(j *hostJob) string {
@@ -59,7 +59,8 @@ func verifyDirect(j *hostJob) error {
 	case problem != "" && joinsDirect(j):
 		return fail("guest_direct_join_failed", directField, "domain", j.fields.text("guest_domain_jointarget"), "reason", problem)
 	case problem != "":
-		j.warn("guest_direct_failed", "reason", problem)
+		m := message("guest_direct_failed", "reason", problem)
+		j.emit(job.Event{Kind: job.KindWarning, Message: m.Message + ": " + m.Remedy})
 		return nil
 	}
 	for _, difference := range differences {

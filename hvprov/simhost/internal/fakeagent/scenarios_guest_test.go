@@ -71,7 +71,8 @@ var guests = []scenario{
 		s.runJob(setUp(windows(minimal) + windowsGuest + setup))
 	}},
 	{"PowerShell Direct verifies a Windows guest and joins its domain", func(s *recorder) {
-		s.oneMAC()
+		const guest = `,"guest_la_uid":"ops","guest_la_pw":"` + secret + `","guest_host_name":"APP-01","guest_domain_jointarget":"corp.lab.example",` +
+			`"guest_domain_joinuid":"join@corp.lab.example","guest_domain_joinpw":"` + secret + `"`
 		for _, c := range []struct {
 			name, purpose string
 			direct        hyperv.Direct
@@ -86,7 +87,7 @@ var guests = []scenario{
 			s.section(c.name)
 			s.setGuest(hyperv.Guest{Direct: c.direct})
 			fields := strings.Replace(windows(minimal), "web-01", "web-"+c.purpose+string(c.direct), 1)
-			id := s.submit(setUp(fields + windowsGuest + setup + `,"guest_powershell_direct":"` + c.purpose + `"`))
+			id := s.submit(setUp(fields + guest + setup + `,"guest_powershell_direct":"` + c.purpose + `"`))
 			result := s.awaitJob(id)
 			if log := strings.Join(s.logged(id), "\n"); result.Outcome != c.outcome || !strings.Contains(log, c.want) {
 				s.Errorf("%s: job ended as %s; %q is missing in\n%s", c.name, result.Outcome, c.want, log)
