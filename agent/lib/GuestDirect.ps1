@@ -165,9 +165,11 @@ function Get-DirectInput {
 }
 
 function ConvertTo-DirectLine {
-    # Returns a text as the numbers of its characters: whatever the code page of standard input is, and whatever the text contains.
+    # Returns a text as the numbers of its characters: whatever the code page of standard input is, and whatever the text contains. The line
+    # of an empty text is not empty.
     param([AllowEmptyString()] [string] $Text)
 
+    if (-not $Text) { return '-' }
     $line = [System.Text.StringBuilder]::new()
     foreach ($character in $Text.ToCharArray()) { $null = $line.Append([int]$character).Append(' ') }
     return $line.ToString().TrimEnd()
@@ -204,7 +206,7 @@ function Start-GuestDirect {
         # Invoke-Command calls Get-VM. The module is not searched for: that reads all modules of the host.
         Import-Module -Name 'Hyper-V' -Verbose:$false
         $arguments = @()
-        if ($Lines.Length -gt 6) {
+        if ($Lines.Length -gt 3) {
             $arguments = @((New-DirectText -Line $Lines[3]), (New-DirectCredential -User $Lines[4] -Secret $Lines[5]), (New-DirectText -Line $Lines[6]))
         }
         # Without a domain, the account is a local one of the guest.
