@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +57,65 @@ func TestADomainThatPowerShellDirectCannotJoinFailsTheJob(t *testing.T) {
 	f.wantNoSecret(output)
 	if vms := f.vms(); len(vms) != 0 {
 		t.Errorf("left: %+v", vms)
+	}
+}
+
+// answeredDirect runs the part of the guest in guests that are, and are not, members of a domain, and the step with their answers, and with
+// one of a guest that did nothing.
+const answeredDirect = `
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+. '%agent%'
+$env:SystemRoot = '%dir%'
+function Enter-JobStep { }
+function Write-JobEvent { param($Context, $Job, $Kind, $Message, $MessageId, $Values) [System.Console]::WriteLine("${Kind}: $Message$MessageId") }
+function Get-CimInstance { param($ClassName, $Property) [pscustomobject]@{ Name = 'WEB'; PartOfDomain = $is -ne 'WORKGROUP'; Domain = $is } }
+function Add-Computer { [CmdletBinding()] param($DomainName, $Credential, $OUPath, [switch] $Force) [System.Console]::WriteLine("joins $DomainName $OUPath") }
+function shutdown.exe { [System.Console]::WriteLine('restarts') }
+function Invoke-DirectProcess {
+    if ($case -eq 'nothing') { return @{ Problem = ''; Name = 'WEB'; Domain = 'WORKGROUP'; Joined = $false; Files = [string[]]@() } }
+    $arguments = @()
+    if ($purpose -eq 'join') { $arguments = 'corp.lab.example', $null, 'OU=lab' }
+    $answer = Invoke-DirectGuest @arguments
+    return @{ Problem = ''; Name = $answer.Name; Domain = $answer.Domain; Joined = $answer.Joined; Files = [string[]]@($answer.Files) }
+}
+foreach ($case in 'verify CORP.lab.example', 'verify WORKGROUP', 'verify other.lab.example', 'join CORP.lab.example', 'join WORKGROUP', 'nothing') {
+    [System.Console]::WriteLine("case $case")
+    $purpose, $is = "$case -".Split(' ')[0, 1]
+    if ($case -eq 'nothing') { $purpose = 'join' }
+    $job = @{ VMId = ''; Secrets = @(); Fields = [ordered]@{ vm_name = 'web'; os_family = 'windows'; guest_domain_jointarget = 'corp.lab.example'; guest_powershell_direct = $purpose } }
+    try { Invoke-ProvisionGuestDirect -Context @{ Key = '' } -Job $job } catch { [System.Console]::WriteLine("error: $($_.Exception.Message)") }
+}
+`
+
+func TestOnlyAGuestThatPowerShellDirectJoinedOrThatIsAMemberSucceeds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(answeredDirect, "%dir%", f.dir)
+	f.wantOutput(output, code, 0)
+	want := strings.Join([]string{
+		"case verify CORP.lab.example", "log: guest_direct_verified",
+		"case verify WORKGROUP", "warning: " + f.message("guest_direct_workgroup", values{"wanted": "corp.lab.example"}),
+		"case verify other.lab.example", "warning: " + f.message("guest_direct_domain", values{"domain": "other.lab.example", "wanted": "corp.lab.example"}),
+		"case join CORP.lab.example", "log: guest_direct_verified",
+		"case join WORKGROUP", "joins corp.lab.example OU=lab", "restarts", "log: guest_direct_joined", "log: guest_direct_verified",
+		"case nothing", "error: " + f.message("guest_direct_join_failed", values{
+			"domain": "corp.lab.example", "reason": f.message("guest_direct_domain", values{"domain": "WORKGROUP", "wanted": "corp.lab.example"}),
+		}),
+	}, "\n")
+	if got := strings.TrimSpace(strings.ReplaceAll(output, "\r", "")); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestTheProcessOfPowerShellDirectFitsIntoACommandLine: Windows limits one to 32,767 characters.
+func TestTheProcessOfPowerShellDirectFitsIntoACommandLine(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	output, code := f.runScript(`. '%agent%'; [System.Console]::WriteLine((Get-ScriptArgument -Text (Get-DirectScript)).Length)`)
+	f.wantOutput(output, code, 0)
+	if length, err := strconv.Atoi(strings.TrimSpace(output)); err != nil || length > 30000 {
+		t.Errorf("the arguments have %q characters: %v", strings.TrimSpace(output), err)
 	}
 }
 

@@ -99,9 +99,12 @@ function Find-NamedCheckpoint {
             if ($field -eq 'checkpoint_id') { $_.Id.ToString() -eq $wanted } else { Test-SameName -Left $_.Name -Right $wanted }
         })
     if ($found.Count -eq 1) { return $found[0] }
-    $values = @{ checkpoint = $wanted; vm = $VM.Name; count = $found.Count }
-    if ($found.Count -gt 1) { throw (New-AgentError -Field $field -MessageId 'checkpoint_ambiguous' -Values $values) }
-    if ($Job.Fields['checkpoint_action'] -cne 'remove') { throw (New-AgentError -Field $field -MessageId 'checkpoint_missing' -Values $values) }
+    if ($found.Count -gt 1) {
+        throw (New-AgentError -Field $field -MessageId 'checkpoint_ambiguous' -Values @{ checkpoint = $wanted; vm = $VM.Name; count = $found.Count })
+    }
+    if ($Job.Fields['checkpoint_action'] -cne 'remove') {
+        throw (New-AgentError -Field $field -MessageId 'checkpoint_missing' -Values @{ checkpoint = $wanted; vm = $VM.Name })
+    }
 }
 
 function Remove-NamedCheckpoint {

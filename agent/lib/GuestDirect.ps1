@@ -46,20 +46,25 @@ function Invoke-ProvisionGuestDirect {
 
     $join = Test-GuestDirect -Fields $Job.Fields -Purpose 'join'
     $target = [string]$Job.Fields['guest_domain_jointarget']
-    $values = @{ seconds = [long]($Limit / 1000); domain = $target }
-    Enter-JobStep -Context $Context -Job $Job -Name 'guest_direct' -MessageId $(if ($join) { 'step_guest_direct_join' } else { 'step_guest_direct' }) -Values $values
+    $seconds = [long]($Limit / 1000)
+    if ($join) {
+        Enter-JobStep -Context $Context -Job $Job -Name 'guest_direct' -MessageId 'step_guest_direct_join' -Values @{ seconds = $seconds; domain = $target }
+    } else {
+        Enter-JobStep -Context $Context -Job $Job -Name 'guest_direct' -MessageId 'step_guest_direct' -Values @{ seconds = $seconds }
+    }
     $answer = Invoke-DirectProcess -Context $Context -Job $Job -Limit $Limit
-    if ($answer.Problem) {
-        $values['reason'] = Format-GuestText -Job $Job -Text $answer.Problem
-        $field = 'guest_powershell_direct'
-        if ($join) { throw (New-AgentError -Field $field -MessageId 'guest_direct_join_failed' -Values $values) }
-        $text = Get-AgentMessage -Id 'guest_direct_failed' -Values $values
+    $problem = [string]$answer.Problem
+    if (-not $problem -and $join) { $problem = Get-GuestDomainDifference -Job $Job -Answer $answer }
+    if ($problem) {
+        $reason = Format-GuestText -Job $Job -Text $problem
+        if ($join) { throw (New-AgentError -Field 'guest_powershell_direct' -MessageId 'guest_direct_join_failed' -Values @{ domain = $target; reason = $reason }) }
+        $text = Get-AgentMessage -Id 'guest_direct_failed' -Values @{ reason = $reason }
         Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message "$($text.Message): $($text.Remedy)"
         return
     }
+    if ($answer.Joined) { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'guest_direct_joined' -Values @{ domain = $target } }
     $differences = @(Get-GuestDifference -Job $Job -Answer $answer)
     foreach ($difference in $differences) { Write-JobEvent -Context $Context -Job $Job -Kind 'warning' -Message $difference }
-    if ($answer.Joined) { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'guest_direct_joined' -Values $values }
     if ($differences.Count -eq 0) { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'guest_direct_verified' }
 }
 
@@ -71,14 +76,22 @@ function Get-GuestDifference {
     if (-not (Test-SameName -Left $name -Right $Answer.Name)) {
         (Get-AgentMessage -Id 'guest_direct_name' -Values @{ name = (Format-GuestText -Job $Job -Text $Answer.Name); wanted = $name }).Message
     }
-    $domain = [string]$Job.Fields['guest_domain_jointarget']
-    if ($domain -and -not $Answer.Joined -and -not (Test-SameName -Left $domain -Right $Answer.Domain)) {
-        $is = Format-GuestText -Job $Job -Text $Answer.Domain
-        (Get-AgentMessage -Id 'guest_direct_domain' -Values @{ domain = $(if ($is) { $is } else { '-' }); wanted = $domain }).Message
-    }
+    $text = Get-GuestDomainDifference -Job $Job -Answer $Answer
+    if ($text) { $text }
     if ($Answer.Files.Length -gt 0) {
         (Get-AgentMessage -Id 'guest_direct_files' -Values @{ files = (Format-GuestText -Job $Job -Text (Join-AgentText -Text $Answer.Files)) }).Message
     }
+}
+
+function Get-GuestDomainDifference {
+    # Returns, as a text, how the domain of the guest differs from that of its definition; empty: it does not.
+    param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Answer)
+
+    $wanted = [string]$Job.Fields['guest_domain_jointarget']
+    if (-not $wanted -or $Answer.Joined -or (Test-SameName -Left $wanted -Right $Answer.Domain)) { return '' }
+    $domain = Format-GuestText -Job $Job -Text $Answer.Domain
+    if (-not $domain) { return (Get-AgentMessage -Id 'guest_direct_workgroup' -Values @{ wanted = $wanted }).Message }
+    return (Get-AgentMessage -Id 'guest_direct_domain' -Values @{ domain = $domain; wanted = $wanted }).Message
 }
 
 function Invoke-DirectProcess {

@@ -46,7 +46,7 @@ func verifyDirect(j *hostJob) error {
 			vm.Guest.Domain, vm.Guest.Member, joined = target, true, true
 		}
 		if target != "" && !vm.Guest.Member {
-			differences = append(differences, text("guest_direct_domain", "domain", "-", "wanted", target))
+			differences = append(differences, text("guest_direct_workgroup", "wanted", target))
 		}
 		if s.Behaviour.Guest.Direct == hyperv.DirectLeftover {
 			differences = append(differences, text("guest_direct_files", "files", "unattend.xml"))
