@@ -30,6 +30,16 @@ type Page struct {
 	Limit int    // maximum number of records; 0: no limit
 }
 
+// Position returns the time of submission and the ID of the last record before the page, for stores that have an index. They are zero for
+// the first page.
+func (p Page) Position() (submitted time.Time, id string, err error) {
+	if p.After == "" {
+		return time.Time{}, "", nil
+	}
+	last, err := parseCursor(p.After)
+	return last.Submitted, last.ID, err
+}
+
 // Apply sorts records by submission and returns those of the page, with the value of After for the next page. Stores without an
 // index of their own use it.
 func (p Page) Apply(records []Record) (page []Record, next string, err error) {

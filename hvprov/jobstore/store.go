@@ -35,3 +35,11 @@ type Store interface {
 	// Close releases the resources of the store. No other method may be called after it.
 	Close() error
 }
+
+// Watcher is implemented by stores that several services use at the same time.
+type Watcher interface {
+	Store
+	// Watch calls changed with the ID and the version of each record that is stored, also by this service, and with version 0 for each
+	// record that is deleted, until ctx ends. A change may be reported late, or more than once. The calls do not overlap.
+	Watch(ctx context.Context, changed func(id string, version int64)) error
+}

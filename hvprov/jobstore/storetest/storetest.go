@@ -205,10 +205,11 @@ func testContext(t *testing.T, store jobstore.Store) {
 	noError(t, store.Delete(t.Context(), want.ID))
 }
 
+// sample returns a record of a job with its own virtual machine: a store may reserve its name.
 func sample(id string) jobstore.Record {
 	at := time.Date(2026, 11, 25, 1, 2, 3, 4_000_000, time.UTC)
 	return jobstore.Record{
-		ID: id, Host: "hv01", Operation: job.OperationProvision, VMName: "wéb-01", Schema: job.SchemaRef{ID: "s", Version: 1},
+		ID: id, Host: "hv01", Operation: job.OperationProvision, VMName: "wéb-" + id, Schema: job.SchemaRef{ID: "s", Version: 1},
 		Values: map[string]any{"notes": "Größe <&>\n", "on": true, "list": []any{"a", "b"}}, Changed: []string{"notes"},
 		State: jobstore.Queued, Submitted: at, Queued: at.Add(time.Second), Limit: time.Hour, EncryptedValues: []byte{0, 1, 255},
 		Result:  &job.Result{Outcome: job.Failed, Error: &job.Failure{Code: "c", Message: "m"}, Left: []string{"x"}},
