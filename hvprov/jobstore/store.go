@@ -40,6 +40,7 @@ type Store interface {
 type Watcher interface {
 	Store
 	// Watch calls changed with the ID and the version of each record that is stored, also by this service, and with version 0 for each
-	// record that is deleted, until ctx ends. A change may be reported late, or more than once. The calls do not overlap.
-	Watch(ctx context.Context, changed func(id string, version int64)) error
+	// record that is deleted, until ctx ends or changed returns an error. It begins with all records. A change may be reported late, or
+	// more than once; a deletion may not be reported. The calls do not overlap.
+	Watch(ctx context.Context, changed func(id string, version int64) error) error
 }

@@ -219,7 +219,10 @@ func watch(t *testing.T, s jobstore.Store, changes chan<- string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- s.(jobstore.Watcher).Watch(ctx, func(id string, version int64) { changes <- fmt.Sprintf("%s %d", id, version) })
+		ended <- s.(jobstore.Watcher).Watch(ctx, func(id string, version int64) error {
+			changes <- fmt.Sprintf("%s %d", id, version)
+			return nil
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -4,6 +4,8 @@ package riverjobs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +23,16 @@ const (
 
 // Watch implements [jobstore.Watcher]. It needs a connection of its own, which must not go through a pooler that shares connections between
 // transactions.
-func (s *store) Watch(ctx context.Context, changed func(id string, version int64)) error {
+func (s *store) Watch(ctx context.Context, changed func(id string, version int64) error) error {
 	var since time.Time // on the clock of the database; the first poll reports all records
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := s.listen(ctx, &since, changed)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		var refused *changedError
+		if errors.As(err, &refused) {
+			return refused.error
 		}
 		if !isTransient(err) {
 			return s.wrap("watch", err)
@@ -39,8 +45,11 @@ func (s *store) Watch(ctx context.Context, changed func(id string, version int64
 	}
 }
 
+// changedError is an error of the function that changes are reported to.
+type changedError struct{ error }
+
 // listen reports changes until the connection is lost.
-func (s *store) listen(ctx context.Context, since *time.Time, changed func(id string, version int64)) error {
+func (s *store) listen(ctx context.Context, since *time.Time, changed func(id string, version int64) error) error {
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return err
@@ -60,7 +69,7 @@ func (s *store) listen(ctx context.Context, since *time.Time, changed func(id st
 }
 
 // receive reports the changes that are notified until the next poll is due.
-func receive(ctx context.Context, conn *pgx.Conn, changed func(id string, version int64)) error {
+func receive(ctx context.Context, conn *pgx.Conn, changed func(id string, version int64) error) error {
 	due, cancel := context.WithTimeout(ctx, pollEvery)
 	defer cancel()
 	for {
@@ -73,14 +82,17 @@ func receive(ctx context.Context, conn *pgx.Conn, changed func(id string, versio
 		}
 		number, id, ok := strings.Cut(n.Payload, " ")
 		version, err := strconv.ParseInt(number, 10, 64)
-		if ok && err == nil {
-			changed(id, version)
+		if !ok || err != nil {
+			return fmt.Errorf("notification of a change is not valid: %q", n.Payload)
+		}
+		if err := changed(id, version); err != nil {
+			return &changedError{err}
 		}
 	}
 }
 
 // poll reports the changes since the previous poll. Records that were deleted while there was no connection are not reported.
-func (s *store) poll(ctx context.Context, conn *pgx.Conn, since *time.Time, changed func(id string, version int64)) error {
+func (s *store) poll(ctx context.Context, conn *pgx.Conn, since *time.Time, changed func(id string, version int64) error) error {
 	var now time.Time
 	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return err
@@ -98,7 +110,9 @@ func (s *store) poll(ctx context.Context, conn *pgx.Conn, since *time.Time, chan
 		return err
 	}
 	for _, c := range changes {
-		changed(c.ID, c.Version)
+		if err := changed(c.ID, c.Version); err != nil {
+			return &changedError{err}
+		}
 	}
 	*since = now
 	return nil

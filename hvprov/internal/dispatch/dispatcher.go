@@ -96,6 +96,7 @@ func (d *Dispatcher) Submit(ctx context.Context, spec jobspec.Spec) (*Job, error
 		return nil, err
 	}
 	if _, err := d.Jobs.Add(ctx, j.spec.Record); err != nil {
+		err = j.withField(err) // a job of another service with the same store has the name
 		close(j.enqueued)
 		j.end(err)
 		return nil, err

@@ -126,14 +126,19 @@ func (j *Job) reserveName() error {
 		Host: r.Host, Name: r.VMName, VMID: j.spec.Request.VMID, Operation: r.Operation, JobID: r.ID,
 	})
 	if err != nil {
-		var taken *inventory.NameTakenError
-		if errors.As(err, &taken) {
-			taken.Field = j.dispatcher.Run.Field("vm_name")
-		}
-		return err
+		return j.withField(err)
 	}
 	j.releaseName = release
 	return nil
+}
+
+// withField adds the field of the name to the error for a name that is taken.
+func (j *Job) withField(err error) error {
+	var taken *inventory.NameTakenError
+	if errors.As(err, &taken) {
+		taken.Field = j.dispatcher.Run.Field("vm_name")
+	}
+	return err
 }
 
 // run is the task of the job in the pool.

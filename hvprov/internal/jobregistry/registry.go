@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
@@ -84,13 +85,18 @@ func Open(ctx context.Context, opts Options) (*Registry, error) {
 		if !r.State.Valid() {
 			return nil, fmt.Errorf("record of job %s has an invalid state %q", r.ID, r.State)
 		}
-		g.entries[Key(r.ID)] = newEntry(r)
-		g.counts[r.State]++
-		if r.State.Ended() {
-			g.ended = append(g.ended, Key(r.ID))
-		}
+		g.insert(r)
 	}
 	return g, nil
+}
+
+// insert adds a record that the store has. The registry's mutex must be held, unless nothing else uses the registry yet.
+func (g *Registry) insert(r jobstore.Record) {
+	g.entries[Key(r.ID)] = newEntry(r)
+	g.counts[r.State]++
+	if r.State.Ended() {
+		g.ended = append(g.ended, Key(r.ID))
+	}
 }
 
 // Add adds a new job in state pending and returns its record. The error is [jobstore.ErrExists] if its ID is in use.
@@ -114,8 +120,11 @@ func (g *Registry) Add(ctx context.Context, r jobstore.Record) (jobstore.Record,
 		delete(g.entries, Key(r.ID))
 		g.counts[jobstore.Pending]--
 		g.mu.Unlock()
-		if errors.Is(err, jobstore.ErrConflict) { // another service with the same store added it
-			return jobstore.Record{}, fmt.Errorf("job %s: %w", r.ID, jobstore.ErrExists)
+		switch {
+		case errors.Is(err, jobstore.ErrConflict): // another service with the same store added it, and the caller asks for it next
+			return jobstore.Record{}, errors.Join(fmt.Errorf("job %s: %w", r.ID, jobstore.ErrExists), g.refresh(ctx, r.ID, 1))
+		case errors.Is(err, cause.ErrNameTaken), errors.Is(err, cause.ErrVMBusy): // by a job of another service
+			return jobstore.Record{}, err
 		}
 		return jobstore.Record{}, saveError(r.ID, err)
 	}
