@@ -80,7 +80,6 @@ func TestARegistryFollowsTheChangesOfAnother(t *testing.T) {
 	}
 }
 
-
 func TestARecordThatAnotherRegistryAddedIsKnownAfterTheConflict(t *testing.T) {
 	t.Parallel()
 	store := &sharedStore{}
