@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package riverjobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+)
+
+// QueueOptions configure [OpenQueue].
+type QueueOptions struct {
+	Options
+	// Replica is the name of this replica, which no other one has. Empty: a random one.
+	Replica string
+	// Lease is how long a host stays with a replica that does not answer any more. 0: 15 seconds.
+	Lease  time.Duration
+	Logger *slog.Logger // nil: nothing is logged
+}
+
+// Queue decides which replica runs a job: the one that owns the job's host. Its methods are safe for concurrent use.
+type Queue struct {
+	leases
+	logger *slog.Logger
+	client *river.Client[pgx.Tx]
+	run    func(ctx context.Context, id string) error
+
+	stop    context.CancelFunc
+	stopped chan struct{} // closed when the loop has ended; nil: not started
+
+	tick    sync.Mutex // held while the leases are brought up to date
+	renewed time.Time  // when the last renewal that succeeded began, on the local clock; guarded by tick
+
+	mu    sync.Mutex // never held during I/O
+	hosts map[string]*queueHost
+}
+
+// queueHost is a host of this replica's configuration. Queue.mu guards it.
+type queueHost struct {
+	jobs    int   // maximum number that run at once
+	term    int64 // of the lease; 0: another replica owns the host
+	running int
+	ctx     context.Context // ends with the lease
+	drop    context.CancelFunc
+}
+
+// jobArgs are the arguments of a River job: no value of the submission. River jobs that have not ended are unique by them.
+type jobArgs struct {
+	Job  string `json:"job"`
+	Term int64  `json:"term"` // of the lease of the host when the job was inserted
+	Host string `json:"host"` // folded letter case
+}
+
+// Kind implements [river.JobArgs].
+func (jobArgs) Kind() string { return "hvprov_job" }
+
+// OpenQueue opens the queue in a database. It creates or migrates the tables, also River's.
+func OpenQueue(ctx context.Context, opts QueueOptions) (*Queue, error) {
+	if opts.Replica == "" {
+		opts.Replica = uuid.NewString()
+	}
+	if opts.Lease <= 0 {
+		opts.Lease = 15 * time.Second
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	d, err := open(ctx, opts.Options)
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{leases: leases{d, opts.Replica, opts.Lease}, logger: opts.Logger, hosts: map[string]*queueHost{}}
+	if err := q.openRiver(ctx); err != nil {
+		return nil, errors.Join(q.wrap("open the queue of", err), d.Close())
+	}
+	return q, nil
+}
+
+func (q *Queue) openRiver(ctx context.Context) error {
+	driver := riverpgxv5.New(q.pool)
+	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: q.logger})
+	if err != nil {
+		return err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker{queue: q})
+	q.client, err = river.NewClient(driver, &river.Config{
+		ID: q.replica, Logger: q.logger, Workers: workers, JobTimeout: -1, // jobs have limits of their own
+		Queues: map[string]river.QueueConfig{"hvprov": {MaxWorkers: 1}}, // a client needs one; nothing is inserted into it
+	})
+	return err
+}
+
+// queueName returns the name of a host's queue. River allows letters and digits only.
+func queueName(host string) string {
+	sum := sha256.Sum256([]byte(host))
+	return "hvprov-" + hex.EncodeToString(sum[:16])
+}
+
+// Start begins to run jobs. run submits a job to its host, or attaches to it, and returns nil when it has ended. When its context ends,
+// the job may continue on its host: run returns without waiting for it.
+func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id string) error) error {
+	q.run = run
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	if err := q.client.Start(running); err != nil {
+		stop()
+		return q.wrap("start the queue of", err)
+	}
+	q.stop, q.stopped = stop, make(chan struct{})
+	go q.loop(running)
+	return nil
+}
+
+// loop keeps the leases of this replica.
+func (q *Queue) loop(ctx context.Context) {
+	defer close(q.stopped)
+	ticker := time.NewTicker(q.duration / 3)
+	defer ticker.Stop()
+	for {
+		if err := q.update(ctx); err != nil && ctx.Err() == nil {
+			q.logger.Warn("cannot renew the leases of hosts", "replica", q.replica, "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// update renews the leases of this replica, and takes those that it should have. Leases that cannot be renewed are dropped before another
+// replica can take them.
+func (q *Queue) update(ctx context.Context) error {
+	q.tick.Lock()
+	defer q.tick.Unlock()
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, q.duration/3)
+	defer cancel()
+	terms, err := q.renew(limited)
+	if err != nil {
+		if time.Since(q.renewed) > q.duration/3 { // the next attempt ends too late
+			q.dropAll()
+		}
+		return err
+	}
+	q.renewed = began
+	replicas, err := q.alive(limited)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, host := range q.names() {
+		errs = append(errs, q.updateHost(ctx, host, terms[host], preferred(host, replicas)))
+	}
+	return errors.Join(errs...)
+}
+
+// updateHost takes, keeps or gives back the lease of a host. term is that of the lease that this replica has in the database; 0: none.
+func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner string) error {
+	ctx, cancel := context.WithTimeout(ctx, q.duration/3) // so that the leases of other hosts are renewed in time
+	defer cancel()
+	h, held, idle := q.host(host)
+	if h == nil { // removed meanwhile
+		return nil
+	}
+	if held != 0 && held == term && (owner == q.replica || !idle) {
+		return nil
+	}
+	q.drop(host)
+	if err := q.removeQueue(ctx, host); err != nil {
+		return err
+	}
+	if term != 0 { // for a replica that should have the host, or after a failure
+		if err := q.release(ctx, host, term); err != nil || owner != q.replica {
+			return err
+		}
+	}
+	var expiredFor time.Duration
+	if owner != q.replica { // it may not have the host in its configuration
+		expiredFor = q.duration
+	}
+	term, taken, err := q.take(ctx, host, expiredFor)
+	if err != nil || !taken {
+		return err
+	}
+	if err := q.work(ctx, host, term); err != nil {
+		q.drop(host)
+		return errors.Join(err, q.release(ctx, host, term))
+	}
+	return nil
+}
+
+// work begins to work the queue of a host whose lease was taken.
+func (q *Queue) work(ctx context.Context, host string, term int64) error {
+	if err := q.takeOver(ctx, host, term); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	h := q.hosts[host] // only a caller with tick removes it
+	h.term = term
+	h.ctx, h.drop = context.WithCancel(context.Background())
+	jobs := h.jobs
+	q.mu.Unlock()
+	return q.client.Queues().Add(queueName(host), river.QueueConfig{MaxWorkers: jobs})
+}
+
+// takeOver cancels what River shows as running on the owner before, which may be alive but late, and inserts the jobs of the host that have
+// not ended.
+func (q *Queue) takeOver(ctx context.Context, host string, term int64) error {
+	stale, err := q.client.JobList(ctx, river.NewJobListParams().Queues(queueName(host)).States(rivertype.JobStateRunning).First(10_000))
+	if err != nil {
+		return err
+	}
+	for _, row := range stale.Jobs {
+		if _, err := q.client.JobCancel(ctx, row.ID); err != nil && !errors.Is(err, river.ErrNotFound) {
+			return err
+		}
+	}
+	rows, err := q.pool.Query(ctx, "SELECT id FROM hvprov_job WHERE host = $1 AND state IN ('pending', 'queued', 'running') ORDER BY submitted, id", host)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	inserts := make([]river.InsertManyParams, len(ids))
+	for i, id := range ids {
+		inserts[i] = river.InsertManyParams{Args: jobArgs{Job: id, Term: term, Host: host}, InsertOpts: insertOpts(host)}
+	}
+	_, err = q.client.InsertMany(ctx, inserts)
+	return err
+}
+
+func insertOpts(host string) *river.InsertOpts {
+	return &river.InsertOpts{Queue: queueName(host), UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}}
+}
+
+// Put puts a job whose record is stored into the queue of its host. A job that is in the queue already is not put again.
+func (q *Queue) Put(ctx context.Context, host, id string) error {
+	host = casefold.Key(host)
+	return q.do(ctx, "write", func(ctx context.Context, _ bool) error {
+		return pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
+			var term int64
+			err := tx.QueryRow(ctx, "SELECT term FROM hvprov_host WHERE host = $1", host).Scan(&term)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return fmt.Errorf("no replica has host %s in its configuration", host)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = q.client.InsertTx(ctx, tx, jobArgs{Job: key(id), Term: term, Host: host}, insertOpts(host))
+			return err
+		})
+	})
+}
+
+// Cancel removes a job from the queue, and reports whether it waited there: then no replica runs it any more. The context of a job that
+// runs ends on its replica, which finds in the record that the job is to be cancelled. The caller records that first.
+func (q *Queue) Cancel(ctx context.Context, id string) (removed bool, err error) {
+	params := river.NewJobListParams().Kinds(jobArgs{}.Kind()).
+		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled, rivertype.JobStateRunning).
+		Where("args ->> 'job' = @job", river.NamedArgs{"job": key(id)})
+	found, err := q.client.JobList(ctx, params)
+	if err != nil {
+		return false, q.wrap("read the queue of", err)
+	}
+	removed = len(found.Jobs) > 0
+	for _, row := range found.Jobs {
+		after, err := q.client.JobCancel(ctx, row.ID)
+		if errors.Is(err, river.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, q.wrap("cancel a job in the queue of", err)
+		}
+		removed = removed && after.State == rivertype.JobStateCancelled
+	}
+	return removed, nil
+}

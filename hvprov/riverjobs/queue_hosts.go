@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package riverjobs
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+)
+
+// AddHost adds a host of this replica's configuration, and the number of jobs that run on it at once.
+func (q *Queue) AddHost(ctx context.Context, name string, jobs int) error {
+	host := casefold.Key(name)
+	if err := q.do(ctx, "write", func(ctx context.Context, _ bool) error { return q.add(ctx, host) }); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hosts[host] = &queueHost{jobs: jobs}
+	return nil
+}
+
+// RemoveHost removes a host. Its jobs stay in the queue, for a replica that has the host.
+func (q *Queue) RemoveHost(ctx context.Context, name string) error {
+	q.tick.Lock()
+	defer q.tick.Unlock()
+	host := casefold.Key(name)
+	_, term, _ := q.host(host)
+	q.drop(host)
+	q.mu.Lock()
+	delete(q.hosts, host)
+	q.mu.Unlock()
+	if term == 0 {
+		return nil
+	}
+	return errors.Join(q.removeQueue(ctx, host), q.release(ctx, host, term))
+}
+
+// Close gives back the leases and waits, within ctx, for the jobs that run here to return. They continue on their hosts.
+func (q *Queue) Close(ctx context.Context) error {
+	var errs []error
+	if q.stopped != nil {
+		q.tick.Lock() // no lease is taken any more
+		q.dropAll()
+		q.mu.Lock()
+		clear(q.hosts)
+		q.mu.Unlock()
+		q.tick.Unlock()
+		errs = append(errs, q.client.StopAndCancel(ctx))
+		q.stop()
+		<-q.stopped
+		errs = append(errs, q.leave(ctx))
+	}
+	return errors.Join(append(errs, q.database.Close())...)
+}
+
+func (q *Queue) names() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Sorted(maps.Keys(q.hosts))
+}
+
+// host returns a host, the term of its lease, and whether no job of it runs here.
+func (q *Queue) host(name string) (h *queueHost, term int64, idle bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if h = q.hosts[name]; h == nil {
+		return nil, 0, true
+	}
+	return h, h.term, h.running == 0
+}
+
+// drop ends the work on a host whose lease ends.
+func (q *Queue) drop(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if h := q.hosts[name]; h != nil && h.term != 0 {
+		h.drop()
+		h.term = 0
+	}
+}
+
+func (q *Queue) dropAll() {
+	for _, name := range q.names() {
+		q.drop(name)
+	}
+}
+
+// removeQueue stops fetching jobs of a host, and waits for those that run.
+func (q *Queue) removeQueue(ctx context.Context, host string) error {
+	err := q.client.Queues().Remove(ctx, queueName(host))
+	var unknown *river.QueueNotFoundError
+	if errors.As(err, &unknown) {
+		return nil
+	}
+	return err
+}
+
+// worker runs jobs that River has fetched.
+type worker struct {
+	river.WorkerDefaults[jobArgs]
+	queue *Queue
+}
+
+// retryPause is the pause before a job is fetched again that this replica must not run.
+const retryPause = time.Second
+
+// Work implements [river.Worker].
+func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
+	lease, ok := w.queue.begin(j.Args.Host, j.Args.Term)
+	switch {
+	case lease == nil:
+		return river.JobSnooze(retryPause) // another replica owns the host
+	case !ok:
+		return nil // inserted before the lease was taken: takeOver has inserted the job again
+	}
+	defer w.queue.end(j.Args.Host)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(lease, cancel)()
+	err := w.queue.run(ctx, j.Args.Job)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return river.JobSnooze(0) // for the next owner; River marks it as cancelled instead if that was requested
+	}
+	w.queue.logger.Error("cannot run a job", "job", j.Args.Job, "error", err)
+	return river.JobSnooze(retryPause) // an error would count as an attempt
+}
+
+// begin counts a job that begins, and returns the context of the host's lease, or nil if this replica has none. It is not ok for a job of
+// an earlier lease.
+func (q *Queue) begin(host string, term int64) (lease context.Context, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h := q.hosts[host]
+	if h == nil || h.term == 0 || h.term < term {
+		return nil, false
+	}
+	if h.term > term {
+		return h.ctx, false
+	}
+	h.running++
+	return h.ctx, true
+}
+
+func (q *Queue) end(host string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if h := q.hosts[host]; h != nil {
+		h.running--
+	}
+}
