@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package riverjobs
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgtest"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+)
+
+// The first replica stops renewing its lease while its job runs and ignores its context, as a process does that has died.
+func TestAnotherReplicaTakesTheJobsOfOneThatHasDied(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).Database(t)
+	s, err := Open(t.Context(), Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	ran, revive := make(chan string, 100), make(chan struct{})
+	start := func(replica string) *Queue {
+		q, err := OpenQueue(t.Context(), QueueOptions{Options: Options{URL: url}, Replica: replica, Lease: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := q.AddHost(t.Context(), "hv01", 2); err != nil {
+			t.Fatal(err)
+		}
+		err = q.Start(t.Context(), func(context.Context, string) error {
+			ran <- replica
+			if replica == "a" {
+				<-revive
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	dead := start("a")
+	_, err = s.Put(t.Context(), jobstore.Record{ID: "j1", Host: "hv01", Operation: job.OperationProvision, VMName: "web", State: jobstore.Queued})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Put(t.Context(), "hv01", "j1"); err != nil {
+		t.Fatal(err)
+	}
+	if replica := <-ran; replica != "a" {
+		t.Fatalf("replica %s ran the job", replica)
+	}
+	dead.stop()
+	alive := start("b")
+	if replica := <-ran; replica != "b" {
+		t.Errorf("replica %s ran the job", replica)
+	}
+	close(revive)
+	for _, q := range []*Queue{dead, alive} {
+		if err := q.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+}
