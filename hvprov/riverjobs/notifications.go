@@ -74,7 +74,7 @@ func (s *notificationStore) List(ctx context.Context, f notifications.Filter) (p
 		var number int64
 		var body []byte
 		_, err = pgx.ForEachRow(rows, []any{&number, &e.Readers, &body}, func() error {
-			e.Seq, e.Notification = uint64(number), notifications.Notification{}
+			e.Seq, e.Notification = uint64(max(number, 0)), notifications.Notification{} // numbers begin with 1
 			slices.Sort(e.Readers)
 			if err := json.Unmarshal(body, &e.Notification); err != nil {
 				return fmt.Errorf("notification %d is damaged: %w", number, err)
