@@ -179,13 +179,14 @@ func (s *Service) Check(ctx context.Context, req CheckRequest) ([]job.Finding, e
 
 func (s *Service) check(ctx context.Context, req CheckRequest) (findings []job.Finding, err error) {
 	sub := req.Submission
+	request, withheld, err := s.specs.Check(sub.record(), sub.Values)
+	if err != nil {
+		return nil, err
+	}
 	h, err := s.hosts.Get(sub.Host)
 	if err != nil {
 		return nil, err
 	}
-	// Secrets do not leave this computer for a check: no finding depends on them.
-	values, withheld := s.specs.WithoutSecrets(sub.Values)
-	request := s.specs.Request(sub.record(), s.specs.Translation.Partial(values))
 	err = h.Query(ctx, "check", func(ctx context.Context) (err error) {
 		findings, err = h.Agent.Check(ctx, request, s.specs.AgentFields(append(slices.Clone(req.Unknown), withheld...)))
 		return err

@@ -83,7 +83,7 @@ func (s *Service) submittedBefore(ctx context.Context, h *hostset.Host, spec *jo
 
 // sameJob reports whether a record is of the same submission.
 func sameJob(r jobstore.Record, spec *jobspec.Spec) bool {
-	return strings.EqualFold(r.Host, spec.Record.Host) && r.Operation == spec.Record.Operation && r.VMName == spec.Record.VMName &&
+	return strings.EqualFold(r.Host, spec.Record.Host) && r.Operation == spec.Record.Operation &&
 		(spec.Record.VMID == "" || strings.EqualFold(r.VMID, spec.Record.VMID)) && sameJSON(r.Values, spec.Record.Values)
 }
 

@@ -51,6 +51,7 @@ function Get-UpdatePlan {
 
     $machine = Get-AgentHost
     $vm = Get-HostVM -Machine $machine -Id $Job.VMId
+    if (-not $Job.Fields.Contains('vm_name')) { $Job.Fields['vm_name'] = $vm.Name }
     $state = ConvertTo-PowerState -State $vm.State
     $wanted = [ordered]@{}
     foreach ($name in $Job.Changed) {

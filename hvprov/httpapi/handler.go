@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
@@ -100,9 +101,6 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: apiPath + "/schema/job-inputs", role: RoleReader, handle: h.getSchema},
 
 		{method: http.MethodGet, path: apiPath + "/jobs", role: RoleReader, handle: h.listJobs},
-		{method: http.MethodPost, path: apiPath + "/jobs/provision", role: RoleWriter, handle: h.postProvision},
-		{method: http.MethodPost, path: apiPath + "/jobs/update", role: RoleWriter, handle: h.postUpdate},
-		{method: http.MethodPost, path: apiPath + "/jobs/delete", role: RoleWriter, handle: h.postDelete},
 		{method: http.MethodPost, path: apiPath + "/jobs:check", role: RoleReader, handle: h.postCheck},
 		{method: http.MethodGet, path: apiPath + "/jobs/{id}", role: RoleReader, handle: h.getJob},
 		{method: http.MethodGet, path: apiPath + "/jobs/{id}/events", role: RoleReader, handle: h.getJobEvents},
@@ -112,6 +110,7 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}", role: RoleReader, handle: h.getHost},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/inventory", role: RoleReader, handle: h.getHostInventory},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}", role: RoleReader, handle: h.getVM},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}/checkpoints", role: RoleReader, handle: h.getCheckpoints},
 		{method: http.MethodGet, path: apiPath + "/inventory", role: RoleReader, handle: h.getInventory},
 
 		{method: http.MethodGet, path: apiPath + "/notifications", role: RoleReader, handle: h.listNotifications},
@@ -126,6 +125,12 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: loginPath, handle: h.getLogin},
 		{method: http.MethodGet, path: callbackPath, handle: h.getCallback},
 		{method: http.MethodGet, path: apiPath + "/diagnostics", role: RoleAdmin, handle: h.getDiagnostics},
+	}
+	for _, operation := range job.Operations() {
+		h.routes = append(h.routes, route{
+			method: http.MethodPost, path: apiPath + "/jobs/" + string(operation), role: RoleWriter,
+			handle: func(w http.ResponseWriter, r *http.Request) error { return h.submit(w, r, operation) },
+		})
 	}
 	if h.opts.Metrics != nil {
 		h.routes = append(h.routes, route{method: http.MethodGet, path: "/metrics", role: RoleReader, handle: h.getMetrics})

@@ -161,22 +161,45 @@ type vmView struct {
 	VM   *job.VM `json:"vm"`
 }
 
+// getCheckpoints returns the checkpoints of a virtual machine, the oldest first.
+func (h *Handler) getCheckpoints(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	view, err := h.findVM(r)
+	if err != nil {
+		return err
+	}
+	checkpoints, err := h.service.Checkpoints(r.Context(), view.Host, view.VM.ID)
+	if err != nil {
+		return err
+	}
+	if checkpoints == nil {
+		checkpoints = []job.Checkpoint{}
+	}
+	return replyTagged(w, r, "application/json", map[string]any{"host": view.Host, "checkpoints": checkpoints})
+}
+
 // getVM returns a virtual machine by its GUID or name. One that has moved is found on its new host.
 func (h *Handler) getVM(w http.ResponseWriter, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	host, id := r.PathValue("host"), r.PathValue("vm")
-	var view vmView
-	var err error
-	if isGUID(id) {
-		view.Host, view.VM, err = h.service.FindVM(r.Context(), host, id)
-	} else {
-		view.Host = host
-		view.VM, err = h.service.LookupVM(r.Context(), host, id)
-	}
+	view, err := h.findVM(r)
 	if err != nil {
 		return err
 	}
 	return replyTagged(w, r, "application/json", view)
+}
+
+// findVM returns the virtual machine in the path of a request.
+func (h *Handler) findVM(r *http.Request) (view vmView, err error) {
+	host, id := r.PathValue("host"), r.PathValue("vm")
+	if isGUID(id) {
+		view.Host, view.VM, err = h.service.FindVM(r.Context(), host, id)
+		return view, err
+	}
+	view.Host = host
+	view.VM, err = h.service.LookupVM(r.Context(), host, id)
+	return view, err
 }

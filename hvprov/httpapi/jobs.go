@@ -104,7 +104,7 @@ func (h *Handler) listJobs(w http.ResponseWriter, r *http.Request) error {
 	operations := list(values, "operation")
 	for _, operation := range operations {
 		if !job.Operation(operation).Valid() {
-			return newProblem("invalid_request", "operation %q is not one of provision, update and delete", operation)
+			return newProblem("invalid_request", "operation %q is not one of %s", operation, oneOf(texts(job.Operations())))
 		}
 	}
 	before, err := parseCursor(values.Get("cursor"))

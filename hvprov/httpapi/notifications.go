@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,14 @@ func (n *notifier) notification(e notify.Event) (notifications.Notification, boo
 	return notifications.Notification{}, false
 }
 
-// verbs are the operations in titles.
-var verbs = map[job.Operation]string{job.OperationProvision: "Creation", job.OperationUpdate: "Update", job.OperationDelete: "Deletion"}
+// subjects are the operations in titles.
+var subjects = map[job.Operation]string{
+	job.OperationProvision:  "Creation of ",
+	job.OperationUpdate:     "Update of ",
+	job.OperationDelete:     "Deletion of ",
+	job.OperationPower:      "Power action on ",
+	job.OperationCheckpoint: "Checkpoint job on ",
+}
 
 func (n *notifier) ofJob(e notify.Event) notifications.Notification {
 	record, err := n.h.service.Job(e.Job)
@@ -86,29 +93,19 @@ func (n *notifier) ofJob(e notify.Event) notifications.Notification {
 	if name == "" && record.Result != nil && record.Result.VM != nil {
 		name = record.Result.VM.Name
 	}
-	subject := "a virtual machine"
-	switch {
-	case name != "":
-		subject = name
-	case record.VMID != "":
-		subject = record.VMID
-	}
-	verb := verbs[record.Operation]
-	if verb == "" {
-		verb = "Job on"
-	}
+	subject := cmp.Or(subjects[record.Operation], "Job on ") + cmp.Or(name, record.VMID, "a virtual machine")
 	note := notifications.Notification{
 		ID: "job-" + e.Job + "-" + e.State, Time: e.Time, Host: e.Host, Job: e.Job, VM: name, Text: e.Err,
 	}
 	switch jobstore.State(e.State) {
 	case jobstore.Succeeded:
-		note.Level, note.Title = notifications.Success, fmt.Sprintf("%s of %s succeeded", verb, subject)
+		note.Level, note.Title = notifications.Success, subject+" succeeded"
 	case jobstore.Cancelled:
-		note.Level, note.Title = notifications.Warning, fmt.Sprintf("%s of %s was cancelled", verb, subject)
+		note.Level, note.Title = notifications.Warning, subject+" was cancelled"
 	case jobstore.Unknown:
-		note.Level, note.Title = notifications.Warning, fmt.Sprintf("%s of %s has an unknown outcome", verb, subject)
+		note.Level, note.Title = notifications.Warning, subject+" has an unknown outcome"
 	default:
-		note.Level, note.Title = notifications.Error, fmt.Sprintf("%s of %s failed", verb, subject)
+		note.Level, note.Title = notifications.Error, subject+" failed"
 	}
 	return note
 }

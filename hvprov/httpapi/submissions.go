@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -52,13 +53,12 @@ func (b *submissionBody) submission(schema *jobschema.Schema) (hvprov.Submission
 		problems = append(problems, fieldError{Field: name, Message: name + " is required", Code: "required", Remedy: remedy})
 	}
 	if !b.Operation.Valid() {
-		return sub, newProblem("invalid_request", "operation is required: use provision, update or delete")
+		return sub, newProblem("invalid_request", "operation is required: use %s", oneOf(texts(job.Operations())))
 	}
-	if b.Operation != job.OperationProvision && b.VMID == "" {
+	if needs := b.Operation.NeedsVM(); needs && b.VMID == "" {
 		missing("vm_id", "the inventory has the GUIDs of virtual machines")
-	}
-	if b.Operation == job.OperationProvision && b.VMID != "" {
-		problems = append(problems, fieldError{Field: "vm_id", Message: "vm_id is not used by a provision", Code: "unknown"})
+	} else if !needs && b.VMID != "" {
+		problems = append(problems, fieldError{Field: "vm_id", Message: "vm_id is not used by a " + string(b.Operation), Code: "unknown"})
 	}
 	if b.LimitSeconds < 0 || b.LimitSeconds > maxLimitSeconds {
 		problems = append(problems, fieldError{Field: "limit_seconds", Message: "limit_seconds must be between 0 and 31536000", Code: "maximum"})
@@ -72,7 +72,7 @@ func (b *submissionBody) submission(schema *jobschema.Schema) (hvprov.Submission
 		if b.SchemaID != "" {
 			sub.Schema.ID = b.SchemaID
 		}
-	case b.Operation != job.OperationDelete:
+	case hasSchemaValues(b.Operation):
 		missing("schema_version", "send the version of the schema that the values were made for: "+apiPath+"/schema/job-inputs has it")
 	}
 	if b.Operation == job.OperationUpdate && b.Changed == nil {
@@ -86,16 +86,10 @@ func (b *submissionBody) submission(schema *jobschema.Schema) (hvprov.Submission
 	return sub, nil
 }
 
-func (h *Handler) postProvision(w http.ResponseWriter, r *http.Request) error {
-	return h.submit(w, r, job.OperationProvision)
-}
-
-func (h *Handler) postUpdate(w http.ResponseWriter, r *http.Request) error {
-	return h.submit(w, r, job.OperationUpdate)
-}
-
-func (h *Handler) postDelete(w http.ResponseWriter, r *http.Request) error {
-	return h.submit(w, r, job.OperationDelete)
+// hasSchemaValues reports whether the values of an operation are fields of the job schema. Those of the other operations do not depend on
+// its version.
+func hasSchemaValues(o job.Operation) bool {
+	return o == job.OperationProvision || o == job.OperationUpdate
 }
 
 // submit submits a job and returns its record.
@@ -231,30 +225,28 @@ func (h *Handler) postCheck(w http.ResponseWriter, r *http.Request) error {
 		}
 		values[id] = jobschema.Unknown
 	}
-	switch sub.Operation {
-	case job.OperationUpdate:
+	if sub.Operation == job.OperationUpdate {
 		schema = schema.ForExisting()
-	case job.OperationDelete:
-		values = nil
 	}
 	view := checkView{Errors: []fieldError{}, Findings: []job.Finding{}}
-	if sub.Operation != job.OperationDelete {
+	if hasSchemaValues(sub.Operation) {
 		view.Errors = fieldErrors(schema.ValidatePartial(values))
 	}
-	view.Valid = len(view.Errors) == 0
-	if sub.Host != "" {
-		findings, err := h.service.Check(r.Context(), hvprov.CheckRequest{Submission: sub, Unknown: body.Unknown})
-		if err != nil {
-			p := h.problemOf(err)
-			if p.Status == http.StatusInternalServerError {
-				return err
-			}
-			view.HostProblem, view.Valid = p, false
-		} else {
-			view.HostChecked = true
-			view.Findings = append(view.Findings, findings...)
+	findings, err := h.service.Check(r.Context(), hvprov.CheckRequest{Submission: sub, Unknown: body.Unknown})
+	var invalid *jobschema.ValidationError
+	switch {
+	case errors.As(err, &invalid):
+		view.Errors = fieldErrors(invalid.Faults)
+	case sub.Host == "":
+	case err == nil:
+		view.HostChecked = true
+		view.Findings = append(view.Findings, findings...)
+	default:
+		if view.HostProblem = h.problemOf(err); view.HostProblem.Status == http.StatusInternalServerError {
+			return err
 		}
 	}
+	view.Valid = len(view.Errors) == 0 && view.HostProblem == nil
 	for _, f := range view.Findings {
 		view.Valid = view.Valid && f.Severity != job.SeverityError
 	}

@@ -39,6 +39,9 @@ func (o Operation) Valid() bool {
 	return slices.Contains(Operations(), o)
 }
 
+// NeedsVM reports whether jobs of the operation work on a virtual machine that exists, and name it by its GUID.
+func (o Operation) NeedsVM() bool { return o != OperationProvision }
+
 // SchemaRef identifies a version of a schema.
 type SchemaRef struct {
 	ID      string `json:"id"`

@@ -223,13 +223,13 @@ func (s *Schema) Field(id string) (*Field, bool) {
 	return &s.Fields[i], true
 }
 
-// ForExisting returns the schema for values of a virtual machine that exists: what only its creation needs is not required, and its names
-// are those of no new file.
+// ForExisting returns the schema for values of a virtual machine that exists: no field is required, because what has no value stays as it
+// is, and its names are those of no new file.
 func (s *Schema) ForExisting() *Schema {
 	c := *s
 	c.Fields = slices.Clone(s.Fields)
 	for i := range c.Fields {
-		c.Fields[i].Required = s.Fields[i].Required && !s.Fields[i].ForCreation()
+		c.Fields[i].Required = false
 		c.Fields[i].Validations.FileName = false
 	}
 	return &c

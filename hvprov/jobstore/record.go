@@ -20,7 +20,7 @@ type Record struct {
 
 	Host      string        `json:"host"`
 	Operation job.Operation `json:"operation"`
-	VMName    string        `json:"vm_name,omitempty"`   // as requested; empty for a delete by GUID
+	VMName    string        `json:"vm_name,omitempty"`   // as requested, or as last seen on the host; empty if neither is known
 	VMID      string        `json:"vm_id,omitempty"`     // GUID of the virtual machine, once known
 	Client    string        `json:"client,omitempty"`    // program that submitted the job
 	Requester string        `json:"requester,omitempty"` // person or system for which it was submitted

@@ -34,6 +34,7 @@ const storeGrace = 5 * time.Second
 type Inventory interface {
 	Reserve(r inventorycache.Reservation) (release func(), err error)
 	InvalidateVM(host, vmID string)
+	VMName(host, vmID string) string
 }
 
 // Options are what a dispatcher works with. All are required.
@@ -86,6 +87,9 @@ func (d *Dispatcher) Submit(ctx context.Context, spec jobspec.Spec) (*Job, error
 	if err := j.reserveName(); err != nil {
 		j.release()
 		return nil, err
+	}
+	if r := &j.spec.Record; r.VMName == "" && r.VMID != "" {
+		r.VMName = d.Inventory.VMName(r.Host, r.VMID)
 	}
 	other, err := d.track(j)
 	if other != nil {

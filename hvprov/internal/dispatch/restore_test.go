@@ -24,6 +24,7 @@ type noInventory struct{}
 
 func (noInventory) Reserve(inventorycache.Reservation) (func(), error) { return func() {}, nil }
 func (noInventory) InvalidateVM(string, string)                        {}
+func (noInventory) VMName(string, string) string                       { return "" }
 
 const jobID = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11"
 

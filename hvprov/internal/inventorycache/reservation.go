@@ -84,7 +84,7 @@ func (r *Reservation) validate() error {
 		return fmt.Errorf("reservation of job %s: operation %q is not one of %v", r.JobID, r.Operation, job.Operations())
 	case r.Operation == job.OperationProvision && r.Name == "":
 		return fmt.Errorf("reservation of job %s: provision requires a virtual machine name", r.JobID)
-	case r.Operation != job.OperationProvision && r.VMID == "":
+	case r.Operation.NeedsVM() && r.VMID == "":
 		return fmt.Errorf("reservation of job %s: %s requires the GUID of a virtual machine", r.JobID, r.Operation)
 	}
 	return nil
@@ -94,13 +94,13 @@ func (r *Reservation) validate() error {
 // the virtual machine has already may be shared, as Hyper-V allows. Cache.mu must be held.
 func (r *reservation) needsUniqueName(e *entry) bool {
 	switch {
-	case r.nameKey == "" || r.Operation == job.OperationDelete:
+	case r.nameKey == "":
 		return false
 	case r.Operation == job.OperationUpdate && e.snapshot != nil:
 		vm, known := e.snapshot.ByID(r.VMID)
 		return !known || casefold.Key(vm.Name) != r.nameKey
 	}
-	return true
+	return r.Operation == job.OperationProvision || r.Operation == job.OperationUpdate
 }
 
 // isFor reports whether the job of a reservation works on a virtual machine: it names it, or has created it.

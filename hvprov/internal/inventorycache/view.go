@@ -36,6 +36,20 @@ func (c *Cache) CachedAll() []inventory.HostView {
 	return views
 }
 
+// VMName returns the last known name of a virtual machine on a host, or an empty string. It sends no request.
+func (c *Cache) VMName(host, id string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.hosts[casefold.Key(host)]
+	if e == nil || e.snapshot == nil {
+		return ""
+	}
+	if vm, ok := e.snapshot.ByID(id); ok {
+		return vm.Name
+	}
+	return ""
+}
+
 // PartialAnswers returns the number of answers of a host that were not complete.
 func (c *Cache) PartialAnswers(host string) uint64 {
 	c.mu.Lock()

@@ -75,9 +75,10 @@ func (b *Builder) build(r jobstore.Record, values map[string]any) (Spec, error) 
 	if err != nil {
 		return Spec{}, err
 	}
-	if (r.Operation == job.OperationProvision) != (r.VMID == "") {
-		return Spec{}, fmt.Errorf("operation %s with virtual machine %q: a provision has none, other operations require its GUID",
-			r.Operation, r.VMID)
+	if needs := r.Operation.NeedsVM(); needs && r.VMID == "" {
+		return Spec{}, fmt.Errorf("a %s job requires the GUID of a virtual machine", r.Operation)
+	} else if !needs && r.VMID != "" {
+		return Spec{}, fmt.Errorf("a %s job has no virtual machine that exists, but %s is given", r.Operation, r.VMID)
 	}
 	if !protocol.IsGUID(r.ID) {
 		return Spec{}, fmt.Errorf("job id %q is not a GUID such as 0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11: leave it empty to have one generated", r.ID)
@@ -112,6 +113,17 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 	}
 	fields, err = b.Translation.Fields(valid)
 	return fields, b.Schema.SecretValues(valid), err
+}
+
+// Check returns what an agent is asked to check, and the ids of the values that are withheld: secrets do not leave this computer for a
+// check, because no finding depends on them. Required values may be missing.
+func (b *Builder) Check(r jobstore.Record, values map[string]any) (request hostagent.JobRequest, withheld []string, err error) {
+	if isRequested(r.Operation) {
+		fields, err := requestedFields(r.Operation, values)
+		return b.Request(r, fields), nil, err
+	}
+	values, withheld = b.WithoutSecrets(values)
+	return b.Request(r, b.Translation.Partial(values)), withheld, nil
 }
 
 // Request returns what an agent is asked to run, with fields of the agent's schema.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
 // requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state. They are the
@@ -21,7 +22,7 @@ type requested struct {
 	action  string   // the required field with the action
 	actions []string // its values
 	checks  map[string]check
-	rule    func(values map[string]any) error // between valid fields; nil: none
+	rule    func(values map[string]any) []jobschema.Fault // between valid fields; nil: none
 }
 
 // check returns what a value must be, or an empty string if it is valid.
@@ -41,38 +42,45 @@ var operations = map[job.Operation]requested{
 
 func isRequested(o job.Operation) bool { _, ok := operations[o]; return ok }
 
-// requestedFields returns the values of a job as fields of a definition.
+// requestedFields returns the values of a job as fields of a definition. The error is a [*jobschema.ValidationError].
 func requestedFields(o job.Operation, values map[string]any) (fields job.Fields, err error) {
 	r := operations[o]
 	checks := maps.Clone(r.checks)
 	checks[r.action] = oneOf(r.actions...)
+	var faults []jobschema.Fault
+	if _, ok := values[r.action]; !ok {
+		faults = append(faults, fault(r.action, "required", "use one of "+strings.Join(r.actions, ", "), "a %s job requires the field %s", o, r.action))
+	}
 	for _, id := range slices.Sorted(maps.Keys(values)) {
 		valid, ok := checks[id]
 		if !ok {
-			return nil, fmt.Errorf("a %s job has no field %s: use %s", o, id, strings.Join(slices.Sorted(maps.Keys(checks)), ", "))
-		}
-		if want := valid(values[id]); want != "" {
-			return nil, fmt.Errorf("%s of a %s job must be %s, but is %v", id, o, want, values[id])
+			faults = append(faults, fault(id, "unknown_field", "use "+strings.Join(slices.Sorted(maps.Keys(checks)), ", "), "a %s job has no field %s", o, id))
+		} else if want := valid(values[id]); want != "" {
+			faults = append(faults, fault(id, "type", "", "%s of a %s job must be %s, but is %v", id, o, want, values[id]))
 		}
 		fields = append(fields, job.Field{ID: id, Value: values[id]})
 	}
-	if _, ok := values[r.action]; !ok {
-		return nil, fmt.Errorf("a %s job requires the field %s: use one of %s", o, r.action, strings.Join(r.actions, ", "))
+	if r.rule != nil && len(faults) == 0 {
+		faults = r.rule(values)
 	}
-	if r.rule != nil {
-		err = r.rule(values)
+	if len(faults) > 0 {
+		return nil, &jobschema.ValidationError{Faults: faults}
 	}
-	return fields, err
+	return fields, nil
 }
 
-func checkpointRule(values map[string]any) error {
+func fault(field, rule, remedy, format string, args ...any) jobschema.Fault {
+	return jobschema.Fault{Path: jobschema.Path{{Field: field}}, Rule: rule, Message: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+func checkpointRule(values map[string]any) []jobschema.Fault {
 	_, named := values["checkpoint_name"]
 	_, identified := values["checkpoint_id"]
 	switch action := values["checkpoint_action"]; {
 	case action == "take" && (!named || identified):
-		return fmt.Errorf("a job that takes a checkpoint requires the field checkpoint_name, and has no field checkpoint_id")
+		return []jobschema.Fault{fault("checkpoint_name", "parameter_set", "", "a job that takes a checkpoint requires the field checkpoint_name, and has no field checkpoint_id")}
 	case action != "take" && named == identified:
-		return fmt.Errorf("a job that applies or removes a checkpoint requires either the field checkpoint_id or the field checkpoint_name")
+		return []jobschema.Fault{fault("checkpoint_id", "parameter_set", "", "a job that applies or removes a checkpoint requires either the field checkpoint_id or the field checkpoint_name")}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func TestInvalidPowerJobsAreRefused(t *testing.T) {
 		"a number for a flag":  {map[string]any{"power_action": "start", "force_stop": 1}, vmID, "must be a boolean"},
 		"too long a wait":      {map[string]any{"power_action": "start", "wait_seconds": 7201}, vmID, "from 1 to 7200"},
 		"a fraction of a wait": {map[string]any{"power_action": "start", "wait_seconds": 1.5}, vmID, "from 1 to 7200"},
-		"no virtual machine":   {map[string]any{"power_action": "start"}, "", "other operations require its GUID"},
+		"no virtual machine":   {map[string]any{"power_action": "start"}, "", "a power job requires the GUID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

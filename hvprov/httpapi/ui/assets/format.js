@@ -31,7 +31,31 @@ export function duration(from, to = Date.now()) {
 export const gib = (bytes) => (bytes === null || bytes === undefined ? '–' : `${number.format(bytes / 2 ** 30)} GiB`);
 export const gb = (size) => (size === null || size === undefined ? '–' : `${number.format(size)} GiB`);
 
-export const operations = { provision: 'Create', update: 'Change', delete: 'Delete', power: 'Power', checkpoint: 'Checkpoint' };
+// operations are the operations of jobs. A test holds them to those of the library.
+export const operations = {
+  provision: 'Create',
+  update: 'Change',
+  delete: 'Delete',
+  power: 'Power',
+  checkpoint: 'Checkpoint',
+};
+
+// powerActions are the actions of power jobs: their name, the states of a virtual machine that have them, and what they do.
+export const powerActions = {
+  start: ['Start', ['off', 'saved'], 'The virtual machine starts, from its saved memory if there is one.'],
+  shut_down: ['Shut down', ['running'], 'The guest is asked to shut down.'],
+  restart: ['Restart', ['running'], 'The guest is asked to shut down, and started again.'],
+  save: ['Save', ['running', 'paused'], 'The memory is written to disk, and the virtual machine stops.'],
+  pause: ['Pause', ['running'], 'The virtual machine stops and keeps its memory.'],
+  resume: ['Resume', ['paused'], 'The virtual machine continues.'],
+  turn_off: ['Turn off', ['running', 'paused'], 'As if the power was cut: what the guest has not written is lost.'],
+  reset: ['Reset', ['running', 'paused'], 'As the reset button: what the guest has not written is lost.'],
+};
+
+const checkpointActions = { take: 'Take checkpoint of', apply: 'Apply checkpoint to', remove: 'Remove checkpoint of' };
+
+// verbOf returns what a job does, as the beginning of its title.
+export const verbOf = (job) => powerActions[job.values?.power_action]?.[0] || checkpointActions[job.values?.checkpoint_action] || operations[job.operation] || job.operation;
 
 // states are the words, tones and symbols of states, so that none is told by its colour alone.
 export const states = {

@@ -3,7 +3,7 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from './vendor/htm-preact.js';
 import { post } from './api.js';
-import { duration, date, nameOf, time, operations, states } from './format.js';
+import { duration, date, nameOf, time, verbOf, states } from './format.js';
 import { Page, State, Ago, Icon, Fault, Skeleton, Dialog, useData, useLiveState } from './components.js';
 import { useJobEvents } from './job-events.js';
 
@@ -72,12 +72,14 @@ function Log({ events, active }) {
     </div></section>`;
 }
 
+const outcomes = { provision: 'is ready.', update: 'is ready.', delete: 'is deleted.' };
+
 function Result({ job, isNew }) {
   const { result, error } = job;
   const list = (title, items) => items?.length > 0 && html`<h3>${title}</h3><ul class="paths">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
   const vm = job.operation !== 'delete' && (result?.vm?.id || (job.state === 'succeeded' && job.vm_id));
   return html`<section class=${'card outcome ' + job.state}><h2>Result</h2>
-    ${job.state === 'succeeded' && html`<p>${job.operation === 'delete' ? `${job.vm_name || 'The virtual machine'} is deleted.` : `${result?.vm?.name || job.vm_name || 'The virtual machine'} is ready.`}</p>`}
+    ${job.state === 'succeeded' && html`<p>${`${result?.vm?.name || job.vm_name || 'The virtual machine'} ${outcomes[job.operation] || 'is changed.'}`}</p>`}
     ${job.state === 'unknown' && html`<p>The host does not answer, so the outcome is not known yet. It is asked again by itself.</p>`}
     ${error && html`<p class="outcome-error"><${Icon} name="alert" /><span>${error.message}</span></p>
       ${error.remedy && !error.message.includes(error.remedy) && html`<p><b>What to do:</b> ${error.remedy}</p>`}
@@ -116,7 +118,7 @@ export function Job({ parts: [id], session }) {
   };
   const current = steps.at(-1);
   const fact = (label, value) => value && html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
-  return html`<${Page} title=${`${operations[job.operation] || job.operation} ${nameOf(job)}`} crumb=${crumb} badge=${html`<${State} of=${job.state} />`} wide
+  return html`<${Page} title=${`${verbOf(job)} ${nameOf(job)}`} crumb=${crumb} badge=${html`<${State} of=${job.state} />`} wide
     actions=${active && session.role !== 'reader' && html`<button class="button danger-quiet" disabled=${job.cancel_requested} onClick=${() => setAsking(true)}>${job.cancel_requested ? 'Cancelling…' : 'Cancel job'}</button>`}>
     <p class="visually-hidden" role="status">${`${(states[job.state] || states.unknown)[0]}${job.state === 'running' && current ? `, step ${current.number} of ${of}: ${current.text}` : ''}`}</p>
     <${Fault} problem=${fault} />

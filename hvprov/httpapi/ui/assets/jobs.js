@@ -3,7 +3,7 @@
 
 import { html, useState, useEffect } from './vendor/htm-preact.js';
 import { get, query } from './api.js';
-import { duration, date, nameOf, operations, states } from './format.js';
+import { duration, date, nameOf, operations, states, verbOf } from './format.js';
 import { Page, State, Ago, Fault, Empty, Skeleton, useData } from './components.js';
 
 const jobStates = ['pending', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'unknown'];
@@ -14,7 +14,7 @@ export function JobTable({ jobs, caption, now }) {
     <caption class="visually-hidden">${caption}</caption>
     <thead><tr><th scope="col">Job</th><th scope="col">State</th><th scope="col" class="opt">Host</th><th scope="col" class="opt2">Requester</th><th scope="col" class="opt2 num">Duration</th><th scope="col" class="opt num">Submitted</th></tr></thead>
     <tbody>${jobs.map((job) => html`<tr key=${job.id}>
-      <th scope="row"><a href=${'#/jobs/' + job.id}>${operations[job.operation] || job.operation} <b>${nameOf(job)}</b></a>
+      <th scope="row"><a href=${'#/jobs/' + job.id}>${verbOf(job)} <b>${nameOf(job)}</b></a>
         <span class="sub only-narrow">${job.host} · <${Ago} at=${job.submitted} /></span></th>
       <td><${State} of=${job.state} />${job.state === 'running' && job.step && html`<span class="sub">${job.step}</span>`}
         ${job.error && html`<span class="sub clip" title=${job.error.message}>${job.error.message}</span>`}</td>
@@ -55,7 +55,7 @@ export function Jobs({ parameters, session }) {
       <label>Host<select value=${filter.host} onChange=${set('host')}><option value="">All hosts</option>${(hosts?.hosts || []).map((h) => html`<option value=${h.name}>${h.name}</option>`)}</select></label>
       <label>State<select value=${filter.state} onChange=${set('state')}><option value="">All states</option><option value="pending,queued,running">Active</option>
         ${jobStates.map((s) => html`<option value=${s}>${states[s][0]}</option>`)}</select></label>
-      <label>Operation<select value=${filter.operation} onChange=${set('operation')}><option value="">All</option>${['provision', 'update', 'delete'].map((o) => html`<option value=${o}>${operations[o]}</option>`)}</select></label>
+      <label>Operation<select value=${filter.operation} onChange=${set('operation')}><option value="">All</option>${Object.entries(operations).map(([o, name]) => html`<option value=${o}>${name}</option>`)}</select></label>
     </form>
     <${Fault} problem=${page.problem || problem} retry=${page.reload} />
     ${!page.data && !page.problem && html`<${Skeleton} />`}

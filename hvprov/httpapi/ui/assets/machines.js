@@ -3,7 +3,7 @@
 
 import { html, useState, useRef, useEffect } from './vendor/htm-preact.js';
 import { post, query, newKey } from './api.js';
-import { gb, operations } from './format.js';
+import { gb, operations, powerActions } from './format.js';
 import { Page, State, Ago, Icon, Fault, Empty, Skeleton, Dialog, useData } from './components.js';
 import { JobTable } from './jobs.js';
 
@@ -85,10 +85,44 @@ function DeleteDialog({ host, vm, onClose }) {
   </form></${Dialog}>`;
 }
 
+// PowerDialog asks for a change of the power state.
+function PowerDialog({ host, vm, onClose }) {
+  const choices = actionsOf(vm);
+  const [action, setAction] = useState(choices[0]);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const key = useRef(newKey());
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      const job = await post('/jobs/power', { host, vm_id: vm.id, values: { power_action: action } }, { headers: { 'Idempotency-Key': key.current } });
+      onClose();
+      location.hash = `/jobs/${job.id}`;
+    } catch (error) {
+      key.current = newKey();
+      setProblem(error);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${`Power of ${vm.name}`} onClose=${onClose}><form onSubmit=${submit}>
+    <${Fault} problem=${problem} />
+    <div class="field"><label for="power-action">Action</label>
+      <select id="power-action" value=${action} aria-describedby="power-text" onChange=${(e) => { setAction(e.target.value); key.current = newKey(); }}>${choices.map((id) => html`<option value=${id}>${powerActions[id][0]}</option>`)}</select>
+      <p class="help" id="power-text">${powerActions[action][2]}</p></div>
+    <div class="actions"><button type="button" class="button" onClick=${onClose}>Go back</button>
+      <button class=${'button ' + (['turn_off', 'reset'].includes(action) ? 'danger' : 'primary')} disabled=${busy}>${busy ? 'Submitting…' : powerActions[action][0]}</button></div>
+  </form></${Dialog}>`;
+}
+
+// actionsOf returns the power actions that the state of a virtual machine allows.
+const actionsOf = (vm) => Object.keys(powerActions).filter((id) => powerActions[id][1].includes(vm.power_state));
+
 const yesNo = (value) => (value === null || value === undefined ? '–' : value ? 'Yes' : 'No');
 
 export function Machine({ parts: [host, id], session }) {
   const [deleting, setDeleting] = useState(false);
+  const [power, setPower] = useState(false);
   const inventory = useData(`/hosts/${encodeURIComponent(host)}/inventory`, (m) => m.type === 'inventory' && m.host?.toLowerCase() === host.toLowerCase());
   const item = inventory.data?.vms.find((vm) => vm.id.toLowerCase() === id.toLowerCase());
   const jobs = useData(item ? '/jobs' + query({ host, vm_name: item.name, limit: 10 }) : '', (m) => m.type === 'job' && m.action === 'state');
@@ -102,6 +136,7 @@ export function Machine({ parts: [host, id], session }) {
   const fact = (label, value) => html`<div><dt>${label}</dt><dd>${value ?? '–'}</dd></div>`;
   return html`<${Page} title=${item.name} crumb=${crumb} badge=${html`<${State} of=${item.state} power />`}
     actions=${session.role !== 'reader' && vm && html`<a class=${'button' + (busy ? ' disabled' : '')} href=${busy ? undefined : '#' + pathOf(host, id) + '/change'} aria-disabled=${busy ? 'true' : undefined} role="link">Change</a>
+      ${actionsOf(vm).length > 0 && html`<button class="button" disabled=${busy} onClick=${() => setPower(true)}>Power</button>`}
       <button class="button danger-quiet" disabled=${busy} onClick=${() => setDeleting(true)}><${Icon} name="trash" />Delete</button>`}>
     ${busy && html`<p class="note busy"><${Icon} name="spin" />A job works on it: <a href=${'#/jobs/' + item.job_id}>${operations[item.operation] || 'show the job'}</a></p>`}
     ${vm && html`<section class="card"><h2>Machine</h2><dl class="facts wide">
@@ -114,6 +149,7 @@ export function Machine({ parts: [host, id], session }) {
     <section class="card"><h2>Disks</h2>${vm.drives?.length ? html`<ul class="paths">${vm.drives.map((d) => html`<li><code>${d.path}</code><span class="faint">${[d.controller, d.size_gb && gb(d.size_gb), d.type].filter(Boolean).join(' · ')}</span></li>`)}</ul>` : html`<p class="faint">None.</p>`}</section>`}
     <section><h2>Jobs</h2>${jobs.data?.jobs.length ? html`<${JobTable} jobs=${jobs.data.jobs} caption=${`Jobs of ${item.name}`} now=${Date.now()} />` : html`<p class="faint">No job of this server has worked on it.</p>`}
     ${inventory.data.seen && html`<p class="faint">Read from the host <${Ago} at=${inventory.data.seen} />.</p>`}</section>
+    ${power && html`<${PowerDialog} host=${host} vm=${vm} onClose=${() => setPower(false)} />`}
     ${deleting && html`<${DeleteDialog} host=${host} vm=${vm} onClose=${() => setDeleting(false)} />`}
   </${Page}>`;
 }

@@ -25,6 +25,9 @@ func planUpdate(j *hostJob) error {
 	if err != nil {
 		return err
 	}
+	if !j.fields.has("vm_name") {
+		j.fields["vm_name"] = vm.Name
+	}
 	if err := firstError(j.fields.notSimulated(j.changed)); err != nil {
 		return err
 	}
