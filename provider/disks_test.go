@@ -3,7 +3,10 @@
 package provider_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,7 +57,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 		change func(t *testing.T, vm *hyperv.VM)
 		want   string // disk_size_gb and data_disks after the refresh
 	}{
-		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[name:data size_gb:1 type:dynamic]]"},
+		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]"},
 		"one detached": {
 			func(_ *testing.T, vm *hyperv.VM) { vm.Drives = vm.Drives[:1] }, "2 []",
 		},
@@ -63,7 +66,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 				t.Helper()
 				grow(t, vm.Drives[0].Path, 5<<30+1<<29)
 				grow(t, vm.Drives[1].Path, 4<<30)
-			}, "5 [map[name:data size_gb:4 type:dynamic]]",
+			}, "5 [map[keep_on_destroy:false name:data size_gb:4 type:dynamic]]",
 		},
 		"one attached outside Terraform": {
 			func(t *testing.T, vm *hyperv.VM) {
@@ -73,13 +76,13 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 					t.Fatal(err)
 				}
 				vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: 2, Path: path})
-			}, "2 [map[name:data size_gb:1 type:dynamic]]",
+			}, "2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]",
 		},
 		"one with an unreadable file": {
 			func(_ *testing.T, vm *hyperv.VM) {
 				vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx"
 			},
-			"2 [map[name:data size_gb:1 type:dynamic]]",
+			"2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,5 +127,36 @@ func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	state, err := server.Store().Read()
 	if err != nil || len(state.VMs[0].Drives) != 2 {
 		t.Errorf("the host has %+v, %v", state.VMs[0].Drives, err)
+	}
+}
+
+func TestADataDiskToKeepOutlivesTheVirtualMachine(t *testing.T) {
+	t.Parallel()
+	server := realAgent(t)
+	h := connected(t, server)
+	kept := disk("data", 1, nil)
+	kept["keep_on_destroy"] = true
+	config := linux("web-01").with(attrs{"data_disks": []any{kept, disk("logs", 1, nil)}})
+	created := h.mustRead(h.mustApply(h.none(), config))
+	h.wantEmptyPlan(created, config)
+	state, err := server.Store().Read()
+	if err != nil || len(state.VMs) != 1 || len(state.VMs[0].Drives) != 3 {
+		t.Fatalf("the host has %+v, %v", state.VMs, err)
+	}
+	data, logs := state.VMs[0].Drives[1].Path, state.VMs[0].Drives[2].Path
+
+	p := h.plan(created, config.with(attrs{"generation": 1, "secure_boot": nil}))
+	h.mustWarn(p.diags, "", "these data disks are deleted with it: logs (1 GiB).")
+	h.mustWarn(p.diags, "", "These data disks are kept on the host, and the new virtual machine gets new ones: data (1 GiB).")
+	p = h.plan(created, nil)
+	h.mustWarn(p.diags, "", "whose files stay on the host: data (1 GiB).")
+	_, diags := h.apply(h.ctx, p)
+	h.mustSucceed("destroy", diags)
+	h.mustWarn(diags, "", data+": keep_on_destroy is set for this data disk")
+	if _, err := os.Stat(data); err != nil {
+		t.Errorf("the disk to keep: %v", err)
+	}
+	if _, err := os.Stat(logs); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the disk that goes with the virtual machine: %v", err)
 	}
 }

@@ -112,7 +112,7 @@ func noneValue(f *jobschema.Field) any {
 }
 
 // observedObjects returns a list of objects with the keys of the field's own objects. What a host does not report, such as the settings of
-// the guest, is as in the object before.
+// the guest, is as in the object before, or has its default.
 func observedObjects(f *jobschema.Field, before any, observed []any) []any {
 	objects := make([]any, 0, len(observed))
 	for _, one := range observed {
@@ -129,7 +129,10 @@ func observedObjects(f *jobschema.Field, before any, observed []any) []any {
 		then := sameObject(f, before, object)
 		for i := range f.Items.Fields {
 			part := &f.Items.Fields[i]
-			if _, reported := properties[part.ObservedPart()]; !reported {
+			if _, reported := properties[part.ObservedPart()]; reported {
+				continue
+			}
+			if object[part.ID] = part.Default; then != nil {
 				object[part.ID] = then[part.ID]
 			}
 		}

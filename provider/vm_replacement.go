@@ -37,16 +37,26 @@ func (r *vmResource) deletedDisks(c comparison) string {
 	if stringOf(attribute(c.state, "job_id")) == "" {
 		return "No job created it: " + keptFiles(c.state)
 	}
-	if names := r.dataDisks(c); len(names) > 0 {
-		return fmt.Sprintf("Its virtual hard disk and its data disks are deleted with it: %s. So are all checkpoints, and disks that were detached from it. Disks that no job created are kept.",
-			strings.Join(names, ", "))
+	text := "Its virtual hard disk is deleted with it"
+	deleted, kept := r.dataDisks(c.state)
+	if len(deleted) > 0 {
+		text = "Its virtual hard disk and these data disks are deleted with it: " + strings.Join(deleted, ", ")
 	}
-	return "Its virtual hard disk is deleted with it, and so are all checkpoints, and disks that were detached from it. Disks that no job created are kept."
+	text += ". So are all checkpoints, and disks that were detached from it without keep_on_destroy. Disks that no job created are kept."
+	if len(kept) > 0 {
+		text += " These data disks are kept on the host, and the new virtual machine gets new ones: " + strings.Join(kept, ", ") + "."
+	}
+	return text
 }
 
-// warnKeptFiles names the files that remain when a virtual machine is destroyed that no job created.
+// warnKeptFiles names the files that remain when a virtual machine is destroyed: those of data disks to keep, or all of one that no job
+// created.
 func (r *vmResource) warnKeptFiles(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if readIdentity(ctx, req.State, &resp.Diagnostics).jobID.ValueString() != "" {
+		if _, kept := r.dataDisks(req.State.Raw); len(kept) > 0 {
+			resp.Diagnostics.AddWarning("Data disks of virtual machine "+r.displayName(req.State.Raw)+" are kept",
+				"keep_on_destroy is set for these data disks, whose files stay on the host: "+strings.Join(kept, ", ")+".")
+		}
 		return
 	}
 	resp.Diagnostics.AddWarning("Files of virtual machine "+r.displayName(req.State.Raw)+" are kept",
@@ -65,11 +75,11 @@ func keptFiles(state tftypes.Value) string {
 	return "the files of its disks are kept: " + strings.Join(paths, ", ") + "."
 }
 
-// dataDisks returns the data disks of the state: names and sizes.
-func (r *vmResource) dataDisks(c comparison) (names []string) {
+// dataDisks returns the data disks of a state, with names and sizes: those that are deleted with the virtual machine, and those that are kept.
+func (r *vmResource) dataDisks(state tftypes.Value) (deleted, kept []string) {
 	f, ok := r.observedField("data_disks")
 	if !ok || f.Items == nil {
-		return nil
+		return nil, nil
 	}
 	part := func(property string) string {
 		i := slices.IndexFunc(f.Items.Fields, func(p jobschema.Field) bool { return p.ObservedPart() == property })
@@ -78,12 +88,16 @@ func (r *vmResource) dataDisks(c comparison) (names []string) {
 		}
 		return f.Items.Fields[i].ID
 	}
-	for _, item := range items(attribute(c.state, f.ID)) {
+	for _, item := range items(attribute(state, f.ID)) {
 		name := stringOf(attribute(item, part("name")))
 		if size, err := fromTerraform(attribute(item, part("size_gb"))); err == nil && size != nil {
 			name += fmt.Sprintf(" (%v GiB)", size)
 		}
-		names = append(names, name)
+		if keep, err := fromTerraform(attribute(item, part("keep_on_destroy"))); err == nil && keep == true {
+			kept = append(kept, name)
+		} else {
+			deleted = append(deleted, name)
+		}
 	}
-	return names
+	return deleted, kept
 }

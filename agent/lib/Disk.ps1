@@ -15,7 +15,8 @@ function Get-DataDiskSpec {
         if ($null -eq $item) { continue }
         $type = Get-AgentText -Value $item -Name 'type'
         if (-not $type) { $type = 'dynamic' }
-        @{ Name = [string]$item.name; Bytes = [long]$item.size_gb * 1GB; Type = $type; Index = $index }
+        $keep = (Get-AgentProperty -Value $item -Name 'keep_on_destroy') -eq $true
+        @{ Name = [string]$item.name; Bytes = [long]$item.size_gb * 1GB; Type = $type; Keep = $keep; Index = $index }
         $index++
     }
 }
@@ -29,10 +30,12 @@ function Test-DataDiskList {
     foreach ($item in $Value) {
         $name = Get-AgentProperty -Value $item -Name 'name'
         $type = Get-AgentProperty -Value $item -Name 'type'
+        $keep = Get-AgentProperty -Value $item -Name 'keep_on_destroy'
         if ($name -isnot [string] -or $name.Length -gt 32 -or $name -notmatch $script:AgentDiskNamePattern -or $names.ContainsKey($name)) { return $false }
         $names[$name] = $true
         if (-not (Test-DiskSize -Value (Get-AgentProperty -Value $item -Name 'size_gb'))) { return $false }
         if ($null -ne $type -and @('dynamic', 'fixed') -cnotcontains $type) { return $false }
+        if ($null -ne $keep -and $keep -isnot [bool]) { return $false }
     }
     return $true
 }

@@ -76,7 +76,7 @@ function New-DataDisk {
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'data_disk_created' -Values @{
         disk = $Disk.Name; size = (Format-AgentSize -Bytes $Disk.Bytes); type = $Disk.Type; path = $Path
     }
-    Add-ManifestDisk -Manifest $Manifest -Name $Disk.Name -Path $Path -Type $Disk.Type
+    Add-ManifestDisk -Manifest $Manifest -Disk $Disk -Path $Path
     Save-JobManifest -Manifest $Manifest
     try {
         if ($Disk.Type -eq 'fixed') {
@@ -104,11 +104,11 @@ function Remove-DiskRecord {
 
 function Add-ManifestDisk {
     # Appends a data disk to a manifest.
-    param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [string] $Type)
+    param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] $Disk, [Parameter(Mandatory)] [string] $Path)
 
     Remove-ManifestDisk -Manifest $Manifest -Path $Path
     $null = $Manifest.Files.Add($Path)
-    $null = $Manifest.DataDisks.Add([ordered]@{ name = $Name; path = $Path; type = $Type })
+    $null = $Manifest.DataDisks.Add([ordered]@{ name = $Disk.Name; path = $Path; type = $Disk.Type; keep_on_destroy = $Disk.Keep })
 }
 
 function Remove-ManifestDisk {

@@ -42,7 +42,7 @@ function Get-ManagedDisk {
         if ($null -eq $drive.size_gb) { return $own }
         $type = $recorded.type
         if (@('dynamic', 'fixed') -contains $drive.type) { $type = $drive.type }
-        $null = $list.Add([ordered]@{ name = $recorded.name; size_gb = $drive.size_gb; type = $type })
+        $null = $list.Add([ordered]@{ name = $recorded.name; size_gb = $drive.size_gb; type = $type; keep_on_destroy = $recorded.keep_on_destroy })
     }
     $own.DataDisks = [object[]]$list.ToArray()
     return $own

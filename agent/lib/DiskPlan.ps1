@@ -13,7 +13,7 @@ function Get-DataDiskPlan {
     $drives = @(Get-VMHardDiskDrive -VM $VM)
     foreach ($disk in $Wanted) {
         $item = @{
-            Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type
+            Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type; Keep = $disk.Keep
             Path = ''; Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null
         }
         foreach ($recorded in $Manifest.DataDisks) {

@@ -48,6 +48,13 @@ function Set-JobDataDisk {
         Remove-VMHardDiskDrive -VMHardDiskDrive $item.Drive
         $null = $done.Add((Get-AgentMessage -Id 'change_data_disk_detached' -Values @{ disk = $item.Name }).Message)
     }
+    foreach ($disk in $wanted) {
+        foreach ($recorded in @($manifest.DataDisks | Where-Object -FilterScript { (Test-SameName -Left $_.name -Right $disk.Name) -and $_.keep_on_destroy -ne $disk.Keep })) {
+            $recorded.keep_on_destroy = $disk.Keep
+            $id = if ($disk.Keep) { 'change_data_disk_kept' } else { 'change_data_disk_not_kept' }
+            $null = $done.Add((Get-AgentMessage -Id $id -Values @{ disk = $disk.Name }).Message)
+        }
+    }
     Set-ManifestDiskOrder -Manifest $manifest -Wanted $wanted
     if ($done.Count -eq 0) { return (Get-AgentMessage -Id 'change_data_disks_none').Message }
     return Join-AgentText -Text $done.ToArray()
@@ -102,10 +109,12 @@ function Set-ManifestDiskOrder {
 
 function Add-DetachedDiskLeftover {
     # Reports the file of each disk that an update detached as a leftover.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [AllowNull()] $Manifest)
 
+    $kept = @(Get-KeptFile -Manifest $Manifest)
     foreach ($entry in @($Job.Journal.Disks | Where-Object -FilterScript { $_.action -eq 'detached' })) {
-        Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason (Get-AgentMessage -Id 'leftover_disk_detached' -Values @{ disk = $entry.name }).Message
+        $id = if (Find-SamePath -Path $entry.path -Among $kept) { 'leftover_disk_detached_kept' } else { 'leftover_disk_detached' }
+        Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason (Get-AgentMessage -Id $id -Values @{ disk = $entry.name }).Message
     }
 }
 

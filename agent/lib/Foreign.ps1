@@ -27,7 +27,7 @@ function Get-ForeignManifest {
     $list = New-Object -TypeName System.Collections.ArrayList
     $disks = Get-ForeignDisk -VM $VM
     foreach ($disk in $Wanted) {
-        if ($disks.Contains($disk.Name)) { $null = $list.Add([ordered]@{ name = $disk.Name; path = $disks[$disk.Name]; type = $disk.Type }) }
+        if ($disks.Contains($disk.Name)) { $null = $list.Add([ordered]@{ name = $disk.Name; path = $disks[$disk.Name]; type = $disk.Type; keep_on_destroy = $disk.Keep }) }
     }
     return @{
         Folder = ''; Files = (New-Object -TypeName System.Collections.ArrayList); DataDisks = $list; AssignedMacs = (New-Object -TypeName System.Collections.ArrayList)

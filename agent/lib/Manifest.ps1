@@ -61,7 +61,11 @@ function Find-JobManifest {
             $disks = New-Object -TypeName System.Collections.ArrayList
             $recorded = Get-AgentProperty -Value $value -Name 'data_disks'
             foreach ($disk in @($recorded)) {
-                if ($null -ne $disk) { $null = $disks.Add([ordered]@{ name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type }) }
+                if ($null -eq $disk) { continue }
+                $null = $disks.Add([ordered]@{
+                        name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type
+                        keep_on_destroy = (Get-AgentProperty -Value $disk -Name 'keep_on_destroy') -eq $true # former manifests do not have it
+                    })
             }
             $macs = New-Object -TypeName System.Collections.ArrayList
             foreach ($mac in @(Get-AgentTextList -Value $value -Name 'assigned_macs')) { $null = $macs.Add($mac) }
@@ -74,6 +78,14 @@ function Find-JobManifest {
             $null = $_ # Not a manifest of the agent, or being replaced: treated as missing.
         }
     }
+}
+
+function Get-KeptFile {
+    # Returns the paths of the data disks that stay on the host when the virtual machine is deleted. Call it within @( ).
+    param([AllowNull()] $Manifest)
+
+    if ($null -eq $Manifest) { return }
+    foreach ($disk in $Manifest.DataDisks) { if ($disk.keep_on_destroy) { $disk.path } }
 }
 
 function Add-ParentFolder {

@@ -112,7 +112,8 @@ function Complete-OrphanedJob {
     $manifest = $null
     if ($removing.folder) { $manifest = @{ Folder = $removing.folder; JobId = $removing.job; Files = @($removing.files) } }
     $Job.Message = (Get-AgentMessage -Id 'result_vm_removed' -Values @{ vm = $removing.name }).Message
-    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks @($removing.disks)
+    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks @($removing.disks) `
+        -Kept @(Get-AgentTextList -Value $removing -Name 'kept')
     return $true
 }
 

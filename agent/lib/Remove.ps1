@@ -45,7 +45,8 @@ function Invoke-DeleteJob {
     Remove-JobCheckpoint -Context $Context -Job $Job -VM $vm -Checkpoint $checkpoints
     $disks = @(Get-VMHardDiskDrive -VM $vm | ForEach-Object -Process { [string]$_.Path })
     Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -MessageId 'step_unregister' -Values @{ vm = $vm.Name; host = $machine.Name }
-    $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks }
+    $kept = @(Get-KeptFile -Manifest $manifest)
+    $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks; kept = [object[]]$kept }
     if ($null -ne $manifest) {
         $removing['folder'] = $manifest.Folder
         $removing['job'] = $manifest.JobId
@@ -56,23 +57,25 @@ function Invoke-DeleteJob {
     Remove-VM -VM $vm -Force
     # The job can no longer be cancelled: the files would remain without a virtual machine.
     $Job.Committed = $true
-    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks
+    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks -Kept $kept
 }
 
 function Remove-JobFile {
-    # Step files: deletes the files of a removed virtual machine that its manifest lists. All others are reported as leftovers.
+    # Step files: deletes the files of a removed virtual machine that its manifest lists, except those to keep. All others are reported as
+    # leftovers.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
         [AllowNull()] $Manifest,
-        [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disks
+        [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disks,
+        [AllowEmptyCollection()] [string[]] $Kept = @()
     )
 
     $own = @()
     if ($null -eq $Manifest) {
         Enter-JobStep -Context $Context -Job $Job -Name 'files' -MessageId 'step_files_kept'
     } else {
-        $own = @($Manifest.Files)
+        $own = @($Manifest.Files | Where-Object -FilterScript { -not (Find-SamePath -Path $_ -Among $Kept) })
         Enter-JobStep -Context $Context -Job $Job -Name 'files' -MessageId 'step_files' -Values @{ job = $Manifest.JobId }
     }
     $use = Get-DiskUsage -Disk $Disks -Own $own
@@ -97,20 +100,24 @@ function Remove-JobFile {
         if ($reason) { Add-JobLeftover -Context $Context -Job $Job -Item $file -Reason $reason }
     }
     if ($null -ne $Manifest) { Clear-GuestMediaRecord -JobId $Manifest.JobId }
+    $Kept = @($Kept | Where-Object -FilterScript { [System.IO.File]::Exists($_) })
+    foreach ($disk in $Kept) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_disk_kept').Message }
     foreach ($disk in $Disks) {
+        if (Find-SamePath -Path $disk -Among $Kept) { continue }
         if (-not (Find-SamePath -Path $disk -Among $own)) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }
-    if ($null -ne $Manifest -and -not (Test-FilePending -Job $Job)) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder }
+    if ($null -ne $Manifest -and -not (Test-FilePending -Job $Job)) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder -Kept:($Kept.Count -gt 0) }
 }
 
 function Remove-JobFolder {
-    # Removes the folder of a job with its manifest.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder)
+    # Removes the folder of a job with its manifest. With Kept, a folder that still has files is no leftover: they were reported.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Folder, [switch] $Kept)
 
     try {
         Remove-OwnFolder -Folder $Folder -MessageId 'leftover_folder_unrecorded'
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'folder_removed' -Values @{ folder = $Folder }
     } catch {
+        if ($Kept) { return }
         $item = (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $Folder }).Message
         Add-JobLeftover -Context $Context -Job $Job -Item $item -Reason (Get-FailureMessage -ErrorRecord $_)
     }

@@ -42,7 +42,7 @@ function Invoke-UpdateJob {
         Start-JobVM -VM $vm -State $from
         $Job.Journal.Stopped = $false
     }
-    Add-DetachedDiskLeftover -Context $Context -Job $Job
+    Add-DetachedDiskLeftover -Context $Context -Job $Job -Manifest $plan.Manifest
 }
 
 function Get-UpdatePlan {

@@ -89,4 +89,6 @@ type DataDisk struct {
 	Name   string  `json:"name"`
 	SizeGB float64 `json:"size_gb"` // virtual size
 	Type   string  `json:"type"`    // dynamic or fixed
+	// KeepOnDestroy is whether the file stays when the virtual machine is deleted.
+	KeepOnDestroy bool `json:"keep_on_destroy"`
 }

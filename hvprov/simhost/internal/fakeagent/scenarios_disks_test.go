@@ -98,7 +98,7 @@ var disks = []scenario{
 			`"disk_type":"linked"`, `"disk_size_gb":0`, `"disk_size_gb":1.5`, `"disk_size_gb":"2"`, `"disk_size_gb":65537`, `"data_disks":"data"`, `"data_disks":{}`,
 			`"data_disks":[1]`, `"data_disks":[{"name":"data"}]`, `"data_disks":[{"name":"../x","size_gb":1}]`, `"data_disks":[{"name":"a.b","size_gb":1}]`,
 			`"data_disks":[{"name":"data","size_gb":1,"type":"thin"}]`, `"data_disks":[{"name":"data","size_gb":1},{"name":"DATA","size_gb":1}]`,
-			`"data_disks":[{"name":7,"size_gb":1}]`, `"data_disks":[{"name":"data","size_gb":1,"type":null}]`, `"data_disks":[]`,
+			`"data_disks":[{"name":7,"size_gb":1}]`, `"data_disks":[{"name":"data","size_gb":1,"type":null}]`, `"data_disks":[{"name":"data","size_gb":1,"keep_on_destroy":"yes"}]`, `"data_disks":[]`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))
@@ -270,6 +270,15 @@ var disks = []scenario{
 		s.setCalls(map[string]hyperv.Call{"Remove-VMSnapshot": {Fail: "a backup is under way", Times: 1}})
 		s.runJob(remove(id))
 		s.section("the second attempt")
+		s.runJob(remove(id))
+	}},
+	{"data disks to keep stay on the host", func(s *recorder) {
+		keep := func(name string, size int) string {
+			return strings.TrimSuffix(dataDisk(name, size, "dynamic"), "}") + `,"keep_on_destroy":true}`
+		}
+		id := s.createVM(minimal + dataDisks(keep("data", 1), keep("old", 1), dataDisk("logs", 1, "dynamic"), keep("temp", 1)))
+		s.section("one is taken out of the list, and two others are changed")
+		s.runJob(change(id, minimal+dataDisks(keep("data", 1), keep("logs", 1), dataDisk("temp", 1, "dynamic")), "data_disks"))
 		s.runJob(remove(id))
 	}},
 	{"a parent of a differencing disk is kept", func(s *recorder) {
