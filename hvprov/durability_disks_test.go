@@ -14,6 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // diskCalls are the cmdlets of an update that creates, attaches, expands and detaches disks.
@@ -25,11 +26,11 @@ func TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
 	opts := withPowerShell(t)
 	if !full {
-		t.Log("the worker dies before or after each call: HYPERVVM_TEST_FULL=1 runs both")
+		t.Log("the worker dies before or after one call of three: HYPERVVM_TEST_FULL=1 runs all, before and after")
 	}
 	for i, cmdlet := range diskCalls {
 		for _, after := range []bool{false, true} {
-			if !full && after != (i%2 > 0) {
+			if !full && (after != (i%2 > 0) || !sample.Takes(i, 3)) {
 				continue
 			}
 			t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {

@@ -22,10 +22,11 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // full makes the tests omit nothing.
-var full = os.Getenv("HYPERVVM_TEST_FULL") != ""
+var full = sample.Full()
 
 const (
 	fixedJobID    = "a0000000-0000-4000-8000-000000000001"
@@ -42,6 +43,14 @@ func backends(t *testing.T) map[string]simhost.Options {
 		t.Log("the real agent is omitted: HYPERVVM_PWSH is not set to the path of a PowerShell")
 	}
 	return all
+}
+
+// sampleRealAgent skips a test with the real agent, which takes seconds, if it is not one of the three that run.
+func sampleRealAgent(t *testing.T, opts simhost.Options) {
+	t.Helper()
+	if opts.PowerShell != "" {
+		sample.OneOf(t, 3)
+	}
 }
 
 // fixture is a host with a job that is held in one of its calls.

@@ -29,6 +29,7 @@ func onEachBackend(t *testing.T, test func(*regression)) {
 	for backend, opts := range backends(t) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
+			sampleRealAgent(t, opts)
 			own := opts
 			own.StateFile = filepath.Join(t.TempDir(), "state.json") // in a folder without other files
 			server := startHost(t, own)

@@ -70,6 +70,7 @@ func TestAJobWithoutAResultHasNotSucceeded(t *testing.T) {
 	for backend, opts := range backends(t) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
+			sampleRealAgent(t, opts)
 			s := newFixture(t, opts, "Start-VM", true)
 			j := s.start()
 			s.must(s.server.KillWorker(j.ID()))
@@ -276,6 +277,7 @@ func TestAnInterruptLeavesNoVM(t *testing.T) {
 	for backend, opts := range backends(t) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
+			sampleRealAgent(t, opts)
 			s := newFixture(t, opts, "New-VM", true)
 			updateHost(t, s.server, func(state *hyperv.State) { state.Behaviour.CopyBytesPerSecond = 1000 }) // so that the fake agent takes long
 			service := newSharedHostService(t, s.server, nil)

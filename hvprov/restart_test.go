@@ -21,6 +21,7 @@ func TestARestartOfTheHostRollsBackItsJobs(t *testing.T) {
 	for backend, opts := range backends(t) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
+			sampleRealAgent(t, opts)
 			s := newFixture(t, opts, "Set-VMFirmware", false)
 			j := s.start()
 			s.server.Reboot()

@@ -44,7 +44,9 @@ func TestAReadOfOneVMOnAHostOf300ReceivesThatOneOnly(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			readOneOf300(t, startHost(t, test.opts(t)))
+			opts := test.opts(t)
+			sampleRealAgent(t, opts)
+			readOneOf300(t, startHost(t, opts))
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 func TestPlanWarnsIfTheHostHasTooLittleFreeMemory(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, planWarnsIfTheHostHasTooLittleFreeMemory)
+	eachAgent(t, planWarnsIfTheHostHasTooLittleFreeMemory)
 }
 
 func planWarnsIfTheHostHasTooLittleFreeMemory(t *testing.T, server *simhost.Server) {

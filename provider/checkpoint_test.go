@@ -87,7 +87,7 @@ func hostCheckpoints(t *testing.T, server *simhost.Server) (names string) {
 
 func TestACheckpointIsAResource(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	bothAgents(t, func(t *testing.T, server *simhost.Server) {
 		addCheckpointVM(t, server, "Standard")
 		h := connected(t, server)
 		config := attrs{"vm_id": powerVM, "name": "before-upgrade"}
@@ -138,7 +138,7 @@ func TestACheckpointIsAResource(t *testing.T) {
 
 func TestACheckpointIsTakenAppliedAndRemovedByAction(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		addCheckpointVM(t, server, "Production")
 		h := connected(t, server)
 		for _, step := range []struct {

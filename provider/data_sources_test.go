@@ -41,7 +41,7 @@ func (h *harness) mustData(name string, config attrs) attrs {
 
 func TestDataSourcesShowAHostAndItsVMs(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		h := connected(t, server)
 		created := h.mustApply(h.none(), linux("web-01").with(attrs{"notes": "n", "switch_name": "External", "gb_ram": 2}))
 		addPowerVM(t, server, "Off")

@@ -87,7 +87,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := realAgent(t)
+			server := realAgentInTurn(t)
 			h := connected(t, server)
 			config := linux("web-01").with(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
 			created := h.mustApply(h.none(), config)
@@ -115,7 +115,7 @@ func grow(t *testing.T, path string, size int64) {
 
 func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"data_disks": []any{disk("data", 1, nil)}})
 	created := h.mustApply(h.none(), config)

@@ -81,7 +81,7 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 
 func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"secure_boot": true, "tpm": true})
 	created := h.mustApply(h.none(), config)
@@ -95,7 +95,7 @@ func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 
 func TestPlanRejectsInvalidHardware(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t)
 	h := connected(t, server)
 	first := linux("web-01").with(attrs{"generation": 1})
 	p := h.plan(h.none(), first.with(attrs{"tpm": true, "secure_boot": true}))

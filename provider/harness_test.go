@@ -4,7 +4,6 @@ package provider_test
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -102,63 +101,6 @@ func newHarnessWith(t *testing.T, s *jobschema.Schema) *harness {
 	h.mustSucceed("schema", h.schema.Diagnostics)
 	h.kind = h.schema.ResourceSchemas["hypervvm"].ValueType()
 	return h
-}
-
-// startHost starts a simulated host.
-func startHost(t *testing.T, change func(*simhost.Options)) *simhost.Server {
-	t.Helper()
-	opts := simhost.Options{Username: "svc-terraform", Password: password}
-	if change != nil {
-		change(&opts)
-	}
-	server, err := simhost.Start(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return server
-}
-
-// eachAgent runs a test with the fake agent, and with the real agent if HYPERVVM_PWSH is set.
-func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
-	t.Helper()
-	t.Run("fake agent", func(t *testing.T) {
-		t.Parallel()
-		test(t, startHost(t, nil))
-	})
-	t.Run("real agent", func(t *testing.T) {
-		t.Parallel()
-		test(t, realAgent(t))
-	})
-}
-
-// realAgent starts a simulated host with the real agent, for features that the fake agent does not simulate, or skips the test.
-func realAgent(t *testing.T) *simhost.Server {
-	t.Helper()
-	shell := os.Getenv("HYPERVVM_PWSH")
-	if shell == "" {
-		t.Skip("HYPERVVM_PWSH is not set: no PowerShell for the real agent")
-	}
-	return startHost(t, func(o *simhost.Options) { o.PowerShell = shell })
-}
-
-// eachAgentIfFull is eachAgent for behaviour that other tests compare between the agents: it runs with the real agent only if
-// HYPERVVM_TEST_FULL is set.
-func eachAgentIfFull(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
-	t.Helper()
-	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
-		eachAgent(t, test)
-		return
-	}
-	t.Log("with the fake agent only: set HYPERVVM_TEST_FULL=1 to include the real agent")
-	t.Run("fake agent", func(t *testing.T) {
-		t.Parallel()
-		test(t, startHost(t, nil))
-	})
 }
 
 // settings returns the provider settings for a simulated host.

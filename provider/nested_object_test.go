@@ -27,7 +27,7 @@ var backupText = labText("1", `
 
 func TestAnObjectIsCreatedReadUpdatedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, anObjectIsCreatedReadUpdatedAndImported)
+	eachAgent(t, anObjectIsCreatedReadUpdatedAndImported)
 }
 
 func anObjectIsCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server) {

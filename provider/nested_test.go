@@ -45,7 +45,7 @@ func complete(name string) attrs {
 
 func TestListsAreCreatedReadUpdatedAndImported(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, listsAreCreatedReadUpdatedAndImported)
+	eachAgent(t, listsAreCreatedReadUpdatedAndImported)
 }
 
 func listsAreCreatedReadUpdatedAndImported(t *testing.T, server *simhost.Server) {

@@ -169,7 +169,7 @@ func TestSpellingsOfOneValue(t *testing.T) {
 			t.Errorf("%s has no other spelling", f.ID)
 		}
 	}
-	server := realAgent(t)
+	server := realAgentInTurn(t)
 	h := connected(t, server)
 	created := h.mustApply(h.none(), config)
 	for id, value := range other {

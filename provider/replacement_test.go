@@ -71,7 +71,7 @@ func TestAReplacementNamesTheDisksThatGo(t *testing.T) {
 
 func TestWarningsOfJobsAreDiagnostics(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		h := connected(t, server)
 		created := h.mustApply(h.none(), linux("web-01"))
 		created, diags := h.apply(h.ctx, h.plan(created, linux("web-01").with(attrs{"guest_la_uid": "ops"})))

@@ -61,7 +61,7 @@ func TestPlanReportsAWrongPasswordAfterOneAttempt(t *testing.T) {
 
 func TestPlanReportsATakenName(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, planReportsATakenName)
+	eachAgent(t, planReportsATakenName)
 }
 
 func planReportsATakenName(t *testing.T, server *simhost.Server) {
@@ -148,7 +148,7 @@ func TestAReplacementMayKeepItsName(t *testing.T) {
 
 func TestPlanReportsMissingHostResources(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, planReportsMissingHostResources)
+	eachAgent(t, planReportsMissingHostResources)
 }
 
 func planReportsMissingHostResources(t *testing.T, server *simhost.Server) {

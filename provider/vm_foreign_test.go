@@ -111,7 +111,7 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 // TestAVMOfAJobIsImportedWithGeneratedConfiguration uses the image of the simulated host, whose disk is smaller than 1 GiB.
 func TestAVMOfAJobIsImportedWithGeneratedConfiguration(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		h := connected(t, server)
 		created := h.mustApply(h.none(), linux("web-01"))
 		h.mustHave(created, attrs{"disk_size_gb": nil})
@@ -163,7 +163,7 @@ func byHand(t *testing.T, folder string) hyperv.VM {
 
 func TestDisksAndAdaptersOfAVMMadeByHandAreTakenOver(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t)
 	vm := byHand(t, t.TempDir())
 	updateHost(t, server, func(s *hyperv.State) { s.VMs = []hyperv.VM{vm} })
 	h := connected(t, server)

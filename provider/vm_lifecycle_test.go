@@ -59,7 +59,7 @@ func wantEmptyHost(t *testing.T, server *simhost.Server) {
 
 func TestAVMIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
-	eachAgent(t, aVMIsCreatedReadUpdatedAndDeleted)
+	bothAgents(t, aVMIsCreatedReadUpdatedAndDeleted)
 }
 
 func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
@@ -104,7 +104,7 @@ func aVMIsCreatedReadUpdatedAndDeleted(t *testing.T, server *simhost.Server) {
 
 func TestReplacingCreatesAnotherVM(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, replacingCreatesAnotherVM)
+	eachAgent(t, replacingCreatesAnotherVM)
 }
 
 func replacingCreatesAnotherVM(t *testing.T, server *simhost.Server) {
@@ -179,7 +179,7 @@ func TestDriftIsDetected(t *testing.T) {
 
 func TestPowerCyclesNeedPermission(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, powerCyclesNeedPermission)
+	eachAgent(t, powerCyclesNeedPermission)
 }
 
 func powerCyclesNeedPermission(t *testing.T, server *simhost.Server) {

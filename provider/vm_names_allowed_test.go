@@ -11,7 +11,7 @@ import (
 
 func TestNamesThatHyperVAllows(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, namesThatHyperVAllows)
+	eachAgent(t, namesThatHyperVAllows)
 }
 
 func namesThatHyperVAllows(t *testing.T, server *simhost.Server) {

@@ -100,7 +100,7 @@ func TestAddingAWriteOnlySecret(t *testing.T) {
 
 func TestWriteOnlySecretsInListsAreNotStored(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, writeOnlySecretsInListsAreNotStored)
+	eachAgent(t, writeOnlySecretsInListsAreNotStored)
 }
 
 func writeOnlySecretsInListsAreNotStored(t *testing.T, server *simhost.Server) {

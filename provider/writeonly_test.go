@@ -58,7 +58,7 @@ func (h *harness) wantAbsent(server *simhost.Server, logs string, texts []string
 
 func TestAWriteOnlySecretIsNotStored(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, aWriteOnlySecretIsNotStored)
+	eachAgent(t, aWriteOnlySecretIsNotStored)
 }
 
 func aWriteOnlySecretIsNotStored(t *testing.T, server *simhost.Server) {

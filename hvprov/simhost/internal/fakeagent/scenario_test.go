@@ -3,7 +3,6 @@
 package fakeagent_test
 
 import (
-	"crypto/sha256"
 	"flag"
 	"os"
 	"path/filepath"
@@ -11,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 var update = flag.Bool("update", false, "record the behaviour of the real agent in testdata; needs HYPERVVM_PWSH")
@@ -30,19 +29,19 @@ var scenarios = slices.Concat(conversations, changes, powers, checkpoints, remov
 var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits, guestsOfTheRealAgent)
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both
-// with the recorded behaviour of the real agent. The real agent runs every eighth scenario, since a run takes seconds; which ones
-// depends on the agent's text, so that each scenario runs after some changes. FULL=1 and -update run all.
+// with the recorded behaviour of the real agent. The real agent runs every eighth scenario, since a run takes seconds; FULL=1 and
+// -update run all.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	full := *update || os.Getenv("HYPERVVM_TEST_FULL") != ""
-	sample := int(sha256.Sum256(agent.Bundle())[0]) % 8
+	const oneOf = 8
+	runs := func(i int) bool { return *update || sample.Takes(i, oneOf) }
 	for i, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			for name, start := range backends(t) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					if name == "real" && !full && i%8 != sample {
+					if name == "real" && !runs(i) {
 						t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
 					}
 					runScenario(t, sc, start, *update && name == "real")
@@ -57,7 +56,7 @@ func TestScenarios(t *testing.T) {
 			if start == nil {
 				t.Skip("the fake agent does not simulate this: set HYPERVVM_PWSH to run the scenario on the real agent")
 			}
-			if !full && i%8 != sample {
+			if !runs(i) {
 				t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
 			}
 			runScenario(t, sc, start, *update)
