@@ -24,8 +24,10 @@ var _ notify.Source = (*Service)(nil)
 
 // publishJobEvent publishes an event that a job reported.
 func (s *Service) publishJobEvent(spec *jobspec.Spec, e job.Event) {
-	r := &spec.Record
-	s.bus.Publish(notify.Event{Kind: notify.KindJobEvent, Time: e.Time, Host: r.Host, Job: r.ID, Requester: r.Requester, Event: &e})
+	if s.opts.Queue != nil {
+		s.opts.Queue.Publish(spec.Record.ID, e)
+	}
+	s.deliverJobEvent(&spec.Record, e)
 }
 
 // onJobTransition publishes a change of the state of a job.
@@ -33,6 +35,13 @@ func (s *Service) onJobTransition(r jobstore.Record) {
 	s.bus.Publish(notify.Event{
 		Kind: notify.KindJobState, Host: r.Host, Job: r.ID, Requester: r.Requester, State: string(r.State), Err: r.Error, Last: r.State.Ended(),
 	})
+	if s.opts.Queue == nil {
+		return
+	}
+	s.dispatcher.Observe(r)
+	if r.State.Ended() && r.State != jobstore.Unknown {
+		s.shared.forget(r.ID)
+	}
 }
 
 // onInventoryChange publishes that a host answers, has stopped answering or has changed, and has unknown outcomes reconciled.

@@ -4,6 +4,7 @@ package hvprov
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,17 @@ func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 		OnState:   func(state hostagent.State, cause error) { s.onAgentState(name, state, cause) },
 		OnRequest: s.requestSpans(name),
 	})}
+	if err := s.addHost(h); err != nil || s.opts.Queue == nil {
+		return err
+	}
+	if err := s.opts.Queue.AddHost(ctx, name, s.opts.JobsPerHost); err != nil {
+		_, removeErr := s.removeHost(name)
+		return errors.Join(err, removeErr)
+	}
+	return nil
+}
+
+func (s *Service) addHost(h *hostset.Host) error {
 	s.hostsMu.Lock()
 	defer s.hostsMu.Unlock()
 	if s.closed {
@@ -55,11 +67,11 @@ func (s *Service) AddHost(ctx context.Context, name string, conf Host) error {
 	if err := s.hosts.Add(h); err != nil {
 		return err
 	}
-	if err := s.inventory.AddHost(name); err != nil {
-		s.hosts.Remove(name)
+	if err := s.inventory.AddHost(h.Name); err != nil {
+		s.hosts.Remove(h.Name)
 		return err
 	}
-	s.dispatcher.AdmitHost(name)
+	s.dispatcher.AdmitHost(h.Name)
 	return nil
 }
 
@@ -71,7 +83,10 @@ func (s *Service) RemoveHost(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return h.Close(ctx)
+	if s.opts.Queue != nil {
+		err = s.opts.Queue.RemoveHost(ctx, name)
+	}
+	return errors.Join(err, h.Close(ctx))
 }
 
 func (s *Service) removeHost(name string) (*hostset.Host, error) {

@@ -22,8 +22,16 @@ import (
 // To follow a job without a gap, subscribe first, then read the events, and skip those of the subscription that were read.
 func (s *Service) JobEvents(ctx context.Context, id string, after int64, limit int) ([]job.Event, error) {
 	r, err := s.dispatcher.Record(id)
-	if err != nil || r.Seq <= after || limit <= 0 {
+	if err != nil || limit <= 0 {
 		return nil, err
+	}
+	if s.opts.Queue != nil {
+		if stored, err := s.opts.Queue.Events(ctx, r.ID, after, limit); len(stored) > 0 || err != nil {
+			return stored, err
+		}
+	}
+	if r.Seq <= after {
+		return nil, nil
 	}
 	if kept := s.keptEvents(r.ID, after, limit); len(kept) > 0 {
 		return kept, nil

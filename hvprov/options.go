@@ -33,6 +33,9 @@ type Options struct {
 	// not have them. Do not keep it in the store. Nil: such values are not stored, and a job that had not reached its host when
 	// the service ended fails.
 	StoreKey []byte
+	// Queue decides which of several services with the same Store runs a job, and carries events between them. All of them need the same
+	// StoreKey. The service closes the queue, also when [New] fails. Nil: the service runs all jobs.
+	Queue jobstore.Queue
 	// KeepQueued makes [Service.Close] leave the jobs that wait to the next service with Store, which queues them again, instead of
 	// cancelling them. A job with secrets is left only if StoreKey is set.
 	KeepQueued bool

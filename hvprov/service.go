@@ -49,6 +49,7 @@ type Service struct {
 	secrets    *redact.Redactor // of active jobs
 	steps      *jobrun.StepTimes
 	changed    sync.Map // number of the snapshot whose changes were published last, by host
+	shared     shared
 
 	hostsMu sync.Mutex // held while hosts are added and removed
 	closed  bool       // under hostsMu
@@ -63,6 +64,9 @@ func New(ctx context.Context, opts Options) (*Service, error) {
 	if err := s.start(ctx); err != nil {
 		if s.inventory != nil {
 			err = errors.Join(err, s.inventory.Close(ctx))
+		}
+		if opts.Queue != nil {
+			err = errors.Join(err, opts.Queue.Close(ctx))
 		}
 		if opts.Store != nil {
 			err = errors.Join(err, opts.Store.Close())
@@ -89,14 +93,16 @@ func (s *Service) start(ctx context.Context) (err error) {
 		Fetch: s.fetchInventory, FetchVMs: s.fetchVMs, Run: s.runFetch, MaxAge: s.opts.InventoryMaxAge, RefreshEvery: s.opts.RefreshEvery,
 		Timeout: hostset.QueryLimit(s.opts.QueryLimit, hostset.InventoryCategory), OnChange: s.onInventoryChange, Logger: s.opts.Logger,
 	})
-	s.jobs, err = jobregistry.Open(ctx, jobregistry.Options{
-		Store: s.opts.Store, KeepEnded: s.opts.KeepEnded, OnTransition: s.onJobTransition,
-	})
+	records := jobregistry.Options{Store: s.opts.Store, KeepEnded: s.opts.KeepEnded, OnTransition: s.onJobTransition}
+	if s.opts.Queue != nil {
+		records.BeforeRefresh, records.OnRefresh = s.opts.Queue.Receive, s.onJobRefresh
+	}
+	s.jobs, err = jobregistry.Open(ctx, records)
 	if err != nil {
 		return err
 	}
 	s.dispatcher = dispatch.New(dispatch.Options{
-		Hosts: s.hosts, Specs: s.specs, Jobs: s.jobs, Pool: s.pools.Job, Inventory: s.inventory, Run: s.runConfig(),
+		Hosts: s.hosts, Specs: s.specs, Jobs: s.jobs, Pool: s.pools.Job, Queue: s.opts.Queue, Inventory: s.inventory, Run: s.runConfig(),
 		Logger: s.opts.Logger, AddSecrets: s.secrets.Add, KeepQueued: s.opts.KeepQueued && s.opts.Store != nil,
 	})
 	for name, h := range s.opts.Hosts {
@@ -105,6 +111,9 @@ func (s *Service) start(ctx context.Context) (err error) {
 		}
 	}
 	s.dispatcher.Restore(ctx)
+	if s.opts.Queue != nil {
+		return s.share(ctx)
+	}
 	return nil
 }
 
@@ -156,6 +165,7 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	closing.Wait()
 	errs = append(errs, s.pools.Query.Close(ctx), s.dispatcher.Wait(ctx))
+	s.shared.stop()
 	s.bus.Close()
 	errs = append(errs, s.jobs.Close())
 	return errors.Join(append(errs, hostErrs...)...)

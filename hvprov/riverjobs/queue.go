@@ -20,6 +20,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
 // QueueOptions configure [OpenQueue].
@@ -35,12 +37,15 @@ type QueueOptions struct {
 // Queue decides which replica runs a job: the one that owns the job's host. Its methods are safe for concurrent use.
 type Queue struct {
 	leases
+	*events
 	logger *slog.Logger
 	client *river.Client[pgx.Tx]
 	run    func(ctx context.Context, id string) error
 
-	stop    context.CancelFunc
-	stopped chan struct{} // closed when the loop has ended; nil: not started
+	stop    context.CancelFunc // nil: not started
+	running sync.WaitGroup     // the loop, and what carries events
+
+	swept time.Time // when jobs were put last that no replica runs; guarded by tick
 
 	tick    sync.Mutex // held while the leases are brought up to date
 	renewed time.Time  // when the last renewal that succeeded began, on the local clock; guarded by tick
@@ -57,6 +62,8 @@ type queueHost struct {
 	ctx     context.Context // ends with the lease
 	drop    context.CancelFunc
 }
+
+var _ jobstore.Queue = (*Queue)(nil)
 
 // jobArgs are the arguments of a River job: no value of the submission. River jobs that have not ended are unique by them.
 type jobArgs struct {
@@ -83,15 +90,15 @@ func OpenQueue(ctx context.Context, opts QueueOptions) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{leases: leases{d, opts.Replica, opts.Lease}, logger: opts.Logger, hosts: map[string]*queueHost{}}
+	q := &Queue{leases: leases{d, opts.Replica, opts.Lease}, events: newEvents(d, opts.Replica), logger: opts.Logger, hosts: map[string]*queueHost{}}
 	if err := q.openRiver(ctx); err != nil {
-		return nil, errors.Join(q.wrap("open the queue of", err), d.Close())
+		return nil, errors.Join(q.leases.wrap("open the queue of", err), d.Close())
 	}
 	return q, nil
 }
 
 func (q *Queue) openRiver(ctx context.Context) error {
-	driver := riverpgxv5.New(q.pool)
+	driver := riverpgxv5.New(q.leases.pool)
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: q.logger})
 	if err != nil {
 		return err
@@ -102,7 +109,7 @@ func (q *Queue) openRiver(ctx context.Context) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{queue: q})
 	q.client, err = river.NewClient(driver, &river.Config{
-		ID: q.replica, Logger: q.logger, Workers: workers, JobTimeout: -1, // jobs have limits of their own
+		ID: q.leases.replica, Logger: q.logger, Workers: workers, JobTimeout: -1, // jobs have limits of their own
 		Queues: map[string]river.QueueConfig{"hvprov": {MaxWorkers: 1}}, // a client needs one; nothing is inserted into it
 	})
 	return err
@@ -114,28 +121,32 @@ func queueName(host string) string {
 	return "hvprov-" + hex.EncodeToString(sum[:16])
 }
 
-// Start begins to run jobs. run submits a job to its host, or attaches to it, and returns nil when it has ended. When its context ends,
-// the job may continue on its host: run returns without waiting for it.
-func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id string) error) error {
-	q.run = run
+// Start implements [jobstore.Queue].
+func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id string) error, deliver func(id string, e job.Event)) error {
+	q.run, q.deliver = run, deliver
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	if err := q.client.Start(running); err != nil {
-		stop()
-		return q.wrap("start the queue of", err)
+	failed := func(err error) {
+		q.logger.Warn("cannot exchange the events of jobs", "replica", q.leases.replica, "error", err)
 	}
-	q.stop, q.stopped = stop, make(chan struct{})
-	go q.loop(running)
+	if err := q.events.start(running, &q.running, failed); err != nil {
+		stop()
+		return err
+	}
+	q.stop = stop
+	if err := q.client.Start(running); err != nil {
+		return q.leases.wrap("start the queue of", err)
+	}
+	q.running.Go(func() { q.loop(running) })
 	return nil
 }
 
 // loop keeps the leases of this replica.
 func (q *Queue) loop(ctx context.Context) {
-	defer close(q.stopped)
 	ticker := time.NewTicker(q.duration / 3)
 	defer ticker.Stop()
 	for {
 		if err := q.update(ctx); err != nil && ctx.Err() == nil {
-			q.logger.Warn("cannot renew the leases of hosts", "replica", q.replica, "error", err)
+			q.logger.Warn("cannot renew the leases of hosts", "replica", q.leases.replica, "error", err)
 		}
 		select {
 		case <-ticker.C:
@@ -169,6 +180,22 @@ func (q *Queue) update(ctx context.Context) error {
 	for _, host := range q.names() {
 		errs = append(errs, q.updateHost(ctx, host, terms[host], preferred(host, replicas)))
 	}
+	if time.Since(q.swept) > q.duration {
+		q.swept = began
+		errs = append(errs, q.sweep(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// sweep puts the jobs of the hosts of this replica that are in no queue: the replica that accepted them has died before it put them.
+func (q *Queue) sweep(ctx context.Context) error {
+	var errs []error
+	for _, host := range q.names() {
+		h, term, _ := q.host(host)
+		if h != nil && term != 0 {
+			errs = append(errs, q.insert(ctx, host, term, q.duration))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -180,7 +207,7 @@ func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner s
 	if h == nil { // removed meanwhile
 		return nil
 	}
-	if held != 0 && held == term && (owner == q.replica || !idle) {
+	if held != 0 && held == term && (owner == q.leases.replica || !idle) {
 		return nil
 	}
 	q.drop(host)
@@ -188,12 +215,12 @@ func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner s
 		return err
 	}
 	if term != 0 { // for a replica that should have the host, or after a failure
-		if err := q.release(ctx, host, term); err != nil || owner != q.replica {
+		if err := q.release(ctx, host, term); err != nil || owner != q.leases.replica {
 			return err
 		}
 	}
 	var expiredFor time.Duration
-	if owner != q.replica { // it may not have the host in its configuration
+	if owner != q.leases.replica { // it may not have the host in its configuration
 		expiredFor = q.duration
 	}
 	term, taken, err := q.take(ctx, host, expiredFor)
@@ -221,8 +248,7 @@ func (q *Queue) work(ctx context.Context, host string, term int64) error {
 	return q.client.Queues().Add(queueName(host), river.QueueConfig{MaxWorkers: jobs})
 }
 
-// takeOver cancels what River shows as running on the owner before, which may be alive but late, and inserts the jobs of the host that have
-// not ended.
+// takeOver ends what River shows as running on the owner before, and inserts the jobs of the host that have not ended.
 func (q *Queue) takeOver(ctx context.Context, host string, term int64) error {
 	stale, err := q.client.JobList(ctx, river.NewJobListParams().Queues(queueName(host)).States(rivertype.JobStateRunning).First(10_000))
 	if err != nil {
@@ -233,33 +259,46 @@ func (q *Queue) takeOver(ctx context.Context, host string, term int64) error {
 			return err
 		}
 	}
-	rows, err := q.pool.Query(ctx, "SELECT id FROM hvprov_job WHERE host = $1 AND state IN ('pending', 'queued', 'running') ORDER BY submitted, id", host)
+	return q.insert(ctx, host, term, 0)
+}
+
+// insert puts the jobs of a host that have not ended and did not change for a time, unless they are in the queue. Those that run on the
+// host come first: they have its places.
+func (q *Queue) insert(ctx context.Context, host string, term int64, unchanged time.Duration) error {
+	rows, err := q.leases.pool.Query(ctx, `SELECT id, state = 'running' FROM hvprov_job WHERE host = $1 AND state IN ('pending', 'queued', 'running')
+		AND changed <= clock_timestamp() - $2::interval ORDER BY submitted, id`, host, unchanged)
 	if err != nil {
 		return err
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(ids) == 0 {
+	var inserts []river.InsertManyParams
+	var id string
+	var started bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &started}, func() error {
+		opts := insertOpts(host)
+		if started {
+			opts.Priority = 1
+		}
+		inserts = append(inserts, river.InsertManyParams{Args: jobArgs{Job: id, Term: term, Host: host}, InsertOpts: opts})
+		return nil
+	})
+	if err != nil || len(inserts) == 0 {
 		return err
-	}
-	inserts := make([]river.InsertManyParams, len(ids))
-	for i, id := range ids {
-		inserts[i] = river.InsertManyParams{Args: jobArgs{Job: id, Term: term, Host: host}, InsertOpts: insertOpts(host)}
 	}
 	_, err = q.client.InsertMany(ctx, inserts)
 	return err
 }
 
 func insertOpts(host string) *river.InsertOpts {
-	return &river.InsertOpts{Queue: queueName(host), UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+	return &river.InsertOpts{Queue: queueName(host), Priority: 2, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 	}}}
 }
 
-// Put puts a job whose record is stored into the queue of its host. A job that is in the queue already is not put again.
+// Put implements [jobstore.Queue].
 func (q *Queue) Put(ctx context.Context, host, id string) error {
 	host = casefold.Key(host)
-	return q.do(ctx, "write", func(ctx context.Context, _ bool) error {
-		return pgx.BeginFunc(ctx, q.pool, func(tx pgx.Tx) error {
+	return q.leases.do(ctx, "write", func(ctx context.Context, _ bool) error {
+		return pgx.BeginFunc(ctx, q.leases.pool, func(tx pgx.Tx) error {
 			var term int64
 			err := tx.QueryRow(ctx, "SELECT term FROM hvprov_host WHERE host = $1", host).Scan(&term)
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -274,24 +313,27 @@ func (q *Queue) Put(ctx context.Context, host, id string) error {
 	})
 }
 
-// Cancel removes a job from the queue, and reports whether it waited there: then no replica runs it any more. The context of a job that
-// runs ends on its replica, which finds in the record that the job is to be cancelled. The caller records that first.
-func (q *Queue) Cancel(ctx context.Context, id string) (removed bool, err error) {
+// Remove implements [jobstore.Queue].
+func (q *Queue) Remove(ctx context.Context, id string) (removed bool, err error) {
 	params := river.NewJobListParams().Kinds(jobArgs{}.Kind()).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled, rivertype.JobStateRunning).
 		Where("args ->> 'job' = @job", river.NamedArgs{"job": key(id)})
 	found, err := q.client.JobList(ctx, params)
 	if err != nil {
-		return false, q.wrap("read the queue of", err)
+		return false, q.leases.wrap("read the queue of", err)
 	}
 	removed = len(found.Jobs) > 0
 	for _, row := range found.Jobs {
+		if row.State == rivertype.JobStateRunning {
+			removed = false
+			continue
+		}
 		after, err := q.client.JobCancel(ctx, row.ID)
 		if errors.Is(err, river.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return false, q.wrap("cancel a job in the queue of", err)
+			return false, q.leases.wrap("cancel a job in the queue of", err)
 		}
 		removed = removed && after.State == rivertype.JobStateCancelled
 	}

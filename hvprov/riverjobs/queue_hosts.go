@@ -14,19 +14,21 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 )
 
-// AddHost adds a host of this replica's configuration, and the number of jobs that run on it at once.
+// AddHost implements [jobstore.Queue].
 func (q *Queue) AddHost(ctx context.Context, name string, jobs int) error {
 	host := casefold.Key(name)
-	if err := q.do(ctx, "write", func(ctx context.Context, _ bool) error { return q.add(ctx, host) }); err != nil {
+	if err := q.leases.do(ctx, "write", func(ctx context.Context, _ bool) error { return q.leases.add(ctx, host) }); err != nil {
 		return err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.hosts[host] = &queueHost{jobs: jobs}
+	if q.hosts[host] == nil {
+		q.hosts[host] = &queueHost{jobs: jobs}
+	}
 	return nil
 }
 
-// RemoveHost removes a host. Its jobs stay in the queue, for a replica that has the host.
+// RemoveHost implements [jobstore.Queue].
 func (q *Queue) RemoveHost(ctx context.Context, name string) error {
 	q.tick.Lock()
 	defer q.tick.Unlock()
@@ -42,22 +44,22 @@ func (q *Queue) RemoveHost(ctx context.Context, name string) error {
 	return errors.Join(q.removeQueue(ctx, host), q.release(ctx, host, term))
 }
 
-// Close gives back the leases and waits, within ctx, for the jobs that run here to return. They continue on their hosts.
+// Close implements [jobstore.Queue]. The jobs continue on their hosts.
 func (q *Queue) Close(ctx context.Context) error {
 	var errs []error
-	if q.stopped != nil {
+	if q.stop != nil {
 		q.tick.Lock() // no lease is taken any more
 		q.dropAll()
 		q.mu.Lock()
 		clear(q.hosts)
 		q.mu.Unlock()
 		q.tick.Unlock()
-		errs = append(errs, q.client.StopAndCancel(ctx))
+		errs = append(errs, q.client.StopAndCancel(ctx), q.Flush(ctx))
 		q.stop()
-		<-q.stopped
+		q.running.Wait()
 		errs = append(errs, q.leave(ctx))
 	}
-	return errors.Join(append(errs, q.database.Close())...)
+	return errors.Join(append(errs, q.leases.Close())...)
 }
 
 func (q *Queue) names() []string {
@@ -111,7 +113,8 @@ type worker struct {
 // retryPause is the pause before a job is fetched again that this replica must not run.
 const retryPause = time.Second
 
-// Work implements [river.Worker].
+// Work implements [river.Worker]. The context of run ends with the lease. That of River ends also when the job is removed from the queue
+// in the moment in which it begins.
 func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 	lease, ok := w.queue.begin(j.Args.Host, j.Args.Term)
 	switch {
@@ -121,7 +124,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 		return nil // inserted before the lease was taken: takeOver has inserted the job again
 	}
 	defer w.queue.end(j.Args.Host)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(lease, cancel)()
 	err := w.queue.run(ctx, j.Args.Job)
@@ -129,7 +132,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return river.JobSnooze(0) // for the next owner; River marks it as cancelled instead if that was requested
+		return river.JobSnooze(0) // takeOver of the next owner inserts the job again
 	}
 	w.queue.logger.Error("cannot run a job", "job", j.Args.Job, "error", err)
 	return river.JobSnooze(retryPause) // an error would count as an attempt

@@ -4,7 +4,6 @@ package riverjobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,21 +20,20 @@ const (
 	overlap = time.Minute
 )
 
-// Watch implements [jobstore.Watcher]. It needs a connection of its own, which must not go through a pooler that shares connections between
+// follow calls poll at intervals, and notified with the payload of each notification of a channel, until ctx ends, or a function returns an
+// error that no other attempt mends. It needs a connection of its own, which must not go through a pooler that shares connections between
 // transactions.
-func (s *store) Watch(ctx context.Context, changed func(id string, version int64) error) error {
-	var since time.Time // on the clock of the database; the first poll reports all records
+func (d *database) follow(ctx context.Context, channel string, poll func(context.Context) error, notified func(payload string) error) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		err := s.listen(ctx, &since, changed)
+		connected, err := d.listen(ctx, channel, poll, notified)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var refused *changedError
-		if errors.As(err, &refused) {
-			return refused.error
-		}
 		if !isTransient(err) {
-			return s.wrap("watch", err)
+			return d.wrap("watch", err)
+		}
+		if connected {
+			pause = firstPause
 		}
 		select {
 		case <-ctx.Done():
@@ -45,31 +43,30 @@ func (s *store) Watch(ctx context.Context, changed func(id string, version int64
 	}
 }
 
-// changedError is an error of the function that changes are reported to.
-type changedError struct{ error }
-
-// listen reports changes until the connection is lost.
-func (s *store) listen(ctx context.Context, since *time.Time, changed func(id string, version int64) error) error {
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+// listen is follow until the connection is lost.
+func (d *database) listen(
+	ctx context.Context, channel string, poll func(context.Context) error, notified func(payload string) error,
+) (connected bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, d.pool.Config().ConnConfig)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // nothing is left to do on it
-	if _, err := conn.Exec(ctx, "LISTEN hvprov_job"); err != nil {
-		return err
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return false, err
 	}
 	for {
-		if err := s.poll(ctx, conn, since, changed); err != nil {
-			return err
+		if err := poll(ctx); err != nil {
+			return true, err
 		}
-		if err := receive(ctx, conn, changed); err != nil {
-			return err
+		if err := receive(ctx, conn, notified); err != nil {
+			return true, err
 		}
 	}
 }
 
-// receive reports the changes that are notified until the next poll is due.
-func receive(ctx context.Context, conn *pgx.Conn, changed func(id string, version int64) error) error {
+// receive reports notifications until the next poll is due.
+func receive(ctx context.Context, conn *pgx.Conn, notified func(payload string) error) error {
 	due, cancel := context.WithTimeout(ctx, pollEvery)
 	defer cancel()
 	for {
@@ -80,24 +77,33 @@ func receive(ctx context.Context, conn *pgx.Conn, changed func(id string, versio
 			}
 			return err
 		}
-		number, id, ok := strings.Cut(n.Payload, " ")
-		version, err := strconv.ParseInt(number, 10, 64)
-		if !ok || err != nil {
-			return fmt.Errorf("notification of a change is not valid: %q", n.Payload)
-		}
-		if err := changed(id, version); err != nil {
-			return &changedError{err}
+		if err := notified(n.Payload); err != nil {
+			return err
 		}
 	}
 }
 
+// Watch implements [jobstore.Watcher].
+func (s *store) Watch(ctx context.Context, changed func(id string, version int64) error) error {
+	var since time.Time // on the clock of the database; the first poll reports all records
+	poll := func(ctx context.Context) error { return s.poll(ctx, &since, changed) }
+	return s.follow(ctx, "hvprov_job", poll, func(payload string) error {
+		number, id, ok := strings.Cut(payload, " ")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if !ok || err != nil {
+			return fmt.Errorf("notification of a change is not valid: %q", payload)
+		}
+		return changed(id, version)
+	})
+}
+
 // poll reports the changes since the previous poll. Records that were deleted while there was no connection are not reported.
-func (s *store) poll(ctx context.Context, conn *pgx.Conn, since *time.Time, changed func(id string, version int64) error) error {
+func (s *store) poll(ctx context.Context, since *time.Time, changed func(id string, version int64) error) error {
 	var now time.Time
-	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return err
 	}
-	rows, err := conn.Query(ctx, "SELECT id, version FROM hvprov_job WHERE changed >= $1", since.Add(-overlap))
+	rows, err := s.pool.Query(ctx, "SELECT id, version FROM hvprov_job WHERE changed >= $1", since.Add(-overlap))
 	if err != nil {
 		return err
 	}
@@ -111,7 +117,7 @@ func (s *store) poll(ctx context.Context, conn *pgx.Conn, since *time.Time, chan
 	}
 	for _, c := range changes {
 		if err := changed(c.ID, c.Version); err != nil {
-			return &changedError{err}
+			return err
 		}
 	}
 	*since = now

@@ -37,12 +37,13 @@ type Inventory interface {
 	VMName(host, vmID string) string
 }
 
-// Options are what a dispatcher works with. All are required.
+// Options are what a dispatcher works with. All but Queue are required.
 type Options struct {
 	Hosts     *hostset.Set
 	Specs     *jobspec.Builder
 	Jobs      *jobregistry.Registry
-	Pool      *taskpool.Pool // runs the jobs
+	Pool      *taskpool.Pool // runs the jobs if Queue is nil
+	Queue     jobstore.Queue // decides which of several services runs a job; nil: this one runs all
 	Inventory Inventory
 	Run       jobrun.Config
 	Logger    *slog.Logger
@@ -62,7 +63,8 @@ type Dispatcher struct {
 	mu      sync.Mutex // never held during I/O
 	closed  bool
 	retired map[string]bool // hosts that take no more jobs, by folded name
-	active  map[string]*Job // by registry key
+	active  map[string]*Job // by registry key; with a queue, those of all services
+	running map[string]*Job // with a queue: what this service runs, by registry key
 	group   sync.WaitGroup  // goroutines of active jobs and of reconciliation
 
 	waitOnce sync.Once
@@ -71,7 +73,7 @@ type Dispatcher struct {
 
 // New returns a dispatcher without active jobs.
 func New(opts Options) *Dispatcher {
-	d := &Dispatcher{Options: opts, retired: map[string]bool{}, active: map[string]*Job{}, ended: make(chan struct{})}
+	d := &Dispatcher{Options: opts, retired: map[string]bool{}, active: map[string]*Job{}, running: map[string]*Job{}, ended: make(chan struct{})}
 	d.storeCtx, d.stopStore = context.WithCancel(context.Background())
 	return d
 }
@@ -84,6 +86,7 @@ func (d *Dispatcher) Submit(ctx context.Context, spec jobspec.Spec) (*Job, error
 		return nil, err
 	}
 	j := d.newJob(h, spec)
+	j.elsewhere = d.Queue != nil
 	if err := j.reserveName(); err != nil {
 		j.release()
 		return nil, err
@@ -104,6 +107,10 @@ func (d *Dispatcher) Submit(ctx context.Context, spec jobspec.Spec) (*Job, error
 		close(j.enqueued)
 		j.end(err)
 		return nil, err
+	}
+	if d.Queue != nil {
+		d.put(ctx, j)
+		return j, nil
 	}
 	if err := d.enqueue(ctx, j); err != nil {
 		if d.isClosed() {
@@ -174,9 +181,13 @@ func (d *Dispatcher) Record(id string) (jobstore.Record, error) {
 	return r, err
 }
 
-// Cancel asks for a job to be stopped and rolled back. It returns when the host was asked, or the job has ended. A job that has
+// Cancel asks for a job to be stopped and rolled back. It returns when the host was asked, or, with a queue, the request is recorded, or
+// the job has ended. A job that has
 // ended is left as it is. The error is [jobstore.ErrNotFound] for a job that is not known.
 func (d *Dispatcher) Cancel(ctx context.Context, id string) error {
+	if d.Queue != nil {
+		return d.cancelQueued(ctx, id)
+	}
 	j := d.Active(id)
 	if j == nil {
 		_, err := d.Jobs.Get(id)
@@ -196,7 +207,11 @@ func (d *Dispatcher) Cancel(ctx context.Context, id string) error {
 func (d *Dispatcher) RetireHost(name string) (active []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, j := range d.active {
+	jobs := d.active
+	if d.Queue != nil {
+		jobs = d.running // others are run by other services
+	}
+	for _, j := range jobs {
 		if strings.EqualFold(j.host.Name, name) {
 			active = append(active, j.ID())
 		}
@@ -229,6 +244,9 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 	active := slices.Collect(maps.Values(d.active))
 	d.mu.Unlock()
 	context.AfterFunc(ctx, func() { time.AfterFunc(storeGrace, d.stopStore) })
+	if d.Queue != nil {
+		return d.closeQueue(ctx, active)
+	}
 	for _, j := range active {
 		j.leaveQueue()
 	}

@@ -28,6 +28,7 @@ type Job struct {
 	host       *hostset.Host
 	spec       jobspec.Spec
 	runner     *jobrun.Runner
+	elsewhere  bool // the job is run by the service that its host belongs to; this one waits for its record
 
 	releaseName   func()
 	removeSecrets func()           // from what the service redacts
@@ -63,7 +64,12 @@ func (d *Dispatcher) newJob(h *hostset.Host, spec jobspec.Spec) *Job {
 func (j *Job) ID() string { return j.spec.Record.ID }
 
 // VMID returns the GUID of the virtual machine; empty until it is known.
-func (j *Job) VMID() string { return j.runner.Progress().VMID }
+func (j *Job) VMID() string {
+	if r, err := j.dispatcher.Jobs.Get(j.ID()); j.elsewhere && err == nil {
+		return r.VMID
+	}
+	return j.runner.Progress().VMID
+}
 
 // Done returns a channel that is closed when the job has ended, or is no longer followed because the service was closed.
 func (j *Job) Done() <-chan struct{} { return j.done }
@@ -85,6 +91,12 @@ func (j *Job) cancel(ctx context.Context) {
 	case <-j.done:
 		return
 	default:
+	}
+	if j.elsewhere {
+		if err := j.dispatcher.cancelQueued(ctx, j.ID()); err != nil {
+			j.dispatcher.Logger.Warn("cannot cancel a job", "job", j.ID(), "host", j.host.Name, "error", err)
+		}
+		return
 	}
 	j.runner.Cancel(ctx, context.Canceled)
 	if !j.spec.Resumed { // otherwise the host may have the job, and is asked when the job's turn comes
@@ -236,6 +248,11 @@ func (j *Job) release() {
 func (j *Job) persistOutcome(result *job.Result, err error) {
 	p := j.runner.Progress()
 	state := stateOf(err)
+	if q := j.dispatcher.Queue; q != nil { // other services have all events before they see the end
+		if err := q.Flush(j.dispatcher.storeCtx); err != nil {
+			j.dispatcher.Logger.Warn("cannot store the last events of a job", "job", j.ID(), "error", err)
+		}
+	}
 	_, storeErr := j.dispatcher.Jobs.Transition(j.dispatcher.storeCtx, j.ID(), state, func(r *jobstore.Record) {
 		r.Result, r.Step, r.Seq = result, p.Step, p.Seq
 		if p.VMID != "" {
@@ -243,6 +260,9 @@ func (j *Job) persistOutcome(result *job.Result, err error) {
 		}
 		setError(r, err)
 	})
+	if r, err := j.dispatcher.Jobs.Get(j.ID()); errors.Is(storeErr, jobregistry.ErrTransition) && err == nil && hasOutcome(r) {
+		return // another service has recorded it
+	}
 	if storeErr != nil {
 		j.dispatcher.Logger.Error("cannot record the outcome of a job", "job", j.ID(), "state", state, "error", storeErr)
 	}
@@ -258,6 +278,11 @@ func (g journal) Start(ctx context.Context) (since time.Time, err error) {
 	r, err := g.jobs.Get(g.id)
 	if err == nil && r.State != jobstore.Running {
 		r, err = g.jobs.Transition(ctx, g.id, jobstore.Running, nil)
+	}
+	if errors.Is(err, jobregistry.ErrTransition) { // another service with the same store has recorded it
+		if now, getErr := g.jobs.Get(g.id); getErr == nil && now.State == jobstore.Running {
+			return now.Started, nil
+		}
 	}
 	return r.Started, err
 }

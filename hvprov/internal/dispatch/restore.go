@@ -19,6 +19,12 @@ import (
 
 // Restore continues the jobs that had not ended when the service before this one did.
 func (d *Dispatcher) Restore(ctx context.Context) {
+	if d.Queue != nil { // the service that has the host runs them
+		for _, r := range d.Jobs.All(jobstore.Filter{}) {
+			d.Observe(r)
+		}
+		return
+	}
 	for _, r := range d.Jobs.All(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}) {
 		if _, err := d.restore(ctx, r); err != nil {
 			d.Logger.Warn("cannot resume job from previous run", "job", r.ID, "host", r.Host, "error", err)
@@ -35,11 +41,19 @@ func (d *Dispatcher) Reconcile(host string) {
 	}
 	d.group.Go(func() {
 		for _, r := range d.Jobs.All(jobstore.Filter{Host: host, States: []jobstore.State{jobstore.Unknown}}) {
-			if _, err := d.restore(d.storeCtx, r); err != nil && !errors.Is(err, cause.ErrClosed) {
+			if err := d.reconcile(d.storeCtx, r); err != nil && !errors.Is(err, cause.ErrClosed) {
 				d.Logger.Warn("job outcome still unknown after host reconnected", "job", r.ID, "host", r.Host, "error", err)
 			}
 		}
 	})
+}
+
+func (d *Dispatcher) reconcile(ctx context.Context, r jobstore.Record) error {
+	if d.Queue != nil {
+		return d.Queue.Put(ctx, r.Host, r.ID)
+	}
+	_, err := d.restore(ctx, r)
+	return err
 }
 
 // restore makes the job of a record active again, and returns it.
@@ -119,6 +133,8 @@ func (d *Dispatcher) Attach(ctx context.Context, h *hostset.Host, id string) (*J
 		return nil, notFound(h, id)
 	case hasOutcome(r):
 		return d.endedJob(h, r), nil
+	case d.Queue != nil:
+		return d.attachQueued(ctx, h, r)
 	}
 	return d.restore(ctx, r)
 }
@@ -155,6 +171,9 @@ func (d *Dispatcher) attachForeign(ctx context.Context, h *hostset.Host, id stri
 		}
 	}
 	r.State = jobstore.Running
+	if d.Queue != nil {
+		return d.attachQueued(ctx, h, r)
+	}
 	return d.restore(ctx, r)
 }
 

@@ -29,6 +29,9 @@ type Options struct {
 	// OnTransition is called with each record whose state has changed. The calls for one job are in order. It must not block,
 	// nor change the same job.
 	OnTransition func(jobstore.Record)
+	// BeforeRefresh is called before a record is read that another service has changed, and OnRefresh with the record. Nil: not called.
+	BeforeRefresh func(ctx context.Context) error
+	OnRefresh     func(jobstore.Record)
 }
 
 // Registry holds the records of a service's jobs. Its methods are safe for concurrent use.
@@ -139,24 +142,36 @@ func saveError(id string, err error) error { return fmt.Errorf("save record of j
 // Transition changes the state of a job and returns its record. change, which may be nil, sets other fields. The error is
 // [ErrTransition] if the state cannot follow the current one. If the store fails, the job keeps its state.
 func (g *Registry) Transition(ctx context.Context, id string, to jobstore.State, change func(*jobstore.Record)) (jobstore.Record, error) {
+	return g.save(ctx, id, func(r *jobstore.Record) error { return g.transition(r, to, change) })
+}
+
+func (g *Registry) transition(r *jobstore.Record, to jobstore.State, change func(*jobstore.Record)) error {
+	if !r.State.CanBecome(to) {
+		return fmt.Errorf("job %s: %w: %s to %s", r.ID, ErrTransition, r.State, to)
+	}
+	now := g.opts.Now().UTC()
+	switch {
+	case to == jobstore.Queued:
+		r.Queued = now
+	case to == jobstore.Running && r.Started.IsZero():
+		r.Started = now
+	case to.Ended():
+		r.Ended, r.EncryptedValues = now, nil
+	}
+	if change != nil {
+		change(r)
+	}
+	r.State = to
+	return nil
+}
+
+// TransitionWaiting is [Registry.Transition] for a job that has not started. The error is [ErrTransition] if it has.
+func (g *Registry) TransitionWaiting(ctx context.Context, id string, to jobstore.State, change func(*jobstore.Record)) (jobstore.Record, error) {
 	return g.save(ctx, id, func(r *jobstore.Record) error {
-		if !r.State.CanBecome(to) {
-			return fmt.Errorf("job %s: %w: %s to %s", id, ErrTransition, r.State, to)
+		if !r.Started.IsZero() {
+			return fmt.Errorf("job %s: %w: it has started", id, ErrTransition)
 		}
-		now := g.opts.Now().UTC()
-		switch {
-		case to == jobstore.Queued:
-			r.Queued = now
-		case to == jobstore.Running && r.Started.IsZero():
-			r.Started = now
-		case to.Ended():
-			r.Ended, r.EncryptedValues = now, nil
-		}
-		if change != nil {
-			change(r)
-		}
-		r.State = to
-		return nil
+		return g.transition(r, to, change)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
@@ -18,7 +19,22 @@ func (g *Registry) Watch(ctx context.Context) error {
 	if !shared {
 		return nil
 	}
-	return store.Watch(ctx, func(id string, version int64) error { return g.refresh(ctx, id, version) })
+	return store.Watch(ctx, func(id string, version int64) error {
+		if r, err := g.Get(id); g.opts.BeforeRefresh != nil && (err != nil || r.Version < version) {
+			if err := g.opts.BeforeRefresh(ctx); err != nil {
+				return err
+			}
+		}
+		return g.refresh(ctx, id, version)
+	})
+}
+
+// Reload reads a record from the store, where another service may have changed it a moment ago.
+func (g *Registry) Reload(ctx context.Context, id string) (jobstore.Record, error) {
+	if err := g.refresh(ctx, id, math.MaxInt64); err != nil {
+		return jobstore.Record{}, err
+	}
+	return g.Get(id)
 }
 
 // refresh reads a record again of which the registry has an older version, or none.
@@ -69,14 +85,16 @@ func (g *Registry) reread(ctx context.Context, id string, e *entry, version int6
 	if current != e {
 		return false, nil
 	}
-	if e == nil {
-		g.notify(r)
-		return true, nil
+	var before jobstore.State
+	if e != nil {
+		before = g.read(e).State
+		g.update(ctx, e, r)
 	}
-	before := g.read(e).State
-	g.update(ctx, e, r)
 	if r.State != before {
 		g.notify(r)
+	}
+	if g.opts.OnRefresh != nil {
+		g.opts.OnRefresh(r.Clone())
 	}
 	return true, nil
 }
