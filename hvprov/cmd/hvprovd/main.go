@@ -7,6 +7,7 @@
 //	hvprovd token create [-role role] [-days n] name   create a bearer token and print it
 //	hvprovd token list                                 show the tokens
 //	hvprovd token revoke name                          revoke a token
+//	hvprovd import [-config file]                      copy the jobs of the state folder to the database of several replicas
 //	hvprovd version                                    print the version
 //
 // The configuration file is that of -config, or of HVPROVD_CONFIG, or /etc/hvprovd/hvprovd.yaml. It holds no secret: it names files and
@@ -62,6 +63,7 @@ const usage = `Usage:
   hvprovd token create [-role role] [-days n] name   create a bearer token and print it; role: reader, writer or admin
   hvprovd token list                                 show the tokens
   hvprovd token revoke name                          revoke a token
+  hvprovd import [-config file]                      copy the jobs of the state folder to the database of several replicas
   hvprovd version                                    print the version
 
 The configuration file is that of -config, or of HVPROVD_CONFIG, or ` + daemon.DefaultPath + `.
@@ -89,6 +91,8 @@ func (c command) run(ctx context.Context, args []string) error {
 		return c.check(args)
 	case "token":
 		return c.token(args)
+	case "import":
+		return c.importJobs(ctx, args)
 	case "version", "-version", "--version":
 		_, err := fmt.Fprintln(c.out, "hvprovd", buildVersion())
 		return err
@@ -157,6 +161,24 @@ func (c command) check(args []string) error {
 		return err
 	}
 	_, err = fmt.Fprintln(c.out, "the configuration is valid")
+	return err
+}
+
+// importJobs copies the jobs of the state folder to the database.
+func (c command) importJobs(ctx context.Context, args []string) error {
+	o, err := parse("import", args, 0, false)
+	if err != nil {
+		return err
+	}
+	config, err := daemon.Load(o.config, c.getenv)
+	if err != nil {
+		return err
+	}
+	copied, err := config.Import(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%d jobs were imported\n", copied)
 	return err
 }
 

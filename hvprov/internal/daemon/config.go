@@ -29,8 +29,14 @@ type Config struct {
 	Listen        string `yaml:"listen"`         // address of the API
 	MetricsListen string `yaml:"metrics_listen"` // address of /metrics; empty: none
 	StateDir      string `yaml:"state_dir"`      // folder of jobs, notifications, tokens and the key of the store
+	StoreKeyFile  string `yaml:"store_key_file"` // 32 random bytes that encrypt secrets of jobs; empty: store.key in the state folder
 	JobLogDir     string `yaml:"job_log_dir"`    // folder of a log file per job; empty: none
 	SchemaFile    string `yaml:"schema_file"`    // a custom job schema; empty: the embedded one
+
+	Database struct { // PostgreSQL for several replicas; without it, jobs and notifications are files in the state folder
+		URLFile string `yaml:"url_file"`
+		URLEnv  string `yaml:"url_env"`
+	} `yaml:"database"`
 
 	Log struct {
 		Level  string `yaml:"level"`  // debug, info, warn or error
@@ -110,7 +116,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	c.MetricsListen = cmp.Or(getenv(envMetrics), c.MetricsListen)
 	c.StateDir = c.abs(cmp.Or(getenv(envStateDir), c.StateDir, getenv("STATE_DIRECTORY"), "/var/lib/hvprovd")) // systemd sets STATE_DIRECTORY
 	c.Log.Level = cmp.Or(getenv(envLogLevel), c.Log.Level)
-	for _, path := range []*string{&c.JobLogDir, &c.SchemaFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ClientCAFile, &c.Auth.TokensFile} {
+	for _, path := range []*string{&c.StoreKeyFile, &c.JobLogDir, &c.SchemaFile, &c.TLS.CertFile, &c.TLS.KeyFile, &c.TLS.ClientCAFile, &c.Auth.TokensFile} {
 		if *path != "" {
 			*path = c.abs(*path)
 		}
@@ -150,6 +156,9 @@ func (c *Config) Check() error {
 		}
 	}
 	if _, err := c.schema(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.databaseURL(); err != nil {
 		errs = append(errs, err)
 	}
 	for name, value := range map[string]int{

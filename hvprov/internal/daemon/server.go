@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,7 +25,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/boltstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/oidcauth"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
@@ -107,23 +104,6 @@ func (c *Config) authenticators(ctx context.Context) (all []httpapi.Authenticato
 	return all, err
 }
 
-// storeKey returns the key that encrypts secrets of jobs that have not reached their host. The first start creates it.
-func storeKey(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
-	if err == nil && len(key) != 32 {
-		err = fmt.Errorf("%s has %d bytes instead of 32: restore it from a backup, or remove it; jobs that wait with secrets then fail", path, len(key))
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return key, err
-	}
-	key = make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	return key, os.WriteFile(path, key, 0o600)
-}
-
 // Start starts a server. Its log is written to a writer.
 func Start(ctx context.Context, c *Config, log io.Writer) (_ *Server, err error) {
 	if err := c.Check(); err != nil {
@@ -147,7 +127,7 @@ func Start(ctx context.Context, c *Config, log io.Writer) (_ *Server, err error)
 // startService starts the service and its API.
 func (s *Server) startService(ctx context.Context) error {
 	c := s.config
-	key, err := storeKey(filepath.Join(c.StateDir, "store.key"))
+	key, err := c.storeKey()
 	if err != nil {
 		return fmt.Errorf("key of the job store: %w", err)
 	}
@@ -168,28 +148,24 @@ func (s *Server) startService(ctx context.Context) error {
 	} else if s.spans != nil {
 		tracer = oteltrace.New(s.spans)
 	}
-	jobs, err := boltstore.Open(ctx, boltstore.Options{Path: filepath.Join(c.StateDir, "jobs.db")})
+	stores, err := c.openStores(ctx, s.logger)
 	if err != nil {
 		return err
 	}
 	s.service, err = hvprov.New(ctx, hvprov.Options{
-		Schema: schema, Hosts: s.hosts, Store: jobs, StoreKey: key, KeepQueued: true, KeepEnded: c.KeepJobs, JobLogDir: c.JobLogDir,
+		Schema: schema, Hosts: s.hosts, Store: stores.jobs, Queue: stores.queue, StoreKey: key, KeepQueued: true, KeepEnded: c.KeepJobs, JobLogDir: c.JobLogDir,
 		RefreshEvery: time.Duration(c.RefreshSeconds) * time.Second, JobsPerHost: c.JobsPerHost,
 		JobLimit: time.Duration(c.JobLimitMinutes) * time.Minute, Logger: s.logger, Client: "hvprovd", Tracer: tracer,
 	})
 	if err != nil {
-		return err
-	}
-	notes, err := boltstore.OpenNotifications(ctx, boltstore.Options{Path: filepath.Join(c.StateDir, "notifications.db")}, 0)
-	if err != nil {
-		return err
+		return errors.Join(err, stores.notes.Close())
 	}
 	s.handler, err = httpapi.New(s.service, httpapi.Options{
-		Authenticators: authenticators, Notifications: notes, Origins: c.Origins, PublicURL: c.PublicURL, SecureCookies: c.AllowPlainHTTP, Logger: s.logger,
+		Authenticators: authenticators, Notifications: stores.notes, Origins: c.Origins, PublicURL: c.PublicURL, SecureCookies: c.AllowPlainHTTP, Logger: s.logger,
 		Page: ui.Handler(),
 	})
 	if err != nil {
-		return errors.Join(err, notes.Close())
+		return errors.Join(err, stores.notes.Close())
 	}
 	return nil
 }
