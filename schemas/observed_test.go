@@ -33,10 +33,11 @@ func TestObservablePropertiesAreReportedAndDocumented(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	some, yes := 1.0, true // values of optional properties
+	some, yes, one := 1.0, true, 1 // values of optional properties
 	raw, err := json.Marshal(job.VM{
 		MemoryMinimumGB: &some, MemoryMaximumGB: &some, SecureBoot: &yes, TPM: &yes, DiskSizeGB: &some, DataDisks: []job.DataDisk{{}},
-		NetworkAdapters: []job.NetworkAdapter{{}},
+		NetworkAdapters: []job.NetworkAdapter{{}}, NestedVirtualization: &yes, ProcessorCompatibility: &yes, ProcessorWeight: &one,
+		ProcessorReserve: &one, ProcessorLimit: &one, MemoryWeight: &one, MACSpoofing: &yes, BandwidthLimit: &one,
 	})
 	if err != nil {
 		t.Fatal(err)

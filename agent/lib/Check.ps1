@@ -62,6 +62,7 @@ function Get-JobFinding {
     if ($fields.Contains('cpu_cores') -and $fields['cpu_cores'] -gt $Machine.LogicalProcessorCount) {
         New-JobFinding -Field 'cpu_cores' -MessageId 'cpu_exceeds_host' -Values @{ host = $Machine.Name; count = $Machine.LogicalProcessorCount }
     }
+    Get-SettingFinding -Machine $Machine -Fields $fields
     Get-HardwareLimitFinding -Machine $Machine -Definition $Definition -VMId $VMId -Unknown $Unknown
     if ($Definition.Operation -eq 'provision' -and $Unknown -notcontains 'power_state') { Get-GuestWaitFinding -Fields $fields }
     if ($Definition.Operation -eq 'provision') { Get-GuestFinding -Fields $fields -Unknown $Unknown -Warn:$Warn }

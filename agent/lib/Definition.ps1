@@ -120,7 +120,7 @@ function Assert-JobField {
     }
     if (-not $requirement) {
         $requirement = (Get-MemoryRequirement -Name $Name -Value $Value) + (Get-FirmwareRequirement -Name $Name -Value $Value) +
-        (Get-ActionRequirement -Name $Name -Value $Value) + (Get-GuestRequirement -Name $Name -Value $Value)
+        (Get-ActionRequirement -Name $Name -Value $Value) + (Get-SettingRequirement -Name $Name -Value $Value) + (Get-GuestRequirement -Name $Name -Value $Value)
     }
     if ($requirement) { throw (New-AgentError -Field $Name -MessageId 'field_invalid' -Values @{ field = $Name; requirement = $requirement }) }
 }

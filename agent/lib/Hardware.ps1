@@ -1,4 +1,4 @@
-# Memory, firmware and actions of an update.
+# Memory, firmware, actions and settings of an update.
 
 function Get-HardwarePlan {
     # Returns the plan of the changed fields, and in Cycle those that require the virtual machine to be off.
@@ -6,10 +6,11 @@ function Get-HardwarePlan {
 
     $memory = Get-MemoryPlan -VM $VM -Job $Job -State $State
     $firmware = Get-FirmwarePlan -VM $VM -Job $Job
-    $cycle = @($memory.Cycle) + @($firmware.Cycle)
+    $settings = Get-SettingPlan -VM $VM -Job $Job
+    $cycle = @($memory.Cycle) + @($firmware.Cycle) + @($settings.Cycle)
     # Hyper-V accepts the other actions while the virtual machine runs.
     if ($Job.Changed -ccontains 'stop_action' -and (Test-ActionDiffers -VM $VM -Fields $Job.Fields -Name 'stop_action')) { $cycle += 'stop_action' }
-    return @{ Memory = $memory; Firmware = $firmware; Cycle = $cycle }
+    return @{ Memory = $memory; Firmware = $firmware; Settings = $settings; Cycle = $cycle }
 }
 
 function Set-JobHardware {
@@ -20,5 +21,6 @@ function Set-JobHardware {
         { @('gb_ram', 'gb_ram_min', 'gb_ram_max') -ccontains $_ } { return Set-JobMemory -VM $VM -Plan $Plan.Memory -Name $Name }
         { @('secure_boot', 'tpm') -ccontains $_ } { return Set-JobSecurity -VM $VM -Job $Job -Plan $Plan.Firmware -Name $Name }
         { @('checkpoint_type', 'start_action', 'stop_action') -ccontains $_ } { return Set-JobAction -VM $VM -Fields $Job.Fields -Name $Name }
+        { $script:AgentSettings.ContainsKey($_) } { return Set-JobSetting -VM $VM -Plan $Plan.Settings -Name $Name }
     }
 }

@@ -102,6 +102,7 @@ function Get-VMDetail {
         if ($VM.Count -le $script:AgentSingleReads -or $null -ne $detail.Manifests[$id]) { $paths = $managed }
         foreach ($drive in $drives) { $null = $paths.Add([string]$drive.Path) }
     }
+    $detail.Settings = Get-VMSettingDetail -VM $VM -Manifests $detail.Manifests -Partial $detail.Security.Partial
     $detail.Disks = Get-DiskFact -Path (@($managed) + @($others)) -Current $managed.ToArray() -Unread $detail.Unread
     if ($clustered) {
         try { $detail.Roles = Get-ClusterRoleName } catch { $null = $_ }
@@ -147,7 +148,7 @@ function ConvertTo-AgentVM {
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
     $own = Get-ManagedDisk -Drives $drives.ToArray() -Manifest $manifest
-    return [ordered]@{
+    $result = [ordered]@{
         id                   = $id
         name                 = $VM.Name
         power_state          = ConvertTo-PowerState -State $VM.State
@@ -187,6 +188,8 @@ function ConvertTo-AgentVM {
         job_id               = $jobId
         recorded             = $recorded
     }
+    if ($Detail.Settings.ContainsKey($id)) { foreach ($name in $Detail.Settings[$id].Keys) { $result[$name] = $Detail.Settings[$id][$name] } }
+    return $result
 }
 
 function ConvertTo-AgentAdapter {

@@ -44,6 +44,17 @@ type VM struct {
 	JobID           string           `json:"job_id"`                            // the job that created it; empty if no job did
 	Recorded        map[string]any   `json:"recorded"`                          // fields of that job's definition, without secrets
 
+	// The following are reported if a job has set them; nil if none has, or if they cannot be read.
+
+	NestedVirtualization   *bool `json:"nested_virtualization,omitempty" observable:"true"`
+	ProcessorCompatibility *bool `json:"processor_compatibility,omitempty" observable:"true"`
+	ProcessorWeight        *int  `json:"processor_weight,omitempty" observable:"true"`
+	ProcessorReserve       *int  `json:"processor_reserve,omitempty" observable:"true"` // percent
+	ProcessorLimit         *int  `json:"processor_limit,omitempty" observable:"true"`   // percent
+	MemoryWeight           *int  `json:"memory_weight,omitempty" observable:"true"`
+	MACSpoofing            *bool `json:"mac_spoofing,omitempty" observable:"true"`         // of the first adapter
+	BandwidthLimit         *int  `json:"bandwidth_limit_mbps,omitempty" observable:"true"` // of the first adapter; 0 if it is unlimited
+
 	// Partial says what could not be read when the virtual machine was read, one sentence each; not only for this virtual machine.
 	// The properties that are affected are nil.
 	Partial []string `json:"partial,omitempty"`

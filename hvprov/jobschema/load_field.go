@@ -262,7 +262,7 @@ func properties(t reflect.Type, want func(reflect.StructField) bool) map[string]
 	for i := range t.NumField() {
 		if f := t.Field(i); want(f) {
 			p := propertyOf(f.Type)
-			name := f.Tag.Get("json")
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if strings.HasSuffix(name, "mac_address") {
 				p.types = append(p.types, TypeMAC)
 			}

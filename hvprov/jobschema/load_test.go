@@ -31,7 +31,9 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 	}
 	want := []string{
 		"vm_name", "image_name", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
-		"disk_type", "disk_size_gb", "data_disks", "power_state", "force_stop", "switch_name", "vlan_id", "mac_address", "network_adapters",
+		"nested_virtualization", "processor_compatibility", "processor_weight", "processor_reserve", "processor_limit", "memory_weight",
+		"disk_type", "disk_size_gb", "data_disks", "power_state", "force_stop", "switch_name", "vlan_id", "mac_address", "mac_spoofing",
+		"bandwidth_limit_mbps", "network_adapters",
 		"secure_boot", "tpm", "checkpoint_type", "start_action", "stop_action", "media_name", "wait_for", "wait_seconds", "notes",
 		"guest_setup", "guest_host_name", "guest_la_uid", "guest_la_pw", "guest_ssh_keys",
 		"guest_v4_ipaddr", "guest_v4_cidrprefix", "guest_v4_defaultgw", "guest_v4_dns1", "guest_v4_dns2",
@@ -172,7 +174,7 @@ func TestLoadRefusesInvalidSchemas(t *testing.T) {
 		{"a default of a secret", "type: boolean", "type: secret\n    default: changeit", `32: fields[8].default: |a secret cannot have a default: every reader of the schema would know it`},
 		{"required that is not a boolean", "required: true", "required: yes please", `6: fields[0].required: |true or false`},
 		{"an unknown change", "change: power_cycle", "change: reboot", `17: fields[2].change: |unknown change "reboot"`},
-		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |unknown property "memory": use checkpoint_type, clustered, data_disks, disk_size_gb, generation, mac_address, memory_gb, memory_maximum_gb, memory_minimum_gb, name, network_adapters, notes, power_state, processor_count, secure_boot, start_action, static_mac_address, stop_action, switch_name, tpm or vlan_id`},
+		{"an unknown property", "observed: memory_gb", "observed: memory", `18: fields[2].observed: |unknown property "memory": use bandwidth_limit_mbps, checkpoint_type, clustered, data_disks, disk_size_gb, generation, mac_address, mac_spoofing, memory_gb, memory_maximum_gb, memory_minimum_gb, memory_weight, name, nested_virtualization, network_adapters, notes, power_state, processor_compatibility, processor_count, processor_limit, processor_reserve, processor_weight, secure_boot, start_action, static_mac_address, stop_action, switch_name, tpm or vlan_id`},
 		{"a property of another type", "observed: memory_gb", "observed: notes", `18: fields[2].observed: |the property notes cannot be that of a field of type integer`},
 		{"a property observed twice", "type: secret", "type: string\n    observed: name", `24: fields[4].observed: |the property name is already that of the field name`},
 		{"a secret that is observed", "type: secret", "type: secret\n    observed: notes", `24: fields[4].observed: |the property notes cannot be that of a field of type secret`},

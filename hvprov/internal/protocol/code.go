@@ -23,6 +23,7 @@ const (
 	CodeMemory            = "memory"
 	CodeCPU               = "cpu"
 	CodeFirmware          = "firmware" // secure boot or a virtual TPM is not available
+	CodeHardware          = "hardware" // a setting that the host does not support, or that contradicts another
 	CodeCluster           = "cluster"
 	CodePowerCycleRefused = "power_cycle_refused"
 	CodeStepFailed        = "step_failed"

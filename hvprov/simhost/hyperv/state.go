@@ -91,6 +91,9 @@ type VM struct {
 	Resets               int          `json:"resets,omitempty"`    // times that Restart-VM restarted it
 	PowerCut             bool         `json:"power_cut,omitempty"` // Stop-VM turned it off in place of shutting it down
 	Guest                *GuestOS     `json:"guest,omitempty"`     // nil: no medium has set up its guest
+
+	// Settings are the parameters of Set-VMProcessor and Set-VMMemory that differ from the defaults of Hyper-V, such as Reserve.
+	Settings map[string]any `json:"settings,omitempty"`
 }
 
 // Adapter is a virtual network adapter.
@@ -103,6 +106,9 @@ type Adapter struct {
 	VLANMode    string   `json:"vlan_mode"` // Untagged or Access
 	VLANID      int      `json:"vlan_id"`
 	IPAddresses []string `json:"ip_addresses"`
+
+	// Settings are the parameters of Set-VMNetworkAdapter that differ from the defaults of Hyper-V, such as MacAddressSpoofing.
+	Settings map[string]any `json:"settings,omitempty"`
 }
 
 // Drive is a virtual hard disk that is attached to a controller.
@@ -181,10 +187,11 @@ func (s *State) clone() *State {
 			shutdown := *vm.Shutdown
 			vm.Shutdown = &shutdown
 		}
-		vm.Guest = vm.Guest.clone()
+		vm.Guest, vm.Settings = vm.Guest.clone(), maps.Clone(vm.Settings)
 		vm.StartupOrder, vm.Checkpoints = slices.Clone(vm.StartupOrder), slices.Clone(vm.Checkpoints)
 		for j := range vm.Adapters {
-			vm.Adapters[j].IPAddresses = slices.Clone(vm.Adapters[j].IPAddresses)
+			a := &vm.Adapters[j]
+			a.IPAddresses, a.Settings = slices.Clone(a.IPAddresses), maps.Clone(a.Settings)
 		}
 	}
 	return &c

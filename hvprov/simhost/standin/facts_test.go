@@ -106,6 +106,7 @@ $null = New-VHD -Path $disk -SizeBytes 1GB
 Add-VMHardDiskDrive -VM $second -Path $disk
 Add-VMDvdDrive -VM $second
 Add-Class $second; Add-Class (Get-VMHost); Add-Class (Get-VMHostNumaNode); Add-Class (Get-VMSwitch); Add-Class (Get-VHD -Path $disk)
+Add-Class (Get-VMProcessor -VM $second); Add-Class (Get-VMMemory -VM $second)
 Add-Class (Get-VMNetworkAdapter -VM $second); Add-Class (Get-VMNetworkAdapter -VM $second).VlanSetting
 Add-Class (Get-VMHardDiskDrive -VM $second); Add-Class (Get-VMDvdDrive -VM $second); Add-Class (Get-VMFirmware -VM $second); Add-Class (Get-VMSecurity -VM $second)
 Add-Class (Get-VMSnapshot -VM (Get-VM | Where-Object -FilterScript { $_.Name -eq 'checked' }))
@@ -137,6 +138,12 @@ Add-Error 'processors_while_running' { Set-VMProcessor -VM $second -Count 2 }
 Add-Error 'adapter_generation_1_while_running' { Add-VMNetworkAdapter -VM $first }
 Add-Change 'firmware, Running, 2' { Set-VMFirmware -VM $second -EnableSecureBoot Off }
 Add-Change 'processors, Running, 2' { Set-VMProcessor -VM $second -Count 2 }
+Add-Change 'nested virtualization, Running, 2' { Set-VMProcessor -VM $second -ExposeVirtualizationExtensions $true }
+Add-Change 'processor compatibility, Running, 2' { Set-VMProcessor -VM $second -CompatibilityForMigrationEnabled $true }
+Add-Change 'processor weight, Running, 2' { Set-VMProcessor -VM $second -RelativeWeight 200 -Reserve 10 -Maximum 90 }
+Add-Change 'processor reserve above the limit, Running, 2' { Set-VMProcessor -VM $second -Reserve 95 }
+Add-Change 'memory weight, Running, 2' { Set-VMMemory -VM $second -Priority 80 }
+Add-Change 'MAC address spoofing, Running, 2' { Set-VMNetworkAdapter -VMNetworkAdapter (Get-VMNetworkAdapter -VM $second) -MacAddressSpoofing On }
 Add-Change 'add network adapter, Running, 2' { Add-VMNetworkAdapter -VM $second }
 Add-Change 'add network adapter, Running, 1' { Add-VMNetworkAdapter -VM $first }
 Add-Change 'startup memory, static, Running, 2' { Set-VMMemory -VM $second -StartupBytes 2GB }

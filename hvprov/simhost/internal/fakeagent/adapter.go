@@ -82,6 +82,9 @@ func connectNetwork(j *hostJob) error {
 	if err == nil && j.fields.has("vlan_id") {
 		err = changeAdapter(j, "vlan_id")
 	}
+	if err == nil {
+		err = j.setSettings(setVMNetworkAdapter, j.fields.names())
+	}
 	return err
 }
 

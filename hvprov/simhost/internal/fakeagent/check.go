@@ -72,6 +72,7 @@ func (c *check) findings() ([]job.Finding, error) {
 	if n := c.host.LogicalProcessors; c.fields.number("cpu_cores") > float64(n) {
 		c.add(finding("cpu_exceeds_host", "cpu_cores", "host", c.host.Name, "count", n))
 	}
+	c.checkSettings()
 	c.checkCluster()
 	return c.found, c.err
 }

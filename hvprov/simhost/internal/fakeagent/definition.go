@@ -38,6 +38,9 @@ func (f fields) text(name string) string    { v, _ := f[name].(string); return v
 func (f fields) number(name string) float64 { v, _ := f[name].(float64); return v }
 func (f fields) flag(name string) bool      { v, _ := f[name].(bool); return v }
 
+// names returns the names of the fields, in order.
+func (f fields) names() []string { return slices.Sorted(maps.Keys(f)) }
+
 // only returns the fields with these names.
 func (f fields) only(names []string) fields {
 	kept := fields{}
@@ -163,7 +166,7 @@ var rules = sync.OnceValue(func() map[string]rule {
 	}}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
 	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
-	return map[string]rule{
+	all := map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"power_action":        oneOf(job.PowerActions()...),
 		"checkpoint_action":   oneOf(job.CheckpointActions()...),
@@ -175,6 +178,8 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"vm_clustered": boolean, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
 		"switch_name": anyText, "notes": anyText,
 	}
+	maps.Copy(all, settingRules())
+	return all
 })
 
 var (

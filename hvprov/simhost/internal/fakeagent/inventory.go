@@ -186,6 +186,7 @@ func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 	if m != nil {
 		shown.JobID = m.JobID
 		maps.Copy(shown.Recorded, m.Recorded)
+		showSettings(&shown, vm, m.Recorded)
 		if len(m.DataDisks) == 0 { // otherwise they are not known, nor are network adapters of the real agent
 			shown.DataDisks = []job.DataDisk{}
 		}

@@ -62,11 +62,14 @@ func createVM(j *hostJob) error {
 	if err := j.setMemory(); err != nil {
 		return err
 	}
-	return j.change("Set-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
+	if err := j.change("Set-VM", func(_ *hyperv.State, vm *hyperv.VM) error {
 		vm.Notes = j.fields.text("notes")
 		vm.CheckpointType, vm.AutomaticStartAction, vm.AutomaticStopAction = "Disabled", "StartIfRunning", "ShutDown"
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	return errors.Join(j.setSettings("Set-VMProcessor", j.fields.names()), j.setSettings("Set-VMMemory", j.fields.names()))
 }
 
 func (j *hostJob) setMemory() error {

@@ -40,6 +40,7 @@ type plan struct {
 	start      bool
 	cycle      []string           // update: fields that require the virtual machine to be off
 	fields     []string           // update: fields to configure
+	settled    []string           // update: cmdlets that have set their settings
 	power      []string           // power: the steps
 	checkpoint *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
 }

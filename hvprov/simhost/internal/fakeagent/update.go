@@ -95,6 +95,7 @@ func powerCycleFields(vm hyperv.VM, wanted fields, changed []string) (cycle []st
 	for _, name := range changed {
 		if name == "gb_ram" && memoryBytes(wanted.number(name)) != vm.MemoryStartupBytes ||
 			name == "cpu_cores" && int(wanted.number(name)) != vm.ProcessorCount ||
+			settingCycle(vm, wanted, name) ||
 			name == "mac_address" && len(vm.Adapters) > 0 && staticMAC(vm.Adapters[0]) != wanted.text(name) {
 			cycle = append(cycle, name)
 		}
@@ -172,7 +173,11 @@ func describeConfigure(j *hostJob) string {
 func configure(j *hostJob) error {
 	for _, name := range j.plan.fields {
 		change := text("change_recorded")
-		if set := setters[name]; set != nil {
+		set := setters[name]
+		if _, ok := hardwareSettings[name]; ok {
+			set = setSetting
+		}
+		if set != nil {
 			change = text("change_notes")
 			if err := set(j, name); err != nil {
 				return err

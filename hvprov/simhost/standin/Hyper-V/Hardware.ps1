@@ -9,12 +9,66 @@ function Assert-StandInOff {
     }
 }
 
+# What Hyper-V sets for a new virtual machine: https://learn.microsoft.com/powershell/module/hyper-v/set-vmprocessor and
+# https://learn.microsoft.com/powershell/module/hyper-v/set-vmmemory.
+$script:StandInSettings = @{
+    ExposeVirtualizationExtensions = $false; CompatibilityForMigrationEnabled = $false; RelativeWeight = 100; Reserve = [long]0; Maximum = [long]100; Priority = 50
+}
+
+function Get-StandInSetting {
+    # Returns a setting of a virtual machine or of an adapter, or its default.
+    param([Parameter(Mandatory)] $Of, [Parameter(Mandatory)] [string] $Name, [AllowNull()] $Default)
+
+    $settings = $Of.PSObject.Properties['settings']
+    if ($null -eq $settings -or $null -eq $settings.Value) { return $Default }
+    $property = $settings.Value.PSObject.Properties[$Name]
+    if ($null -eq $property) { return $Default }
+    return $property.Value
+}
+
+function Set-StandInSetting {
+    # Sets a setting of a virtual machine or of an adapter.
+    param([Parameter(Mandatory)] $Of, [Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] $Value)
+
+    if ($null -eq $Of.PSObject.Properties['settings']) { Add-Member -InputObject $Of -MemberType NoteProperty -Name 'settings' -Value ([pscustomobject]@{}) }
+    Add-Member -InputObject $Of.settings -MemberType NoteProperty -Name $Name -Value $Value -Force
+}
+
+function Get-VMProcessor {
+    [CmdletBinding(DefaultParameterSetName = 'VMName')]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMProcessor' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMProcessor' -VM $given['VM'] -Name $given['VMName'])) {
+                $object = @{ PSTypeName = 'Microsoft.HyperV.PowerShell.VMProcessor'; VMName = $item.name; VMId = [guid]$item.id; Count = [long]$item.processor_count }
+                foreach ($name in 'ExposeVirtualizationExtensions', 'CompatibilityForMigrationEnabled', 'RelativeWeight', 'Reserve', 'Maximum') {
+                    $object[$name] = Get-StandInSetting -Of $item -Name $name -Default $script:StandInSettings[$name]
+                }
+                [pscustomobject]$object
+            }
+        }
+    }
+}
+
 function Set-VMProcessor {
+    # The settings for which DSC restarts a virtual machine require it to be off:
+    # https://github.com/dsccommunity/HyperVDsc/blob/main/source/DSCResources/DSC_VMProcessor/DSC_VMProcessor.psm1
     [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
     param(
         [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
         [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
-        [long] $Count
+        [long] $Count,
+        [bool] $CompatibilityForMigrationEnabled,
+        [ValidateRange(0, 100)] [long] $Maximum,
+        [ValidateRange(0, 100)] [long] $Reserve,
+        [ValidateRange(1, 10000)] [int] $RelativeWeight,
+        [bool] $ExposeVirtualizationExtensions
     )
 
     process {
@@ -23,8 +77,16 @@ function Set-VMProcessor {
         Invoke-StandIn -Cmdlet 'Set-VMProcessor' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VMProcessor' -VM $given['VM'] -Name $given['VMName'])) {
-                Assert-StandInOff -VM $item -Cmdlet 'Set-VMProcessor' -What 'processors'
+                foreach ($name in 'Count', 'CompatibilityForMigrationEnabled', 'ExposeVirtualizationExtensions') {
+                    if ($given.ContainsKey($name)) { Assert-StandInOff -VM $item -Cmdlet 'Set-VMProcessor' -What 'processors' }
+                }
                 if ($given.ContainsKey('Count')) { $item.processor_count = [int]$given['Count'] }
+                foreach ($name in 'CompatibilityForMigrationEnabled', 'ExposeVirtualizationExtensions', 'Maximum', 'Reserve', 'RelativeWeight') {
+                    if ($given.ContainsKey($name)) { Set-StandInSetting -Of $item -Name $name -Value $given[$name] }
+                }
+                if ((Get-StandInSetting -Of $item -Name 'Reserve' -Default 0) -gt (Get-StandInSetting -Of $item -Name 'Maximum' -Default 100)) {
+                    throw (New-StandInError -Cmdlet 'Set-VMProcessor' -Id 'InvalidParameter' -Category InvalidArgument -Message "'$($item.name)' failed to modify device 'Processor'. The parameter is incorrect.")
+                }
             }
         }
     }

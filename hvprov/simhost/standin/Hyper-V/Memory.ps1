@@ -1,5 +1,27 @@
 # Memory of virtual machines.
 
+function Get-VMMemory {
+    [CmdletBinding(DefaultParameterSetName = 'VMName')]
+    param(
+        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
+        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName
+    )
+
+    process {
+        $given = $PSBoundParameters
+        Invoke-StandIn -Cmdlet 'Get-VMMemory' -Action {
+            param($state)
+            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMMemory' -VM $given['VM'] -Name $given['VMName'])) {
+                [pscustomobject]@{
+                    PSTypeName = 'Microsoft.HyperV.PowerShell.VMMemory'; VMName = $item.name; VMId = [guid]$item.id
+                    Startup = [long]$item.memory_startup_bytes; Minimum = [long]$item.memory_minimum_bytes; Maximum = [long]$item.memory_maximum_bytes
+                    DynamicMemoryEnabled = [bool]$item.dynamic_memory; Priority = [int](Get-StandInSetting -Of $item -Name 'Priority' -Default $script:StandInSettings['Priority'])
+                }
+            }
+        }
+    }
+}
+
 function Set-VMMemory {
     [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
     param(
@@ -8,7 +30,8 @@ function Set-VMMemory {
         [bool] $DynamicMemoryEnabled,
         [long] $MaximumBytes,
         [long] $MinimumBytes,
-        [long] $StartupBytes
+        [long] $StartupBytes,
+        [ValidateRange(0, 100)] [int] $Priority
     )
 
     process {
@@ -17,6 +40,7 @@ function Set-VMMemory {
         Invoke-StandIn -Cmdlet 'Set-VMMemory' -Change -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VMMemory' -VM $given['VM'] -Name $given['VMName'])) {
+                if ($given.ContainsKey('Priority')) { Set-StandInSetting -Of $item -Name 'Priority' -Value $given['Priority'] }
                 Set-StandInMemory -VM $item -Given $given
             }
         }
@@ -27,6 +51,7 @@ function Set-StandInMemory {
     # A running virtual machine with dynamic memory accepts a higher maximum and a lower minimum; all other changes require it to be off.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Given)
 
+    if (@('DynamicMemoryEnabled', 'MaximumBytes', 'MinimumBytes', 'StartupBytes' | Where-Object -FilterScript { $Given.ContainsKey($_) }).Count -eq 0) { return }
     $before = @{ Dynamic = [bool]$VM.dynamic_memory; Startup = $VM.memory_startup_bytes; Minimum = $VM.memory_minimum_bytes; Maximum = $VM.memory_maximum_bytes }
     foreach ($pair in @(@('StartupBytes', 'memory_startup_bytes'), @('MinimumBytes', 'memory_minimum_bytes'), @('MaximumBytes', 'memory_maximum_bytes'))) {
         if (-not $Given.ContainsKey($pair[0])) { continue }

@@ -147,15 +147,22 @@ function Set-VMNetworkAdapter {
     param(
         [Parameter(ParameterSetName = 'ResourceObject', Mandatory, Position = 0, ValueFromPipeline)] [object] $VMNetworkAdapter,
         [switch] $DynamicMacAddress,
-        [string] $StaticMacAddress
+        [string] $StaticMacAddress,
+        [ValidateSet('On', 'Off')] [string] $MacAddressSpoofing,
+        [long] $MaximumBandwidth
     )
 
     process {
         if (-not $PSCmdlet.ShouldProcess('network adapter')) { return }
+        $given = $PSBoundParameters
         $address = $StaticMacAddress
         $dynamic = $DynamicMacAddress
         Edit-StandInAdapter -Cmdlet 'Set-VMNetworkAdapter' -Adapters $VMNetworkAdapter -Edit {
             param($adapter, $state, $vm)
+            foreach ($name in 'MacAddressSpoofing', 'MaximumBandwidth') {
+                if ($given.ContainsKey($name)) { Set-StandInSetting -Of $adapter -Name $name -Value $given[$name] }
+            }
+            if (-not $given.ContainsKey('DynamicMacAddress') -and -not $given.ContainsKey('StaticMacAddress')) { return }
             Assert-StandInOff -VM $vm -Cmdlet 'Set-VMNetworkAdapter' -What 'MAC address'
             $adapter.dynamic_mac = [bool]$dynamic
             if ($dynamic) {

@@ -64,8 +64,14 @@ function ConvertTo-StandInAdapter {
     # Returns a network adapter object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
+    # An adapter has no bandwidth settings until some are set.
+    $bandwidth = $null
+    $most = Get-StandInSetting -Of $Adapter -Name 'MaximumBandwidth'
+    if ($null -ne $most) { $bandwidth = [pscustomobject]@{ PSTypeName = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterBandwidthSetting'; MaximumBandwidth = [long]$most } }
     return [pscustomobject]@{
         PSTypeName               = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
+        MacAddressSpoofing       = [string](Get-StandInSetting -Of $Adapter -Name 'MacAddressSpoofing' -Default 'Off')
+        BandwidthSetting         = $bandwidth
         Id                       = "Microsoft:$($VM.id.ToUpperInvariant())\$($adapter.id)"
         Name                     = $adapter.name
         VMId                     = [guid]$VM.id

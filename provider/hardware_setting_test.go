@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+)
+
+// hardwareSettings has for each setting of the hardware a value, another one that is applied while the virtual machine runs, one that somebody
+// else sets, with the parameter of the cmdlet, and one that is refused.
+var hardwareSettings = []struct {
+	name             string
+	created, changed any
+	parameter        string
+	drifted          any
+	shown            any // by the state
+	invalid          any
+}{
+	{"nested_virtualization", true, nil, "ExposeVirtualizationExtensions", false, false, "maybe"},
+	{"processor_compatibility", true, nil, "CompatibilityForMigrationEnabled", false, false, "maybe"},
+	{"processor_weight", 200, 300, "RelativeWeight", 400.0, 400, 10001},
+	{"processor_reserve", 20, 10, "Reserve", 0.0, 0, 101},
+	{"processor_limit", 80, 60, "Maximum", 100.0, 100, 101},
+	{"memory_weight", 80, 20, "Priority", 50.0, 50, 101},
+	{"mac_spoofing", true, false, "MacAddressSpoofing", "On", true, "maybe"},
+	{"bandwidth_limit_mbps", 500, 100, "MaximumBandwidth", 2e8, 200, -1},
+}
+
+func TestSettingsOfTheHardwareAreCreatedChangedReadAndCorrected(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config, changed, invalid := linux("web-01"), linux("web-01"), linux("web-01")
+	for _, s := range hardwareSettings {
+		config = config.with(attrs{s.name: s.created})
+		changed = changed.with(attrs{s.name: s.created})
+		if s.changed != nil {
+			changed = changed.with(attrs{s.name: s.changed})
+		}
+		if s.invalid != "maybe" {
+			h.mustFail(h.validate(invalid.with(attrs{s.name: s.invalid})), s.name, "")
+		}
+	}
+	created := h.mustApply(h.none(), config)
+	h.wantEmptyPlan(h.mustRead(created), config)
+	h.wantEmptyPlan(created, linux("web-01")) // what is left out is kept
+
+	second := h.mustApply(created, changed)
+	h.wantEmptyPlan(second, changed)
+	updateHost(t, server, func(s *hyperv.State) {
+		vm := &s.VMs[0]
+		for _, setting := range hardwareSettings {
+			if _, ofAdapter := vm.Adapters[0].Settings[setting.parameter]; ofAdapter {
+				vm.Adapters[0].Settings[setting.parameter] = setting.drifted
+			} else {
+				vm.Settings[setting.parameter] = setting.drifted
+			}
+		}
+	})
+	h = connected(t, server)
+	read := h.mustRead(second)
+	for _, s := range hardwareSettings {
+		if got := h.get(read, s.name); fmt.Sprint(got) != fmt.Sprint(s.shown) {
+			t.Errorf("%s is read as %v, want %v", s.name, got, s.shown)
+		}
+	}
+	h.mustWarn(h.plan(read, changed).diags, "nested_virtualization", "allow_power_cycle")
+	corrected := h.mustApply(read, changed.with(attrs{"allow_power_cycle": true}))
+	h.wantEmptyPlan(h.mustRead(corrected), changed.with(attrs{"allow_power_cycle": true}))
+	if vm := onlyVM(t, server); vm.State != "Running" || vm.Settings["ExposeVirtualizationExtensions"] != true || vm.Adapters[0].Settings["MaximumBandwidth"] != 1e8 {
+		t.Errorf("the host has %+v", vm)
+	}
+}
+
+func TestASettingThatRequiresAPowerCycleIsRefusedWithoutOne(t *testing.T) {
+	t.Parallel()
+	h := connected(t, startHost(t, nil))
+	created := h.mustApply(h.none(), linux("web-01"))
+	h.mustFail(h.plan(created, linux("web-01").with(attrs{"nested_virtualization": true})).diags, "nested_virtualization", "allow_power_cycle = true")
+	h.mustSucceed("a weight", h.plan(created, linux("web-01").with(attrs{"processor_weight": 200})).diags)
+	h.mustWarn(h.plan(h.none(), linux("web-02").with(attrs{"processor_reserve": 60, "processor_limit": 50})).diags, "processor_reserve", "exceeds their limit of 50 %")
+}
