@@ -17,7 +17,8 @@ type Submission struct {
 	// one of [job.PowerActions]; force_stop, which turns off a guest that does not shut down; wait_for and wait_seconds, which after a
 	// start wait for the guest as the default schema describes it. Those of a checkpoint job are checkpoint_action, one of
 	// [job.CheckpointActions]; checkpoint_name, or checkpoint_id to apply or remove; checkpoint_children, to remove those that were taken
-	// after it as well; checkpoint_start, which starts the virtual machine after an apply.
+	// after it as well; checkpoint_start, which starts the virtual machine after an apply. Those of an export job are export_path, the folder on
+	// the host in which a folder with the name of the virtual machine is created, and export_live_state, one of [job.ExportLiveStates].
 	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value

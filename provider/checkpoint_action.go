@@ -93,7 +93,7 @@ func (c *checkpointConfig) verb() string {
 func (a *checkpointAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
 	var c checkpointConfig
 	resp.Diagnostics.Append(req.Config.Get(ctx, &c)...)
-	vm := a.planTarget(ctx, c.vmTarget, c.verb(), &resp.Diagnostics)
+	_, vm := a.planTarget(ctx, c.vmTarget, c.verb(), &resp.Diagnostics)
 	if c.Operation.ValueString() == "take" {
 		warnDisabled(vm, &resp.Diagnostics)
 	}

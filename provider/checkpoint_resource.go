@@ -86,7 +86,8 @@ func (c *checkpointResource) ModifyPlan(ctx context.Context, req resource.Modify
 	var s checkpointState
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &s)...)
 	if s.ID.IsUnknown() {
-		warnDisabled(c.jobs.planTarget(ctx, s.vmTarget, "take a checkpoint of", &resp.Diagnostics), &resp.Diagnostics)
+		_, vm := c.jobs.planTarget(ctx, s.vmTarget, "take a checkpoint of", &resp.Diagnostics)
+		warnDisabled(vm, &resp.Diagnostics)
 	}
 }
 

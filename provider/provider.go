@@ -87,6 +87,7 @@ func (p *Provider) Actions(context.Context) []func() action.Action {
 	return []func() action.Action{
 		func() action.Action { return &powerAction{shared} },
 		func() action.Action { return &checkpointAction{shared} },
+		func() action.Action { return &exportAction{shared} },
 	}
 }
 

@@ -90,16 +90,16 @@ func (r *vmResource) findTarget(ctx context.Context, t vmTarget) (host string, v
 	return r.conn.lookup(ctx, r.configuredHost(t.Host.ValueString()), t.VMID.ValueString())
 }
 
-// planTarget reports what prevents a job on a virtual machine, as far as the configuration is known, and returns the virtual machine; nil
-// if it is not known.
-func (r *vmResource) planTarget(ctx context.Context, t vmTarget, verb string, diags *diag.Diagnostics) *job.VM {
+// planTarget reports what prevents a job on a virtual machine, as far as the configuration is known, and returns the virtual machine with its
+// host; nil if it is not known.
+func (r *vmResource) planTarget(ctx context.Context, t vmTarget, verb string, diags *diag.Diagnostics) (host string, vm *job.VM) {
 	if diags.HasError() || !r.ready() || t.VMID.IsUnknown() || t.Host.IsUnknown() {
-		return nil
+		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	summary := errorSummary(verb, t.VMID.ValueString())
-	_, vm, err := r.findTarget(ctx, t)
+	host, vm, err := r.findTarget(ctx, t)
 	switch {
 	case errors.Is(err, hvprov.ErrVMNotFound):
 		diags.AddAttributeError(path.Root("vm_id"), summary, sentence(err))
@@ -108,7 +108,7 @@ func (r *vmResource) planTarget(ctx context.Context, t vmTarget, verb string, di
 	case err != nil:
 		addAsWarnings(diags, summary, err, "The plan was not checked. The job fails while that lasts.")
 	}
-	return vm
+	return host, vm
 }
 
 // invoke runs a job on the target, and reports its events as progress messages.

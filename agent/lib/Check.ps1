@@ -181,6 +181,9 @@ function Get-AgentCheck {
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition') -Partial
     $vmId = (Get-AgentText -Value $Request -Name 'vm_id').ToLowerInvariant()
     $machine = Get-AgentHost
+    if ($definition.Operation -eq 'export') {
+        return [ordered]@{ findings = [object[]]@(Get-ExportFinding -VM (Get-HostVM -Machine $machine -Id $vmId) -Fields $definition.Fields -Warn) }
+    }
     if ($definition.Operation -eq 'update' -and $vmId) { $null = Find-OwnedVM -Machine $machine -Id $vmId } # throws when another node has it
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `

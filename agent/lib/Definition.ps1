@@ -35,7 +35,7 @@ function ConvertTo-JobDefinition {
     if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
     $version = Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
-    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint'
+    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint', 'export'
     if ($operations -cnotcontains $operation) {
         throw (New-AgentError -MessageId 'definition_operation_invalid' -Values @{ operations = (Join-AgentText -Text $operations) })
     }
@@ -52,6 +52,9 @@ function ConvertTo-JobDefinition {
     if ($version -eq 1 -and $operation -eq 'provision' -and -not $fields.Contains('guest_setup')) { $fields['guest_setup'] = 'none' }
     if ($operation -eq 'power' -and -not $fields.Contains('power_action')) {
         throw (New-AgentError -Field 'power_action' -MessageId 'field_missing' -Values @{ field = 'power_action' })
+    }
+    if ($operation -eq 'export' -and -not $Partial -and -not $fields.Contains('export_path')) {
+        throw (New-AgentError -Field 'export_path' -MessageId 'field_missing' -Values @{ field = 'export_path' })
     }
     if ($operation -eq 'checkpoint') { Assert-CheckpointField -Fields $fields }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
@@ -100,6 +103,8 @@ function Assert-JobField {
         'checkpoint_id' { if ($Value -isnot [string] -or -not (Get-AgentGuid -Text $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_guid').Message } }
         'checkpoint_children' { $requirement = Get-BooleanRequirement -Value $Value }
         'checkpoint_start' { $requirement = Get-BooleanRequirement -Value $Value }
+        'export_path' { $requirement = Get-FolderRequirement -Value $Value }
+        'export_live_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices @($script:AgentExportLiveStates.Keys) }
         'disk_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'copy', 'differencing' }
         'disk_size_gb' { $requirement = Get-WholeNumberRequirement -Value $Value -Minimum 1 -Maximum 65536 }
         'data_disks' { if (-not (Test-DataDiskList -Value $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_data_disks').Message } }

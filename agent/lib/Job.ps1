@@ -128,6 +128,7 @@ function Invoke-JobOperation {
         'update' { Invoke-UpdateJob -Context $Context -Job $Job }
         'delete' { Invoke-DeleteJob -Context $Context -Job $Job }
         'power' { Invoke-PowerJob -Context $Context -Job $Job }
+        'export' { Invoke-ExportJob -Context $Context -Job $Job }
         'checkpoint' { Invoke-CheckpointJob -Context $Context -Job $Job }
     }
 }

@@ -8,7 +8,8 @@ function Undo-Job {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $journal = $Job.Journal
-    if ('update', 'power', 'checkpoint' -contains $Job.Operation) {
+    if ('update', 'power', 'checkpoint', 'export' -contains $Job.Operation) {
+        try { Undo-JobExport -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobCheckpoint -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobAdapter -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobDisk -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }

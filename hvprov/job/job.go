@@ -18,11 +18,12 @@ const (
 	OperationDelete     Operation = "delete"
 	OperationPower      Operation = "power"      // one of [PowerActions]; changes only the power state
 	OperationCheckpoint Operation = "checkpoint" // one of [CheckpointActions]
+	OperationExport     Operation = "export"     // a copy in a folder on the host
 )
 
 // Operations returns the operations.
 func Operations() []Operation {
-	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint}
+	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport}
 }
 
 // PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
@@ -33,6 +34,9 @@ func PowerActions() []string {
 
 // CheckpointActions returns the values of the field checkpoint_action of a checkpoint job: take, apply and remove.
 func CheckpointActions() []string { return []string{"take", "apply", "remove"} }
+
+// ExportLiveStates returns the values of the field export_live_state of an export job: saved, crash_consistent and data_consistent.
+func ExportLiveStates() []string { return []string{"saved", "crash_consistent", "data_consistent"} }
 
 // Valid reports whether o is one of the operations.
 func (o Operation) Valid() bool {

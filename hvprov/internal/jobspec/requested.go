@@ -19,10 +19,9 @@ import (
 // requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state. They are the
 // same in every job schema.
 type requested struct {
-	action  string   // the required field with the action
-	actions []string // its values
-	checks  map[string]check
-	rule    func(values map[string]any) []jobschema.Fault // between valid fields; nil: none
+	required string
+	checks   map[string]check
+	rule     func(values map[string]any) []jobschema.Fault // between valid fields; nil: none
 }
 
 // check returns what a value must be, or an empty string if it is valid.
@@ -30,13 +29,22 @@ type check func(v any) string
 
 var operations = map[job.Operation]requested{
 	job.OperationPower: {
-		action: "power_action", actions: job.PowerActions(),
-		checks: map[string]check{"force_stop": isBoolean, "wait_for": oneOf("nothing", "heartbeat", "address"), "wait_seconds": isWait},
+		required: "power_action",
+		checks: map[string]check{
+			"power_action": oneOf(job.PowerActions()...), "force_stop": isBoolean, "wait_for": oneOf("nothing", "heartbeat", "address"), "wait_seconds": isWait,
+		},
 	},
 	job.OperationCheckpoint: {
-		action: "checkpoint_action", actions: job.CheckpointActions(),
-		checks: map[string]check{"checkpoint_name": isName, "checkpoint_id": isGUID, "checkpoint_children": isBoolean, "checkpoint_start": isBoolean},
-		rule:   checkpointRule,
+		required: "checkpoint_action",
+		checks: map[string]check{
+			"checkpoint_action": oneOf(job.CheckpointActions()...),
+			"checkpoint_name":   isName, "checkpoint_id": isGUID, "checkpoint_children": isBoolean, "checkpoint_start": isBoolean,
+		},
+		rule: checkpointRule,
+	},
+	job.OperationExport: {
+		required: "export_path",
+		checks:   map[string]check{"export_path": isFolder, "export_live_state": oneOf(job.ExportLiveStates()...)},
 	},
 }
 
@@ -45,16 +53,14 @@ func isRequested(o job.Operation) bool { _, ok := operations[o]; return ok }
 // requestedFields returns the values of a job as fields of a definition. The error is a [*jobschema.ValidationError].
 func requestedFields(o job.Operation, values map[string]any) (fields job.Fields, err error) {
 	r := operations[o]
-	checks := maps.Clone(r.checks)
-	checks[r.action] = oneOf(r.actions...)
 	var faults []jobschema.Fault
-	if _, ok := values[r.action]; !ok {
-		faults = append(faults, fault(r.action, "required", "use one of "+strings.Join(r.actions, ", "), "a %s job requires the field %s", o, r.action))
+	if _, ok := values[r.required]; !ok {
+		faults = append(faults, fault(r.required, "required", "use "+r.checks[r.required](nil), "a %s job requires the field %s", o, r.required))
 	}
 	for _, id := range slices.Sorted(maps.Keys(values)) {
-		valid, ok := checks[id]
+		valid, ok := r.checks[id]
 		if !ok {
-			faults = append(faults, fault(id, "unknown_field", "use "+strings.Join(slices.Sorted(maps.Keys(checks)), ", "), "a %s job has no field %s", o, id))
+			faults = append(faults, fault(id, "unknown_field", "use "+strings.Join(slices.Sorted(maps.Keys(r.checks)), ", "), "a %s job has no field %s", o, id))
 		} else if want := valid(values[id]); want != "" {
 			faults = append(faults, fault(id, "type", "", "%s of a %s job must be %s, but is %v", id, o, want, values[id]))
 		}
@@ -115,6 +121,15 @@ func isGUID(v any) string {
 		return ""
 	}
 	return "a GUID"
+}
+
+// isFolder checks what does not depend on the host: the agent checks the path itself.
+func isFolder(v any) string {
+	s, ok := v.(string)
+	if ok && s != "" && len(utf16.Encode([]rune(s))) <= 200 && !strings.ContainsFunc(s, unicode.IsControl) {
+		return ""
+	}
+	return `the full path of a folder on the host, such as D:\Exports`
 }
 
 // isName checks the name of a checkpoint as the agent does.

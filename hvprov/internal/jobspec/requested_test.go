@@ -92,3 +92,21 @@ func TestInvalidPowerJobsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestInvalidExportJobsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values map[string]any
+		want   string
+	}{
+		"no folder":                   {map[string]any{}, `requires the field export_path: use the full path of a folder on the host, such as D:\Exports`},
+		"an empty folder":             {map[string]any{"export_path": ""}, "must be the full path of a folder"},
+		"another state":               {map[string]any{"export_path": `D:\Exports`, "export_live_state": "frozen"}, "must be one of saved, crash_consistent, data_consistent"},
+		"a field of a checkpoint job": {map[string]any{"export_path": `D:\Exports`, "checkpoint_name": "a"}, "no field checkpoint_name"},
+	} {
+		_, err := newBuilder(t, 0).New(jobstore.Record{Host: "hv01", Operation: job.OperationExport, VMID: vmID}, c.values)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}

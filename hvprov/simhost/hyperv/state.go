@@ -153,7 +153,14 @@ type Behaviour struct {
 	Start              *Start          `json:"start,omitempty"`        // nil: worker processes start at once
 	UnreadDisks        string          `json:"unread_disks,omitempty"` // why inventories are partial, without the sizes of disks; only the fake agent applies it
 	Latency            *Latency        `json:"latency,omitempty"`      // nil: calls cost nothing
+	Export             *Export         `json:"export,omitempty"`       // nil: exports end at once
 	CIM                *CIM            `json:"cim,omitempty"`          // nil: all classes of Hyper-V's WMI provider answer
+}
+
+// Export controls what Export-VM does in the background.
+type Export struct {
+	Looks int    `json:"looks"` // number of looks at an export until it ends
+	Fail  string `json:"fail"`  // how it fails at its end; empty: it succeeds
 }
 
 // Call controls the calls of one cmdlet.
@@ -176,7 +183,7 @@ func (s *State) clone() *State {
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()
-	c.Behaviour.Latency = copied(s.Behaviour.Latency)
+	c.Behaviour.Latency, c.Behaviour.Export = copied(s.Behaviour.Latency), copied(s.Behaviour.Export)
 	if s.Behaviour.CIM != nil {
 		c.Behaviour.CIM = &CIM{Denied: s.Behaviour.CIM.Denied, Empty: s.Behaviour.CIM.Empty, Missing: slices.Clone(s.Behaviour.CIM.Missing)}
 	}

@@ -38,6 +38,7 @@ export const operations = {
   delete: 'Delete',
   power: 'Power',
   checkpoint: 'Checkpoint',
+  export: 'Export',
 };
 
 // powerActions are the actions of power jobs: their name, the states of a virtual machine that have them, and what they do.

@@ -39,6 +39,9 @@ func (v *view) check(req protocol.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.operation == job.OperationExport {
+		return v.checkExport(guid(req.VMID), host, d.fields)
+	}
 	c := check{
 		view: v, host: host, operation: d.operation, fields: d.fields, vmID: strings.ToLower(req.VMID), changed: req.Changed,
 		unknown: req.Unknown, settings: req.Settings, warnings: true,

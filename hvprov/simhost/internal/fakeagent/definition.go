@@ -78,7 +78,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -91,6 +91,9 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	}
 	if d.operation == job.OperationPower && !d.fields.has("power_action") {
 		return d, fail("field_missing", "power_action", "field", "power_action")
+	}
+	if d.operation == job.OperationExport && !partial && !d.fields.has("export_path") {
+		return d, fail("field_missing", "export_path", "field", "export_path")
 	}
 	if d.operation == job.OperationCheckpoint {
 		if missing := missingCheckpointField(d.fields); missing != "" {
@@ -169,6 +172,8 @@ var rules = sync.OnceValue(func() map[string]rule {
 	all := map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"power_action":        oneOf(job.PowerActions()...),
+		"export_path":         {text("requirement_folder"), func(v any) bool { s, _ := v.(string); return isFolder(s) }},
+		"export_live_state":   oneOf(job.ExportLiveStates()...),
 		"checkpoint_action":   oneOf(job.CheckpointActions()...),
 		"checkpoint_name":     vmName,
 		"checkpoint_id":       {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},

@@ -80,6 +80,10 @@ func init() {
 			{name: "checkpoint", applies: changesCheckpoint, describe: describeCheckpoint, apply: changeCheckpoint},
 			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStartAgain, apply: startVM},
 		}},
+		job.OperationExport: {prepare: planExport, steps: []step{
+			{name: "preflight", describe: describeFind, apply: func(*hostJob) error { return nil }},
+			{name: "export", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeExport, apply: exportVM, undo: undoExport},
+		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeAs("step_turn_off"), apply: turnOffVM},

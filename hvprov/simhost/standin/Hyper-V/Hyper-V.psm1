@@ -17,6 +17,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Media.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Guest.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Direct.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Export.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Volume.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Disk.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Locks.ps1'))
