@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func TestTheOpenAPIDocumentAndThePageKnowAllOperationsOfJobs(t *testing.T) {
 	}
 	if got, want := enum("Checkpoint", "values", "checkpoint_action"), fmt.Sprint(job.CheckpointActions()); got != want {
 		t.Errorf("checkpoint actions of the document are %s, want %s", got, want)
+	}
+	if got, want := enum("Export", "values", "export_live_state"), fmt.Sprint(job.ExportLiveStates()); got != want {
+		t.Errorf("live states of the document are %s, want %s", got, want)
 	}
 	script, err := os.ReadFile("ui/assets/format.js")
 	if err != nil {
@@ -93,6 +97,7 @@ func TestJobsOfAllOperationsOnAVirtualMachineRunOverTheAPI(t *testing.T) {
 		t.Errorf("checkpoints are %v, taken %s", list, taken.body)
 	}
 	run("checkpoint", on(map[string]any{"checkpoint_action": "remove", "checkpoint_name": "before"}))
+	run("export", on(map[string]any{"export_path": filepath.ToSlash(t.TempDir())}))
 	run("delete", map[string]any{"host": "hv01", "vm_id": vm})
 	found := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/jobs?operation=power,checkpoint,delete&vm_name=WEB-01", nil)
 	if jobs := found.list("jobs"); len(jobs) != 4 {
