@@ -45,7 +45,7 @@ func exported(t *testing.T, folder string) (names string) {
 
 func TestAVirtualMachineIsExported(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		folder := addExportVM(t, server)
 		updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Export = &hyperv.Export{Looks: 4} })
 		h := connected(t, server)
@@ -71,7 +71,7 @@ func TestAVirtualMachineIsExported(t *testing.T) {
 
 func TestAnExportThatFailsOrIsCancelledLeavesNothing(t *testing.T) {
 	t.Parallel()
-	eachAgentIfFull(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		folder := addExportVM(t, server)
 		h := connected(t, server)
 		config := attrs{"vm_id": powerVM, "path": folder}
