@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // clusterFixture is a fixture whose host HV01 is a cluster node with HV02, and the folder of their cluster shared volume.
@@ -152,6 +153,7 @@ func TestAHostWithoutAClusterConcludesThatAVirtualMachineIsGone(t *testing.T) {
 // (https://learn.microsoft.com/windows-server/failover-clustering/failover-cluster-csvs).
 func TestAClusteredVirtualMachineIsKeptOnASharedVolume(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 3)
 	f := newClusterFixture(t)
 	output, code := f.runJob(clustered)
 	f.wantOutput(output, code, 1, "disks is neither on a cluster shared volume nor on a share", f.volume)
@@ -170,6 +172,7 @@ func TestAClusteredVirtualMachineIsKeptOnASharedVolume(t *testing.T) {
 
 func TestANameOfAVirtualMachineOnAnotherNodeIsTaken(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 3)
 	f := newClusterFixture(t)
 	id := f.createMoved()
 	taken := f.message("vm_name_taken_cluster", values{"name": "by-hand", "cluster": "CL01", "node": "HV02", "id": id})
@@ -185,6 +188,7 @@ func TestANameOfAVirtualMachineOnAnotherNodeIsTaken(t *testing.T) {
 // A role can move as soon as it exists, so also before the job that added it ends.
 func TestAnUndoKeepsTheFilesOfAVirtualMachineThatMoved(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, 3)
 	f := newClusterFixture(t)
 	hold := filepath.Join(f.dir, "hold")
 	f.must(os.WriteFile(hold, nil, 0o600))

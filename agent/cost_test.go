@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // inventoryScript asks the agent for an inventory and writes the answer to a file. Its clock runs with the simulated costs of the host,
@@ -112,7 +113,7 @@ func (f *fixture) wantCost(what string, costs hyperv.Costs, limit time.Duration)
 }
 
 // full makes the host as large as the limits say. By default it is smaller, with the same limits for each virtual machine.
-var full = os.Getenv("HYPERVVM_TEST_FULL") != ""
+var full = sample.Full()
 
 // sized returns a size and a limit of time of a host, a fifth of them by default.
 func sized(count int, limit time.Duration) (int, time.Duration) {
@@ -126,6 +127,7 @@ func sized(count int, limit time.Duration) (int, time.Duration) {
 // hyperv.BusyHost.
 func TestARefreshCostsWhatItAsksFor(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 3)
 	f := newFixture(t)
 	vms, _ := sized(300, 0)
 	managed, limit := sized(100, time.Minute)
@@ -145,6 +147,7 @@ func TestARefreshCostsWhatItAsksFor(t *testing.T) {
 
 func TestAnInventoryOf500VirtualMachinesIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 3)
 	f := newFixture(t)
 	vms, limit := sized(500, time.Minute)
 	limit += 30 * time.Second // for the disks, however many they are
@@ -241,6 +244,7 @@ func TestQueriesAndCmdletsSayTheSame(t *testing.T) {
 // TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines has a provider that answers every query with no instances.
 func TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 3)
 	f := newFixture(t)
 	ids := f.crowd(12, 1)
 	f.must(f.store.Update(func(s *hyperv.State) error {
@@ -261,6 +265,7 @@ func TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines(t *testing.T) {
 
 func TestADeleteReadsNoDiskOfOthers(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, 3)
 	f := newFixture(t)
 	vms, _ := sized(300, 0)
 	ids := f.crowd(vms, 2)
@@ -299,6 +304,7 @@ foreach ($file in $own | Sort-Object) { [System.Console]::WriteLine("$([System.I
 // TestADiskThatOthersNeedIsKept has disks that others need in different ways, and queries that say so, fail, or return nothing.
 func TestADiskThatOthersNeedIsKept(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 2)
 	f := newFixture(t)
 	own, others := filepath.Join(f.dir, "own"), filepath.Join(f.dir, "others")
 	f.must(os.Mkdir(own, 0o755))

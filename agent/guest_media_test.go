@@ -18,6 +18,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // guestJob returns a definition with settings of the guest.
@@ -113,6 +114,7 @@ func TestAGuestIsSetUpAndItsMediumIsRemoved(t *testing.T) {
 
 func TestAGuestWithDHCPGetsDNSServers(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 2)
 	f := newFixture(t)
 	output, code := f.runJob(guestJob("linux", `"guest_dns_servers": ["192.0.2.53", "2001:db8::53"]`))
 	f.wantOutput(output, code, 0, "network adapter 'Network Adapter': static MAC address ", "succeeded: ")
@@ -180,6 +182,7 @@ for ($i = 0; $i -lt 9; $i++) {
 
 func TestASetUpThatFailsFailsTheJobWithTheWordsOfTheGuest(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 2)
 	for name, c := range map[string]struct {
 		guest hyperv.Guest
 		want  func(f *fixture) []string

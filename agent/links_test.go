@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // victim creates a folder that no job may touch, and returns its path. The test fails when anything in it is missing afterwards.
@@ -81,6 +82,7 @@ func (f *fixture) wantLink(path string) {
 
 func TestADeletionDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 3)
 	f := newFixture(t)
 	victim := f.victim()
 	id, disk := f.provisioned()
@@ -215,6 +217,7 @@ foreach ($operation in 'delete', 'provision') {
 
 func TestALaterDeletionDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, 3)
 	f, id, disk, release := deletedWhileInUse(t)
 	release()
 	folder, moved := filepath.Dir(disk), filepath.Join(f.dir, "moved")
@@ -255,6 +258,7 @@ Remove-JobFile -Context $context -Job $job -Manifest $manifest -Disks @()
 
 func TestAJobDoesNotWriteThroughLinks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 3)
 	f := newFixture(t)
 	victim := f.victim()
 	state, err := f.store.Read()

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // https://github.com/PowerShell/PowerShell/issues/9541: to a cmdlet's -Path, brackets are a pattern.
 func TestNamesThatTheDiskCmdletsCannotResolve(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 2)
 	f := newFixture(t)
 	named := strings.NewReplacer("by-hand", "it's [web]", `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}], "gb_ram"`).Replace(definition)
 	output, code := f.runJob(named)

@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // TestAFolderIsWrittenInAnotherWay has a host that returns paths in canonical form. See path_form in unknown.tsv.
 func TestAFolderIsWrittenInAnotherWay(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 2)
 	f := newFixture(t)
 	f.setFacts(hyperv.Facts{Variants: map[string]string{"path_form": "canonical"}})
 	folder := filepath.Join(f.dir, "vms")
@@ -95,6 +97,7 @@ Remove-JobFile -Context $context -Job $job -Manifest @{ Folder = '%dir%/job'; Jo
 // attached the disks again.
 func TestAHostThatWritesThePathsOfDisksInAnotherWay(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 2)
 	f := newFixture(t)
 	disks := strings.Replace(definition, `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}, {"name": "log", "size_gb": 1}], "gb_ram"`, 1)
 	output, code := f.runJob(disks)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // power returns definition as an update with a power state and force_stop.
@@ -26,6 +27,7 @@ func (f *fixture) changeVM(change func(*hyperv.VM)) {
 // a virtual machine off when its shutdown service does not respond, and when its guest refuses.
 func TestAGuestThatCannotBeShutDownIsNotTurnedOff(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, 3)
 	for name, test := range map[string]struct {
 		shutdown hyperv.Shutdown
 		want     string
@@ -57,6 +59,7 @@ func TestAGuestThatCannotBeShutDownIsNotTurnedOff(t *testing.T) {
 
 func TestAShutdownWaitsForTheServiceOfTheGuest(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 3)
 	f := newFixture(t)
 	f.limits(map[string]string{"AgentPowerPollMilliseconds": "10"})
 	id, _ := f.provisioned()
@@ -91,6 +94,7 @@ func TestAPausedOrSavedVirtualMachineIsResumed(t *testing.T) {
 
 func TestAHibernatedVirtualMachineIsDeleted(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 3)
 	f := newFixture(t)
 	id, disk := f.provisioned()
 	f.changeVM(func(vm *hyperv.VM) { vm.State = "Hibernated" })

@@ -17,6 +17,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // checkResult is the output of Test-HypervvmHost.ps1 with -Json.
@@ -239,6 +240,7 @@ func TestEachFaultOfAHostIsFoundByItsName(t *testing.T) {
 
 func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, 4)
 	f := newFixture(t)
 	before := f.hostContent()
 	want := map[string]string{}
@@ -267,6 +269,7 @@ func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 
 func TestAnUnexpectedAnswerOfHyperVIsReported(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, 4)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
 		s.Behaviour.Facts = &hyperv.Facts{Variants: map[string]string{"missing_by_id": "not_specified", "key_protector_output": "bytes"}}
@@ -280,6 +283,7 @@ func TestAnUnexpectedAnswerOfHyperVIsReported(t *testing.T) {
 
 func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, 4)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
 		s.Host.Cluster, s.Host.SharedVolumes = "HV-CLUSTER", []hyperv.SharedVolume{{Path: s.Host.VirtualHardDiskPath, SizeBytes: 100 << 30}}
@@ -328,6 +332,7 @@ func TestWhatAnEarlierStepCreatedIsRemovedAfterAFailure(t *testing.T) {
 
 func TestWhatCannotBeRemovedIsReported(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, 4)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) { s.Behaviour.Calls["Remove-VM"] = hyperv.Call{Fail: "injected"} })
 	r := f.checkHost("", "-Full", "-SkipTpm")

@@ -28,12 +28,18 @@ var turn = sync.OnceValue(func() int {
 // Takes reports whether case i of a matrix runs: one of n consecutive cases does.
 func Takes(i, n int) bool { return Full() || (i+turn())%n == 0 }
 
+// Turn skips test i of n tests of one kind, unless it is its turn.
+func Turn(t *testing.T, i, n int) {
+	t.Helper()
+	if !Takes(i, n) {
+		t.Skipf("one of %d such tests runs, by turns: HYPERVVM_TEST_FULL=1 runs all", n)
+	}
+}
+
 // OneOf skips a test that is not chosen: about one of n tests is.
 func OneOf(t *testing.T, n int) {
 	t.Helper()
 	name := fnv.New32a()
 	_, _ = name.Write([]byte(t.Name()))
-	if !Takes(int(name.Sum32()>>1), n) { // a positive number where int has 32 bits
-		t.Skipf("one of %d such tests runs, by turns: HYPERVVM_TEST_FULL=1 runs all", n)
-	}
+	Turn(t, int(name.Sum32()>>1), n) // a positive number where int has 32 bits
 }

@@ -51,8 +51,8 @@ func run(ctx context.Context, args []string) error {
 	if *junit != "" {
 		command = append(command, "--junitfile="+*junit)
 	}
-	// -count=1: some tests run programs that they build, which Go's cache of test results does not track.
-	command = append(command, "--", "-count=1", "-timeout=60m")
+	// -count=1: some tests run programs that they build, which Go's cache of test results does not track. -vet=off: the linter runs vet.
+	command = append(command, "--", "-count=1", "-timeout=60m", "-vet=off")
 	switch why := raceProblem(ctx, *race); {
 	case *race == "off":
 		fmt.Println("race detector: off")
