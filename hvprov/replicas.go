@@ -19,7 +19,13 @@ type shared struct {
 	watching sync.WaitGroup
 
 	mu        sync.Mutex
-	delivered map[string]int64 // sequence number of the last published event of a job, by lower-case id
+	delivered map[string]*delivery // by lower-case id of the job
+}
+
+// delivery is what was published of a job.
+type delivery struct {
+	mu   sync.Mutex // held while an event is published
+	last int64      // sequence number
 }
 
 func (s *shared) stop() {
@@ -69,27 +75,30 @@ func (s *Service) onJobRefresh(r jobstore.Record) { s.dispatcher.Observe(r) }
 // its events again, from the first.
 func (s *Service) deliverJobEvent(r *jobstore.Record, e job.Event) {
 	if s.opts.Queue != nil {
-		if !s.shared.isNext(r.ID, e.Seq) {
+		published := s.shared.of(r.ID)
+		published.mu.Lock()
+		defer published.mu.Unlock()
+		if e.Seq <= published.last {
 			return
 		}
+		published.last = e.Seq
 		s.dispatcher.OnEvent(r.ID, e)
 	}
 	s.bus.Publish(notify.Event{Kind: notify.KindJobEvent, Time: e.Time, Host: r.Host, Job: r.ID, Requester: r.Requester, Event: &e})
 }
 
-// isNext reports whether an event was not published yet.
-func (s *shared) isNext(id string, seq int64) bool {
+// of returns what was published of a job.
+func (s *shared) of(id string) *delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.delivered == nil {
-		s.delivered = map[string]int64{}
+		s.delivered = map[string]*delivery{}
 	}
 	key := strings.ToLower(id)
-	if seq <= s.delivered[key] {
-		return false
+	if s.delivered[key] == nil {
+		s.delivered[key] = &delivery{}
 	}
-	s.delivered[key] = seq
-	return true
+	return s.delivered[key]
 }
 
 // forget drops what is kept of a job that has ended.

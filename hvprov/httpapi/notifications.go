@@ -41,13 +41,14 @@ func (n *notifier) watch(events *notify.Subscription) {
 	}
 }
 
-// add keeps a notification unless it is there: the bus replays events from before the handler.
+// add keeps a notification unless it is there: the bus replays events from before the handler, and another replica may have kept it. The
+// clients of this one receive it either way.
 func (n *notifier) add(ctx context.Context, note notifications.Notification) error {
 	has, err := n.h.opts.Notifications.Has(ctx, note.ID)
-	if err != nil || has {
-		return err
+	if err == nil && !has {
+		err = n.h.opts.Notifications.Put(ctx, note)
 	}
-	if err := n.h.opts.Notifications.Put(ctx, note); err != nil {
+	if err != nil {
 		return err
 	}
 	n.h.hub.publish(message{Type: "notification", Action: "created", Topics: []string{topicNotifications}, Time: note.Time, Notification: &note})

@@ -161,6 +161,11 @@ func (c *Config) Check() error {
 	if _, err := c.databaseURL(); err != nil {
 		errs = append(errs, err)
 	}
+	if c.StoreKeyFile != "" {
+		if _, err := c.storeKey(); err != nil {
+			fault("store_key_file: %w", err)
+		}
+	}
 	for name, value := range map[string]int{
 		"refresh_seconds": c.RefreshSeconds, "jobs_per_host": c.JobsPerHost, "job_limit_minutes": c.JobLimitMinutes, "keep_jobs": c.KeepJobs, "stop_seconds": c.StopSeconds,
 	} {
