@@ -128,7 +128,7 @@ func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id stri
 	failed := func(err error) {
 		q.logger.Warn("cannot exchange the events of jobs", "replica", q.leases.replica, "error", err)
 	}
-	if err := q.events.start(running, &q.running, failed); err != nil {
+	if err := q.start(running, &q.running, failed); err != nil {
 		stop()
 		return err
 	}
