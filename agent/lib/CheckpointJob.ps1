@@ -43,6 +43,7 @@ function Invoke-CheckpointJob {
             }
             Enter-JobStep -Context $Context -Job $Job -Name 'checkpoint' -MessageId 'step_checkpoint_apply' -Values @{ checkpoint = $plan.Name }
             $Job.Committed = $true # what it replaces is gone
+            Save-ReplacedCheckpoint -Context $Context -Job $Job -Plan $plan
             Restore-VMSnapshot -VMSnapshot $plan.Checkpoint -Confirm:$false
             $Job.Journal.Stopped = $false
             $Job.Checkpoint = ConvertTo-AgentCheckpoint -Checkpoint $plan.Checkpoint -Current $true
@@ -55,6 +56,37 @@ function Invoke-CheckpointJob {
         }
         'remove' { Remove-NamedCheckpoint -Context $Context -Job $Job -Plan $plan }
     }
+}
+
+function Save-ReplacedCheckpoint {
+    # Records what a job is about to apply or remove, and the disks before it: those after an apply are others.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan)
+
+    $Job.Journal.Replacing = [ordered]@{
+        id = $Plan.Checkpoint.Id.ToString(); action = [string]$Job.Fields['checkpoint_action']; start = $Plan.Start
+        disks = [object[]]@($Plan.VM.HardDrives | ForEach-Object -Process { [string]$_.Path })
+    }
+    Save-JobState -Context $Context -Job $Job
+}
+
+function Complete-CheckpointJob {
+    # Completes a job whose worker has died after it had applied or removed its checkpoint. Returns whether it had.
+    param([Parameter(Mandatory)] $Job)
+
+    $replacing = $Job.Journal.Replacing
+    if ($null -eq $replacing) { return $false }
+    $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId
+    if ($null -eq $vm) { return $false }
+    $checkpoint = @(Get-VMSnapshot -VM $vm | Where-Object -FilterScript { $_.Id.ToString() -eq $replacing.id })
+    if ($replacing.action -ceq 'remove') { return $checkpoint.Count -eq 0 }
+    $before = @($replacing.disks)
+    $same = @($vm.HardDrives | Where-Object -FilterScript { $before -contains $_.Path }).Count
+    if ($checkpoint.Count -eq 0 -or $same -gt 0 -or (Get-OptionalText -Value $vm -Name 'ParentSnapshotId') -ne $replacing.id) { return $false }
+    $Job.Journal.Stopped = $false
+    $Job.Checkpoint = ConvertTo-AgentCheckpoint -Checkpoint $checkpoint[0] -Current $true
+    $state = ConvertTo-PowerState -State $vm.State
+    if ($replacing.start -and $state -ne 'running') { Start-JobVM -VM $vm -State $state }
+    return $true
 }
 
 function Get-CheckpointPlan {
@@ -123,6 +155,7 @@ function Remove-NamedCheckpoint {
     if ($children) { $message = 'step_checkpoint_remove_tree' }
     Enter-JobStep -Context $Context -Job $Job -Name 'checkpoint' -MessageId $message -Values @{ checkpoint = $Plan.Name }
     $Job.Committed = $true # it does not come back
+    Save-ReplacedCheckpoint -Context $Context -Job $Job -Plan $Plan
     try {
         Remove-VMSnapshot -VMSnapshot $Plan.Checkpoint -IncludeAllChildSnapshots:$children -Confirm:$false
     } catch {

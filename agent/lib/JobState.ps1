@@ -12,6 +12,7 @@ function New-JobJournal {
         Disks = (New-Object -TypeName System.Collections.ArrayList); Adapters = (New-Object -TypeName System.Collections.ArrayList)
         Clustered = $false; Stopped = $false; Removing = $null; Done = $false
         Checkpoint = $null # the name of the checkpoint to take, and the GUIDs of those before it
+        Replacing  = $null # the checkpoint that is applied or removed, which cannot be undone; see Complete-CheckpointJob
     }
 }
 
@@ -28,7 +29,7 @@ function Save-JobState {
                     folder = $journal.Folder; making = $journal.Making; vm = $journal.VM; files = [object[]]$journal.Files.ToArray()
                     disks = [object[]]$journal.Disks.ToArray(); adapters = [object[]]$journal.Adapters.ToArray()
                     clustered = $journal.Clustered; stopped = $journal.Stopped; removing = $journal.Removing; done = $journal.Done
-                    checkpoint = $journal.Checkpoint
+                    checkpoint = $journal.Checkpoint; replacing = $journal.Replacing
                 }
             }))
 }
@@ -62,7 +63,9 @@ function ConvertFrom-JobState {
     $job.Journal.Stopped = $journal.stopped
     $job.Journal.Removing = $journal.removing
     $job.Journal.Done = $journal.done
-    $job.Journal.Checkpoint = Get-AgentProperty -Value $journal -Name 'checkpoint' # states of former versions have none
+    # States of former versions have neither.
+    $job.Journal.Checkpoint = Get-AgentProperty -Value $journal -Name 'checkpoint'
+    $job.Journal.Replacing = Get-AgentProperty -Value $journal -Name 'replacing'
     return $job
 }
 

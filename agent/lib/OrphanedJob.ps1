@@ -95,6 +95,9 @@ function Complete-OrphanedJob {
 
     $Job.Committed = $true # it can no longer be cancelled
     if ($Job.Journal.Done) { return $true }
+    try {
+        if (Complete-CheckpointJob -Job $Job) { return $true }
+    } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
     if ($Job.Operation -ne 'delete') {
         Undo-Job -Context $Context -Job $Job
         return $false

@@ -3,7 +3,9 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +21,9 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 )
 
 // scaled returns a number for a usual run, and another for a full one.
@@ -116,10 +121,19 @@ func TestMarkupIsNotServedAsMarkup(t *testing.T) {
 	}
 }
 
-// Jobs run on many hosts while many clients follow them. Each client receives each message of its topics once, in order.
-func TestManyClientsSeeAllMessagesOfManyJobsInOrder(t *testing.T) {
-	t.Parallel()
-	hosts, jobsPerHost, clients := scaled(4, 50), scaled(4, 10), scaled(16, 100)
+// throughput runs the same jobs with the library alone and through the API, while clients follow those of the API.
+type throughput struct {
+	t       *testing.T
+	hosts   int
+	perRun  int // jobs on each host in a run
+	version int // of the job schema
+	alone   *hvprov.Service
+	api     *api
+}
+
+// newThroughput starts two services with the same hosts. A virtual machine takes a while to start, as on real hosts.
+func newThroughput(t *testing.T, hosts, perRun int, start time.Duration) *throughput {
+	t.Helper()
 	fleet, err := simhost.StartFleet(simhost.FleetOptions{Hosts: hosts})
 	if err != nil {
 		t.Fatal(err)
@@ -127,14 +141,27 @@ func TestManyClientsSeeAllMessagesOfManyJobsInOrder(t *testing.T) {
 	t.Cleanup(func() { _ = fleet.Close() })
 	opts := hvprov.Options{Hosts: map[string]hvprov.Host{}}
 	for i, host := range fleet.Hosts() {
-		opts.Hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: host.WinRM()}
+		conf := host.WinRM()
+		conf.ConnectTimeout = 10 * time.Minute // this computer may be slow
+		opts.Hosts[simhost.FleetName(i)] = hvprov.Host{WinRM: conf}
+		err := host.Store().Update(func(s *hyperv.State) error {
+			s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": {DelayMS: int(start.Milliseconds())}}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	service, err := hvprov.New(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
+	r := &throughput{t: t, hosts: hosts, perRun: perRun, version: schemaVersion()}
+	services := make([]*hvprov.Service, 2)
+	for i := range services {
+		if services[i], err = hvprov.New(t.Context(), opts); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = services[i].Close(context.Background()) })
 	}
-	t.Cleanup(func() { _ = service.Close(context.Background()) })
-	handler, err := httpapi.New(service, httpapi.Options{RequestsPerSecond: -1, KeepMessages: 1 << 17})
+	// The clients are not slow, but this computer may be.
+	handler, err := httpapi.New(services[1], httpapi.Options{RequestsPerSecond: -1, KeepMessages: 1 << 17}.WithIntervals(15*time.Second, 10*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,65 +170,174 @@ func TestManyClientsSeeAllMessagesOfManyJobsInOrder(t *testing.T) {
 		_ = handler.Close()
 		server.Close()
 	})
-	a := &api{t: t, service: service, handler: handler, server: server, headers: map[string]string{}}
+	r.alone, r.api = services[0], &api{t: t, service: services[1], handler: handler, server: server, headers: map[string]string{}}
+	return r
+}
 
-	sockets := make([]*socket, clients)
-	for i := range sockets {
-		sockets[i] = a.open("", "jobs")
-	}
+// run submits the jobs of a run, those of different hosts at the same time, and waits for their end. It returns how long that took.
+func (r *throughput) run(name string, submit func(host, vm string) (*hvprov.Job, error)) time.Duration {
 	start := time.Now()
-	var submitting sync.WaitGroup
-	for h := range hosts {
-		submitting.Go(func() {
-			for n := range jobsPerHost {
-				body := provisionBody(fmt.Sprintf("vm-%d-%d", h, n))
-				body["host"] = simhost.FleetName(h)
-				if got := a.send(http.MethodPost, "/api/v1/jobs/provision", body); got.status != http.StatusAccepted {
-					t.Errorf("submit: %d %s", got.status, got.body)
+	var group sync.WaitGroup
+	for h := range r.hosts {
+		group.Go(func() {
+			for n := range r.perRun {
+				vm := fmt.Sprintf("%s-%d-%d", name, h, n)
+				j, err := submit(simhost.FleetName(h), vm)
+				if err != nil {
+					r.t.Errorf("submit %s: %v", vm, err)
+					continue
 				}
+				group.Go(func() {
+					if _, err := j.Wait(r.t.Context()); err != nil {
+						r.t.Errorf("job of %s: %v", vm, err)
+					}
+				})
 			}
 		})
 	}
-	received := make([]string, clients)
-	var following sync.WaitGroup
-	for i, s := range sockets {
-		following.Go(func() { received[i] = follow(t, s, hosts*jobsPerHost) })
-	}
-	submitting.Wait()
-	following.Wait()
-	t.Logf("%d jobs on %d hosts with %d clients: %.1f jobs/s", hosts*jobsPerHost, hosts, clients, float64(hosts*jobsPerHost)/time.Since(start).Seconds())
-	for i := range received {
-		if received[i] != received[0] {
-			t.Fatalf("client %d received\n%.500s\nclient 0\n%.500s", i, received[i], received[0])
-		}
-	}
+	group.Wait()
+	return time.Since(start)
 }
 
-// follow reads messages until a number of jobs has ended, and returns their cursors.
-func follow(t *testing.T, s *socket, jobs int) string {
+// runAlone runs jobs with the library.
+func (r *throughput) runAlone(name string) time.Duration {
+	return r.run(name, func(host, vm string) (*hvprov.Job, error) {
+		return r.alone.Submit(r.t.Context(), hvprov.Submission{Host: host, Operation: job.OperationProvision, Values: small(vm)})
+	})
+}
+
+// runServed runs jobs through the API. submitted is called with each one.
+func (r *throughput) runServed(name string, submitted func(id string)) time.Duration {
+	return r.run(name, func(host, vm string) (*hvprov.Job, error) {
+		id, err := r.post(host, vm)
+		if err != nil {
+			return nil, err
+		}
+		submitted(id)
+		return r.api.service.Attach(r.t.Context(), host, id)
+	})
+}
+
+// small returns the values of a virtual machine of which hosts have room for many.
+func small(vm string) map[string]any {
+	v := values(vm)
+	v["gb_ram"] = 1
+	return v
+}
+
+// post submits a provision, without the checks of [api.send], which would count as work of the API.
+func (r *throughput) post(host, vm string) (id string, err error) {
+	body, err := json.Marshal(map[string]any{"schema_version": r.version, "host": host, "values": small(vm)})
+	if err != nil {
+		return "", err
+	}
+	response, err := r.api.server.Client().Post(r.api.server.URL+"/api/v1/jobs/provision", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var job struct{ ID, Code, Detail string }
+	if err := json.NewDecoder(response.Body).Decode(&job); err != nil || response.StatusCode != http.StatusAccepted {
+		return "", fmt.Errorf("%s: %s %s, %w", response.Status, job.Code, job.Detail, err)
+	}
+	return job.ID, nil
+}
+
+// follower is a client that follows all jobs, or some of them.
+type follower struct {
+	*socket
+	all       bool
+	submitted chan string // ids of the jobs that a client follows which does not follow all
+}
+
+// follow reads messages until a number of jobs has ended, and returns their cursors. Each event must come once, in order; topics of single
+// jobs have all of them.
+func (f *follower) follow(ends int) string {
 	var cursors strings.Builder
 	lastSeq := map[string]int64{}
-	for ended := 0; ended < jobs; {
-		kind, data, err := s.conn.Read(t.Context())
+	for ended := 0; ended < ends; {
+		kind, data, err := f.conn.Read(f.t.Context())
 		if err != nil || kind != websocket.MessageText {
-			t.Errorf("read: %v", err)
-			return cursors.String()
+			f.t.Errorf("read: %v", err)
+			return ""
 		}
-		m := parse(t, data)
+		m := parse(f.t, data)
 		cursors.WriteString(m.Cursor + " ")
 		switch {
 		case m.Type == "missed":
-			t.Errorf("%d messages were missed", m.Missed)
-		case m.Event != nil && m.Event.Seq <= lastSeq[m.Job]:
-			t.Errorf("event %d of job %s after %d", m.Event.Seq, m.Job, lastSeq[m.Job])
+			f.t.Errorf("%d messages were missed", m.Missed)
+		case m.Event != nil && (m.Event.Seq <= lastSeq[m.Job] || !f.all && m.Event.Seq != lastSeq[m.Job]+1):
+			f.t.Errorf("event %d of job %s after %d", m.Event.Seq, m.Job, lastSeq[m.Job])
 		case m.Event != nil:
 			lastSeq[m.Job] = m.Event.Seq
 		case m.State == "succeeded":
 			ended++
 		case m.State == "failed", m.State == "cancelled", m.State == "unknown":
-			t.Errorf("job %s is %s: %s", m.Job, m.State, m.Error)
+			f.t.Errorf("job %s is %s: %s", m.Job, m.State, m.Error)
 			ended++
 		}
 	}
 	return cursors.String()
+}
+
+// Jobs run on many hosts in two runs while many clients follow them: one client of 25 follows all jobs, the others some jobs of a
+// run. Each client receives each message of its topics once, in order. The library alone runs as many jobs before and after, so that the
+// load of this computer has the same effect on both.
+func TestManyClientsSeeAllMessagesOfManyJobsInOrder(t *testing.T) {
+	full := os.Getenv("HYPERVVM_TEST_FULL") != ""
+	if !full {
+		t.Parallel()
+	}
+	clients := scaled(18, 500)
+	r := newThroughput(t, scaled(4, 200), scaled(2, 5), time.Duration(scaled(10, 30_000))*time.Millisecond)
+	perRun := r.hosts * r.perRun
+	some := clients * 24 / 25 / 2 // clients of a run
+	var following sync.WaitGroup
+	all := make([]string, clients-2*some)
+	for i := range all {
+		f := &follower{socket: r.api.open("", "jobs"), all: true}
+		following.Go(func() { all[i] = f.follow(2 * perRun) })
+	}
+	followers := [2][]*follower{}
+	for run := range followers {
+		for i := range some {
+			socket, _, err := r.api.dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := &follower{socket: socket, submitted: make(chan string, perRun)}
+			followers[run] = append(followers[run], f)
+			begin, jobs := socket.next().Cursor, (perRun-i+some-1)/some
+			following.Go(func() { f.follow(jobs) }) // it answers pings meanwhile
+			following.Go(func() {
+				topics := make([]string, jobs)
+				for n := range topics {
+					topics[n] = "jobs:" + <-f.submitted
+				}
+				f.say(map[string]any{"type": "subscribe", "topics": topics, "since": begin})
+			})
+		}
+	}
+
+	serve := func(run int) time.Duration {
+		var n atomic.Int64
+		return r.runServed(fmt.Sprint("served-", run), func(id string) { followers[run][int(n.Add(1)-1)%some].submitted <- id })
+	}
+	alone, served := r.runAlone("alone-0"), serve(0)+serve(1)
+	alone += r.runAlone("alone-1")
+	if t.Failed() {
+		return // clients may wait for what does not come
+	}
+	following.Wait()
+	for i := range all {
+		if all[i] != all[0] {
+			t.Fatalf("client %d received\n%.500s\nclient 0\n%.500s", i, all[i], all[0])
+		}
+	}
+	ratio := alone.Seconds() / served.Seconds()
+	t.Logf("%d jobs on %d hosts: %.1f jobs/s with the library alone, %.1f jobs/s through the API with %d clients: %.0f %%",
+		2*perRun, r.hosts, float64(2*perRun)/alone.Seconds(), float64(2*perRun)/served.Seconds(), clients, 100*ratio)
+	if full && ratio < 0.9 {
+		t.Errorf("the throughput through the API is %.0f %% of that of the library alone, want 90 %%", 100*ratio)
+	}
 }

@@ -134,15 +134,47 @@ func changeCheckpoint(j *hostJob) error {
 			}
 			updateGuest(s, vm)
 			shown := showCheckpoint(*vm, *j.plan.checkpoint)
-			j.taken = &shown
+			j.taken, j.replaced, j.stopped = &shown, true, false
 			return nil
 		})
 		j.stopped = j.stopped && err != nil
 		return err
 	}
 	return j.change("Remove-VMSnapshot", func(_ *hyperv.State, vm *hyperv.VM) error {
+		j.replaced = true
 		return removeCheckpoint(vm, *j.plan.checkpoint, j.fields.flag("checkpoint_children"))
 	})
+}
+
+// undoTaken removes the checkpoint that the job took: one of its name that was not there before.
+func undoTaken(j *hostJob) {
+	if j.fields.text("checkpoint_action") != "take" {
+		return
+	}
+	vm, found, err := j.findVM(j.vmID)
+	if err != nil || !found {
+		return
+	}
+	name := j.fields.text("checkpoint_name")
+	for _, c := range vm.Checkpoints {
+		if c.Name != name || slices.ContainsFunc(j.plan.vm.Checkpoints, func(before hyperv.Checkpoint) bool { return before.ID == c.ID }) {
+			continue
+		}
+		j.undo(text("undo_checkpoint_removed", "checkpoint", name), text("item_checkpoint", "checkpoint", name), func() error {
+			return j.change("Remove-VMSnapshot", func(_ *hyperv.State, vm *hyperv.VM) error { return removeCheckpoint(vm, c, false) })
+		})
+	}
+}
+
+// completeCheckpoint completes a job whose worker has died after it had applied or removed its checkpoint. It reports whether it had.
+func (j *hostJob) completeCheckpoint() bool {
+	if !j.replaced {
+		return false
+	}
+	if vm, found, err := j.findVM(j.vmID); err != nil || !found || !j.plan.start || vm.State == "Running" {
+		return err == nil && found
+	}
+	return startVM(j) == nil
 }
 
 // takeCheckpoint creates a checkpoint. A standard one of a virtual machine that runs has its memory; a production one has none.

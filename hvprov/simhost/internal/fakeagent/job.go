@@ -52,6 +52,7 @@ type hostJob struct {
 	taken   *job.Checkpoint // for the result: the checkpoint that the job took or applied
 
 	stopped      bool // an update stopped the virtual machine and has to start it again
+	replaced     bool // a checkpoint was applied or removed
 	unregistered bool // a delete removed the virtual machine and has to delete its files
 	done         bool // all steps succeeded
 
@@ -165,7 +166,7 @@ func (j *hostJob) repair() {
 
 // recover rolls back a job whose worker has died. It reports whether the work was complete, or could be completed.
 func (j *hostJob) recover() bool {
-	if j.done {
+	if j.done || j.completeCheckpoint() {
 		return true
 	}
 	if j.operation != job.OperationDelete {

@@ -77,7 +77,7 @@ func init() {
 		job.OperationCheckpoint: {prepare: planCheckpoint, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportNoCheckpoint},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeAs("step_turn_off"), apply: stopForCheckpoint, undo: undoStop},
-			{name: "checkpoint", applies: changesCheckpoint, describe: describeCheckpoint, apply: changeCheckpoint},
+			{name: "checkpoint", applies: changesCheckpoint, describe: describeCheckpoint, apply: changeCheckpoint, undo: undoTaken},
 			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStartAgain, apply: startVM},
 		}},
 		job.OperationExport: {prepare: planExport, steps: []step{
