@@ -109,8 +109,11 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: apiPath + "/hosts", role: RoleReader, handle: h.listHosts},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}", role: RoleReader, handle: h.getHost},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/inventory", role: RoleReader, handle: h.getHostInventory},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/snapshot", role: RoleReader, handle: h.getSnapshot},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/switches", role: RoleReader, handle: h.getSwitches},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}", role: RoleReader, handle: h.getVM},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}/checkpoints", role: RoleReader, handle: h.getCheckpoints},
+		{method: http.MethodPost, path: apiPath + "/hosts/{host}/vms/{vm}/comparison", role: RoleReader, handle: h.postComparison},
 		{method: http.MethodGet, path: apiPath + "/inventory", role: RoleReader, handle: h.getInventory},
 
 		{method: http.MethodGet, path: apiPath + "/notifications", role: RoleReader, handle: h.listNotifications},

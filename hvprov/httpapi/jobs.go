@@ -49,10 +49,13 @@ type jobView struct {
 type jobError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Text    string `json:"text,omitempty"` // the whole error for people
 	Step    string `json:"step,omitempty"`
 	Field   string `json:"field,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
 	VMID    string `json:"vm_id,omitempty"`
+
+	Causes []string `json:"causes,omitempty"` // codes of the service's own reasons
 }
 
 func newJobView(r jobstore.Record) jobView {
@@ -67,6 +70,9 @@ func newJobView(r jobstore.Record) jobView {
 		v.Error = &jobError{Code: f.Code, Message: f.Message, Step: f.Step, Field: f.Field, Remedy: f.Remedy, VMID: f.VMID}
 	} else if r.Error != "" {
 		v.Error = &jobError{Code: "job_failed", Message: r.Error, Step: r.Step}
+	}
+	if v.Error != nil {
+		v.Error.Text, v.Error.Causes = r.Error, r.Causes
 	}
 	switch {
 	case v.Error == nil:

@@ -136,3 +136,34 @@ func TestAJobOnRequestThatIsRefusedSaysWhy(t *testing.T) {
 		t.Errorf("errors are %q", got)
 	}
 }
+
+func TestWhatAProviderNeedsOfAHostIsServed(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	created := a.await(a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/provision", provisionBody("web-01")).text("id"))
+	vm := created.text("result", "vm", "id")
+	if snapshot := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/snapshot", nil); snapshot.text("info", "name") == "" || len(snapshot.list("vms")) == 0 {
+		t.Errorf("snapshot is %s", snapshot.body)
+	}
+	if switches := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/switches", nil); len(switches.list("switches")) == 0 {
+		t.Errorf("switches are %s", switches.body)
+	}
+	compare := func(values map[string]any, unknown ...string) answer {
+		t.Helper()
+		body := map[string]any{"schema_version": schemaVersion(), "values": values, "unknown": unknown}
+		return a.want(http.StatusOK, "", http.MethodPost, "/api/v1/hosts/hv01/vms/"+vm+"/comparison", body)
+	}
+	same := values("web-01")
+	if got := compare(same); got.text("vm", "id") != vm || len(got.list("differs")) > 0 || got.get("incomplete") != nil {
+		t.Errorf("the same values: %s", got.body)
+	}
+	same["notes"] = "other"
+	if got := compare(same); fmt.Sprint(got.list("differs")) != "[notes]" {
+		t.Errorf("other notes: %s", got.body)
+	}
+	if got := compare(same, "notes"); len(got.list("differs")) > 0 {
+		t.Errorf("notes that are not known yet: %s", got.body)
+	}
+	a.want(http.StatusBadRequest, "invalid_request", http.MethodPost, "/api/v1/hosts/hv01/vms/"+vm+"/comparison", map[string]any{"unknown": []string{"colour"}})
+	a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, "/api/v1/hosts/hv01/vms/"+vm+"/comparison", map[string]any{"schema_version": 99})
+}

@@ -38,9 +38,11 @@ type problem struct {
 	HostState string   `json:"host_state,omitempty"`
 	Node      string   `json:"node,omitempty"`
 	Hosts     []string `json:"hosts,omitempty"`
+	Name      string   `json:"name,omitempty"`
 	JobID     string   `json:"job_id,omitempty"`
 	VMID      string   `json:"vm_id,omitempty"`
-	Login     string   `json:"login,omitempty"` // unauthenticated: where people sign in with a browser
+	Operation string   `json:"operation,omitempty"` // of the job
+	Login     string   `json:"login,omitempty"`     // unauthenticated: where people sign in with a browser
 
 	retryAfter time.Duration
 	cause      error // of an internal error, for the log
@@ -178,12 +180,12 @@ func (h *Handler) describe(p *problem, err error) {
 	case errors.As(err, &unknown):
 		p.Host, p.Hosts = unknown.Host, unknown.Known
 	case errors.As(err, &taken):
-		p.Host, p.JobID, p.VMID = taken.Host, taken.JobID, taken.VMID
+		p.Host, p.Name, p.JobID, p.VMID = taken.Host, taken.Name, taken.JobID, taken.VMID
 		if taken.Field != "" {
 			p.Errors = []fieldError{{Field: taken.Field, Message: err.Error(), Code: p.Code}}
 		}
 	case errors.As(err, &busy):
-		p.Host, p.JobID, p.VMID = busy.Host, busy.JobID, busy.VMID
+		p.Host, p.JobID, p.VMID, p.Operation = busy.Host, busy.JobID, busy.VMID, string(busy.Operation)
 	case errors.As(err, &moved):
 		p.Host, p.Node, p.VMID = moved.Host, moved.Node, moved.VMID
 	case errors.As(err, &host):

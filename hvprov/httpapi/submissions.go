@@ -215,15 +215,9 @@ func (h *Handler) postCheck(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	values := maps.Clone(sub.Values)
-	if values == nil {
-		values = map[string]any{}
-	}
-	for _, id := range body.Unknown {
-		if _, ok := schema.Field(id); !ok {
-			return newProblem("invalid_request", "unknown has %q, which is not a field of the schema", id)
-		}
-		values[id] = jobschema.Unknown
+	values, err := withUnknown(schema, sub.Values, body.Unknown)
+	if err != nil {
+		return err
 	}
 	if sub.Operation == job.OperationUpdate {
 		schema = schema.ForExisting()
@@ -251,4 +245,19 @@ func (h *Handler) postCheck(w http.ResponseWriter, r *http.Request) error {
 		view.Valid = view.Valid && f.Severity != job.SeverityError
 	}
 	return reply(w, http.StatusOK, view)
+}
+
+// withUnknown returns values with the fields whose values are not known yet.
+func withUnknown(schema *jobschema.Schema, values map[string]any, unknown []string) (map[string]any, error) {
+	values = maps.Clone(values)
+	if values == nil {
+		values = map[string]any{}
+	}
+	for _, id := range unknown {
+		if _, ok := schema.Field(id); !ok {
+			return nil, newProblem("invalid_request", "unknown has %q, which is not a field of the schema", id)
+		}
+		values[id] = jobschema.Unknown
+	}
+	return values, nil
 }

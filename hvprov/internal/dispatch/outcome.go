@@ -31,7 +31,7 @@ func stateOf(err error) jobstore.State {
 // hasOutcome reports whether a job has ended with an outcome that is known.
 func hasOutcome(r jobstore.Record) bool { return r.State.Ended() && r.State != jobstore.Unknown }
 
-// setError records the error of a job, so that [errorOf] returns one that matches the same sentinels.
+// setError records the error of a job, so that [ErrorOf] returns one that matches the same sentinels.
 func setError(r *jobstore.Record, err error) {
 	r.Error, r.Failure, r.Causes = "", nil, nil
 	if err == nil {
@@ -49,8 +49,8 @@ func setError(r *jobstore.Record, err error) {
 	}
 }
 
-// errorOf returns the error of a job that has ended, from its record; nil for one that succeeded.
-func errorOf(r jobstore.Record) error {
+// ErrorOf returns the error of a job that has ended, from its record; nil for one that succeeded.
+func ErrorOf(r jobstore.Record) error {
 	e := &job.Error{Host: r.Host, Job: r.ID, Class: cause.ErrJobFailed, Result: r.Result}
 	switch r.State {
 	case jobstore.Succeeded:

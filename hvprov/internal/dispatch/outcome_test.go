@@ -52,7 +52,7 @@ func TestAnErrorFromARecordMatchesTheSameSentinels(t *testing.T) {
 					t.Fatal(err)
 				}
 				name := fmt.Sprintf("%s, reason %s, failure %s", state, reasonName, failureName)
-				after := errorOf(r)
+				after := ErrorOf(r)
 				if after.Error() != before.Error() {
 					t.Errorf("%s: text is %q, want %q", name, after, before)
 				}
@@ -74,11 +74,11 @@ func TestAnErrorThatIsNoJobErrorIsKept(t *testing.T) {
 	t.Parallel()
 	r := jobstore.Record{ID: "j", Host: "hv01", State: jobstore.Failed}
 	setError(&r, fmt.Errorf("panic: %w", context.Canceled))
-	if err := errorOf(r); !errors.Is(err, cause.ErrJobFailed) || err.Error() != "job failed on host hv01: panic: context canceled" {
+	if err := ErrorOf(r); !errors.Is(err, cause.ErrJobFailed) || err.Error() != "job failed on host hv01: panic: context canceled" {
 		t.Errorf("got %v", err)
 	}
 	setError(&r, nil)
-	if r.State = jobstore.Succeeded; errorOf(r) != nil || r.Error != "" {
+	if r.State = jobstore.Succeeded; ErrorOf(r) != nil || r.Error != "" {
 		t.Errorf("record of a successful job is %+v", r)
 	}
 }

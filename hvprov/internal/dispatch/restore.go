@@ -77,7 +77,7 @@ func (d *Dispatcher) restore(ctx context.Context, r jobstore.Record) (*Job, erro
 	// It may have ended after r was read. Only a job that is not active any more has its last record.
 	if now, err := d.Jobs.Get(r.ID); err == nil && hasOutcome(now) {
 		close(j.enqueued)
-		j.finished.Do(func() { j.complete(now.Result, errorOf(now)) })
+		j.finished.Do(func() { j.complete(now.Result, ErrorOf(now)) })
 		return d.endedJob(h, now), nil
 	}
 	if r.CancelRequested {
@@ -182,7 +182,7 @@ func (d *Dispatcher) endedJob(h *hostset.Host, r jobstore.Record) *Job {
 	j := d.newJob(h, jobspec.Spec{Record: r})
 	j.finished.Do(func() {
 		j.release()
-		j.result, j.err = r.Result, errorOf(r)
+		j.result, j.err = r.Result, ErrorOf(r)
 		close(j.done)
 	})
 	return j
