@@ -31,7 +31,8 @@ const connectTimeout = 8 * time.Second
 // queryLimit is longer than any sensible value of `timeouts`.
 const queryLimit = 6 * time.Hour
 
-// Configure reads the settings. It opens no connection: the first operation that needs a host does.
+// Configure reads the settings. It opens no connection to a host: the first operation that needs one does. A server is asked for
+// its schema and its hosts.
 func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	conn := &connection{names: newNameReservations(), operations: newOperations()}
 	if p.nameSettle > 0 {
@@ -46,13 +47,32 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	hosts := p.hosts(set, conn, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
+	var service service
+	if server := set.server(&resp.Diagnostics); resp.Diagnostics.HasError() {
+		return
+	} else if server != nil {
+		service = p.connectServer(ctx, server, &resp.Diagnostics)
+	} else {
+		service = p.startService(ctx, set, conn, &resp.Diagnostics)
+	}
+	if service == nil {
 		return
 	}
-	logs := stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, &resp.Diagnostics)
+	conn.service = service
+	p.mu.Lock()
+	p.services = append(p.services, service)
+	p.mu.Unlock()
+}
+
+// startService returns a service in this process, or nil after an error.
+func (p *Provider) startService(ctx context.Context, set settings, conn *connection, diags *diag.Diagnostics) service {
+	hosts := p.hosts(set, conn, diags)
+	if diags.HasError() {
+		return nil
+	}
+	logs := stringSetting(path.Root("job_log_dir"), envJobLogDir, set.JobLogDir, diags)
 	if err := checkLogFolder(logs); err != nil {
-		resp.Diagnostics.AddAttributeWarning(path.Root("job_log_dir"), "Job logs cannot be written",
+		diags.AddAttributeWarning(path.Root("job_log_dir"), "Job logs cannot be written",
 			sentence(err)+" Jobs run without log files.")
 	}
 	service, err := hvprov.New(ctx, hvprov.Options{
@@ -69,13 +89,10 @@ func (p *Provider) Configure(ctx context.Context, req provider.ConfigureRequest,
 		if set.Hosts == nil {
 			at = path.Root("host")
 		}
-		resp.Diagnostics.AddAttributeError(at, "Invalid host settings", sentence(err))
-		return
+		diags.AddAttributeError(at, "Invalid host settings", sentence(err))
+		return nil
 	}
-	conn.service = service
-	p.mu.Lock()
-	p.services = append(p.services, service)
-	p.mu.Unlock()
+	return localService{service}
 }
 
 // checkLogFolder returns an error if no file can be created in the folder of the job logs, or, if that does not exist yet, in the

@@ -136,6 +136,7 @@ func (h *harness) configure(config attrs) []*tfprotov6.Diagnostic {
 		return resp.Diagnostics
 	}
 	h.config = config
+	config = h.served(config)
 	done, err := h.server.ConfigureProvider(h.ctx, &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: h.dynamic(kind, config)})
 	if err != nil {
 		h.t.Fatal(err)

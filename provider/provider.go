@@ -16,9 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 )
 
@@ -38,7 +36,7 @@ type Provider struct {
 	nameSettle time.Duration // see nameSettle; 0: the default
 
 	mu         sync.Mutex
-	services   []*hvprov.Service
+	services   []service
 	simulators map[string]*simhost.Server // by state file
 }
 
@@ -105,11 +103,6 @@ func (p *Provider) Close(ctx context.Context) error {
 	defer p.mu.Unlock()
 	var errs []error
 	for _, service := range p.services {
-		active, _, err := service.Jobs(jobstore.Filter{States: []jobstore.State{jobstore.Pending, jobstore.Queued, jobstore.Running}}, jobstore.Page{})
-		errs = append(errs, err)
-		for _, j := range active {
-			errs = append(errs, service.Cancel(ctx, j.ID)) // no other process would attach to it
-		}
 		errs = append(errs, service.Close(ctx))
 	}
 	for _, simulator := range p.simulators {
@@ -121,7 +114,7 @@ func (p *Provider) Close(ctx context.Context) error {
 
 // connection is the configured provider, which resources use.
 type connection struct {
-	service *hvprov.Service   // nil if a setting is unknown until apply
+	service service           // nil if a setting is unknown until apply
 	only    string            // name of the only host if the configuration does not name it
 	aliases map[string]string // names of hosts by their former names, in lower case
 	names   *nameReservations

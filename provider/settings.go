@@ -40,6 +40,12 @@ const (
 	envJobLogDir     = "HYPERVVM_JOB_LOG_DIR"
 	envSimulator     = "HYPERVVM_SIMULATOR_STATE_FILE"
 	envPowerShell    = "HYPERVVM_PWSH"
+
+	envServerURL        = "HYPERVVM_SERVER_URL"
+	envServerToken      = "HYPERVVM_SERVER_TOKEN" // #nosec G101 -- a variable's name
+	envServerCACert     = "HYPERVVM_SERVER_CA_CERT"
+	envServerClientCert = "HYPERVVM_SERVER_CLIENT_CERT"
+	envServerClientKey  = "HYPERVVM_SERVER_CLIENT_KEY"
 )
 
 // settings holds the provider block.
@@ -47,6 +53,7 @@ type settings struct {
 	Host      *hostSettings           `tfsdk:"host"`
 	Hosts     map[string]hostSettings `tfsdk:"hosts"`
 	JobLogDir types.String            `tfsdk:"job_log_dir"`
+	Server    *serverSettings         `tfsdk:"server"`
 	Simulator *simulatorSettings      `tfsdk:"simulator"`
 }
 
@@ -62,13 +69,13 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 		MarkdownDescription: "Provisions virtual machines on Hyper-V hosts over WinRM.",
 		Attributes: map[string]schema.Attribute{
 			"host": schema.SingleNestedAttribute{
-				MarkdownDescription: "The Hyper-V host, if there is only one. Resources do not need to name it. Conflicts with `hosts` and `simulator`.",
+				MarkdownDescription: "The Hyper-V host, if there is only one. Resources do not need to name it. Conflicts with `hosts`, `simulator` and `server`.",
 				Optional:            true,
 				Attributes:          host,
 			},
 			"hosts": schema.MapNestedAttribute{
 				MarkdownDescription: "The Hyper-V hosts by name. The `host` attribute of a resource is one of the names. Each node of a failover cluster is a host. " +
-					"Environment variables supply the settings that an entry omits, except `address`. Conflicts with `host` and `simulator`.",
+					"Environment variables supply the settings that an entry omits, except `address`. Conflicts with `host`, `simulator` and `server`.",
 				Optional:     true,
 				NestedObject: schema.NestedAttributeObject{Attributes: entry},
 			},
@@ -76,9 +83,10 @@ func (p *Provider) Schema(_ context.Context, _ provider.SchemaRequest, resp *pro
 				MarkdownDescription: "Folder for job logs. Each job writes a file named after its ID while it runs. The folder is created if it does not exist. " + envText(envJobLogDir) + " If omitted, no files are written.",
 				Optional:            true,
 			},
+			"server": serverAttribute(),
 			"simulator": schema.SingleNestedAttribute{
 				MarkdownDescription: "A simulated Hyper-V host for trying out a configuration. It serves WinRM on the loopback interface and creates no virtual " +
-					"machines. The name of the host is `simulator`. If the `" + envPowerShell + "` environment variable names a PowerShell 7 executable, that runs the agent. Otherwise, only the basic attributes of a virtual machine are supported, and a plan reports the others. Conflicts with `host` and `hosts`.",
+					"machines. The name of the host is `simulator`. If the `" + envPowerShell + "` environment variable names a PowerShell 7 executable, that runs the agent. Otherwise, only the basic attributes of a virtual machine are supported, and a plan reports the others. Conflicts with `host`, `hosts` and `server`.",
 				Optional: true,
 				Attributes: map[string]schema.Attribute{
 					"state_file": schema.StringAttribute{
@@ -102,6 +110,10 @@ func (p *Provider) ValidateConfig(_ context.Context, req provider.ValidateConfig
 		return isSet(attribute(req.Config.Raw, name))
 	}
 	host, hosts, simulator := set("host"), set("hosts"), set("simulator")
+	if set("server") && (host || hosts || simulator) {
+		resp.Diagnostics.AddAttributeError(path.Root("server"), "Conflicting settings",
+			"server conflicts with host, hosts and simulator. Set server to use the hosts of an hvprovd, or remove it to connect to hosts directly.")
+	}
 	if host && hosts {
 		resp.Diagnostics.AddAttributeError(path.Root("hosts"), "Conflicting settings",
 			"hosts conflicts with host. Set host for one Hyper-V host, or hosts for several.")

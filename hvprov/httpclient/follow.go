@@ -86,11 +86,11 @@ func (j *Job) catchUp(ctx context.Context) (ended bool, err error) {
 			Events []job.Event `json:"events"`
 		}
 		path := fmt.Sprintf("/jobs/%s/events?after=%d&limit=%d", segment(j.id), j.seq, pageSize)
-		if err := j.client.get(ctx, path, &page); err != nil {
+		if err := j.client.get(ctx, path, &page); err != nil || len(page.Events) == 0 {
+			if !view.State.Ended() {
+				pause(ctx, j.client.limits.wait)
+			}
 			break // the host does not answer, or has forgotten them: the outcome does not depend on them
-		}
-		if len(page.Events) == 0 {
-			break
 		}
 		for _, e := range page.Events {
 			j.report(e)

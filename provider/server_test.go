@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+)
+
+// throughServer is the test whose subtests use an hvprovd instead of the hosts.
+const throughServer = "TestTheSameTestsRunThroughAServer"
+
+// The tests of the provider run through a server over the same simulated hosts, to show that both ways do the same.
+func TestTheSameTestsRunThroughAServer(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]func(*testing.T){
+		"a life":             TestAVMIsCreatedReadUpdatedAndDeleted,
+		"a cancelled create": TestAnInterruptedCreateIsRolledBack,
+		"a taken name":       TestANameTakenBetweenPlanAndApplyChangesNothing,
+		"data sources":       TestDataSourcesShowAHostAndItsVMs,
+	} {
+		t.Run(name, test)
+	}
+	if !sample.Full() {
+		return
+	}
+	for name, test := range map[string]func(*testing.T){
+		"a deleted one":           TestADeletedVMIsRemovedFromTheState,
+		"drift":                   TestDriftIsDetected,
+		"power cycles":            TestPowerCyclesNeedPermission,
+		"a replacement":           TestReplacingCreatesAnotherVM,
+		"import":                  TestImport,
+		"import of a foreign one": TestImportOfAVMThatNoJobCreated,
+		"import errors":           TestImportReportsErrors,
+		"checkpoints":             TestACheckpointIsAResource,
+		"checkpoint actions":      TestACheckpointIsTakenAppliedAndRemovedByAction,
+		"power":                   TestPowerOperationsChangeThePowerState,
+		"power one after another": TestPowerOperationsOnOneVMRunOneAfterAnother,
+		"a cancelled restart":     TestACancelledRestartStartsTheVMAgain,
+		"what is not adopted":     TestOnlyAVMThatIsWhatWouldBeCreatedIsAdopted,
+		"unknown values":          TestAPlanWithUnknownValuesAdoptsWhatItCanCompare,
+		"a taken name in a plan":  TestPlanReportsATakenName,
+		"what a host lacks":       TestWhatAHostLacksIsReportedOnce,
+		"missing resources":       TestPlanReportsMissingHostResources,
+		"switches":                TestVirtualSwitchesAreRead,
+		"several hosts":           TestDataSourcesOfSeveralHosts,
+		"a list":                  TestAListedVMIsWhatAnImportRecords,
+		"disks":                   TestDisksAreCreatedUpdatedReadAndDeleted,
+		"warnings":                TestWarningsOfJobsAreDiagnostics,
+		"an unknown node":         TestAVMThatMovedToAnUnknownNodeIsKept,
+		"names":                   TestANameIsGivenFromOneVMToAnotherInOneApply,
+		"write-only secrets":      TestAWriteOnlySecretIsNotStored,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// servers are the servers of a test, by its name and the settings of their hosts.
+var servers sync.Map
+
+// served returns the settings of a server with the hosts of a configuration, in a test that runs through one.
+func (h *harness) served(config attrs) attrs {
+	h.t.Helper()
+	if !strings.HasPrefix(h.t.Name(), throughServer+"/") || config["host"] == nil && config["hosts"] == nil {
+		return config
+	}
+	hosts := map[string]hvprov.Host{}
+	if only, ok := config["host"].(attrs); ok {
+		hosts[fmt.Sprint(only["address"])] = hostOf(only)
+	}
+	entries, _ := config["hosts"].(attrs)
+	for name, entry := range entries {
+		hosts[name] = hostOf(entry.(attrs)) //nolint:errcheck,forcetypeassert // of a test
+	}
+	key := h.t.Name() + fmt.Sprint(config)
+	if known, ok := servers.Load(key); ok {
+		return known.(attrs) //nolint:errcheck,forcetypeassert // stored below
+	}
+	config = serve(h.t, hosts)
+	servers.Store(key, config)
+	h.t.Cleanup(func() { servers.Delete(key) })
+	return config
+}
+
+func hostOf(set attrs) hvprov.Host {
+	text := func(name string) string { s, _ := set[name].(string); return s }
+	port, _ := set["port"].(int)
+	return hvprov.Host{
+		WinRM: winrm.Config{
+			Address: text("address"), Port: port, TLS: true, CACert: []byte(text("ca_cert")), Auth: winrm.AuthNTLM,
+			Username: text("username"), Password: text("password"), ConnectTimeout: 8 * time.Second,
+		},
+		ImagePath: text("image_path"), VMPath: text("vm_path"),
+	}
+}
+
+// serve serves hosts, and returns the settings of the server.
+func serve(t *testing.T, hosts map[string]hvprov.Host) attrs {
+	t.Helper()
+	service, err := hvprov.New(t.Context(), hvprov.Options{
+		Schema: loadSchema(t), Hosts: hosts,
+		InventoryMaxAge: time.Nanosecond, // tests change hosts at once after they were read
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := httpapi.New(service, httpapi.Options{Authenticators: []httpapi.Authenticator{tokens{}}, RequestsPerSecond: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		handler.EndStreams()
+		server.Close()
+		if err := service.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if err := handler.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return attrs{"server": attrs{"url": server.URL, "token": "writer"}}
+}
+
+// tokens accepts the name of a role as a token.
+type tokens struct{}
+
+func (tokens) Authenticate(r *http.Request) (*httpapi.Identity, error) {
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	roles := map[string]httpapi.Role{"reader": httpapi.RoleReader, "writer": httpapi.RoleWriter}
+	if role, ok := roles[token]; ok {
+		return &httpapi.Identity{Name: token, Role: role}, nil
+	}
+	return nil, httpapi.ErrCredentials
+}
+
+func TestSettingsOfAServerAreReportedOnTheirAttribute(t *testing.T) {
+	t.Parallel()
+	good := serve(t, nil)["server"].(attrs) //nolint:errcheck,forcetypeassert // of serve
+	host := attrs{"address": "hv01.lab.example", "username": "u", "password": "p"}
+	for name, c := range map[string]struct {
+		config    attrs
+		attribute string
+		texts     []string
+	}{
+		"no address":               {attrs{"server": attrs{"token": "writer"}}, "server.url", []string{"HYPERVVM_SERVER_URL"}},
+		"a server and a host":      {attrs{"server": good, "host": host}, "server", []string{"conflicts with host"}},
+		"a server and hosts":       {attrs{"server": good, "hosts": attrs{"a": host}}, "server", []string{"conflicts with host"}},
+		"no TLS":                   {attrs{"server": good.with(attrs{"url": "http://hvprovd.lab.example"})}, "server", []string{"use https"}},
+		"a wrong token":            {attrs{"server": good.with(attrs{"token": password})}, "server", []string{"check token"}},
+		"no token":                 {attrs{"server": good.with(attrs{"token": nil})}, "server", []string{"check token"}},
+		"a name of a CA file":      {attrs{"server": good.with(attrs{"ca_cert": "ca.pem"})}, "server", []string{"not PEM text"}},
+		"a server that is another": {attrs{"server": good.with(attrs{"url": fmt.Sprint(good["url"], "/elsewhere")})}, "server", []string{"Unable to use"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.mustFail(h.configure(c.config), c.attribute, c.texts...)
+		})
+	}
+}
+
+func TestAnotherSchemaThanThatOfTheServerIsReported(t *testing.T) {
+	t.Parallel()
+	config := serve(t, nil)
+	schema := loadSchema(t)
+	schema.Version++
+	h := newHarnessWith(t, schema)
+	h.mustFail(h.configure(config), "server", "expects version", fmt.Sprintf("has version %d", schema.Version))
+}
+
+func TestAReaderOfAServerPlansAndDoesNotApply(t *testing.T) {
+	t.Parallel()
+	host := startHost(t, nil)
+	config := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})
+	config["server"].(attrs)["token"] = "reader" //nolint:errcheck,forcetypeassert // of serve
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(config))
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	_, diags := h.apply(h.ctx, p)
+	if text := render(diags); !hasError(diags) || !strings.Contains(text, "needs the role writer") {
+		t.Errorf("got %s", text)
+	}
+}
+
+func TestEnvironmentVariablesSelectAServer(t *testing.T) {
+	host := startHost(t, nil)
+	set := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})["server"].(attrs) //nolint:errcheck,forcetypeassert // of serve
+	t.Setenv("HYPERVVM_SERVER_URL", fmt.Sprint(set["url"]))
+	t.Setenv("HYPERVVM_SERVER_TOKEN", "writer")
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(attrs{}))
+	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)
+	t.Setenv("HYPERVVM_HOST", "hv01.lab.example")
+	if diags := newHarness(t).configure(attrs{}); !hasError(diags) || !strings.Contains(render(diags), "are both set") {
+		t.Errorf("got %s", render(diags))
+	}
+}
