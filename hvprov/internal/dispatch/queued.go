@@ -28,7 +28,7 @@ func (d *Dispatcher) Observe(r jobstore.Record) {
 	j := d.Active(r.ID)
 	switch {
 	case r.State.Ended() && j != nil && j.elsewhere:
-		j.finished.Do(func() { j.complete(r.Result, errorOf(r)) })
+		j.finished.Do(func() { j.complete(r.Result, ErrorOf(r)) })
 	case !r.State.Ended() && j == nil:
 		if h, err := d.Hosts.Get(r.Host); err == nil {
 			_, _ = d.follow(h, r) // fails only when the service is closed, or the host retired
