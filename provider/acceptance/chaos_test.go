@@ -64,11 +64,7 @@ func TestChaos(t *testing.T) {
 			rounds = n
 		}
 	}
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "terraform-provider-hypervvm"), "../..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := buildProvider(t)
 	if rounds > 1 && os.Getenv("HYPERVVM_PWSH") == "" {
 		t.Log("HYPERVVM_PWSH is not set: the fake agent answers in all rounds")
 	}

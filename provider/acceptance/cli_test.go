@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
@@ -23,14 +24,34 @@ type workspace struct {
 	env []string
 }
 
-// buildProvider builds the provider and returns the configuration file of the command that uses it.
-func buildProvider(t *testing.T) (config string) {
-	t.Helper()
-	bin := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), filepath.Join("..", "..")).CombinedOutput(); err != nil {
-		t.Fatalf("build the provider: %v\n%s", err, out)
+// providerBinary builds the provider once for all tests and returns its folder, which is kept: go does not link a current binary again.
+var providerBinary = sync.OnceValues(func() (folder string, err error) {
+	folder, err = filepath.Abs(filepath.Join("..", "..", ".cache", "acceptance"))
+	if err != nil {
+		return "", err
 	}
-	config = filepath.Join(bin, "cli.tfrc")
+	out, err := exec.Command("go", "build", "-o", folder+string(filepath.Separator), filepath.Join("..", "..")).CombinedOutput() //nolint:noctx // for all tests
+	if err != nil {
+		return "", fmt.Errorf("build the provider: %w\n%s", err, out)
+	}
+	return folder, nil
+})
+
+// buildProvider returns the folder of the provider's binary.
+func buildProvider(t *testing.T) string {
+	t.Helper()
+	folder, err := providerBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// cliConfigFile returns a configuration file of the command that uses a build of the provider.
+func cliConfigFile(t *testing.T) (config string) {
+	t.Helper()
+	bin := buildProvider(t)
+	config = filepath.Join(t.TempDir(), "cli.tfrc")
 	write(t, config, "provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = \""+filepath.ToSlash(bin)+"\"\n  }\n  direct {}\n}\n")
 	return config
 }
@@ -52,7 +73,7 @@ func eachCLI(t *testing.T, feature tfcli.Feature, test func(t *testing.T, w *wor
 				t.Skipf("%s has no %s; list a command that has it in %s", cli, feature.Name, tfcli.EnvCLIs)
 			}
 			if config == "" {
-				config = buildProvider(t)
+				config = cliConfigFile(t)
 			}
 			test(t, &workspace{t: t, cli: cli, dir: t.TempDir(), env: tfcli.Environ(config)})
 		})

@@ -25,7 +25,7 @@ func TestExamplesAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := buildProvider(t)
+	config := cliConfigFile(t)
 	ca := string(certtest.NewAuthority(t).PEM)
 
 	read := func(path ...string) string {

@@ -80,19 +80,19 @@ func (c cell) String() string {
 }
 
 func TestFaultMatrix(t *testing.T) { // not parallel: it counts goroutines
-	sample := 4 // a quarter of the matrix, under the race detector an eighth
+	oneOf := 4 // a quarter of the matrix, under the race detector an eighth
 	if raceDetector {
-		sample = 8
+		oneOf = 8
 	}
 	if !full {
-		t.Logf("one of %d cells runs: HYPERVVM_TEST_FULL=1 runs all", sample)
+		t.Logf("one of %d cells runs: HYPERVVM_TEST_FULL=1 runs all", oneOf)
 	}
 	var cells []cell
 	for _, plain := range []bool{false, true} {
 		for i, action := range matrixActions {
 			for fault := range matrixFaults {
 				for moment := range moments {
-					if !full && (i+fault+moment+index(plain))%sample != 0 {
+					if !sample.Takes(i+fault+moment+index(plain), oneOf) {
 						continue
 					}
 					cells = append(cells, cell{plain, action, fault, moment})
