@@ -149,7 +149,8 @@ func (s *Service) runConfig() jobrun.Config {
 // Schema returns the schema of submissions.
 func (s *Service) Schema() *jobschema.Schema { return s.specs.Schema }
 
-// Close takes no more jobs, cancels those that wait unless [Options.KeepQueued] is set, and waits for those that run. When ctx ends, the running jobs continue on their
+// Close takes no more jobs, cancels those that wait unless [Options.KeepQueued] is set, and waits for those that run. With
+// [Options.Queue], all of them are left to the other services instead. When ctx ends, the running jobs continue on their
 // hosts, where a service with the same store continues to follow them; their outcome is unknown to this service. Then Close ends
 // the sessions with the hosts. The error names the jobs that continue. Close returns within seconds after ctx has ended.
 func (s *Service) Close(ctx context.Context) error {
