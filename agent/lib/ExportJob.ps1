@@ -36,7 +36,9 @@ function Invoke-ExportJob {
     if ($made.Length -ne 1) { throw (New-AgentError -MessageId 'export_failed' -Values @{ reason = "$($plan.Folder): $($made.Length)" }) }
     Assert-JobNotCancelled -Context $Context -Job $Job
     Move-HostFolder -From $made[0] -To $plan.Target
-    $Job.Committed = $true # the export is complete
+    $Job.Committed = $true
+    $Job.Journal.Done = $true # the export is complete, also if this process dies now
+    Save-JobState -Context $Context -Job $Job
     try {
         Remove-HostFolder -Path $plan.Folder
     } catch {
@@ -154,6 +156,7 @@ function Undo-JobExport {
     if ($Job.Operation -ne 'export' -or -not $folder -or -not [System.IO.Directory]::Exists($folder)) { return }
     $item = (Get-AgentMessage -Id 'item_folder' -Values @{ folder = $folder }).Message
     $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'folder_removed' -Values @{ folder = $folder } -Item $item -Action {
+        Assert-NoJobLink -Folder $folder
         Remove-HostFolder -Path $folder -Recurse
     }
 }
