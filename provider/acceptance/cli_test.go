@@ -30,7 +30,7 @@ var providerBinary = sync.OnceValues(func() (folder string, err error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", folder+string(filepath.Separator), filepath.Join("..", "..")).CombinedOutput() //nolint:noctx // for all tests
+	out, err := exec.Command("go", "build", "-o", folder+string(filepath.Separator), filepath.Join("..", "..")).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the provider: %w\n%s", err, out)
 	}

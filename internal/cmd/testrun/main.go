@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
@@ -44,7 +45,9 @@ func run(ctx context.Context, args []string) error {
 	packages := flags.Args()
 	if len(packages) == 0 {
 		// The longest first, so that none of them runs alone at the end.
-		packages = []string{"./hvprov", "./agent", "./provider", "./hvprov/simhost/internal/fakeagent", "./..."}
+		packages = []string{
+			"./hvprov", "./agent", "./provider", "./provider/acceptance", "./internal/demo", "./hvprov/simhost/internal/fakeagent", "./hvprov/internal/hostagent", "./...",
+		}
 	}
 
 	command := []string{"tool", "-modfile=tools/go.mod", "gotestsum", "--format=pkgname", "--format-hide-empty-pkg"}
@@ -52,7 +55,8 @@ func run(ctx context.Context, args []string) error {
 		command = append(command, "--junitfile="+*junit)
 	}
 	// -count=1: some tests run programs that they build, which Go's cache of test results does not track. -vet=off: the linter runs vet.
-	command = append(command, "--", "-count=1", "-timeout=60m", "-vet=off")
+	// -p: one package more than processors, since some wait for programs.
+	command = append(command, "--", "-count=1", "-timeout=60m", "-vet=off", fmt.Sprintf("-p=%d", runtime.NumCPU()+1))
 	switch why := raceProblem(ctx, *race); {
 	case *race == "off":
 		fmt.Println("race detector: off")
