@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -29,6 +30,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*checkpointResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*checkpointResource)(nil)
 	_ resource.ResourceWithImportState    = (*checkpointResource)(nil)
+	_ resource.ResourceWithIdentity       = (*checkpointResource)(nil)
 )
 
 type checkpointState struct {
@@ -38,6 +40,20 @@ type checkpointState struct {
 	ParentID   types.String `tfsdk:"parent_id"`
 	CreatedAt  types.String `tfsdk:"created_at"`
 	PowerState types.String `tfsdk:"power_state"`
+}
+
+// checkpointIdentity is the identity of a checkpoint in Terraform 1.12 and later. It has no host: virtual machines move.
+type checkpointIdentity struct {
+	VMID types.String `tfsdk:"vm_id"`
+	ID   types.String `tfsdk:"id"`
+}
+
+// IdentitySchema returns the attributes of the identity.
+func (*checkpointResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
+		"vm_id": identityschema.StringAttribute{RequiredForImport: true, Description: "GUID of the virtual machine."},
+		"id":    identityschema.StringAttribute{RequiredForImport: true, Description: "GUID of the checkpoint."},
+	}}
 }
 
 // Metadata sets the type name of the resource.
@@ -101,6 +117,7 @@ func (c *checkpointResource) Create(ctx context.Context, req resource.CreateRequ
 	}
 	s.set(result.Checkpoint)
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, checkpointIdentity{s.VMID, s.ID})...)
 }
 
 // run runs a checkpoint job, as soon as no other job works on the virtual machine. The result is nil after an error.
@@ -144,6 +161,7 @@ func (s *checkpointState) set(c *job.Checkpoint) {
 func (c *checkpointResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var s checkpointState
 	resp.Diagnostics.Append(req.State.Get(ctx, &s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, checkpointIdentity{s.VMID, s.ID})...)
 	if resp.Diagnostics.HasError() || !c.jobs.ready() {
 		return
 	}
@@ -174,6 +192,7 @@ func (*checkpointResource) Update(ctx context.Context, req resource.UpdateReques
 	resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
 	s.ParentID = before.ParentID
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, checkpointIdentity{s.VMID, s.ID})...)
 }
 
 // Delete removes the checkpoint. One that does not exist is not an error.
@@ -186,6 +205,11 @@ func (c *checkpointResource) Delete(ctx context.Context, req resource.DeleteRequ
 // ImportState imports a checkpoint by the GUIDs of its virtual machine and its own.
 func (c *checkpointResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	vm, id, _ := strings.Cut(req.ID, "/")
+	if req.ID == "" && req.Identity != nil && !req.Identity.Raw.IsFullyNull() {
+		var identity checkpointIdentity
+		resp.Diagnostics.Append(req.Identity.Get(ctx, &identity)...)
+		vm, id = identity.VMID.ValueString(), identity.ID.ValueString()
+	}
 	if uuid.Validate(vm) != nil || uuid.Validate(id) != nil {
 		resp.Diagnostics.AddError("Unable to import a checkpoint", "The import id must be the GUID of the virtual machine and the GUID of the checkpoint, separated by a slash. "+
 			"The data source hypervvm_checkpoints lists the checkpoints of a virtual machine.")
@@ -193,4 +217,5 @@ func (c *checkpointResource) ImportState(ctx context.Context, req resource.Impor
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("vm_id"), strings.ToLower(vm))...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), strings.ToLower(id))...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, checkpointIdentity{types.StringValue(strings.ToLower(vm)), types.StringValue(strings.ToLower(id))})...)
 }

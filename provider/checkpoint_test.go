@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -120,6 +121,16 @@ func TestACheckpointIsAResource(t *testing.T) {
 			t.Errorf("imported %v, want %v", read, created)
 		}
 
+		identity := h.encodeIdentity(checkpointType, attrs{"vm_id": powerVM, "id": state["id"]})
+		imported, err = h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: checkpointType, Identity: identity})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.mustSucceed("import by identity", imported.Diagnostics)
+		if again, err := imported.ImportedResources[0].State.Unmarshal(h.checkpointKind()); err != nil || !again.Equal(value) {
+			t.Errorf("imported by identity: %v, %v", again, err)
+		}
+
 		updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Checkpoints, s.VMs[0].ParentCheckpoint = nil, "" })
 		if read := h.readCheckpoint(created); !read.IsNull() {
 			t.Errorf("a checkpoint that vanished is read as %v", read)
@@ -161,6 +172,68 @@ func TestACheckpointIsTakenAppliedAndRemovedByAction(t *testing.T) {
 		_, diags := h.invoke(h.ctx, checkpointType, attrs{"vm_id": powerVM, "operation": "apply", "name": "one"}, nil)
 		h.mustFail(diags, "name", "Unable to apply a checkpoint of virtual machine old-01", "has no checkpoint 'one'")
 	})
+}
+
+func TestACancelledApplyStartsTheVMAgain(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	addCheckpointVM(t, server, "Production")
+	h := connected(t, server)
+	_, diags := h.invoke(h.ctx, checkpointType, attrs{"vm_id": powerVM, "operation": "take", "name": "one"}, nil)
+	h.mustSucceed("take", diags)
+	updateHost(t, server, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Stop-VM": {DelayMS: 2000, Times: 1}}
+	})
+	ctx, cancel := context.WithCancel(h.ctx)
+	defer cancel()
+	messages, diags := h.invoke(ctx, checkpointType, attrs{"vm_id": powerVM, "operation": "apply", "name": "one"}, func(message string) {
+		if strings.Contains(message, "turn off") {
+			cancel() // as Ctrl-C
+		}
+	})
+	h.mustFail(diags, "", "Unable to apply a checkpoint of virtual machine old-01", "cancel")
+	if got := powerState(t, server); got != "Running" {
+		t.Errorf("the virtual machine is %s, messages:\n%s", got, messages)
+	}
+}
+
+func TestACheckpointIsFoundOnTheNodeToWhichItsVMMoved(t *testing.T) {
+	t.Parallel()
+	n := startNodes(t, false, func(t *testing.T) *simhost.Server { return startHost(t, nil) })
+	addCheckpointVM(t, n.hosts["hv01"], "Production")
+	h := n.connectAs("hv01", "hv02")
+	created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "one", "host": "hv01"})
+	h.mustSucceed("create", diags)
+	n.move("hv01", "hv02")
+	h = n.connectAs("hv01", "hv02")
+	if read := h.readCheckpoint(created); !read.Equal(created) {
+		t.Errorf("read %v, want %v", read, created)
+	}
+	_, diags = h.applyCheckpoint(created, nil)
+	h.mustSucceed("destroy", diags)
+	if got := hostCheckpoints(t, n.hosts["hv02"]); got != "" {
+		t.Errorf("the host has the checkpoints %q", got)
+	}
+}
+
+func TestOneOfTwoCheckpointsOfANameIsNamedByItsGUID(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	addCheckpointVM(t, server, "Production")
+	h := connected(t, server)
+	var states []tftypes.Value
+	for range 2 {
+		created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "same"})
+		h.mustSucceed("create", diags)
+		states = append(states, created)
+	}
+	_, diags := h.invoke(h.ctx, checkpointType, attrs{"vm_id": powerVM, "operation": "remove", "name": "same"}, nil)
+	h.mustFail(diags, "name", "Unable to remove a checkpoint of virtual machine old-01", "2 checkpoints")
+	_, diags = h.applyCheckpoint(states[0], nil)
+	h.mustSucceed("destroy", diags)
+	if gone := h.readCheckpoint(states[0]); !gone.IsNull() || h.readCheckpoint(states[1]).IsNull() {
+		t.Errorf("the host has the checkpoints %q", hostCheckpoints(t, server))
+	}
 }
 
 func TestPlansOfCheckpoints(t *testing.T) {

@@ -98,7 +98,7 @@ func (r *vmResource) saveCreated(ctx context.Context, req resource.CreateRequest
 		resp.Diagnostics.AddError(summary, sentence(err))
 	}
 	resp.State.Raw = state
-	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, types.StringValue(c.host), types.StringValue(c.vm.ID))...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, vmIdentity{types.StringValue(c.host), types.StringValue(c.vm.ID)})...)
 	resp.Diagnostics.Append(savePrivateState(ctx, r.schema, req.Config.Raw, resp.Private)...)
 	resp.Diagnostics.Append(saveLocation(ctx, resp.Private, location{Configured: c.configured, Actual: c.actual})...)
 }

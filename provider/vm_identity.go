@@ -34,10 +34,10 @@ func (*vmResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRe
 	}}
 }
 
-// saveIdentity sets the identity of a virtual machine that has none yet.
-func saveIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, host, id types.String) diag.Diagnostics {
+// saveIdentity sets the identity of an object that has none yet.
+func saveIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, value any) diag.Diagnostics {
 	if identity == nil || !identity.Raw.IsFullyNull() {
 		return nil
 	}
-	return identity.Set(ctx, vmIdentity{Host: host, ID: id})
+	return identity.Set(ctx, value)
 }

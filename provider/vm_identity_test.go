@@ -24,6 +24,16 @@ func (h *harness) identityType() tftypes.Type {
 	return resp.IdentitySchemas["hypervvm"].ValueType()
 }
 
+// encodeIdentity returns the identity of an object.
+func (h *harness) encodeIdentity(typeName string, identity attrs) *tfprotov6.ResourceIdentityData {
+	h.t.Helper()
+	resp, err := h.server.GetResourceIdentitySchemas(h.ctx, &tfprotov6.GetResourceIdentitySchemasRequest{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &tfprotov6.ResourceIdentityData{IdentityData: h.dynamic(resp.IdentitySchemas[typeName].ValueType(), identity)}
+}
+
 // importIdentity imports and refreshes a virtual machine by its identity.
 func (h *harness) importIdentity(identity attrs) (resource, []*tfprotov6.Diagnostic) {
 	h.t.Helper()

@@ -22,7 +22,7 @@ func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	summary := errorSummary("read", r.displayName(req.State.Raw))
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, summary)...)
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
-	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, is.host, is.id)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, vmIdentity{is.host, is.id})...)
 	if !r.ready() {
 		return // the provider's settings are not known yet: the state stays as it is
 	}

@@ -31,7 +31,7 @@ func (r *vmResource) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 	is := readIdentity(ctx, req.State, &resp.Diagnostics)
-	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, is.host, is.id)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, vmIdentity{is.host, is.id})...)
 	limit, diags := readTimeouts(ctx, req.Plan, &resp.Diagnostics).Update(ctx, updateTimeout)
 	resp.Diagnostics.Append(diags...)
 	var allow types.Bool
