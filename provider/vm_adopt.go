@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -110,6 +111,18 @@ func (r *vmResource) awaitJob(ctx context.Context, holder *hvprov.NameHolder) er
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// awaitReservation waits for the end of the job that has reserved a name, which is one of another client of a server. It reports whether
+// there was one and it has ended.
+func (r *vmResource) awaitReservation(ctx context.Context, limit time.Duration, err error) bool {
+	var taken *hvprov.NameTakenError
+	if !errors.As(err, &taken) || taken.JobID == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return r.awaitJob(ctx, &hvprov.NameHolder{Host: taken.Host, ActiveJob: taken.JobID}) == nil
 }
 
 // holderID returns the GUID of the virtual machine that has a name, or an empty string.

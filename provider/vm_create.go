@@ -43,9 +43,15 @@ func (r *vmResource) Create(ctx context.Context, req resource.CreateRequest, res
 		SkipInventoryCheck: true, // the job checks what ModifyPlan has warned of
 	}
 	adopts := mayAdopt(ctx, req.Plan, &resp.Diagnostics)
-	ref, result, err := r.runNamedJob(ctx, limit, sub, name, &resp.Diagnostics, func(holder string) bool {
-		return !adopts || r.conn.names.isManaged(holder)
-	})
+	run := func() (jobRef, *job.Result, error) {
+		return r.runNamedJob(ctx, limit, sub, name, &resp.Diagnostics, func(holder string) bool {
+			return !adopts || r.conn.names.isManaged(holder)
+		})
+	}
+	ref, result, err := run()
+	for adopts && r.awaitReservation(ctx, limit, err) {
+		ref, result, err = run()
+	}
 	if holderID(err) != "" {
 		adoptCtx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 )
 
@@ -57,8 +56,8 @@ type holderView struct {
 
 // incompleteVM is why a virtual machine may be incomplete.
 type incompleteVM struct {
-	Message string   `json:"message"`
-	Causes  []string `json:"causes,omitempty"`
+	Message string `json:"message"`
+	Code    string `json:"code,omitempty"` // see [hvprov.Code]
 }
 
 // postComparison compares a virtual machine with the values of a submission, which may hold secrets: they are not compared.
@@ -89,7 +88,7 @@ func (h *Handler) postComparison(w http.ResponseWriter, r *http.Request) error {
 		Host: holder.Host, VM: holder.VM, Differs: holder.Differs, ActiveJob: holder.ActiveJob, ActiveOperation: holder.ActiveOperation,
 	}
 	if holder.Incomplete != nil {
-		view.Incomplete = &incompleteVM{Message: holder.Incomplete.Error(), Causes: cause.Codes(holder.Incomplete)}
+		view.Incomplete = &incompleteVM{Message: holder.Incomplete.Error(), Code: hvprov.Code(holder.Incomplete)}
 	}
 	return reply(w, http.StatusOK, view)
 }

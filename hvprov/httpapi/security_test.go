@@ -70,14 +70,16 @@ func TestEachRouteNeedsItsRole(t *testing.T) {
 	a, _ := newProtectedAPI(t, nil)
 	needs := map[string]string{
 		"GET /healthz": "", "GET /readyz": "", "GET /api/v1/session/login": "", "GET /api/v1/session/callback": "", "GET /api/v1/diagnostics": "admin",
-		"POST /api/v1/jobs/provision": "writer", "POST /api/v1/jobs/update": "writer", "POST /api/v1/jobs/delete": "writer",
-		"POST /api/v1/jobs/{id}/cancel": "writer",
 	}
 	for _, route := range a.handler.Routes() {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{id}", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99", "{host}", "hv01", "{vm}", "x").Replace(path)
 		need, known := needs[route]
-		if !known {
+		switch {
+		case known:
+		case strings.HasPrefix(route, "POST /api/v1/jobs/"):
+			need = "writer"
+		default:
 			need = "reader"
 		}
 		if got := a.send(method, path, nil); (got.status == http.StatusUnauthorized) != (need != "") && !strings.HasSuffix(path, "/callback") {

@@ -166,7 +166,7 @@ func isLoopback(host string) bool {
 }
 
 func newTransport(opts Options, l limits) (*http.Transport, error) {
-	t := retryablehttp.NewClient().HTTPClient.Transport.(*http.Transport) //nolint:errcheck,forcetypeassert // with its own connection pool
+	t := retryablehttp.NewClient().HTTPClient.Transport.(*http.Transport) //nolint:forcetypeassert // with its own connection pool
 	t.DialContext = (&net.Dialer{Timeout: l.connect}).DialContext
 	t.ResponseHeaderTimeout = l.answer
 	t.MaxIdleConnsPerHost = 32

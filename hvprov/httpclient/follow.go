@@ -145,7 +145,7 @@ func (j *Job) open(ctx context.Context, cursor string) *stream {
 	if cursor != "" {
 		req.Header.Set("Last-Event-ID", cursor)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req) //nolint:bodyclose // stream.close does
 	if err != nil {
 		stop()
 		return nil

@@ -90,8 +90,8 @@ func (c *Client) NameHolder(ctx context.Context, sub hvprov.Submission, id strin
 		ActiveJob       string        `json:"active_job"`
 		ActiveOperation job.Operation `json:"active_operation"`
 		Incomplete      *struct {
-			Message string   `json:"message"`
-			Causes  []string `json:"causes"`
+			Message string `json:"message"`
+			Code    string `json:"code"`
 		} `json:"incomplete"`
 	}
 	if err := c.post(ctx, vmPath(sub.Host, id)+"/comparison", body, &view); err != nil {
@@ -101,7 +101,7 @@ func (c *Client) NameHolder(ctx context.Context, sub hvprov.Submission, id strin
 		Host: view.Host, VM: view.VM, Differs: view.Differs, ActiveJob: view.ActiveJob, ActiveOperation: view.ActiveOperation,
 	}
 	if view.Incomplete != nil {
-		holder.Incomplete = cause.Restore(view.Incomplete.Message, view.Incomplete.Causes)
+		holder.Incomplete = cause.Restore(view.Incomplete.Message, []string{view.Incomplete.Code})
 	}
 	return holder, nil
 }
