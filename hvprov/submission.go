@@ -18,7 +18,10 @@ type Submission struct {
 	// start wait for the guest as the default schema describes it. Those of a checkpoint job are checkpoint_action, one of
 	// [job.CheckpointActions]; checkpoint_name, or checkpoint_id to apply or remove; checkpoint_children, to remove those that were taken
 	// after it as well; checkpoint_start, which starts the virtual machine after an apply. Those of an export job are export_path, the folder on
-	// the host in which a folder with the name of the virtual machine is created, and export_live_state, one of [job.ExportLiveStates].
+	// the host in which a folder with the name of the virtual machine is created, and export_live_state, one of [job.ExportLiveStates]. Those of an image job are
+	// image_action, create or remove; image_file, the name of a .vhdx or .iso file in the folder of the images; to create it, source_url, which
+	// the host downloads, or source_path, a file on the host; source_sha256, of the source; source_compression, none or gzip; and
+	// source_certificate, the only certificate to accept from the server, as DER in Base64.
 	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value

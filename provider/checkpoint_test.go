@@ -16,54 +16,21 @@ import (
 
 const checkpointType = "hypervvm_checkpoint"
 
-// checkpointKind is the type of the resource hypervvm_checkpoint.
-func (h *harness) checkpointKind() tftypes.Type {
-	return h.schema.ResourceSchemas[checkpointType].ValueType()
+func (h *harness) noCheckpoint() tftypes.Value {
+	return tftypes.NewValue(h.resourceKind(checkpointType), nil)
 }
 
 // applyCheckpoint plans and applies a configuration of the resource; nil destroys it.
 func (h *harness) applyCheckpoint(prior tftypes.Value, config attrs) (tftypes.Value, []*tfprotov6.Diagnostic) {
 	h.t.Helper()
-	wanted := tftypes.NewValue(h.checkpointKind(), nil)
-	proposed := wanted
-	if config != nil {
-		wanted = h.value(h.checkpointKind(), config)
-		proposed = proposedObject(h.schema.ResourceSchemas[checkpointType].Block.Attributes, prior, wanted)
-	}
-	plan, err := h.server.PlanResourceChange(h.ctx, &tfprotov6.PlanResourceChangeRequest{
-		TypeName: checkpointType, PriorState: h.encode(prior), ProposedNewState: h.encode(proposed), Config: h.encode(wanted),
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if hasError(plan.Diagnostics) {
-		return prior, plan.Diagnostics
-	}
-	resp, err := h.server.ApplyResourceChange(h.ctx, &tfprotov6.ApplyResourceChangeRequest{
-		TypeName: checkpointType, PriorState: h.encode(prior), PlannedState: plan.PlannedState, Config: h.encode(wanted), PlannedPrivate: plan.PlannedPrivate,
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	value, err := resp.NewState.Unmarshal(h.checkpointKind())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return value, append(plan.Diagnostics, resp.Diagnostics...)
+	return h.applyResource(checkpointType, prior, config)
 }
 
 // readCheckpoint refreshes the resource.
 func (h *harness) readCheckpoint(state tftypes.Value) tftypes.Value {
 	h.t.Helper()
-	resp, err := h.server.ReadResource(h.ctx, &tfprotov6.ReadResourceRequest{TypeName: checkpointType, CurrentState: h.encode(state)})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.mustSucceed("read", resp.Diagnostics)
-	value, err := resp.NewState.Unmarshal(h.checkpointKind())
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	value, diags := h.readResource(checkpointType, state)
+	h.mustSucceed("read", diags)
 	return value
 }
 
@@ -92,7 +59,7 @@ func TestACheckpointIsAResource(t *testing.T) {
 		addCheckpointVM(t, server, "Standard")
 		h := connected(t, server)
 		config := attrs{"vm_id": powerVM, "name": "before-upgrade"}
-		created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), config)
+		created, diags := h.applyCheckpoint(h.noCheckpoint(), config)
 		h.mustSucceed("create", diags)
 		if got := hostCheckpoints(t, server); got != "before-upgrade " {
 			t.Fatalf("the host has the checkpoints %q", got)
@@ -113,7 +80,7 @@ func TestACheckpointIsAResource(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.mustSucceed("import", imported.Diagnostics)
-		value, err := imported.ImportedResources[0].State.Unmarshal(h.checkpointKind())
+		value, err := imported.ImportedResources[0].State.Unmarshal(h.resourceKind(checkpointType))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +102,7 @@ func TestACheckpointIsAResource(t *testing.T) {
 		if read := h.readCheckpoint(created); !read.IsNull() {
 			t.Errorf("a checkpoint that vanished is read as %v", read)
 		}
-		created, diags = h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), config)
+		created, diags = h.applyCheckpoint(h.noCheckpoint(), config)
 		h.mustSucceed("create again", diags)
 		for range 2 { // the second time it does not exist
 			_, diags = h.applyCheckpoint(created, nil)
@@ -257,6 +224,6 @@ func TestPlansOfCheckpoints(t *testing.T) {
 	} {
 		h.mustFail(h.planAction(checkpointType, attrs{"vm_id": powerVM}.with(tt.config)), tt.attribute, tt.text)
 	}
-	_, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "one"})
+	_, diags := h.applyCheckpoint(h.noCheckpoint(), attrs{"vm_id": powerVM, "name": "one"})
 	h.mustFail(diags, "vm_id", "checkpoints are disabled for virtual machine 'old-01'")
 }

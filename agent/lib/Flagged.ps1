@@ -11,6 +11,36 @@ function Get-Sha256Hash {
     return [System.BitConverter]::ToString($hash.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant()
 }
 
+function New-Sha256Hash {
+    # Returns an object that computes SHA-256 of what comes in parts.
+    return New-Object -TypeName System.Security.Cryptography.SHA256CryptoServiceProvider
+}
+
+function Get-HashText {
+    # Completes a hash and returns it as hexadecimal digits in lower case.
+    param([Parameter(Mandatory)] $Hash)
+
+    $null = $Hash.TransformFinalBlock([byte[]]::new(0), 0, 0)
+    return [System.BitConverter]::ToString($Hash.Hash).Replace('-', '').ToLowerInvariant()
+}
+
+function New-CertificateCheck {
+    # Returns a check of the server's certificate that accepts only the given one. It is compiled: a script block would need a runspace,
+    # which the threads of a connection do not have.
+    param([Parameter(Mandatory)] [string] $Certificate)
+
+    $parameters = [System.Linq.Expressions.ParameterExpression[]]@(
+        foreach ($type in [object], [System.Security.Cryptography.X509Certificates.X509Certificate], [System.Security.Cryptography.X509Certificates.X509Chain], [System.Net.Security.SslPolicyErrors]) {
+            [System.Linq.Expressions.Expression]::Parameter($type)
+        }
+    )
+    $bytes = [System.Linq.Expressions.Expression]::Call($parameters[1], [System.Security.Cryptography.X509Certificates.X509Certificate].GetMethod('GetRawCertData'))
+    $method = [System.Convert].GetMethod('ToBase64String', [type[]]@([byte[]]))
+    $text = [System.Linq.Expressions.Expression]::Call($method, [System.Linq.Expressions.Expression[]]@($bytes))
+    $same = [System.Linq.Expressions.Expression]::Equal($text, [System.Linq.Expressions.Expression]::Constant($Certificate))
+    return [System.Linq.Expressions.Expression]::Lambda([System.Net.Security.RemoteCertificateValidationCallback], $same, $parameters).Compile()
+}
+
 function New-Sha512Hash {
     # Returns an object that computes SHA-512: one that Windows allows where its policy restricts algorithms.
     return [System.Security.Cryptography.SHA512CryptoServiceProvider]::new()

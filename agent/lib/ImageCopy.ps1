@@ -10,7 +10,6 @@ function Copy-ImageFile {
         [Parameter(Mandatory)] [scriptblock] $Created
     )
 
-    $piece = 1MB
     $reader = [System.IO.File]::Open($Source, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
     try {
         $length = $reader.Length
@@ -18,30 +17,54 @@ function Copy-ImageFile {
         try {
             & $Created
             $writer.SetLength($length) # fails at once when there is not enough space
-            $buffer = New-Object -TypeName byte[] -ArgumentList $piece
-            $watch = [System.Diagnostics.Stopwatch]::StartNew()
-            $reported = [long]0
-            $copied = [long]0
-            while (($count = $reader.Read($buffer, 0, $buffer.Length)) -gt 0) {
-                Assert-JobNotCancelled -Context $Context -Job $Job
-                $writer.Write($buffer, 0, $count)
-                $copied += $count
-                if ($copied -lt $length -and $watch.ElapsedMilliseconds - $reported -ge 500) {
-                    $reported = $watch.ElapsedMilliseconds
-                    Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $length -Elapsed $watch.Elapsed
-                }
-            }
-            $writer.Flush($true)
+            $copied = Copy-JobStream -Context $Context -Job $Job -Reader $reader -Writer $writer -Length $length
             if ($copied -ne $length -or $writer.Length -ne $length) {
                 throw (New-AgentError -MessageId 'copy_incomplete' -Values @{ length = $length; copied = $copied; written = $writer.Length })
             }
-            Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $length -Elapsed $watch.Elapsed
         } finally {
             $writer.Dispose()
         }
     } finally {
         $reader.Dispose()
     }
+}
+
+function Copy-JobStream {
+    <#
+    .SYNOPSIS
+    Copies the rest of Reader to Writer, from the position of Writer on, and returns the position at the end.
+    .DESCRIPTION
+    Length is the length of Writer at the end; 0 or less when it is not known, and no progress is reported. Hash receives what is copied.
+    #>
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Job,
+        [Parameter(Mandatory)] [System.IO.Stream] $Reader,
+        [Parameter(Mandatory)] [System.IO.Stream] $Writer,
+        [long] $Length = 0,
+        [AllowNull()] $Hash = $null,
+        [System.Diagnostics.Stopwatch] $Watch = [System.Diagnostics.Stopwatch]::StartNew()
+    )
+
+    $buffer = New-Object -TypeName byte[] -ArgumentList 1MB
+    $reported = $Watch.ElapsedMilliseconds
+    $copied = $Writer.Position
+    do {
+        # A connection returns less than the buffer holds.
+        $count = 0
+        while ($count -lt $buffer.Length -and ($read = $Reader.Read($buffer, $count, $buffer.Length - $count)) -gt 0) { $count += $read }
+        Assert-JobNotCancelled -Context $Context -Job $Job
+        $Writer.Write($buffer, 0, $count)
+        if ($null -ne $Hash) { $null = $Hash.TransformBlock($buffer, 0, $count, $null, 0) }
+        $copied += $count
+        if ($copied -lt $Length -and $Watch.ElapsedMilliseconds - $reported -ge 500) {
+            $reported = $Watch.ElapsedMilliseconds
+            Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $Length -Elapsed $Watch.Elapsed
+        }
+    } while ($count -eq $buffer.Length)
+    $Writer.Flush($true)
+    if ($copied -eq $Length) { Write-CopyProgress -Context $Context -Job $Job -Copied $copied -Length $Length -Elapsed $Watch.Elapsed }
+    return $copied
 }
 
 function Write-CopyProgress {

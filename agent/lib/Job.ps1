@@ -17,7 +17,7 @@ function New-AgentJob {
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
         State = 'waiting'; Committed = $false; ShuttingDown = $false; Outcome = ''; Seq = 0
-        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null
+        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null; Image = $null
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
 }
@@ -80,15 +80,21 @@ function Enter-JobStep {
 }
 
 function Enter-PreflightStep {
-    # Starts step preflight of a job of an existing virtual machine, and returns its plan. Plan sets the job's further steps, so that it runs
+    # Starts step preflight of a job of something that may exist, and returns its plan. Plan sets the job's further steps, so that it runs
     # first; its error is that of the step.
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [scriptblock] $Plan)
+    param(
+        [Parameter(Mandatory)] $Context,
+        [Parameter(Mandatory)] $Job,
+        [Parameter(Mandatory)] [scriptblock] $Plan,
+        [string] $MessageId = 'step_find_vm',
+        [System.Collections.IDictionary] $Values = @{ id = $Job.VMId }
+    )
 
     $Job.Steps = @('preflight')
     $result = $null
     $problem = $null
     try { $result = & $Plan } catch { $problem = $_ }
-    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_find_vm' -Values @{ id = $Job.VMId }
+    Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId $MessageId -Values $Values
     if ($null -ne $problem) { throw $problem }
     return $result
 }
@@ -130,6 +136,7 @@ function Invoke-JobOperation {
         'power' { Invoke-PowerJob -Context $Context -Job $Job }
         'export' { Invoke-ExportJob -Context $Context -Job $Job }
         'checkpoint' { Invoke-CheckpointJob -Context $Context -Job $Job }
+        'image' { Invoke-ImageJob -Context $Context -Job $Job }
     }
 }
 
@@ -145,6 +152,7 @@ function Complete-AgentJob {
     }
     if ($null -ne $vm) { $result['vm'] = ConvertTo-AgentVM -VM $vm }
     if ($null -eq $Failure -and $null -ne $Job.Checkpoint) { $result['checkpoint'] = $Job.Checkpoint }
+    if ($null -eq $Failure -and $null -ne $Job.Image) { $result['image'] = $Job.Image }
     if ($null -ne $Failure) {
         $result['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
         foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }

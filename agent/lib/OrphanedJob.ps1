@@ -98,6 +98,7 @@ function Complete-OrphanedJob {
     try {
         if (Complete-CheckpointJob -Job $Job) { return $true }
     } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
+    if ($Job.Operation -eq 'image' -and (Test-ImagePlaced -Job $Job)) { return $true }
     if ($Job.Operation -ne 'delete') {
         Undo-Job -Context $Context -Job $Job
         return $false

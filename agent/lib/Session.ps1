@@ -214,7 +214,7 @@ function ConvertTo-AgentJob {
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition')
     $vmId = Get-AgentGuid -Text (Get-AgentText -Value $Request -Name 'vm_id')
-    if ($definition.Operation -eq 'provision') {
+    if ('provision', 'image' -contains $definition.Operation) {
         $vmId = ''
     } elseif (-not $vmId) {
         throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'vm_id' })

@@ -8,6 +8,10 @@ function Undo-Job {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $journal = $Job.Journal
+    if ($Job.Operation -eq 'image') {
+        Undo-ImageJob -Context $Context -Job $Job
+        return
+    }
     if ('update', 'power', 'checkpoint', 'export' -contains $Job.Operation) {
         try { Undo-JobExport -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobCheckpoint -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }

@@ -167,3 +167,22 @@ func TestWhatAProviderNeedsOfAHostIsServed(t *testing.T) {
 	a.want(http.StatusBadRequest, "invalid_request", http.MethodPost, "/api/v1/hosts/hv01/vms/"+vm+"/comparison", map[string]any{"unknown": []string{"colour"}})
 	a.want(http.StatusConflict, "schema_mismatch", http.MethodPost, "/api/v1/hosts/hv01/vms/"+vm+"/comparison", map[string]any{"schema_version": 99})
 }
+
+func TestAnImageJobRunsOverTheAPI(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	source := filepath.Join(t.TempDir(), "source.vhdx")
+	if err := hyperv.WriteImage(source, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	body := func(values map[string]any) map[string]any { return map[string]any{"host": "hv01", "values": values} }
+	created := a.await(a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/image",
+		body(map[string]any{"image_action": "create", "image_file": "debian-13.vhdx", "source_path": source})).text("id"))
+	if created.text("state") != "succeeded" || created.text("result", "image", "name") != "debian-13" {
+		t.Errorf("the job is %s", created.body)
+	}
+	none := a.want(http.StatusUnprocessableEntity, "invalid_submission", http.MethodPost, "/api/v1/jobs/image", body(map[string]any{"image_action": "create", "image_file": "a.vhdx"}))
+	if !strings.Contains(string(none.body), "source_url") {
+		t.Errorf("the problem is %s", none.body)
+	}
+}

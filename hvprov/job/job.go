@@ -19,11 +19,12 @@ const (
 	OperationPower      Operation = "power"      // one of [PowerActions]; changes only the power state
 	OperationCheckpoint Operation = "checkpoint" // one of [CheckpointActions]
 	OperationExport     Operation = "export"     // a copy in a folder on the host
+	OperationImage      Operation = "image"      // creates or removes a file in the folder of the images; has no virtual machine
 )
 
 // Operations returns the operations.
 func Operations() []Operation {
-	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport}
+	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport, OperationImage}
 }
 
 // PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
@@ -44,7 +45,7 @@ func (o Operation) Valid() bool {
 }
 
 // NeedsVM reports whether jobs of the operation work on a virtual machine that exists, and name it by its GUID.
-func (o Operation) NeedsVM() bool { return o != OperationProvision }
+func (o Operation) NeedsVM() bool { return o != OperationProvision && o != OperationImage }
 
 // SchemaRef identifies a version of a schema.
 type SchemaRef struct {

@@ -18,9 +18,11 @@ type Result struct {
 	VM      *VM     `json:"vm,omitempty"` // at the end of the job; nil if it does not exist
 	// Checkpoint is the checkpoint that a checkpoint job took or applied; nil otherwise.
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
-	Error      *Failure    `json:"error,omitempty"`  // nil if the job succeeded
-	Undone     []string    `json:"undone,omitempty"` // what the job had created and removed again
-	Left       []string    `json:"left,omitempty"`   // what was not removed: the removal failed, or the job had not created it
+	// Image is the file that an image job created, with the name of the image; nil otherwise.
+	Image  *Image   `json:"image,omitempty"`
+	Error  *Failure `json:"error,omitempty"`  // nil if the job succeeded
+	Undone []string `json:"undone,omitempty"` // what the job had created and removed again
+	Left   []string `json:"left,omitempty"`   // what was not removed: the removal failed, or the job had not created it
 }
 
 // Failure is why a job or a request failed.

@@ -77,6 +77,11 @@ func (c Cleaner) Event(e job.Event) job.Event {
 		k.ID, k.Name, k.ParentID, k.CreatedAt, k.PowerState = c.text(k.ID), c.text(k.Name), c.text(k.ParentID), c.text(k.CreatedAt), c.text(k.PowerState)
 		result.Checkpoint = &k
 	}
+	if result.Image != nil {
+		image := *result.Image
+		image.Name = c.text(image.Name)
+		result.Image = &image
+	}
 	result.Undone, result.Left = c.all(result.Undone), c.all(result.Left)
 	e.Result = &result
 	return e

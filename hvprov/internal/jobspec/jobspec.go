@@ -51,8 +51,8 @@ func (b *Builder) New(r jobstore.Record, values map[string]any) (Spec, error) {
 		return Spec{}, err
 	}
 	stored, withheld := b.WithoutSecrets(values)
-	if isRequested(r.Operation) { // its values are not fields of the schema, and none is secret
-		stored, withheld = values, nil
+	if isRequested(r.Operation) { // its values are not fields of the schema
+		stored, withheld = withoutRequestedSecrets(r.Operation, values)
 	}
 	all := len(withheld) == 0
 	spec.Record.Schema, spec.Record.Values, spec.Record.HasNoSecrets = b.Schema.Ref(), stored, all
@@ -101,7 +101,7 @@ func (b *Builder) fields(r jobstore.Record, values map[string]any) (fields job.F
 		return nil, nil, nil // the GUID of the virtual machine is all that a delete needs
 	case isRequested(r.Operation):
 		fields, err = requestedFields(r.Operation, values)
-		return fields, nil, err
+		return fields, requestedSecrets(r.Operation, values), err
 	}
 	schema := b.Schema
 	if r.Operation == job.OperationUpdate {
@@ -128,10 +128,14 @@ func (b *Builder) Check(r jobstore.Record, values map[string]any) (request hosta
 
 // Request returns what an agent is asked to run, with fields of the agent's schema.
 func (b *Builder) Request(r jobstore.Record, fields job.Fields) hostagent.JobRequest {
+	secrets := b.AgentFields(b.Schema.SecretIDs())
+	if isRequested(r.Operation) {
+		secrets = operations[r.Operation].secrets
+	}
 	return hostagent.JobRequest{
 		Job: r.ID, VMID: r.VMID, AllowPowerCycle: r.AllowPowerCycle,
 		Definition: job.Definition{Schema: b.Translation.Ref(), Operation: r.Operation, Fields: fields},
-		Changed:    b.AgentFields(r.Changed), Secrets: b.AgentFields(b.Schema.SecretIDs()),
+		Changed:    b.AgentFields(r.Changed), Secrets: secrets,
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 type requested struct {
 	required string
 	checks   map[string]check
+	secrets  []string                                      // fields with text values that are not stored or shown
 	rule     func(values map[string]any) []jobschema.Fault // between valid fields; nil: none
 }
 
@@ -45,6 +46,15 @@ var operations = map[job.Operation]requested{
 	job.OperationExport: {
 		required: "export_path",
 		checks:   map[string]check{"export_path": isFolder, "export_live_state": oneOf(job.ExportLiveStates()...)},
+	},
+	job.OperationImage: {
+		required: "image_action",
+		checks: map[string]check{
+			"image_action": oneOf("create", "remove"), "image_file": isText, "source_url": isText, "source_path": isText, "source_sha256": isText, "source_compression": oneOf("none", "gzip"),
+			"source_certificate": isText,
+		},
+		secrets: []string{"source_url"}, // its query may have a signature
+		rule:    imageRule,
 	},
 }
 
@@ -79,6 +89,40 @@ func fault(field, rule, remedy, format string, args ...any) jobschema.Fault {
 	return jobschema.Fault{Path: jobschema.Path{{Field: field}}, Rule: rule, Message: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
+// requestedSecrets returns the secrets in the values of a job.
+func requestedSecrets(o job.Operation, values map[string]any) (secrets []string) {
+	for _, id := range operations[o].secrets {
+		if s, ok := values[id].(string); ok && s != "" {
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
+}
+
+// withoutRequestedSecrets returns the values of a job without secrets, and the ids of those.
+func withoutRequestedSecrets(o job.Operation, values map[string]any) (kept map[string]any, withheld []string) {
+	kept = maps.Clone(values)
+	for _, id := range operations[o].secrets {
+		if _, ok := values[id]; ok {
+			delete(kept, id)
+			withheld = append(withheld, id)
+		}
+	}
+	return kept, withheld
+}
+
+func imageRule(values map[string]any) []jobschema.Fault {
+	if _, ok := values["image_file"]; !ok {
+		return []jobschema.Fault{fault("image_file", "required", "", "an image job requires the field image_file")}
+	}
+	_, url := values["source_url"]
+	_, path := values["source_path"]
+	if values["image_action"] == "create" && url == path {
+		return []jobschema.Fault{fault("source_url", "parameter_set", "", "a job that creates an image requires either the field source_url or the field source_path")}
+	}
+	return nil
+}
+
 func checkpointRule(values map[string]any) []jobschema.Fault {
 	_, named := values["checkpoint_name"]
 	_, identified := values["checkpoint_id"]
@@ -98,6 +142,14 @@ func oneOf(choices ...string) check {
 		}
 		return "one of " + strings.Join(choices, ", ")
 	}
+}
+
+// isText accepts any text: the agent checks what it is.
+func isText(v any) string {
+	if s, ok := v.(string); ok && s != "" {
+		return ""
+	}
+	return "a text"
 }
 
 func isBoolean(v any) string {

@@ -39,6 +39,7 @@ export const operations = {
   power: 'Power',
   checkpoint: 'Checkpoint',
   export: 'Export',
+  image: 'Image',
 };
 
 // powerActions are the actions of power jobs: their name, the states of a virtual machine that have them, and what they do.

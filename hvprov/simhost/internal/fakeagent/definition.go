@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -78,7 +79,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export, image")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -98,6 +99,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.operation == job.OperationCheckpoint {
 		if missing := missingCheckpointField(d.fields); missing != "" {
 			return d, fail("field_missing", missing, "field", missing)
+		}
+	}
+	if d.operation == job.OperationImage {
+		if err := checkImageFields(d.fields); err != nil {
+			return d, err
 		}
 	}
 	if d.operation == job.OperationProvision && !partial {
@@ -178,8 +184,12 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"checkpoint_name":     vmName,
 		"checkpoint_id":       {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},
 		"checkpoint_children": boolean, "checkpoint_start": boolean,
-		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
-		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
+		"image_action": oneOf("create", "remove"), "image_file": {text("requirement_image_file"), isImageFile}, "source_url": {text("requirement_url"), isURL},
+		"source_path":   {text("requirement_absolute_path"), func(v any) bool { s, _ := v.(string); return filepath.IsAbs(s) }},
+		"source_sha256": {text("requirement_sha256"), func(v any) bool { s, _ := v.(string); return sha256Digits.MatchString(s) }}, "source_compression": oneOf("none", "gzip"),
+		"source_certificate": anyText,
+		"gb_ram":             {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
+		"cpu_cores":          {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
 		"vm_clustered": boolean, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
 		"switch_name": anyText, "notes": anyText,
 	}
@@ -189,6 +199,7 @@ var rules = sync.OnceValue(func() map[string]rule {
 
 var (
 	macAddress   = regexp.MustCompile(`^[0-9A-F][02468ACE](-[0-9A-F]{2}){5}$`)
+	sha256Digits = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 	badName      = regexp.MustCompile("[\x00-\x1f\x7f\\\\/:*?\"<>|\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|^[ .]|[ .]$")
 	reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\x{b9}\x{b2}\x{b3}]) *(\..*)?$`)
 )

@@ -18,10 +18,10 @@ const copyBlock = 1 << 20 // bytes that are copied between two checks for cancel
 
 func describeDisk(j *hostJob) string {
 	size := "?"
-	if info, err := os.Stat(j.plan.image); err == nil {
+	if info, err := os.Stat(j.plan.source); err == nil {
 		size = formatSize(info.Size())
 	}
-	return text("step_disk_copy", "image", baseName(j.plan.image), "size", size, "path", j.diskPath())
+	return text("step_disk_copy", "image", baseName(j.plan.source), "size", size, "path", j.diskPath())
 }
 
 func (j *hostJob) diskPath() string {
@@ -39,7 +39,7 @@ func createDisk(j *hostJob) error {
 	if err := m.save(); err != nil {
 		return err
 	}
-	if err := j.copyImage(j.plan.image, path); err != nil {
+	if err := j.copyImage(j.plan.source, path); err != nil {
 		return err
 	}
 	return j.change("Add-VMHardDiskDrive", func(_ *hyperv.State, vm *hyperv.VM) error {

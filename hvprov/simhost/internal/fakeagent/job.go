@@ -50,6 +50,7 @@ type hostJob struct {
 	message string // of the result
 	plan    plan
 	taken   *job.Checkpoint // for the result: the checkpoint that the job took or applied
+	placed  *job.Image      // for the result: the image that the job created
 
 	stopped      bool // an update stopped the virtual machine and has to start it again
 	replaced     bool // a checkpoint was applied or removed
@@ -77,7 +78,7 @@ func (h *Host) newJob(req protocol.Request) (*hostJob, error) {
 		operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings, allowPowerCycle: req.AllowPowerCycle,
 		secretFields: req.Secrets,
 	}
-	if d.operation != job.OperationProvision {
+	if d.operation.NeedsVM() {
 		if j.vmID = guid(req.VMID); j.vmID == "" {
 			return nil, fail("guid_invalid", "", "name", "vm_id")
 		}
@@ -192,7 +193,7 @@ func (j *hostJob) complete(err error) {
 		}
 	}
 	if err == nil {
-		result.Checkpoint = j.taken
+		result.Checkpoint, result.Image = j.taken, j.placed
 	}
 	if err != nil {
 		f := asFailure(err, protocol.CodeStepFailed)

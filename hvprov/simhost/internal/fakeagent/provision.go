@@ -33,7 +33,7 @@ func checkProvision(j *hostJob) (err error) {
 	if folder := j.folder(); exists(folder) {
 		return fail("folder_exists", "", "folder", folder)
 	}
-	p.image = filePath(imageFolder(p.host, j.settings), j.fields.text("image_name"), imageExtension)
+	p.source = filePath(imageFolder(p.host, j.settings), j.fields.text("image_name"), imageExtension)
 	p.switchName, err = j.findSwitch(j.fields.text("switch_name"))
 	return err
 }

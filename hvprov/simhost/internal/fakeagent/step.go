@@ -30,7 +30,7 @@ type operation struct {
 // plan is what an operation found out about the host and the virtual machine before it changes anything.
 type plan struct {
 	host       hyperv.Host
-	image      string // provision: path
+	source     string // provision: path of the image
 	switchName string // provision: of the first network adapter
 
 	found      bool // update, delete: the virtual machine exists
@@ -43,6 +43,7 @@ type plan struct {
 	settled    []string           // update: cmdlets that have set their settings
 	power      []string           // power: the steps
 	checkpoint *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
+	image      imageFile          // image: what it works on
 }
 
 var operations map[job.Operation]operation
@@ -83,6 +84,14 @@ func init() {
 		job.OperationExport: {prepare: planExport, steps: []step{
 			{name: "preflight", describe: describeFind, apply: func(*hostJob) error { return nil }},
 			{name: "export", applies: func(j *hostJob) bool { return j.plan.found }, describe: describeExport, apply: exportVM, undo: undoExport},
+		}},
+		job.OperationImage: {prepare: planImage, steps: []step{
+			{name: "preflight", describe: describeFindImage, apply: reportNoImage},
+			{name: "copy", applies: createsImage("source_path"), describe: describeImageCopy, apply: copyImageSource, undo: undoImage},
+			{name: "download", applies: createsImage("source_url"), describe: describeImageDownload, apply: downloadImage, undo: undoImage},
+			{name: "unpack", applies: unpacksImage, describe: describeAs("step_image_unpack"), apply: unpackImage},
+			{name: "place", applies: placesImage, describe: describeImagePlace, apply: placeImage},
+			{name: "remove", applies: removesImage, describe: describeImageRemove, apply: removeImage},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},
