@@ -144,6 +144,15 @@ function Move-HostFile {
     }
 }
 
+function Rename-HostFile {
+    # Renames a file. Fails at once where the new name exists.
+    param([Parameter(Mandatory)] [string] $From, [Parameter(Mandatory)] [string] $To, [AllowNull()] $Context = $null, [AllowNull()] $Job = $null)
+
+    $source = $From
+    $target = $To
+    Invoke-FileOperation -Path $source -Context $Context -Job $Job -Action { [System.IO.File]::Move($source, $target) }
+}
+
 function Move-HostFolder {
     # Renames a folder. Fails at once where the new name exists.
     param([Parameter(Mandatory)] [string] $From, [Parameter(Mandatory)] [string] $To)

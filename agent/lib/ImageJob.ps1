@@ -152,8 +152,7 @@ function New-ImageFile {
     Assert-ImageContent -Path $part -Name $Plan.File
     $Job.Journal.Making = $true
     Save-JobState -Context $Context -Job $Job
-    # Fails when the name was taken meanwhile: nothing is replaced.
-    Invoke-FileOperation -Path $part -Context $Context -Job $Job -Action { [System.IO.File]::Move($part, $Plan.File) }
+    Rename-HostFile -From $part -To $Plan.File -Context $Context -Job $Job # fails when the name was taken meanwhile
     $size = (New-Object -TypeName System.IO.FileInfo -ArgumentList $Plan.File).Length
     $Job.Image = [ordered]@{ name = [System.IO.Path]::GetFileNameWithoutExtension($Plan.File); size_bytes = $size }
     $Job.Message = (Get-AgentMessage -Id 'result_image' -Values @{ path = $Plan.File; size = (Format-AgentSize -Bytes $size); hash = $hash }).Message
