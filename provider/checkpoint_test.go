@@ -94,7 +94,7 @@ func TestACheckpointIsAResource(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.mustSucceed("import by identity", imported.Diagnostics)
-		if again, err := imported.ImportedResources[0].State.Unmarshal(h.checkpointKind()); err != nil || !again.Equal(value) {
+		if again, err := imported.ImportedResources[0].State.Unmarshal(h.resourceKind(checkpointType)); err != nil || !again.Equal(value) {
 			t.Errorf("imported by identity: %v, %v", again, err)
 		}
 
@@ -169,7 +169,7 @@ func TestACheckpointIsFoundOnTheNodeToWhichItsVMMoved(t *testing.T) {
 	n := startNodes(t, false, func(t *testing.T) *simhost.Server { return startHost(t, nil) })
 	addCheckpointVM(t, n.hosts["hv01"], "Production")
 	h := n.connectAs("hv01", "hv02")
-	created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "one", "host": "hv01"})
+	created, diags := h.applyCheckpoint(tftypes.NewValue(h.resourceKind(checkpointType), nil), attrs{"vm_id": powerVM, "name": "one", "host": "hv01"})
 	h.mustSucceed("create", diags)
 	n.move("hv01", "hv02")
 	h = n.connectAs("hv01", "hv02")
@@ -190,7 +190,7 @@ func TestOneOfTwoCheckpointsOfANameIsNamedByItsGUID(t *testing.T) {
 	h := connected(t, server)
 	var states []tftypes.Value
 	for range 2 {
-		created, diags := h.applyCheckpoint(tftypes.NewValue(h.checkpointKind(), nil), attrs{"vm_id": powerVM, "name": "same"})
+		created, diags := h.applyCheckpoint(tftypes.NewValue(h.resourceKind(checkpointType), nil), attrs{"vm_id": powerVM, "name": "same"})
 		h.mustSucceed("create", diags)
 		states = append(states, created)
 	}
