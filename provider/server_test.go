@@ -44,7 +44,6 @@ func TestTheSameTestsRunThroughAServer(t *testing.T) {
 		"a replacement":           TestReplacingCreatesAnotherVM,
 		"import":                  TestImport,
 		"import of a foreign one": TestImportOfAVMThatNoJobCreated,
-		"import errors":           TestImportReportsErrors,
 		"checkpoints":             TestACheckpointIsAResource,
 		"checkpoint actions":      TestACheckpointIsTakenAppliedAndRemovedByAction,
 		"power":                   TestPowerOperationsChangeThePowerState,
