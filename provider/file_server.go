@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,7 +33,7 @@ type servedFile struct {
 }
 
 // serveFile serves a file on an address of this computer, with or without a port, until close. Parts of it can be requested.
-func serveFile(name, address string) (*servedFile, error) {
+func serveFile(ctx context.Context, name, address string) (*servedFile, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func serveFile(name, address string) (*servedFile, error) {
 		if _, _, splitErr := net.SplitHostPort(address); splitErr != nil {
 			address = net.JoinHostPort(address, "0")
 		}
-		listener, err = net.Listen("tcp", address)
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	}
 	var certificate tls.Certificate
 	if err == nil {

@@ -254,7 +254,7 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 		}
 	}
 	if !s.SourceFile.IsNull() {
-		served, err := serveFile(s.SourceFile.ValueString(), s.ServeAddress.ValueString())
+		served, err := serveFile(ctx, s.SourceFile.ValueString(), s.ServeAddress.ValueString())
 		if err != nil {
 			resp.Diagnostics.AddAttributeError(path.Root("source_file"), "Unable to serve "+s.SourceFile.ValueString(), sentence(err))
 			return
