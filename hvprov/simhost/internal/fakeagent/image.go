@@ -237,8 +237,7 @@ func downloadImage(j *hostJob) error {
 // downloader returns a client that follows redirects to what [hostJob.checkSourceURL] allows, and accepts only the certificate that the job
 // names, if it names one.
 func (j *hostJob) downloader() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableKeepAlives = true
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	if certificate := j.fields.text("source_certificate"); certificate != "" {
 		want, _ := base64.StdEncoding.DecodeString(certificate)
 		transport.TLSClientConfig = &tls.Config{

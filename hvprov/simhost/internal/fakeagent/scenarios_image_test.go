@@ -124,10 +124,12 @@ var images = []scenario{
 			s.runJob(req)
 		}
 		s.section("invalid")
-		for i, fields := range []string{``, `"image_action":"create"`, `"image_action":"create","image_file":"a.vhdx"`, `"image_action":"create","image_file":"../a.vhdx","source_path":"/a"`,
+		for i, fields := range []string{
+			``, `"image_action":"create"`, `"image_action":"create","image_file":"a.vhdx"`, `"image_action":"create","image_file":"../a.vhdx","source_path":"/a"`,
 			`"image_action":"create","image_file":"a.vhd","source_path":"/a"`, `"image_action":"create","image_file":"a.vhdx","source_path":"a"`,
 			`"image_action":"create","image_file":"a.vhdx","source_url":"ftp://lab.example/a"`, `"image_action":"create","image_file":"a.vhdx","source_path":"/a","source_url":"https://lab.example/a"`,
-			`"image_action":"create","image_file":"a.vhdx","source_path":"/a","source_sha256":"1"`} {
+			`"image_action":"create","image_file":"a.vhdx","source_path":"/a","source_sha256":"1"`,
+		} {
 			req := image(fields)
 			req.Request, req.Job = "submit", seedID(70+i)
 			s.request(req)
