@@ -181,6 +181,20 @@ func (s *Service) Checkpoints(ctx context.Context, host, vmID string) (checkpoin
 	return checkpoints, err
 }
 
+// Disk returns a virtual hard disk by its path on a host, or nil if there is none. The name of a file is one in the host's folder for
+// virtual hard disks. Each call is a request.
+func (s *Service) Disk(ctx context.Context, host, path string) (disk *job.Disk, err error) {
+	h, err := s.hosts.Get(host)
+	if err != nil {
+		return nil, err
+	}
+	err = h.Query(ctx, hostset.InventoryCategory, func(ctx context.Context) error {
+		disk, err = h.Agent.Disk(ctx, path)
+		return err
+	})
+	return disk, err
+}
+
 // TransportStats counts the work of the connection to a host since the host was added.
 type TransportStats struct {
 	Requests      int64 `json:"requests"`       // for WinRM: HTTP requests, those for authentication included

@@ -22,13 +22,15 @@ type Submission struct {
 	// image_action, create or remove; image_file, the name of a .vhdx or .iso file in the folder of the images; to create it, source_url, which
 	// the host downloads, or source_path, a file on the host; source_sha256, of the source; source_compression, none or gzip; and
 	// source_certificate, the only certificate to accept from the server, as DER in Base64.
+	// Those of a disk job are disk_action, one of [job.DiskActions]; disk_path, a path or the name of a file in the host's folder for virtual
+	// hard disks; disk_size_gb; vhd_type, which is dynamic, fixed or differencing; parent_path of a differencing disk.
 	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value
 	// means the service's.
 	Schema job.SchemaRef
 
-	VMID            string   // all but provision: GUID of the virtual machine
+	VMID            string   // all but provision and jobs on a host: GUID of the virtual machine
 	Changed         []string // update: the fields to change; all others stay as they are
 	AllowPowerCycle bool     // update: the virtual machine may be stopped and started if a change requires it
 

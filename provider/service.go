@@ -20,6 +20,7 @@ type service interface {
 	HostInventory(ctx context.Context, host string) (*inventory.Snapshot, error)
 	HostSwitches(ctx context.Context, host string) ([]job.Switch, error)
 	Checkpoints(ctx context.Context, host, vmID string) ([]job.Checkpoint, error)
+	Disk(ctx context.Context, host, path string) (*job.Disk, error)
 	FindVM(ctx context.Context, host, id string) (foundOn string, vm *job.VM, err error)
 	LookupVM(ctx context.Context, host, nameOrID string) (*job.VM, error)
 	NameHolder(ctx context.Context, sub hvprov.Submission, id string) (*hvprov.NameHolder, error)
@@ -80,4 +81,9 @@ func orNil[T submittedJob](j T, err error) (submittedJob, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// Disk returns an error: hvprovd has no such request.
+func (serverService) Disk(context.Context, string, string) (*job.Disk, error) {
+	return nil, errors.New("hvprovd does not show virtual hard disks yet: to manage hypervvm_disk, connect the provider to the hosts and not to a server")
 }

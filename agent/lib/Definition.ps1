@@ -35,7 +35,7 @@ function ConvertTo-JobDefinition {
     if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
     $version = Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
-    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint', 'export', 'image'
+    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint', 'export', 'image', 'disk'
     if ($operations -cnotcontains $operation) {
         throw (New-AgentError -MessageId 'definition_operation_invalid' -Values @{ operations = (Join-AgentText -Text $operations) })
     }
@@ -58,6 +58,7 @@ function ConvertTo-JobDefinition {
     }
     if ($operation -eq 'checkpoint') { Assert-CheckpointField -Fields $fields }
     if ($operation -eq 'image') { Assert-ImageField -Fields $fields }
+    if ($operation -eq 'disk') { Assert-DiskField -Fields $fields }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         if ($fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) { # a check has a finding
@@ -99,6 +100,10 @@ function Assert-JobField {
         'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
         'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off', 'paused', 'saved' }
         'power_action' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentPowerActionNames }
+        'disk_action' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentDiskActionNames }
+        'disk_path' { $requirement = Get-DiskPathRequirement -Value $Value }
+        'parent_path' { $requirement = Get-DiskPathRequirement -Value $Value }
+        'vhd_type' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentVhdTypeNames }
         'checkpoint_action' { $requirement = Get-ChoiceRequirement -Value $Value -Choices $script:AgentCheckpointActionNames }
         'checkpoint_name' { $requirement = Get-VMNameRequirement -Value $Value }
         'checkpoint_id' { if ($Value -isnot [string] -or -not (Get-AgentGuid -Text $Value)) { $requirement = (Get-AgentMessage -Id 'requirement_guid').Message } }

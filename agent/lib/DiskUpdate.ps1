@@ -146,16 +146,22 @@ function Undo-JobDisk {
                 }
             }
             'grown' {
-                $disk = (Get-DiskInfo -Path $entry.path)[$entry.path]
-                if ($null -ne $disk -and [long]$disk.Size -gt [long]$entry.bytes) {
-                    $reason = (Get-AgentMessage -Id 'leftover_disk_expanded' -Values @{
-                            before = (Format-AgentSize -Bytes $entry.bytes); after = (Format-AgentSize -Bytes $disk.Size)
-                        }).Message
-                    Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason $reason
-                }
+                Add-GrownDiskLeftover -Context $Context -Job $Job -Entry $entry
             }
         }
     }
+}
+
+function Add-GrownDiskLeftover {
+    # Reports a disk that a job expanded as a leftover: it cannot shrink.
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Entry)
+
+    $disk = (Get-DiskInfo -Path $Entry.path)[$Entry.path]
+    if ($null -eq $disk -or [long]$disk.Size -le [long]$Entry.bytes) { return }
+    $reason = (Get-AgentMessage -Id 'leftover_disk_expanded' -Values @{
+            before = (Format-AgentSize -Bytes $Entry.bytes); after = (Format-AgentSize -Bytes $disk.Size)
+        }).Message
+    Add-JobLeftover -Context $Context -Job $Job -Item $Entry.path -Reason $reason
 }
 
 function Undo-MadeDisk {

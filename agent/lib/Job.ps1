@@ -17,7 +17,7 @@ function New-AgentJob {
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
         State = 'waiting'; Committed = $false; ShuttingDown = $false; Outcome = ''; Seq = 0
-        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null; Image = $null
+        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null; Image = $null; Disk = $null
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
 }
@@ -137,6 +137,7 @@ function Invoke-JobOperation {
         'export' { Invoke-ExportJob -Context $Context -Job $Job }
         'checkpoint' { Invoke-CheckpointJob -Context $Context -Job $Job }
         'image' { Invoke-ImageJob -Context $Context -Job $Job }
+        'disk' { Invoke-DiskJob -Context $Context -Job $Job }
     }
 }
 
@@ -153,6 +154,7 @@ function Complete-AgentJob {
     if ($null -ne $vm) { $result['vm'] = ConvertTo-AgentVM -VM $vm }
     if ($null -eq $Failure -and $null -ne $Job.Checkpoint) { $result['checkpoint'] = $Job.Checkpoint }
     if ($null -eq $Failure -and $null -ne $Job.Image) { $result['image'] = $Job.Image }
+    if ($null -eq $Failure -and $null -ne $Job.Disk) { $result['disk'] = $Job.Disk }
     if ($null -ne $Failure) {
         $result['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
         foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }

@@ -163,6 +163,7 @@ function Invoke-AgentQuery {
                 $wanted = @(Get-AgentTextList -Value $Argument -Name 'vms')
                 switch (Get-AgentText -Value $Argument -Name 'part') {
                     'switches' { Get-AgentSwitchList }
+                    'disk' { [ordered]@{ disk = (Get-AgentDisk -Path (Get-AgentText -Value $Argument -Name 'path')) } }
                     'checkpoints' { Get-AgentCheckpointList -Id ([string]($wanted | Select-Object -First 1)) }
                     default { Get-AgentInventory -Settings (Get-AgentProperty -Value $Argument -Name 'settings') -Wanted $wanted }
                 }
@@ -214,7 +215,7 @@ function ConvertTo-AgentJob {
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition')
     $vmId = Get-AgentGuid -Text (Get-AgentText -Value $Request -Name 'vm_id')
-    if ('provision', 'image' -contains $definition.Operation) {
+    if ('provision', 'image', 'disk' -contains $definition.Operation) {
         $vmId = ''
     } elseif (-not $vmId) {
         throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'vm_id' })

@@ -83,6 +83,7 @@ var subjects = map[job.Operation]string{
 	job.OperationDelete:     "Deletion of ",
 	job.OperationPower:      "Power action on ",
 	job.OperationCheckpoint: "Checkpoint job on ",
+	job.OperationDisk:       "Job on virtual hard disk ",
 }
 
 func (n *notifier) ofJob(e notify.Event) notifications.Notification {
@@ -94,7 +95,8 @@ func (n *notifier) ofJob(e notify.Event) notifications.Notification {
 	if name == "" && record.Result != nil && record.Result.VM != nil {
 		name = record.Result.VM.Name
 	}
-	subject := cmp.Or(subjects[record.Operation], "Job on ") + cmp.Or(name, record.VMID, "a virtual machine")
+	path, _ := record.Values["disk_path"].(string)
+	subject := cmp.Or(subjects[record.Operation], "Job on ") + cmp.Or(name, record.VMID, path, "a virtual machine")
 	note := notifications.Notification{
 		ID: "job-" + e.Job + "-" + e.State, Time: e.Time, Host: e.Host, Job: e.Job, VM: name, Text: e.Err,
 	}

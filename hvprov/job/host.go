@@ -34,6 +34,14 @@ type Checkpoint struct {
 	Current    bool   `json:"current"`     // the virtual machine continues from it
 }
 
+// Disk is a virtual hard disk on a host.
+type Disk struct {
+	Path       string  `json:"path"`
+	SizeGB     float64 `json:"size_gb"`     // virtual size in GiB
+	Type       string  `json:"type"`        // dynamic, fixed or differencing
+	ParentPath string  `json:"parent_path"` // of a differencing disk; empty otherwise
+}
+
 // Image is a disk image or an ISO file on a host.
 type Image struct {
 	Name      string `json:"name"` // without the file name extension

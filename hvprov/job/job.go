@@ -20,11 +20,12 @@ const (
 	OperationCheckpoint Operation = "checkpoint" // one of [CheckpointActions]
 	OperationExport     Operation = "export"     // a copy in a folder on the host
 	OperationImage      Operation = "image"      // creates or removes a file in the folder of the images; has no virtual machine
+	OperationDisk       Operation = "disk"       // one of [DiskActions]; of a virtual hard disk, not of a virtual machine
 )
 
 // Operations returns the operations.
 func Operations() []Operation {
-	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport, OperationImage}
+	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport, OperationImage, OperationDisk}
 }
 
 // PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
@@ -32,6 +33,9 @@ func Operations() []Operation {
 func PowerActions() []string {
 	return []string{"start", "shut_down", "turn_off", "restart", "reset", "save", "pause", "resume"}
 }
+
+// DiskActions returns the values of the field disk_action of a disk job: create, expand and remove.
+func DiskActions() []string { return []string{"create", "expand", "remove"} }
 
 // CheckpointActions returns the values of the field checkpoint_action of a checkpoint job: take, apply and remove.
 func CheckpointActions() []string { return []string{"take", "apply", "remove"} }
@@ -45,7 +49,9 @@ func (o Operation) Valid() bool {
 }
 
 // NeedsVM reports whether jobs of the operation work on a virtual machine that exists, and name it by its GUID.
-func (o Operation) NeedsVM() bool { return o != OperationProvision && o != OperationImage }
+func (o Operation) NeedsVM() bool {
+	return o != OperationProvision && o != OperationImage && o != OperationDisk
+}
 
 // SchemaRef identifies a version of a schema.
 type SchemaRef struct {

@@ -149,6 +149,16 @@ func (a *Agent) Checkpoints(ctx context.Context, vmID string) ([]job.Checkpoint,
 	return result.Checkpoints, err
 }
 
+// Disk returns a virtual hard disk, or nil if the host has none with the path.
+func (a *Agent) Disk(ctx context.Context, path string) (*job.Disk, error) {
+	var result protocol.DiskResult
+	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Part: protocol.PartDisk, Path: path}, &result)
+	if d := result.Disk; d != nil {
+		d.Path, d.Type, d.ParentPath = a.opts.Clean(d.Path), a.opts.Clean(d.Type), a.opts.Clean(d.ParentPath)
+	}
+	return result.Disk, err
+}
+
 // Check validates a submission on the host without changing anything. The definition may lack fields whose ids are in unknown. Job
 // and Secrets of the submission are not used.
 func (a *Agent) Check(ctx context.Context, req JobRequest, unknown []string) ([]job.Finding, error) {

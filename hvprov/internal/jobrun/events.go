@@ -72,6 +72,11 @@ func (c Cleaner) Event(e job.Event) job.Event {
 		vm.Recorded = c.Recorded(vm.Recorded)
 		result.VM = &vm
 	}
+	if result.Disk != nil {
+		d := *result.Disk
+		d.Path, d.Type, d.ParentPath = c.text(d.Path), c.text(d.Type), c.text(d.ParentPath)
+		result.Disk = &d
+	}
 	if result.Checkpoint != nil {
 		k := *result.Checkpoint
 		k.ID, k.Name, k.ParentID, k.CreatedAt, k.PowerState = c.text(k.ID), c.text(k.Name), c.text(k.ParentID), c.text(k.CreatedAt), c.text(k.PowerState)

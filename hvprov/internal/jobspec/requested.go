@@ -16,8 +16,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
 
-// requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state. They are the
-// same in every job schema.
+// requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state, or that
+// changes something else on the host. They are the same in every job schema.
 type requested struct {
 	required string
 	checks   map[string]check
@@ -55,6 +55,14 @@ var operations = map[job.Operation]requested{
 		},
 		secrets: []string{"source_url"}, // its query may have a signature
 		rule:    imageRule,
+	},
+	job.OperationDisk: {
+		required: "disk_action",
+		checks: map[string]check{
+			"disk_action": oneOf(job.DiskActions()...), "disk_path": isText, "parent_path": isText, "disk_size_gb": isSize,
+			"vhd_type": oneOf("dynamic", "fixed", "differencing"),
+		},
+		rule: diskRule,
 	},
 }
 
@@ -135,6 +143,22 @@ func checkpointRule(values map[string]any) []jobschema.Fault {
 	return nil
 }
 
+func diskRule(values map[string]any) (faults []jobschema.Fault) {
+	needed := []string{"disk_path"}
+	switch action := values["disk_action"]; {
+	case action == "create" && values["vhd_type"] == "differencing":
+		needed = append(needed, "parent_path")
+	case action != "remove":
+		needed = append(needed, "disk_size_gb")
+	}
+	for _, id := range needed {
+		if _, ok := values[id]; !ok {
+			faults = append(faults, fault(id, "required", "", "a disk job with the disk_action %v requires the field %s", values["disk_action"], id))
+		}
+	}
+	return faults
+}
+
 func oneOf(choices ...string) check {
 	return func(v any) string {
 		if s, ok := v.(string); ok && slices.Contains(choices, s) {
@@ -159,11 +183,15 @@ func isBoolean(v any) string {
 	return "a boolean"
 }
 
-func isWait(v any) string {
-	n, err := job.Fields{{ID: "n", Value: v}}.MarshalJSON()
-	var seconds float64
-	if _, scanErr := fmt.Sscanf(string(n), `{"n":%g}`, &seconds); err != nil || scanErr != nil || seconds != math.Trunc(seconds) || seconds < 1 || seconds > 7200 {
-		return "a whole number from 1 to 7200"
+func isWait(v any) string { return isWhole(v, 7200) }
+
+func isSize(v any) string { return isWhole(v, 65536) }
+
+func isWhole(v any, maximum float64) string {
+	text, err := job.Fields{{ID: "n", Value: v}}.MarshalJSON()
+	var n float64
+	if _, scanErr := fmt.Sscanf(string(text), `{"n":%g}`, &n); err != nil || scanErr != nil || n != math.Trunc(n) || n < 1 || n > maximum {
+		return fmt.Sprintf("a whole number from 1 to %.0f", maximum)
 	}
 	return ""
 }

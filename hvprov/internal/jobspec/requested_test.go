@@ -68,6 +68,30 @@ func TestInvalidCheckpointJobsAreRefused(t *testing.T) {
 	}
 }
 
+func TestInvalidDiskJobsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values map[string]any
+		vmID   string
+		want   string
+	}{
+		"no action":            {map[string]any{"disk_path": "a.vhdx"}, "", "requires the field disk_action: use one of create, expand, remove"},
+		"no path":              {map[string]any{"disk_action": "remove"}, "", "requires the field disk_path"},
+		"no size":              {map[string]any{"disk_action": "create", "disk_path": "a.vhdx"}, "", "requires the field disk_size_gb"},
+		"no parent":            {map[string]any{"disk_action": "create", "disk_path": "a.vhdx", "vhd_type": "differencing"}, "", "requires the field parent_path"},
+		"a fraction of a size": {map[string]any{"disk_action": "expand", "disk_path": "a.vhdx", "disk_size_gb": 1.5}, "", "from 1 to 65536"},
+		"a virtual machine":    {map[string]any{"disk_action": "remove", "disk_path": "a.vhdx"}, vmID, "has no virtual machine that exists"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newBuilder(t, 0).New(jobstore.Record{Host: "hv01", Operation: job.OperationDisk, VMID: c.vmID}, c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestInvalidPowerJobsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

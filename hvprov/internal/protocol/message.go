@@ -50,7 +50,8 @@ type Request struct {
 
 	AllowPowerCycle bool      `json:"allow_power_cycle,omitempty"` // submit, check of an update: the virtual machine may be stopped and started
 	VMs             []string  `json:"vms,omitempty"`               // inventory: GUIDs of the virtual machines to report; empty: all
-	Part            string    `json:"part,omitempty"`              // inventory: [PartSwitches] or [PartCheckpoints]; empty: the host and its virtual machines
+	Part            string    `json:"part,omitempty"`              // inventory: one of the parts; empty: the host and its virtual machines
+	Path            string    `json:"path,omitempty"`              // inventory of [PartDisk]: path of the file
 	Settings        *Settings `json:"settings,omitempty"`          // check, inventory, submit
 	After           int64     `json:"after,omitempty"`             // attach, and submit of a known job: send the events after this sequence number
 }
@@ -120,8 +121,9 @@ type InventoryResult struct {
 	Partial []string `json:"partial,omitempty"`
 }
 
-// The parts of an inventory: the virtual switches, and the checkpoints of one virtual machine.
+// The parts of an inventory: the virtual switches, the checkpoints of one virtual machine, and one virtual hard disk.
 const (
+	PartDisk        = "disk"
 	PartSwitches    = "switches"
 	PartCheckpoints = "checkpoints"
 )
@@ -129,6 +131,11 @@ const (
 // CheckpointsResult is the result of inventory for [PartCheckpoints].
 type CheckpointsResult struct {
 	Checkpoints []job.Checkpoint `json:"checkpoints"`
+}
+
+// DiskResult is the result of inventory for [PartDisk].
+type DiskResult struct {
+	Disk *job.Disk `json:"disk"` // nil: it does not exist
 }
 
 // SwitchesResult is the result of inventory for [PartSwitches].

@@ -40,6 +40,7 @@ export const operations = {
   checkpoint: 'Checkpoint',
   export: 'Export',
   image: 'Image',
+  disk: 'Virtual hard disk',
 };
 
 // powerActions are the actions of power jobs: their name, the states of a virtual machine that have them, and what they do.

@@ -79,7 +79,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export, image")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export, image, disk")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -104,6 +104,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.operation == job.OperationImage {
 		if err := checkImageFields(d.fields); err != nil {
 			return d, err
+		}
+	}
+	if d.operation == job.OperationDisk {
+		if missing := missingDiskField(d.fields); missing != "" {
+			return d, fail("field_missing", missing, "field", missing)
 		}
 	}
 	if d.operation == job.OperationProvision && !partial {
@@ -174,12 +179,17 @@ var rules = sync.OnceValue(func() map[string]rule {
 		return s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, isControl)
 	}}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
+	diskPath := rule{text("requirement_disk_path"), isDiskPath}
 	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
 	all := map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"power_action":        oneOf(job.PowerActions()...),
 		"export_path":         {text("requirement_folder"), func(v any) bool { s, _ := v.(string); return isFolder(s) }},
 		"export_live_state":   oneOf(job.ExportLiveStates()...),
+		"disk_action":         oneOf(job.DiskActions()...),
+		"vhd_type":            oneOf("dynamic", "fixed", "differencing"),
+		"disk_path":           diskPath,
+		"parent_path":         diskPath,
 		"checkpoint_action":   oneOf(job.CheckpointActions()...),
 		"checkpoint_name":     vmName,
 		"checkpoint_id":       {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},

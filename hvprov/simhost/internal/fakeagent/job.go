@@ -52,10 +52,12 @@ type hostJob struct {
 	taken   *job.Checkpoint // for the result: the checkpoint that the job took or applied
 	placed  *job.Image      // for the result: the image that the job created
 
-	stopped      bool // an update stopped the virtual machine and has to start it again
-	replaced     bool // a checkpoint was applied or removed
-	unregistered bool // a delete removed the virtual machine and has to delete its files
-	done         bool // all steps succeeded
+	disk         *job.Disk // for the result: the virtual hard disk of a disk job
+	created      string    // path of the virtual hard disk that a disk job creates
+	stopped      bool      // an update stopped the virtual machine and has to start it again
+	replaced     bool      // a checkpoint was applied or removed
+	unregistered bool      // a delete removed the virtual machine and has to delete its files
+	done         bool      // all steps succeeded
 
 	undone []string
 	left   []string
@@ -193,7 +195,7 @@ func (j *hostJob) complete(err error) {
 		}
 	}
 	if err == nil {
-		result.Checkpoint, result.Image = j.taken, j.placed
+		result.Checkpoint, result.Image, result.Disk = j.taken, j.placed, j.disk
 	}
 	if err != nil {
 		f := asFailure(err, protocol.CodeStepFailed)

@@ -97,6 +97,9 @@ func (s *session) handle(req protocol.Request) {
 				return s.switches()
 			case protocol.PartCheckpoints:
 				return s.checkpoints(req.VMs)
+			case protocol.PartDisk:
+				disk, err := s.virtualDisk(req.Path)
+				return protocol.DiskResult{Disk: disk}, err
 			}
 			return s.inventory(req.Settings, req.VMs)
 		})

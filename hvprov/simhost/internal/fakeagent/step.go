@@ -42,6 +42,7 @@ type plan struct {
 	fields     []string           // update: fields to configure
 	settled    []string           // update: cmdlets that have set their settings
 	power      []string           // power: the steps
+	disk       diskPlan           // disk: what to do
 	checkpoint *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
 	image      imageFile          // image: what it works on
 }
@@ -92,6 +93,10 @@ func init() {
 			{name: "unpack", applies: unpacksImage, describe: describeAs("step_image_unpack"), apply: unpackImage},
 			{name: "place", applies: placesImage, describe: describeImagePlace, apply: placeImage},
 			{name: "remove", applies: removesImage, describe: describeImageRemove, apply: removeImage},
+		}},
+		job.OperationDisk: {prepare: planDisk, finish: reportDisk, steps: []step{
+			{name: "preflight", describe: describeFindDisk, apply: reportNoDisk},
+			{name: "disk", applies: func(j *hostJob) bool { return j.plan.disk.action != "" }, describe: describeDiskChange, apply: changeDisk, undo: undoDisk},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},
