@@ -59,10 +59,14 @@ type VMElsewhereError struct {
 	VMID string
 	Node string // the cluster node that owns it; empty if that is not known
 	Err  error  // why the node, another host, or the cluster could not be asked; nil if Node is not a configured host
+	// Found is the host of the service that has it; empty if none was found to have it.
+	Found string
 }
 
 func (e *VMElsewhereError) Error() string {
 	switch {
+	case e.Found != "":
+		return fmt.Sprintf("virtual machine %s is not on host %s: it moved to host %s", e.VMID, e.Host, e.Found)
 	case e.Node != "" && e.Err != nil:
 		return fmt.Sprintf("virtual machine %s moved from host %s to cluster node %s, which cannot be asked: %v", e.VMID, e.Host, e.Node, e.Err)
 	case e.Node != "":

@@ -25,6 +25,7 @@ import (
 //   - a host on which the agent cannot be made ready: [ErrHostNotReady]
 //   - a name that an active job uses, or a virtual machine has according to the inventory, in any letter case: [ErrNameTaken]
 //   - a virtual machine that another job works on: [ErrVMBusy]
+//   - a virtual machine to be deleted that is on another host of the service: [ErrVMElsewhere]
 //
 // The name is reserved for the job until its end. [Job.Wait] returns what only the host can find, which checks names again.
 //
@@ -45,6 +46,9 @@ func (s *Service) Submit(ctx context.Context, sub Submission) (*Job, error) {
 		return known, err
 	}
 	if err := s.makeReady(ctx, h, sub); err != nil {
+		return nil, err
+	}
+	if err := s.checkNotMoved(ctx, h, sub); err != nil {
 		return nil, err
 	}
 	j, err := s.dispatcher.Submit(ctx, spec)
@@ -108,6 +112,23 @@ func (s *Service) makeReady(ctx context.Context, h *hostset.Host, sub Submission
 	}
 	err := h.Query(ctx, "ready", h.Agent.Ready)
 	<-listed
+	return err
+}
+
+// checkNotMoved refuses to delete a virtual machine that another host has. The job would not find it, and succeed: without a cluster,
+// its host cannot know that the virtual machine has moved.
+func (s *Service) checkNotMoved(ctx context.Context, h *hostset.Host, sub Submission) error {
+	if sub.Operation != job.OperationDelete || len(s.hosts.Names()) < 2 {
+		return nil
+	}
+	found, err := s.searchVM(ctx, s.askFor(ctx, h, sub.VMID), sub.VMID)
+	switch {
+	case found.vm != nil && found.host != h.Name:
+		s.inventory.InvalidateVM(h.Name, sub.VMID) // what FindVM knows is out of date
+		return &VMElsewhereError{Host: h.Name, VMID: sub.VMID, Found: found.host}
+	case errors.Is(err, ErrVMNotFound): // a job that finds nothing removes what it has left
+		return nil
+	}
 	return err
 }
 

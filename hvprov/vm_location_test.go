@@ -145,3 +145,42 @@ func TestAVirtualMachineOfWhichOnlyTheRoleIsLeftIsMissing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The job would find nothing on the host, and succeed.
+func TestADeleteOnAHostThatTheVirtualMachineHasLeftIsRefused(t *testing.T) {
+	t.Parallel()
+	l := newLocationTest(t, false)
+	s := l.service(map[string]*simhost.Server{"hv02": l.second})
+	move := func(from, to *simhost.Server) {
+		var moved hyperv.VM
+		updateHost(t, from, func(s *hyperv.State) { moved, s.VMs = s.VMs[0], nil })
+		updateHost(t, to, func(s *hyperv.State) { s.VMs = append(s.VMs, moved) })
+	}
+	move(l.second, l.first)
+	if found, _, err := s.FindVM(t.Context(), "hv01", l.id); err != nil || found != "hv01" {
+		t.Fatalf("found on %q, %v", found, err)
+	}
+	move(l.first, l.second)
+	remove := hvprov.Submission{Host: "hv01", Operation: job.OperationDelete, VMID: l.id}
+	_, err := s.Submit(t.Context(), remove)
+	if !errors.Is(err, hvprov.ErrVMElsewhere) || !strings.Contains(err.Error(), "moved to host hv02") {
+		t.Errorf("the delete on the former host: %v", err)
+	}
+	if found, _, err := s.FindVM(t.Context(), "hv01", l.id); err != nil || found != "hv02" {
+		t.Errorf("after that it is found on %q, %v", found, err)
+	}
+	remove.Host = "hv02"
+	j, err := s.Submit(t.Context(), remove)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if j, err = s.Submit(t.Context(), remove); err == nil { // none has it: the job succeeds
+		_, err = j.Wait(t.Context())
+	}
+	if err != nil {
+		t.Errorf("a second delete: %v", err)
+	}
+}

@@ -111,7 +111,6 @@ func serve(t *testing.T, hosts map[string]hvprov.Host) attrs {
 	t.Helper()
 	service, err := hvprov.New(t.Context(), hvprov.Options{
 		Schema: loadSchema(t), Hosts: hosts,
-		InventoryMaxAge: time.Nanosecond, // tests change hosts at once after they were read
 	})
 	if err != nil {
 		t.Fatal(err)

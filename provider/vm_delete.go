@@ -36,10 +36,6 @@ func (r *vmResource) Delete(ctx context.Context, req resource.DeleteRequest, res
 	where := readLocation(ctx, req.Private)
 	host, err := r.whereIs(ctx, is, where)
 	var result *job.Result
-	if err == nil && len(r.conn.service.Hosts()) > 1 {
-		// A job that does not find the virtual machine succeeds: without a cluster its host cannot know that it moved.
-		host, _, err = r.find(ctx, is, where)
-	}
 	if err == nil {
 		_, result, err = r.runJobWhereVMIs(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDelete, VMID: is.id.ValueString()}, name, &resp.Diagnostics)
 	}
