@@ -82,11 +82,11 @@ func (h *harness) served(config attrs) attrs {
 	}
 	entries, _ := config["hosts"].(attrs)
 	for name, entry := range entries {
-		hosts[name] = hostOf(entry.(attrs)) //nolint:forcetypeassert // of a test
+		hosts[name] = hostOf(entry.(attrs))
 	}
 	key := h.t.Name() + fmt.Sprint(config)
 	if known, ok := servers.Load(key); ok {
-		return known.(attrs) //nolint:forcetypeassert // stored below
+		return known.(attrs)
 	}
 	config = serve(h.t, hosts)
 	servers.Store(key, config)
@@ -147,7 +147,7 @@ func (tokens) Authenticate(r *http.Request) (*httpapi.Identity, error) {
 
 func TestSettingsOfAServerAreReportedOnTheirAttribute(t *testing.T) {
 	t.Parallel()
-	good := serve(t, nil)["server"].(attrs) //nolint:forcetypeassert // of serve
+	good := serve(t, nil)["server"].(attrs)
 	host := attrs{"address": "hv01.lab.example", "username": "u", "password": "p"}
 	for name, c := range map[string]struct {
 		config    attrs
@@ -184,7 +184,7 @@ func TestAReaderOfAServerPlansAndDoesNotApply(t *testing.T) {
 	t.Parallel()
 	host := startHost(t, nil)
 	config := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})
-	config["server"].(attrs)["token"] = "reader" //nolint:forcetypeassert // of serve
+	config["server"].(attrs)["token"] = "reader"
 	h := newHarness(t)
 	h.mustSucceed("configure", h.configure(config))
 	p := h.plan(h.none(), linux("web-01"))
@@ -197,7 +197,7 @@ func TestAReaderOfAServerPlansAndDoesNotApply(t *testing.T) {
 
 func TestEnvironmentVariablesSelectAServer(t *testing.T) {
 	host := startHost(t, nil)
-	set := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})["server"].(attrs) //nolint:forcetypeassert // of serve
+	set := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})["server"].(attrs)
 	t.Setenv("HYPERVVM_SERVER_URL", fmt.Sprint(set["url"]))
 	t.Setenv("HYPERVVM_SERVER_TOKEN", "writer")
 	h := newHarness(t)
