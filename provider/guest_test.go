@@ -44,7 +44,7 @@ func TestAChangedGuestReplacesTheVirtualMachineIfThatIsAskedFor(t *testing.T) {
 	h := connected(t, startHost(t, nil))
 	config := linux("web-01").with(attrs{"guest_time_zone": "Europe/Berlin", "guest_change": "replace"})
 	created := h.mustApply(h.none(), config)
-	created = h.object(created, attrs{"data_disks": []any{attrs{"name": "pgdata", "size_gb": 200, "type": "fixed"}}})
+	created = h.object(created, attrs{"data_disks": []any{attrs{"name": "pgdata", "size_gb": 200, "type": "fixed", "keep_on_destroy": false}}})
 	p := h.plan(created, config.with(attrs{"guest_time_zone": "UTC", "guest_la_pw": "an0ther secret"}))
 	if len(p.replace) != 1 || !strings.Contains(p.replace[0], "guest_time_zone") {
 		t.Errorf("the plan replaces because of %v", p.replace)
