@@ -162,7 +162,6 @@ var disks = []scenario{
 			s.Error(err)
 		}
 		s.awaitJob(id)
-		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // the job may not have reached the call
 		if err := os.Remove(volume); err != nil {
 			s.Error(err)
 		}
@@ -259,7 +258,6 @@ var disks = []scenario{
 			s.Error(err)
 		}
 		s.awaitJob(job)
-		_ = os.Remove(filepath.Join(s.dir, "hold.reached")) // the job may not have reached the call
 	}},
 	{"a virtual machine with checkpoints is deleted", func(s *recorder) {
 		id := s.createVM(minimal + dataDisks(dataDisk("data", 1, "dynamic")))
