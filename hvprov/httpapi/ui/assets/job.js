@@ -72,14 +72,15 @@ function Log({ events, active }) {
     </div></section>`;
 }
 
-const outcomes = { provision: 'is ready.', update: 'is ready.', delete: 'is deleted.' };
+// What has become of the virtual machine. Jobs of other operations leave it as it is, or have none.
+const outcomes = { provision: 'is ready.', update: 'is ready.', delete: 'is deleted.', power: 'is ready.', export: 'is exported.' };
 
 function Result({ job, isNew }) {
   const { result, error } = job;
   const list = (title, items) => items?.length > 0 && html`<h3>${title}</h3><ul class="paths">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
   const vm = job.operation !== 'delete' && (result?.vm?.id || (job.state === 'succeeded' && job.vm_id));
   return html`<section class=${'card outcome ' + job.state}><h2>Result</h2>
-    ${job.state === 'succeeded' && html`<p>${`${result?.vm?.name || job.vm_name || 'The virtual machine'} ${outcomes[job.operation] || 'is changed.'}`}</p>`}
+    ${job.state === 'succeeded' && html`<p>${outcomes[job.operation] ? `${result?.vm?.name || job.vm_name || 'The virtual machine'} ${outcomes[job.operation]}` : 'The job is completed.'}</p>`}
     ${job.state === 'unknown' && html`<p>The host does not answer, so the outcome is not known yet. It is asked again by itself.</p>`}
     ${error && html`<p class="outcome-error"><${Icon} name="alert" /><span>${error.message}</span></p>
       ${error.remedy && !error.message.includes(error.remedy) && html`<p><b>What to do:</b> ${error.remedy}</p>`}

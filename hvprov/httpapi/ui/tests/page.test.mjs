@@ -227,7 +227,7 @@ test('a machine is changed and deleted after a confirmation', async () => {
   await page.getByLabel('Name of the virtual machine').fill('change-01');
   await page.keyboard.press('Enter');
   await state(page, 'Succeeded');
-  await page.getByText('The virtual machine is deleted.').waitFor();
+  await page.getByText('change-01 is deleted.').waitFor();
   await close(page);
 });
 
