@@ -32,3 +32,40 @@ func TestAPlanWhoseVMsDoNotFitTogetherIsReported(t *testing.T) {
 		t.Errorf("it is reported during an apply: %s", all)
 	}
 }
+
+func TestAPlanWhoseDisksDoNotFitTogetherIsReported(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	updateHost(t, server, func(s *hyperv.State) { s.Host.FreeBytes = 100 << 30 })
+	h := connected(t, server)
+	disk := func(name, kind string) attrs {
+		return linux(name).with(attrs{"data_disks": []any{attrs{"name": "data", "size_gb": 60, "type": kind}}})
+	}
+	const least, most = "do not fit on host", "can outgrow host"
+	first := h.plan(h.none(), disk("web-01", "dynamic"))
+	h.mustSucceed("plan", first.diags)
+	h.mustWarn(h.plan(h.none(), disk("web-02", "dynamic")).diags, "host", most, "web-01", "web-02", "pauses a virtual machine")
+
+	h = connected(t, server)
+	if all := render(h.plan(h.none(), disk("web-01", "fixed")).diags); strings.Contains(all, least) {
+		t.Errorf("one that fits is reported: %s", all)
+	}
+	h.mustWarn(h.plan(h.none(), disk("web-02", "fixed")).diags, "host", least, "web-01", "web-02", "are free", "another host")
+}
+
+func TestAMACAddressThatAPlanUsesTwiceIsReported(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	const reported = "has the same MAC address"
+	first := linux("web-01").with(attrs{"mac_address": "00-15-5D-00-10-20"})
+	if all := render(h.plan(h.none(), first).diags); strings.Contains(all, reported) {
+		t.Errorf("one is reported: %s", all)
+	}
+	if all := render(h.plan(h.none(), first).diags); strings.Contains(all, reported) {
+		t.Errorf("a virtual machine that is planned twice is reported: %s", all)
+	}
+	second := linux("web-02").with(attrs{"network_adapters": []any{attrs{"name": "data", "switch_name": "External", "mac_address": "0015.5d00.1020"}}})
+	h.mustWarn(h.plan(h.none(), second).diags, "network_adapters.0", "web-02 cannot be created: network_adapters[0].mac_address",
+		"mac_address of virtual machine web-01 of this plan "+reported)
+}

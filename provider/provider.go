@@ -126,7 +126,7 @@ type connection struct {
 	names   *nameReservations
 	lacks   reportedLacks
 	partial reportedLacks
-	memory  plannedMemory
+	planned plannedVMs
 
 	unusable   unusableHosts
 	operations *operations

@@ -130,7 +130,7 @@ func (r *vmResource) runJob(
 			report(e)
 		}
 	}
-	r.conn.memory.startApply()
+	r.conn.planned.startApply()
 	j, err := r.conn.service.Submit(ctx, sub)
 	if err != nil {
 		return jobRef{}, nil, asTimeLimit(ctx, parent, limitName, limit, err)

@@ -47,7 +47,7 @@ func (r *vmResource) runPlanCheck(ctx context.Context, c planCheck, resp *resour
 	}
 	r.conn.addLacks(checkCtx, &resp.Diagnostics, c.sub.Host)
 	if c.sub.Operation == job.OperationProvision && c.replaces == "" {
-		r.warnOfMemory(checkCtx, c.sub.Host, resp.Plan.Raw, &resp.Diagnostics)
+		r.warnOfCapacity(checkCtx, c.sub, c.name, &resp.Diagnostics)
 	}
 	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {

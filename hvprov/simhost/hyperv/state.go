@@ -29,6 +29,7 @@ type Host struct {
 	LogicalProcessors    int            `json:"logical_processors"`
 	MemoryBytes          int64          `json:"memory_bytes"`
 	MemoryAvailableBytes int64          `json:"memory_available_bytes"` // 0: MemoryBytes less the memory of the running virtual machines
+	FreeBytes            int64          `json:"free_bytes,omitempty"`   // on the volume of new virtual machines; 0: not reported; only the fake agent applies it
 	VirtualHardDiskPath  string         `json:"virtual_hard_disk_path"`
 	VirtualMachinePath   string         `json:"virtual_machine_path"`
 	Cluster              string         `json:"cluster"`                 // empty: the host is not a cluster node

@@ -47,6 +47,9 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 		VirtualHardDiskPath: host.VirtualHardDiskPath, VMPath: vmFolder(host, settings), ImagePath: images,
 		Images: listFiles(images, imageExtension), Media: listFiles(images, mediaExtension),
 	}}
+	if host.FreeBytes > 0 {
+		result.Host.FreeBytes = &host.FreeBytes
+	}
 	for i, vm := range vms {
 		result.VMs[i] = showVM(vm, host)
 	}
