@@ -19,7 +19,7 @@ const Version = "0.1.0"
 //go:embed lib/*.ps1
 var lib embed.FS
 
-// flagged is the file with the words that Windows PowerShell takes for suspicious. It is a script block of its own.
+// flagged is the file with the words that Windows PowerShell takes for suspicious. It is a separate script block.
 const flagged = "lib/Flagged.ps1"
 
 // Bundle returns the agent's text, without comments: two scripts that a form feed separates. They contain only functions and constants: a

@@ -152,7 +152,7 @@ function Get-MachineFolder {
     if ($null -eq $vm) { return }
     if ($vm.Path) { [string]$vm.Path }
     foreach ($drive in @($vm.HardDrives)) {
-        # A physical disk has no path; it is a resource of the cluster of its own.
+        # A physical disk has no path; it is a separate resource of the cluster.
         if ([System.IO.Path]::IsPathRooted([string]$drive.Path)) { [System.IO.Path]::GetDirectoryName([string]$drive.Path) }
     }
 }

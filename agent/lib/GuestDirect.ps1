@@ -1,4 +1,4 @@
-# The optional last step of the set-up of a Windows guest: PowerShell Direct, which needs no network. It runs in a process of its own, which
+# The optional last step of the set-up of a Windows guest: PowerShell Direct, which needs no network. It runs in a separate process, which
 # can be ended: the cmdlet has no time limit for its connection.
 # https://learn.microsoft.com/windows-server/virtualization/hyper-v/powershell-direct
 
@@ -97,7 +97,7 @@ function Get-GuestDomainDifference {
 function Invoke-DirectProcess {
     <#
     .SYNOPSIS
-    Runs PowerShell Direct in a process of its own, and returns what the guest answers, or why there is no answer in Problem.
+    Runs PowerShell Direct in a separate process, and returns what the guest answers, or why there is no answer in Problem.
     .DESCRIPTION
     The process receives the credentials through its standard input. Throws when the job is cancelled.
     #>

@@ -96,7 +96,7 @@ function Get-UnattendValue {
         foreach ($adapter in $adapters) {
             $servers = @(Get-GuestItem -Table $adapter -Name 'DnsServers')
             if ($servers.Count -eq 0) { $servers = $default }
-            # Without a MAC address, nothing identifies the adapter: it has no settings of its own.
+            # Without a MAC address, nothing identifies the adapter: it has no settings.
             if ($adapter['Mac'] -and ($servers.Count -gt 0 -or $suffix)) {
                 @{ Identifier = (Format-UnattendMac -Mac $adapter['Mac']); Suffix = $suffix; Servers = $servers }
             }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs cloud-init over this machine's root, in an overlay that ends with this process, and boots a system from each seed below a
-# folder: the four stages of cloud-init, in namespaces of their own. Nothing of the machine changes. Run it as root, in namespaces:
+# folder: the four stages of cloud-init, in separate namespaces. Nothing of the machine changes. Run it as root, in namespaces:
 #   unshare --mount --pid --fork --kill-child cloud-init.sh FOLDER
 # Each seed is a folder FOLDER/seeds/NAME with the files of the seed; "renderer", "macs" and "boots" beside them name the network renderer,
 # the MAC addresses of the adapters, and the number of boots. Results go to FOLDER/results/NAME.

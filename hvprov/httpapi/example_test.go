@@ -14,7 +14,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 )
 
-// A program serves its service over HTTP, beside routes of its own.
+// A program serves its service over HTTP, beside its other routes.
 func Example() {
 	ctx := context.Background()
 	service, err := hvprov.New(ctx, hvprov.Options{})

@@ -17,7 +17,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// The topics of live messages. A job has a topic of its own: [topicJob].
+// The topics of live messages. Each job has a topic: [topicJob].
 const (
 	topicJobs          = "jobs"          // states and steps of all jobs
 	topicInventory     = "inventory"     // states of hosts, and changes of what they have

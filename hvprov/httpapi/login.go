@@ -73,7 +73,7 @@ func (h *Handler) getCallback(w http.ResponseWriter, r *http.Request) error {
 	if wait := h.limiter.take("address " + addressOf(r)); wait > 0 {
 		return tooMany(wait)
 	}
-	values := r.URL.Query() // providers add parameters of their own
+	values := r.URL.Query() // providers add parameters
 	cookie, err := r.Cookie(loginCookie)
 	if err != nil {
 		return newProblem("unauthenticated", "the sign-in took too long, or the browser accepts no cookies: sign in again")

@@ -109,7 +109,7 @@ func (q *Queue) openRiver(ctx context.Context) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{queue: q})
 	q.client, err = river.NewClient(driver, &river.Config{
-		ID: q.leases.replica, Logger: q.logger, Workers: workers, JobTimeout: -1, // jobs have limits of their own
+		ID: q.leases.replica, Logger: q.logger, Workers: workers, JobTimeout: -1, // jobs have their limits
 		Queues: map[string]river.QueueConfig{"hvprov": {MaxWorkers: 1}}, // a client needs one; nothing is inserted into it
 	})
 	return err
@@ -199,7 +199,7 @@ func (q *Queue) sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// updateHost takes, keeps or gives back the lease of a host. term is that of the lease that this replica has in the database; 0: none.
+// updateHost takes, keeps or releases the lease of a host. term is that of the lease that this replica has in the database; 0: none.
 func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner string) error {
 	ctx, cancel := context.WithTimeout(ctx, q.duration/3) // so that the leases of other hosts are renewed in time
 	defer cancel()

@@ -194,7 +194,7 @@ func TestChangesOfOneReplicaReachAnother(t *testing.T) {
 	want(t, changes, "before 0")
 }
 
-// It has a server of its own, because it ends all connections.
+// It has a separate server, because it ends all connections.
 func TestAStoreOutlivesARestartOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	server := pgtest.New(t)

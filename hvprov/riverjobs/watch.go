@@ -21,7 +21,7 @@ const (
 )
 
 // follow calls poll at intervals, and notified with the payload of each notification of a channel, until ctx ends, or a function returns an
-// error that no other attempt mends. It needs a connection of its own, which must not go through a pooler that shares connections between
+// error that no other attempt mends. It needs a separate connection, which must not go through a pooler that shares connections between
 // transactions.
 func (d *database) follow(ctx context.Context, channel string, poll func(context.Context) error, notified func(payload string) error) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {

@@ -21,7 +21,7 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// policy is the Content-Security-Policy of the page: scripts, styles and connections of its own origin only, nothing inline.
+// policy is the Content-Security-Policy of the page: scripts, styles and connections of its origin only, nothing inline.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'"
 
 // contentTypes are the types of assets. Others are not served.

@@ -182,7 +182,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	}
 	s.api = s.newHTTPServer(s.handler)
 	if tlsConfig != nil {
-		tlsConfig.NextProtos = []string{"http/1.1"} // a websocket needs a connection of its own
+		tlsConfig.NextProtos = []string{"http/1.1"} // a websocket needs a separate connection
 		s.listener = tls.NewListener(s.listener, tlsConfig)
 	}
 	if s.config.MetricsListen == "" {
