@@ -130,8 +130,10 @@ $null = Get-Cost -Count 1000
 func TestSecretsPassThroughNoCmdlet(t *testing.T) {
 	t.Parallel()
 	// The functions that may use the cmdlets for JSON: their values are not those of a request. Answers and events are redacted, and what
-	// runs in a guest reads settings without secrets.
-	allowed := map[string]bool{"Get-AgentMessage": true, "ConvertTo-AgentJson": true, "Install-GuestScript": true, "Complete-GuestScript": true}
+	// runs in a guest reads settings without secrets, and answers what the guest is.
+	allowed := map[string]bool{
+		"Get-AgentMessage": true, "ConvertTo-AgentJson": true, "Install-GuestScript": true, "Complete-GuestScript": true, "Write-DirectAnswer": true,
+	}
 	cmdlets := regexp.MustCompile(`\bConvert(To|From)-Json\b`)
 	// Values of fields, secrets, requests and their texts, within a pipeline or as the input of a cmdlet.
 	piped := regexp.MustCompile(`(\.Secrets\b|Get-SecretText|Get-JobSecret|\$secrets?\b|\$[Tt]exts?\b|\.Text\b|\$[Rr]equest\b|\.Fields(\[|\.Values)|\$[Ff]ields\b(\.Values)?|\$Line\b)[^|'"]*\|[^|]*(-Object|Out-|Write-|ConvertTo-|Set-Content|Add-Content|Select-String)`)
