@@ -27,6 +27,7 @@ var (
 	ErrQuota           = transport.ErrQuota    // a limit of the host on shells, operations or load
 	ErrConnectionLost  = transport.ErrConnectionLost
 	ErrVMNotFound      = cause.ErrVMNotFound
+	ErrVMAmbiguous     = cause.ErrVMAmbiguous // several virtual machines of the host have the name
 	ErrVMElsewhere     = cause.ErrVMElsewhere // another host has it, or may have it: see [VMElsewhereError]
 	ErrNameTaken       = cause.ErrNameTaken   // by a virtual machine, or by an active job
 	ErrVMBusy          = cause.ErrVMBusy      // another job works on the virtual machine

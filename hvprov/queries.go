@@ -30,8 +30,20 @@ func (e *vmNotFoundError) Error() string {
 
 func (e *vmNotFoundError) Is(target error) bool { return target == ErrVMNotFound }
 
-// LookupVM returns a virtual machine by its name or GUID. The error is [ErrVMNotFound] if the host does not have it. A name that
-// several virtual machines share is an error too.
+// vmAmbiguousError reports a name that several virtual machines of a host share. It matches [ErrVMAmbiguous].
+type vmAmbiguousError struct {
+	host, name string
+	ids        []string
+}
+
+func (e *vmAmbiguousError) Error() string {
+	return fmt.Sprintf("host %s has %d virtual machines named %q: use one of their GUIDs: %s", e.host, len(e.ids), e.name, strings.Join(e.ids, ", "))
+}
+
+func (e *vmAmbiguousError) Is(target error) bool { return target == ErrVMAmbiguous }
+
+// LookupVM returns a virtual machine by its name or GUID. The error is [ErrVMNotFound] if the host does not have it, and
+// [ErrVMAmbiguous] if several have the name.
 func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM, error) {
 	h, err := s.hosts.Get(host)
 	if err != nil {
@@ -61,7 +73,7 @@ func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM,
 	for i, vm := range found {
 		ids[i] = vm.ID
 	}
-	return nil, fmt.Errorf("host %s has %d virtual machines named %q: use one of their GUIDs: %s", host, len(found), nameOrID, strings.Join(ids, ", "))
+	return nil, &vmAmbiguousError{host, nameOrID, ids}
 }
 
 // HostInventory returns the contents of a host, at most [Options.InventoryMaxAge] old.

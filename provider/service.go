@@ -82,8 +82,3 @@ func orNil[T submittedJob](j T, err error) (submittedJob, error) {
 	}
 	return j, nil
 }
-
-// Disk returns an error: hvprovd has no such request.
-func (serverService) Disk(context.Context, string, string) (*job.Disk, error) {
-	return nil, errors.New("hvprovd does not show virtual hard disks yet: to manage hypervvm_disk, connect the provider to the hosts and not to a server")
-}

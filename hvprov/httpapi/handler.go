@@ -110,6 +110,7 @@ func (h *Handler) addRoutes() {
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}", role: RoleReader, handle: h.getHost},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/inventory", role: RoleReader, handle: h.getHostInventory},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/snapshot", role: RoleReader, handle: h.getSnapshot},
+		{method: http.MethodGet, path: apiPath + "/hosts/{host}/disks", role: RoleReader, handle: h.getDisks},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/switches", role: RoleReader, handle: h.getSwitches},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}", role: RoleReader, handle: h.getVM},
 		{method: http.MethodGet, path: apiPath + "/hosts/{host}/vms/{vm}/checkpoints", role: RoleReader, handle: h.getCheckpoints},

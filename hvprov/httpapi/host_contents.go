@@ -36,6 +36,27 @@ func (h *Handler) getSwitches(w http.ResponseWriter, r *http.Request) error {
 	return replyTagged(w, r, "application/json", map[string]any{"switches": switches})
 }
 
+// getDisks returns the virtual hard disk with a path, in a list that is empty if there is none.
+func (h *Handler) getDisks(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, "path")
+	if err != nil {
+		return err
+	}
+	path := values.Get("path")
+	if path == "" {
+		return newProblem("invalid_request", "the query parameter path is required: the path of a virtual hard disk on the host")
+	}
+	disk, err := h.service.Disk(r.Context(), r.PathValue("host"), path)
+	if err != nil {
+		return err
+	}
+	disks := []job.Disk{}
+	if disk != nil {
+		disks = append(disks, *disk)
+	}
+	return replyTagged(w, r, "application/json", map[string]any{"disks": disks})
+}
+
 // comparisonBody is the body of a request that compares a virtual machine with values.
 type comparisonBody struct {
 	SchemaID      string         `json:"schema_id,omitempty"` // empty: that of the server

@@ -5,6 +5,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -148,6 +149,20 @@ func TestWhatAProviderNeedsOfAHostIsServed(t *testing.T) {
 	if switches := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/switches", nil); len(switches.list("switches")) == 0 {
 		t.Errorf("switches are %s", switches.body)
 	}
+	file := filepath.Join(t.TempDir(), "data.vhdx")
+	if err := hyperv.WriteDisk(file, hyperv.Disk{Type: "Fixed", SizeBytes: 2 << 30, FileBytes: 4 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	disks := func(path string) []any {
+		return a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/disks?path="+url.QueryEscape(path), nil).list("disks")
+	}
+	if got := disks(file); len(got) != 1 || got[0].(map[string]any)["size_gb"] != 2.0 || got[0].(map[string]any)["type"] != "fixed" {
+		t.Errorf("disks are %v", got)
+	}
+	if got := disks("other.vhdx"); got == nil || len(got) > 0 {
+		t.Errorf("disks that do not exist are %v", got)
+	}
+	a.want(http.StatusBadRequest, "invalid_request", http.MethodGet, "/api/v1/hosts/hv01/disks", nil)
 	compare := func(values map[string]any, unknown ...string) answer {
 		t.Helper()
 		body := map[string]any{"schema_version": schemaVersion(), "values": values, "unknown": unknown}

@@ -31,7 +31,7 @@ func TestEachErrorOfARequestHasAStatus(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		hvprov.ErrHostUnknown, hvprov.ErrHostUnreachable, hvprov.ErrHostNotReady, hvprov.ErrHostBusy, hvprov.ErrAuthentication, hvprov.ErrAccessDenied,
-		hvprov.ErrQuota, hvprov.ErrConnectionLost, hvprov.ErrVMNotFound, hvprov.ErrVMElsewhere, hvprov.ErrNameTaken, hvprov.ErrVMBusy, hvprov.ErrJobNotFound,
+		hvprov.ErrQuota, hvprov.ErrConnectionLost, hvprov.ErrVMNotFound, hvprov.ErrVMAmbiguous, hvprov.ErrVMElsewhere, hvprov.ErrNameTaken, hvprov.ErrVMBusy, hvprov.ErrJobNotFound,
 		hvprov.ErrClosed,
 	} {
 		if status := httpapi.Problems()[hvprov.Code(err)]; status == "" || status == "500" {

@@ -193,12 +193,24 @@ func TestErrorsOfTheServiceAreRestored(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
 	ctx := t.Context()
+	if err := l.host.Store().Update(func(s *hyperv.State) error {
+		s.VMs = append(s.VMs, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "twin"}, hyperv.VM{ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12", Name: "TWIN"})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	_, _, remote := l.client.FindVM(ctx, "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99")
 	if !errors.Is(remote, hvprov.ErrVMNotFound) && !errors.Is(remote, hvprov.ErrVMElsewhere) { // the other host cannot be asked
 		t.Errorf("got %v", remote)
 	}
 	_, err := l.client.LookupVM(ctx, "hv01", "nothing")
 	want(t, err, hvprov.ErrVMNotFound)
+
+	_, err = l.client.LookupVM(ctx, "hv01", "twin")
+	_, direct := l.service.LookupVM(ctx, "hv01", "twin")
+	if want(t, err, hvprov.ErrVMAmbiguous); err.Error() != direct.Error() {
+		t.Errorf("got %v, the service has %v", err, direct)
+	}
 
 	var unknown *hvprov.HostUnknownError
 	_, err = l.client.HostInventory(ctx, "hv99")

@@ -5,6 +5,7 @@ package httpclient
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -49,6 +50,17 @@ func (c *Client) HostSwitches(ctx context.Context, host string) ([]job.Switch, e
 	}
 	err := c.get(ctx, hostPath(host)+"/switches", &list)
 	return list.Switches, err
+}
+
+// Disk is [hvprov.Service.Disk].
+func (c *Client) Disk(ctx context.Context, host, path string) (*job.Disk, error) {
+	var list struct {
+		Disks []job.Disk `json:"disks"`
+	}
+	if err := c.get(ctx, hostPath(host)+"/disks?path="+url.QueryEscape(path), &list); err != nil || len(list.Disks) == 0 {
+		return nil, err
+	}
+	return &list.Disks[0], nil
 }
 
 // Checkpoints is [hvprov.Service.Checkpoints].

@@ -19,6 +19,7 @@ var (
 	ErrAuthentication  = errors.New("host refused the credentials")
 	ErrAccessDenied    = errors.New("account lacks a right on the host")
 	ErrVMNotFound      = errors.New("virtual machine not found")
+	ErrVMAmbiguous     = errors.New("several virtual machines have the name")
 	ErrVMElsewhere     = errors.New("virtual machine is on another host")
 	ErrNameTaken       = errors.New("virtual machine name is taken")
 	ErrVMBusy          = errors.New("virtual machine is busy")
@@ -42,6 +43,7 @@ var codes = []struct {
 	{ErrNameTaken, "name_taken"},
 	{ErrVMBusy, "vm_busy"},
 	{ErrVMElsewhere, "vm_elsewhere"},
+	{ErrVMAmbiguous, "vm_ambiguous"},
 	{ErrVMNotFound, "vm_not_found"},
 	{ErrHostUnknown, "host_unknown"},
 	{ErrHostBusy, "host_busy"},

@@ -16,7 +16,7 @@ func TestARestoredErrorMatchesTheSameSentinels(t *testing.T) {
 	t.Parallel()
 	all := []error{
 		cause.ErrHostUnknown, cause.ErrHostUnreachable, cause.ErrHostNotReady, cause.ErrHostBusy, cause.ErrAuthentication, cause.ErrAccessDenied,
-		cause.ErrVMNotFound, cause.ErrVMElsewhere, cause.ErrNameTaken, cause.ErrVMBusy, cause.ErrTimeLimit, cause.ErrJobNotFound, cause.ErrJobFailed,
+		cause.ErrVMNotFound, cause.ErrVMAmbiguous, cause.ErrVMElsewhere, cause.ErrNameTaken, cause.ErrVMBusy, cause.ErrTimeLimit, cause.ErrJobNotFound, cause.ErrJobFailed,
 		cause.ErrJobUnknown, cause.ErrJobCancelled, cause.ErrClosed, transport.ErrQuota, transport.ErrConnectionLost,
 	}
 	for _, sentinel := range all {
