@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A tour: what people do with virtual machines in Terraform in a week, in 40 steps, on two simulated hosts. `make tour` runs it.
+# A tour: what people do with virtual machines in Terraform in a week, in 41 steps, on two simulated hosts. `make tour` runs it.
 #
 # Each step changes the configuration, runs a command, and checks what it printed. A step that needs a newer version of Terraform is
 # skipped and says so; so is one that needs the real agent, if HYPERVVM_PWSH does not name a PowerShell 7. TERRAFORM names another
@@ -439,6 +439,33 @@ fi
 
 day "Saturday: operations"
 
+step "An image is copied into the folder of the images"
+lab image.tf <<END
+resource "hypervvm_image" "golden" {
+  host        = "hv01"
+  file        = "golden.vhdx"
+  source_path = "$(find "$work/hv01.json.d" -name ubuntu-24.04.vhdx)"
+}
+END
+apply
+expect "1 added"
+apply # the data source lists it
+expect '+ "golden"'
+unchanged
+
+step "A virtual hard disk that belongs to no machine is created, and grows"
+lab disk.tf <<'END'
+resource "hypervvm_disk" "archive" {
+  host    = "hv01"
+  name    = "archive.vhdx"
+  size_gb = 10
+}
+END
+apply
+sed -i 's/size_gb = 10/size_gb = 20/' "$work/lab/disk.tf"
+apply
+expect "1 changed"
+
 step "An action restarts a machine"
 if has 1.14 never; then
   lab power.tf <<'END'
@@ -452,6 +479,22 @@ action "hypervvm_power" "restart" {
 END
   apply -invoke=action.hypervvm_power.restart
   expect "web-01"
+fi
+
+step "A machine is exported to a folder of its host"
+if has 1.14 never; then
+  mkdir "$work/exports"
+  lab export.tf <<END
+action "hypervvm_export" "backup" {
+  config {
+    vm_id = hypervvm.front.id
+    host  = "hv01"
+    path  = "$work/exports"
+  }
+}
+END
+  apply -invoke=action.hypervvm_export.backup
+  [ -n "$(find "$work/exports" -name '*.vhdx')" ] || fail "nothing was exported"
 fi
 
 step "A checkpoint is taken before a change"
