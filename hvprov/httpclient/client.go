@@ -68,6 +68,8 @@ type limits struct {
 	retries      int           // of a request
 	wait         time.Duration // before the first retry, and between polls
 	longestWait  time.Duration
+	retryAfter   time.Duration // the longest that a server may ask for
+	overload     time.Duration // how long the requests of an overloaded server are repeated
 	connect      time.Duration // to open a connection
 	answer       time.Duration // to answer a request: longer than the server takes
 	silence      time.Duration // of a live stream, which has a heartbeat
@@ -78,8 +80,9 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		retries: 4, wait: 500 * time.Millisecond, longestWait: 5 * time.Second, connect: 8 * time.Second, answer: 150 * time.Second,
-		silence: time.Minute, reconnect: 5 * time.Minute, cancelGrace: 5 * time.Minute, lastResponse: 30 * time.Second,
+		retries: 4, wait: 500 * time.Millisecond, longestWait: 5 * time.Second, retryAfter: time.Minute, overload: 2 * time.Minute,
+		connect: 8 * time.Second, answer: 150 * time.Second, silence: time.Minute, reconnect: 5 * time.Minute,
+		cancelGrace: 5 * time.Minute, lastResponse: 30 * time.Second,
 	}
 }
 

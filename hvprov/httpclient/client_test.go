@@ -37,6 +37,12 @@ type lab struct {
 // newLab returns a lab. Each request passes through network, if it is not nil.
 func newLab(t *testing.T, network func(next http.Handler, w http.ResponseWriter, r *http.Request)) *lab {
 	t.Helper()
+	return newLabWith(t, httpapi.Options{}, network)
+}
+
+// newLabWith is newLab with options of the server.
+func newLabWith(t *testing.T, opts httpapi.Options, network func(next http.Handler, w http.ResponseWriter, r *http.Request)) *lab {
+	t.Helper()
 	host, err := simhost.Start(simhost.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +55,8 @@ func newLab(t *testing.T, network func(next http.Handler, w http.ResponseWriter,
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = service.Close(context.Background()) })
-	handler, err := httpapi.New(service, httpapi.Options{RequestsPerSecond: -1})
+	opts.RequestsPerSecond = -1
+	handler, err := httpapi.New(service, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,12 +55,16 @@ func (c *Client) send(ctx context.Context, method, path string, body any, key st
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
+	attempts := attempts{limits: c.limits, started: time.Now()}
 	client := retryablehttp.Client{ // without a logger: an error has all that is to be said
-		HTTPClient: c.http, RetryMax: c.limits.retries, RetryWaitMin: c.limits.wait, RetryWaitMax: c.limits.longestWait,
-		CheckRetry: checkRetry, Backoff: backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		HTTPClient: c.http, RetryMax: math.MaxInt, RetryWaitMin: c.limits.wait, RetryWaitMax: c.limits.longestWait,
+		CheckRetry: attempts.repeat, Backoff: attempts.backoff, ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	resp, err := client.Do(req)
-	if err != nil {
+	switch {
+	case err != nil && attempts.refusal != "":
+		return fmt.Errorf("server %s: %s: %w", c.url, attempts.refusal, httpx.Cause(err))
+	case err != nil:
 		return c.unreachable(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -94,31 +99,6 @@ func (c *Client) unreachable(err error) error {
 	return fmt.Errorf("server %s cannot be reached: %w", c.url, httpx.Cause(err))
 }
 
-// checkRetry reports whether a request is to be repeated: the server was not reached, or it or a proxy before it is overloaded or
-// starts again. The server does not answer for a host that is not reachable: that is not repeated.
-func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	switch {
-	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case err != nil:
-		return httpx.IsTransientError(ctx, err), nil
-	case resp.StatusCode != http.StatusServiceUnavailable:
-		return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusBadGateway, nil
-	case !isProblem(resp):
-		return true, nil // of a proxy
-	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(answer))
-	var p problem
-	return err == nil && json.Unmarshal(answer, &p) == nil && (p.Code == "overloaded" || p.Code == "service_closed"), nil
-}
-
 func isProblem(resp *http.Response) bool {
 	return strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")
-}
-
-// backoff returns the time before the next attempt: that of Retry-After, but not longer than the limit.
-func backoff(low, high time.Duration, retries int, resp *http.Response) time.Duration {
-	return min(max(retryablehttp.DefaultBackoff(low, high, retries, resp), low), high)
 }
