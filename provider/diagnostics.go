@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpclient"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 )
@@ -105,9 +106,9 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 	case errors.As(err, &failed):
 		addJobError(diags, summary, failed)
 	case errors.As(err, &unknown):
-		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+unknownHostRemedy(unknown.Host))
+		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+unknownHostRemedy(err, unknown.Host))
 	case errors.As(err, &host):
-		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+remedy(host))
+		diags.AddAttributeError(path.Root("host"), summary, sentence(err)+" "+remedy(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		diags.AddAttributeError(path.Root("timeouts"), summary, "The time limit was exceeded: "+sentence(err)+" Set a longer one in timeouts.")
 	default:
@@ -115,18 +116,27 @@ func addError(diags *diag.Diagnostics, summary string, err error) {
 	}
 }
 
+// hostConfiguration returns what holds the settings of the hosts that an error is about.
+func hostConfiguration(err error) string {
+	var remote *httpclient.Error
+	if errors.As(err, &remote) {
+		return "the configuration of server " + remote.Server
+	}
+	return "the provider configuration"
+}
+
 // remedy returns what to do about a host that could not be queried.
-func remedy(e *hvprov.HostError) string {
+func remedy(err error) string {
 	switch {
-	case errors.Is(e, hvprov.ErrAuthentication):
-		return "Check username, password and auth in the provider configuration. " +
+	case errors.Is(err, hvprov.ErrAuthentication):
+		return "Check username, password and auth in " + hostConfiguration(err) + ". " +
 			"The credentials were tried only once, so that the account is not locked out."
-	case errors.Is(e, hvprov.ErrAccessDenied):
+	case errors.Is(err, hvprov.ErrAccessDenied):
 		return "The guide \"Preparing a Hyper-V host\" describes the rights that the account needs."
-	case errors.Is(e, hvprov.ErrHostUnreachable):
-		return "Check that the host is running, that address, port and use_tls in the provider configuration are correct, " +
+	case errors.Is(err, hvprov.ErrHostUnreachable):
+		return "Check that the host is running, that address, port and use_tls in " + hostConfiguration(err) + " are correct, " +
 			"and that the firewall of the host allows WinRM."
-	case errors.Is(e, hvprov.ErrHostNotReady):
+	case errors.Is(err, hvprov.ErrHostNotReady):
 		return "Check that the Hyper-V role and its PowerShell module are installed on the host, and that the account may manage Hyper-V."
 	}
 	return ""

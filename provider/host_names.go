@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpclient"
 )
 
 // hostName returns the configured name of the host that a name of a configuration or of a state refers to, or the name itself if there is
@@ -40,10 +43,15 @@ func (c *connection) findHost(name string) (string, bool) {
 	return known, ok
 }
 
-// addUnknownHost reports that the provider configuration has no host of a name. The hint follows the remedy.
+// addUnknownHost reports that the provider configuration, or its server, has no host of a name. The hint about the configuration
+// follows the remedy.
 func (c *connection) addUnknownHost(diags *diag.Diagnostics, name, hint string) {
+	where := "provider configuration"
+	if _, remote := c.service.(serverService); remote {
+		where, hint = "server", ""
+	}
 	diags.AddAttributeError(path.Root("host"), "Unknown host "+name,
-		fmt.Sprintf("The provider configuration has no such host. Use one of: %s.%s", strings.Join(c.service.Hosts(), ", "), hint))
+		fmt.Sprintf("The %s has no such host. Use one of: %s.%s", where, strings.Join(c.service.Hosts(), ", "), hint))
 }
 
 // addMissingHost reports that a host must be named, because the provider configuration has several.
@@ -87,7 +95,12 @@ func (c *connection) addAliases(hosts map[string]hostSettings, diags *diag.Diagn
 }
 
 // unknownHostRemedy returns what to do about a name that refers to no host.
-func unknownHostRemedy(name string) string {
+func unknownHostRemedy(err error, name string) string {
+	var remote *httpclient.Error
+	if errors.As(err, &remote) {
+		return fmt.Sprintf("Add the host to hosts of %s, under this name. If its virtual machines no longer exist, remove them from the state with terraform state rm.",
+			hostConfiguration(err))
+	}
 	return fmt.Sprintf("If one of the hosts had this name before, add aliases = [%q] to its entry in hosts of the provider configuration. "+
 		"If it is another host, add it to hosts. If its virtual machines no longer exist, remove them from the state with terraform state rm.", name)
 }

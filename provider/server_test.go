@@ -200,6 +200,32 @@ func TestAReaderOfAServerPlansAndDoesNotApply(t *testing.T) {
 	}
 }
 
+func TestErrorsOfAHostNameTheConfigurationOfItsServer(t *testing.T) {
+	t.Parallel()
+	host := startHost(t, nil)
+	refused, away := host.WinRM(), host.WinRM()
+	refused.Password = "another one"
+	away.Port = 1
+	config := serve(t, map[string]hvprov.Host{"refused": {WinRM: refused}, "away": {WinRM: away}})
+	there := fmt.Sprint("the configuration of server ", config["server"].(attrs)["url"])
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(config))
+	for id, texts := range map[string][]string{
+		"refused/web-01": {"host refused the credentials", "Check username, password and auth in " + there},
+		"away/web-01":    {"host is not reachable", "address, port and use_tls in " + there + " are correct"},
+		"unknown/web-01": {"not configured", "Add the host to hosts of " + there},
+	} {
+		_, diags := h.importID(id)
+		if shown := h.mustFail(diags, "host", texts...); strings.Contains(shown, "provider configuration") || strings.Contains(shown, "aliases") {
+			t.Errorf("the error refers to the provider configuration:\n%s", shown)
+		}
+	}
+	shown := h.mustFail(h.plan(h.none(), linux("web-01").with(attrs{"host": "unknown"})).diags, "host", "The server has no such host", "away, refused")
+	if strings.Contains(shown, "aliases") {
+		t.Errorf("a server has no aliases:\n%s", shown)
+	}
+}
+
 func TestEnvironmentVariablesSelectAServer(t *testing.T) {
 	host := startHost(t, nil)
 	set := serve(t, map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}})["server"].(attrs)

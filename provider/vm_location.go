@@ -170,7 +170,7 @@ func addElsewhere(diags *diag.Diagnostics, name string, err error) {
 func elsewhereRemedy(err error) string {
 	var elsewhere *hvprov.VMElsewhereError
 	if errors.As(err, &elsewhere) && elsewhere.Node != "" && elsewhere.Err == nil {
-		return "Add node " + elsewhere.Node + " to hosts of the provider configuration: each node of a cluster is a host."
+		return "Add node " + elsewhere.Node + " to hosts of " + hostConfiguration(err) + ": each node of a cluster is a host."
 	}
-	return "Make all hosts of the provider configuration available, or remove those that no longer exist from it."
+	return "Make all hosts of " + hostConfiguration(err) + " available, or remove those that no longer exist from it."
 }

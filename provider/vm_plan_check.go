@@ -179,7 +179,7 @@ func (c *connection) reportUnusable(diags *diag.Diagnostics, err error) bool {
 		return false
 	}
 	if c.unusable.failed.first(strings.ToLower(failed.Host)) {
-		diags.AddAttributeError(path.Root("host"), "Unable to read the virtual machines of host "+failed.Host, sentence(err)+" "+remedy(failed)+
+		diags.AddAttributeError(path.Root("host"), "Unable to read the virtual machines of host "+failed.Host, sentence(err)+" "+remedy(err)+
 			" All virtual machines of the host are concerned. To plan, apply or destroy the others meanwhile, use -refresh=false, or -target.")
 	}
 	return true

@@ -44,6 +44,17 @@ type fieldError struct {
 	Remedy  string `json:"remedy"`
 }
 
+// Error is an error of the service of a server, or of one of its jobs. It has the text of its cause.
+type Error struct {
+	Server string // its URL
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
 // statusError reports an answer that is not one of the service: the server refused the request, or something else answered.
 type statusError struct {
 	status int
@@ -59,7 +70,7 @@ func (c *Client) problem(resp *http.Response, answer []byte) error {
 		return &statusError{resp.StatusCode, fmt.Sprintf("server %s answered with status %s, which is not an answer of hvprovd: check url, and proxies on the way", c.url, resp.Status)}
 	}
 	if err := p.restored(); err != nil {
-		return err
+		return c.reported(err)
 	}
 	text := fmt.Sprintf("server %s: %s", c.url, p.Detail)
 	switch p.Code {
@@ -72,6 +83,8 @@ func (c *Client) problem(resp *http.Response, answer []byte) error {
 	}
 	return &statusError{resp.StatusCode, text}
 }
+
+func (c *Client) reported(err error) error { return &Error{Server: c.url.String(), Err: err} }
 
 // hostClasses are the classes of [hvprov.HostError] by code.
 var hostClasses = map[string]error{

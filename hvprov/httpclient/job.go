@@ -211,6 +211,9 @@ func (j *Job) end(view *jobView) {
 	if errors.As(err, &failed) {
 		failed.Lines = j.lines
 	}
+	if err != nil {
+		err = j.client.reported(err)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.result, j.err = view.Result, err

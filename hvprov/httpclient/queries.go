@@ -140,7 +140,7 @@ func (c *Client) Check(ctx context.Context, req hvprov.CheckRequest) ([]job.Find
 	switch {
 	case result.HostProblem != nil:
 		if err := result.HostProblem.restored(); err != nil {
-			return nil, err
+			return nil, c.reported(err)
 		}
 		return nil, fmt.Errorf("server %s: %s", c.url, result.HostProblem.Detail)
 	case !result.HostChecked:
