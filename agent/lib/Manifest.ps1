@@ -24,6 +24,23 @@ function Get-JobRecord {
     return $kept
 }
 
+function Merge-JobRecord {
+    # Returns the record after an update: the changed fields that have a value, and all others as they were. Fields of the definition that
+    # are not changed are not applied, so they are not recorded either.
+    param([AllowNull()] $Recorded, [Parameter(Mandatory)] $Job)
+
+    $kept = [ordered]@{}
+    if ($null -ne $Recorded) {
+        foreach ($name in @(Get-AgentPropertyName -Value $Recorded)) {
+            # A field may have become a secret one since it was recorded.
+            if (($Job.Changed + $Job.SecretNames) -notcontains $name) { $kept[$name] = Get-AgentProperty -Value $Recorded -Name $name }
+        }
+    }
+    $given = Get-JobRecord -Job $Job
+    foreach ($name in $Job.Changed) { if ($given.Contains($name)) { $kept[$name] = $given[$name] } }
+    return $kept
+}
+
 function Save-JobManifest {
     # Writes a manifest atomically. Throws when its folder is a link: a job records each file before it creates it.
     param([Parameter(Mandatory)] $Manifest)

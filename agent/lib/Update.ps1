@@ -31,16 +31,16 @@ function Invoke-UpdateJob {
         Enter-JobStep -Context $Context -Job $Job -Name 'configure' -MessageId 'step_configure' -Values @{ fields = (Join-AgentText -Text $plan.Configure) }
         foreach ($name in $plan.Configure) { Set-JobField -Context $Context -Job $Job -Plan $plan -Name $name }
     }
-    if ($null -ne $plan.Manifest) {
-        $plan.Manifest.Recorded = Get-JobRecord -Job $Job
-        Save-JobManifest -Manifest $plan.Manifest
-    }
     if ($plan.Start) {
         Enter-StartStep -Context $Context -Job $Job -State $plan.State
         $from = $plan.State
         if ($plan.Stop) { $from = 'off' }
         Start-JobVM -VM $vm -State $from
         $Job.Journal.Stopped = $false
+    }
+    if ($null -ne $plan.Manifest) { # last, so that a job that fails leaves the record as it was
+        $plan.Manifest.Recorded = Merge-JobRecord -Recorded $plan.Manifest.Recorded -Job $Job
+        Save-JobManifest -Manifest $plan.Manifest
     }
     Add-DetachedDiskLeftover -Context $Context -Job $Job -Manifest $plan.Manifest
 }

@@ -42,7 +42,7 @@ type VM struct {
 	StartAction     string           `json:"start_action" observable:"true"`    // nothing, start_if_running or start
 	StopAction      string           `json:"stop_action" observable:"true"`     // turn_off, save or shut_down
 	JobID           string           `json:"job_id"`                            // the job that created it; empty if no job did
-	Recorded        map[string]any   `json:"recorded"`                          // fields of that job's definition, without secrets
+	Recorded        map[string]any   `json:"recorded"`                          // fields that jobs have set, without secrets
 
 	// The following are reported if a job has set them; nil if none has, or if they cannot be read.
 

@@ -121,6 +121,22 @@ var changes = []scenario{
 		id := s.createVM(minimal + `,"owner":"ops","services":[{"name":"web","port":443}],"tags":["a"],"limits":{"cpu":1,"also":null}`)
 		s.runJob(change(id, minimal+`,"owner":"dev","services":[{"name":"web","port":443},{"name":"ssh","port":22}],"tags":[]`, "owner", "services", "tags"))
 	}},
+	{"a partial update keeps the record", func(s *recorder) {
+		id := s.createVM(minimal + `,"owner":"ops","tags":["a"],"ports":[],"pin":"n3sted"`)
+		s.section("only changed fields are recorded")
+		s.runJob(change(id, `"notes":"x","gb_ram":7,"owner":"dev","guest_la_uid":"y"`, "notes", "owner"))
+		s.section("a changed field without a value is removed")
+		s.runJob(change(id, "", "owner", "notes", "never-set"))
+		s.section("a field that has become a secret is removed")
+		req := change(id, `"notes":"y"`, "notes")
+		req.Secrets = []string{"pin"}
+		s.runJob(req)
+		s.section("a failed update changes nothing")
+		s.setCalls(map[string]hyperv.Call{"Start-VM": {Fail: "no power", Times: 1}})
+		req = change(id, `"cpu_cores":3,"owner":"dev"`, "cpu_cores", "owner", "tags")
+		req.AllowPowerCycle = true
+		s.runJob(req)
+	}},
 	{"a secret within a list is redacted", func(s *recorder) {
 		req := provision(minimal + `,"accounts":[{"user":"operator","pin":"n3sted secret"}],"switch_name":"n3sted secret"`)
 		req.Secrets = []string{"accounts"}

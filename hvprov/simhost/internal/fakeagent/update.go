@@ -3,6 +3,7 @@
 package fakeagent
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -156,9 +157,6 @@ func undoStop(j *hostJob) {
 }
 
 func restartVM(j *hostJob) error {
-	if err := j.saveRecorded(); err != nil {
-		return err
-	}
 	if err := startVM(j); err != nil {
 		return err
 	}
@@ -188,12 +186,16 @@ func configure(j *hostJob) error {
 	return nil
 }
 
+// saveRecorded replaces the changed fields of the record with those that have a value. All others stay as they were.
 func (j *hostJob) saveRecorded() error {
-	if j.plan.manifest == nil {
+	m := j.plan.manifest
+	if m == nil {
 		return nil
 	}
-	j.plan.manifest.Recorded = j.fields.without(j.secretFields)
-	return j.plan.manifest.save()
+	merged := j.fields.only(j.changed)
+	maps.Copy(merged, m.Recorded.without(j.changed))
+	m.Recorded = merged.without(j.secretFields)
+	return m.save()
 }
 
 func renameVM(j *hostJob, _ string) error {
