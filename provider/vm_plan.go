@@ -22,7 +22,7 @@ import (
 // An error of a plan is an error of `terraform destroy` too: before it destroys anything, Terraform refreshes with a plan of the whole
 // configuration, and a provider cannot tell the two apart. Therefore only what the configuration causes is an error here.
 func (r *vmResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.schema == nil {
+	if r.schema == nil || addUnreadMove(ctx, req.Private, &resp.Diagnostics) {
 		return
 	}
 	if req.Plan.Raw.IsNull() {

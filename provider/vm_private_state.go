@@ -17,6 +17,7 @@ import (
 const (
 	importedKey  = "imported"   // the virtual machine was imported
 	unreadKey    = "unread"     // it was imported and not read since
+	movedKey     = "moved"      // name of a virtual machine that was moved from another provider and not read since
 	adoptedKey   = "adopted"    // a configuration was applied
 	locationKey  = "location"   // where the virtual machine is, if not on the host that was last applied
 	schemaKey    = "schema"     // ID and version of the job schema

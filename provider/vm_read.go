@@ -21,7 +21,10 @@ import (
 func (r *vmResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	summary := errorSummary("read", r.displayName(req.State.Raw))
 	resp.Diagnostics.Append(checkSchemaID(ctx, r.schema, req.Private, summary)...)
-	is := readIdentity(ctx, req.State, &resp.Diagnostics)
+	is, ok := r.identify(ctx, req, resp)
+	if !ok {
+		return
+	}
 	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, vmIdentity{is.host, is.id})...)
 	if !r.ready() {
 		return // the provider's settings are not known yet: the state stays as it is

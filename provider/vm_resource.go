@@ -31,7 +31,7 @@ const (
 const observedName = "name"
 
 // vmResource implements the resource `hypervvm`. Each operation is in a file of its name: vm_create.go, vm_read.go,
-// vm_update.go, vm_delete.go, vm_validate.go, vm_plan.go, vm_import.go and vm_upgrade.go.
+// vm_update.go, vm_delete.go, vm_validate.go, vm_plan.go, vm_import.go, vm_move.go and vm_upgrade.go.
 type vmResource struct {
 	schema    *jobschema.Schema
 	schemaErr error
@@ -45,6 +45,7 @@ var (
 	_ resource.ResourceWithModifyPlan     = (*vmResource)(nil)
 	_ resource.ResourceWithImportState    = (*vmResource)(nil)
 	_ resource.ResourceWithUpgradeState   = (*vmResource)(nil)
+	_ resource.ResourceWithMoveState      = (*vmResource)(nil)
 	_ resource.ResourceWithIdentity       = (*vmResource)(nil)
 )
 
