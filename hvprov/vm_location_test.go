@@ -118,7 +118,8 @@ func TestAJobOnAHostThatAVirtualMachineLeftNamesItsNode(t *testing.T) {
 	t.Parallel()
 	l := newLocationTest(t, true)
 	s := l.service(map[string]*simhost.Server{"hv02": l.second})
-	j, err := s.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationDelete, VMID: l.id})
+	start := map[string]any{"power_action": "start"}
+	j, err := s.Submit(t.Context(), hvprov.Submission{Host: "hv01", Operation: job.OperationPower, VMID: l.id, Values: start})
 	if err != nil {
 		t.Fatal(err)
 	}
