@@ -22,6 +22,7 @@ type Feature struct {
 // The features that the provider uses.
 var (
 	Functions     = Feature{"provider functions", "1.8", "1.7"}
+	Moves         = Feature{"moved blocks between resource types", "1.8", "1.12"} // OpenTofu 1.12.4
 	WriteOnly     = Feature{"write-only attributes", "1.11", "1.11"}
 	Identity      = Feature{"resource identity", "1.12", "1.12"}
 	ListResources = Feature{"list resources", "1.14", ""}
