@@ -34,7 +34,7 @@ func TestAMovedBlockTakesOverAVMOfAnotherProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(other, "terraform-provider-hyperv"+suffix), binary, 0o700); err != nil { //nolint:gosec // it is run
+		if err := os.WriteFile(filepath.Join(other, "terraform-provider-hyperv"+suffix), binary, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		w.write("cli.tfrc", fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"hypervvm/hypervvm\" = %q\n    \"taliesins/hyperv\" = %q\n  }\n  direct {}\n}\n",
