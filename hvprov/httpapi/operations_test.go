@@ -201,3 +201,24 @@ func TestAnImageJobRunsOverTheAPI(t *testing.T) {
 		t.Errorf("the problem is %s", none.body)
 	}
 }
+
+func TestADiskJobRunsOverTheAPI(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	path := filepath.Join(t.TempDir(), "archive.vhdx")
+	run := func(values map[string]any) answer {
+		values["disk_path"] = path
+		return a.await(a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/disk", map[string]any{"host": "hv01", "values": values}).text("id"))
+	}
+	for _, values := range []map[string]any{
+		{"disk_action": "create", "disk_size_gb": 1, "vhd_type": "dynamic"}, {"disk_action": "expand", "disk_size_gb": 2}, {"disk_action": "remove"},
+	} {
+		if ended := run(values); ended.text("state") != "succeeded" {
+			t.Errorf("%v: the job is %s", values, ended.body)
+		}
+	}
+	again := run(map[string]any{"disk_action": "expand", "disk_size_gb": 3})
+	if again.text("state") != "failed" {
+		t.Errorf("the expansion of a disk that was removed is %s", again.body)
+	}
+}
