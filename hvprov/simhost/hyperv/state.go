@@ -197,6 +197,9 @@ func (s *State) clone() *State {
 		}
 		vm.Guest, vm.Settings = vm.Guest.clone(), maps.Clone(vm.Settings)
 		vm.StartupOrder, vm.Checkpoints = slices.Clone(vm.StartupOrder), slices.Clone(vm.Checkpoints)
+		for j := range vm.Checkpoints {
+			vm.Checkpoints[j].Drives = slices.Clone(vm.Checkpoints[j].Drives)
+		}
 		for j := range vm.Adapters {
 			a := &vm.Adapters[j]
 			a.IPAddresses, a.Settings = slices.Clone(a.IPAddresses), maps.Clone(a.Settings)
