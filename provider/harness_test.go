@@ -60,6 +60,7 @@ type harness struct {
 	config attrs // of the provider, once it is configured
 
 	provider *provider.Provider
+	through  *server // the server that it uses; nil: none
 
 	olderCLI bool // without support for write-only attributes
 }

@@ -5,6 +5,7 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
@@ -31,6 +34,7 @@ func TestTheSameTestsRunThroughAServer(t *testing.T) {
 		"a virtual machine that moved": TestAVMThatMovedIsFollowed,
 		"a taken name":                 TestANameTakenBetweenPlanAndApplyChangesNothing,
 		"data sources":                 TestDataSourcesShowAHostAndItsVMs,
+		"secrets":                      TestSecretsAreNotLogged,
 	} {
 		t.Run(name, test)
 	}
@@ -65,6 +69,7 @@ func TestTheSameTestsRunThroughAServer(t *testing.T) {
 		"disks":                   TestDisksAreCreatedUpdatedReadAndDeleted,
 		"warnings":                TestWarningsOfJobsAreDiagnostics,
 		"an unknown node":         TestAVMThatMovedToAnUnknownNodeIsKept,
+		"a failed create":         TestAFailedCreateJobIsRolledBack,
 		"names":                   TestANameIsGivenFromOneVMToAnotherInOneApply,
 		"write-only secrets":      TestAWriteOnlySecretIsNotStored,
 	} {
@@ -91,12 +96,14 @@ func (h *harness) served(config attrs) attrs {
 	}
 	key := h.t.Name() + fmt.Sprint(config)
 	if known, ok := servers.Load(key); ok {
-		return known.(attrs)
+		h.through = known.(*server)
+		return h.through.settings
 	}
-	config = serve(h.t, hosts)
-	servers.Store(key, config)
+	logs, _ := config["job_log_dir"].(string)
+	h.through = serveWith(h.t, hvprov.Options{Hosts: hosts, JobLogDir: logs})
+	servers.Store(key, h.through)
 	h.t.Cleanup(func() { servers.Delete(key) })
-	return config
+	return h.through.settings
 }
 
 func hostOf(set attrs) hvprov.Host {
@@ -111,31 +118,47 @@ func hostOf(set attrs) hvprov.Host {
 	}
 }
 
+// server is an hvprovd.
+type server struct {
+	settings attrs // of a provider that uses it
+	service  *hvprov.Service
+	log      *lockedBuffer
+}
+
 // serve serves hosts, and returns the settings of the server.
 func serve(t *testing.T, hosts map[string]hvprov.Host) attrs {
 	t.Helper()
-	service, err := hvprov.New(t.Context(), hvprov.Options{
-		Schema: loadSchema(t), Hosts: hosts,
+	return serveWith(t, hvprov.Options{Hosts: hosts}).settings
+}
+
+// serveWith serves a service with the default schema.
+func serveWith(t *testing.T, opts hvprov.Options) *server {
+	t.Helper()
+	s := &server{log: &lockedBuffer{}}
+	opts.Schema, opts.Logger = loadSchema(t), slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if s.service, err = hvprov.New(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := httpapi.New(s.service, httpapi.Options{
+		Authenticators: []httpapi.Authenticator{tokens{}}, RequestsPerSecond: -1, Logger: opts.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := httpapi.New(service, httpapi.Options{Authenticators: []httpapi.Authenticator{tokens{}}, RequestsPerSecond: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
+	listener := httptest.NewServer(handler)
 	t.Cleanup(func() {
 		handler.EndStreams()
-		server.Close()
-		if err := service.Close(context.Background()); err != nil {
+		listener.Close()
+		if err := s.service.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
 		if err := handler.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return attrs{"server": attrs{"url": server.URL, "token": "writer"}}
+	s.settings = attrs{"server": attrs{"url": listener.URL, "token": "writer"}}
+	return s
 }
 
 // tokens accepts the name of a role as a token.
@@ -200,6 +223,36 @@ func TestAReaderOfAServerPlansAndDoesNotApply(t *testing.T) {
 	}
 }
 
+func TestCtrlCCancelsTheJobOnTheServer(t *testing.T) {
+	t.Parallel()
+	host := startHost(t, nil)
+	updateHost(t, host, func(s *hyperv.State) {
+		s.Behaviour.Calls = map[string]hyperv.Call{"Add-VMHardDiskDrive": {DelayMS: 1000}}
+	})
+	s := serveWith(t, hvprov.Options{Hosts: map[string]hvprov.Host{"hv01": {WinRM: host.WinRM()}}})
+	h := newHarness(t)
+	h.mustSucceed("configure", h.configure(s.settings))
+	p := h.plan(h.none(), linux("web-01"))
+	h.mustSucceed("plan", p.diags)
+	ctx, interrupt := context.WithCancel(h.ctx)
+	defer interrupt()
+	deep := h.log.whenWritten("[3/9] disk")
+	go func() {
+		<-deep
+		interrupt()
+	}()
+	_, diags := h.apply(ctx, p)
+	h.mustFail(diags, "", "Unable to create virtual machine web-01", "cancelled", "Everything that the job created")
+	records, _, err := s.service.Jobs(jobstore.Filter{}, jobstore.Page{})
+	if err != nil || len(records) != 1 || records[0].State != jobstore.Cancelled {
+		t.Errorf("the server has the jobs %+v, %v", records, err)
+	}
+	if !strings.Contains(s.log.String(), `"path":"/api/v1/jobs/`+records[0].ID+`/cancel","status":2`) {
+		t.Errorf("the audit log of the server lacks the cancellation:\n%s", s.log.String())
+	}
+	wantEmptyHost(t, host)
+}
+
 func TestErrorsOfAHostNameTheConfigurationOfItsServer(t *testing.T) {
 	t.Parallel()
 	host := startHost(t, nil)
@@ -232,6 +285,8 @@ func TestEnvironmentVariablesSelectAServer(t *testing.T) {
 	t.Setenv("HYPERVVM_SERVER_URL", fmt.Sprint(set["url"]))
 	t.Setenv("HYPERVVM_SERVER_TOKEN", "writer")
 	h := newHarness(t)
+	h.mustSucceed("configure with url", h.configure(attrs{"server": attrs{"url": set["url"]}}))
+	h = newHarness(t)
 	h.mustSucceed("configure", h.configure(attrs{}))
 	h.mustSucceed("plan", h.plan(h.none(), linux("web-01")).diags)
 	t.Setenv("HYPERVVM_HOST", "hv01.lab.example")

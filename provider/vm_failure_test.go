@@ -190,8 +190,11 @@ func aFailedCreateJobIsRolledBack(t *testing.T, server *simhost.Server) {
 	p := h.plan(h.none(), linux("web-01"))
 	h.mustSucceed("plan", p.diags)
 	left, diags := h.apply(h.ctx, p)
-	h.mustFail(diags, "", "Unable to create virtual machine web-01", "step disk", "the disk is in use",
-		"[3/9] disk", "Everything that the job created", logs)
+	shown := h.mustFail(diags, "", "Unable to create virtual machine web-01", "step disk", "the disk is in use",
+		"[3/9] disk", "Everything that the job created")
+	if h.through == nil && !strings.Contains(shown, logs) { // those of a server are not on this computer
+		t.Errorf("the error does not name the log file in %s:\n%s", logs, shown)
+	}
 	if !left.value.IsNull() {
 		t.Errorf("the state has %s", left.value)
 	}

@@ -385,6 +385,9 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	_, diags := h.apply(context.WithoutCancel(h.ctx), p)
 	shown := h.mustFail(diags, "", "step start", "******")
 	texts := map[string]string{"the log": h.log.String(), "the diagnostic": shown}
+	if h.through != nil {
+		texts["the log of the server"] = h.through.log.String()
+	}
 	files, _ := filepath.Glob(filepath.Join(logs, "*.log"))
 	if len(files) != 1 {
 		t.Fatalf("log files: %v", files)

@@ -32,6 +32,9 @@ func (h *harness) wantAbsent(server *simhost.Server, logs string, texts []string
 		}
 	}
 	search("the log", h.log.String())
+	if h.through != nil {
+		search("the log of the server", h.through.log.String())
+	}
 	for _, r := range kept {
 		search("a state or a plan", r.value.String())
 		search("private state", string(r.private))
