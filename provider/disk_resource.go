@@ -171,7 +171,7 @@ func (d *diskResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		case !same(before.Host, s.Host) || !same(before.Name, s.Name) || !s.Path.IsUnknown() && !same(before.Path, s.Path) || !same(before.Type, s.Type) || !same(before.ParentPath, s.ParentPath):
 			diags.AddWarning("Virtual hard disk "+before.file()+" is replaced", "The disk is deleted with all its data, and an empty one is created.")
 		case !s.SizeGB.IsUnknown() && s.SizeGB.ValueInt64() < before.SizeGB.ValueInt64():
-			diags.AddAttributeError(path.Root("size_gb"), errorSummary("plan", before.file()),
+			diags.AddAttributeError(path.Root("size_gb"), diskSummary("plan", before.file()),
 				fmt.Sprintf("The disk has %d GiB, and a virtual hard disk cannot shrink. Set size_gb to %d or more.", before.SizeGB.ValueInt64(), before.SizeGB.ValueInt64()))
 		}
 		return
@@ -190,9 +190,9 @@ func (d *diskResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 	found, err := d.jobs.conn.service.Disk(ctx, host, s.file())
 	if err != nil {
-		addAsWarnings(diags, errorSummary("plan", s.file()), err, "The plan was not checked. The job fails while that lasts.")
+		addAsWarnings(diags, diskSummary("plan", s.file()), err, "The plan was not checked. The job fails while that lasts.")
 	} else if found != nil {
-		diags.AddAttributeError(path.Root("path"), errorSummary("plan", found.Path),
+		diags.AddAttributeError(path.Root("path"), diskSummary("plan", found.Path),
 			fmt.Sprintf("The file exists on host %s already. Import it with the id %q, or use another name.", host, diskID(host, found.Path)))
 	}
 }
@@ -203,7 +203,7 @@ func diskID(host, file string) string { return host + "/" + file }
 func (d *diskResource) run(ctx context.Context, s diskState, verb string, values map[string]any, diags *diag.Diagnostics) (host string, result *job.Result) {
 	limit := vmTarget{Timeout: s.Timeout}.limit(diags)
 	if !d.jobs.ready() {
-		addNotReady(diags, errorSummary(verb, s.file()))
+		addNotReady(diags, diskSummary(verb, s.file()))
 	}
 	if !diags.HasError() {
 		host = d.host(s, diags)
@@ -215,7 +215,7 @@ func (d *diskResource) run(ctx context.Context, s diskState, verb string, values
 	_, result, err := d.jobs.runJob(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDisk, Values: values, Limit: limit, SkipInventoryCheck: true}, s.file(), diags)
 	if err != nil {
 		var found diag.Diagnostics
-		addError(&found, errorSummary(verb, s.file()), err)
+		addError(&found, diskSummary(verb, s.file()), err)
 		diags.Append(atAttributes(found, diskFields)...)
 		return host, nil
 	}
@@ -270,7 +270,7 @@ func (d *diskResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	found, err := d.jobs.conn.service.Disk(ctx, host, s.file())
 	if err != nil {
-		addError(&resp.Diagnostics, errorSummary("read", s.file()), err)
+		addError(&resp.Diagnostics, diskSummary("read", s.file()), err)
 		return
 	}
 	if found == nil {
@@ -316,3 +316,6 @@ func (*diskResource) ImportState(ctx context.Context, req resource.ImportStateRe
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("host"), host)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("path"), file)...)
 }
+
+// diskSummary returns the summary of an error about a virtual hard disk.
+func diskSummary(verb, file string) string { return "Unable to " + verb + " virtual hard disk " + file }
