@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -67,8 +68,9 @@ type Config struct {
 
 	Hosts map[string]Host `yaml:"hosts"`
 
-	path   string
-	getenv func(string) string
+	path        string
+	getenv      func(string) string
+	headerLimit time.Duration // how long a client may take to send the header of a request
 }
 
 // OIDC configures OpenID Connect: see [oidcauth.Config].
@@ -105,7 +107,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c := &Config{path: path, getenv: getenv, RefreshSeconds: 60, StopSeconds: 60}
+	c := &Config{path: path, getenv: getenv, headerLimit: 10 * time.Second, RefreshSeconds: 60, StopSeconds: 60}
 	c.Log.Level, c.Log.Format = "info", "json"
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
