@@ -141,9 +141,7 @@ func (c *checkpointResource) run(ctx context.Context, t vmTarget, verb string, v
 		return nil // its checkpoints are gone with it
 	}
 	if err != nil {
-		var found diag.Diagnostics
-		addError(&found, summary, err)
-		diags.Append(atAttributes(found, map[string]string{"checkpoint_action": "vm_id", "checkpoint_name": "name", "checkpoint_id": "id"})...)
+		addErrorAt(diags, summary, err, map[string]string{"checkpoint_action": "vm_id", "checkpoint_name": "name", "checkpoint_id": "id"})
 		return nil
 	}
 	return result

@@ -73,20 +73,7 @@ func (d *hostData) Read(ctx context.Context, req datasource.ReadRequest, resp *d
 
 // host returns the configured name of the host that the configuration names, or of the only one. It is empty after an error.
 func (d *hostData) host(config tftypes.Value, diags *diag.Diagnostics) string {
-	known := d.conn.service.Hosts()
-	name := stringOf(attribute(config, "host"))
-	switch found, ok := d.conn.findHost(name); {
-	case name == "" && len(known) == 1:
-		return known[0]
-	case name == "":
-		d.conn.addMissingHost(diags)
-		return ""
-	case !ok:
-		d.conn.addUnknownHost(diags, name, "")
-		return ""
-	default:
-		return found
-	}
+	return d.conn.requestedHost(stringOf(attribute(config, "host")), diags)
 }
 
 // Constructors of attributes.

@@ -133,17 +133,7 @@ func (*diskResource) ValidateConfig(ctx context.Context, req resource.ValidateCo
 
 // host returns the configured name of the host of a disk. It is empty after an error.
 func (d *diskResource) host(s diskState, diags *diag.Diagnostics) string {
-	name, known := s.Host.ValueString(), d.jobs.conn.service.Hosts()
-	found, ok := d.jobs.conn.findHost(name)
-	switch {
-	case name == "" && len(known) == 1:
-		return known[0]
-	case name == "":
-		d.jobs.conn.addMissingHost(diags)
-	case !ok:
-		d.jobs.conn.addUnknownHost(diags, name, "")
-	}
-	return found
+	return d.jobs.conn.requestedHost(s.Host.ValueString(), diags)
 }
 
 // file is the path of a disk, or its name as long as the path is not known.
@@ -214,9 +204,7 @@ func (d *diskResource) run(ctx context.Context, s diskState, verb string, values
 	values["disk_path"] = s.file()
 	_, result, err := d.jobs.runJob(ctx, limit, hvprov.Submission{Host: host, Operation: job.OperationDisk, Values: values, Limit: limit, SkipInventoryCheck: true}, s.file(), diags)
 	if err != nil {
-		var found diag.Diagnostics
-		addError(&found, diskSummary(verb, s.file()), err)
-		diags.Append(atAttributes(found, diskFields)...)
+		addErrorAt(diags, diskSummary(verb, s.file()), err, diskFields)
 		return host, nil
 	}
 	return host, result

@@ -43,6 +43,23 @@ func (c *connection) findHost(name string) (string, bool) {
 	return known, ok
 }
 
+// requestedHost returns the configured name of the host that a configuration names, or of the only one. It is empty after an error.
+func (c *connection) requestedHost(name string, diags *diag.Diagnostics) string {
+	known := c.service.Hosts()
+	switch found, ok := c.findHost(name); {
+	case name == "" && len(known) == 1:
+		return known[0]
+	case name == "":
+		c.addMissingHost(diags)
+		return ""
+	case !ok:
+		c.addUnknownHost(diags, name, "")
+		return ""
+	default:
+		return found
+	}
+}
+
 // addUnknownHost reports that the provider configuration, or its server, has no host of a name. The hint about the configuration
 // follows the remedy.
 func (c *connection) addUnknownHost(diags *diag.Diagnostics, name, hint string) {

@@ -205,19 +205,10 @@ func imageSummary(verb, host string, file types.String) string {
 
 // host returns the configured name of the host; empty after an error.
 func (r *imageResource) host(name types.String, diags *diag.Diagnostics) string {
-	conn := r.jobs.conn
-	if hosts := conn.service.Hosts(); name.ValueString() == "" && len(hosts) == 1 {
-		return hosts[0]
+	if only := r.jobs.conn.only; only != "" {
+		return only
 	}
-	if name.ValueString() == "" {
-		conn.addMissingHost(diags)
-		return ""
-	}
-	if !conn.isHost(name.ValueString()) {
-		conn.addUnknownHost(diags, name.ValueString(), "")
-		return ""
-	}
-	return conn.hostName(name.ValueString())
+	return r.jobs.conn.requestedHost(name.ValueString(), diags)
 }
 
 // find returns the image of a file name, or nil.
@@ -300,9 +291,7 @@ func (r *imageResource) run(ctx context.Context, s *imageState, verb string, val
 	sub := hvprov.Submission{Host: host, Operation: job.OperationImage, Values: values, Limit: limit, SkipInventoryCheck: true}
 	_, result, err := r.jobs.runJob(ctx, limit, sub, s.File.ValueString(), diags)
 	if err != nil {
-		var found diag.Diagnostics
-		addError(&found, imageSummary(verb, host, s.File), err)
-		diags.Append(atAttributes(found, imageFields)...)
+		addErrorAt(diags, imageSummary(verb, host, s.File), err, imageFields)
 		return "", nil
 	}
 	return host, result

@@ -159,14 +159,19 @@ func (r *vmResource) runReported(
 		if err == nil {
 			return
 		}
-		var found diag.Diagnostics
-		addError(&found, summary, err)
-		diags.Append(atAttributes(found, attributes)...)
+		addErrorAt(&diags, summary, err, attributes)
 	}()
 	for text := range messages {
 		resp.SendProgress(action.InvokeProgressEvent{Message: name + ": " + text})
 	}
 	resp.Diagnostics.Append(diags...)
+}
+
+// addErrorAt adds the error of a job, at the attributes that its fields are of.
+func addErrorAt(diags *diag.Diagnostics, summary string, err error, attributes map[string]string) {
+	var found diag.Diagnostics
+	addError(&found, summary, err)
+	diags.Append(atAttributes(found, attributes)...)
 }
 
 // atAttributes moves errors about fields of a job to the attributes of the configuration.
