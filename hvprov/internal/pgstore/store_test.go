@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs_test
+package pgstore_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/boltstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgtest"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -23,14 +23,13 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore/storetest"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notifications"
 	notificationtest "github.com/hypervvm/terraform-provider-hypervvm/hvprov/notifications/storetest"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/riverjobs"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 func open(t *testing.T, url string) jobstore.Store {
 	t.Helper()
-	s, err := riverjobs.Open(t.Context(), riverjobs.Options{URL: url})
+	s, err := pgstore.Open(t.Context(), pgstore.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func TestTheDatabaseImplementsNotificationStore(t *testing.T) {
 	urls := map[notifications.Store]string{}
 	openAt := func(t *testing.T, url string) notifications.Store {
 		t.Helper()
-		s, err := riverjobs.OpenNotifications(t.Context(), riverjobs.Options{URL: url}, 20)
+		s, err := pgstore.OpenNotifications(t.Context(), pgstore.Options{URL: url}, 20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,11 +243,11 @@ func want(t *testing.T, changes <-chan string, text string) {
 
 func TestAnErrorNamesTheDatabaseAndNoPassword(t *testing.T) {
 	t.Parallel()
-	_, err := riverjobs.Open(t.Context(), riverjobs.Options{URL: "postgres://hvprovd:hunter2@/jobs?host=" + filepath.Join(t.TempDir(), "none")})
+	_, err := pgstore.Open(t.Context(), pgstore.Options{URL: "postgres://hvprovd:hunter2@/jobs?host=" + filepath.Join(t.TempDir(), "none")})
 	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "open job database jobs") {
 		t.Errorf("got %v", err)
 	}
-	_, err = riverjobs.Open(t.Context(), riverjobs.Options{URL: "postgres://hvprovd:hunter2@db:port/jobs"})
+	_, err = pgstore.Open(t.Context(), pgstore.Options{URL: "postgres://hvprovd:hunter2@db:port/jobs"})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
@@ -266,7 +265,7 @@ func TestADatabaseOfALaterVersionIsRefused(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "INSERT INTO hvprov_migration (number) VALUES (1000)"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := riverjobs.Open(t.Context(), riverjobs.Options{URL: url}); err == nil || !strings.Contains(err.Error(), "upgrade the program") {
+	if _, err := pgstore.Open(t.Context(), pgstore.Options{URL: url}); err == nil || !strings.Contains(err.Error(), "upgrade the program") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -277,7 +276,7 @@ func TestManyReplicasMigrateADatabaseOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			s, err := riverjobs.Open(t.Context(), riverjobs.Options{URL: url})
+			s, err := pgstore.Open(t.Context(), pgstore.Options{URL: url})
 			if err != nil {
 				t.Error(err)
 				return
@@ -286,30 +285,4 @@ func TestManyReplicasMigrateADatabaseOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-}
-
-func TestAnImportCopiesWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	from, err := boltstore.Open(t.Context(), boltstore.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = from.Close() }()
-	to := open(t, pgtest.Shared(t).Database(t))
-	for i := range 5 {
-		r := provision(fmt.Sprintf("j%d", i), "hv01", fmt.Sprintf("web-%d", i))
-		r.EncryptedValues = []byte{byte(i), 1}
-		put(t, from, put(t, from, r)) // version 2
-		if i == 0 {
-			put(t, to, r)
-		}
-	}
-	for _, copied := range []int{4, 0} {
-		if got, err := riverjobs.Import(t.Context(), from, to); err != nil || got != copied {
-			t.Errorf("%d copied, want %d: %v", got, copied, err)
-		}
-	}
-	if r, err := to.Get(t.Context(), "j3"); err != nil || r.VMName != "web-3" || len(r.EncryptedValues) != 2 || r.Version != 1 {
-		t.Errorf("got %+v, %v", r, err)
-	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+package pgstore
 
 import (
 	"bytes"
@@ -24,13 +24,7 @@ type store struct{ *database }
 
 var _ jobstore.Watcher = (*store)(nil)
 
-// Open opens the store of job records in a database. It creates or migrates the tables.
-//
-// Put of a new record reserves the name that its job gives a virtual machine, and the virtual machine that it works on. The error is a
-// [*inventory.NameTakenError] or a [*inventory.VMBusyError] if another job that has not ended has reserved them.
-//
-// [*inventory.NameTakenError]: https://pkg.go.dev/github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory#NameTakenError
-// [*inventory.VMBusyError]: https://pkg.go.dev/github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory#VMBusyError
+// Open implements riverjobs.Open.
 func Open(ctx context.Context, opts Options) (jobstore.Store, error) {
 	d, err := open(ctx, opts)
 	if err != nil {

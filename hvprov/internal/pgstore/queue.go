@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+package pgstore
 
 import (
 	"context"
@@ -24,18 +24,16 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// QueueOptions configure [OpenQueue].
+// QueueOptions are riverjobs.QueueOptions.
 type QueueOptions struct {
 	Options
-	// Replica is the name of this replica, which no other one has. Empty: a random one.
 	Replica string
-	// Lease is how long a host stays with a replica that does not answer any more. 0: 15 seconds.
-	Lease  time.Duration
-	Logger *slog.Logger // nil: nothing is logged
+	Lease   time.Duration
+	Logger  *slog.Logger
 }
 
-// Queue decides which replica runs a job: the one that owns the job's host. Its methods are safe for concurrent use.
-type Queue struct {
+// queue decides which replica runs a job: the one that owns the job's host. Its methods are safe for concurrent use.
+type queue struct {
 	leases
 	*events
 	logger *slog.Logger
@@ -54,7 +52,7 @@ type Queue struct {
 	hosts map[string]*queueHost
 }
 
-// queueHost is a host of this replica's configuration. Queue.mu guards it.
+// queueHost is a host of this replica's configuration. queue.mu guards it.
 type queueHost struct {
 	jobs    int   // maximum number that run at once
 	term    int64 // of the lease; 0: another replica owns the host
@@ -63,7 +61,7 @@ type queueHost struct {
 	drop    context.CancelFunc
 }
 
-var _ jobstore.Queue = (*Queue)(nil)
+var _ jobstore.Queue = (*queue)(nil)
 
 // jobArgs are the arguments of a River job: no value of the submission. River jobs that have not ended are unique by them.
 type jobArgs struct {
@@ -75,8 +73,8 @@ type jobArgs struct {
 // Kind implements [river.JobArgs].
 func (jobArgs) Kind() string { return "hvprov_job" }
 
-// OpenQueue opens the queue in a database. It creates or migrates the tables, also River's.
-func OpenQueue(ctx context.Context, opts QueueOptions) (*Queue, error) {
+// OpenQueue implements riverjobs.OpenQueue.
+func OpenQueue(ctx context.Context, opts QueueOptions) (jobstore.Queue, error) {
 	if opts.Replica == "" {
 		opts.Replica = uuid.NewString()
 	}
@@ -90,14 +88,14 @@ func OpenQueue(ctx context.Context, opts QueueOptions) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{leases: leases{d, opts.Replica, opts.Lease}, events: newEvents(d, opts.Replica), logger: opts.Logger, hosts: map[string]*queueHost{}}
+	q := &queue{leases: leases{d, opts.Replica, opts.Lease}, events: newEvents(d, opts.Replica), logger: opts.Logger, hosts: map[string]*queueHost{}}
 	if err := q.openRiver(ctx); err != nil {
 		return nil, errors.Join(q.leases.wrap("open the queue of", err), d.Close())
 	}
 	return q, nil
 }
 
-func (q *Queue) openRiver(ctx context.Context) error {
+func (q *queue) openRiver(ctx context.Context) error {
 	driver := riverpgxv5.New(q.leases.pool)
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: q.logger})
 	if err != nil {
@@ -122,7 +120,7 @@ func queueName(host string) string {
 }
 
 // Start implements [jobstore.Queue].
-func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id string) error, deliver func(id string, e job.Event)) error {
+func (q *queue) Start(ctx context.Context, run func(ctx context.Context, id string) error, deliver func(id string, e job.Event)) error {
 	q.run, q.deliver = run, deliver
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	failed := func(err error) {
@@ -141,7 +139,7 @@ func (q *Queue) Start(ctx context.Context, run func(ctx context.Context, id stri
 }
 
 // loop keeps the leases of this replica.
-func (q *Queue) loop(ctx context.Context) {
+func (q *queue) loop(ctx context.Context) {
 	ticker := time.NewTicker(q.duration / 3)
 	defer ticker.Stop()
 	for {
@@ -158,7 +156,7 @@ func (q *Queue) loop(ctx context.Context) {
 
 // update renews the leases of this replica, and takes those that it should have. Leases that cannot be renewed are dropped before another
 // replica can take them.
-func (q *Queue) update(ctx context.Context) error {
+func (q *queue) update(ctx context.Context) error {
 	q.tick.Lock()
 	defer q.tick.Unlock()
 	began := time.Now()
@@ -188,7 +186,7 @@ func (q *Queue) update(ctx context.Context) error {
 }
 
 // sweep puts the jobs of the hosts of this replica that are in no queue: the replica that accepted them has died before it put them.
-func (q *Queue) sweep(ctx context.Context) error {
+func (q *queue) sweep(ctx context.Context) error {
 	var errs []error
 	for _, host := range q.names() {
 		h, term, _ := q.host(host)
@@ -200,7 +198,7 @@ func (q *Queue) sweep(ctx context.Context) error {
 }
 
 // updateHost takes, keeps or releases the lease of a host. term is that of the lease that this replica has in the database; 0: none.
-func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner string) error {
+func (q *queue) updateHost(ctx context.Context, host string, term int64, owner string) error {
 	ctx, cancel := context.WithTimeout(ctx, q.duration/3) // so that the leases of other hosts are renewed in time
 	defer cancel()
 	h, held, idle := q.host(host)
@@ -235,7 +233,7 @@ func (q *Queue) updateHost(ctx context.Context, host string, term int64, owner s
 }
 
 // work begins to work the queue of a host whose lease was taken.
-func (q *Queue) work(ctx context.Context, host string, term int64) error {
+func (q *queue) work(ctx context.Context, host string, term int64) error {
 	if err := q.takeOver(ctx, host, term); err != nil {
 		return err
 	}
@@ -249,7 +247,7 @@ func (q *Queue) work(ctx context.Context, host string, term int64) error {
 }
 
 // takeOver ends what River shows as running on the owner before, and inserts the jobs of the host that have not ended.
-func (q *Queue) takeOver(ctx context.Context, host string, term int64) error {
+func (q *queue) takeOver(ctx context.Context, host string, term int64) error {
 	stale, err := q.client.JobList(ctx, river.NewJobListParams().Queues(queueName(host)).States(rivertype.JobStateRunning).First(10_000))
 	if err != nil {
 		return err
@@ -264,7 +262,7 @@ func (q *Queue) takeOver(ctx context.Context, host string, term int64) error {
 
 // insert puts the jobs of a host that have not ended and did not change for a time, unless they are in the queue. Those that run on the
 // host come first: they have its places.
-func (q *Queue) insert(ctx context.Context, host string, term int64, unchanged time.Duration) error {
+func (q *queue) insert(ctx context.Context, host string, term int64, unchanged time.Duration) error {
 	rows, err := q.leases.pool.Query(ctx, `SELECT id, state = 'running' FROM hvprov_job WHERE host = $1 AND state IN ('pending', 'queued', 'running')
 		AND changed <= clock_timestamp() - $2::interval ORDER BY submitted, id`, host, unchanged)
 	if err != nil {
@@ -295,7 +293,7 @@ func insertOpts(host string) *river.InsertOpts {
 }
 
 // Put implements [jobstore.Queue].
-func (q *Queue) Put(ctx context.Context, host, id string) error {
+func (q *queue) Put(ctx context.Context, host, id string) error {
 	host = casefold.Key(host)
 	return q.leases.do(ctx, "write", func(ctx context.Context, _ bool) error {
 		return pgx.BeginFunc(ctx, q.leases.pool, func(tx pgx.Tx) error {
@@ -314,7 +312,7 @@ func (q *Queue) Put(ctx context.Context, host, id string) error {
 }
 
 // Remove implements [jobstore.Queue].
-func (q *Queue) Remove(ctx context.Context, id string) (removed bool, err error) {
+func (q *queue) Remove(ctx context.Context, id string) (removed bool, err error) {
 	params := river.NewJobListParams().Kinds(jobArgs{}.Kind()).
 		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled, rivertype.JobStateRunning).
 		Where("args ->> 'job' = @job", river.NamedArgs{"job": key(id)})

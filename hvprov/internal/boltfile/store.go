@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package boltstore implements [jobstore.Store], and [notifications.Store], each in a single file with [bbolt].
-//
-// [bbolt]: https://github.com/etcd-io/bbolt
-package boltstore
+// Package boltfile implements package boltstore.
+package boltfile
 
 import (
 	"context"
@@ -20,18 +18,15 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 )
 
-// Errors of [Open], for [errors.Is].
+// Errors of boltstore.Open.
 var (
 	ErrLocked  = errors.New("job store file is locked by another process")
 	ErrInvalid = errors.New("not a valid job store file") // also a damaged file, or one of a later version
 )
 
-// Options configure [Open] and [OpenNotifications].
+// Options are boltstore.Options.
 type Options struct {
-	// Path is the file. It must be on a local disk: file locks are not reliable on network file systems. A missing file and its
-	// folder are created, accessible to the current account only.
-	Path string
-	// LockTimeout is how long to wait for a locked file. 0: five seconds.
+	Path        string
 	LockTimeout time.Duration
 }
 
@@ -48,8 +43,7 @@ type store struct{ file }
 // batchDelay is how long a write waits for other writes to share one transaction.
 const batchDelay = time.Millisecond
 
-// Open opens the job store file, or creates it. Only one store can have a file open at a time. The error is [ErrLocked],
-// [ErrInvalid], or that of the file system.
+// Open implements boltstore.Open.
 func Open(ctx context.Context, opts Options) (jobstore.Store, error) {
 	f, err := open(ctx, opts, "job store", recordsBucket)
 	if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+package pgstore
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func TestAnotherReplicaTakesTheJobsOfOneThatHasDied(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	ran, revive := make(chan string, 100), make(chan struct{})
-	start := func(replica string) *Queue {
+	start := func(replica string) *queue {
 		q, err := OpenQueue(t.Context(), QueueOptions{Options: Options{URL: url}, Replica: replica, Lease: 3 * time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +40,8 @@ func TestAnotherReplicaTakesTheJobsOfOneThatHasDied(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return q
+		started, _ := q.(*queue)
+		return started
 	}
 	dead := start("a")
 	_, err = s.Put(t.Context(), jobstore.Record{ID: "j1", Host: "hv01", Operation: job.OperationProvision, VMName: "web", State: jobstore.Queued})

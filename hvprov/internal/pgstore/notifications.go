@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+package pgstore
 
 import (
 	"cmp"
@@ -20,8 +20,7 @@ type notificationStore struct {
 	keep int
 }
 
-// OpenNotifications opens the store of notifications in a database. It creates or migrates the tables. The store keeps a number of
-// notifications, or [notifications.DefaultKeep] if keep is 0.
+// OpenNotifications implements riverjobs.OpenNotifications.
 func OpenNotifications(ctx context.Context, opts Options, keep int) (notifications.Store, error) {
 	d, err := open(ctx, opts)
 	if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs_test
+package pgstore_test
 
 import (
 	"context"
@@ -8,21 +8,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgtest"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/riverjobs"
 )
 
-func openQueue(t *testing.T, url, replica string, lease time.Duration) *riverjobs.Queue {
+func openQueue(t *testing.T, url, replica string, lease time.Duration) jobstore.Queue {
 	t.Helper()
-	q, err := riverjobs.OpenQueue(t.Context(), riverjobs.QueueOptions{Options: riverjobs.Options{URL: url}, Replica: replica, Lease: lease})
+	q, err := pgstore.OpenQueue(t.Context(), pgstore.QueueOptions{Options: pgstore.Options{URL: url}, Replica: replica, Lease: lease})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return q
 }
 
-func closeQueue(t *testing.T, q *riverjobs.Queue) {
+func closeQueue(t *testing.T, q jobstore.Queue) {
 	t.Helper()
 	if err := q.Close(context.WithoutCancel(t.Context())); err != nil {
 		t.Error(err)
@@ -34,7 +34,7 @@ func TestAJobRunsOnTheReplicaThatOwnsItsHostAndMovesWhenThatOneLeaves(t *testing
 	url := pgtest.Shared(t).Database(t)
 	s := open(t, url)
 	ran := make(chan string, 100)
-	start := func(replica string) *riverjobs.Queue {
+	start := func(replica string) jobstore.Queue {
 		q := openQueue(t, url, replica, 3*time.Second)
 		if err := q.AddHost(t.Context(), "hv01", 2); err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestAJobRunsOnTheReplicaThatOwnsItsHostAndMovesWhenThatOneLeaves(t *testing
 		}
 		return q
 	}
-	submit := func(q *riverjobs.Queue, id string) jobstore.Record {
+	submit := func(q jobstore.Queue, id string) jobstore.Record {
 		r := put(t, s, provision(id, "HV01", id))
 		for range 2 { // the second one has no effect
 			if err := q.Put(t.Context(), "HV01", id); err != nil {
@@ -85,7 +85,7 @@ func TestAJobThatWaitsIsRemoved(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	s := open(t, url)
 	accepting, working := openQueue(t, url, "a", time.Hour), openQueue(t, url, "b", 3*time.Second)
-	for _, q := range []*riverjobs.Queue{accepting, working} {
+	for _, q := range []jobstore.Queue{accepting, working} {
 		if err := q.AddHost(t.Context(), "hv01", 1); err != nil {
 			t.Fatal(err)
 		}

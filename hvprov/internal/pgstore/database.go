@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+// Package pgstore implements package riverjobs: stores and a queue in PostgreSQL, with River.
+package pgstore
 
 import (
 	"context"
@@ -15,13 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Options configure [Open] and [OpenNotifications].
+// Options are riverjobs.Options.
 type Options struct {
-	// URL is the connection string, such as "postgres://hvprovd@db.lab.example/hvprovd?sslmode=verify-full". Parameters that it lacks
-	// are taken from the environment (PGHOST, PGPASSWORD, PGPASSFILE and so on), as the programs of PostgreSQL do.
-	URL string
-	// RetryFor is how long a request is repeated while the database cannot be reached. A context that ends earlier limits it. 0: one
-	// minute.
+	URL      string
 	RetryFor time.Duration
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs_test
+package pgstore_test
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package boltstore
+package boltfile
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package riverjobs
+package pgstore
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // AddHost implements [jobstore.Queue].
-func (q *Queue) AddHost(ctx context.Context, name string, jobs int) error {
+func (q *queue) AddHost(ctx context.Context, name string, jobs int) error {
 	host := casefold.Key(name)
 	if err := q.leases.do(ctx, "write", func(ctx context.Context, _ bool) error { return q.leases.add(ctx, host) }); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (q *Queue) AddHost(ctx context.Context, name string, jobs int) error {
 }
 
 // RemoveHost implements [jobstore.Queue].
-func (q *Queue) RemoveHost(ctx context.Context, name string) error {
+func (q *queue) RemoveHost(ctx context.Context, name string) error {
 	q.tick.Lock()
 	defer q.tick.Unlock()
 	host := casefold.Key(name)
@@ -45,7 +45,7 @@ func (q *Queue) RemoveHost(ctx context.Context, name string) error {
 }
 
 // Close implements [jobstore.Queue]. The jobs continue on their hosts.
-func (q *Queue) Close(ctx context.Context) error {
+func (q *queue) Close(ctx context.Context) error {
 	var errs []error
 	if q.stop != nil {
 		q.tick.Lock() // no lease is taken any more
@@ -62,14 +62,14 @@ func (q *Queue) Close(ctx context.Context) error {
 	return errors.Join(append(errs, q.leases.Close())...)
 }
 
-func (q *Queue) names() []string {
+func (q *queue) names() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Sorted(maps.Keys(q.hosts))
 }
 
 // host returns a host, the term of its lease, and whether no job of it runs here.
-func (q *Queue) host(name string) (h *queueHost, term int64, idle bool) {
+func (q *queue) host(name string) (h *queueHost, term int64, idle bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if h = q.hosts[name]; h == nil {
@@ -79,7 +79,7 @@ func (q *Queue) host(name string) (h *queueHost, term int64, idle bool) {
 }
 
 // drop ends the work on a host whose lease ends.
-func (q *Queue) drop(name string) {
+func (q *queue) drop(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if h := q.hosts[name]; h != nil && h.term != 0 {
@@ -88,14 +88,14 @@ func (q *Queue) drop(name string) {
 	}
 }
 
-func (q *Queue) dropAll() {
+func (q *queue) dropAll() {
 	for _, name := range q.names() {
 		q.drop(name)
 	}
 }
 
 // removeQueue stops fetching jobs of a host, and waits for those that run.
-func (q *Queue) removeQueue(ctx context.Context, host string) error {
+func (q *queue) removeQueue(ctx context.Context, host string) error {
 	err := q.client.Queues().Remove(ctx, queueName(host))
 	var unknown *river.QueueNotFoundError
 	if errors.As(err, &unknown) {
@@ -107,7 +107,7 @@ func (q *Queue) removeQueue(ctx context.Context, host string) error {
 // worker runs jobs that River has fetched.
 type worker struct {
 	river.WorkerDefaults[jobArgs]
-	queue *Queue
+	queue *queue
 }
 
 // retryPause is the pause before a job is fetched again that this replica must not run.
@@ -140,7 +140,7 @@ func (w *worker) Work(ctx context.Context, j *river.Job[jobArgs]) error {
 
 // begin counts a job that begins, and returns the context of the host's lease, or nil if this replica has none. It is not ok for a job of
 // an earlier lease.
-func (q *Queue) begin(host string, term int64) (lease context.Context, ok bool) {
+func (q *queue) begin(host string, term int64) (lease context.Context, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.hosts[host]
@@ -154,7 +154,7 @@ func (q *Queue) begin(host string, term int64) (lease context.Context, ok bool) 
 	return h.ctx, true
 }
 
-func (q *Queue) end(host string) {
+func (q *queue) end(host string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if h := q.hosts[host]; h != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package boltstore
+package boltfile
 
 import (
 	"cmp"
@@ -28,8 +28,7 @@ type notificationStore struct {
 	keep uint64
 }
 
-// OpenNotifications opens the file of a notification store, or creates it. It keeps a number of notifications, or
-// [notifications.DefaultKeep] if keep is 0. The error is as that of [Open].
+// OpenNotifications implements boltstore.OpenNotifications.
 func OpenNotifications(ctx context.Context, opts Options, keep int) (notifications.Store, error) {
 	f, err := open(ctx, opts, "notification store", entriesBucket, numbersBucket)
 	if err != nil {
