@@ -59,7 +59,7 @@ func (f *textFunction) Run(ctx context.Context, req function.RunRequest, resp *f
 // Functions returns the functions of the provider.
 func (p *Provider) Functions(context.Context) []func() function.Function {
 	idType := map[string]attr.Type{"host": types.StringType, "vm": types.StringType, "is_guid": types.BoolType}
-	var all []func() function.Function
+	all := []func() function.Function{func() function.Function { return guestSeed{p} }}
 	for _, f := range []textFunction{
 		{
 			name:    "parse_id",

@@ -13,7 +13,13 @@ import (
 // call calls a function of the provider with a string.
 func (h *harness) call(name, argument string) (result any, failure string) {
 	h.t.Helper()
-	text, err := tfprotov6.NewDynamicValue(tftypes.String, tftypes.NewValue(tftypes.String, argument))
+	return h.callWith(name, tftypes.String, tftypes.NewValue(tftypes.String, argument))
+}
+
+// callWith calls a function of the provider with a value of the type of its parameter.
+func (h *harness) callWith(name string, parameter tftypes.Type, argument tftypes.Value) (result any, failure string) {
+	h.t.Helper()
+	text, err := tfprotov6.NewDynamicValue(parameter, argument)
 	if err != nil {
 		h.t.Fatal(err)
 	}

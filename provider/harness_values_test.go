@@ -167,7 +167,7 @@ func plain(v tftypes.Value) any {
 			return int(i)
 		}
 		return n.Text('g', -1)
-	case v.Type().Is(tftypes.Object{}):
+	case v.Type().Is(tftypes.Object{}), v.Type().Is(tftypes.Map{}):
 		var parts map[string]tftypes.Value
 		_ = v.As(&parts)
 		object := attrs{}

@@ -222,7 +222,7 @@ func fromTerraform(v tftypes.Value) (any, error) {
 		var n big.Float
 		err := v.As(&n)
 		return json.Number(n.Text('f', -1)), err
-	case v.Type().Is(tftypes.List{}):
+	case v.Type().Is(tftypes.List{}), v.Type().Is(tftypes.Tuple{}): // a function receives a list as a tuple
 		list := items(v)
 		values := make([]any, len(list))
 		for i, item := range list {
@@ -232,7 +232,7 @@ func fromTerraform(v tftypes.Value) (any, error) {
 			}
 		}
 		return values, nil
-	case v.Type().Is(tftypes.Object{}):
+	case v.Type().Is(tftypes.Object{}), v.Type().Is(tftypes.Map{}):
 		attributes, err := object(v)
 		values := make(map[string]any, len(attributes))
 		for name, a := range attributes {
