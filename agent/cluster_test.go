@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // clusterFixture is a fixture whose host HV01 is a cluster node with HV02, and the folder of their cluster shared volume.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // inventoryScript asks the agent for an inventory and writes the answer to a file. Its clock runs with the simulated costs of the host,

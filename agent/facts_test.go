@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
-// The tests of this file hold the agent to how the real Hyper-V module behaves. The sources are in hvprov/simhost/standin/facts.
+// The tests of this file hold the agent to how the real Hyper-V module behaves. The sources are in internal/simhost/standin/facts.
 
 // absentID is the GUID of a virtual machine that does not exist.
 const absentID = "00000000-0000-4000-8000-0000000000ff"

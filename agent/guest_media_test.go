@@ -17,8 +17,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // guestJob returns a definition with settings of the guest.

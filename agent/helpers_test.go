@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/standin"
 )
 
 // secret is the value of the secret field of definition.

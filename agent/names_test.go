@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // https://github.com/PowerShell/PowerShell/issues/9541: to a cmdlet's -Path, brackets are a pattern.

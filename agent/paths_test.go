@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // TestAFolderIsWrittenInAnotherWay has a host that returns paths in canonical form. See path_form in unknown.tsv.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // grantCommand is the part of a remedy that names the command, up to the account.

@@ -15,9 +15,9 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/standin"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/standin"
 )
 
 // checkResult is the output of Test-HypervvmHost.ps1 with -Json.

@@ -20,9 +20,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // full makes the tests omit nothing.

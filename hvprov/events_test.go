@@ -11,7 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 func TestSubscribersReceiveEventsOfJobsAndHosts(t *testing.T) {

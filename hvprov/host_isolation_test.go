@@ -13,7 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // TestAnUnhealthyHostDoesNotAffectOthers runs jobs on hosts that are healthy, slow, losing connections, or dead: the outcome of each

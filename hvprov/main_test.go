@@ -9,8 +9,8 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // roleVariable is the environment variable that makes the test program run one of the roles instead of the tests.

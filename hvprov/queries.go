@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // VM is [Service.FindVM] for callers that do not need to know where the virtual machine is.

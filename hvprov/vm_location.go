@@ -11,8 +11,8 @@ import (
 	"sync"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // FindVM returns a virtual machine by its GUID and the configured name of the host that has it. That is host or, after a migration,

@@ -13,8 +13,8 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // addVMs adds virtual machines to a host, and returns their GUIDs.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // addressed returns the configuration of a Linux virtual machine with static addresses.

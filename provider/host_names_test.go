@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // connectAs returns a provider with hosts under the given names: HV01 and HV02 as first and second, with aliases.

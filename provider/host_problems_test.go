@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/certtest"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/krbtest"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 func TestInvalidAuthenticationSettingsAreReportedOnTheirAttribute(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // TestLetterCaseIsNoDifference writes names as Windows compares them, in other letters than the host has, from the start and later.

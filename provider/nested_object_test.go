@@ -5,7 +5,7 @@ package provider_test
 import (
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // backupText is a schema with an object, which has a list, and with numbers that have no exact float64.

@@ -5,7 +5,7 @@ package provider_test
 import (
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 func TestWhatAHostCouldNotReadKeepsItsValueInTheState(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 func (w *walk) create(m *machine) {

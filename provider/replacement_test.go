@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // TestValuesThatAreNotAppliedReplaceNothing covers every field of the guest: a job records its new value, and says that it is not applied.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 func TestNamesThatHyperVAllows(t *testing.T) {

@@ -5,7 +5,7 @@ package provider_test
 import (
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // warmRefreshBytes limits what a refresh sends to a host that has the agent, without what each request has in common: about 1,600 bytes

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // Routes of all operations are held to the document by another test.

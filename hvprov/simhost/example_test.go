@@ -11,7 +11,7 @@ import (
 )
 
 func Example() {
-	host, err := simhost.Start(simhost.Options{})
+	host, err := simhost.Start(simhost.Options{VMs: 2})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,8 +31,6 @@ func Example() {
 	if err := service.Close(ctx); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Println(host.Counters().OpenShells, "shells are open")
 	// Output:
-	// SIMHOST has 0 virtual machines
-	// 0 shells are open
+	// SIMHOST has 2 virtual machines
 }

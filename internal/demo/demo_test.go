@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 

@@ -1,7 +1,7 @@
 # -Full: what Hyper-V did, compared with the facts that the agent relies on.
 
 # By name: what the agent expects. Several possible values are separated by a vertical bar; * accepts any value, where no public source
-# says which one it is. The sources are in hvprov/simhost/standin/facts of the repository.
+# says which one it is. The sources are in internal/simhost/standin/facts of the repository.
 $script:CheckFacts = @{
     'new-vm-networkadapters'       = '1'
     'new-vm-generation-2-dvd'      = '0'

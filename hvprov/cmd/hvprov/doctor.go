@@ -19,9 +19,9 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/clixml"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // closeTimeout limits the end of the process on the host.

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // runCommand runs the command with an environment and returns its exit code and output.

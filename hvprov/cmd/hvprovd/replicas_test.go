@@ -23,8 +23,8 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/pgtest"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 // TestMain runs the program itself in the processes that the tests start.

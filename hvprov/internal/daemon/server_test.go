@@ -21,7 +21,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 

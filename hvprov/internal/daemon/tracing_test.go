@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // spanReceiver is a collector that keeps the spans that it receives, as "service: span".

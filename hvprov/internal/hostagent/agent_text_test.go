@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 func TestTheTextIsSentOnceToAHostThatLacksIt(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // The cost of an operation on a warm session, compared with the command runner of masterzen/winrm, which other clients use, on the

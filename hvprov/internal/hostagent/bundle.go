@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"sync"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // bundle is the agent's text in the form that a session sends.

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // countingAgent replaces powershell.exe with an agent whose only job has matrixEvents events. An event depends only on its number,

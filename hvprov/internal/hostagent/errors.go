@@ -7,8 +7,8 @@ import (
 	"fmt"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 var (

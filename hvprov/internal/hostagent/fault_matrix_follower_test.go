@@ -13,7 +13,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // follower reads the events of a job to the result, with as many sessions as needed.

@@ -15,9 +15,9 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // The fault matrix: one fault strikes one action at one moment of a job, and the events of the job still arrive, each once and in

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // Ready returns when the agent answers and is installed for jobs. Every session installs the agent before its first answer where it

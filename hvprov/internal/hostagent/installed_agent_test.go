@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // TestAnAgentOnTheHostRunsOnlyWithTheExpectedContent starts sessions of the real agent on a host with a file in the agent's place.

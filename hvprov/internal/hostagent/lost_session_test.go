@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // A host that restarts takes the shells of all sessions with it, also those with a request under way.

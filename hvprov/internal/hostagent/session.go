@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 const (

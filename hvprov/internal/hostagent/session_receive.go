@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // receive reads the output of the process while an answer or an event is pending.

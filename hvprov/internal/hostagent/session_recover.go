@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // An answer can be lost while the connection is in order: a frame arrives damaged, or not at all. The session finds out with a ping:

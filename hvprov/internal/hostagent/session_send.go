@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // send starts the process, then sends queued requests, all that are queued at once.

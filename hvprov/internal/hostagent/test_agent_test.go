@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // testAgent replaces powershell.exe with an agent that answers at once. Its job sends events on demand.

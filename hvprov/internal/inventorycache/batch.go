@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // batch is one request for some virtual machines of a host, shared by its readers. Cache.mu guards it.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // DefaultMaxAge is the default of [Options.MaxAge].

@@ -11,10 +11,10 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobregistry"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/jobspec"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 

@@ -11,9 +11,9 @@ import (
 	"unicode"
 	"unicode/utf16"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
 // requested describes the values of an operation that changes a virtual machine once, on request, and not to a desired state, or that

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 	if len(packages) == 0 {
 		// The longest first, so that none of them runs alone at the end.
 		packages = []string{
-			"./hvprov", "./agent", "./provider", "./provider/acceptance", "./internal/demo", "./hvprov/simhost/internal/fakeagent", "./hvprov/internal/hostagent", "./...",
+			"./hvprov", "./agent", "./provider", "./provider/acceptance", "./internal/demo", "./internal/simhost/internal/fakeagent", "./hvprov/internal/hostagent", "./...",
 		}
 	}
 

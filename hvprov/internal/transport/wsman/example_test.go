@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport/wsman"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 func Example() {

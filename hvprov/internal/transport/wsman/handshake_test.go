@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 )
 
 // brokenConn ends when the host's first bytes are read: within the TLS handshake.

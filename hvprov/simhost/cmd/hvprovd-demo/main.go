@@ -16,8 +16,8 @@ import (
 	"syscall"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
 func main() {
