@@ -16,7 +16,7 @@ import (
 // Subscribe returns a subscription to the events that a filter selects: events of jobs, changes of their states, and changes of hosts and
 // of what they have. A subscriber that is too slow receives the number of events that it missed, and delays nothing. The caller closes
 // the subscription.
-func (s *Service) Subscribe(filter notify.Filter) *notify.Subscription {
+func (s *Service) Subscribe(filter notify.Filter) notify.Subscription {
 	return s.bus.Subscribe(filter)
 }
 

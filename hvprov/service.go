@@ -18,6 +18,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/dispatch"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostagent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/inventorycache"
@@ -28,7 +29,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
@@ -45,7 +45,7 @@ type Service struct {
 	inventory  *inventorycache.Cache
 	jobs       *jobregistry.Registry
 	dispatcher *dispatch.Dispatcher
-	bus        *notify.Bus
+	bus        *eventbus.Bus
 	secrets    *redact.Redactor // of active jobs
 	steps      *jobrun.StepTimes
 	changed    sync.Map // number of the snapshot whose changes were published last, by host
@@ -81,7 +81,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if s.specs, err = newSpecs(s.opts); err != nil {
 		return err
 	}
-	s.bus = notify.New(notify.Options{Keep: s.opts.KeepEvents, Clean: s.secrets.String})
+	s.bus = eventbus.New(eventbus.Options{Keep: s.opts.KeepEvents, Clean: s.secrets.String})
 	s.opts.Logger = slog.New(redact.NewHandler(s.opts.Logger.Handler(), s.secrets))
 	s.pools, err = taskpool.NewPools(taskpool.PoolsOptions{
 		JobsPerHost: s.opts.JobsPerHost, QueriesPerHost: maxQueriesPerHost, Logger: s.opts.Logger,

@@ -48,7 +48,7 @@ type Handler struct {
 
 	hub        *hub
 	recent     *recentChanges
-	events     []*notify.Subscription // of the service
+	events     []notify.Subscription // of the service
 	background sync.WaitGroup
 }
 
@@ -86,7 +86,7 @@ func New(service *hvprov.Service, opts Options) (*Handler, error) {
 	h.addRoutes()
 	h.hub, h.recent = newHub(opts.KeepMessages), newRecentChanges()
 	all, notable := subscribe(service)
-	h.events = []*notify.Subscription{all, notable}
+	h.events = []notify.Subscription{all, notable}
 	h.background.Go(func() { h.pump(all) })
 	h.background.Go(func() { (&notifier{h: h, down: map[string]bool{}}).watch(notable) })
 	return h, nil

@@ -180,7 +180,7 @@ func (b *hub) isClosed() bool {
 }
 
 // pump publishes the events of the service until the subscription ends.
-func (h *Handler) pump(events *notify.Subscription) {
+func (h *Handler) pump(events notify.Subscription) {
 	for {
 		e, err := events.Next(context.Background())
 		if err != nil {

@@ -24,7 +24,7 @@ type notifier struct {
 }
 
 // watch notifies of events until the subscription ends.
-func (n *notifier) watch(events *notify.Subscription) {
+func (n *notifier) watch(events notify.Subscription) {
 	ctx := context.Background() // until the subscription ends
 	for {
 		e, err := events.Next(ctx)
@@ -185,7 +185,7 @@ func (h *Handler) postNotificationsRead(w http.ResponseWriter, r *http.Request) 
 }
 
 // subscribe returns what the handler needs of the events of the service.
-func subscribe(service *hvprov.Service) (all, notable *notify.Subscription) {
+func subscribe(service *hvprov.Service) (all, notable notify.Subscription) {
 	const waiting = 1 << 16 // events; the handler reads them faster than hosts send them, apart from pauses
 	all = service.Subscribe(notify.Filter{Replay: true, Buffer: waiting, BufferBytes: 64 << 20})
 	notable = service.Subscribe(notify.Filter{

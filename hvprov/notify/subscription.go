@@ -4,14 +4,14 @@ package notify
 
 import (
 	"context"
-	"errors"
-	"io"
 	"iter"
-	"slices"
-	"strings"
-	"sync"
-	"time"
 )
+
+// Source is a source of events, such as a service.
+type Source interface {
+	// Subscribe returns a subscription to the events that match the filter. The caller must close it.
+	Subscribe(f Filter) Subscription
+}
 
 // Filter selects the events of a [Subscription]. The zero value selects all events from now on.
 type Filter struct {
@@ -37,154 +37,18 @@ type Filter struct {
 	BufferBytes int // approximate maximum size of new events that wait, in bytes; 0: 4 MiB
 }
 
-func (f *Filter) matches(e *Event) bool {
-	return (f.Job == "" || strings.EqualFold(f.Job, e.Job)) && (f.Host == "" || strings.EqualFold(f.Host, e.Host)) &&
-		(f.Kinds == nil || slices.Contains(f.Kinds, e.Kind)) && (f.Requester == "" || f.Requester == e.Requester)
-}
-
 // Subscription delivers events in order. A subscription to one job ends after the job's last event. The bus forgets finished jobs
 // after a few thousand others: then a subscription to one of them waits, so check the state of the job after subscribing.
 //
 // Its methods are safe for concurrent use; each event is returned once.
-type Subscription struct {
-	bus    *Bus
-	filter Filter
-	wake   chan struct{} // holds a value while there may be something to return
-
-	mu       sync.Mutex
-	firstGap *Event // events missing before the replay
-	replayed queue
-	gap      Event // events dropped between the replay and the buffer, if Missed is set
-	buffer   queue // new events
-	ended    bool  // no event is added any more
-}
-
-func newSubscription(b *Bus, f Filter) *Subscription {
-	if f.Buffer <= 0 {
-		f.Buffer = defaultBuffer
-	}
-	if f.BufferBytes <= 0 {
-		f.BufferBytes = defaultBufferBytes
-	}
-	f.Kinds = slices.Clone(f.Kinds)
-	return &Subscription{bus: b, filter: f, wake: make(chan struct{}, 1)}
-}
-
-// replay fills a new subscription with the kept events. seq is the sequence number of the last published event.
-func (s *Subscription) replay(h *history, seq int64) {
-	f := s.filter
-	missed, last := h.missed(f)
-	if f.After > seq {
-		f.After = 0
-		missed, last = -1, 0
-	}
-	if missed != 0 {
-		gap := s.newGap(missed, last, h.droppedAt)
-		s.firstGap = &gap
-	}
-	s.replayed = h.after(f)
-	s.signal()
-}
-
-func (s *Subscription) newGap(missed, last int64, at time.Time) Event {
-	return Event{Bus: s.bus.id, Seq: last, Time: at, Kind: KindGap, Job: s.filter.Job, Host: s.filter.Host, Missed: missed}
-}
-
-// offer adds an event if it matches, and drops the oldest ones if the buffer overflows.
-func (s *Subscription) offer(it *item) {
-	if !s.filter.matches(&it.event) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
-	}
-	s.buffer.push(it)
-	for s.buffer.len() > 1 && (s.buffer.len() > s.filter.Buffer || s.buffer.bytes > s.filter.BufferBytes) {
-		dropped := s.buffer.pop().event
-		s.gap = s.newGap(s.gap.Missed+1, dropped.Seq, dropped.Time)
-	}
-	s.signal()
-}
-
-func (s *Subscription) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Next waits for the next event. It returns [io.EOF] when the subscription has ended and all events were returned. When ctx ends it
-// returns its error; no event is lost.
-func (s *Subscription) Next(ctx context.Context) (Event, error) {
-	for {
-		if err := ctx.Err(); err != nil {
-			return Event{}, err
-		}
-		e, ok, ended := s.pop()
-		switch {
-		case ok:
-			return e, nil
-		case ended:
-			return Event{}, io.EOF
-		}
-		select {
-		case <-s.wake:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// pop returns the next event, if there is one, and whether the subscription has ended.
-func (s *Subscription) pop() (e Event, ok, ended bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.firstGap != nil:
-		e, s.firstGap = *s.firstGap, nil
-	case s.replayed.len() > 0:
-		e = s.replayed.pop().event
-	case s.gap.Missed > 0:
-		e, s.gap = s.gap, Event{}
-	case s.buffer.len() > 0:
-		e = s.buffer.pop().event
-	default:
-		if s.ended {
-			s.signal() // wakes the next caller of Next
-		}
-		return Event{}, false, s.ended
-	}
-	s.signal()
-	return e, true, false
-}
-
-// All returns an iterator over the events until the subscription ends. If ctx ends first, its error is the last value. The iterator
-// does not close the subscription.
-func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		for {
-			e, err := s.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if !yield(e, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// Close ends the subscription: no event is added any more. Next still returns those that wait, then [io.EOF]. It may be called more
-// than once.
-func (s *Subscription) Close() {
-	s.bus.unsubscribe(s)
-	s.end()
-}
-
-func (s *Subscription) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
-	s.signal()
+type Subscription interface {
+	// Next waits for the next event. It returns [io.EOF] when the subscription has ended and all events were returned. When ctx ends it
+	// returns its error; no event is lost.
+	Next(ctx context.Context) (Event, error)
+	// All returns an iterator over the events until the subscription ends. If ctx ends first, its error is the last value. The iterator
+	// does not close the subscription.
+	All(ctx context.Context) iter.Seq2[Event, error]
+	// Close ends the subscription: no event is added any more. Next still returns those that wait, then [io.EOF]. It may be called more
+	// than once.
+	Close()
 }

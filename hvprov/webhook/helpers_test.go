@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/webhook"
 )
@@ -96,7 +97,7 @@ func code(n int) http.HandlerFunc {
 
 var ok = code(http.StatusNoContent)
 
-func start(t *testing.T, bus *notify.Bus, opts webhook.Options) *webhook.Sender {
+func start(t *testing.T, bus *eventbus.Bus, opts webhook.Options) *webhook.Sender {
 	t.Helper()
 	s, err := webhook.Start(bus, opts)
 	if err != nil {

@@ -92,7 +92,7 @@ type Sender struct {
 	receiver string // scheme and host of the URL, for logs and errors
 	secrets  *redact.Redactor
 	client   *http.Client
-	sub      *notify.Subscription
+	sub      notify.Subscription
 
 	cancel context.CancelFunc
 	done   chan struct{}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/webhook"
@@ -22,7 +23,7 @@ import (
 func TestEventsArriveSignedAndInOrder(t *testing.T) {
 	t.Parallel()
 	r := receive(t, ok)
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	s := start(t, bus, r.options())
 	want := []notify.Event{
 		bus.Publish(host("connected")),
@@ -71,7 +72,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 			t.Parallel()
 			r := receive(t, tt.answers...)
 			r.Config.ErrorLog = nil
-			bus := notify.New(notify.Options{})
+			bus := eventbus.New(eventbus.Options{})
 			opts := r.options()
 			opts.Retries = tt.retries
 			s := start(t, bus, opts)
@@ -101,7 +102,7 @@ func TestTransientFailuresAreRetried(t *testing.T) {
 func TestEachAttemptHasANewSignature(t *testing.T) {
 	t.Parallel()
 	r := receive(t, code(500), ok)
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	opts := r.options()
 	now := time.Now()
 	opts.Now = func() time.Time {
@@ -125,7 +126,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		w.Header().Set("Retry-After", "3000")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	s := start(t, bus, r.options())
 	bus.Publish(host("connected"))
 	bus.Publish(host("disconnected"))
@@ -149,7 +150,7 @@ func TestASlowReceiverIsSentAGap(t *testing.T) {
 		<-block
 		w.WriteHeader(http.StatusOK)
 	}, ok)
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	opts := r.options()
 	opts.Filter = notify.Filter{Buffer: 2}
 	s := start(t, bus, opts)
@@ -178,7 +179,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		http.Redirect(w, req, elsewhere.URL, http.StatusTemporaryRedirect)
 	})
 	var log bytes.Buffer
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	opts := r.options()
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := start(t, bus, opts)
@@ -197,7 +198,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 func TestNothingSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	r := receive(t, ok)
 	opts := r.options()
 	opts.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -234,7 +235,7 @@ func TestStartRefusesInvalidOptions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := webhook.Start(notify.New(notify.Options{}), webhook.Options{URL: tt.url, Secret: tt.secret})
+			_, err := webhook.Start(eventbus.New(eventbus.Options{}), webhook.Options{URL: tt.url, Secret: tt.secret})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "t0ken") {
 				t.Errorf("got %v", err)
 			}
@@ -245,7 +246,7 @@ func TestStartRefusesInvalidOptions(t *testing.T) {
 func TestASenderEndsWithItsSource(t *testing.T) {
 	t.Parallel()
 	r := receive(t, ok)
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	s := start(t, bus, r.options())
 	bus.Publish(host("connected"))
 	bus.Close()

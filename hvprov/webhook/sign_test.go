@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/webhook"
 )
@@ -106,7 +107,7 @@ func Example() {
 	}))
 	defer server.Close()
 
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	sender, err := webhook.Start(bus, webhook.Options{URL: server.URL, Secret: secret, Client: server.Client()})
 	if err != nil {
 		panic(err)

@@ -46,7 +46,7 @@ func machine(name string) hvprov.Submission {
 // follower receives the events of a service.
 type follower struct {
 	t      *testing.T
-	events *notify.Subscription
+	events notify.Subscription
 }
 
 // until returns the events of a job up to one that matches.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify
+package eventbus
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
 // Limits of one event. Truncated texts say so; the log file of the job has the full text.
@@ -22,7 +23,7 @@ const eventOverhead = 512 // approximate size in bytes of an event without its t
 
 // sanitizeCopy returns a copy that shares no changeable data with e, with clean applied to every free text and long texts truncated,
 // and its approximate size in bytes.
-func sanitizeCopy(e Event, clean func(string) string) (Event, int) {
+func sanitizeCopy(e notify.Event, clean func(string) string) (notify.Event, int) {
 	size := eventOverhead + len(e.Host) + len(e.Job) + len(e.Requester)
 	text := func(s string) string {
 		if clean != nil {

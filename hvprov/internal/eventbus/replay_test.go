@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify_test
+package eventbus_test
 
 import (
 	"fmt"
@@ -8,26 +8,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
 func TestASlowSubscriberReceivesAGap(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	slow, fast := b.Subscribe(notify.Filter{Buffer: 3}), b.Subscribe(notify.Filter{})
 	one := b.Subscribe(notify.Filter{Job: "b", Buffer: 3})
 	publish(b, "a", 10)
 	b.Publish(jobEvent("b", 1, "x"))
-	wantSeqs(t, "the slow subscriber", slow.Waiting(), "gap(8)8 9 10 11")
-	wantSeqs(t, "a fast subscriber", fast.Waiting(), "1 2 3 4 5 6 7 8 9 10 11")
-	wantSeqs(t, "a subscriber to another job", one.Waiting(), "11")
+	wantSeqs(t, "the slow subscriber", eventbus.Waiting(slow), "gap(8)8 9 10 11")
+	wantSeqs(t, "a fast subscriber", eventbus.Waiting(fast), "1 2 3 4 5 6 7 8 9 10 11")
+	wantSeqs(t, "a subscriber to another job", eventbus.Waiting(one), "11")
 	publish(b, "a", 2)
-	wantSeqs(t, "the slow subscriber, later", slow.Waiting(), "12 13")
+	wantSeqs(t, "the slow subscriber, later", eventbus.Waiting(slow), "12 13")
 }
 
 func TestASlowSubscriberReceivesTheEndOfAJob(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{Job: "a", Buffer: 1})
 	publish(b, "a", 10)
 	b.Publish(state("a", "succeeded"))
@@ -40,20 +41,20 @@ func TestASlowSubscriberReceivesTheEndOfAJob(t *testing.T) {
 
 func TestBuffersAreLimitedInBytes(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{KeepBytes: 100 << 10})
+	b := eventbus.New(eventbus.Options{KeepBytes: 100 << 10})
 	s := b.Subscribe(notify.Filter{BufferBytes: 100 << 10})
 	for i := range 10 {
 		b.Publish(jobEvent("a", i+1, strings.Repeat("x", 30<<10)))
 	}
-	wantSeqs(t, "waiting", s.Waiting(), "gap(7)7 8 9 10")
-	wantSeqs(t, "kept", b.Subscribe(notify.Filter{Replay: true}).Waiting(), "gap(7)7 8 9 10")
+	wantSeqs(t, "waiting", eventbus.Waiting(s), "gap(7)7 8 9 10")
+	wantSeqs(t, "kept", eventbus.Waiting(b.Subscribe(notify.Filter{Replay: true})), "gap(7)7 8 9 10")
 	b.Publish(jobEvent("a", 11, strings.Repeat("x", 60<<10)))
-	wantSeqs(t, "an event larger than the buffer", s.Waiting(), "11")
+	wantSeqs(t, "an event larger than the buffer", eventbus.Waiting(s), "11")
 }
 
 func TestAReplayBeginsWithAGapForEventsThatAreNotKept(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{Keep: 4})
+	b := eventbus.New(eventbus.Options{Keep: 4})
 	b.Publish(jobEvent("old", 1, "x")) // 1
 	publish(b, "a", 4)                 // 2 to 5
 	publish(b, "b", 2)                 // 6 and 7
@@ -77,33 +78,33 @@ func TestAReplayBeginsWithAGapForEventsThatAreNotKept(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			wantSeqs(t, "replayed", b.Subscribe(tt.filter).Waiting(), tt.want)
+			wantSeqs(t, "replayed", eventbus.Waiting(b.Subscribe(tt.filter)), tt.want)
 		})
 	}
 }
 
 func TestReplayedEventsDoNotCountAgainstTheBuffer(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	publish(b, "a", 5)
 	s := b.Subscribe(notify.Filter{Replay: true, Buffer: 2})
 	publish(b, "a", 4)
-	wantSeqs(t, "it", s.Waiting(), "1 2 3 4 5 gap(2)7 8 9")
+	wantSeqs(t, "it", eventbus.Waiting(s), "1 2 3 4 5 gap(2)7 8 9")
 }
 
 func TestRecordsOfJobsThatNeverEndAreDeleted(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{Keep: 4})
+	b := eventbus.New(eventbus.Options{Keep: 4})
 	for i := range 1000 {
 		b.Publish(jobEvent(fmt.Sprint("job ", i), 1, "x"))
 	}
-	wantSeqs(t, "the first", b.Subscribe(notify.Filter{Job: "job 0", Replay: true}).Waiting(), "gap(996)996")
-	wantSeqs(t, "the last", b.Subscribe(notify.Filter{Job: "job 999", Replay: true}).Waiting(), "gap(966)966 1000")
+	wantSeqs(t, "the first", eventbus.Waiting(b.Subscribe(notify.Filter{Job: "job 0", Replay: true})), "gap(996)996")
+	wantSeqs(t, "the last", eventbus.Waiting(b.Subscribe(notify.Filter{Job: "job 999", Replay: true})), "gap(966)966 1000")
 }
 
 func TestAFinishedJobIsRememberedLongerThanItsEvents(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{Keep: 4})
+	b := eventbus.New(eventbus.Options{Keep: 4})
 	b.Publish(state("a", "succeeded"))
 	publish(b, "b", 10)
 	wantSeqs(t, "it", untilEOF(t, b.Subscribe(notify.Filter{Job: "a"})), "")
@@ -112,14 +113,14 @@ func TestAFinishedJobIsRememberedLongerThanItsEvents(t *testing.T) {
 
 func TestAReplayWithoutKeptEventsIsAGap(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{Keep: -1})
+	b := eventbus.New(eventbus.Options{Keep: -1})
 	publish(b, "a", 3)
-	wantSeqs(t, "it", b.Subscribe(notify.Filter{Replay: true}).Waiting(), "gap(3)3")
+	wantSeqs(t, "it", eventbus.Waiting(b.Subscribe(notify.Filter{Replay: true})), "gap(3)3")
 }
 
 // Very many events of many jobs are published to subscribers that never read. Memory must stay within the limits.
 func TestASubscriberThatNeverReadsDoesNotBlockPublishers(t *testing.T) { //nolint:paralleltest // it measures the heap
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{})
 	defer s.Close()
 	one := b.Subscribe(notify.Filter{Job: "a"})
@@ -145,11 +146,11 @@ func TestASubscriberThatNeverReadsDoesNotBlockPublishers(t *testing.T) { //nolin
 		t.Errorf("%d goroutines, before %d", n, goroutines)
 	}
 	missed, last := int64(0), b.Publish(jobEvent("a", 1, "x")).Seq
-	events := s.Waiting()
+	events := eventbus.Waiting(s)
 	for _, e := range events {
 		missed += e.Missed
 	}
-	if got := missed + int64(len(events)) - 1; got != last || len(events) != notify.DefaultBuffer+1 {
+	if got := missed + int64(len(events)) - 1; got != last || len(events) != eventbus.DefaultBuffer+1 {
 		t.Errorf("%d events: %d received, %d missed", last, len(events)-1, missed)
 	}
 	runtime.KeepAlive(b)

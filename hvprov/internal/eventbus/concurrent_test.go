@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify_test
+package eventbus_test
 
 import (
 	"fmt"
 	"sync"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestEverySubscriberReceivesEachEventOnceAndInOrder(t *testing.T) {
 	t.Parallel()
 	const publishers, events, total = 8, 500, 8 * 501
-	b := notify.New(notify.Options{Keep: total})
+	b := eventbus.New(eventbus.Options{Keep: total})
 	var publishing, reading sync.WaitGroup
 	begin := make(chan struct{})
 

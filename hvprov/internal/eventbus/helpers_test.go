@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify_test
+package eventbus_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
@@ -24,14 +25,14 @@ func state(id, to string) notify.Event {
 	return notify.Event{Kind: notify.KindJobState, Host: "hv01", Job: id, State: to, Last: to == "succeeded"}
 }
 
-func publish(b *notify.Bus, id string, n int) {
+func publish(b *eventbus.Bus, id string, n int) {
 	for i := range n {
 		b.Publish(jobEvent(id, i+1, "line "+strconv.Itoa(i+1)))
 	}
 }
 
 // untilEOF returns all events to the end of the subscription.
-func untilEOF(t *testing.T, s *notify.Subscription) []notify.Event {
+func untilEOF(t *testing.T, s notify.Subscription) []notify.Event {
 	t.Helper()
 	var events []notify.Event
 	for e, err := range s.All(t.Context()) {

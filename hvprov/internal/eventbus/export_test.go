@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify
+package eventbus
+
+import "github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 
 // Waiting returns the events that wait, without waiting for new ones.
-func (s *Subscription) Waiting() []Event {
-	var events []Event
+func Waiting(s notify.Subscription) []notify.Event {
+	var events []notify.Event
 	for {
-		e, ok, _ := s.pop()
+		e, ok, _ := s.(*subscription).pop()
 		if !ok {
 			return events
 		}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify
+package eventbus
+
+import "github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 
 // item is an event in one or more queues.
 type item struct {
-	event Event
+	event notify.Event
 	size  int // approximate size in bytes
 }
 

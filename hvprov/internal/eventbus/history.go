@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify
+package eventbus
 
-import "time"
+import (
+	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
+)
 
 // history keeps the latest events for replay.
 type history struct {
@@ -26,7 +30,7 @@ func (h *history) add(it *item) {
 	if e := &it.event; e.Job != "" {
 		r := h.record(jobKey(e.Job))
 		r.kept++
-		if e.Kind == KindJobState {
+		if e.Kind == notify.KindJobState {
 			r.ended = e.Last
 		}
 	}
@@ -61,7 +65,7 @@ func (h *history) record(job string) *jobHistory {
 
 // missed returns an upper bound for the number of lost events after f.After that match the filter, and the sequence number of the
 // last one.
-func (h *history) missed(f Filter) (count, last int64) {
+func (h *history) missed(f notify.Filter) (count, last int64) {
 	last = h.dropped
 	if r := h.jobs[jobKey(f.Job)]; f.Job != "" && r != nil {
 		last = r.dropped
@@ -79,10 +83,10 @@ func (h *history) ended(job string) bool {
 }
 
 // after returns the kept events after f.After that match the filter.
-func (h *history) after(f Filter) queue {
+func (h *history) after(f notify.Filter) queue {
 	var q queue
 	for _, it := range h.items[h.head:] {
-		if it.event.Seq > f.After && f.matches(&it.event) {
+		if it.event.Seq > f.After && matches(&f, &it.event) {
 			q.push(it)
 		}
 	}

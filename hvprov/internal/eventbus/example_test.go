@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify_test
+package eventbus_test
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
 // A subscriber that comes late follows a job from its beginning to its end. Here a bus takes the place of the service.
 func Example() {
-	bus := notify.New(notify.Options{})
+	bus := eventbus.New(eventbus.Options{})
 	defer bus.Close()
 	bus.Publish(notify.Event{Kind: notify.KindJobState, Job: "job-1", State: "running"})
 	bus.Publish(notify.Event{Kind: notify.KindJobEvent, Job: "job-1", Event: &job.Event{

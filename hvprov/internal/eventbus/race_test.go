@@ -2,6 +2,6 @@
 
 //go:build race
 
-package notify_test
+package eventbus_test
 
 const manyEvents = 100_000 // the race detector is slow

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify
+// Package eventbus delivers the events of a service to subscriptions, as package notify describes.
+package eventbus
 
 import (
 	"crypto/rand"
@@ -8,9 +9,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
 
-// Defaults of [Options] and [Filter].
+// Defaults of [Options] and [notify.Filter].
 const (
 	defaultKeep        = 4096
 	defaultKeepBytes   = 8 << 20
@@ -29,12 +32,6 @@ type Options struct {
 	Now   func() time.Time // nil: [time.Now]
 }
 
-// Source is a source of events: a service, or a [Bus].
-type Source interface {
-	// Subscribe returns a subscription to the events that match the filter. The caller must close it.
-	Subscribe(f Filter) *Subscription
-}
-
 // Bus publishes events to its subscriptions. Its methods are safe for concurrent use.
 type Bus struct {
 	opts Options
@@ -44,11 +41,11 @@ type Bus struct {
 	closed  bool
 	seq     int64 // of the last event
 	history history
-	all     map[*Subscription]bool            // subscriptions that are not limited to one job
-	jobs    map[string]map[*Subscription]bool // subscriptions to one job, by jobKey
+	all     map[*subscription]bool            // subscriptions that are not limited to one job
+	jobs    map[string]map[*subscription]bool // subscriptions to one job, by jobKey
 }
 
-var _ Source = (*Bus)(nil)
+var _ notify.Source = (*Bus)(nil)
 
 // New returns a bus.
 func New(opts Options) *Bus {
@@ -66,7 +63,7 @@ func New(opts Options) *Bus {
 	return &Bus{
 		opts: opts, id: hex.EncodeToString(id[:]),
 		history: history{maxEvents: max(opts.Keep, 0), maxBytes: opts.KeepBytes, jobs: map[string]*jobHistory{}},
-		all:     map[*Subscription]bool{}, jobs: map[string]map[*Subscription]bool{},
+		all:     map[*subscription]bool{}, jobs: map[string]map[*subscription]bool{},
 	}
 }
 
@@ -76,7 +73,7 @@ func jobKey(id string) string { return strings.ToLower(id) }
 // Publish delivers an event to the matching subscriptions and returns it as delivered: with Bus and Seq, with the current time
 // unless Time is set, and with texts of more than 64 KiB truncated. It never waits for a subscriber. On a closed bus it does
 // nothing and returns an event without a Seq.
-func (b *Bus) Publish(e Event) Event {
+func (b *Bus) Publish(e notify.Event) notify.Event {
 	e, size := sanitizeCopy(e, b.opts.Clean)
 	if e.Time.IsZero() {
 		e.Time = b.opts.Now()
@@ -110,8 +107,8 @@ func (b *Bus) Publish(e Event) Event {
 	return it.event
 }
 
-// Subscribe implements [Source].
-func (b *Bus) Subscribe(f Filter) *Subscription {
+// Subscribe implements [notify.Source].
+func (b *Bus) Subscribe(f notify.Filter) notify.Subscription {
 	s := newSubscription(b, f)
 	key := jobKey(f.Job)
 	b.mu.Lock()
@@ -126,7 +123,7 @@ func (b *Bus) Subscribe(f Filter) *Subscription {
 		b.all[s] = true
 	default:
 		if b.jobs[key] == nil {
-			b.jobs[key] = map[*Subscription]bool{}
+			b.jobs[key] = map[*subscription]bool{}
 		}
 		b.jobs[key][s] = true
 	}
@@ -151,7 +148,7 @@ func (b *Bus) Close() {
 }
 
 // unsubscribe removes a subscription.
-func (b *Bus) unsubscribe(s *Subscription) {
+func (b *Bus) unsubscribe(s *subscription) {
 	key := jobKey(s.filter.Job)
 	b.mu.Lock()
 	defer b.mu.Unlock()

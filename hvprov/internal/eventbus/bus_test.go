@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package notify_test
+package eventbus_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/eventbus"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/notify"
 )
@@ -18,7 +19,7 @@ import (
 func TestAnEventHasASequenceNumberAndATime(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("CET", 3600))
-	b := notify.New(notify.Options{Now: func() time.Time { return now }})
+	b := eventbus.New(eventbus.Options{Now: func() time.Time { return now }})
 	s := b.Subscribe(notify.Filter{})
 	first := b.Publish(state("a", "running"))
 	if first.Seq != 1 || first.Bus == "" || !first.Time.Equal(now) || first.Time.Location() != time.UTC {
@@ -29,7 +30,7 @@ func TestAnEventHasASequenceNumberAndATime(t *testing.T) {
 	if second.Seq != 2 || second.Bus != first.Bus || !second.Time.Equal(at) {
 		t.Errorf("got %+v", second)
 	}
-	got := s.Waiting()
+	got := eventbus.Waiting(s)
 	if len(got) != 2 || got[0] != first || got[1] != second {
 		t.Errorf("got %+v", got)
 	}
@@ -52,7 +53,7 @@ func TestAFilterSelectsEvents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := notify.New(notify.Options{})
+			b := eventbus.New(eventbus.Options{})
 			s := b.Subscribe(tt.filter)
 			b.Publish(jobEvent("a", 1, "x"))
 			b.Publish(state("b", "running"))
@@ -61,9 +62,9 @@ func TestAFilterSelectsEvents(t *testing.T) {
 			other.Host = "hv02"
 			b.Publish(other)
 			b.Publish(notify.Event{Kind: notify.KindHostState, Host: "hv02", State: "disconnected"})
-			wantSeqs(t, "new", s.Waiting(), tt.want)
+			wantSeqs(t, "new", eventbus.Waiting(s), tt.want)
 			tt.filter.Replay = true
-			replayed := b.Subscribe(tt.filter).Waiting()
+			replayed := eventbus.Waiting(b.Subscribe(tt.filter))
 			wantSeqs(t, "replayed", replayed, tt.want)
 		})
 	}
@@ -71,7 +72,7 @@ func TestAFilterSelectsEvents(t *testing.T) {
 
 func TestASubscriptionToAJobEndsAfterItsLastEvent(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s, all := b.Subscribe(notify.Filter{Job: "A"}), b.Subscribe(notify.Filter{})
 	events := b.Subscribe(notify.Filter{Job: "a", Kinds: []notify.Kind{notify.KindJobEvent}})
 	publish(b, "a", 2)
@@ -79,14 +80,14 @@ func TestASubscriptionToAJobEndsAfterItsLastEvent(t *testing.T) {
 	b.Publish(jobEvent("b", 1, "x"))
 	wantSeqs(t, "the job's", untilEOF(t, s), "1 2 3")
 	wantSeqs(t, "one whose filter excludes the last event", untilEOF(t, events), "1 2")
-	wantSeqs(t, "one to all events", all.Waiting(), "1 2 3 4")
+	wantSeqs(t, "one to all events", eventbus.Waiting(all), "1 2 3 4")
 	wantSeqs(t, "a late one", untilEOF(t, b.Subscribe(notify.Filter{Job: "a"})), "")
 	wantSeqs(t, "a late one with a replay", untilEOF(t, b.Subscribe(notify.Filter{Job: "a", Replay: true})), "1 2 3")
 }
 
 func TestAJobOfUnknownOutcomeCanBeFollowedAgain(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	lost := state("a", "unknown")
 	lost.Last = true
 	b.Publish(lost)
@@ -99,7 +100,7 @@ func TestAJobOfUnknownOutcomeCanBeFollowedAgain(t *testing.T) {
 
 func TestAClosedBusDeliversWhatWaitsAndNothingMore(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	all, one := b.Subscribe(notify.Filter{}), b.Subscribe(notify.Filter{Job: "a"})
 	publish(b, "a", 2)
 	b.Close()
@@ -113,7 +114,7 @@ func TestAClosedBusDeliversWhatWaitsAndNothingMore(t *testing.T) {
 
 func TestAClosedSubscriptionReturnsWhatWaitsAndNothingMore(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	for _, f := range []notify.Filter{{}, {Job: "a"}} {
 		s := b.Subscribe(f)
 		e := b.Publish(jobEvent("a", 1, "x"))
@@ -128,7 +129,7 @@ func TestAClosedSubscriptionReturnsWhatWaitsAndNothingMore(t *testing.T) {
 
 func TestNextWaitsForAnEventOrItsContext(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{})
 	if _, err := s.Next(cancelled(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
@@ -137,7 +138,7 @@ func TestNextWaitsForAnEventOrItsContext(t *testing.T) {
 	if _, err := s.Next(cancelled(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an event: %v", err)
 	}
-	wantSeqs(t, "the event after a cancelled wait", s.Waiting(), "1")
+	wantSeqs(t, "the event after a cancelled wait", eventbus.Waiting(s), "1")
 
 	got := make(chan error, 2)
 	for range 2 {
@@ -158,7 +159,7 @@ func TestNextWaitsForAnEventOrItsContext(t *testing.T) {
 
 func TestAllEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{})
 	publish(b, "a", 3)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -173,12 +174,12 @@ func TestAllEndsWithItsContext(t *testing.T) {
 	if count != 2 || !errors.Is(last, context.Canceled) {
 		t.Errorf("got %d values, the last with %v", count, last)
 	}
-	wantSeqs(t, "the remaining events", s.Waiting(), "2 3")
+	wantSeqs(t, "the remaining events", eventbus.Waiting(s), "2 3")
 }
 
 func TestAnEventIsACopy(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{})
 	e := jobEvent("a", 1, "before")
 	e.Event.Kind, e.Event.Result = job.KindResult, &job.Result{
@@ -186,7 +187,7 @@ func TestAnEventIsACopy(t *testing.T) {
 	}
 	b.Publish(e)
 	e.Event.Message, e.Event.Left[0], e.Event.Error.Message, e.Event.VM.Notes = "after", "after", "after", "after"
-	got := s.Waiting()[0].Event
+	got := eventbus.Waiting(s)[0].Event
 	if got.Message != "before" || got.Left[0] != "before" || got.Error.Message != "before" || got.VM.Notes != "before" {
 		t.Errorf("got %+v, %+v", got, got.Result)
 	}
@@ -194,7 +195,7 @@ func TestAnEventIsACopy(t *testing.T) {
 
 func TestEveryFreeTextIsCleaned(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{Clean: func(s string) string { return strings.ReplaceAll(s, "secret", "***") }})
+	b := eventbus.New(eventbus.Options{Clean: func(s string) string { return strings.ReplaceAll(s, "secret", "***") }})
 	s := b.Subscribe(notify.Filter{})
 	b.Publish(notify.Event{Kind: notify.KindJobEvent, State: "secret", Err: "secret", Event: &job.Event{
 		Step: "secret", Message: "secret", Result: &job.Result{
@@ -202,7 +203,7 @@ func TestEveryFreeTextIsCleaned(t *testing.T) {
 			Undone: []string{"secret"}, Left: []string{"secret"}, VM: &job.VM{Notes: "secret"},
 		},
 	}})
-	e := s.Waiting()[0]
+	e := eventbus.Waiting(s)[0]
 	r := e.Event.Result
 	for _, text := range []string{
 		e.State, e.Err, e.Event.Step, e.Event.Message, r.Error.Step, r.Error.Message, r.Error.Remedy, r.Undone[0], r.Left[0], r.VM.Notes,
@@ -215,14 +216,14 @@ func TestEveryFreeTextIsCleaned(t *testing.T) {
 
 func TestLargeEventsAreTruncated(t *testing.T) {
 	t.Parallel()
-	b := notify.New(notify.Options{})
+	b := eventbus.New(eventbus.Options{})
 	s := b.Subscribe(notify.Filter{})
 	large := strings.Repeat("ü", 1<<20)
 	b.Publish(jobEvent("a", 1, large))
 	e := jobEvent("a", 2, "x")
 	e.Event.Result = &job.Result{VM: &job.VM{ID: "guid", Name: "web", Disks: []string{large}}, Left: make([]string, 1000)}
 	b.Publish(e)
-	got := s.Waiting()
+	got := eventbus.Waiting(s)
 	if text := got[0].Event.Message; len(text) > 65<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "bytes omitted)") {
 		t.Errorf("a text of %d bytes: %.20q", len(text), text[len(text)-40:])
 	}
@@ -237,7 +238,7 @@ func TestLargeEventsAreTruncated(t *testing.T) {
 
 func TestBusesHaveDifferentIDs(t *testing.T) {
 	t.Parallel()
-	one, two := notify.New(notify.Options{}).Publish(state("a", "running")).Bus, notify.New(notify.Options{}).Publish(state("a", "running")).Bus
+	one, two := eventbus.New(eventbus.Options{}).Publish(state("a", "running")).Bus, eventbus.New(eventbus.Options{}).Publish(state("a", "running")).Bus
 	if one == two || len(one) != 16 {
 		t.Errorf("got %q and %q", one, two)
 	}
