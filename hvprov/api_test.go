@@ -8,8 +8,11 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -49,6 +52,40 @@ func TestThePublicAPIMentionsNoInternalType(t *testing.T) {
 	}
 	if len(public) < 10 {
 		t.Errorf("only %d public packages were checked: %q", len(public), public)
+	}
+}
+
+// TestThePublicAPIIsSmall counts the exported functions, methods and types of the library. What no program outside this repository needs
+// belongs in an internal package; so do the methods with which an unexported type implements an interface.
+func TestThePublicAPIIsSmall(t *testing.T) {
+	t.Parallel()
+	const limit = 350
+	exported := regexp.MustCompile(`(?m)^func (\([^)]*\) )?[A-Z]|^type [A-Z]`)
+	count, report := 0, ""
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if name := entry.Name(); name == "internal" || name == "cmd" || name == "testdata" {
+				return filepath.SkipDir
+			}
+			return nil
+		case !strings.HasSuffix(path, ".go"), strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if n := len(exported.FindAllIndex(text, -1)); n > 0 {
+			count += n
+			report += fmt.Sprintf("\n%4d %s", n, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count >= limit || count < limit/2 {
+		t.Errorf("the public packages have %d exported functions, methods and types, want fewer than %d:%s", count, limit, report)
 	}
 }
 

@@ -202,12 +202,3 @@ type TransportStats struct {
 	BytesSent     int64 `json:"bytes_sent"`     // on the wire, TLS included
 	BytesReceived int64 `json:"bytes_received"` // on the wire, TLS included
 }
-
-// TransportStats returns the work of the connection to a host.
-func (s *Service) TransportStats(host string) (TransportStats, error) {
-	h, err := s.hosts.Get(host)
-	if err != nil {
-		return TransportStats{}, err
-	}
-	return TransportStats(h.Transport.Stats()), nil
-}

@@ -87,9 +87,6 @@ func (o Options) withDefaults() Options {
 	if o.Reattach <= 0 {
 		o.Reattach = 5 * time.Minute
 	}
-	if o.Tracer == nil {
-		o.Tracer = noTracer{}
-	}
 	if o.Client == "" {
 		o.Client = "hvprov"
 	}

@@ -4,9 +4,9 @@ package hvprov
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/cause"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/hostset"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/taskpool"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/inventory"
@@ -15,32 +15,10 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
-// VM is [Service.FindVM] for callers that do not need to know where the virtual machine is.
-func (s *Service) VM(ctx context.Context, host, id string) (*job.VM, error) {
-	_, vm, err := s.FindVM(ctx, host, id)
-	return vm, err
+// errVMNotFound reports a virtual machine that is not on its host.
+func errVMNotFound(host, vm string) error {
+	return cause.Errorf(ErrVMNotFound, "virtual machine %q is not on host %s", vm, host)
 }
-
-// vmNotFoundError reports a virtual machine that is not on its host. It matches [ErrVMNotFound].
-type vmNotFoundError struct{ host, vm string }
-
-func (e *vmNotFoundError) Error() string {
-	return fmt.Sprintf("virtual machine %q is not on host %s", e.vm, e.host)
-}
-
-func (e *vmNotFoundError) Is(target error) bool { return target == ErrVMNotFound }
-
-// vmAmbiguousError reports a name that several virtual machines of a host share. It matches [ErrVMAmbiguous].
-type vmAmbiguousError struct {
-	host, name string
-	ids        []string
-}
-
-func (e *vmAmbiguousError) Error() string {
-	return fmt.Sprintf("host %s has %d virtual machines named %q: use one of their GUIDs: %s", e.host, len(e.ids), e.name, strings.Join(e.ids, ", "))
-}
-
-func (e *vmAmbiguousError) Is(target error) bool { return target == ErrVMAmbiguous }
 
 // LookupVM returns a virtual machine by its name or GUID. The error is [ErrVMNotFound] if the host does not have it, and
 // [ErrVMAmbiguous] if several have the name.
@@ -65,7 +43,7 @@ func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM,
 	found := snapshot.ByName(nameOrID)
 	switch len(found) {
 	case 0:
-		return nil, &vmNotFoundError{host, nameOrID}
+		return nil, errVMNotFound(host, nameOrID)
 	case 1:
 		return &found[0], nil
 	}
@@ -73,7 +51,7 @@ func (s *Service) LookupVM(ctx context.Context, host, nameOrID string) (*job.VM,
 	for i, vm := range found {
 		ids[i] = vm.ID
 	}
-	return nil, &vmAmbiguousError{host, nameOrID, ids}
+	return nil, cause.Errorf(ErrVMAmbiguous, "host %s has %d virtual machines named %q: use one of their GUIDs: %s", host, len(ids), nameOrID, strings.Join(ids, ", "))
 }
 
 // HostInventory returns the contents of a host, at most [Options.InventoryMaxAge] old.

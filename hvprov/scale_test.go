@@ -59,12 +59,8 @@ func TestTheInventoryOfManyHosts(t *testing.T) { //nolint:paralleltest // see ab
 		t.Errorf("%d virtual machines, want %d", len(ids), hosts*vms)
 	}
 	var requests int64
-	for _, name := range service.Hosts() {
-		stats, err := service.TransportStats(name)
-		if err != nil {
-			t.Error(err)
-		}
-		requests += stats.Requests
+	for _, host := range service.Metrics().Hosts {
+		requests += host.Traffic.Requests
 	}
 	t.Logf("%d virtual machines on %d hosts in %v, with %d HTTP requests; memory of this process: %s, before: %s",
 		len(ids), hosts, took.Round(time.Millisecond), requests, peak, before)

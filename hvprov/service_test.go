@@ -161,7 +161,7 @@ func TestErrorsAreTyped(t *testing.T) {
 	if text := err.Error() + strings.Join(failed.Lines, "\n"); strings.Contains(text, secret) {
 		t.Errorf("secret is visible: %s", text)
 	}
-	if _, err = service.VM(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
+	if _, _, err = service.FindVM(t.Context(), "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99"); !errors.Is(err, hvprov.ErrVMNotFound) {
 		t.Errorf("read of a missing virtual machine: %v", err)
 	}
 }

@@ -33,21 +33,22 @@ type Tracer interface {
 	Begin(ctx context.Context, span Span) (context.Context, func(err error))
 }
 
-// noTracer records nothing.
-type noTracer struct{}
-
-func (noTracer) Begin(ctx context.Context, _ Span) (context.Context, func(error)) {
-	return ctx, func(error) {}
+// beginSpan begins a span if there is a tracer.
+func (s *Service) beginSpan(ctx context.Context, span Span) (context.Context, func(error)) {
+	if s.opts.Tracer == nil {
+		return ctx, func(error) {}
+	}
+	return s.opts.Tracer.Begin(ctx, span)
 }
 
 // beginJobSpan begins the span of a job or of a step.
 func (s *Service) beginJobSpan(ctx context.Context, kind, name string, spec *jobspec.Spec) (context.Context, func(error)) {
-	return s.opts.Tracer.Begin(ctx, Span{Kind: kind, Name: name, Host: spec.Record.Host, Job: spec.Record.ID, Start: time.Now()})
+	return s.beginSpan(ctx, Span{Kind: kind, Name: name, Host: spec.Record.Host, Job: spec.Record.ID, Start: time.Now()})
 }
 
 // requestSpans returns a function that begins the span of a request to a host.
 func (s *Service) requestSpans(host string) func(context.Context, string) (context.Context, func(error)) {
 	return func(ctx context.Context, request string) (context.Context, func(error)) {
-		return s.opts.Tracer.Begin(ctx, Span{Kind: SpanRequest, Name: request, Host: host, Job: jobrun.JobID(ctx), Start: time.Now()})
+		return s.beginSpan(ctx, Span{Kind: SpanRequest, Name: request, Host: host, Job: jobrun.JobID(ctx), Start: time.Now()})
 	}
 }

@@ -135,7 +135,7 @@ func conclude(host, id string, answers []answer) (result search, err error) {
 	if elsewhere.Err != nil {
 		return result, elsewhere
 	}
-	return result, &vmNotFoundError{host, id}
+	return result, errVMNotFound(host, id)
 }
 
 // ownerOf returns the answer of the host that is a cluster node, or nil.

@@ -95,7 +95,7 @@ func TestAVirtualMachineThatMayBeElsewhereIsNotMissing(t *testing.T) {
 				}
 			}
 			s := l.service(servers)
-			_, err := s.VM(t.Context(), "hv01", l.id)
+			_, _, err := s.FindVM(t.Context(), "hv01", l.id)
 			if c.text == "" {
 				if !errors.Is(err, hvprov.ErrVMNotFound) {
 					t.Errorf("got %v", err)
@@ -142,7 +142,7 @@ func TestAVirtualMachineOfWhichOnlyTheRoleIsLeftIsMissing(t *testing.T) {
 	}
 	updateHost(t, l.first, func(s *hyperv.State) { s.Host.ClusterNodes = []string{roles.Path()} })
 	s := l.service(map[string]*simhost.Server{"hv02": l.second})
-	if _, err := s.VM(t.Context(), "hv01", l.id); !errors.Is(err, hvprov.ErrVMNotFound) {
+	if _, _, err := s.FindVM(t.Context(), "hv01", l.id); !errors.Is(err, hvprov.ErrVMNotFound) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -59,20 +59,13 @@ func readOneOf300(t *testing.T, server *simhost.Server) {
 		t.Fatal(err)
 	}
 	received := func(read func() error) int64 {
-		before, err := service.TransportStats("hv01")
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := service.Metrics().Hosts[0].Traffic
 		if err := read(); err != nil {
 			t.Fatal(err)
 		}
-		after, err := service.TransportStats("hv01")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return after.BytesReceived - before.BytesReceived
+		return service.Metrics().Hosts[0].Traffic.BytesReceived - before.BytesReceived
 	}
-	one := received(func() error { _, err := service.VM(t.Context(), "hv01", ids[7]); return err })
+	one := received(func() error { _, _, err := service.FindVM(t.Context(), "hv01", ids[7]); return err })
 	all := received(func() error { _, err := service.HostInventory(t.Context(), "hv01"); return err })
 	t.Logf("one virtual machine: %d bytes; all: %d bytes", one, all)
 	if one*5 > all {
@@ -91,7 +84,7 @@ func TestReading100VMsTakesFewRequests(t *testing.T) {
 		slots <- struct{}{}
 		reads.Go(func() {
 			defer func() { <-slots }()
-			if vm, err := service.VM(t.Context(), "hv01", id); err != nil || vm.ID != id {
+			if _, vm, err := service.FindVM(t.Context(), "hv01", id); err != nil || vm.ID != id {
 				t.Errorf("got %+v and %v", vm, err)
 			}
 		})
@@ -133,7 +126,7 @@ func TestAPartialAnswerSaysWhatIsMissing(t *testing.T) {
 	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.UnreadDisks = missing })
 	ids := addVMs(t, server, 1)
 	service := newService(t, server, nil)
-	vm, err := service.VM(t.Context(), "hv01", ids[0])
+	_, vm, err := service.FindVM(t.Context(), "hv01", ids[0])
 	if err != nil || len(vm.Partial) != 1 || vm.Partial[0] != missing {
 		t.Errorf("virtual machine: got %+v and %v", vm, err)
 	}
@@ -156,7 +149,7 @@ func TestTheLimitOfAQueryIsAnOption(t *testing.T) {
 	ids := addVMs(t, server, 1)
 	service := newService(t, server, func(o *hvprov.Options) { o.QueryLimit = time.Nanosecond })
 	var host *hvprov.HostError
-	if _, err := service.VM(t.Context(), "hv01", ids[0]); !errors.As(err, &host) && !errors.Is(err, context.DeadlineExceeded) {
+	if _, _, err := service.FindVM(t.Context(), "hv01", ids[0]); !errors.As(err, &host) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want an exceeded limit", err)
 	}
 }

@@ -61,7 +61,7 @@ var elementTypes = map[jobschema.Type]attr.Type{
 // it applies or cannot be inferred, ValidateConfig enforces that.
 func fieldAttributes(s *jobschema.Schema, fields []jobschema.Field) map[string]schema.Attribute {
 	return objectAttributes(s, fields, func(f *jobschema.Field) bool {
-		return f.Required && f.Infer == nil && f.Applicability == nil && !f.ForCreation()
+		return f.Required && f.Infer == nil && f.Applicability == nil && !forCreation(f)
 	})
 }
 
@@ -86,7 +86,7 @@ func objectAttributes(s *jobschema.Schema, fields []jobschema.Field, required fu
 		case !f.Required || c.required || f.Infer != nil:
 		case f.Applicability != nil:
 			c.description += " Required if applicable."
-		case f.ForCreation():
+		case forCreation(f):
 			c.description += " Required to create a virtual machine; an imported one does not need it."
 		default:
 			c.description += " Required."
@@ -124,7 +124,7 @@ func secretDescription(f *jobschema.Field) string {
 	text := f.Docs()
 	if f.Required {
 		need := "Required"
-		if f.ForCreation() {
+		if forCreation(f) {
 			need = "Required to create a virtual machine"
 		}
 		text += fmt.Sprintf(" %s, unless `%s%s` is set.", need, f.ID, writeOnlySuffix)

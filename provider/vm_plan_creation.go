@@ -21,7 +21,7 @@ func (r *vmResource) withoutCreationDefaults(ctx context.Context, req resource.M
 	}
 	for i := range r.schema.Fields {
 		f := &r.schema.Fields[i]
-		if was := attribute(req.State.Raw, f.ID); f.Default != nil && f.ForCreation() && was.IsNull() && attribute(req.Config.Raw, f.ID).IsNull() {
+		if was := attribute(req.State.Raw, f.ID); f.Default != nil && forCreation(f) && was.IsNull() && attribute(req.Config.Raw, f.ID).IsNull() {
 			changes[f.ID] = was
 		}
 	}
@@ -36,4 +36,10 @@ func (r *vmResource) planCreation(req resource.ModifyPlanRequest, resp *resource
 	})
 	addFaults(&resp.Diagnostics, reportOnSuppliedForm(faults, req.Config.Raw))
 	return len(faults) > 0
+}
+
+// forCreation reports whether a field describes how a virtual machine is created: one that exists is replaced to change it, or does not show
+// the value.
+func forCreation(f *jobschema.Field) bool {
+	return f.Change == jobschema.ChangeReplace || f.Change != "" && f.Observed == ""
 }

@@ -155,7 +155,7 @@ func (p parser) value(at path) (any, error) {
 			return p.list(at)
 		}
 		fields := Fields{}
-		err := p.members(fmt.Sprintf("field %q", at.String()), nil, p.field(&fields, at))
+		err := p.members(fmt.Sprintf("field %q", at.text()), nil, p.field(&fields, at))
 		return fields, err
 	case nil:
 		return nil, at.errorf("%w", errNull)

@@ -33,7 +33,7 @@ func encodeFields(b *bytes.Buffer, at path, fields Fields) error {
 			return at.errorf("id of field number %d: %w", i+1, err)
 		}
 		if seen[field.ID] {
-			return fmt.Errorf("field %q is present twice", at.field(field.ID).String())
+			return fmt.Errorf("field %q is present twice", at.field(field.ID).text())
 		}
 		seen[field.ID] = true
 		if i > 0 {

@@ -26,7 +26,8 @@ func (p path) field(id string) path {
 // item returns the path of an item of the list at p; see field.
 func (p path) item(i int) path { return append(p, "["+strconv.Itoa(i)+"]") }
 
-func (p path) String() string { return strings.Join(p, "") }
+// text returns the path in the form of errors.
+func (p path) text() string { return strings.Join(p, "") }
 
 // errorf returns an error about the value at p. It must not contain the value, which may be secret.
 func (p path) errorf(format string, args ...any) error {
@@ -34,7 +35,7 @@ func (p path) errorf(format string, args ...any) error {
 	if len(p) == 0 {
 		return err
 	}
-	return fmt.Errorf("field %q: %w", p.String(), err)
+	return fmt.Errorf("field %q: %w", p.text(), err)
 }
 
 // checkDepth returns an error if a list or an object at p would be nested too deep.

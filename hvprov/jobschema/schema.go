@@ -235,12 +235,6 @@ func (s *Schema) ForExisting() *Schema {
 	return &c
 }
 
-// ForCreation reports whether the field describes how a virtual machine is created: one that exists is replaced to change it, or does not
-// show the value.
-func (f *Field) ForCreation() bool {
-	return f.Change == ChangeReplace || f.Change != "" && f.Observed == ""
-}
-
 // SecretIDs returns the ids of the fields for which [Field.HoldsSecret] is true, in the order of the schema.
 func (s *Schema) SecretIDs() []string {
 	var ids []string

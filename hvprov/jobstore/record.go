@@ -5,8 +5,6 @@ package jobstore
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -58,15 +56,6 @@ type Record struct {
 	Failure *job.Failure `json:"failure,omitempty"`
 	Causes  []string     `json:"causes,omitempty"`
 	Error   string       `json:"error,omitempty"`
-}
-
-// Clone returns a copy whose maps and slices can be changed without changing r.
-func (r Record) Clone() Record {
-	r.Values = maps.Clone(r.Values)
-	r.Changed = slices.Clone(r.Changed)
-	r.Causes = slices.Clone(r.Causes)
-	r.EncryptedValues = bytes.Clone(r.EncryptedValues)
-	return r
 }
 
 // storedRecord is the form in which stores keep a record: its JSON form and the encrypted values.

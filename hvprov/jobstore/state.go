@@ -28,21 +28,10 @@ const (
 	Unknown   State = "unknown"   // outcome not known: the connection to the host was lost
 )
 
-// transitions lists the states that may follow each state.
-var transitions = map[State][]State{
-	Pending: {Queued, Failed, Cancelled},
-	Queued:  {Running, Failed, Cancelled},
-	Running: {Succeeded, Failed, Cancelled, Unknown},
-	Unknown: {Running, Succeeded, Failed, Cancelled},
-}
-
 // States returns all states in the order in which a job passes through them.
 func States() []State {
 	return []State{Pending, Queued, Running, Succeeded, Failed, Cancelled, Unknown}
 }
-
-// CanBecome reports whether a job may change from state s to state next.
-func (s State) CanBecome(next State) bool { return slices.Contains(transitions[s], next) }
 
 // Ended reports whether s is a final state. [Unknown] is final until the host is reachable again.
 func (s State) Ended() bool { return s == Succeeded || s == Failed || s == Cancelled || s == Unknown }

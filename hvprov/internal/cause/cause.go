@@ -5,6 +5,7 @@ package cause
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/transport"
@@ -79,6 +80,20 @@ func Codes(err error) []string {
 	}
 	return all
 }
+
+// Errorf returns an error with a text that matches a sentinel. Unlike an error of [fmt.Errorf], it does not repeat the text of the sentinel.
+func Errorf(sentinel error, format string, args ...any) error {
+	return &described{text: fmt.Sprintf(format, args...), sentinel: sentinel}
+}
+
+type described struct {
+	text     string
+	sentinel error
+}
+
+func (e *described) Error() string { return e.text }
+
+func (e *described) Is(target error) bool { return target == e.sentinel }
 
 // Restore returns an error with a text that matches the sentinels with the given codes. It returns nil when there is neither a
 // text nor a code. Codes that are not known are ignored: a later version of the library may have written them.

@@ -104,7 +104,7 @@ func (g *Registry) insert(r jobstore.Record) {
 
 // Add adds a new job in state pending and returns its record. The error is [jobstore.ErrExists] if its ID is in use.
 func (g *Registry) Add(ctx context.Context, r jobstore.Record) (jobstore.Record, error) {
-	r = r.Clone()
+	r = clone(r)
 	r.Version, r.State, r.Submitted = 0, jobstore.Pending, g.opts.Now().UTC()
 	e := newEntry(r)
 	e.writer <- struct{}{} // empty: does not block
@@ -134,7 +134,7 @@ func (g *Registry) Add(ctx context.Context, r jobstore.Record) (jobstore.Record,
 	r.Version = version
 	g.update(ctx, e, r)
 	g.notify(r)
-	return r.Clone(), nil
+	return clone(r), nil
 }
 
 func saveError(id string, err error) error { return fmt.Errorf("save record of job %s: %w", id, err) }
@@ -146,7 +146,7 @@ func (g *Registry) Transition(ctx context.Context, id string, to jobstore.State,
 }
 
 func (g *Registry) transition(r *jobstore.Record, to jobstore.State, change func(*jobstore.Record)) error {
-	if !r.State.CanBecome(to) {
+	if !slices.Contains(transitions[r.State], to) {
 		return fmt.Errorf("job %s: %w: %s to %s", r.ID, ErrTransition, r.State, to)
 	}
 	now := g.opts.Now().UTC()
@@ -210,7 +210,7 @@ func (g *Registry) save(ctx context.Context, id string, change func(*jobstore.Re
 			if r.State != before {
 				g.notify(r)
 			}
-			return r.Clone(), nil
+			return clone(r), nil
 		}
 		if !errors.Is(err, jobstore.ErrConflict) {
 			return jobstore.Record{}, saveError(id, err)
@@ -238,7 +238,7 @@ func (g *Registry) find(id string) (*entry, error) {
 func (g *Registry) read(e *entry) jobstore.Record {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return e.record.Clone()
+	return clone(e.record)
 }
 
 // update replaces the record in memory and evicts the oldest finished jobs.
@@ -259,7 +259,7 @@ func (g *Registry) replace(e *entry, r jobstore.Record) (evicted []string) {
 	before := e.record.State
 	g.counts[before]--
 	g.counts[r.State]++
-	e.record = r.Clone()
+	e.record = clone(r)
 	switch {
 	case before.Ended() && !r.State.Ended():
 		g.ended = slices.DeleteFunc(g.ended, func(other string) bool { return other == id })
@@ -278,7 +278,7 @@ func (g *Registry) replace(e *entry, r jobstore.Record) (evicted []string) {
 
 func (g *Registry) notify(r jobstore.Record) {
 	if g.opts.OnTransition != nil {
-		g.opts.OnTransition(r.Clone())
+		g.opts.OnTransition(clone(r))
 	}
 }
 
@@ -296,7 +296,7 @@ func (g *Registry) List(f jobstore.Filter, p jobstore.Page) (records []jobstore.
 	g.mu.Lock()
 	for _, e := range g.entries {
 		if f.Match(&e.record) {
-			records = append(records, e.record.Clone())
+			records = append(records, clone(e.record))
 		}
 	}
 	g.mu.Unlock()

@@ -94,7 +94,7 @@ func (g *Registry) reread(ctx context.Context, id string, e *entry, version int6
 		g.notify(r)
 	}
 	if g.opts.OnRefresh != nil {
-		g.opts.OnRefresh(r.Clone())
+		g.opts.OnRefresh(clone(r))
 	}
 	return true, nil
 }
