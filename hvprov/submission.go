@@ -20,8 +20,9 @@ type Submission struct {
 	// after it as well; checkpoint_start, which starts the virtual machine after an apply. Those of an export job are export_path, the folder on
 	// the host in which a folder with the name of the virtual machine is created, and export_live_state, one of [job.ExportLiveStates]. Those of an image job are
 	// image_action, create or remove; image_file, the name of a .vhdx or .iso file in the folder of the images; to create it, source_url, which
-	// the host downloads, or source_path, a file on the host; source_sha256, of the source; source_compression, none or gzip; and
-	// source_certificate, the only certificate to accept from the server, as DER in Base64.
+	// the host downloads, or source_path, a file on the host; source_sha256, of the source; source_compression, none or gzip; source_size_bytes,
+	// which is compared with the free space before a download begins; and source_certificate, the only certificate to accept from the
+	// server, as DER in Base64.
 	// Those of a disk job are disk_action, one of [job.DiskActions]; disk_path, a path or the name of a file in the host's folder for virtual
 	// hard disks; disk_size_gb; vhd_type, which is dynamic, fixed or differencing; parent_path of a differencing disk.
 	Values map[string]any

@@ -29,6 +29,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*diskResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*diskResource)(nil)
 	_ resource.ResourceWithImportState    = (*diskResource)(nil)
+	_ resource.ResourceWithIdentity       = (*diskResource)(nil)
 )
 
 type diskState struct {
@@ -40,6 +41,22 @@ type diskState struct {
 	ParentPath types.String `tfsdk:"parent_path"`
 	Timeout    types.String `tfsdk:"timeout"`
 	ID         types.String `tfsdk:"id"`
+}
+
+// diskIdentity is the identity of a virtual hard disk in Terraform 1.12 and later.
+type diskIdentity struct {
+	Host types.String `tfsdk:"host"`
+	Path types.String `tfsdk:"path"`
+}
+
+func (s *diskState) identity() diskIdentity {
+	host, file := splitFileID(s.ID.ValueString())
+	return diskIdentity{types.StringValue(host), types.StringValue(file)}
+}
+
+// IdentitySchema returns the attributes of the identity.
+func (*diskResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = fileIdentitySchema("path", "Path of the file on the host, or its name in the host's folder for virtual hard disks.")
 }
 
 // diskFields are the attributes by field of a disk job.
@@ -62,8 +79,8 @@ func (*diskResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *r
 			"a host does not record this: declare the differencing disk as a `hypervvm_disk` too, whose `parent_path` refers to the `path` of the parent, so that it is destroyed first. A disk cannot be attached with `data_disks` of a virtual machine yet. A disk that no longer exists is created again by the next apply. With the provider setting `server`, the resource is not available yet.",
 		Attributes: map[string]schema.Attribute{
 			"host": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Name of the host in the provider configuration. Defaults to the only host. Forces replacement.",
-				PlanModifiers: []planmodifier.String{replaces},
+				Optional: true, Computed: true, MarkdownDescription: "Name of the host in the provider configuration. Defaults to the only host. Forces replacement.",
+				PlanModifiers: []planmodifier.String{fixed, replaces},
 			},
 			"name": schema.StringAttribute{
 				Optional: true, MarkdownDescription: "Name of the file in the host's folder for virtual hard disks, with its extension `.vhdx` or `.vhd`. Conflicts with `path`. Forces replacement.",
@@ -169,6 +186,7 @@ func (d *diskResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	// A replacement is planned a second time, without the state: see plannedVM.
 	var replaced string
 	getKey(ctx, req.Private, plannedKey, &replaced)
+	diags.Append(req.Config.GetAttribute(ctx, path.Root("host"), &s.Host)...) // its plan is unknown without one
 	if diags.HasError() || !d.jobs.ready() || s.Host.IsUnknown() || s.file() == "" || strings.EqualFold(replaced, s.file()) {
 		return
 	}
@@ -226,10 +244,14 @@ func (d *diskResource) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	s.set(host, result.Disk)
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
 }
 
 // set records what a host reports. Spellings that mean the same stay.
 func (s *diskState) set(host string, found *job.Disk) {
+	if s.Host.ValueString() == "" {
+		s.Host = types.StringValue(host)
+	}
 	s.SizeGB = types.Int64Value(int64(found.SizeGB)) // a fraction cannot be removed
 	if !strings.EqualFold(s.Path.ValueString(), found.Path) {
 		s.Path = types.StringValue(found.Path)
@@ -247,6 +269,7 @@ func (s *diskState) set(host string, found *job.Disk) {
 func (d *diskResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var s diskState
 	resp.Diagnostics.Append(req.State.Get(ctx, &s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
 	if resp.Diagnostics.HasError() || !d.jobs.ready() {
 		return
 	}
@@ -283,7 +306,11 @@ func (d *diskResource) Update(ctx context.Context, req resource.UpdateRequest, r
 			return
 		}
 	}
+	if s.Host.IsUnknown() { // a state of before has none
+		s.Host = s.identity().Host
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
 }
 
 // Delete deletes the disk, which no virtual machine may use. One that does not exist is not an error.
@@ -293,16 +320,44 @@ func (d *diskResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 	d.run(ctx, s, "delete", map[string]any{"disk_action": "remove"}, &resp.Diagnostics)
 }
 
-// ImportState imports a disk by its host and its path.
-func (*diskResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	host, file, _ := strings.Cut(req.ID, "/")
-	if host == "" || file == "" {
-		resp.Diagnostics.AddError("Unable to import a virtual hard disk", `The import id must be the name of the host and the path of the file, separated by a slash, such as hv01/D:\Disks\data.vhdx.`)
+// ImportState imports a disk by its host and its path, or its name in the host's folder for virtual hard disks.
+func (d *diskResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	diags := &resp.Diagnostics
+	host, file, ok := importedFile(ctx, req, "path", diags)
+	if diags.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), req.ID)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("host"), host)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("path"), file)...)
+	if !ok {
+		diags.AddError("Unable to import a virtual hard disk", `The import id must be the name of the host and the path of the file, separated by a slash, such as hv01/D:\Disks\data.vhdx.`)
+		return
+	}
+	if !d.jobs.ready() {
+		addNotReady(diags, diskSummary("import", file))
+		return
+	}
+	s := diskState{Host: types.StringValue(host)}
+	if fullPath.MatchString(file) {
+		s.Path = types.StringValue(file)
+	} else {
+		s.Name = types.StringValue(file)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if host = d.host(s, diags); host == "" {
+		return
+	}
+	found, err := d.jobs.conn.service.Disk(ctx, host, file)
+	switch {
+	case err != nil:
+		addError(diags, diskSummary("import", file), err)
+	case found == nil:
+		diags.AddError(diskSummary("import", file), "Host "+host+" has no such file.")
+	default:
+		s.Host = types.StringValue(host)
+		s.set(host, found)
+		diags.Append(resp.State.Set(ctx, s)...)
+		diags.Append(resp.Identity.Set(ctx, s.identity())...)
+	}
 }
 
 // diskSummary returns the summary of an error about a virtual hard disk.

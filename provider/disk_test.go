@@ -46,17 +46,16 @@ func TestAVirtualHardDiskIsAResource(t *testing.T) {
 		h.mustFail(diags, "path", "exists on host", "Import it with the id")
 
 		id := plain(created).(attrs)["id"].(string)
-		imported, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: diskType, ID: id})
-		if err != nil {
-			t.Fatal(err)
+		value := h.mustImportResource(diskType, id, attrs{"path": file})
+		if same, diags := h.applyResource(diskType, value, config); !same.Equal(value) || len(diags) > 0 {
+			t.Errorf("an apply after an import returned %v, %v, want %v", same, diags, value)
 		}
-		h.mustSucceed("import", imported.Diagnostics)
-		value, err := imported.ImportedResources[0].State.Unmarshal(created.Type())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if read := plain(h.mustReadResource(diskType, value)).(attrs); read["size_gb"] == nil || read["path"] != file || read["type"] != "dynamic" {
-			t.Errorf("imported %v", read)
+		for _, none := range []*tfprotov6.ImportResourceStateRequest{
+			{TypeName: diskType, ID: id + ".vhdx"},
+			{TypeName: diskType, Identity: h.encodeIdentity(diskType, attrs{"path": file + ".vhdx"})},
+		} {
+			_, diags := h.importResource(none, nil)
+			h.mustFail(diags, "", "Unable to import virtual hard disk", "has no such file")
 		}
 
 		grown, diags := h.applyResource(diskType, created, config.with(attrs{"size_gb": 3}))
@@ -98,6 +97,15 @@ func TestADifferencingDiskInTheFolderOfTheHost(t *testing.T) {
 	}
 	if read := h.mustReadResource(diskType, created); !read.Equal(created) {
 		t.Errorf("read %v, want %v", read, created)
+	}
+	if same, diags := h.applyResource(diskType, created, attrs{"name": "child.vhdx", "type": "differencing", "parent_path": parent}); !same.Equal(created) || len(diags) > 0 {
+		t.Errorf("an apply without changes returned %v, %v", same, diags)
+	}
+	host, _ := state["host"].(string)
+	imported, diags := h.importResource(&tfprotov6.ImportResourceStateRequest{TypeName: diskType, ID: host + "/child.vhdx"}, attrs{"host": host, "path": state["path"]})
+	h.mustSucceed("import by name", diags)
+	if !imported.Equal(created) {
+		t.Errorf("imported %v, want %v", imported, created)
 	}
 	_, diags = h.applyResource(diskType, h.noDisk(), attrs{"name": "other.vhdx", "type": "differencing", "parent_path": parent + ".vhdx"})
 	h.mustFail(diags, "parent_path", "there is no virtual hard disk")

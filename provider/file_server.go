@@ -28,19 +28,18 @@ import (
 type servedFile struct {
 	url         string // with a path that cannot be guessed
 	certificate string // the only one that the server has: DER in Base64
+	size        int64
+	sha256      string // of a file that was decompressed
 	server      *http.Server
 	file        *os.File
 }
 
-// serveFile serves a file on an address of this computer, with or without a port, until close. Parts of it can be requested.
-func serveFile(ctx context.Context, name, address string) (*servedFile, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
+// serveFile serves a file on an address of this computer, with or without a port, until close, which closes the file too. Parts of it can
+// be requested.
+func serveFile(ctx context.Context, file *os.File, address string) (*servedFile, error) {
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a file", name)
+		err = fmt.Errorf("%s is not a file", file.Name())
 	}
 	var listener net.Listener
 	if err == nil {
@@ -72,7 +71,7 @@ func serveFile(ctx context.Context, name, address string) (*servedFile, error) {
 		http.ServeContent(w, r, "", info.ModTime(), io.NewSectionReader(file, 0, info.Size()))
 	})
 	s := &servedFile{
-		url: "https://" + listener.Addr().String() + token, certificate: base64.StdEncoding.EncodeToString(certificate.Certificate[0]), file: file,
+		url: "https://" + listener.Addr().String() + token, certificate: base64.StdEncoding.EncodeToString(certificate.Certificate[0]), file: file, size: info.Size(),
 		server: &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)},
 	}
 	go func() {
@@ -85,6 +84,9 @@ func serveFile(ctx context.Context, name, address string) (*servedFile, error) {
 func (s *servedFile) close() {
 	_ = s.server.Close()
 	_ = s.file.Close()
+	if s.sha256 != "" { // a temporary file
+		_ = os.Remove(s.file.Name())
+	}
 }
 
 // newCertificate returns a certificate that is valid for a day: the host compares it with the one that it was given.

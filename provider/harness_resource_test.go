@@ -3,6 +3,8 @@
 package provider_test
 
 import (
+	"strings"
+
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
@@ -56,4 +58,70 @@ func (h *harness) readResource(name string, state tftypes.Value) (tftypes.Value,
 		h.t.Fatal(err)
 	}
 	return value, resp.Diagnostics
+}
+
+// mustImportResource imports a resource by its ID, and by its identity without and with a host, and requires the same state and identity.
+func (h *harness) mustImportResource(name, id string, identity attrs) tftypes.Value {
+	h.t.Helper()
+	host, _, _ := strings.Cut(id, "/")
+	whole := identity.with(attrs{"host": host})
+	state, diags := h.importResource(&tfprotov6.ImportResourceStateRequest{TypeName: name, ID: id}, whole)
+	h.mustSucceed("import", diags)
+	for _, given := range []attrs{identity, whole} {
+		same, diags := h.importResource(&tfprotov6.ImportResourceStateRequest{TypeName: name, Identity: h.encodeIdentity(name, given)}, whole)
+		h.mustSucceed("import by identity", diags)
+		if !same.Equal(state) {
+			h.t.Errorf("an import of %v returned %v, want %v", given, same, state)
+		}
+	}
+	return state
+}
+
+// importResource imports a resource, and requires its identity.
+func (h *harness) importResource(req *tfprotov6.ImportResourceStateRequest, identity attrs) (tftypes.Value, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	resp, err := h.server.ImportResourceState(h.ctx, req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return tftypes.Value{}, resp.Diagnostics
+	}
+	imported := resp.ImportedResources[0]
+	value, err := imported.State.Unmarshal(h.resourceKind(req.TypeName))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.wantIdentityOf(req.TypeName, imported.Identity, identity)
+	read, err := h.server.ReadResource(h.ctx, &tfprotov6.ReadResourceRequest{TypeName: req.TypeName, CurrentState: imported.State, CurrentIdentity: imported.Identity})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	again, err := read.NewState.Unmarshal(h.resourceKind(req.TypeName))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if !again.Equal(value) {
+		h.t.Errorf("the read after an import returned %v, want %v", again, value)
+	}
+	h.wantIdentityOf(req.TypeName, read.NewIdentity, identity)
+	return value, append(resp.Diagnostics, read.Diagnostics...)
+}
+
+func (h *harness) wantIdentityOf(name string, got *tfprotov6.ResourceIdentityData, want attrs) {
+	h.t.Helper()
+	if got == nil {
+		h.t.Fatal("there is no identity")
+	}
+	resp, err := h.server.GetResourceIdentitySchemas(h.ctx, &tfprotov6.GetResourceIdentitySchemasRequest{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	value, err := got.IdentityData.Unmarshal(resp.IdentitySchemas[name].ValueType())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if !equal(plain(value), want) {
+		h.t.Errorf("the identity is %v, want %v", plain(value), want)
+	}
 }

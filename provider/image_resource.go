@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*imageResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*imageResource)(nil)
 	_ resource.ResourceWithImportState    = (*imageResource)(nil)
+	_ resource.ResourceWithIdentity       = (*imageResource)(nil)
 )
 
 type imageState struct {
@@ -51,6 +53,22 @@ type imageState struct {
 	SizeBytes     types.Int64  `tfsdk:"size_bytes"`
 }
 
+// imageIdentity is the identity of an image in Terraform 1.12 and later.
+type imageIdentity struct {
+	Host types.String `tfsdk:"host"`
+	File types.String `tfsdk:"file"`
+}
+
+func (s *imageState) identity() imageIdentity {
+	host, file := splitFileID(s.ID.ValueString())
+	return imageIdentity{types.StringValue(host), types.StringValue(file)}
+}
+
+// IdentitySchema returns the attributes of the identity.
+func (*imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = fileIdentitySchema("file", "Name of the file in the image folder of the host, with its extension.")
+}
+
 // imageFields are the attributes by field of an image job.
 var imageFields = map[string]string{
 	"image_file": "file", "source_url": "source_url", "source_path": "source_path", "source_sha256": "sha256", "source_compression": "compression",
@@ -66,7 +84,7 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 	fixed := stringplanmodifier.UseStateForUnknown()
 	replaces := stringplanmodifier.RequiresReplaceIfConfigured()
 	source := func(text string) schema.StringAttribute {
-		return schema.StringAttribute{Optional: true, MarkdownDescription: text + " Exactly one of `source_url`, `source_file` and `source_path` is required. Forces replacement, unless the image was imported."}
+		return schema.StringAttribute{Optional: true, MarkdownDescription: text + " A new image requires exactly one of `source_url`, `source_file` and `source_path`. Forces replacement, unless the image was imported."}
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A disk image or an ISO file in the image folder of a host, which `image_name` and `media_name` of `hypervvm` refer to. It is downloaded by the host, copied on the host, or sent from this computer.\n\n" +
@@ -82,14 +100,20 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 			},
 			"source_url": source("URL that the host downloads: `https://`, or `http://` with `sha256`. Redirects are followed, and a download continues after a lost connection. The host must trust the certificate of the server. " +
 				"A signature in the URL is in the state, but not in logs, events and records."),
-			"source_file": source("Path of a file on this computer, which the host downloads from a listener on `serve_address`. A change of its content is noticed by `sha256`, for example with `filesha256`."),
+			"source_file": source("Path of a file on this computer, which the host downloads from a listener on `serve_address`. A change of its content is noticed by `sha256`, for example with `filesha256`. " +
+				"A file in the format xz or zstd is decompressed on this computer first, into a file in its folder for temporary files."),
 			"source_path": source("Absolute path of a file on the host, which is copied."),
-			"serve_address": schema.StringAttribute{Optional: true, MarkdownDescription: "Address of this computer that the host can connect to, with or without a port, for example `192.0.2.10:8443`. Required with `source_file`. " +
-				"During the job, the file is served there once, over TLS with a certificate that the host verifies, under a path that only the host knows. Defaults to a free port."},
+			"serve_address": schema.StringAttribute{Optional: true, MarkdownDescription: "IP address of a network interface of this computer that the host can connect to, with or without a port, for example `192.0.2.10:8443`. " +
+				"Required with `source_file`. During the job, the file is served there over TLS, with a certificate that the host verifies, under a path that only the host knows. The firewall of this computer, and those between, must allow " +
+				"TCP connections from the host to this address and port. Without a port, a free one is used, which no rule of a firewall can name. A computer that the host cannot reach, such as one behind address translation, " +
+				"needs `source_url` or `source_path`."},
 			"sha256": schema.StringAttribute{Optional: true, MarkdownDescription: "SHA-256 of the source, in hexadecimal digits: of the file as it is downloaded or copied, before it is decompressed. Another content fails and leaves nothing on the host. " +
 				"Forces replacement, unless the image was imported."},
-			"compression": schema.StringAttribute{Optional: true, MarkdownDescription: "Compression of the source, which the host decompresses: `none` or `gzip`. Windows has no decompression of xz and zstd for its PowerShell. " +
-				"Defaults to `none`. Forces replacement, unless the image was imported."},
+			"compression": schema.StringAttribute{Optional: true, MarkdownDescription: "Compression of the source. One of:\n" +
+				"  - `none`\n" +
+				"  - `gzip`: the host decompresses it.\n" +
+				"  - `xz`, `zstd`: this computer decompresses it, so that it requires `source_file`. Windows offers no decompression of them to its PowerShell.\n\n" +
+				"  Defaults to `none`. Forces replacement, unless the image was imported."},
 			"keep_on_destroy": schema.BoolAttribute{Optional: true, MarkdownDescription: "Keep the file on the host when the resource is destroyed. Defaults to `false`."},
 			"timeout":         schema.StringAttribute{Optional: true, MarkdownDescription: "Time limit of the job, for example `30m`. A job that exceeds it is cancelled. Defaults to `2h`."},
 			"name":            schema.StringAttribute{Computed: true, MarkdownDescription: "Name without the file name extension, for `image_name` or `media_name` of `hypervvm`.", PlanModifiers: []planmodifier.String{fixed}},
@@ -118,19 +142,25 @@ func (*imageResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 			sources++
 		}
 	}
-	if sources > 1 || sources == 0 && !unknown {
-		resp.Diagnostics.AddAttributeError(path.Root("source_url"), "Invalid source", "Exactly one of source_url, source_file and source_path is required.")
+	if sources > 1 {
+		resp.Diagnostics.AddAttributeError(path.Root("source_url"), "Invalid source", imageSourceText)
 	}
 	if s.SourceFile.IsNull() != s.ServeAddress.IsNull() && !unknown {
 		resp.Diagnostics.AddAttributeError(path.Root("serve_address"), "Invalid serve_address", "source_file and serve_address require each other: the host downloads the file from that address of this computer.")
 	}
-	switch c := s.Compression.ValueString(); c {
-	case "xz", "zst", "zstd":
-		resp.Diagnostics.AddAttributeError(path.Root("compression"), "Invalid compression",
-			c+" is not supported: Windows has no decompression of it for its PowerShell. Use gzip, or decompress the file first and use source_file.")
-	default:
-		checkOneOf("compression", s.Compression, []string{"none", "gzip"}, &resp.Diagnostics)
+	checkOneOf("compression", s.Compression, []string{"none", "gzip", "xz", "zstd"}, &resp.Diagnostics)
+	if s.isUnpackedHere() && s.SourceFile.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("compression"), "Invalid compression", "A host cannot decompress "+s.Compression.ValueString()+
+			". Use source_file, which this computer decompresses, or decompress the file first.")
 	}
+}
+
+const imageSourceText = "Exactly one of source_url, source_file and source_path is required."
+
+// isUnpackedHere reports whether this computer decompresses the source.
+func (s *imageState) isUnpackedHere() bool {
+	c := s.Compression.ValueString()
+	return c == "xz" || c == "zstd"
 }
 
 func isImageFile(name string) bool {
@@ -154,7 +184,7 @@ func (s *imageState) isImported() bool {
 	return s.SourceURL.IsNull() && s.SourceFile.IsNull() && s.SourcePath.IsNull()
 }
 
-// ModifyPlan replaces an image with another source, and checks that the name of a new one is free.
+// ModifyPlan replaces an image with another source, and checks a new one on its host: that its name is free and the volume has space.
 func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		return
@@ -179,24 +209,47 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		}
 		return
 	}
-	if resp.Diagnostics.HasError() || !r.jobs.ready() || plan.Host.IsUnknown() && len(r.jobs.conn.service.Hosts()) > 1 || plan.File.IsUnknown() {
+	var config imageState
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if config.isImported() {
+		resp.Diagnostics.AddAttributeError(path.Root("source_url"), "Invalid source", imageSourceText)
+	}
+	if resp.Diagnostics.HasError() || !r.jobs.ready() || config.Host.IsUnknown() || config.File.IsUnknown() || config.SourcePath.IsUnknown() {
 		return
 	}
-	host := r.host(plan.Host, &resp.Diagnostics)
-	if host == "" {
-		return
+	if host := r.host(config.Host, &resp.Diagnostics); host != "" {
+		r.check(ctx, host, &config, &resp.Diagnostics)
+	}
+}
+
+// check compares a new image with its host. A check needs no address of a download, which may be secret or not known yet.
+func (r *imageResource) check(ctx context.Context, host string, config *imageState, diags *diag.Diagnostics) {
+	values := config.values()
+	if config.SourcePath.IsNull() {
+		values["source_url"] = "https://localhost/"
+	}
+	if strings.HasPrefix(config.SourceURL.ValueString(), "http:") {
+		values["source_url"] = "http://localhost/"
+	}
+	// A file that another resource creates need not exist yet.
+	if info, err := os.Stat(config.SourceFile.ValueString()); err == nil && info.Size() > 0 {
+		values["source_size_bytes"] = info.Size()
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	found, err := r.find(ctx, host, plan.File.ValueString())
-	summary := imageSummary("create", host, plan.File)
-	switch {
-	case err != nil:
-		addAsWarnings(&resp.Diagnostics, summary, err, "The plan was not checked. The job fails while that lasts.")
-	case found != nil:
-		resp.Diagnostics.AddAttributeError(path.Root("file"), summary,
-			fmt.Sprintf("Host %s has this file, and it is not replaced. Use another name, import it with the id %s/%s, or delete it if nothing needs it.", host, host, plan.File.ValueString()))
+	summary := imageSummary("create", host, config.File)
+	findings, err := r.jobs.conn.service.Check(ctx, hvprov.CheckRequest{Submission: hvprov.Submission{Host: host, Operation: job.OperationImage, Values: values}})
+	if err != nil {
+		addAsWarnings(diags, summary, err, "The plan was not checked. The job fails while that lasts.")
 	}
+	for i := range findings {
+		if findings[i].Code == "image_exists" {
+			findings[i].Remedy = fmt.Sprintf("use another name, import it with the id %s/%s, or delete it if nothing needs it", host, config.File.ValueString())
+		}
+	}
+	var found diag.Diagnostics
+	addFindings(&found, summary, findings)
+	diags.Append(atAttributes(found, imageFields)...)
 }
 
 func imageSummary(verb, host string, file types.String) string {
@@ -238,20 +291,25 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	values := map[string]any{"image_action": "create"}
-	for field, v := range map[string]types.String{"source_url": s.SourceURL, "source_path": s.SourcePath, "source_sha256": s.SHA256, "source_compression": s.Compression} {
-		if v.ValueString() != "" {
-			values[field] = v.ValueString()
-		}
-	}
+	values := s.values()
 	if !s.SourceFile.IsNull() {
-		served, err := serveFile(ctx, s.SourceFile.ValueString(), s.ServeAddress.ValueString())
+		served, err := s.serve(ctx)
 		if err != nil {
-			resp.Diagnostics.AddAttributeError(path.Root("source_file"), "Unable to serve "+s.SourceFile.ValueString(), sentence(err))
+			at := "source_file"
+			if errors.Is(err, errOtherContent) {
+				at = "sha256"
+			}
+			resp.Diagnostics.AddAttributeError(path.Root(at), "Unable to serve "+s.SourceFile.ValueString(), sentence(err))
 			return
 		}
 		defer served.close()
 		values["source_url"], values["source_certificate"] = served.url, served.certificate
+		if served.size > 0 {
+			values["source_size_bytes"] = served.size
+		}
+		if s.isUnpackedHere() {
+			values["source_sha256"], values["source_compression"] = served.sha256, "none"
+		}
 	}
 	host, result := r.run(ctx, &s, "create", values, &resp.Diagnostics)
 	if result == nil {
@@ -267,6 +325,35 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 		s.set(host, found)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
+}
+
+// values returns the values of a job that creates the image, without those of a file of this computer.
+func (s *imageState) values() map[string]any {
+	values := map[string]any{"image_action": "create", "image_file": s.File.ValueString()}
+	for field, v := range map[string]types.String{"source_url": s.SourceURL, "source_path": s.SourcePath, "source_sha256": s.SHA256, "source_compression": s.Compression} {
+		if v.ValueString() != "" {
+			values[field] = v.ValueString()
+		}
+	}
+	if s.isUnpackedHere() {
+		delete(values, "source_compression")
+		delete(values, "source_sha256")
+	}
+	return values
+}
+
+// serve serves the file of this computer, decompressed if a host cannot do that.
+func (s *imageState) serve(ctx context.Context) (*servedFile, error) {
+	name, address := s.SourceFile.ValueString(), s.ServeAddress.ValueString()
+	if s.isUnpackedHere() {
+		return serveUnpacked(ctx, name, s.Compression.ValueString(), s.SHA256.ValueString(), address)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return serveFile(ctx, file, address)
 }
 
 func (s *imageState) set(host string, image *job.Image) {
@@ -301,6 +388,7 @@ func (r *imageResource) run(ctx context.Context, s *imageState, verb string, val
 func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var s imageState
 	resp.Diagnostics.Append(req.State.Get(ctx, &s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
 	if resp.Diagnostics.HasError() || !r.jobs.ready() {
 		return
 	}
@@ -334,6 +422,7 @@ func (*imageResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	var s imageState
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &s)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
 }
 
 // Delete removes the image. One that does not exist is not an error.
@@ -347,12 +436,15 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 
 // ImportState imports an image by the name of its host and of its file.
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	i := strings.LastIndex(req.ID, "/")
-	if i <= 0 || !isImageFile(req.ID[i+1:]) {
+	host, name, ok := importedFile(ctx, req, "file", &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !ok || !isImageFile(name) {
 		resp.Diagnostics.AddError("Unable to import an image", "The import id must be the name of the host and of the file, separated by a slash: for example hv01/debian-13.vhdx.")
 		return
 	}
-	host, file := req.ID[:i], types.StringValue(req.ID[i+1:])
+	file := types.StringValue(name)
 	summary := imageSummary("import", host, file)
 	if !r.jobs.ready() {
 		addNotReady(&resp.Diagnostics, summary)
@@ -371,5 +463,6 @@ func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStat
 		s := imageState{File: file}
 		s.set(host, found)
 		resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
+		resp.Diagnostics.Append(resp.Identity.Set(ctx, s.identity())...)
 	}
 }

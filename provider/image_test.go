@@ -17,6 +17,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
@@ -78,14 +80,9 @@ func TestAnImageIsAResource(t *testing.T) {
 		if same, diags := h.applyResource(imageType, created, config); !same.Equal(created) || hasError(diags) {
 			t.Errorf("an apply without changes returned %v, %v", same, diags)
 		}
-		imported, err := h.server.ImportResourceState(h.ctx, &tfprotov6.ImportResourceStateRequest{TypeName: imageType, ID: state["id"].(string)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.mustSucceed("import", imported.Diagnostics)
-		value, err := imported.ImportedResources[0].State.Unmarshal(h.resourceKind(imageType))
-		if err != nil {
-			t.Fatal(err)
+		value := h.mustImportResource(imageType, state["id"].(string), attrs{"file": "debian-13.vhdx"})
+		if same, diags := h.applyResource(imageType, value, attrs{"file": "debian-13.vhdx"}); !same.Equal(value) || len(diags) > 0 {
+			t.Errorf("an apply after an import returned %v, %v, want %v", same, diags, value)
 		}
 		adopted, diags := h.applyResource(imageType, value, config)
 		h.mustSucceed("apply after import", diags)
@@ -183,6 +180,89 @@ func TestAnImageThatIsNeededIsNotDestroyed(t *testing.T) {
 	}
 }
 
+func TestTheFreeSpaceForAnImageIsCheckedInThePlan(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	source, _, _ := imageSource(t)
+	updateHost(t, server, func(s *hyperv.State) { s.Host.FreeBytes = 2 << 20 })
+	h := connected(t, server)
+	for name, config := range map[string]attrs{
+		"a file of this computer": {"file": "a.vhdx", "source_file": source, "serve_address": "127.0.0.1"},
+		"a file on the host":      {"file": "a.vhdx", "source_path": source},
+	} {
+		_, diags := h.applyResource(imageType, h.noImage(), config)
+		h.mustFail(diags, "file", "Unable to create image", "a.vhdx needs 3.0 MiB", "has 2.0 MiB free", "Free space on that volume")
+		if strings.Contains(diags[0].Detail, "Job ") {
+			t.Errorf("%s: a job has run", name)
+		}
+	}
+	data := bytes.Repeat([]byte{7}, 3<<20)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}))
+	defer web.Close()
+	sum := sha256.Sum256(data)
+	_, diags := h.applyResource(imageType, h.noImage(), attrs{"file": "a.vhdx", "source_url": web.URL, "sha256": hex.EncodeToString(sum[:])})
+	h.mustFail(diags, "file", "Unable to create image", "a.vhdx needs 3.0 MiB")
+}
+
+func TestThisComputerDecompressesWhatAHostCannot(t *testing.T) {
+	t.Parallel()
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
+		_, data, _ := imageSource(t)
+		h := connected(t, server)
+		for compression, packed := range map[string][]byte{"xz": packXZ(t, data), "zstd": packZstd(t, data)} {
+			source := filepath.Join(t.TempDir(), "image."+compression)
+			if err := os.WriteFile(source, packed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.Sum256(packed)
+			config := attrs{"file": compression + ".vhdx", "source_file": source, "serve_address": "127.0.0.1", "compression": compression, "sha256": strings.ToUpper(hex.EncodeToString(sum[:]))}
+			_, diags := h.applyResource(imageType, h.noImage(), config)
+			h.mustSucceed("create", diags)
+			if got, err := os.ReadFile(imagePath(server, compression+".vhdx")); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%s: the host has %d bytes, %v", compression, len(got), err)
+			}
+			before := imageFiles(t, server)
+			_, diags = h.applyResource(imageType, h.noImage(), config.with(attrs{"file": "other.vhdx", "sha256": strings.Repeat("0", 64)}))
+			h.mustFail(diags, "sha256", "The file has another SHA-256", "not 0000", "correct sha256")
+			if err := os.WriteFile(source, packed[:len(packed)-9], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, diags = h.applyResource(imageType, h.noImage(), config.with(attrs{"file": "other.vhdx"}))
+			h.mustFail(diags, "source_file", "cannot be decompressed as "+compression)
+			if after := imageFiles(t, server); after != before {
+				t.Errorf("the host has %s, before %s", after, before)
+			}
+		}
+	})
+}
+
+func packXZ(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	w, err := xz.NewWriter(&packed)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+func packZstd(t *testing.T, data []byte) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.EncodeAll(data, nil)
+}
+
 func TestAFileOfThisComputerBecomesAnImage(t *testing.T) {
 	t.Parallel()
 	eachAgent(t, func(t *testing.T, server *simhost.Server) {
@@ -199,9 +279,11 @@ func TestAFileOfThisComputerBecomesAnImage(t *testing.T) {
 func TestInvalidImagesAreRefused(t *testing.T) {
 	t.Parallel()
 	h := connected(t, startHost(t, nil))
+	_, diags := h.applyResource(imageType, h.noImage(), attrs{"file": "a.vhdx"})
+	h.mustFail(diags, "source_url", "Exactly one of source_url, source_file and source_path")
 	for at, config := range map[string]attrs{
 		"file":          {"file": "folder/a.vhdx", "source_path": `D:\a.vhdx`},
-		"source_url":    {"file": "a.vhdx"},
+		"source_url":    {"file": "a.vhdx", "source_url": "https://images.lab.example/a.vhdx", "source_path": `D:\a.vhdx`},
 		"serve_address": {"file": "a.vhdx", "source_file": "a.vhdx"},
 		"compression":   {"file": "a.vhdx", "source_url": "https://images.lab.example/a.vhdx.xz", "compression": "xz"},
 		"timeout":       {"file": "a.vhdx", "source_path": `D:\a.vhdx`, "timeout": "-1s"},

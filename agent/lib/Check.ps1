@@ -184,6 +184,10 @@ function Get-AgentCheck {
     if ($definition.Operation -eq 'export') {
         return [ordered]@{ findings = [object[]]@(Get-ExportFinding -VM (Get-HostVM -Machine $machine -Id $vmId) -Fields $definition.Fields -Warn) }
     }
+    if ($definition.Operation -eq 'image' -and $definition.Fields['image_action'] -ceq 'create') {
+        $plan = Find-ImageTarget -Machine $machine -Fields $definition.Fields -Settings (Get-AgentProperty -Value $Request -Name 'settings')
+        return [ordered]@{ findings = [object[]]@(Get-ImageCreateFinding -Plan $plan -Fields $definition.Fields -Warn) }
+    }
     if ($definition.Operation -eq 'update' -and $vmId) { $null = Find-OwnedVM -Machine $machine -Id $vmId } # throws when another node has it
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition $definition -VMId $vmId `
             -Unknown @(Get-AgentTextList -Value $Request -Name 'unknown') `

@@ -18,16 +18,16 @@ function Assert-SourceUri {
 function Receive-ImageSource {
     <#
     .SYNOPSIS
-    Downloads the source of an image into Writer, and returns its SHA-256.
+    Downloads the source of the image Target into Writer, and returns its SHA-256.
     .DESCRIPTION
     After a lost connection, the rest is requested with Range and If-Range, so that a file that changed meanwhile is sent from its start:
     https://www.rfc-editor.org/rfc/rfc9110.html#section-13.1.5
     #>
-    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [System.IO.Stream] $Writer)
+    param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [System.IO.Stream] $Writer, [Parameter(Mandatory)] [string] $Target)
 
     # Windows PowerShell 5.1 does not always offer TLS 1.2: https://learn.microsoft.com/dotnet/framework/network-programming/tls
     [System.Net.ServicePointManager]::SecurityProtocol = [System.Net.ServicePointManager]::SecurityProtocol -bor [System.Net.SecurityProtocolType]::Tls12
-    $state = @{ Validator = ''; Length = [long]0; Hash = (New-Sha256Hash); Watch = [System.Diagnostics.Stopwatch]::StartNew() }
+    $state = @{ Target = $Target; Validator = ''; Length = [long]0; Hash = (New-Sha256Hash); Watch = [System.Diagnostics.Stopwatch]::StartNew() }
     $failures = 0
     try {
         while ($true) {
@@ -81,6 +81,7 @@ function Receive-ImagePart {
         if ($Writer.Position -eq 0) {
             $State.Length = $response.ContentLength # -1: unknown
             $State.Validator = Get-SourceValidator -Response $response
+            if ($State.Length -gt 0) { Assert-NoFinding -Findings @(Get-ImageSpaceFinding -Path $State.Target -Bytes $State.Length) }
         }
         $stream = $response.GetResponseStream()
         $done = Copy-JobStream -Context $Context -Job $Job -Reader $stream -Writer $Writer -Length $State.Length -Hash $State.Hash -Watch $State.Watch

@@ -39,6 +39,10 @@ function Get-ImageRequirement {
         }
         'source_sha256' { if ($Value -isnot [string] -or $Value -notmatch '^[0-9a-fA-F]{64}\z') { return (Get-AgentMessage -Id 'requirement_sha256').Message } }
         'source_compression' { return Get-ChoiceRequirement -Value $Value -Choices $script:AgentCompressionNames }
+        'source_size_bytes' {
+            if ((Test-Number -Value $Value) -and $Value -ge 1 -and $Value -lt 9007199254740992 -and $Value -eq [System.Math]::Truncate([double]$Value)) { return '' }
+            return (Get-AgentMessage -Id 'requirement_whole_number_minimum' -Values @{ minimum = 1 }).Message
+        }
         'source_certificate' { if ($Value -isnot [string]) { return (Get-AgentMessage -Id 'requirement_text').Message } }
     }
     return ''
@@ -71,14 +75,7 @@ function Get-ImagePlan {
     param([Parameter(Mandatory)] $Job)
 
     $fields = $Job.Fields
-    $name = [string]$fields['image_file']
-    $folder = Get-AgentFolder -Machine (Get-AgentHost) -Settings $Job.Settings -Name 'image_path'
-    $plan = @{ Folder = $folder; File = [System.IO.Path]::Combine($folder, $name); Exists = $false; Packed = $fields['source_compression'] -ceq 'gzip' }
-    $files = @(Get-FolderFile -Folder $folder -Extension ([System.IO.Path]::GetExtension($name)))
-    foreach ($file in @(Find-NamedFile -File $files -Name ([System.IO.Path]::GetFileNameWithoutExtension($name)))) {
-        $plan.File = $file.FullName
-        $plan.Exists = $true
-    }
+    $plan = Find-ImageTarget -Machine (Get-AgentHost) -Fields $fields -Settings $Job.Settings
     if ($fields['image_action'] -ceq 'remove') {
         if (-not $plan.Exists) { return $plan }
         $reason = Get-ImageUse -Path $plan.File
@@ -86,13 +83,7 @@ function Get-ImagePlan {
         $Job.Steps += 'remove'
         return $plan
     }
-    if ($plan.Exists) { throw (New-AgentError -Field 'image_file' -MessageId 'image_file_exists' -Values @{ path = $plan.File }) }
-    if ($null -ne (Get-PathFinding -Field 'image_file' -Path $plan.File)) {
-        throw (New-AgentError -Field 'image_file' -MessageId 'path_unsupported' -Values @{ path = $plan.File })
-    }
-    if ($fields.Contains('source_path') -and -not [System.IO.File]::Exists($fields['source_path'])) {
-        throw (New-AgentError -Field 'source_path' -MessageId 'image_source_missing' -Values @{ path = $fields['source_path'] })
-    }
+    Assert-NoFinding -Findings @(Get-ImageCreateFinding -Plan $plan -Fields $fields)
     if ($fields.Contains('source_url')) {
         Assert-SourceUri -Job $Job -Uri ([System.Uri]$fields['source_url'])
         $Job.Steps += 'download'
@@ -102,6 +93,52 @@ function Get-ImagePlan {
     if ($plan.Packed) { $Job.Steps += 'unpack' }
     $Job.Steps += 'place'
     return $plan
+}
+
+function Find-ImageTarget {
+    # Returns the file of an image job, and whether it exists, in whatever letter case.
+    param([Parameter(Mandatory)] $Machine, [Parameter(Mandatory)] $Fields, [AllowNull()] $Settings)
+
+    $name = [string]$Fields['image_file']
+    $folder = Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path'
+    $plan = @{ Folder = $folder; File = [System.IO.Path]::Combine($folder, $name); Exists = $false; Packed = $Fields['source_compression'] -ceq 'gzip' }
+    $files = @(Get-FolderFile -Folder $folder -Extension ([System.IO.Path]::GetExtension($name)))
+    foreach ($file in @(Find-NamedFile -File $files -Name ([System.IO.Path]::GetFileNameWithoutExtension($name)))) {
+        $plan.File = $file.FullName
+        $plan.Exists = $true
+    }
+    return $plan
+}
+
+function Get-ImageCreateFinding {
+    # Returns what prevents that an image is created. Warn adds findings that may no longer apply when a job starts. The size of a download is known to the caller, or
+    # checked when the server has answered.
+    param([Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $Fields, [switch] $Warn)
+
+    if ($Plan.Exists) {
+        New-JobFinding -Field 'image_file' -MessageId 'image_file_exists' -Values @{ path = $Plan.File }
+        return
+    }
+    $refused = Get-PathFinding -Field 'image_file' -Path $Plan.File
+    if ($null -ne $refused) { return $refused }
+    $size = $Fields['source_size_bytes']
+    $source = $Fields['source_path']
+    if ($source) {
+        if (-not [System.IO.File]::Exists($source)) {
+            New-JobFinding -Field 'source_path' -MessageId 'image_source_missing' -Values @{ path = $source }
+            return
+        }
+        $size = (New-Object -TypeName System.IO.FileInfo -ArgumentList $source).Length
+    }
+    if ($null -ne $size) { Get-ImageSpaceFinding -Path $Plan.File -Bytes $size -Warn:$Warn }
+}
+
+function Get-ImageSpaceFinding {
+    # Returns a finding when an image does not fit on the volume of its folder.
+    param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [long] $Bytes, [switch] $Warn)
+
+    $need = @{ Field = 'image_file'; Item = [System.IO.Path]::GetFileName($Path); Bytes = $Bytes }
+    Get-FreeSpaceFinding -Needs @($need) -Target ([System.IO.Path]::GetDirectoryName($Path)) -Warn:$Warn
 }
 
 function Get-ImageUse {
@@ -128,7 +165,7 @@ function New-ImageFile {
         if ($fields.Contains('source_url')) {
             Enter-JobStep -Context $Context -Job $Job -Name 'download' -MessageId 'step_image_download' -Values @{ server = ([System.Uri]$fields['source_url']).Authority }
             $writer = New-ImagePart -Context $Context -Job $Job -Path $part
-            try { $hash = Receive-ImageSource -Context $Context -Job $Job -Writer $writer } finally { $writer.Dispose() }
+            try { $hash = Receive-ImageSource -Context $Context -Job $Job -Writer $writer -Target $Plan.File } finally { $writer.Dispose() }
         } else {
             Enter-JobStep -Context $Context -Job $Job -Name 'copy' -MessageId 'step_image_copy' -Values @{ path = $fields['source_path'] }
             $writer = New-ImagePart -Context $Context -Job $Job -Path $part

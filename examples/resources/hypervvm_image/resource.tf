@@ -16,6 +16,16 @@ resource "hypervvm_image" "windows" {
   serve_address = "192.0.2.10:8443"
 }
 
+# This computer decompresses what Windows cannot. The hash is that of the compressed file.
+resource "hypervvm_image" "fedora" {
+  host          = "hv01"
+  file          = "fedora-43.vhdx"
+  source_file   = "${path.module}/fedora-43.vhdx.xz"
+  sha256        = filesha256("${path.module}/fedora-43.vhdx.xz")
+  compression   = "xz"
+  serve_address = "192.0.2.10:8443"
+}
+
 # An ISO file is copied on the host, and stays when the resource is destroyed.
 resource "hypervvm_image" "drivers" {
   host            = "hv01"

@@ -51,7 +51,7 @@ var operations = map[job.Operation]requested{
 		required: "image_action",
 		checks: map[string]check{
 			"image_action": oneOf("create", "remove"), "image_file": isText, "source_url": isText, "source_path": isText, "source_sha256": isText, "source_compression": oneOf("none", "gzip"),
-			"source_certificate": isText,
+			"source_certificate": isText, "source_size_bytes": isFileSize,
 		},
 		secrets: []string{"source_url"}, // its query may have a signature
 		rule:    imageRule,
@@ -186,6 +186,8 @@ func isBoolean(v any) string {
 func isWait(v any) string { return isWhole(v, 7200) }
 
 func isSize(v any) string { return isWhole(v, 65536) }
+
+func isFileSize(v any) string { return isWhole(v, 1<<53-1) }
 
 func isWhole(v any, maximum float64) string {
 	text, err := job.Fields{{ID: "n", Value: v}}.MarshalJSON()

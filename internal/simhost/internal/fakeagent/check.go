@@ -42,6 +42,9 @@ func (v *view) check(req protocol.Request) (any, error) {
 	if d.operation == job.OperationExport {
 		return v.checkExport(guid(req.VMID), host, d.fields)
 	}
+	if d.operation == job.OperationImage && d.fields.text("image_action") == "create" {
+		return protocol.CheckResult{Findings: append([]job.Finding{}, imageFindings(host, imageTarget(host, req.Settings, d.fields), d.fields, true)...)}, nil
+	}
 	c := check{
 		view: v, host: host, operation: d.operation, fields: d.fields, vmID: strings.ToLower(req.VMID), changed: req.Changed,
 		unknown: req.Unknown, settings: req.Settings, warnings: true,

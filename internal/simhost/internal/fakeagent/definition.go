@@ -197,9 +197,9 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"image_action": oneOf("create", "remove"), "image_file": {text("requirement_image_file"), isImageFile}, "source_url": {text("requirement_url"), isURL},
 		"source_path":   {text("requirement_absolute_path"), func(v any) bool { s, _ := v.(string); return filepath.IsAbs(s) }},
 		"source_sha256": {text("requirement_sha256"), func(v any) bool { s, _ := v.(string); return sha256Digits.MatchString(s) }}, "source_compression": oneOf("none", "gzip"),
-		"source_certificate": anyText,
-		"gb_ram":             {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
-		"cpu_cores":          {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
+		"source_certificate": anyText, "source_size_bytes": {text("requirement_whole_number_minimum", "minimum", 1), isByteCount},
+		"gb_ram":    {text("requirement_memory_size"), func(v any) bool { n, ok := v.(float64); return ok && n > 0 && isWhole(n*512) }},
+		"cpu_cores": {text("requirement_whole_number_minimum", "minimum", 1), isBetween(1, math.MaxInt32)}, "vlan_id": wholeNumber(0, 4094),
 		"vm_clustered": boolean, "mac_address": {text("requirement_mac_address"), func(v any) bool { s, _ := v.(string); return macAddress.MatchString(s) }},
 		"switch_name": anyText, "notes": anyText,
 	}
@@ -234,6 +234,12 @@ func wholeNumber(low, high float64) rule {
 
 func isBetween(low, high float64) func(any) bool {
 	return func(v any) bool { n, ok := v.(float64); return ok && isWhole(n) && n >= low && n <= high }
+}
+
+// isByteCount accepts a whole number from 1 to the largest that JSON carries exactly.
+func isByteCount(v any) bool {
+	n, ok := v.(float64)
+	return ok && n == math.Trunc(n) && n >= 1 && n < 1<<53
 }
 
 func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }

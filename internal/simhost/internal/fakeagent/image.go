@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
@@ -64,10 +65,9 @@ func planImage(j *hostJob) error {
 	if err != nil {
 		return err
 	}
-	name := j.fields.text("image_file")
 	f := &j.plan.image
-	extension := filepath.Ext(name)
-	f.path = filePath(imageFolder(host, j.settings), strings.TrimSuffix(name, extension), extension)
+	j.plan.host = host
+	f.path = imageTarget(host, j.settings, j.fields)
 	f.exists = exists(f.path)
 	if j.fields.text("image_action") == "remove" {
 		if !f.exists {
@@ -89,17 +89,50 @@ func planImage(j *hostJob) error {
 		f.ready = true
 		return nil
 	}
-	source := j.fields.text("source_path")
-	switch {
-	case f.exists:
-		return fail("image_file_exists", "image_file", "path", f.path)
-	case j.fields.has("source_path") && !exists(source):
-		return fail("image_source_missing", "source_path", "path", source)
-	case j.fields.has("source_url"):
+	if err := firstError(imageFindings(host, f.path, j.fields, false)); err != nil {
+		return err
+	}
+	if j.fields.has("source_url") {
 		err = j.checkSourceURL(j.sourceURL())
 	}
 	f.ready = err == nil
 	return err
+}
+
+// imageTarget returns the path of the file of an image job.
+func imageTarget(host hyperv.Host, settings *protocol.Settings, f fields) string {
+	name := f.text("image_file")
+	extension := filepath.Ext(name)
+	return filePath(imageFolder(host, settings), strings.TrimSuffix(name, extension), extension)
+}
+
+// imageFindings returns what prevents that an image is created, with warnings also what may change before the job begins.
+func imageFindings(host hyperv.Host, path string, f fields, warnings bool) []job.Finding {
+	size, source := int64(f.number("source_size_bytes")), f.text("source_path")
+	if exists(path) {
+		return []job.Finding{finding("image_file_exists", "image_file", "path", path)}
+	}
+	if source != "" {
+		info, err := os.Stat(source)
+		if err != nil {
+			return []job.Finding{finding("image_source_missing", "source_path", "path", source)}
+		}
+		size = info.Size()
+	}
+	return imageSpace(host, path, size, warnings)
+}
+
+// imageSpace compares the size of an image with the free space of its volume; with warnings also if less than 1 GiB would be left.
+func imageSpace(host hyperv.Host, path string, size int64, warnings bool) []job.Finding {
+	left := host.FreeBytes - size
+	if host.FreeBytes == 0 || size <= 0 || left >= 1<<30 || left >= 0 && !warnings {
+		return nil
+	}
+	found := finding("storage_low", "image_file", "item", filepath.Base(path), "needed", formatSize(size), "folder", filepath.Dir(path), "free", formatSize(host.FreeBytes))
+	if left >= 0 {
+		found.Severity = job.SeverityWarning
+	}
+	return []job.Finding{found}
 }
 
 func (j *hostJob) sourceURL() *url.URL {
@@ -294,6 +327,9 @@ func (j *hostJob) downloadPart(client *http.Client, out *os.File, offset int64, 
 		return offset, 0, true, err
 	}
 	length = offset + resp.ContentLength
+	if err := firstError(imageSpace(j.plan.host, j.plan.image.path, length, false)); err != nil {
+		return offset, length, true, err
+	}
 	for reported := time.Now(); ; {
 		n, err := io.CopyN(out, resp.Body, copyBlock)
 		offset += n

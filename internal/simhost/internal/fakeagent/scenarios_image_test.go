@@ -81,6 +81,9 @@ func (s *recorder) imageServer(content []byte, held chan struct{}) (url, certifi
 			held <- struct{}{}
 			<-held
 			_, _ = w.Write(content[100:])
+		case "/huge":
+			w.Header().Set("Content-Length", fmt.Sprint(int64(1)<<50))
+			_, _ = w.Write(content[:100])
 		case "/page":
 			_, _ = w.Write([]byte("<html>" + strings.Repeat(" ", 40000)))
 		default:
@@ -160,6 +163,23 @@ var images = []scenario{
 		}
 		s.section("not encrypted")
 		s.runJob(createImage("plain.vhdx", "source_url", strings.Replace(url, "https:", "http:", 1)+"/image.vhdx", ""))
+	}},
+	{"an image needs free disk space", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) { state.Host.FreeBytes = 1 << 39 }) // the real agent asks the volume
+		url, certificate := s.imageServer(newImage(), nil)
+		known := createImage("known.vhdx", "source_url", url+"/huge", `,"source_size_bytes":1125899906842624`)
+		s.runJob(known)
+		s.runJob(createImage("reported.vhdx", "source_url", url+"/huge", `,"source_certificate":"`+certificate+`"`))
+		s.section("checks")
+		for _, req := range []protocol.Request{
+			known,
+			createImage("small.vhdx", "source_url", url+"/huge", `,"source_size_bytes":1`),
+			createImage("ubuntu-24.04.vhdx", "source_url", url+"/huge", ""),
+			createImage("missing.vhdx", "source_path", s.dir+"/missing.vhdx", ""),
+		} {
+			req.Request = "check"
+			s.request(req)
+		}
 	}},
 	{"a download is cancelled", func(s *recorder) {
 		held := make(chan struct{})
