@@ -173,11 +173,11 @@ function Undo-JobCheckpoint {
     if ($null -eq $taken) { return }
     $vm = Find-OwnedVM -Machine (Get-AgentHost) -Id $Job.VMId
     if ($null -eq $vm) { return }
-    foreach ($item in @(Get-VMSnapshot -VM $vm)) {
-        if ([string]$item.Name -cne $taken.name -or @($taken.before) -contains $item.Id.ToString()) { continue }
-        $text = (Get-AgentMessage -Id 'item_checkpoint' -Values @{ checkpoint = $item.Name }).Message
-        $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_checkpoint_removed' -Values @{ checkpoint = $item.Name } -Item $text -Action {
-            Remove-VMSnapshot -VMSnapshot $item -Confirm:$false
+    foreach ($checkpoint in @(Get-VMSnapshot -VM $vm)) {
+        if ([string]$checkpoint.Name -cne $taken.name -or @($taken.before) -contains $checkpoint.Id.ToString()) { continue }
+        $text = (Get-AgentMessage -Id 'item_checkpoint' -Values @{ checkpoint = $checkpoint.Name }).Message
+        $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_checkpoint_removed' -Values @{ checkpoint = $checkpoint.Name } -Item $text -Action {
+            Remove-VMSnapshot -VMSnapshot $checkpoint -Confirm:$false
         }
     }
 }
