@@ -32,6 +32,7 @@ const guestSeedScript = `
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 . '%agent%'
+function Get-CryptHash { '$6$hash' } # 5,000 rounds: another test has it
 function ConvertTo-Table {
     param($Value, [switch] $Shallow)
     $table = @{}
