@@ -2,7 +2,7 @@
 # domain. `make demo` runs this example; it creates nothing outside its work folder.
 
 terraform {
-  required_version = ">= 1.8"
+  required_version = ">= 1.5"
 
   required_providers {
     hypervvm = {

@@ -17,16 +17,17 @@ type Feature struct {
 	Name      string
 	Terraform string // first version, for example "1.14"
 	OpenTofu  string // first version; empty: none yet
+	Shown     string // what "providers schema -json" shows of it in a version that has it; empty: nothing
 }
 
 // The features that the provider uses.
 var (
-	Functions     = Feature{"provider functions", "1.8", "1.7"}
-	Moves         = Feature{"moved blocks between resource types", "1.8", "1.12"} // OpenTofu 1.12.4
-	WriteOnly     = Feature{"write-only attributes", "1.11", "1.11"}
-	Identity      = Feature{"resource identity", "1.12", "1.12"}
-	ListResources = Feature{"list resources", "1.14", ""}
-	Actions       = Feature{"actions", "1.14", ""}
+	Functions     = Feature{"provider functions", "1.8", "1.8", `"functions":{`}
+	Moves         = Feature{"moved blocks between resource types", "1.8", "1.12", ""} // OpenTofu 1.12.4
+	WriteOnly     = Feature{"write-only attributes", "1.11", "1.11", `"write_only":true`}
+	Identity      = Feature{"resource identity", "1.12", "1.12", `"resource_identity_schemas":{`}
+	ListResources = Feature{"list resources", "1.14", "", `"list_resource_schemas":{`}
+	Actions       = Feature{"actions", "1.14", "", `"action_schemas":{`}
 )
 
 // Has reports whether the command has a feature.

@@ -5,8 +5,6 @@ package acceptance_test
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,29 +29,6 @@ import (
 
 // address is the address of the resource under test.
 const address = "hypervvm.web"
-
-// needCLI skips the test if there is no Terraform or OpenTofu, without which terraform-plugin-testing would exit the test
-// process.
-func needCLI(t *testing.T) {
-	t.Helper()
-	if os.Getenv("TF_ACC_TERRAFORM_PATH") == "" {
-		for _, name := range []string{"terraform", "tofu"} {
-			if path, err := exec.LookPath(name); err == nil {
-				t.Setenv("TF_ACC_TERRAFORM_PATH", path)
-				if name == "tofu" {
-					t.Setenv("TF_ACC_PROVIDER_HOST", "registry.opentofu.org")
-					t.Setenv("TF_ACC_PROVIDER_NAMESPACE", "hashicorp")
-				}
-				break
-			}
-		}
-	}
-	if os.Getenv("TF_ACC_TERRAFORM_PATH") == "" {
-		t.Skip("neither terraform nor tofu is on the PATH, and TF_ACC_TERRAFORM_PATH is not set")
-	}
-	t.Setenv("TF_ACC", "1")
-	t.Setenv("TF_CLI_CONFIG_FILE", os.DevNull)
-}
 
 // start starts a simulated host, as startHost does, and returns it with factories of the provider with the default schema.
 func start(t *testing.T) (*simhost.Server, factories) {
@@ -119,8 +94,9 @@ resource "hypervvm" "web" {
 `
 }
 
-func TestLifecycle(t *testing.T) {
-	needCLI(t)
+func TestLifecycle(t *testing.T) { eachAcceptance(t, everyVersion, testLifecycle) }
+
+func testLifecycle(t *testing.T) {
 	server, factories := start(t)
 	change := func(do func(*hyperv.VM)) func() {
 		return func() {
@@ -224,8 +200,9 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
-func TestPlanErrors(t *testing.T) {
-	needCLI(t)
+func TestPlanErrors(t *testing.T) { eachAcceptance(t, everyVersion, testPlanErrors) }
+
+func testPlanErrors(t *testing.T) {
 	_, factories := start(t)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
 // chaosMachines is the number of virtual machines that each round creates.
@@ -55,8 +56,10 @@ func TestChaos(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the provider's process is found in /proc")
 	}
-	needCLI(t)
-	cli := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	eachCommand(t, everyVersion, testChaos)
+}
+
+func testChaos(t *testing.T, cli tfcli.CLI) {
 	rounds := 1
 	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
 		rounds = 8
@@ -72,7 +75,7 @@ func TestChaos(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			var figures chaosFigures
 			for n := range rounds {
-				if !t.Run(chaosName(n), func(t *testing.T) { newChaosRound(t, cli, bin, d.name, n).run(d.do, &figures) }) {
+				if !t.Run(chaosName(n), func(t *testing.T) { newChaosRound(t, cli.Path, bin, d.name, n).run(d.do, &figures) }) {
 					break
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -56,8 +57,11 @@ func cliConfigFile(t *testing.T) (config string) {
 	return config
 }
 
-// eachCLI runs a test with each command that has a feature: those of HYPERVVM_TEST_CLIS, or the one that is found.
-func eachCLI(t *testing.T, feature tfcli.Feature, test func(t *testing.T, w *workspace)) {
+// everyVersion is a feature that each version has.
+var everyVersion = tfcli.Feature{Name: "resources", Terraform: "1.0", OpenTofu: "1.0"}
+
+// eachCommand runs a test with each command that has a feature: those of HYPERVVM_TEST_CLIS, or the one that is found.
+func eachCommand(t *testing.T, feature tfcli.Feature, test func(t *testing.T, cli tfcli.CLI)) {
 	t.Helper()
 	all, err := tfcli.FindAll(t.Context(), filepath.Join("..", "..", ".cache"))
 	if errors.Is(err, tfcli.ErrNotFound) {
@@ -66,18 +70,71 @@ func eachCLI(t *testing.T, feature tfcli.Feature, test func(t *testing.T, w *wor
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := ""
 	for _, cli := range all {
 		t.Run(fmt.Sprintf("%s %s", filepath.Base(cli.Path), cli.Version), func(t *testing.T) {
-			if !cli.Has(feature) {
+			if !has(t, cli, feature) {
 				t.Skipf("%s has no %s; list a command that has it in %s", cli, feature.Name, tfcli.EnvCLIs)
 			}
-			if config == "" {
-				config = cliConfigFile(t)
-			}
-			test(t, &workspace{t: t, cli: cli, dir: t.TempDir(), env: tfcli.Environ(config)})
+			test(t, cli)
 		})
 	}
+}
+
+// has asks a command whether it has a feature, where it shows that.
+func has(t *testing.T, cli tfcli.CLI, feature tfcli.Feature) bool {
+	t.Helper()
+	if feature.Shown == "" {
+		return cli.Has(feature)
+	}
+	shown := strings.Contains(shownSchemas(t, cli), feature.Shown)
+	if shown != cli.Has(feature) {
+		t.Errorf("%s: the schemas show %s: %t; the documented first versions are Terraform %s and OpenTofu %s", cli, feature.Name, shown, feature.Terraform, feature.OpenTofu)
+	}
+	return shown
+}
+
+var schemasOf sync.Map // by path of the command
+
+// shownSchemas returns the schemas of the provider in JSON, as a command knows them.
+func shownSchemas(t *testing.T, cli tfcli.CLI) string {
+	t.Helper()
+	if shown, ok := schemasOf.Load(cli.Path); ok {
+		return shown.(string)
+	}
+	w := newWorkspace(t, cli)
+	w.write("main.tf", requiredProvider)
+	command := exec.CommandContext(t.Context(), cli.Path, "providers", "schema", "-json")
+	command.Dir, command.Env = w.dir, w.env
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%s providers schema: %v", cli, err)
+	}
+	schemasOf.Store(cli.Path, string(out))
+	return string(out)
+}
+
+// eachCLI runs a test with each command that has a feature, in an empty folder.
+func eachCLI(t *testing.T, feature tfcli.Feature, test func(t *testing.T, w *workspace)) {
+	t.Helper()
+	eachCommand(t, feature, func(t *testing.T, cli tfcli.CLI) { test(t, newWorkspace(t, cli)) })
+}
+
+// newWorkspace returns an empty folder in which a command uses a build of the provider.
+func newWorkspace(t *testing.T, cli tfcli.CLI) *workspace {
+	t.Helper()
+	return &workspace{t: t, cli: cli, dir: t.TempDir(), env: tfcli.Environ(cliConfigFile(t))}
+}
+
+// eachAcceptance runs a test that uses terraform-plugin-testing with each command that has a feature.
+func eachAcceptance(t *testing.T, feature tfcli.Feature, test func(t *testing.T)) {
+	t.Helper()
+	eachCommand(t, feature, func(t *testing.T, cli tfcli.CLI) {
+		for _, pair := range append(cli.AcceptanceEnv(), "TF_CLI_CONFIG_FILE="+os.DevNull) {
+			name, value, _ := strings.Cut(pair, "=")
+			t.Setenv(name, value)
+		}
+		test(t)
+	})
 }
 
 // write writes a file of the configuration.
@@ -94,7 +151,10 @@ func (w *workspace) connect(server *simhost.Server) {
 	} {
 		w.env = append(w.env, name+"="+value)
 	}
-	w.write("main.tf", `
+	w.write("main.tf", requiredProvider)
+}
+
+const requiredProvider = `
 terraform {
   required_providers {
     hypervvm = {
@@ -102,8 +162,7 @@ terraform {
     }
   }
 }
-`)
-}
+`
 
 // run runs the command and returns its output and its error.
 func (w *workspace) run(arguments ...string) (string, error) {

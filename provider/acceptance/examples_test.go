@@ -3,10 +3,10 @@
 package acceptance_test
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,14 +17,11 @@ import (
 // TestExamplesAreValid validates each example, and the first one of the README, as a user would with a local build.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
+	eachCommand(t, everyVersion, validateExamples)
+}
+
+func validateExamples(t *testing.T, cli tfcli.CLI) {
 	root := filepath.Join("..", "..")
-	cli, err := tfcli.Find(t.Context(), "", filepath.Join(root, ".cache"))
-	if errors.Is(err, tfcli.ErrNotFound) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	config := cliConfigFile(t)
 	ca := string(certtest.NewAuthority(t).PEM)
 
@@ -57,7 +54,7 @@ func TestExamplesAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			if feature.Name != "" && !cli.Has(feature) {
+			if feature.Name != "" && !has(t, cli, feature) {
 				t.Logf("%s is skipped: %s has no %s", file, cli, feature.Name)
 				continue
 			}
@@ -84,6 +81,9 @@ func TestExamplesAreValid(t *testing.T) {
 	for name, text := range examples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if since := requiredVersion.FindStringSubmatch(text); since != nil && !cli.Has(tfcli.Feature{Terraform: since[1], OpenTofu: since[1]}) {
+				t.Skipf("%s is older than version %s, which the example requires", cli, since[1])
+			}
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "main.tf"), text)
 			write(t, filepath.Join(dir, "lab-ca.pem"), ca)
@@ -96,6 +96,8 @@ func TestExamplesAreValid(t *testing.T) {
 		})
 	}
 }
+
+var requiredVersion = regexp.MustCompile(`required_version\s*=\s*">= ([0-9.]+)"`)
 
 func write(t *testing.T, path, text string) {
 	t.Helper()

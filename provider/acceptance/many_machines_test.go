@@ -11,11 +11,7 @@ import (
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
-	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
-
-// everyVersion is a feature that each version has.
-var everyVersion = tfcli.Feature{Name: "resources", Terraform: "1.0", OpenTofu: "1.0"}
 
 // A plan without changes makes few requests to each host, however many machines it has, and its cost grows linearly.
 func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {

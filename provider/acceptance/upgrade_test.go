@@ -87,7 +87,10 @@ func jobs(t *testing.T, logs string) int {
 }
 
 func TestAnUpgradedStateNeedsNoChange(t *testing.T) {
-	needCLI(t)
+	eachAcceptance(t, everyVersion, testAnUpgradedStateNeedsNoChange)
+}
+
+func testAnUpgradedStateNeedsNoChange(t *testing.T) {
 	server := startHost(t)
 	logs := t.TempDir()
 	t.Setenv("HYPERVVM_JOB_LOG_DIR", logs)

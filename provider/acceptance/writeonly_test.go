@@ -16,7 +16,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/tfcli"
 )
 
 // throwAway is a secret that must not be stored.
@@ -50,7 +51,10 @@ func (n secretCheck) CheckState(_ context.Context, req statecheck.CheckStateRequ
 }
 
 func TestAnEphemeralSecretIsNotStored(t *testing.T) {
-	needCLI(t)
+	eachAcceptance(t, tfcli.WriteOnly, testAnEphemeralSecretIsNotStored)
+}
+
+func testAnEphemeralSecretIsNotStored(t *testing.T) {
 	server, factories := start(t)
 	folder, logs := t.TempDir(), t.TempDir()
 	t.Setenv("HYPERVVM_JOB_LOG_DIR", logs)
@@ -104,7 +108,6 @@ resource "hypervvm" "web" {
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,
-		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
 		Steps: []resource.TestStep{
 			{
 				Config:            configuration(linux, 1),
@@ -151,8 +154,9 @@ resource "hypervvm" "web" {
 	})
 }
 
-func TestJobInputsDataSource(t *testing.T) {
-	needCLI(t)
+func TestJobInputsDataSource(t *testing.T) { eachAcceptance(t, everyVersion, testJobInputsDataSource) }
+
+func testJobInputsDataSource(t *testing.T) {
 	_, factories := start(t)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories,

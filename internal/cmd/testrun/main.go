@@ -72,7 +72,10 @@ func run(ctx context.Context, args []string) error {
 	switch cli, err := tfcli.Find(ctx, "", *cache); {
 	case err == nil:
 		fmt.Println("acceptance tests: on, with", cli)
-		env = append(env, cli.AcceptanceEnv()...)
+		if list := os.Getenv(tfcli.EnvCLIs); list != "" {
+			fmt.Println("acceptance tests: with each of", list)
+			env = append(env, tfcli.EnvCLIs+"="+list)
+		}
 	case errors.Is(err, tfcli.ErrNotFound):
 		fmt.Printf("acceptance tests: skipped, %v; `make tofu` builds OpenTofu\n", err)
 	default:
