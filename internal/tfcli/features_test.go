@@ -21,7 +21,7 @@ func TestACommandHasTheFeaturesOfItsVersion(t *testing.T) {
 		{CLI{Version: "2.0.0-rc1"}, Actions, true},
 		{CLI{Version: "1.12.6", OpenTofu: true}, Actions, false},
 		{CLI{Version: "1.12.6", OpenTofu: true}, Identity, true},
-		{CLI{Version: "1.7.0", OpenTofu: true}, Functions, true},
+		{CLI{Version: "1.8.0", OpenTofu: true}, Functions, true},
 		{CLI{Version: "1.7.5"}, Functions, false},
 		{CLI{Version: "other"}, Functions, false},
 	} {
