@@ -169,6 +169,7 @@ func linuxGuests() []linuxGuest {
 // A real cloud-init sets up a system from the agent's image: names, accounts with passwords that work, keys, sudo, the network under ifupdown
 // and netplan, time zone and locale. A second boot changes nothing. It cannot be tried here that cloud-init finds the image by its label.
 func TestCloudInitSetsUpTheGuest(t *testing.T) {
+	sample.Turn(t, 0, turns)
 	needTools(t, "xorriso", "unshare", "apt-get", "chroot", "perl")
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount the root of a system")

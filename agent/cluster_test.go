@@ -153,7 +153,7 @@ func TestAHostWithoutAClusterConcludesThatAVirtualMachineIsGone(t *testing.T) {
 // (https://learn.microsoft.com/windows-server/failover-clustering/failover-cluster-csvs).
 func TestAClusteredVirtualMachineIsKeptOnASharedVolume(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 3, turns)
 	f := newClusterFixture(t)
 	output, code := f.runJob(clustered)
 	f.wantOutput(output, code, 1, "disks is neither on a cluster shared volume nor on a share", f.volume)
@@ -172,7 +172,7 @@ func TestAClusteredVirtualMachineIsKeptOnASharedVolume(t *testing.T) {
 
 func TestANameOfAVirtualMachineOnAnotherNodeIsTaken(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 3, turns)
 	f := newClusterFixture(t)
 	id := f.createMoved()
 	taken := f.message("vm_name_taken_cluster", values{"name": "by-hand", "cluster": "CL01", "node": "HV02", "id": id})
@@ -188,7 +188,7 @@ func TestANameOfAVirtualMachineOnAnotherNodeIsTaken(t *testing.T) {
 // A role can move as soon as it exists, so also before the job that added it ends.
 func TestAnUndoKeepsTheFilesOfAVirtualMachineThatMoved(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 5, turns)
 	f := newClusterFixture(t)
 	hold := filepath.Join(f.dir, "hold")
 	f.must(os.WriteFile(hold, nil, 0o600))

@@ -127,7 +127,7 @@ func sized(count int, limit time.Duration) (int, time.Duration) {
 // hyperv.BusyHost.
 func TestARefreshCostsWhatItAsksFor(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 2, turns)
 	f := newFixture(t)
 	vms, _ := sized(300, 0)
 	managed, limit := sized(100, time.Minute)
@@ -147,7 +147,7 @@ func TestARefreshCostsWhatItAsksFor(t *testing.T) {
 
 func TestAnInventoryOf500VirtualMachinesIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	vms, limit := sized(500, time.Minute)
 	limit += 30 * time.Second // for the disks, however many they are
@@ -195,6 +195,7 @@ foreach ($class in 'Msvm_VirtualSystemSettingData', 'Msvm_SummaryInformation', '
 // fail, and where they return nothing, as they do for an account that lacks rights.
 func TestQueriesAndCmdletsSayTheSame(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	f.crowd(4, 1)
 	f.must(f.store.Update(func(s *hyperv.State) error {
@@ -244,7 +245,7 @@ func TestQueriesAndCmdletsSayTheSame(t *testing.T) {
 // TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines has a provider that answers every query with no instances.
 func TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	ids := f.crowd(12, 1)
 	f.must(f.store.Update(func(s *hyperv.State) error {
@@ -265,7 +266,7 @@ func TestAnAccountThatQueriesAnswerNothingSeesAllVirtualMachines(t *testing.T) {
 
 func TestADeleteReadsNoDiskOfOthers(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 0, turns)
 	f := newFixture(t)
 	vms, _ := sized(300, 0)
 	ids := f.crowd(vms, 2)
@@ -304,7 +305,7 @@ foreach ($file in $own | Sort-Object) { [System.Console]::WriteLine("$([System.I
 // TestADiskThatOthersNeedIsKept has disks that others need in different ways, and queries that say so, fail, or return nothing.
 func TestADiskThatOthersNeedIsKept(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 2)
+	sample.Turn(t, 2, turns)
 	f := newFixture(t)
 	own, others := filepath.Join(f.dir, "own"), filepath.Join(f.dir, "others")
 	f.must(os.Mkdir(own, 0o755))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
@@ -294,6 +295,7 @@ func (f *fixture) facts(name string) [][]string {
 // TestTheAgentWorksWithEachPossibleBehaviour runs the life of a virtual machine with each variant of what public sources do not settle.
 func TestTheAgentWorksWithEachPossibleBehaviour(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, turns)
 	walks := map[string]map[string]string{}
 	for _, row := range newFixture(t).facts("unknown.tsv") {
 		for i, variant := range strings.Fields(row[1])[1:] { // all other tests have the first

@@ -114,7 +114,7 @@ func TestAGuestIsSetUpAndItsMediumIsRemoved(t *testing.T) {
 
 func TestAGuestWithDHCPGetsDNSServers(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 2)
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	output, code := f.runJob(guestJob("linux", `"guest_dns_servers": ["192.0.2.53", "2001:db8::53"]`))
 	f.wantOutput(output, code, 0, "network adapter 'Network Adapter': static MAC address ", "succeeded: ")
@@ -130,6 +130,7 @@ func TestAGuestWithDHCPGetsDNSServers(t *testing.T) {
 
 func TestAMediumThatNoJobAwaitsIsRemovedByTheNextSession(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	f.must(f.store.Update(func(s *hyperv.State) error { s.Behaviour.Guest.ReportEvery = 1; return nil }))
 	output, code := f.runJob(guestJob("windows", `"wait_for": "nothing", "guest_domain_jointarget": "corp.lab.example", "guest_domain_joinuid": "join", "guest_domain_joinpw": "`+secret+`"`))
@@ -182,7 +183,7 @@ for ($i = 0; $i -lt 9; $i++) {
 
 func TestASetUpThatFailsFailsTheJobWithTheWordsOfTheGuest(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 2)
+	sample.Turn(t, 4, turns)
 	for name, c := range map[string]struct {
 		guest hyperv.Guest
 		want  func(f *fixture) []string

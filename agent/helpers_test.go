@@ -24,6 +24,9 @@ const secret = "Sw0rdfish-and-Tr0ut"
 // agentVariable names the folder of another version of the agent, with which runJob runs in place of this one: to see a test of a corrected error fail.
 const agentVariable = "HYPERVVM_TEST_AGENT"
 
+// turns is the number of groups of further tests, which run by turns: one group costs about as much as another.
+const turns = 6
+
 // definition is a job definition on several lines.
 const definition = `{
   "schema": { "id": "vm-provisioning", "version": 2 },

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // needTools skips a test when a program that it needs is not installed.
@@ -75,6 +77,7 @@ func isoVariants() []map[string][]byte {
 
 // Programs of others read the label, each of the three trees of names, and all contents of an image; each image is the same in a second run.
 func TestISOImagesAreReadByOtherPrograms(t *testing.T) {
+	sample.Turn(t, 4, turns)
 	needTools(t, "isoinfo", "xorriso", "bsdtar", "blkid")
 	f := newFixture(t)
 	root := filepath.Join(f.dir, "variants")

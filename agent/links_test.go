@@ -82,7 +82,7 @@ func (f *fixture) wantLink(path string) {
 
 func TestADeletionDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	victim := f.victim()
 	id, disk := f.provisioned()
@@ -217,7 +217,7 @@ foreach ($operation in 'delete', 'provision') {
 
 func TestALaterDeletionDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 4, turns)
 	f, id, disk, release := deletedWhileInUse(t)
 	release()
 	folder, moved := filepath.Dir(disk), filepath.Join(f.dir, "moved")
@@ -258,7 +258,7 @@ Remove-JobFile -Context $context -Job $job -Manifest $manifest -Disks @()
 
 func TestAJobDoesNotWriteThroughLinks(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	victim := f.victim()
 	state, err := f.store.Read()

@@ -93,7 +93,7 @@ func (f *fixture) provisioned() (id, disk string) {
 // stay open for seconds after it was removed.
 func TestADiskThatIsInUseAfterTheRemovalIsDeletedOnceItIsFree(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	id, disk := f.provisioned()
 	release := f.hold(disk)
@@ -121,7 +121,7 @@ func deletedWhileInUse(t *testing.T) (f *fixture, id, disk string, release func(
 
 func TestAFileThatStaysInUseIsDeletedByALaterJob(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 3, turns)
 	f, id, disk, release := deletedWhileInUse(t)
 	if _, err := os.Stat(filepath.Join(filepath.Dir(disk), "hypervvm.json")); err != nil {
 		t.Errorf("the manifest must stay with the file: %v", err)
@@ -141,7 +141,7 @@ func TestAFileThatStaysInUseIsDeletedByALaterJob(t *testing.T) {
 
 func TestAFileThatAVirtualMachineUsesByThenIsKept(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 2, turns)
 	f, id, disk, release := deletedWhileInUse(t)
 	release()
 	f.must(f.store.Update(func(s *hyperv.State) error {
@@ -163,7 +163,7 @@ func TestAFileThatAVirtualMachineUsesByThenIsKept(t *testing.T) {
 
 func TestARollbackWaitsForADiskThatIsInUse(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 4, turns)
 	f := newFixture(t)
 	gate := filepath.Join(f.dir, "gate")
 	f.must(os.WriteFile(gate, nil, 0o600))
@@ -183,7 +183,7 @@ func TestARollbackWaitsForADiskThatIsInUse(t *testing.T) {
 // https://github.com/taliesins/terraform-provider-hyperv/issues/121 and 188: Get-VHD fails with ObjectInUse, ResourceBusy after a copy.
 func TestADiskThatIsInUseAfterItsCopyIsResizedOnceItIsFree(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 1, turns)
 	for _, cmdlet := range []string{"Get-VHD", "Resize-VHD"} {
 		t.Run(cmdlet, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +208,7 @@ func (f *fixture) busy(cmdlet, path string, calls int) {
 
 func TestAnImageThatIsInUseIsNotTakenForABrokenOne(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 5, turns)
 	sized := strings.Replace(definition, `"gb_ram"`, `"disk_size_gb": 3, "gb_ram"`, 1)
 	f := newFixture(t)
 	f.busy("Get-VHD", "*ubuntu-24.04.vhdx", 1)

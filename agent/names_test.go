@@ -18,7 +18,7 @@ import (
 // https://github.com/PowerShell/PowerShell/issues/9541: to a cmdlet's -Path, brackets are a pattern.
 func TestNamesThatTheDiskCmdletsCannotResolve(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 2)
+	sample.Turn(t, 2, turns)
 	f := newFixture(t)
 	named := strings.NewReplacer("by-hand", "it's [web]", `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}], "gb_ram"`).Replace(definition)
 	output, code := f.runJob(named)

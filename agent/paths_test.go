@@ -15,7 +15,7 @@ import (
 // TestAFolderIsWrittenInAnotherWay has a host that returns paths in canonical form. See path_form in unknown.tsv.
 func TestAFolderIsWrittenInAnotherWay(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 2)
+	sample.Turn(t, 2, turns)
 	f := newFixture(t)
 	f.setFacts(hyperv.Facts{Variants: map[string]string{"path_form": "canonical"}})
 	folder := filepath.Join(f.dir, "vms")
@@ -97,7 +97,7 @@ Remove-JobFile -Context $context -Job $job -Manifest @{ Folder = '%dir%/job'; Jo
 // attached the disks again.
 func TestAHostThatWritesThePathsOfDisksInAnotherWay(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 2)
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	disks := strings.Replace(definition, `"gb_ram"`, `"disk_size_gb": 3, "data_disks": [{"name": "data", "size_gb": 1}, {"name": "log", "size_gb": 1}], "gb_ram"`, 1)
 	output, code := f.runJob(disks)

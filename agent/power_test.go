@@ -27,7 +27,7 @@ func (f *fixture) changeVM(change func(*hyperv.VM)) {
 // a virtual machine off when its shutdown service does not respond, and when its guest refuses.
 func TestAGuestThatCannotBeShutDownIsNotTurnedOff(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 4, turns)
 	for name, test := range map[string]struct {
 		shutdown hyperv.Shutdown
 		want     string
@@ -59,7 +59,7 @@ func TestAGuestThatCannotBeShutDownIsNotTurnedOff(t *testing.T) {
 
 func TestAShutdownWaitsForTheServiceOfTheGuest(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 3)
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	f.limits(map[string]string{"AgentPowerPollMilliseconds": "10"})
 	id, _ := f.provisioned()
@@ -74,6 +74,7 @@ func TestAShutdownWaitsForTheServiceOfTheGuest(t *testing.T) {
 // https://learn.microsoft.com/powershell/module/hyper-v/resume-vm: a paused virtual machine is resumed, not started.
 func TestAPausedOrSavedVirtualMachineIsResumed(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, turns)
 	for from, step := range map[string]string{"Paused": "step_resume", "Saved": "step_start"} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +95,7 @@ func TestAPausedOrSavedVirtualMachineIsResumed(t *testing.T) {
 
 func TestAHibernatedVirtualMachineIsDeleted(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 4, turns)
 	f := newFixture(t)
 	id, disk := f.provisioned()
 	f.changeVM(func(vm *hyperv.VM) { vm.State = "Hibernated" })

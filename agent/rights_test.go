@@ -23,7 +23,7 @@ func (f *fixture) deny(rights hyperv.Rights) {
 // https://github.com/ansible-collections/ansible.windows/issues/770.
 func TestAnImageThatTheAccountMayNotReadIsNotCalledDamaged(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 3)
+	sample.Turn(t, 0, turns)
 	f := newFixture(t)
 	f.deny(hyperv.Rights{CIMV2Denied: true})
 	output, code := f.runJob(strings.Replace(definition, `"gb_ram": 2`, `"gb_ram": 2, "disk_size_gb": 20`, 1))
@@ -36,7 +36,7 @@ func TestAnImageThatTheAccountMayNotReadIsNotCalledDamaged(t *testing.T) {
 // TestAnAccountThatMayNotManageHyperV covers the refusal of Hyper-V: https://github.com/kubernetes/minikube/issues/4146.
 func TestAnAccountThatMayNotManageHyperV(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 3)
+	sample.Turn(t, 4, turns)
 	f := newFixture(t)
 	f.deny(hyperv.Rights{HyperVDenied: true})
 	output, code := f.runJob(definition)

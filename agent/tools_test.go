@@ -240,7 +240,7 @@ func TestEachFaultOfAHostIsFoundByItsName(t *testing.T) {
 
 func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 3, 4)
+	sample.Turn(t, 0, turns)
 	f := newFixture(t)
 	before := f.hostContent()
 	want := map[string]string{}
@@ -269,7 +269,7 @@ func TestEachFaultOfHyperVIsFoundByTheNameOfItsStep(t *testing.T) {
 
 func TestAnUnexpectedAnswerOfHyperVIsReported(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 2, 4)
+	sample.Turn(t, 2, turns)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
 		s.Behaviour.Facts = &hyperv.Facts{Variants: map[string]string{"missing_by_id": "not_specified", "key_protector_output": "bytes"}}
@@ -283,7 +283,7 @@ func TestAnUnexpectedAnswerOfHyperVIsReported(t *testing.T) {
 
 func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 1, 4)
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
 		s.Host.Cluster, s.Host.SharedVolumes = "HV-CLUSTER", []hyperv.SharedVolume{{Path: s.Host.VirtualHardDiskPath, SizeBytes: 100 << 30}}
@@ -332,7 +332,7 @@ func TestWhatAnEarlierStepCreatedIsRemovedAfterAFailure(t *testing.T) {
 
 func TestWhatCannotBeRemovedIsReported(t *testing.T) {
 	t.Parallel()
-	sample.Turn(t, 0, 4)
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) { s.Behaviour.Calls["Remove-VM"] = hyperv.Call{Fail: "injected"} })
 	r := f.checkHost("", "-Full", "-SkipTpm")
@@ -344,6 +344,7 @@ func TestWhatCannotBeRemovedIsReported(t *testing.T) {
 
 func TestACommandThatDoesNotExistMakesAResultUnknown(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	f.change(func(s *hyperv.State) {
 		s.Behaviour.Windows = &hyperv.Windows{Missing: []string{"Get-MpPreference", "Get-ExecutionPolicy", "whoami.exe"}, Denied: []string{"Get-WSManInstance", "Get-Service"}}

@@ -106,7 +106,7 @@ var interruptions = map[string]func(s *fixture){
 }
 
 // runsCell reports whether a test causes a failure, by its number, before or after a call. The fake agent has each failure in a call of each step,
-// and in a full run each failure before and after every call. The real agent, which takes seconds for each, has one failure in each third
+// and in a full run each failure before and after every call. The real agent, which takes seconds for each, has one failure in each sixth
 // step, and in a full run one before and one after every call, so that each failure meets both sides of a quarter of the calls: a sample of pairs,
 // not all.
 func runsCell(realAgent bool, call, step, failure int, after bool) bool {
@@ -114,7 +114,7 @@ func runsCell(realAgent bool, call, step, failure int, after bool) bool {
 	if after {
 		offset++
 	}
-	sampled := step >= 0 && (!realAgent || sample.Takes(step, 3) && after == (step%2 > 0) && (step+failure)%len(interruptions) == 0)
+	sampled := step >= 0 && (!realAgent || sample.Takes(step, 6) && after == (step%2 > 0) && (step+failure)%len(interruptions) == 0)
 	return sampled || full && (!realAgent || offset%len(interruptions) == failure)
 }
 
@@ -129,7 +129,7 @@ func TestAJobSurvivesEverythingExceptTheDeathOfItsWorker(t *testing.T) {
 			if opts.PowerShell == "" {
 				calls = basicCalls
 			} else if !full {
-				t.Log("the real agent has one interruption in each third step: HYPERVVM_TEST_FULL=1 has one before and one after each call")
+				t.Log("the real agent has one interruption in each sixth step: HYPERVVM_TEST_FULL=1 has one before and one after each call")
 			}
 			for n, name := range slices.Sorted(maps.Keys(interruptions)) {
 				interrupt := interruptions[name]

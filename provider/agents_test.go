@@ -36,10 +36,10 @@ func bothAgents(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 }
 
 // eachAgent is bothAgents for behaviour that other tests compare between the agents, too. The real agent takes seconds: it runs one of
-// eight such tests, or all with HYPERVVM_TEST_FULL.
+// twelve such tests, or all with HYPERVVM_TEST_FULL.
 func eachAgent(t *testing.T, test func(t *testing.T, server *simhost.Server)) {
 	t.Helper()
-	withAgents(t, 8, test)
+	withAgents(t, 12, test)
 }
 
 // withAgents runs a test with the fake agent, and one of so many tests with the real agent.
@@ -56,9 +56,13 @@ func withAgents(t *testing.T, oneOf int, test func(t *testing.T, server *simhost
 	})
 }
 
-// realAgent starts a simulated host with the real agent, for features that the fake agent does not simulate, or skips the test.
+// realAgent starts a simulated host with the real agent, or skips the test. A server changes nothing for an agent, so that the real one
+// runs behind it with HYPERVVM_TEST_FULL only.
 func realAgent(t *testing.T) *simhost.Server {
 	t.Helper()
+	if isServed(t) && !sample.Full() {
+		t.Skip("the real agent runs without a server: HYPERVVM_TEST_FULL=1 runs it behind one, too")
+	}
 	shell := os.Getenv("HYPERVVM_PWSH")
 	if shell == "" {
 		t.Skip("HYPERVVM_PWSH is not set: no PowerShell for the real agent")
@@ -66,9 +70,10 @@ func realAgent(t *testing.T) *simhost.Server {
 	return startHost(t, func(o *simhost.Options) { o.PowerShell = shell })
 }
 
-// realAgentInTurn is realAgent for a further test of a feature: one of four such tests runs, or all with HYPERVVM_TEST_FULL.
-func realAgentInTurn(t *testing.T) *simhost.Server {
+// realAgentInTurn is realAgent for a feature that the fake agent does not simulate. Such tests run by turns: those of one group of six,
+// which cost about as much as those of another, or all with HYPERVVM_TEST_FULL.
+func realAgentInTurn(t *testing.T, group int) *simhost.Server {
 	t.Helper()
-	sample.OneOf(t, 4)
+	sample.Turn(t, group, 6)
 	return realAgent(t)
 }

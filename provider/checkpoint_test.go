@@ -55,7 +55,7 @@ func hostCheckpoints(t *testing.T, server *simhost.Server) (names string) {
 
 func TestACheckpointIsAResource(t *testing.T) {
 	t.Parallel()
-	bothAgents(t, func(t *testing.T, server *simhost.Server) {
+	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		addCheckpointVM(t, server, "Standard")
 		h := connected(t, server)
 		config := attrs{"vm_id": powerVM, "name": "before-upgrade"}

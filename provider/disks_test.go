@@ -20,7 +20,7 @@ func disk(name string, size int, kind any) attrs {
 
 func TestDisksAreCreatedUpdatedReadAndDeleted(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 1)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{
 		"disk_type": "differencing", "disk_size_gb": 2,
@@ -87,7 +87,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := realAgentInTurn(t)
+			server := realAgentInTurn(t, 2)
 			h := connected(t, server)
 			config := linux("web-01").with(attrs{"disk_size_gb": 2, "data_disks": []any{disk("data", 1, nil)}})
 			created := h.mustApply(h.none(), config)
@@ -115,7 +115,7 @@ func grow(t *testing.T, path string, size int64) {
 
 func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 5)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"data_disks": []any{disk("data", 1, nil)}})
 	created := h.mustApply(h.none(), config)
@@ -132,7 +132,7 @@ func TestADetachedDiskIsAttachedAgain(t *testing.T) {
 
 func TestADataDiskToKeepOutlivesTheVirtualMachine(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 4)
 	h := connected(t, server)
 	kept := disk("data", 1, nil)
 	kept["keep_on_destroy"] = true

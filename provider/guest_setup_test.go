@@ -26,7 +26,7 @@ func addressed(name, ipv4, ipv6 string) attrs {
 // stand-in and not of the agent, which knows nothing else of the definition.
 func TestAddressesOfAGuestComeFromItsMedium(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 5)
 	updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Guest.ReportEvery = 1 })
 	config := addressed("web-01", "192.0.2.77", "2001:db8::77")
 	var made resource

@@ -159,7 +159,7 @@ func TestRolesOfACustomSchemaAreThoseOfTheGuest(t *testing.T) {
 
 func TestAGuestIsSetUpAndItsAddressesAreRead(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 2)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{
 		"switch_name": "External", "guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24, "guest_v4_defaultgw": "192.0.2.1",

@@ -25,7 +25,7 @@ func onlyVM(t *testing.T, server *simhost.Server) hyperv.VM {
 
 func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 3)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{
 		"generation": 2, "gb_ram_min": 1.5, "gb_ram_max": 8, "secure_boot": false, "tpm": true,
@@ -81,7 +81,7 @@ func TestHardwareIsCreatedUpdatedAndRead(t *testing.T) {
 
 func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 4)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"secure_boot": true, "tpm": true})
 	created := h.mustApply(h.none(), config)
@@ -95,7 +95,7 @@ func TestSecuritySettingsThatTheHostCannotReadAreKept(t *testing.T) {
 
 func TestPlanRejectsInvalidHardware(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 5)
 	h := connected(t, server)
 	first := linux("web-01").with(attrs{"generation": 1})
 	p := h.plan(h.none(), first.with(attrs{"tpm": true, "secure_boot": true}))

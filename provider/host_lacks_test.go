@@ -14,7 +14,7 @@ import (
 // TestWhatAHostLacksIsReportedOnce plans two resources on a host whose account lacks a right.
 func TestWhatAHostLacksIsReportedOnce(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 1)
 	err := server.Store().Update(func(s *hyperv.State) error {
 		s.Behaviour.Rights = &hyperv.Rights{CIMV2Denied: true}
 		return nil

@@ -96,7 +96,7 @@ func eachMove(t *testing.T, test func(t *testing.T, n *nodes, config attrs)) {
 	})
 	t.Run("cluster nodes, real agent", func(t *testing.T) {
 		t.Parallel()
-		test(t, startNodes(t, true, realAgent), config.with(attrs{"vm_clustered": true}))
+		test(t, startNodes(t, true, func(t *testing.T) *simhost.Server { return realAgentInTurn(t, 0) }), config.with(attrs{"vm_clustered": true}))
 	})
 }
 
@@ -271,7 +271,7 @@ func TestAVMThatMovedToAnUnknownNodeIsKept(t *testing.T) {
 	})
 	t.Run("real agent", func(t *testing.T) {
 		t.Parallel()
-		test(t, startNodes(t, false, realAgent))
+		test(t, startNodes(t, false, func(t *testing.T) *simhost.Server { return realAgentInTurn(t, 5) }))
 	})
 }
 

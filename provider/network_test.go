@@ -23,7 +23,7 @@ func networked(name string) attrs {
 
 func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 4)
 	updateHost(t, server, func(s *hyperv.State) {
 		s.Switches = append(s.Switches, hyperv.Switch{ID: "c0000000-0000-4000-8000-000000000001", Name: "Storage"})
 	})
@@ -73,7 +73,7 @@ func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 
 func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 3)
 	h := connected(t, server)
 	created := h.mustApply(h.none(), linux("db-01").with(attrs{"mac_address": "00-15-5D-00-10-21", "network_adapters": []any{attrs{"name": "a", "switch_name": "External"}}}))
 	p := h.plan(h.none(), networked("web-01"))
@@ -87,7 +87,7 @@ func TestErrorsOfNetworkAdaptersAreReportedOnTheAdapter(t *testing.T) {
 
 func TestDeleteKeepsTheISOFile(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 5)
 	h := connected(t, server)
 	config := linux("web-01").with(attrs{"media_name": "seed", "wait_for": "address", "wait_seconds": 30})
 	h.mustWarn(h.plan(h.none(), config).diags, "media_name", "Virtual machine web-01 cannot be created", "Put an .iso file into that folder")

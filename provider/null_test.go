@@ -181,7 +181,7 @@ func TestSpellingsOfOneValue(t *testing.T) {
 			t.Errorf("%s has no other spelling", f.ID)
 		}
 	}
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 3)
 	h := connected(t, server)
 	created := h.mustApply(h.none(), config)
 	for id, value := range other {

@@ -130,7 +130,7 @@ func TestPowerOperationsChangeThePowerState(t *testing.T) {
 
 func TestAPowerOperationOnTheRealAgent(t *testing.T) {
 	t.Parallel()
-	server := realAgent(t)
+	server := realAgentInTurn(t, 1)
 	addPowerVM(t, server, "Running")
 	h := connected(t, server)
 	messages := h.power("restart", attrs{})

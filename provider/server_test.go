@@ -77,13 +77,16 @@ func TestTheSameTestsRunThroughAServer(t *testing.T) {
 	}
 }
 
+// isServed reports whether a test runs through a server.
+func isServed(t *testing.T) bool { return strings.HasPrefix(t.Name(), throughServer+"/") }
+
 // servers are the servers of a test, by its name and the settings of their hosts.
 var servers sync.Map
 
 // served returns the settings of a server with the hosts of a configuration, in a test that runs through one.
 func (h *harness) served(config attrs) attrs {
 	h.t.Helper()
-	if !strings.HasPrefix(h.t.Name(), throughServer+"/") || config["host"] == nil && config["hosts"] == nil {
+	if !isServed(h.t) || config["host"] == nil && config["hosts"] == nil {
 		return config
 	}
 	hosts := map[string]hvprov.Host{}

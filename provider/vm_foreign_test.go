@@ -163,7 +163,7 @@ func byHand(t *testing.T, folder string) hyperv.VM {
 
 func TestDisksAndAdaptersOfAVMMadeByHandAreTakenOver(t *testing.T) {
 	t.Parallel()
-	server := realAgentInTurn(t)
+	server := realAgentInTurn(t, 4)
 	vm := byHand(t, t.TempDir())
 	updateHost(t, server, func(s *hyperv.State) { s.VMs = []hyperv.VM{vm} })
 	h := connected(t, server)

@@ -113,12 +113,12 @@ func TestFaultMatrixWithPowerShell(t *testing.T) { // not parallel: see above
 		t.Skip("needs a PowerShell: set HYPERVVM_PWSH")
 	}
 	if !full {
-		t.Log("a third of the faults strike, each with one action: HYPERVVM_TEST_FULL=1 runs each with each action")
+		t.Log("a sixth of the faults strike, each with one action: HYPERVVM_TEST_FULL=1 runs each with each action")
 	}
 	var cells []cell
 	for i, action := range matrixActions {
 		for fault := range matrixFaults { // each fault with each action; moments and transports alternate
-			if !full && (fault%len(matrixActions) != i || !sample.Takes(fault, 3)) {
+			if !full && (fault%len(matrixActions) != i || !sample.Takes(fault, 6)) {
 				continue // TestFaultMatrix covers the others
 			}
 			cells = append(cells, cell{fault%2 == 0, action, fault, (i + fault) % len(moments)})

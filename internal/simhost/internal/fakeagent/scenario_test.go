@@ -29,11 +29,11 @@ var scenarios = slices.Concat(conversations, changes, powers, checkpoints, diskJ
 var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits, guestsOfTheRealAgent)
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both
-// with the recorded behaviour of the real agent. The real agent runs every eighth scenario, since a run takes seconds; FULL=1 and
-// -update run all.
+// with the recorded behaviour of the real agent. The real agent runs every sixteenth scenario, since a run takes seconds; FULL=1
+// and -update run all.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	const oneOf = 8
+	const oneOf = 16
 	runs := func(i int) bool { return *update || sample.Takes(i, oneOf) }
 	for i, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestScenarios(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					if name == "real" && !runs(i) {
-						t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
+						t.Skip("the real agent runs every sixteenth scenario; FULL=1 runs all")
 					}
 					runScenario(t, sc, start, *update && name == "real")
 				})
@@ -57,7 +57,7 @@ func TestScenarios(t *testing.T) {
 				t.Skip("the fake agent does not simulate this: set HYPERVVM_PWSH to run the scenario on the real agent")
 			}
 			if !runs(i) {
-				t.Skip("the real agent runs every eighth scenario; FULL=1 runs all")
+				t.Skip("the real agent runs every sixteenth scenario; FULL=1 runs all")
 			}
 			runScenario(t, sc, start, *update)
 		})
