@@ -283,7 +283,7 @@ func TestSecureBootIsTurnedOnForAVirtualMachineWithATPM(t *testing.T) {
 // facts returns the rows of a file of facts without its heading.
 func (f *fixture) facts(name string) [][]string {
 	f.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "hvprov", "simhost", "standin", "facts", name))
+	text, err := os.ReadFile(filepath.Join("..", "internal", "simhost", "standin", "facts", name))
 	f.must(err)
 	var rows [][]string
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {

@@ -16,7 +16,7 @@ import (
 // facts returns the rows of a file of facts about Hyper-V.
 func facts(t *testing.T, name string) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "hvprov", "simhost", "standin", "facts", name))
+	text, err := os.ReadFile(filepath.Join("..", "internal", "simhost", "standin", "facts", name))
 	if err != nil {
 		t.Fatal(err)
 	}
