@@ -27,6 +27,17 @@ var hardwareSettings = []struct {
 	{"memory_weight", 80, 20, "Priority", 50.0, 50, 101},
 	{"mac_spoofing", true, false, "MacAddressSpoofing", "On", true, "maybe"},
 	{"bandwidth_limit_mbps", 500, 100, "MaximumBandwidth", 2e8, 200, -1},
+	{"bandwidth_weight", 10, 20, "MinimumBandwidthWeight", 30.0, 30, 101},
+	{"vlan_trunk", "10-12,20", "30", "AllowedVlanIdList", "40-41", "40-41", "10-"},
+	{"vlan_native_id", 10, 30, "NativeVlanId", 40.0, 40, 4095},
+	{"smart_paging_path", "/paging", nil, "SmartPagingFilePath", "/others", "/others", "paging"},
+	{"checkpoint_path", "/checkpoints", "/new", "SnapshotFileLocation", "/others", "/others", "checkpoints"},
+	{"integration_guest_service_interface", true, false, "6C09BB55-D683-4DA0-8931-C9BF705F6480", true, true, "maybe"},
+	{"integration_heartbeat", false, true, "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47", false, false, "maybe"},
+	{"integration_key_value_pair_exchange", false, true, "2A34B1C2-FD73-4043-8A5B-DD2159BC743F", false, false, "maybe"},
+	{"integration_shutdown", false, true, "9F8233AC-BE49-4C79-8EE3-E7E1985B2077", false, false, "maybe"},
+	{"integration_time_synchronization", false, true, "2497F4DE-E9FA-4204-80E4-4B75C46419C0", false, false, "maybe"},
+	{"integration_vss", false, true, "5CED1297-4598-4915-A5FC-AD21BB4D02A4", false, false, "maybe"},
 }
 
 func TestSettingsOfTheHardwareAreCreatedChangedReadAndCorrected(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -33,12 +34,13 @@ func TestObservablePropertiesAreReportedAndDocumented(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	some, yes, one := 1.0, true, 1 // values of optional properties
-	raw, err := json.Marshal(job.VM{
-		MemoryMinimumGB: &some, MemoryMaximumGB: &some, SecureBoot: &yes, TPM: &yes, DiskSizeGB: &some, DataDisks: []job.DataDisk{{}},
-		NetworkAdapters: []job.NetworkAdapter{{}}, NestedVirtualization: &yes, ProcessorCompatibility: &yes, ProcessorWeight: &one,
-		ProcessorReserve: &one, ProcessorLimit: &one, MemoryWeight: &one, MACSpoofing: &yes, BandwidthLimit: &one,
-	})
+	vm := job.VM{DataDisks: []job.DataDisk{{}}, NetworkAdapters: []job.NetworkAdapter{{}}}
+	for properties, i := reflect.ValueOf(&vm).Elem(), 0; i < properties.NumField(); i++ {
+		if property := properties.Field(i); property.Kind() == reflect.Pointer { // an optional one
+			property.Set(reflect.New(property.Type().Elem()))
+		}
+	}
+	raw, err := json.Marshal(vm)
 	if err != nil {
 		t.Fatal(err)
 	}

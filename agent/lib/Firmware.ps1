@@ -43,16 +43,33 @@ function Get-FirmwareFinding {
     )
 
     $fields = $Definition.Fields
-    if ($fields['secure_boot'] -ne $true -and $fields['tpm'] -ne $true) { return }
+    $wanted = @(foreach ($name in 'secure_boot', 'tpm') { if ($fields[$name] -eq $true) { $name } }) +
+    @('secure_boot_template' | Where-Object -FilterScript { $fields[$_] })
+    if ($wanted.Count -eq 0) { return }
     $generation = Get-CheckGeneration -Definition $Definition -VMId $VMId -Unknown $Unknown
-    foreach ($name in 'secure_boot', 'tpm') {
-        if ($fields[$name] -ne $true -or $generation -eq 2) { continue }
+    foreach ($name in $wanted) {
+        if ($generation -eq 2) { continue }
         $feature = if ($name -eq 'tpm') { (Get-AgentMessage -Id 'feature_tpm').Message } else { (Get-AgentMessage -Id 'feature_secure_boot').Message }
         New-JobFinding -Field $name -MessageId 'firmware_generation' -Values @{ generation = $generation; feature = $feature; field = $name }
+    }
+    if ($wanted -contains 'secure_boot_template' -and $generation -eq 2 -and $Definition.Operation -eq 'update' -and $VMId) {
+        Get-TemplateFinding -VMId $VMId -Template $fields['secure_boot_template']
     }
     if ($fields['tpm'] -eq $true -and $generation -eq 2 -and -not (Test-TpmSupport)) {
         New-JobFinding -Field 'tpm' -MessageId 'tpm_not_supported' -Values @{ host = $Machine.Name }
     }
+}
+
+function Get-TemplateFinding {
+    # Returns a finding when the secure boot template would change although the virtual machine has a TPM, which Hyper-V refuses:
+    # https://github.com/hashicorp/packer-plugin-hyperv/issues/49
+    param([Parameter(Mandatory)] [string] $VMId, [Parameter(Mandatory)] [string] $Template)
+
+    $vm = Find-HostVM -Id $VMId
+    if ($null -eq $vm -or -not (Test-TpmSupport) -or -not (Get-VMSecurity -VM $vm).TpmEnabled) { return }
+    $current = Get-SettingValue -Device (Get-VMFirmware -VM $vm) -Name 'secure_boot_template'
+    if ($current -eq $Template) { return }
+    New-JobFinding -Field 'secure_boot_template' -MessageId 'secure_boot_template_with_tpm' -Values @{ vm = $vm.Name; template = $current }
 }
 
 function Test-TpmSupport {
@@ -64,10 +81,11 @@ function Test-TpmSupport {
 }
 
 function Get-SecureBootTemplate {
-    # Returns the secure boot template of an operating system family, or an empty string for the host's default.
-    param([AllowNull()] [AllowEmptyString()] [string] $Family)
+    # Returns the name that Hyper-V has for the secure boot template of a definition, or an empty string for the host's default.
+    param([Parameter(Mandatory)] $Fields)
 
-    switch ($Family) {
+    if ($Fields['secure_boot_template']) { return $script:AgentSettings['secure_boot_template'].Words[$Fields['secure_boot_template']] }
+    switch ([string]$Fields['os_family']) {
         'windows' { return 'MicrosoftWindows' }
         'linux' { return 'MicrosoftUEFICertificateAuthority' }
     }
@@ -87,14 +105,14 @@ function Invoke-ProvisionFirmware {
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Drive)
 
     $fields = $Job.Fields
-    $template = Get-SecureBootTemplate -Family $fields['os_family']
+    $template = Get-SecureBootTemplate -Fields $fields
     $parameters = @{ EnableSecureBoot = 'On' }
     $secureBoot = (Get-AgentMessage -Id 'secure_boot_default').Message
     if ($fields['secure_boot'] -eq $false) {
         $parameters['EnableSecureBoot'] = 'Off'
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_off').Message
         # The template cannot be set any more once the virtual machine has a TPM.
-        if ($template -and $fields['tpm'] -eq $true) { $parameters['SecureBootTemplate'] = $template }
+        if ($template -and ($fields['tpm'] -eq $true -or $fields['secure_boot_template'])) { $parameters['SecureBootTemplate'] = $template }
     } elseif ($template) {
         if (-not (Test-SecureBootTemplate -VM $VM -Template $template)) { $parameters['SecureBootTemplate'] = $template }
         $secureBoot = (Get-AgentMessage -Id 'secure_boot_template' -Values @{ template = $template }).Message
@@ -151,7 +169,7 @@ function Set-JobSecurity {
 
     $part = $Plan[$Name]
     if ($part.Before -ne $part.After) {
-        $template = Get-SecureBootTemplate -Family $Job.Fields['os_family']
+        $template = Get-SecureBootTemplate -Fields $Job.Fields
         if ($Name -eq 'tpm') {
             if ($part.After) { Enable-JobTPM -VM $VM } else { Disable-VMTPM -VM $VM }
         } elseif (-not $part.After) {

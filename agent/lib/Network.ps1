@@ -25,7 +25,7 @@ function Invoke-ProvisionNetwork {
     if ($mac) { Set-VMNetworkAdapter -VMNetworkAdapter $first -StaticMacAddress (Get-MacDigit -Mac $mac) }
     Connect-VMNetworkAdapter -VMNetworkAdapter $first -VMSwitch $virtualSwitch
     if ($vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $first -Access -VlanId $vlan }
-    Initialize-JobSetting -VM $VM -Fields $Job.Fields -Part 'adapter' -Device $first
+    foreach ($part in 'adapter', 'trunk') { Initialize-JobSetting -VM $VM -Fields $Job.Fields -Part $part -Device $first }
     foreach ($spec in @(Get-AdapterSpec -Value $Job.Fields['network_adapters'])) {
         if (Test-SameName -Left $spec.Name -Right $first.Name) { # its name depends on the language of Windows
             throw (New-AgentError -Field "$($spec.Field).name" -MessageId 'adapter_name_first' -Values @{ name = $first.Name })

@@ -42,12 +42,12 @@ function Set-JobVlan {
 }
 
 function Set-AdapterVlan {
-    # Sets the VLAN of an adapter; 0 means untagged.
+    # Sets the VLAN of an adapter; 0 means untagged, unless the adapter is a trunk.
     param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] [int] $Id)
 
     if ($Id -gt 0) {
         Set-VMNetworkAdapterVlan -VMNetworkAdapter $Adapter -Access -VlanId $Id
-    } else {
+    } elseif ([string]$Adapter.VlanSetting.OperationMode -ne 'Trunk') {
         Set-VMNetworkAdapterVlan -VMNetworkAdapter $Adapter -Untagged
     }
 }

@@ -120,7 +120,7 @@ function Invoke-ProvisionVM {
     Set-VMProcessor -VM $vm -Count $fields['cpu_cores']
     Initialize-JobMemory -VM $vm -Fields $fields
     Initialize-JobAction -VM $vm -Fields $fields
-    foreach ($part in 'processor', 'memory') { Initialize-JobSetting -VM $vm -Fields $fields -Part $part -Device $vm }
+    foreach ($part in 'processor', 'memory', 'vm', 'service') { Initialize-JobSetting -VM $vm -Fields $fields -Part $part -Device $vm }
     return $vm
 }
 

@@ -93,7 +93,8 @@ type VM struct {
 	PowerCut             bool         `json:"power_cut,omitempty"` // Stop-VM turned it off in place of shutting it down
 	Guest                *GuestOS     `json:"guest,omitempty"`     // nil: no medium has set up its guest
 
-	// Settings are the parameters of Set-VMProcessor and Set-VMMemory that differ from the defaults of Hyper-V, such as Reserve.
+	// Settings are the parameters of Set-VMProcessor, Set-VMMemory and Set-VM that differ from the defaults of Hyper-V, such as Reserve, and
+	// whether integration services are enabled, by GUID.
 	Settings map[string]any `json:"settings,omitempty"`
 }
 
@@ -104,11 +105,11 @@ type Adapter struct {
 	SwitchName  string   `json:"switch_name"` // empty: not connected
 	MACAddress  string   `json:"mac_address"` // 12 hexadecimal digits; [NoMAC] until the host assigns one at the first start
 	DynamicMAC  bool     `json:"dynamic_mac"`
-	VLANMode    string   `json:"vlan_mode"` // Untagged or Access
+	VLANMode    string   `json:"vlan_mode"` // Untagged, Access or Trunk
 	VLANID      int      `json:"vlan_id"`
 	IPAddresses []string `json:"ip_addresses"`
 
-	// Settings are the parameters of Set-VMNetworkAdapter that differ from the defaults of Hyper-V, such as MacAddressSpoofing.
+	// Settings are the parameters of Set-VMNetworkAdapter and of a VLAN trunk that differ from the defaults of Hyper-V, such as MacAddressSpoofing.
 	Settings map[string]any `json:"settings,omitempty"`
 }
 

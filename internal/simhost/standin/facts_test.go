@@ -106,6 +106,7 @@ $null = New-VHD -Path $disk -SizeBytes 1GB
 Add-VMHardDiskDrive -VM $second -Path $disk
 Add-VMDvdDrive -VM $second
 Add-Class $second; Add-Class (Get-VMHost); Add-Class (Get-VMHostNumaNode); Add-Class (Get-VMSwitch); Add-Class (Get-VHD -Path $disk)
+Add-Class (Get-VMIntegrationService -VM $second)
 Add-Class (Get-VMProcessor -VM $second); Add-Class (Get-VMMemory -VM $second)
 Add-Class (Get-VMNetworkAdapter -VM $second); Add-Class (Get-VMNetworkAdapter -VM $second).VlanSetting
 Add-Class (Get-VMHardDiskDrive -VM $second); Add-Class (Get-VMDvdDrive -VM $second); Add-Class (Get-VMFirmware -VM $second); Add-Class (Get-VMSecurity -VM $second)
@@ -124,6 +125,7 @@ Add-Error 'missing_by_id' { Get-VM -Id '00000000-0000-4000-8000-0000000000ff' }
 Add-Error 'missing_by_name' { Get-VM -Name 'missing' }
 Add-Error 'missing_by_object' { Set-VM -VM ([pscustomobject]@{ Id = [guid]'00000000-0000-4000-8000-0000000000ff' }) -Notes 'x' }
 Add-Error 'missing_disk' { Get-VHD -Path ($disk + '.missing') }
+Add-Change 'checkpoint location with checkpoints, Off, 2' { Set-VM -VM (Get-VM -Name 'checked') -SnapshotFileLocation '/checkpoints' }
 $checkpoint = @(Get-VMSnapshot -VM (Get-VM | Where-Object -FilterScript { $_.Name -eq 'checked' }))[0]
 Remove-VMSnapshot -VMSnapshot $checkpoint
 Add-Error 'missing_checkpoint' { Remove-VMSnapshot -VMSnapshot $checkpoint }
@@ -144,6 +146,11 @@ Add-Change 'processor weight, Running, 2' { Set-VMProcessor -VM $second -Relativ
 Add-Change 'processor reserve above the limit, Running, 2' { Set-VMProcessor -VM $second -Reserve 95 }
 Add-Change 'memory weight, Running, 2' { Set-VMMemory -VM $second -Priority 80 }
 Add-Change 'MAC address spoofing, Running, 2' { Set-VMNetworkAdapter -VMNetworkAdapter (Get-VMNetworkAdapter -VM $second) -MacAddressSpoofing On }
+Add-Change 'integration service, Running, 2' { Disable-VMIntegrationService -VMIntegrationService (Get-VMIntegrationService -VM $second)[1] }
+Add-Change 'VLAN trunk, Running, 2' { Set-VMNetworkAdapterVlan -VMNetworkAdapter (Get-VMNetworkAdapter -VM $second) -Trunk -AllowedVlanIdList '10-12,20' -NativeVlanId 10 }
+Add-Change 'bandwidth, Running, 2' { Set-VMNetworkAdapter -VMNetworkAdapter (Get-VMNetworkAdapter -VM $second) -MinimumBandwidthWeight 10 }
+Add-Change 'smart paging file, Running, 2' { Set-VM -VM $second -SmartPagingFilePath '/paging' }
+Add-Change 'checkpoint location, Running, 2' { Set-VM -VM $second -SnapshotFileLocation '/checkpoints' }
 Add-Change 'add network adapter, Running, 2' { Add-VMNetworkAdapter -VM $second }
 Add-Change 'add network adapter, Running, 1' { Add-VMNetworkAdapter -VM $first }
 Add-Change 'startup memory, static, Running, 2' { Set-VMMemory -VM $second -StartupBytes 2GB }

@@ -82,8 +82,10 @@ func connectNetwork(j *hostJob) error {
 	if err == nil && j.fields.has("vlan_id") {
 		err = changeAdapter(j, "vlan_id")
 	}
-	if err == nil {
-		err = j.setSettings(setVMNetworkAdapter, j.fields.names())
+	for _, cmdlet := range []string{setVMNetworkAdapter, setVLAN} {
+		if err == nil {
+			err = j.setSettings(cmdlet, j.fields.names())
+		}
 	}
 	return err
 }
@@ -134,8 +136,11 @@ func (j *hostJob) setVLAN(vlan int) error {
 			return errors.New("the network adapter was not found")
 		}
 		a := &vm.Adapters[0]
-		if a.VLANMode, a.VLANID = "Untagged", 0; vlan > 0 {
+		switch {
+		case vlan > 0:
 			a.VLANMode, a.VLANID = "Access", vlan
+		case a.VLANMode != "Trunk":
+			a.VLANMode, a.VLANID = "Untagged", 0
 		}
 		return nil
 	})

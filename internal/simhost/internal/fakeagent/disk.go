@@ -70,8 +70,11 @@ func describeFirmware(j *hostJob) string {
 	return text("step_firmware", "secure_boot", secureBoot)
 }
 
-// secureBootTemplate returns the template for the operating system; empty: that of the host.
+// secureBootTemplate returns the template of the definition, or for the operating system; empty: that of the host.
 func (j *hostJob) secureBootTemplate() string {
+	if word := j.fields.text("secure_boot_template"); word != "" {
+		return secureBootTemplates[word]
+	}
 	return map[string]string{"windows": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}[j.fields.text("os_family")]
 }
 

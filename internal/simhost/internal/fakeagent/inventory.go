@@ -51,7 +51,7 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 		result.Host.FreeBytes = &host.FreeBytes
 	}
 	for i, vm := range vms {
-		result.VMs[i] = showVM(vm, host)
+		result.VMs[i] = showVM(vm, host, len(vms) <= fewVMs)
 	}
 	if err := v.omitDisks(&result); err != nil {
 		return nil, err
@@ -154,8 +154,8 @@ func (v *view) hostOrEmpty() hyperv.Host {
 	return state.Host
 }
 
-// showVM returns a virtual machine of a host, which may be in a cluster, in the format of clients.
-func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
+// showVM returns a virtual machine of a host, which may be in a cluster, in the format of clients. few is whether few are shown.
+func showVM(vm hyperv.VM, host hyperv.Host, few bool) job.VM {
 	secureBoot, tpm := vm.Generation == 2 && vm.SecureBoot == "On", vm.Generation == 2 && vm.TPM
 	shown := job.VM{
 		ID: vm.ID, Name: vm.Name, OwnerNode: host.Name, PowerState: powerState(vm.State), Generation: vm.Generation, SecureBoot: &secureBoot, TPM: &tpm,
@@ -175,6 +175,9 @@ func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 		shown.MemoryMinimumGB, shown.MemoryMaximumGB = &least, &most
 	}
 	m := findManifest(vm)
+	if m == nil && few {
+		showSettings(&shown, vm, nil, true)
+	}
 	for i, a := range vm.Adapters {
 		adapter := showAdapter(a)
 		if i == 0 {
@@ -189,7 +192,7 @@ func showVM(vm hyperv.VM, host hyperv.Host) job.VM {
 	if m != nil {
 		shown.JobID = m.JobID
 		maps.Copy(shown.Recorded, m.Recorded)
-		showSettings(&shown, vm, m.Recorded)
+		showSettings(&shown, vm, m.Recorded, false)
 		if len(m.DataDisks) == 0 { // otherwise they are not known, nor are network adapters of the real agent
 			shown.DataDisks = []job.DataDisk{}
 		}

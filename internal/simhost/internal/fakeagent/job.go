@@ -190,7 +190,7 @@ func (j *hostJob) complete(err error) {
 	result := &job.Result{Outcome: job.Succeeded, Undone: j.undone, Left: j.left}
 	if j.vmID != "" {
 		if vm, ok, findErr := j.findVM(j.vmID); ok && findErr == nil {
-			shown := showVM(vm, j.hostOrEmpty())
+			shown := showVM(vm, j.hostOrEmpty(), true)
 			result.VM = &shown
 		}
 	}

@@ -69,7 +69,12 @@ func createVM(j *hostJob) error {
 	}); err != nil {
 		return err
 	}
-	return errors.Join(j.setSettings("Set-VMProcessor", j.fields.names()), j.setSettings("Set-VMMemory", j.fields.names()))
+	for _, cmdlet := range []string{"Set-VMProcessor", "Set-VMMemory", "Set-VM", setService} {
+		if err := j.setSettings(cmdlet, j.fields.names()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (j *hostJob) setMemory() error {

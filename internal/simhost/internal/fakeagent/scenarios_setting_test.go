@@ -26,11 +26,35 @@ var settings = []scenario{
 		s.section("reset to the defaults")
 		s.runJob(change(id, minimal, "processor_limit", "processor_reserve", "processor_weight", "memory_weight", "mac_spoofing", "bandwidth_limit_mbps"))
 	}},
+	{"secure boot template, VLAN trunk, bandwidth, folders and integration services are set and changed", func(s *recorder) {
+		all := `,"secure_boot_template":"open_source_shielded_vm","vlan_trunk":"20, 10-12","vlan_native_id":10,"bandwidth_weight":10,` +
+			`"smart_paging_path":"/paging","checkpoint_path":"/checkpoints/","integration_guest_service_interface":true,"integration_heartbeat":false,` +
+			`"integration_time_synchronization":false`
+		result := s.runJob(provision(minimal + all))
+		id := result.VM.ID
+		s.section("in place")
+		changed := `,"vlan_trunk":"30","bandwidth_weight":0,"bandwidth_reserve_mbps":100,"checkpoint_path":"/elsewhere","integration_guest_service_interface":false,"integration_vss":false,` +
+			`"integration_heartbeat":true,"integration_key_value_pair_exchange":false,"integration_shutdown":false`
+		s.runJob(change(id, minimal+changed, "vlan_trunk", "bandwidth_weight", "bandwidth_reserve_mbps", "checkpoint_path", "integration_guest_service_interface",
+			"integration_vss", "integration_heartbeat", "integration_key_value_pair_exchange", "integration_shutdown"))
+		s.section("the template and the folder for smart paging require the virtual machine to be off")
+		s.runJob(change(id, minimal+`,"secure_boot_template":"microsoft_windows"`, "secure_boot_template"))
+		s.runJob(change(id, minimal+`,"smart_paging_path":"/other"`, "smart_paging_path"))
+		s.runJob(cycled(id, minimal+`,"secure_boot_template":"microsoft_windows","smart_paging_path":"/other","force_stop":false`, "secure_boot_template", "smart_paging_path"))
+		s.section("a VLAN in place of the trunk, then none")
+		s.runJob(change(id, minimal+`,"vlan_id":40,"vlan_trunk":""`, "vlan_id", "vlan_trunk"))
+		s.runJob(change(id, minimal+`,"vlan_id":0,"vlan_trunk":"50-60"`, "vlan_trunk", "vlan_id"))
+		s.section("reset to the defaults")
+		s.runJob(cycled(id, minimal, "vlan_trunk", "vlan_native_id", "bandwidth_reserve_mbps", "checkpoint_path", "smart_paging_path", "secure_boot_template", "integration_guest_service_interface",
+			"integration_vss", "integration_heartbeat", "integration_key_value_pair_exchange", "integration_shutdown", "integration_time_synchronization"))
+	}},
 	{"invalid settings of hardware are rejected", func(s *recorder) {
 		for _, field := range []string{
 			`"nested_virtualization":"on"`, `"processor_compatibility":1`, `"processor_weight":0`, `"processor_weight":10001`, `"processor_reserve":-1`,
 			`"processor_reserve":101`, `"processor_limit":0`, `"processor_limit":50.5`, `"memory_weight":0`, `"memory_weight":101`, `"mac_spoofing":"On"`,
-			`"bandwidth_limit_mbps":-1`, `"bandwidth_limit_mbps":"500"`,
+			`"bandwidth_limit_mbps":-1`, `"bandwidth_limit_mbps":"500"`, `"bandwidth_reserve_mbps":-1`, `"bandwidth_weight":101`, `"vlan_trunk":"0-5"`, `"vlan_trunk":"9-5"`,
+			`"vlan_trunk":"1,4095"`, `"vlan_trunk":5`, `"vlan_native_id":4095`, `"secure_boot_template":"MicrosoftWindows"`, `"smart_paging_path":"paging"`,
+			`"checkpoint_path":""`, `"integration_heartbeat":"on"`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))
@@ -46,5 +70,14 @@ var settings = []scenario{
 		})
 		s.request(protocol.Request{Request: "inventory"})
 		s.request(protocol.Request{Request: "inventory", VMs: []string{result.VM.ID}})
+		s.section("one that no job created shows all settings")
+		s.onHost(func(state *hyperv.State) {
+			foreign := state.VMs[0]
+			foreign.ID, foreign.Name, foreign.Path, foreign.Drives = seedID(9), "foreign", "/foreign", nil
+			foreign.Settings = map[string]any{"Reserve": 10.0}
+			foreign.Adapters = []hyperv.Adapter{{Name: "Network Adapter", VLANMode: "Trunk", MACAddress: hyperv.NoMAC, DynamicMAC: true, Settings: map[string]any{"AllowedVlanIdList": "5-7", "NativeVlanId": 5.0}}}
+			state.VMs = append(state.VMs, foreign)
+		})
+		s.request(protocol.Request{Request: "inventory", VMs: []string{seedID(9)}})
 	}},
 }

@@ -12,6 +12,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Memory.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Integration.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Security.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Media.ps1'))

@@ -95,7 +95,9 @@ function Set-VM {
         [string] $Notes,
         [ValidateSet('Disabled', 'Production', 'ProductionOnly', 'Standard')] [string] $CheckpointType,
         [ValidateSet('Nothing', 'StartIfRunning', 'Start')] [string] $AutomaticStartAction,
-        [ValidateSet('TurnOff', 'Save', 'ShutDown')] [string] $AutomaticStopAction
+        [ValidateSet('TurnOff', 'Save', 'ShutDown')] [string] $AutomaticStopAction,
+        [string] $SmartPagingFilePath,
+        [string] $SnapshotFileLocation
     )
 
     process {
@@ -105,12 +107,27 @@ function Set-VM {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VM' -VM $given['VM'] -Name $given['Name'])) {
                 if ($given.ContainsKey('AutomaticStopAction')) { Assert-StandInOff -VM $item -Cmdlet 'Set-VM' -What 'automatic stop action' }
+                Set-StandInFolder -State $state -VM $item -Given $given
                 if ($given.ContainsKey('Notes')) { $item.notes = [string]$given['Notes'] }
                 if ($given.ContainsKey('CheckpointType')) { $item.checkpoint_type = $given['CheckpointType'] }
                 if ($given.ContainsKey('AutomaticStartAction')) { $item.automatic_start_action = $given['AutomaticStartAction'] }
                 if ($given.ContainsKey('AutomaticStopAction')) { $item.automatic_stop_action = $given['AutomaticStopAction'] }
             }
         }
+    }
+}
+
+function Set-StandInFolder {
+    # Sets the folders of a virtual machine. That of checkpoints is refused while it has any:
+    # https://www.altaro.com/hyper-v/how-to-change-a-vms-checkpoint-location-hyper-v/
+    param([Parameter(Mandatory)] $State, [Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Given)
+
+    if ($Given.ContainsKey('SmartPagingFilePath')) { Assert-StandInOff -VM $VM -Cmdlet 'Set-VM' -What 'smart paging file' }
+    if ($Given.ContainsKey('SnapshotFileLocation') -and @(Get-StandInCheckpoint -VM $VM).Count -gt 0) {
+        throw (New-StandInError -Cmdlet 'Set-VM' -Message "The checkpoint location of virtual machine '$($VM.name)' cannot be changed while it has checkpoints.")
+    }
+    foreach ($name in 'SmartPagingFilePath', 'SnapshotFileLocation') {
+        if ($Given.ContainsKey($name)) { Set-StandInSetting -Of $VM -Name $name -Value (Get-StandInPathForm -State $State -Path $Given[$name]) }
     }
 }
 

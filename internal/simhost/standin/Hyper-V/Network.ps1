@@ -149,7 +149,9 @@ function Set-VMNetworkAdapter {
         [switch] $DynamicMacAddress,
         [string] $StaticMacAddress,
         [ValidateSet('On', 'Off')] [string] $MacAddressSpoofing,
-        [long] $MaximumBandwidth
+        [long] $MaximumBandwidth,
+        [long] $MinimumBandwidthAbsolute,
+        [ValidateRange(0, 100)] [int] $MinimumBandwidthWeight
     )
 
     process {
@@ -159,7 +161,7 @@ function Set-VMNetworkAdapter {
         $dynamic = $DynamicMacAddress
         Edit-StandInAdapter -Cmdlet 'Set-VMNetworkAdapter' -Adapters $VMNetworkAdapter -Edit {
             param($adapter, $state, $vm)
-            foreach ($name in 'MacAddressSpoofing', 'MaximumBandwidth') {
+            foreach ($name in 'MacAddressSpoofing', 'MaximumBandwidth', 'MinimumBandwidthAbsolute', 'MinimumBandwidthWeight') {
                 if ($given.ContainsKey($name)) { Set-StandInSetting -Of $adapter -Name $name -Value $given[$name] }
             }
             if (-not $given.ContainsKey('DynamicMacAddress') -and -not $given.ContainsKey('StaticMacAddress')) { return }
@@ -243,22 +245,25 @@ function Set-VMNetworkAdapterVlan {
         [Parameter(ParameterSetName = 'ResourceObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VMNetworkAdapter,
         [Alias('a')] [switch] $Access,
         [Alias('u')] [switch] $Untagged,
-        [Alias('AccessVlanId')] [int] $VlanId
+        [Alias('AccessVlanId')] [int] $VlanId,
+        [Alias('t')] [switch] $Trunk,
+        [string] $AllowedVlanIdList,
+        [int] $NativeVlanId
     )
 
     process {
         if (-not $PSCmdlet.ShouldProcess('VLAN')) { return }
-        if ($Access -eq $Untagged) { throw (New-StandInError -Cmdlet 'Set-VMNetworkAdapterVlan' -Message 'Specify either Access or Untagged.') }
-        $mode = 'Untagged'
-        $number = 0
-        if ($Access) {
-            $mode = 'Access'
-            $number = $VlanId
-        }
+        $modes = @(@{ Access = $Access; Untagged = $Untagged; Trunk = $Trunk }.GetEnumerator() | Where-Object -FilterScript { $_.Value })
+        if ($modes.Count -ne 1) { throw (New-StandInError -Cmdlet 'Set-VMNetworkAdapterVlan' -Message 'Specify one of Access, Trunk and Untagged.') }
+        $mode = $modes[0].Key
+        $number = if ($Access) { $VlanId } else { 0 }
+        $trunkSettings = @{}
+        if ($Trunk) { $trunkSettings = @{ AllowedVlanIdList = $AllowedVlanIdList.Replace(' ', ''); NativeVlanId = $NativeVlanId } }
         Edit-StandInAdapter -Cmdlet 'Set-VMNetworkAdapterVlan' -Adapters $VMNetworkAdapter -Edit {
             param($adapter)
             $adapter.vlan_mode = $mode
             $adapter.vlan_id = $number
+            foreach ($name in $trunkSettings.Keys) { Set-StandInSetting -Of $adapter -Name $name -Value $trunkSettings[$name] }
         }
     }
 }

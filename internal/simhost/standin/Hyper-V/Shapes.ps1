@@ -33,6 +33,8 @@ function ConvertTo-StandInVM {
         Notes                    = $VM.notes
         Path                     = $VM.path
         ConfigurationLocation    = $VM.path
+        SmartPagingFilePath      = [string](Get-StandInSetting -Of $VM -Name 'SmartPagingFilePath' -Default $VM.path)
+        SnapshotFileLocation     = [string](Get-StandInSetting -Of $VM -Name 'SnapshotFileLocation' -Default $VM.path)
         CreationTime             = ([System.DateTimeOffset]::Parse([string]$VM.creation_time, [System.Globalization.CultureInfo]::InvariantCulture)).UtcDateTime
         Heartbeat                = $heartbeat
         IntegrationServicesState = $VM.integration_services_state
@@ -66,8 +68,9 @@ function ConvertTo-StandInAdapter {
 
     # An adapter has no bandwidth settings until some are set.
     $bandwidth = $null
-    $most = Get-StandInSetting -Of $Adapter -Name 'MaximumBandwidth'
-    if ($null -ne $most) { $bandwidth = [pscustomobject]@{ PSTypeName = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterBandwidthSetting'; MaximumBandwidth = [long]$most } }
+    $limits = @{ PSTypeName = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterBandwidthSetting' }
+    foreach ($name in 'MaximumBandwidth', 'MinimumBandwidthAbsolute', 'MinimumBandwidthWeight') { $limits[$name] = Get-StandInSetting -Of $Adapter -Name $name }
+    if (@($limits.Values | Where-Object -FilterScript { $null -ne $_ }).Count -gt 1) { $bandwidth = [pscustomobject]$limits }
     return [pscustomobject]@{
         PSTypeName               = 'Microsoft.HyperV.PowerShell.VMNetworkAdapter'
         MacAddressSpoofing       = [string](Get-StandInSetting -Of $Adapter -Name 'MacAddressSpoofing' -Default 'Off')
@@ -89,10 +92,17 @@ function ConvertTo-StandInVlan {
     # Returns a VLAN setting object.
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter)
 
+    $allowed = [int[]]@(foreach ($part in ([string](Get-StandInSetting -Of $Adapter -Name 'AllowedVlanIdList' -Default '')).Split(',')) {
+            if (-not $part) { continue }
+            $ends = $part.Split('-')
+            [int]$ends[0]..[int]$ends[-1]
+        })
     return [pscustomobject]@{
-        PSTypeName    = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting'
-        OperationMode = $adapter.vlan_mode
-        AccessVlanId  = [int]$adapter.vlan_id
+        PSTypeName        = 'Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting'
+        OperationMode     = $adapter.vlan_mode
+        AccessVlanId      = [int]$adapter.vlan_id
+        NativeVlanId      = [int](Get-StandInSetting -Of $Adapter -Name 'NativeVlanId' -Default 0)
+        AllowedVlanIdList = [System.Collections.Generic.List[int]]$allowed
     }
 }
 
