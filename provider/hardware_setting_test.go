@@ -86,6 +86,54 @@ func TestSettingsOfTheHardwareAreCreatedChangedReadAndCorrected(t *testing.T) {
 	}
 }
 
+func TestTheSecureBootTemplateIsThatOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := func(template string) attrs {
+		return linux("web-01").with(attrs{"secure_boot_template": template, "power_state": "off"})
+	}
+	created := h.mustApply(h.none(), config("open_source_shielded_vm"))
+	if vm := onlyVM(t, server); vm.SecureBootTemplate != "OpenSourceShieldedVM" {
+		t.Errorf("the template is %s", vm.SecureBootTemplate)
+	}
+	changed := h.mustApply(created, config("microsoft_windows"))
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].SecureBootTemplate = "MicrosoftUEFICertificateAuthority" })
+	h = connected(t, server)
+	read := h.mustRead(changed)
+	h.mustHave(read, attrs{"secure_boot_template": "microsoft_uefi_certificate_authority"})
+	h.wantEmptyPlan(h.mustApply(read, config("microsoft_windows")), config("microsoft_windows"))
+}
+
+func TestAnImportedVirtualMachineShowsItsSettingsAndKeepsThem(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	updateHost(t, server, func(s *hyperv.State) {
+		s.VMs = []hyperv.VM{{
+			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old-01", State: "Off", Generation: 2, MemoryStartupBytes: 1 << 30, ProcessorCount: 1,
+			Settings: map[string]any{"Reserve": 10.0, "9F8233AC-BE49-4C79-8EE3-E7E1985B2077": false},
+		}}
+	})
+	h := connected(t, server)
+	imported := h.mustImport(server.Address() + "/old-01")
+	shown := attrs{"processor_reserve": 10, "processor_limit": 100, "integration_shutdown": false, "integration_vss": true, "vlan_trunk": ""}
+	for name, want := range shown {
+		if got := h.get(imported, name); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	h.wantEmptyPlan(imported, h.generated(imported))
+}
+
+func TestAVLANAndATrunkExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	h := connected(t, startHost(t, nil))
+	h.mustFail(h.validate(linux("web-01").with(attrs{"vlan_id": 5, "vlan_trunk": "10-12"})), "vlan_trunk", "conflicts with vlan_id")
+	h.mustFail(h.validate(linux("web-01").with(attrs{"vlan_native_id": 5})), "vlan_trunk", "required with vlan_native_id")
+	h.mustFail(h.validate(linux("web-01").with(attrs{"bandwidth_weight": 5, "bandwidth_reserve_mbps": 100})), "bandwidth_weight", "conflicts with bandwidth_reserve_mbps")
+	h.mustSucceed("a trunk", h.validate(linux("web-01").with(attrs{"vlan_id": 0, "vlan_trunk": "10-12", "bandwidth_weight": 0, "bandwidth_reserve_mbps": 100})))
+}
+
 func TestASettingThatRequiresAPowerCycleIsRefusedWithoutOne(t *testing.T) {
 	t.Parallel()
 	h := connected(t, startHost(t, nil))

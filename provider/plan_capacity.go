@@ -181,6 +181,9 @@ func plannedNeeds(s *jobschema.Schema, values map[string]any) vmNeeds {
 	for _, adapter := range known["network_adapters"].objects() {
 		n.addMAC(adapter["mac_address"])
 	}
+	if known["vm_path"].value != nil { // its volume may be another than that of the host's inventory
+		n.image, n.size, n.fixed, n.most = "", 0, 0, 0
+	}
 	return n
 }
 

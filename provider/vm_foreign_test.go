@@ -55,7 +55,15 @@ func TestAVMMadeByHandIsImportedWithGeneratedConfiguration(t *testing.T) {
 		"other actions": func(vm *hyperv.VM) {
 			vm.AutomaticStartAction, vm.AutomaticStopAction, vm.CheckpointType = "Nothing", "TurnOff", "ProductionOnly"
 		},
-		"a static address":   func(vm *hyperv.VM) { vm.Adapters[0].DynamicMAC = false },
+		"a static address": func(vm *hyperv.VM) { vm.Adapters[0].DynamicMAC = false },
+		"settings of the hardware": func(vm *hyperv.VM) {
+			vm.SecureBootTemplate = "OpenSourceShieldedVM"
+			vm.Settings = map[string]any{"Reserve": 10.0, "Priority": 80.0, "SnapshotFileLocation": "/checkpoints", "9F8233AC-BE49-4C79-8EE3-E7E1985B2077": false}
+			vm.Adapters[0].Settings = map[string]any{"MacAddressSpoofing": "On", "MinimumBandwidthWeight": 5.0}
+		},
+		"a VLAN trunk": func(vm *hyperv.VM) {
+			vm.Adapters[0].VLANMode, vm.Adapters[0].Settings = "Trunk", map[string]any{"AllowedVlanIdList": "10-12,20", "NativeVlanId": 10.0}
+		},
 		"a VLAN":             func(vm *hyperv.VM) { vm.Adapters[0].VLANMode, vm.Adapters[0].VLANID = "Access", 12 },
 		"no switch":          func(vm *hyperv.VM) { vm.Adapters[0].SwitchName = "" },
 		"no network adapter": func(vm *hyperv.VM) { vm.Adapters = nil },

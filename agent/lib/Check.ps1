@@ -19,6 +19,7 @@ function Get-JobFinding {
     )
 
     $fields = $Definition.Fields
+    $Settings = Join-FolderSetting -Settings $Settings -Fields $fields
     if ($Definition.Operation -eq 'provision') {
         $shares = @(foreach ($name in 'image_path', 'vm_path') {
                 $field = if ($name -eq 'vm_path') { 'vm_name' } elseif ($fields.Contains('media_name') -and -not $fields.Contains('image_name')) { 'media_name' } else { 'image_name' }

@@ -96,6 +96,8 @@ function Assert-JobField {
     switch -CaseSensitive ($Name) {
         'vm_name' { $requirement = Get-VMNameRequirement -Value $Value }
         'image_name' { $requirement = Get-FileNameRequirement -Value $Value }
+        'image_path' { $requirement = Get-FolderRequirement -Value $Value }
+        'vm_path' { $requirement = Get-FolderRequirement -Value $Value }
         'media_name' { $requirement = Get-FileNameRequirement -Value $Value }
         'os_family' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'windows', 'linux' }
         'power_state' { $requirement = Get-ChoiceRequirement -Value $Value -Choices 'running', 'off', 'paused', 'saved' }

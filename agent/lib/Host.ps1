@@ -77,6 +77,17 @@ function Get-AgentFolder {
     return [System.IO.Path]::Combine($default, 'Images')
 }
 
+function Join-FolderSetting {
+    # Returns the folders of a definition, and those of the settings of the host where the definition names none.
+    param([AllowNull()] $Settings, [Parameter(Mandatory)] $Fields)
+
+    $folders = @{}
+    foreach ($name in 'image_path', 'vm_path') {
+        $folders[$name] = if ($Fields[$name]) { $Fields[$name] } else { Get-AgentText -Value $Settings -Name $name }
+    }
+    return [pscustomobject]$folders
+}
+
 function Get-ImageFile {
     # Returns the images in a folder, sorted by name. Call it within @( ).
     param([Parameter(Mandatory)] [string] $Folder)

@@ -53,14 +53,15 @@ function Invoke-ProvisionPreflight {
     Enter-JobStep -Context $Context -Job $Job -Name 'preflight' -MessageId 'step_preflight'
     if (-not (Get-GuestSetup -Fields $Job.Fields)) { Write-GuestWarning -Context $Context -Job $Job -Names $Job.Fields.Keys }
     $machine = Get-AgentHost
+    $folders = Join-FolderSetting -Settings $Job.Settings -Fields $Job.Fields
     $findings = @(Get-JobFinding -Context $Context -Machine $machine -Definition @{ Operation = 'provision'; Fields = $Job.Fields } -Settings $Job.Settings)
     Assert-NoFinding -Findings $findings
-    $folder = [System.IO.Path]::Combine((Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'vm_path'), 'hypervvm', $Job.Id.ToLowerInvariant())
+    $folder = [System.IO.Path]::Combine((Get-AgentFolder -Machine $machine -Settings $folders -Name 'vm_path'), 'hypervvm', $Job.Id.ToLowerInvariant())
     Assert-NoJobLink -Folder $folder
     if ([System.IO.Directory]::Exists($folder) -or [System.IO.File]::Exists($folder)) {
         throw (New-AgentError -MessageId 'folder_exists' -Values @{ folder = $folder })
     }
-    $library = Get-AgentFolder -Machine $machine -Settings $Job.Settings -Name 'image_path'
+    $library = Get-AgentFolder -Machine $machine -Settings $folders -Name 'image_path'
     $image = @(Find-NamedFile -File @(Get-ImageFile -Folder $library) -Name $Job.Fields['image_name'])[0]
     $media = ''
     if ($Job.Fields.Contains('media_name')) { $media = Find-MediaFile -Folder $library -Name $Job.Fields['media_name'] }

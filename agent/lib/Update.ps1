@@ -95,7 +95,7 @@ function Assert-ChangeableField {
     param([Parameter(Mandatory)] $Job, [Parameter(Mandatory)] [string] $Name)
 
     # Fields that the agent does not apply are only recorded, so they can change.
-    if (@('image_name', 'os_family', 'generation', 'disk_type') -ccontains $Name) {
+    if (@('image_name', 'image_path', 'vm_path', 'os_family', 'generation', 'disk_type') -ccontains $Name) {
         throw (New-AgentError -Field $Name -MessageId 'field_not_changeable' -Values @{ field = $Name })
     }
     if (@('vm_name', 'gb_ram', 'cpu_cores') -contains $Name -and -not $Job.Fields.Contains($Name)) {

@@ -30,7 +30,7 @@ func TestTheSchemaOfJobInputsIsValid(t *testing.T) {
 		t.Errorf("head is %q %d %q %q", s.ID, s.Version, s.Name, s.Description)
 	}
 	want := []string{
-		"vm_name", "image_name", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
+		"vm_name", "image_name", "image_path", "vm_path", "os_family", "generation", "gb_ram", "gb_ram_min", "gb_ram_max", "cpu_cores",
 		"nested_virtualization", "processor_compatibility", "processor_weight", "processor_reserve", "processor_limit", "memory_weight", "smart_paging_path",
 		"disk_type", "disk_size_gb", "data_disks", "power_state", "force_stop", "switch_name", "vlan_id", "mac_address", "mac_spoofing",
 		"bandwidth_limit_mbps", "bandwidth_reserve_mbps", "bandwidth_weight", "vlan_trunk", "vlan_native_id", "network_adapters",

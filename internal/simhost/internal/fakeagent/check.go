@@ -47,7 +47,7 @@ func (v *view) check(req protocol.Request) (any, error) {
 	}
 	c := check{
 		view: v, host: host, operation: d.operation, fields: d.fields, vmID: strings.ToLower(req.VMID), changed: req.Changed,
-		unknown: req.Unknown, settings: req.Settings, warnings: true,
+		unknown: req.Unknown, settings: d.fields.folders(req.Settings), warnings: true,
 	}
 	findings, err := c.findings()
 	if err != nil {

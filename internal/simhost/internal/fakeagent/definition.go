@@ -178,13 +178,16 @@ var rules = sync.OnceValue(func() map[string]rule {
 		s, _ := v.(string)
 		return s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, isControl)
 	}}
+	folder := rule{text("requirement_folder"), func(v any) bool { s, _ := v.(string); return isFolder(s) }}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
 	diskPath := rule{text("requirement_disk_path"), isDiskPath}
 	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
 	all := map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"power_action":        oneOf(job.PowerActions()...),
-		"export_path":         {text("requirement_folder"), func(v any) bool { s, _ := v.(string); return isFolder(s) }},
+		"export_path":         folder,
+		"image_path":          folder,
+		"vm_path":             folder,
 		"export_live_state":   oneOf(job.ExportLiveStates()...),
 		"disk_action":         oneOf(job.DiskActions()...),
 		"vhd_type":            oneOf("dynamic", "fixed", "differencing"),

@@ -3,6 +3,7 @@
 package fakeagent
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -114,6 +115,14 @@ func removeFile(path string) error {
 		return nil
 	}
 	return err
+}
+
+// folders returns the folders of a definition, and those of the settings of the host where the definition names none.
+func (f fields) folders(settings *protocol.Settings) *protocol.Settings {
+	if settings == nil {
+		settings = &protocol.Settings{}
+	}
+	return &protocol.Settings{ImagePath: cmp.Or(f.text("image_path"), settings.ImagePath), VMPath: cmp.Or(f.text("vm_path"), settings.VMPath)}
 }
 
 func imageFolder(host hyperv.Host, settings *protocol.Settings) string {

@@ -77,7 +77,7 @@ func (h *Host) newJob(req protocol.Request) (*hostJob, error) {
 	}
 	j := &hostJob{
 		host: h, workerEnded: make(chan struct{}), cancelRequested: make(chan struct{}), added: make(chan struct{}), id: req.Job,
-		operation: d.operation, fields: d.fields, changed: req.Changed, settings: req.Settings, allowPowerCycle: req.AllowPowerCycle,
+		operation: d.operation, fields: d.fields, changed: req.Changed, settings: d.fields.folders(req.Settings), allowPowerCycle: req.AllowPowerCycle,
 		secretFields: req.Secrets,
 	}
 	if d.operation.NeedsVM() {

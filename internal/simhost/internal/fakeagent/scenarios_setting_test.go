@@ -3,6 +3,11 @@
 package fakeagent_test
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
@@ -48,13 +53,23 @@ var settings = []scenario{
 		s.runJob(cycled(id, minimal, "vlan_trunk", "vlan_native_id", "bandwidth_reserve_mbps", "checkpoint_path", "smart_paging_path", "secure_boot_template", "integration_guest_service_interface",
 			"integration_vss", "integration_heartbeat", "integration_key_value_pair_exchange", "integration_shutdown", "integration_time_synchronization"))
 	}},
+	{"a definition names folders in place of those of the host", func(s *recorder) {
+		images, machines := filepath.Join(s.dir, "images"), filepath.Join(s.dir, "machines")
+		s.request(check(fmt.Sprintf(`"vm_name":"web-01","image_name":"other","image_path":%q`, images)))
+		if err := errors.Join(os.MkdirAll(images, 0o755), hyperv.WriteImage(filepath.Join(images, "other.vhdx"), 1<<20)); err != nil {
+			s.Fatal(err)
+		}
+		result := s.runJob(provision(`"vm_name":"web-01","image_name":"other","gb_ram":2,"cpu_cores":2,"power_state":"off",` + fmt.Sprintf(`"image_path":%q,"vm_path":%q`, images, machines)))
+		s.section("not changeable")
+		s.runJob(change(result.VM.ID, minimal+fmt.Sprintf(`,"vm_path":%q`, images), "vm_path"))
+	}},
 	{"invalid settings of hardware are rejected", func(s *recorder) {
 		for _, field := range []string{
 			`"nested_virtualization":"on"`, `"processor_compatibility":1`, `"processor_weight":0`, `"processor_weight":10001`, `"processor_reserve":-1`,
 			`"processor_reserve":101`, `"processor_limit":0`, `"processor_limit":50.5`, `"memory_weight":0`, `"memory_weight":101`, `"mac_spoofing":"On"`,
 			`"bandwidth_limit_mbps":-1`, `"bandwidth_limit_mbps":"500"`, `"bandwidth_reserve_mbps":-1`, `"bandwidth_weight":101`, `"vlan_trunk":"0-5"`, `"vlan_trunk":"9-5"`,
 			`"vlan_trunk":"1,4095"`, `"vlan_trunk":5`, `"vlan_native_id":4095`, `"secure_boot_template":"MicrosoftWindows"`, `"smart_paging_path":"paging"`,
-			`"checkpoint_path":""`, `"integration_heartbeat":"on"`,
+			`"checkpoint_path":""`, `"integration_heartbeat":"on"`, `"vm_path":"VMs"`, `"image_path":5`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))

@@ -239,7 +239,7 @@ func (j *hostJob) setSettings(cmdlet string, names []string) error {
 	})
 }
 
-// checkSettings reports a reserve above the limit, and a secure boot template that a TPM does not let change.
+// checkSettings reports a reserve above the limit.
 func (c *check) checkSettings() {
 	reserve, limit := c.fields.number("processor_reserve"), c.fields.number("processor_limit")
 	if c.fields.has("processor_limit") && reserve > limit {
@@ -255,7 +255,7 @@ func showSettings(shown *job.VM, vm hyperv.VM, recorded fields, all bool) {
 	for name, s := range hardwareSettings {
 		value := s.of(vm)
 		switch {
-		case !recorded.has(name) && !all:
+		case !recorded.has(name) && !all, s.isTemplate() && vm.Generation != 2, s.ofAdapter() && len(vm.Adapters) == 0:
 			continue
 		case recorded.has(name) && s.same(recorded[name], value):
 			value = recorded[name] // as the definition spells it

@@ -82,7 +82,7 @@ func (j *hostJob) checkChangeable(name string) error {
 		if !j.fields.has(name) {
 			return fail("field_not_removable", name, "field", name)
 		}
-	case "image_name", "os_family", "generation", "disk_type":
+	case "image_name", "image_path", "vm_path", "os_family", "generation", "disk_type":
 		return fail("field_not_changeable", name, "field", name)
 	}
 	if name == "vm_clustered" {
