@@ -4,6 +4,7 @@ package provider_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
@@ -111,6 +112,7 @@ func TestAnImportedVirtualMachineShowsItsSettingsAndKeepsThem(t *testing.T) {
 	updateHost(t, server, func(s *hyperv.State) {
 		s.VMs = []hyperv.VM{{
 			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old-01", State: "Off", Generation: 2, MemoryStartupBytes: 1 << 30, ProcessorCount: 1,
+			Adapters: []hyperv.Adapter{{Name: "Network Adapter", VLANMode: "Untagged", MACAddress: hyperv.NoMAC, DynamicMAC: true}},
 			Settings: map[string]any{"Reserve": 10.0, "9F8233AC-BE49-4C79-8EE3-E7E1985B2077": false},
 		}}
 	})
@@ -123,6 +125,23 @@ func TestAnImportedVirtualMachineShowsItsSettingsAndKeepsThem(t *testing.T) {
 		}
 	}
 	h.wantEmptyPlan(imported, h.generated(imported))
+}
+
+func TestFoldersOfAVirtualMachineOverrideThoseOfItsHost(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	folder := t.TempDir()
+	config := linux("web-01").with(attrs{"vm_path": folder})
+	created := h.mustApply(h.none(), config)
+	if vm := onlyVM(t, server); !strings.HasPrefix(vm.Path, folder) {
+		t.Errorf("the virtual machine is in %s", vm.Path)
+	}
+	h.wantEmptyPlan(h.mustRead(created), config)
+	if p := h.plan(created, linux("web-01").with(attrs{"vm_path": folder + "2"})); len(p.replace) == 0 {
+		t.Error("another folder does not replace the virtual machine")
+	}
+	h.mustWarn(h.plan(h.none(), linux("web-02").with(attrs{"image_path": folder})).diags, "image_name", folder)
 }
 
 func TestAVLANAndATrunkExcludeEachOther(t *testing.T) {
