@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strconv"
 	"sync"
@@ -101,46 +102,38 @@ func (e *Entry) MarkRead(reader string) bool {
 	return !found
 }
 
-// Lister builds a [Page] from entries that are passed from the newest to the oldest. Stores without an index of their own use it.
-type Lister struct {
-	filter Filter
-	before uint64 // 0: no bound
-	page   Page
-	last   uint64 // of the page
-}
-
-// NewLister returns a lister. The error is [ErrCursor].
-func NewLister(f Filter) (*Lister, error) {
-	l := &Lister{filter: f}
+// List builds a [Page] from the entries of a store, from the newest to the oldest. Stores without an index of their own use it. The error is
+// [ErrCursor], or the first one of entries.
+func List(f Filter, entries iter.Seq2[*Entry, error]) (Page, error) {
+	var before uint64 // 0: no bound
 	if f.After != "" {
 		var err error
-		if l.before, err = strconv.ParseUint(f.After, 10, 64); err != nil || l.before == 0 {
-			return nil, ErrCursor
+		if before, err = strconv.ParseUint(f.After, 10, 64); err != nil || before == 0 {
+			return Page{}, ErrCursor
 		}
 	}
-	return l, nil
+	var page Page
+	var last uint64 // of the page
+	for e, err := range entries {
+		if err != nil {
+			return Page{}, err
+		}
+		_, read := slices.BinarySearch(e.Readers, f.Reader)
+		if !read {
+			page.Unread++
+		}
+		switch {
+		case read && f.Unread, before > 0 && e.Seq >= before:
+		case f.Limit > 0 && len(page.Notifications) == f.Limit:
+			page.Next = strconv.FormatUint(last, 10)
+		default:
+			n := e.Notification
+			n.Read = read
+			page.Notifications, last = append(page.Notifications, n), e.Seq
+		}
+	}
+	return page, nil
 }
-
-// Add adds the next older entry.
-func (l *Lister) Add(e *Entry) {
-	_, read := slices.BinarySearch(e.Readers, l.filter.Reader)
-	if !read {
-		l.page.Unread++
-	}
-	if read && l.filter.Unread || l.before > 0 && e.Seq >= l.before {
-		return
-	}
-	if l.filter.Limit > 0 && len(l.page.Notifications) == l.filter.Limit {
-		l.page.Next = strconv.FormatUint(l.last, 10)
-		return
-	}
-	n := e.Notification
-	n.Read = read
-	l.page.Notifications, l.last = append(l.page.Notifications, n), e.Seq
-}
-
-// Page returns the page.
-func (l *Lister) Page() Page { return l.page }
 
 // Put implements [Store].
 func (m *Memory) Put(ctx context.Context, n Notification) error {
@@ -164,16 +157,16 @@ func (m *Memory) Has(ctx context.Context, id string) (bool, error) {
 
 // List implements [Store].
 func (m *Memory) List(ctx context.Context, f Filter) (Page, error) {
-	l, err := NewLister(f)
-	if err != nil {
-		return Page{}, err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := range m.all {
-		l.Add(&m.all[len(m.all)-1-i])
-	}
-	return l.Page(), ctx.Err()
+	page, err := List(f, func(yield func(*Entry, error) bool) {
+		for i := range m.all {
+			if !yield(&m.all[len(m.all)-1-i], nil) {
+				return
+			}
+		}
+	})
+	return page, cmp.Or(err, ctx.Err())
 }
 
 // MarkRead implements [Store].

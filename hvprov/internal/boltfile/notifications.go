@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -113,23 +114,23 @@ func (s *notificationStore) Has(ctx context.Context, id string) (has bool, err e
 }
 
 // List implements [notifications.Store].
-func (s *notificationStore) List(ctx context.Context, f notifications.Filter) (notifications.Page, error) {
-	l, err := notifications.NewLister(f)
-	if err != nil {
-		return notifications.Page{}, err
-	}
+func (s *notificationStore) List(ctx context.Context, f notifications.Filter) (page notifications.Page, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(entriesBucket).Cursor()
-		for number, data := cursor.Last(); number != nil; number, data = cursor.Prev() {
-			e, err := decodeEntry(number, data)
-			if err != nil {
-				return err
-			}
-			l.Add(&e)
-		}
-		return nil
+		page, err = notifications.List(f, newestFirst(tx.Bucket(entriesBucket)))
+		return err
 	})
-	return l.Page(), err
+	return page, err
+}
+
+func newestFirst(entries *bbolt.Bucket) iter.Seq2[*notifications.Entry, error] {
+	return func(yield func(*notifications.Entry, error) bool) {
+		cursor := entries.Cursor()
+		for number, data := cursor.Last(); number != nil; number, data = cursor.Prev() {
+			if e, err := decodeEntry(number, data); !yield(&e, err) {
+				return
+			}
+		}
+	}
 }
 
 // MarkRead implements [notifications.Store].

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -61,30 +62,40 @@ func (s *notificationStore) Has(ctx context.Context, id string) (has bool, err e
 func (s *notificationStore) List(ctx context.Context, f notifications.Filter) (page notifications.Page, err error) {
 	f.Reader = text(f.Reader)
 	err = s.do(ctx, "read", func(ctx context.Context, _ bool) error {
-		l, err := notifications.NewLister(f)
-		if err != nil {
-			return err
-		}
 		rows, err := s.pool.Query(ctx, "SELECT number, readers, body FROM hvprov_notification ORDER BY number DESC")
 		if err != nil {
 			return err
 		}
-		var e notifications.Entry
-		var number int64
-		var body []byte
-		_, err = pgx.ForEachRow(rows, []any{&number, &e.Readers, &body}, func() error {
-			e.Seq, e.Notification = uint64(max(number, 0)), notifications.Notification{} // numbers begin with 1
-			slices.Sort(e.Readers)
-			if err := json.Unmarshal(body, &e.Notification); err != nil {
-				return fmt.Errorf("notification %d is damaged: %w", number, err)
-			}
-			l.Add(&e)
-			return nil
-		})
-		page = l.Page()
+		defer rows.Close()
+		page, err = notifications.List(f, entries(rows))
 		return err
 	})
 	return page, err
+}
+
+// entries returns the entries in rows of number, readers and body.
+func entries(rows pgx.Rows) iter.Seq2[*notifications.Entry, error] {
+	return func(yield func(*notifications.Entry, error) bool) {
+		for rows.Next() {
+			var e notifications.Entry
+			var number int64
+			var body []byte
+			err := rows.Scan(&number, &e.Readers, &body)
+			if err == nil {
+				if err = json.Unmarshal(body, &e.Notification); err != nil {
+					err = fmt.Errorf("notification %d is damaged: %w", number, err)
+				}
+			}
+			e.Seq = uint64(max(number, 0)) // numbers begin with 1
+			slices.Sort(e.Readers)
+			if !yield(&e, err) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
 }
 
 // MarkRead implements [notifications.Store].
