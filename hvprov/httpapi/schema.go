@@ -69,14 +69,19 @@ func objectSchema(fields []jobschema.Field, sets []jobschema.ParameterSet) objec
 	for i := range fields {
 		f := &fields[i]
 		properties[f.ID] = fieldSchema(f)
-		if f.Required && f.Infer == nil {
+		if f.Required && f.Infer == nil && f.Applicability == nil {
 			required = append(required, f.ID)
 		}
 		for _, other := range slices.Sorted(maps.Keys(f.Applicability)) { // the field must be absent if the other has another value
-			rules = append(rules, object{
-				"if":   object{"required": []string{other}, "properties": object{other: object{"not": object{"enum": f.Applicability[other]}}}},
-				"then": object{"properties": object{f.ID: false}},
-			})
+			condition := object{"required": []string{other}}
+			if values := f.Applicability[other]; len(values) > 0 {
+				condition["properties"] = object{other: object{"not": object{"enum": values}}}
+			}
+			rule := object{"if": condition, "then": object{"properties": object{f.ID: false}}}
+			if f.Required && len(f.Applicability) == 1 && len(f.Applicability[other]) == 0 {
+				rule["else"] = object{"required": []string{f.ID}}
+			}
+			rules = append(rules, rule)
 		}
 	}
 	for i := range sets {

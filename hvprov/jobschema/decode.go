@@ -302,6 +302,12 @@ func (m mapping) list(key string) []place {
 	return items
 }
 
+// isEmptyList reports whether the value of a key is a list without items.
+func (m mapping) isEmptyList(key string) bool {
+	at, ok := m.values[key]
+	return ok && at.node.Kind == yaml.SequenceNode && len(at.node.Content) == 0
+}
+
 // texts returns the list of distinct texts of a key, each with its place.
 func (m mapping) texts(key string) (texts []string, places []place) {
 	for _, item := range m.list(key) {

@@ -104,7 +104,11 @@ func prefixed(add func(string, ...any), prefix string) func(string, ...any) {
 func conditionText(conditions map[string][]string) string {
 	var texts []string
 	for _, id := range slices.Sorted(maps.Keys(conditions)) {
-		texts = append(texts, code(id)+" is "+wordList(codes(conditions[id]), "or"))
+		value := "not set"
+		if len(conditions[id]) > 0 {
+			value = wordList(codes(conditions[id]), "or")
+		}
+		texts = append(texts, code(id)+" is "+value)
 	}
 	return wordList(texts, "and")
 }

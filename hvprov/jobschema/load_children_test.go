@@ -51,6 +51,7 @@ func TestLoadRefusesInvalidListsAndObjects(t *testing.T) {
 		{"a nested default that breaks its rules", "default: dynamic", "default: static", `64: fields[10].items.fields[2].default: |the default is invalid: kind cannot be "static": use "dynamic" or "fixed"`},
 		{"nested applicability of a field outside", "{kind: [fixed]}", "{os: [linux]}", `66: fields[10].items.fields[3].applicability.os: |unknown field "os"`},
 		{"nested applicability with an unknown value", "{kind: [fixed]}", "{kind: [thin]}", `66: fields[10].items.fields[3].applicability.kind[0]: |kind cannot be "thin": use "dynamic" or "fixed"`},
+		{"an empty list about a field that is always set", "{kind: [fixed]}", "{kind: []}", `66: fields[10].items.fields[3].applicability.kind: |an empty list is about a field that can be unset, but kind always has a value`},
 		{"a default of a list", "    validations: {max_items: 3}", "    default: []", `51: fields[8].default: |a field of type list cannot have a default`},
 		{"a default of an object", "  - id: login\n", "  - id: login\n    default: {}\n", `75: fields[11].default: |a field of type object cannot have a default`},
 		{"fewer items at most than at least", "min_items: 1, max_items: 4", "min_items: 5, max_items: 4", `72: fields[10].validations.min_items: |min_items 5 is more than max_items 4`},

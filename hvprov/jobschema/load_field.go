@@ -173,7 +173,7 @@ func (l *loader) defaultValue(m mapping, f *Field, valid bool) {
 
 func (l *loader) applicability(sc *scope, index int) {
 	if field := sc.source[index]; field.has("applicability") {
-		sc.fields[index].Applicability = l.conditions(sc, field.at("applicability"))
+		sc.fields[index].Applicability = l.conditions(sc, field.at("applicability"), true)
 	}
 }
 
@@ -197,14 +197,15 @@ func (l *loader) cases(sc *scope, index int) {
 		l.validations(m, &rules)
 		c := Case{Hint: m.text("hint"), Validations: rules.Validations}
 		if m.has("when") {
-			c.When = l.conditions(sc, m.at("when"))
+			c.When = l.conditions(sc, m.at("when"), false)
 		}
 		f.Cases = append(f.Cases, c)
 	}
 }
 
-// conditions loads the values that other fields of an object must have.
-func (l *loader) conditions(sc *scope, at place) map[string][]string {
+// conditions loads the values that other fields of an object must have. An empty list, where it is allowed, means that the other field must
+// not be set.
+func (l *loader) conditions(sc *scope, at place, canBeUnset bool) map[string][]string {
 	m, ok := l.mapping(at)
 	if !ok {
 		return nil
@@ -214,7 +215,11 @@ func (l *loader) conditions(sc *scope, at place) map[string][]string {
 	}
 	conditions := map[string][]string{}
 	for _, id := range m.keys {
-		values, places := m.texts(id)
+		unset := canBeUnset && m.isEmptyList(id)
+		values, places := []string{}, []place(nil)
+		if !unset {
+			values, places = m.texts(id)
+		}
 		conditions[id] = values
 		i, known := sc.index[id]
 		if !known {
@@ -223,14 +228,17 @@ func (l *loader) conditions(sc *scope, at place) map[string][]string {
 		}
 		other := &sc.fields[i]
 		var possible []string
-		switch other.Type {
-		case TypeEnum:
+		switch {
+		case unset && (other.Required || sc.source[i].has("default") || sc.source[i].has("infer")):
+			l.fault(m.at(id), "an empty list is about a field that can be unset, but %s always has a value", id)
+		case unset:
+		case other.Type == TypeEnum:
 			possible = other.Validations.OneOf
-		case TypeBoolean:
+		case other.Type == TypeBoolean:
 			possible = []string{"true", "false"}
 		default:
 			if other.Type.known() {
-				l.fault(m.at(id), "a condition can be about an enum or a boolean, but %s is of type %s", id, other.Type)
+				l.fault(m.at(id), "a condition can be about an enum or a boolean, but %s is of type %s; an empty list is about whether it is set", id, other.Type)
 			}
 			continue
 		}

@@ -175,8 +175,13 @@ func (v *objectValidator) applicability(given map[string]any) {
 			continue
 		}
 		t, decides := v.target(f), v.field(other)
-		v.add(f.ID, t.fault(ruleApplicability, given[f.ID], "does not apply when "+decides.name()+" is "+decides.show(v.values[other]),
-			"remove it, or set "+decides.name()+" to "+quotedList(allowed)))
+		remedy := "remove it, or "
+		if len(allowed) == 0 {
+			remedy += "remove " + decides.name()
+		} else {
+			remedy += "set " + decides.name() + " to " + quotedList(allowed)
+		}
+		v.add(f.ID, t.fault(ruleApplicability, given[f.ID], "does not apply when "+decides.name()+" is "+decides.show(v.values[other]), remedy))
 	}
 }
 

@@ -45,7 +45,7 @@ type Field struct {
 	Cases []Case `json:"cases,omitempty"`
 
 	// Applicability maps the id of another field of the same object, or of the schema, to the values for which this field applies.
-	// The field must not be set if one of these fields has another value. Nil: the field always applies.
+	// The field must not be set if one of these fields has another value; with no values, if it has any. Nil: the field always applies.
 	Applicability map[string][]string `json:"applicability,omitempty"`
 
 	// Infer is how the value follows from another field when it is not set. Nil: it does not.

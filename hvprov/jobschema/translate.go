@@ -119,7 +119,8 @@ func (t *Translation) mapFields(d *decoder, at string, fields, others []Field, i
 		if inner, outer := f.owner(), other.owner(); inner.Fields != nil {
 			below := t.mapFields(d, at+f.ID+".", inner.Fields, outer.Fields, outer.index)
 			for k := range outer.Fields {
-				if need := &outer.Fields[k]; need.Required && (below[need.ID] == nil || !below[need.ID].always()) {
+				need := &outer.Fields[k]
+				if by := below[need.ID]; need.Required && (by == nil || !by.always() && need.Applicability == nil) {
 					fault("no field of it that always has a value stands for " + id + "." + need.ID + ", which is required on hosts")
 				}
 			}

@@ -25,9 +25,13 @@ export function effective(schema, state, id) {
   return state[id] || inferred(field, state) || field.default;
 }
 
-// applies reports whether a field applies. It does not if another field has a value for which it is not meant, or none.
+// applies reports whether a field applies. It does not if another field has a value for which it is not meant, or none; with an empty
+// list of values, if the other has a value.
 export function applies(schema, state, field) {
-  return Object.entries(field.applicability || {}).every(([id, values]) => values.includes(effective(schema, state, id)));
+  return Object.entries(field.applicability || {}).every(([id, values]) => {
+    const value = effective(schema, state, id);
+    return values.length ? values.includes(value) : !value;
+  });
 }
 
 // detailed returns a field with the hint and the rules of the case that holds.
