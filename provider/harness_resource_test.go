@@ -14,11 +14,11 @@ func (h *harness) resourceKind(name string) tftypes.Type {
 	return h.schema.ResourceSchemas[name].ValueType()
 }
 
-// applyResource plans and applies a configuration of a resource; nil destroys it.
-func (h *harness) applyResource(name string, prior tftypes.Value, config attrs) (tftypes.Value, []*tfprotov6.Diagnostic) {
+// planResource plans a configuration of a resource; nil destroys it. It returns the configuration as well.
+func (h *harness) planResource(name string, prior tftypes.Value, config attrs) (plan *tfprotov6.PlanResourceChangeResponse, wanted tftypes.Value) {
 	h.t.Helper()
 	kind := h.resourceKind(name)
-	wanted := tftypes.NewValue(kind, nil)
+	wanted = tftypes.NewValue(kind, nil)
 	proposed := wanted
 	if config != nil {
 		wanted = h.value(kind, config)
@@ -30,6 +30,13 @@ func (h *harness) applyResource(name string, prior tftypes.Value, config attrs) 
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return plan, wanted
+}
+
+// applyResource plans and applies a configuration of a resource; nil destroys it.
+func (h *harness) applyResource(name string, prior tftypes.Value, config attrs) (tftypes.Value, []*tfprotov6.Diagnostic) {
+	h.t.Helper()
+	plan, wanted := h.planResource(name, prior, config)
 	if hasError(plan.Diagnostics) {
 		return prior, plan.Diagnostics
 	}
@@ -39,7 +46,7 @@ func (h *harness) applyResource(name string, prior tftypes.Value, config attrs) 
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	value, err := resp.NewState.Unmarshal(kind)
+	value, err := resp.NewState.Unmarshal(h.resourceKind(name))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -127,6 +127,7 @@ type connection struct {
 	lacks   reportedLacks
 	partial reportedLacks
 	planned plannedVMs
+	disks   plannedDisks
 
 	unusable   unusableHosts
 	operations *operations

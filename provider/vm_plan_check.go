@@ -50,8 +50,11 @@ func (r *vmResource) runPlanCheck(ctx context.Context, c planCheck, resp *resour
 		r.warnOfCapacity(checkCtx, c.sub, c.name, &resp.Diagnostics)
 	}
 	// A name that a virtual machine of this configuration holds is about to become free, or planName reports the conflict.
+	// So is a disk of the virtual machine that is replaced, and a disk that the plan creates exists before.
 	findings = slices.DeleteFunc(findings, func(f job.Finding) bool {
-		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID)
+		return f.Code == job.CodeNameTaken && f.VMID != "" && r.conn.names.isManaged(f.VMID) ||
+			f.Code == codeDiskAttached && f.VMID != "" && strings.EqualFold(f.VMID, c.replaces) ||
+			f.Code == codeDiskMissing && r.conn.disks.creates(c.sub.Host, textAt(c.sub.Values, f.Field))
 	})
 	for _, f := range r.planAdoption(checkCtx, c.sub, findings, resp) {
 		c.addFinding(&resp.Diagnostics, f)
@@ -104,7 +107,7 @@ func addLike(diags *diag.Diagnostics, d diag.Diagnostic, severity diag.Severity,
 
 // addFinding reports a finding. What prevents the creation of a virtual machine is a warning: the job that creates it checks again before
 // it makes anything. So is what prevents the repair of a difference that the configuration did not cause, and a name that is taken: its
-// holder may be a virtual machine of this configuration that was not planned yet, and gives it up. What prevents a replacement is an error,
+// holder may be a virtual machine of this configuration that was not planned yet, and gives it up; and a disk likewise. What prevents a replacement is an error,
 // or else a virtual machine would be destroyed that cannot be made again.
 func (c planCheck) addFinding(diags *diag.Diagnostics, f job.Finding) {
 	summary, consequence := errorSummary("plan", c.name), ""
@@ -128,6 +131,10 @@ func (c planCheck) addFinding(diags *diag.Diagnostics, f job.Finding) {
 		f.Severity = job.SeverityWarning
 		summary = "Virtual machine " + c.name + " cannot be renamed yet"
 		consequence = " If another resource gives the name up in the same run, applying this plan waits for it."
+	case f.Code == codeDiskAttached && f.VMID != "":
+		f.Severity = job.SeverityWarning
+		summary = "Virtual machine " + c.name + " cannot attach a disk yet"
+		consequence = " If another resource detaches it in the same run, this resource must depend on that one."
 	}
 	var found diag.Diagnostics
 	addFindings(&found, summary, []job.Finding{f})

@@ -38,13 +38,16 @@ func (r *vmResource) deletedDisks(c comparison) string {
 		return "No job created it: " + keptFiles(c.state)
 	}
 	text := "Its virtual hard disk is deleted with it"
-	deleted, kept := r.dataDisks(c.state)
+	deleted, kept, existing := r.dataDisks(c.state)
 	if len(deleted) > 0 {
 		text = "Its virtual hard disk and these data disks are deleted with it: " + strings.Join(deleted, ", ")
 	}
 	text += ". So are all checkpoints, and disks that were detached from it without keep_on_destroy. Disks that no job created are kept."
 	if len(kept) > 0 {
 		text += " These data disks are kept on the host, and the new virtual machine gets new ones: " + strings.Join(kept, ", ") + "."
+	}
+	if len(existing) > 0 {
+		text += " These data disks existed before, and stay: " + strings.Join(existing, ", ") + "."
 	}
 	return text
 }
@@ -53,7 +56,7 @@ func (r *vmResource) deletedDisks(c comparison) string {
 // created.
 func (r *vmResource) warnKeptFiles(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if readIdentity(ctx, req.State, &resp.Diagnostics).jobID.ValueString() != "" {
-		if _, kept := r.dataDisks(req.State.Raw); len(kept) > 0 {
+		if _, kept, _ := r.dataDisks(req.State.Raw); len(kept) > 0 {
 			resp.Diagnostics.AddWarning("Data disks of virtual machine "+r.displayName(req.State.Raw)+" are kept",
 				"keep_on_destroy is set for these data disks, whose files stay on the host: "+strings.Join(kept, ", ")+".")
 		}
@@ -75,11 +78,12 @@ func keptFiles(state tftypes.Value) string {
 	return "the files of its disks are kept: " + strings.Join(paths, ", ") + "."
 }
 
-// dataDisks returns the data disks of a state, with names and sizes: those that are deleted with the virtual machine, and those that are kept.
-func (r *vmResource) dataDisks(state tftypes.Value) (deleted, kept []string) {
+// dataDisks returns the data disks of a state, with names and sizes or paths: those that are deleted with the virtual machine, those that are
+// kept, and those that existed before they were attached.
+func (r *vmResource) dataDisks(state tftypes.Value) (deleted, kept, existing []string) {
 	f, ok := r.observedField("data_disks")
 	if !ok || f.Items == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	part := func(property string) string {
 		i := slices.IndexFunc(f.Items.Fields, func(p jobschema.Field) bool { return p.ObservedPart() == property })
@@ -90,6 +94,10 @@ func (r *vmResource) dataDisks(state tftypes.Value) (deleted, kept []string) {
 	}
 	for _, item := range items(attribute(state, f.ID)) {
 		name := stringOf(attribute(item, part("name")))
+		if file := stringOf(attribute(item, part("path"))); file != "" {
+			existing = append(existing, name+" ("+file+")")
+			continue
+		}
 		if size, err := fromTerraform(attribute(item, part("size_gb"))); err == nil && size != nil {
 			name += fmt.Sprintf(" (%v GiB)", size)
 		}
@@ -99,5 +107,5 @@ func (r *vmResource) dataDisks(state tftypes.Value) (deleted, kept []string) {
 			deleted = append(deleted, name)
 		}
 	}
-	return deleted, kept
+	return deleted, kept, existing
 }

@@ -41,6 +41,7 @@ function Get-JobFinding {
         Get-ImageFinding -Folder (Get-AgentFolder -Machine $Machine -Settings $Settings -Name 'image_path') -Name $fields['image_name'] `
             -Target $target -Fields $fields -Warn:$Warn
     }
+    if ($Definition.Operation -eq 'provision') { Get-NewExistingDiskFinding -Fields $fields -Warn:$Warn }
     if ($Definition.Operation -eq 'update' -and $VMId -and ($fields.Contains('disk_size_gb') -or $fields.Contains('data_disks'))) {
         Get-DiskUpdateFinding -VMId $VMId -Fields $fields -Warn:$Warn
     }
@@ -77,6 +78,8 @@ function Get-JobFinding {
         } elseif ($VMId) {
             $folders = @(Get-MachineFolder -VMId $VMId)
         }
+        $folders += @(Get-DataDiskSpec -Value $fields['data_disks'] | Where-Object -FilterScript { $_.Existing } |
+                ForEach-Object -Process { [System.IO.Path]::GetDirectoryName($_.Path) })
         Get-ClusterFinding -Machine $Machine -Name $role -VMId $VMId -Folders $folders
     } elseif ($fields.Contains('vm_name') -and (Get-AgentCluster -Context $Context)) {
         try {

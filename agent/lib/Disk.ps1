@@ -7,7 +7,7 @@ $script:AgentDiskOverhead = [long]4MB
 $script:AgentDiskNamePattern = '^[A-Za-z0-9]([A-Za-z0-9_-]{0,30}[A-Za-z0-9])?\z'
 
 function Get-DataDiskSpec {
-    # Returns the data disks of a definition, in their order. Call it within @( ).
+    # Returns the data disks of a definition, in their order. Existing is whether it names the path of an existing disk. Call it within @( ).
     param([AllowNull()] [AllowEmptyCollection()] $Value)
 
     $index = 0
@@ -16,7 +16,10 @@ function Get-DataDiskSpec {
         $type = Get-AgentText -Value $item -Name 'type'
         if (-not $type) { $type = 'dynamic' }
         $keep = (Get-AgentProperty -Value $item -Name 'keep_on_destroy') -eq $true
-        @{ Name = [string]$item.name; Bytes = [long]$item.size_gb * 1GB; Type = $type; Keep = $keep; Index = $index }
+        $path = Get-CanonicalPath -Path (Get-AgentText -Value $item -Name 'path')
+        $bytes = [long]0
+        if (-not $path) { $bytes = [long]$item.size_gb * 1GB }
+        @{ Name = [string]$item.name; Path = $path; Existing = [bool]$path; Bytes = $bytes; Type = $type; Keep = $keep -and -not $path; Index = $index }
         $index++
     }
 }
@@ -27,13 +30,22 @@ function Test-DataDiskList {
 
     if ($Value -isnot [array]) { return $false }
     $names = @{} # keys ignore case, as file names do
+    $paths = @()
     foreach ($item in $Value) {
         $name = Get-AgentProperty -Value $item -Name 'name'
         $type = Get-AgentProperty -Value $item -Name 'type'
         $keep = Get-AgentProperty -Value $item -Name 'keep_on_destroy'
         if ($name -isnot [string] -or $name.Length -gt 32 -or $name -notmatch $script:AgentDiskNamePattern -or $names.ContainsKey($name)) { return $false }
         $names[$name] = $true
-        if (-not (Test-DiskSize -Value (Get-AgentProperty -Value $item -Name 'size_gb'))) { return $false }
+        $path = Get-AgentProperty -Value $item -Name 'path'
+        $size = Get-AgentProperty -Value $item -Name 'size_gb'
+        if ($null -eq $path) {
+            if (-not (Test-DiskSize -Value $size)) { return $false }
+        } else {
+            if ($null -ne $size -or (Get-DiskPathRequirement -Value $path) -or -not [System.IO.Path]::IsPathRooted($path)) { return $false }
+            if (Find-SamePath -Path $path -Among $paths) { return $false }
+            $paths += $path
+        }
         if ($null -ne $type -and @('dynamic', 'fixed') -cnotcontains $type) { return $false }
         if ($null -ne $keep -and $keep -isnot [bool]) { return $false }
     }

@@ -29,7 +29,14 @@ function Get-DiskFinding {
         }
         if ($differencing) { Get-ParentDiskFinding -Image $Image }
     }
-    $all = @($need) + @(Get-DataDiskSpec -Value $Fields['data_disks'] | ForEach-Object -Process { Get-DataDiskSpace -Disk $_ })
+    foreach ($disk in @(Get-DataDiskSpec -Value $Fields['data_disks'])) {
+        if (Test-SamePath -Left $disk.Path -Right $Image.FullName) {
+            $reason = (Get-AgentMessage -Id 'disk_is_image').Message
+            New-JobFinding -Field "data_disks[$($disk.Index)].path" -MessageId 'data_disk_attached' -Values @{ path = $disk.Path; reason = $reason }
+        }
+    }
+    $all = @($need) + @(Get-DataDiskSpec -Value $Fields['data_disks'] | Where-Object -FilterScript { -not $_.Existing } |
+            ForEach-Object -Process { Get-DataDiskSpace -Disk $_ })
     Get-FreeSpaceFinding -Needs $all -Target $Target -Warn:$Warn
 }
 
@@ -123,7 +130,7 @@ function Get-DiskUpdateFinding {
                 $growth = (Get-AgentMessage -Id 'item_data_disk_growth' -Values @{ disk = $item.Name }).Message
                 $null = $needs.Add(@{ Field = "data_disks[$($item.Index)].size_gb"; Item = $growth; Bytes = $item.Bytes - $item.CurrentBytes })
             }
-            Get-DataDiskFinding -VM $vm -Item $item
+            Get-DataDiskFinding -VM $vm -Item $item -Warn:$Warn
         }
     }
     if ($touched -and -not $off -and $state -ne 'running') {
@@ -152,7 +159,7 @@ function Get-DiskSizeFinding {
 
 function Get-DataDiskFinding {
     # Returns the findings about one item of a data disk plan.
-    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Item)
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Item, [switch] $Warn)
 
     $text = (Get-AgentMessage -Id 'item_data_disk' -Values @{ disk = $Item.Name }).Message
     if ($Item.Action -eq 'detach') {
@@ -162,6 +169,14 @@ function Get-DataDiskFinding {
         return
     }
     $field = "data_disks[$($Item.Index)]"
+    if ($Item.Conflict) {
+        New-JobFinding -Field "$field.path" -MessageId $Item.Conflict -Values @{ disk = $Item.Name; path = $Item.Path; vm = $VM.Name }
+        return
+    }
+    if ($Item.Existing) {
+        if ($Item.Action -eq 'attach') { Get-ExistingDiskFinding -Field "$field.path" -Path $Item.Path -Warn:$Warn }
+        return
+    }
     if ($Item.Action -eq 'create') {
         if ([System.IO.File]::Exists($Item.Path)) {
             New-JobFinding -Field "$field.name" -MessageId 'data_disk_file_exists' -Values @{ path = $Item.Path; vm = $VM.Name }

@@ -46,7 +46,7 @@ function New-ImageDisk {
 }
 
 function Invoke-ProvisionDataDisk {
-    # Step data_disks: creates and attaches the data disks.
+    # Step data_disks: creates the data disks that do not exist, and attaches all.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [Parameter(Mandatory)] $Plan, [Parameter(Mandatory)] $VM)
 
     $disks = @(Get-DataDiskSpec -Value $Job.Fields['data_disks'])
@@ -54,6 +54,13 @@ function Invoke-ProvisionDataDisk {
     Enter-JobStep -Context $Context -Job $Job -Name 'data_disks' -MessageId 'step_data_disks' -Values @{ disks = $names }
     foreach ($disk in $disks) {
         Assert-JobNotCancelled -Context $Context -Job $Job
+        if ($disk.Existing) {
+            Add-ManifestDisk -Manifest $Job.Journal.Manifest -Disk $disk -Path $disk.Path
+            Save-JobManifest -Manifest $Job.Journal.Manifest
+            Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'data_disk_existing' -Values @{ disk = $disk.Name; path = $disk.Path }
+            Add-VMHardDiskDrive -VM $VM -ControllerType SCSI -Path $disk.Path
+            continue
+        }
         $path = Get-DataDiskPath -Folder $Plan.Folder -VMName $Job.Fields['vm_name'] -Name $disk.Name
         if ([System.IO.File]::Exists($path)) { throw (New-AgentError -Field "data_disks[$($disk.Index)].name" -MessageId 'file_exists' -Values @{ path = $path }) }
         $null = $Job.Journal.Files.Add($path)
@@ -103,12 +110,13 @@ function Remove-DiskRecord {
 }
 
 function Add-ManifestDisk {
-    # Appends a data disk to a manifest.
+    # Appends a data disk to a manifest. One with a path, which existed before, is not among the files of the virtual machine.
     param([Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] $Disk, [Parameter(Mandatory)] [string] $Path)
 
     Remove-ManifestDisk -Manifest $Manifest -Path $Path
-    $null = $Manifest.Files.Add($Path)
-    $null = $Manifest.DataDisks.Add([ordered]@{ name = $Disk.Name; path = $Path; type = $Disk.Type; keep_on_destroy = $Disk.Keep })
+    $entry = [ordered]@{ name = $Disk.Name; path = $Path; type = $Disk.Type; keep_on_destroy = $Disk.Keep }
+    if ($Disk.Existing) { $entry['existing'] = $true } else { $null = $Manifest.Files.Add($Path) }
+    $null = $Manifest.DataDisks.Add($entry)
 }
 
 function Remove-ManifestDisk {

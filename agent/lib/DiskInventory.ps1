@@ -39,6 +39,10 @@ function Get-ManagedDisk {
     foreach ($recorded in $Manifest.DataDisks) {
         $drive = $Drives | Where-Object -FilterScript { Test-DriveOfDisk -Drive $_ -Path $recorded.path } | Select-Object -First 1
         if ($null -eq $drive) { continue }
+        if ($recorded.Contains('existing')) {
+            $null = $list.Add([ordered]@{ name = $recorded.name; path = $recorded.path; keep_on_destroy = $false })
+            continue
+        }
         if ($null -eq $drive.size_gb) { return $own }
         $type = $recorded.type
         if (@('dynamic', 'fixed') -contains $drive.type) { $type = $drive.type }

@@ -6,7 +6,8 @@ function Get-DataDiskPlan {
     Returns the action for each data disk: create, attach, expand, nothing or detach. Call it within @( ).
     .DESCRIPTION
     The disks of the definition come first, in its order, then the attached disks that it no longer contains. CurrentBytes is 0 when
-    the size is unknown.
+    the size is unknown. Existing is whether the disk existed before jobs attached it. Conflict is the message about a disk that cannot
+    have its path or its name, or empty.
     #>
     param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Manifest, [Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Wanted)
 
@@ -14,15 +15,25 @@ function Get-DataDiskPlan {
     foreach ($disk in $Wanted) {
         $item = @{
             Action = 'create'; Name = $disk.Name; Index = $disk.Index; Bytes = $disk.Bytes; Type = $disk.Type; CurrentType = $disk.Type; Keep = $disk.Keep
-            Path = ''; Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null
+            Path = ''; Recorded = $false; CurrentBytes = [long]0; Busy = ''; Drive = $null; Existing = $disk.Existing; Conflict = ''
         }
         foreach ($recorded in $Manifest.DataDisks) {
-            if (Test-SameName -Left $recorded.name -Right $disk.Name) {
-                $item.Recorded = $true
-                $item.Path = $recorded.path
-                $item.Drive = Find-DiskDrive -Drive $drives -Path $recorded.path
-                $item.CurrentType = $recorded.type
-            }
+            if (-not (Test-SameName -Left $recorded.name -Right $disk.Name)) { continue }
+            if ($recorded.Contains('existing') -ne $item.Existing) { $item.Conflict = 'data_disk_other_kind' }
+            if ($recorded.Contains('existing') -or $item.Existing) { continue }
+            $item.Recorded = $true
+            $item.Path = $recorded.path
+            $item.Drive = Find-DiskDrive -Drive $drives -Path $recorded.path
+            $item.CurrentType = $recorded.type
+        }
+        if ($item.Existing) {
+            $item.Path = $disk.Path
+            $item.Drive = Find-DiskDrive -Drive $drives -Path $disk.Path
+            $item.Action = if ($null -eq $item.Drive) { 'attach' } else { 'nothing' }
+            if (-not $Manifest.Folder) { $item.Conflict = 'data_disk_path_foreign' }
+            elseif (-not $item.Conflict -and (Find-SamePath -Path $disk.Path -Among $Manifest.Files)) { $item.Conflict = 'data_disk_own_file' }
+            $item
+            continue
         }
         if (-not $item.Recorded) {
             if (-not $Manifest.Folder) { continue } # no disk is added to a virtual machine that no job created
@@ -32,7 +43,7 @@ function Get-DataDiskPlan {
         $item
     }
     foreach ($recorded in $Manifest.DataDisks) {
-        if (@($Wanted | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $recorded.name }).Count -gt 0) { continue }
+        if (Test-DiskWanted -Recorded $recorded -Wanted $Wanted) { continue }
         $drive = Find-DiskDrive -Drive $drives -Path $recorded.path
         if ($null -ne $drive) { @{ Action = 'detach'; Name = $recorded.name; Path = $recorded.path; Drive = $drive } }
     }

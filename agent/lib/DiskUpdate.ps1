@@ -55,6 +55,7 @@ function Set-JobDataDisk {
             $null = $done.Add((Get-AgentMessage -Id $id -Values @{ disk = $disk.Name }).Message)
         }
     }
+    Set-ExistingDiskRecord -Manifest $manifest -Wanted $wanted
     Set-ManifestDiskOrder -Manifest $manifest -Wanted $wanted
     if ($done.Count -eq 0) { return (Get-AgentMessage -Id 'change_data_disks_none').Message }
     return Join-AgentText -Text $done.ToArray()
@@ -108,11 +109,12 @@ function Set-ManifestDiskOrder {
 }
 
 function Add-DetachedDiskLeftover {
-    # Reports the file of each disk that an update detached as a leftover.
+    # Reports the file of each disk that an update detached as a leftover, unless the disk existed before jobs attached it.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job, [AllowNull()] $Manifest)
 
     $kept = @(Get-KeptFile -Manifest $Manifest)
     foreach ($entry in @($Job.Journal.Disks | Where-Object -FilterScript { $_.action -eq 'detached' })) {
+        if ($null -ne $Manifest -and -not (Find-SamePath -Path $entry.path -Among $Manifest.Files)) { continue }
         $id = if (Find-SamePath -Path $entry.path -Among $kept) { 'leftover_disk_detached_kept' } else { 'leftover_disk_detached' }
         Add-JobLeftover -Context $Context -Job $Job -Item $entry.path -Reason (Get-AgentMessage -Id $id -Values @{ disk = $entry.name }).Message
     }

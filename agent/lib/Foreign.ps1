@@ -27,7 +27,7 @@ function Get-ForeignManifest {
     $list = New-Object -TypeName System.Collections.ArrayList
     $disks = Get-ForeignDisk -VM $VM
     foreach ($disk in $Wanted) {
-        if ($disks.Contains($disk.Name)) { $null = $list.Add([ordered]@{ name = $disk.Name; path = $disks[$disk.Name]; type = $disk.Type; keep_on_destroy = $disk.Keep }) }
+        if (-not $disk.Existing -and $disks.Contains($disk.Name)) { $null = $list.Add([ordered]@{ name = $disk.Name; path = $disks[$disk.Name]; type = $disk.Type; keep_on_destroy = $disk.Keep }) }
     }
     return @{
         Folder = ''; Files = (New-Object -TypeName System.Collections.ArrayList); DataDisks = $list; AssignedMacs = (New-Object -TypeName System.Collections.ArrayList)
@@ -42,7 +42,7 @@ function Get-ForeignDiskFinding {
     $known = Join-AgentText -Text @($disks.Keys)
     if (-not $known) { $known = (Get-AgentMessage -Id 'value_none').Message }
     foreach ($disk in $Wanted) {
-        if ($disks.Contains($disk.Name)) { continue }
+        if ($disk.Existing -or $disks.Contains($disk.Name)) { continue } # the plan has a conflict for one with a path
         New-JobFinding -Field "data_disks[$($disk.Index)].name" -MessageId 'data_disk_foreign' -Values @{ vm = $VM.Name; disk = $disk.Name; disks = $known }
     }
 }

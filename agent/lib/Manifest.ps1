@@ -79,10 +79,12 @@ function Find-JobManifest {
             $recorded = Get-AgentProperty -Value $value -Name 'data_disks'
             foreach ($disk in @($recorded)) {
                 if ($null -eq $disk) { continue }
-                $null = $disks.Add([ordered]@{
-                        name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type
-                        keep_on_destroy = (Get-AgentProperty -Value $disk -Name 'keep_on_destroy') -eq $true # former manifests do not have it
-                    })
+                $entry = [ordered]@{
+                    name = [string]$disk.name; path = [string]$disk.path; type = [string]$disk.type
+                    keep_on_destroy = (Get-AgentProperty -Value $disk -Name 'keep_on_destroy') -eq $true # former manifests do not have it
+                }
+                if ((Get-AgentProperty -Value $disk -Name 'existing') -eq $true) { $entry['existing'] = $true }
+                $null = $disks.Add($entry)
             }
             $macs = New-Object -TypeName System.Collections.ArrayList
             foreach ($mac in @(Get-AgentTextList -Value $value -Name 'assigned_macs')) { $null = $macs.Add($mac) }

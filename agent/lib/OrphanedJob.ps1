@@ -117,7 +117,7 @@ function Complete-OrphanedJob {
     if ($removing.folder) { $manifest = @{ Folder = $removing.folder; JobId = $removing.job; Files = @($removing.files) } }
     $Job.Message = (Get-AgentMessage -Id 'result_vm_removed' -Values @{ vm = $removing.name }).Message
     Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks @($removing.disks) `
-        -Kept @(Get-AgentTextList -Value $removing -Name 'kept')
+        -Kept @(Get-AgentTextList -Value $removing -Name 'kept') -Existing @(Get-AgentTextList -Value $removing -Name 'existing')
     return $true
 }
 

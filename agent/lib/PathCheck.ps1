@@ -72,7 +72,7 @@ function Get-PathLengthFinding {
     $folder = [System.IO.Path]::Combine($Target, 'hypervvm', $guid)
     $name = $Fields['vm_name']
     $paths = @([System.IO.Path]::Combine($folder, $name, 'Virtual Machines', "$guid.vmcx"))
-    foreach ($disk in @(@{ Name = '' }) + @(Get-DataDiskSpec -Value $Fields['data_disks'])) {
+    foreach ($disk in @(@{ Name = '' }) + @(Get-DataDiskSpec -Value $Fields['data_disks'] | Where-Object -FilterScript { -not $_.Existing })) {
         # With the end of the name of a checkpoint's disk.
         $paths += [System.IO.Path]::Combine($folder, "$name.$($disk.Name)_$guid.avhdx")
     }

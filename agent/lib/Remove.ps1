@@ -46,7 +46,10 @@ function Invoke-DeleteJob {
     $disks = @(Get-VMHardDiskDrive -VM $vm | ForEach-Object -Process { [string]$_.Path })
     Enter-JobStep -Context $Context -Job $Job -Name 'unregister' -MessageId 'step_unregister' -Values @{ vm = $vm.Name; host = $machine.Name }
     $kept = @(Get-KeptFile -Manifest $manifest)
-    $removing = [ordered]@{ name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks; kept = [object[]]$kept }
+    $existing = @(Get-ExistingDisk -Manifest $manifest | ForEach-Object -Process { $_.path })
+    $removing = [ordered]@{
+        name = $vm.Name; folder = ''; job = ''; files = [object[]]@(); disks = [object[]]$disks; kept = [object[]]$kept; existing = [object[]]$existing
+    }
     if ($null -ne $manifest) {
         $removing['folder'] = $manifest.Folder
         $removing['job'] = $manifest.JobId
@@ -57,18 +60,19 @@ function Invoke-DeleteJob {
     Remove-VM -VM $vm -Force
     # The job can no longer be cancelled: the files would remain without a virtual machine.
     $Job.Committed = $true
-    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks -Kept $kept
+    Remove-JobFile -Context $Context -Job $Job -Manifest $manifest -Disks $disks -Kept $kept -Existing $existing
 }
 
 function Remove-JobFile {
     # Step files: deletes the files of a removed virtual machine that its manifest lists, except those to keep. All others are reported as
-    # leftovers.
+    # leftovers, except those of Existing disks.
     param(
         [Parameter(Mandatory)] $Context,
         [Parameter(Mandatory)] $Job,
         [AllowNull()] $Manifest,
         [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Disks,
-        [AllowEmptyCollection()] [string[]] $Kept = @()
+        [AllowEmptyCollection()] [string[]] $Kept = @(),
+        [AllowEmptyCollection()] [string[]] $Existing = @()
     )
 
     $own = @()
@@ -104,6 +108,10 @@ function Remove-JobFile {
     foreach ($disk in $Kept) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_disk_kept').Message }
     foreach ($disk in $Disks) {
         if (Find-SamePath -Path $disk -Among $Kept) { continue }
+        if (Find-SamePath -Path $disk -Among $Existing) {
+            Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'data_disk_stays' -Values @{ path = $disk }
+            continue
+        }
         if (-not (Find-SamePath -Path $disk -Among $own)) { Add-JobLeftover -Context $Context -Job $Job -Item $disk -Reason (Get-AgentMessage -Id 'leftover_not_recorded').Message }
     }
     if ($null -ne $Manifest -and -not (Test-FilePending -Job $Job)) { Remove-JobFolder -Context $Context -Job $Job -Folder $Manifest.Folder -Kept:($Kept.Count -gt 0) }

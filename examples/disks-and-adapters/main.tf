@@ -22,6 +22,16 @@ provider "hypervvm" {
   }
 }
 
+# A separate disk: it stays when the virtual machine is replaced or destroyed, and is attached to the next one.
+resource "hypervvm_disk" "backup" {
+  path    = "D:\\Disks\\backup.vhdx"
+  size_gb = 500
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
 resource "hypervvm" "db" {
   vm_name      = "db-01"
   image_name   = "ubuntu-24.04"
@@ -35,6 +45,7 @@ resource "hypervvm" "db" {
   data_disks = [
     { name = "data", size_gb = 200 },
     { name = "wal", size_gb = 40, type = "fixed" },
+    { name = "backup", path = hypervvm_disk.backup.path },
   ]
 
   # The first network adapter.

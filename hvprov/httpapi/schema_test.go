@@ -62,6 +62,9 @@ func TestTheJSONSchemaAcceptsWhatTheServiceAccepts(t *testing.T) {
 		"a part of a set":                   {map[string]any{"guest_v4_ipaddr": "192.0.2.50"}, false},
 		"a whole set":                       {map[string]any{"guest_v4_ipaddr": "192.0.2.50", "guest_v4_cidrprefix": 24.0, "guest_v4_defaultgw": "192.0.2.1"}, true},
 		"a list of objects":                 {map[string]any{"data_disks": []any{map[string]any{"name": "data", "size_gb": 10.0}}}, true},
+		"a data disk that exists":           {map[string]any{"data_disks": []any{map[string]any{"name": "data", "path": `D:\Disks\data.vhdx`}}}, true},
+		"a data disk of both kinds":         {map[string]any{"data_disks": []any{map[string]any{"name": "data", "path": `D:\Disks\data.vhdx`, "size_gb": 10.0}}}, false},
+		"a data disk of neither kind":       {map[string]any{"data_disks": []any{map[string]any{"name": "data"}}}, false},
 		"a list with an unknown property":   {map[string]any{"data_disks": []any{map[string]any{"name": "data", "size_gb": 10.0, "x": 1.0}}}, false},
 		"a value that one_of does not list": {map[string]any{"os_family": "other"}, false},
 	} {

@@ -34,7 +34,7 @@ type Failure struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`  // path of the field that caused it; empty if none did
 	Remedy  string `json:"remedy,omitempty"` // how to fix it
-	VMID    string `json:"vm_id,omitempty"`  // CodeNameTaken: the virtual machine that has the name
+	VMID    string `json:"vm_id,omitempty"`  // of the virtual machine that has the name, or the disk
 }
 
 // Codes of a [Failure] and of a [Finding] that callers handle. The agent's message catalogue lists all of them.
@@ -64,5 +64,5 @@ type Finding struct {
 	Code     string   `json:"code"`
 	Message  string   `json:"message"`
 	Remedy   string   `json:"remedy,omitempty"`
-	VMID     string   `json:"vm_id,omitempty"` // CodeNameTaken: the virtual machine that has the name
+	VMID     string   `json:"vm_id,omitempty"` // of the virtual machine that has the name, or the disk
 }

@@ -35,7 +35,7 @@ type VM struct {
 	Adapters        []Adapter        `json:"adapters"`
 	Drives          []Drive          `json:"drives"`
 	DiskSizeGB      *float64         `json:"disk_size_gb" observable:"true"`    // of the disk created from the image, or of the only disk; nil if it is unknown
-	DataDisks       []DataDisk       `json:"data_disks" observable:"true"`      // the attached disks that a job created, in the order of its definition; nil if they are unknown
+	DataDisks       []DataDisk       `json:"data_disks" observable:"true"`      // the attached disks that a job created or attached, in the order of its definition; nil if they are unknown
 	Heartbeat       string           `json:"heartbeat"`                         // ok_applications_healthy, ok_applications_unknown, no_contact …; empty if it is not running
 	Integration     string           `json:"integration_services"`              // as Hyper-V reports them; empty on newer hosts
 	CheckpointType  string           `json:"checkpoint_type" observable:"true"` // disabled, standard, production or production_only
@@ -110,11 +110,13 @@ type Drive struct {
 	Controller string   `json:"controller"` // with number and location, for example "SCSI 0:1"
 }
 
-// DataDisk is a disk that a job created in addition to that of the image.
+// DataDisk is a disk that a job created in addition to that of the image, or an existing disk that a job attached, of which only Name and
+// Path are set.
 type DataDisk struct {
 	Name   string  `json:"name"`
-	SizeGB float64 `json:"size_gb"` // virtual size
-	Type   string  `json:"type"`    // dynamic or fixed
+	Path   string  `json:"path,omitempty"`    // of an existing disk
+	SizeGB float64 `json:"size_gb,omitempty"` // virtual size
+	Type   string  `json:"type,omitempty"`    // dynamic or fixed
 	// KeepOnDestroy is whether the file stays when the virtual machine is deleted.
 	KeepOnDestroy bool `json:"keep_on_destroy"`
 }

@@ -10,6 +10,21 @@ resource "hypervvm_disk" "pgdata" {
   }
 }
 
+# Each virtual machine that replaces this one is attached to the same disk.
+resource "hypervvm" "db" {
+  host         = "hv01"
+  vm_name      = "db-01"
+  image_name   = "ubuntu-24.04"
+  guest_la_uid = "ops"
+  guest_la_pw  = var.admin_password
+  data_disks   = [{ name = "pgdata", path = hypervvm_disk.pgdata.path }]
+}
+
+variable "admin_password" {
+  type      = string
+  sensitive = true
+}
+
 # In the host's folder for virtual hard disks.
 resource "hypervvm_disk" "scratch" {
   host    = "hv01"

@@ -69,6 +69,7 @@ func (c *check) findings() ([]job.Finding, error) {
 		return c.found, c.err
 	}
 	c.checkImage()
+	c.checkDataDisks()
 	c.checkPowerState()
 	if name := c.fields.text("switch_name"); name != "" || c.operation == job.OperationProvision && !c.isUnknown("switch_name") {
 		c.checkSwitch(name)

@@ -249,7 +249,7 @@ func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }
 
 // defaults are the only values of fields that the fake agent does not simulate. nil: every value is refused.
 var defaults = map[string]any{
-	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": []any{}, "network_adapters": []any{},
+	"generation": 2.0, "disk_type": "copy", "disk_size_gb": nil, "data_disks": nil, "network_adapters": []any{},
 	"gb_ram_min": nil, "gb_ram_max": nil, "secure_boot": true, "tpm": false, "checkpoint_type": "disabled", "start_action": "start_if_running",
 	"stop_action": "shut_down", "force_stop": false, "media_name": nil, "wait_for": "nothing", "wait_seconds": nil,
 }
@@ -260,7 +260,7 @@ func (f fields) notSimulated(changed []string) (found []job.Finding) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		value, limited := defaults[name]
-		limited = limited && !(strings.HasPrefix(name, "wait_") && f.waitCondition() == "setup")
+		limited = limited && !(name == "data_disks" && f.dataDisksExist()) && !(strings.HasPrefix(name, "wait_") && f.waitCondition() == "setup")
 		if limited && (f.has(name) && !reflect.DeepEqual(f[name], value) || slices.Contains(changed, name)) {
 			found = append(found, fieldNotSimulated(name))
 		}

@@ -73,6 +73,10 @@ func deleteFiles(j *hostJob) error {
 	}
 	var left []hyperv.Drive
 	for _, drive := range j.plan.vm.Drives {
+		if m != nil && slices.ContainsFunc(m.DataDisks, func(d dataDisk) bool { return d.Existing && pathKey(d.Path) == pathKey(drive.Path) }) {
+			j.log("data_disk_stays", "path", drive.Path)
+			continue
+		}
 		if !slices.ContainsFunc(own, func(file string) bool { return pathKey(file) == pathKey(drive.Path) }) {
 			left = append(left, drive)
 			j.leave(drive.Path, text("leftover_not_recorded"))

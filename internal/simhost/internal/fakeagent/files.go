@@ -24,13 +24,13 @@ const (
 
 // manifest is the file beside the disks of a virtual machine that records what its job created and was asked for. It has no secrets.
 type manifest struct {
-	Format    int      `json:"format"`
-	JobID     string   `json:"job_id"`
-	VMID      string   `json:"vm_id"`
-	Files     []string `json:"files"`
-	Disk      string   `json:"disk"`       // path of the disk of the image
-	DataDisks []any    `json:"data_disks"` // of the real agent
-	Recorded  fields   `json:"recorded"`
+	Format    int        `json:"format"`
+	JobID     string     `json:"job_id"`
+	VMID      string     `json:"vm_id"`
+	Files     []string   `json:"files"`
+	Disk      string     `json:"disk"` // path of the disk of the image
+	DataDisks []dataDisk `json:"data_disks"`
+	Recorded  fields     `json:"recorded"`
 	// AssignedMACs are static MAC addresses that the job chose for the guest: they are no settings of the user.
 	AssignedMACs []string `json:"assigned_macs,omitempty"`
 
@@ -40,7 +40,7 @@ type manifest struct {
 // save writes a temporary file and renames it, so that the manifest is always complete.
 func (m *manifest) save() error {
 	if m.DataDisks == nil {
-		m.DataDisks = []any{}
+		m.DataDisks = []dataDisk{}
 	}
 	payload, err := json.Marshal(m)
 	if err != nil {

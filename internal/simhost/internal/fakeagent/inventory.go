@@ -193,10 +193,8 @@ func showVM(vm hyperv.VM, host hyperv.Host, few bool) job.VM {
 		shown.JobID = m.JobID
 		maps.Copy(shown.Recorded, m.Recorded)
 		showSettings(&shown, vm, m.Recorded, false)
-		if len(m.DataDisks) == 0 { // otherwise they are not known, nor are network adapters of the real agent
-			shown.DataDisks = []job.DataDisk{}
-		}
-		if !m.Recorded.has("network_adapters") {
+		shown.DataDisks = showDataDisks(vm, m)
+		if !m.Recorded.has("network_adapters") { // those of the real agent are not known
 			shown.NetworkAdapters = []job.NetworkAdapter{}
 		}
 	}

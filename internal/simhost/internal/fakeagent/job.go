@@ -57,6 +57,8 @@ type hostJob struct {
 	stopped      bool      // an update stopped the virtual machine and has to start it again
 	replaced     bool      // a checkpoint was applied or removed
 	unregistered bool      // a delete removed the virtual machine and has to delete its files
+	attached     []string  // data disks that an update attached
+	detached     []string  // data disks that an update detached
 	done         bool      // all steps succeeded
 
 	undone []string

@@ -132,7 +132,7 @@ func TestTheFakeAgentRefusesWhatItDoesNotSimulate(t *testing.T) {
 			func(s *hyperv.State) { s.VMs[0].DynamicMemory, s.VMs[0].State = true, "Off" },
 			change(seedID(1), strings.Replace(minimal, `"gb_ram":2`, `"gb_ram":3`, 1), "gb_ram"),
 		},
-		"a field that an update resets": {func(*hyperv.State) {}, change(seedID(1), minimal, "data_disks")},
+		"a field that an update resets": {func(*hyperv.State) {}, change(seedID(1), minimal, "network_adapters")},
 		"a role in a cluster":           {func(s *hyperv.State) { s.Host.Cluster = "CL01" }, provision(minimal + `,"vm_clustered":true`)},
 		"another role in a cluster":     {func(*hyperv.State) {}, change(seedID(1), minimal+`,"vm_clustered":true`, "vm_clustered")},
 		"a provision with cluster shared volumes": {

@@ -23,10 +23,10 @@ type scenario struct {
 }
 
 // scenarios run on both agents.
-var scenarios = slices.Concat(conversations, changes, powers, checkpoints, diskJobs, exports, images, removals, failures, interruptions, guests, media, settings)
+var scenarios = slices.Concat(conversations, changes, powers, checkpoints, diskJobs, existingDisks, exports, images, removals, failures, interruptions, guests, media, settings)
 
 // realOnly are the scenarios of what the fake agent does not simulate.
-var realOnly = slices.Concat(volumes, clusters, disks, hardware, networks, waits, guestsOfTheRealAgent)
+var realOnly = slices.Concat(volumes, clusters, disks, existingOfTheRealAgent, hardware, networks, waits, guestsOfTheRealAgent)
 
 // TestScenarios runs each scenario on the fake agent and, where HYPERVVM_PWSH names a PowerShell, on the real agent, and compares both
 // with the recorded behaviour of the real agent. The real agent runs every sixteenth scenario, since a run takes seconds; FULL=1

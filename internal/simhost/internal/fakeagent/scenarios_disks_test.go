@@ -99,6 +99,8 @@ var disks = []scenario{
 			`"data_disks":[1]`, `"data_disks":[{"name":"data"}]`, `"data_disks":[{"name":"../x","size_gb":1}]`, `"data_disks":[{"name":"a.b","size_gb":1}]`,
 			`"data_disks":[{"name":"data","size_gb":1,"type":"thin"}]`, `"data_disks":[{"name":"data","size_gb":1},{"name":"DATA","size_gb":1}]`,
 			`"data_disks":[{"name":7,"size_gb":1}]`, `"data_disks":[{"name":"data","size_gb":1,"type":null}]`, `"data_disks":[{"name":"data","size_gb":1,"keep_on_destroy":"yes"}]`, `"data_disks":[]`,
+			`"data_disks":[{"name":"data","path":"data.vhdx"}]`, `"data_disks":[{"name":"data","path":"/data.avhdx"}]`, `"data_disks":[{"name":"data","path":7}]`,
+			`"data_disks":[{"name":"data","path":"/a.vhdx","size_gb":1}]`, `"data_disks":[{"name":"a","path":"/a.vhdx"},{"name":"b","path":"/A.vhdx"}]`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))

@@ -56,6 +56,7 @@ func init() {
 			{name: "preflight", describe: describeAs("step_preflight"), apply: checkProvision},
 			{name: "vm", describe: describeVM, apply: createVM, undo: undoProvision},
 			{name: "disk", describe: describeDisk, apply: createDisk},
+			{name: "data_disks", applies: hasDataDisks, describe: describeDataDisks, apply: attachDataDisks},
 			{name: "firmware", describe: describeFirmware, apply: setFirmware},
 			{name: "network", describe: describeNetwork, apply: connectNetwork},
 			{name: "guest_media", applies: setsUpGuest, describe: describeGuestMedium, apply: attachGuestMedium},
@@ -67,7 +68,7 @@ func init() {
 		job.OperationUpdate: {prepare: planUpdate, finish: (*hostJob).saveRecorded, steps: []step{
 			{name: "preflight", describe: describeFind, apply: warnRecordedSettings},
 			{name: "stop", applies: func(j *hostJob) bool { return j.plan.stop }, describe: describeStop, apply: stopForUpdate, undo: undoStop},
-			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure},
+			{name: "configure", applies: func(j *hostJob) bool { return len(j.plan.fields) > 0 }, describe: describeConfigure, apply: configure, undo: undoDataDisks},
 			{name: "start", applies: func(j *hostJob) bool { return j.plan.start }, describe: describeStart, apply: restartVM},
 		}},
 		job.OperationPower: {prepare: planPower, steps: []step{

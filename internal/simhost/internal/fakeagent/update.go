@@ -14,7 +14,7 @@ import (
 // setters configure the changed fields of a virtual machine, or reset them if they have no value. All other fields are only recorded.
 var setters = map[string]func(j *hostJob, name string) error{
 	"vm_name": renameVM, "notes": setNotes, "cpu_cores": setProcessorCount, "gb_ram": setStartupMemory,
-	"switch_name": changeAdapter, "vlan_id": changeAdapter, "mac_address": changeAdapter,
+	"data_disks": changeDataDisks, "switch_name": changeAdapter, "vlan_id": changeAdapter, "mac_address": changeAdapter,
 }
 
 // planUpdate finds the virtual machine, refuses what is not possible, and plans the steps.
