@@ -119,7 +119,7 @@ func TestExistingDisksAreAttachedAndDetachedInPlace(t *testing.T) {
 	one, two := newDisk(t, "one"), newDisk(t, "two")
 	created := h.mustApply(h.none(), linux("web-01"))
 	h.mustFail(h.validate(withDisks(attrs{"name": "data", "path": one, "size_gb": 1})), "data_disks.0", "does not apply", "Remove it, or remove")
-	h.mustFail(h.validate(withDisks(attrs{"name": "data"})), "data_disks.0", "required")
+	h.mustFail(h.validate(withDisks(attrs{"name": "data"})), "data_disks.0", "required", "or set path")
 	h.mustFail(h.validate(withDisks(existing("data", "data.vhdx"))), "data_disks.0", "an absolute path")
 
 	at := h.mustChange(created, withDisks(existing("data", one)), true)

@@ -5,7 +5,9 @@ package jobschema
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -16,7 +18,13 @@ func (f target) setIt() string {
 	if f.Type == TypeEnum {
 		return "set it to " + quotedList(f.Validations.OneOf)
 	}
-	return f.example("set " + f.name())
+	remedy := f.example("set " + f.name())
+	for _, id := range slices.Sorted(maps.Keys(f.Applicability)) {
+		if len(f.Applicability[id]) == 0 {
+			remedy += ", or set " + id
+		}
+	}
+	return remedy
 }
 
 // example adds the hint of the field to a remedy.

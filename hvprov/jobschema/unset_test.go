@@ -54,6 +54,9 @@ fields:
 	if !strings.Contains(err.Error(), "does not apply when disks[0].path is \"a\"") || !strings.Contains(err.Error(), "remove it, or remove disks[0].path") {
 		t.Errorf("the error is %v", err)
 	}
+	if _, err = s.Validate(m{"disks": []any{m{}}}); !strings.Contains(err.Error(), "set disks[0].size, or set path") {
+		t.Errorf("the error is %v", err)
+	}
 	if docs := s.Fields[0].Items.Fields[1].Docs(); !strings.Contains(docs, "Applies only when `path` is not set.") {
 		t.Errorf("the documentation is %s", docs)
 	}

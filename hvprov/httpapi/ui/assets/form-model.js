@@ -89,7 +89,7 @@ export function layout(node, state, chosen, prefix = '') {
 export function valuesOf(schema, node, state, chosen, prefix = '') {
   const values = {};
   const add = (field) => {
-    if (!prefix && !applies(schema, state, field)) return;
+    if (!applies(prefix ? node : schema, state, field)) return;
     const value = valueOf(schema, field, state[field.id], chosen, prefix + field.id);
     if (value !== undefined) values[field.id] = value;
   };

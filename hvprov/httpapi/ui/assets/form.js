@@ -135,7 +135,7 @@ function ParameterSet({ group, state, prefix, onChange }) {
 // Fields draws the fields of a schema or of an object that pass a filter.
 export function Fields({ node, state, prefix = '', onChange, filter = () => true }) {
   const form = useContext(FormContext);
-  const shown = (field) => filter(field) && (prefix !== '' || applies(form.schema, form.root, field));
+  const shown = (field) => filter(field) && (prefix ? applies(node, state, field) : applies(form.schema, form.root, field));
   return layout(node, state, form.chosen, prefix).map((group) => {
     if (group.field) {
       return shown(group.field) && html`<${Any} key=${group.field.id} field=${group.field} path=${prefix + group.field.id} value=${state[group.field.id]} onChange=${(value) => onChange({ ...state, [group.field.id]: value })} />`;
