@@ -150,7 +150,7 @@ func (*diskResource) ValidateConfig(ctx context.Context, req resource.ValidateCo
 
 // host returns the configured name of the host of a disk. It is empty after an error.
 func (d *diskResource) host(s diskState, diags *diag.Diagnostics) string {
-	return d.jobs.conn.requestedHost(s.Host.ValueString(), diags)
+	return d.jobs.conn.resourceHost(s.Host, diags)
 }
 
 // file is the path of a disk, or its name as long as the path is not known.

@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,4 +118,23 @@ func TestADifferencingDiskInTheFolderOfTheHost(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(filepath.Dir(state["path"].(string)), "failed.vhdx")); err == nil {
 		t.Error("the disk of a failed job is still there")
 	}
+}
+
+func TestADiskOfTheOnlyHostIsFoundAfterAChangeOfTheAddress(t *testing.T) {
+	t.Parallel()
+	h := connected(t, startHost(t, nil))
+	config := attrs{"path": filepath.Join(t.TempDir(), "data.vhdx"), "size_gb": 2}
+	created, diags := h.applyResource(diskType, h.noDisk(), config)
+	h.mustSucceed("create", diags)
+	attributes := maps.Clone(h.attributes(created))
+	attributes["host"] = tftypes.NewValue(tftypes.String, "192.0.2.7")
+	moved := tftypes.NewValue(created.Type(), attributes)
+	moved = h.mustReadResource(diskType, moved)
+	if moved.IsNull() {
+		t.Fatal("the disk is not found")
+	}
+	grown, diags := h.applyResource(diskType, moved, config.with(attrs{"size_gb": 3}))
+	h.mustSucceed("expand", diags)
+	_, diags = h.applyResource(diskType, grown, nil)
+	h.mustSucceed("destroy", diags)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpclient"
 )
@@ -58,6 +59,14 @@ func (c *connection) requestedHost(name string, diags *diag.Diagnostics) string 
 	default:
 		return found
 	}
+}
+
+// resourceHost returns the configured name of the host of a resource in the state, as hostName does; empty after an error.
+func (c *connection) resourceHost(name types.String, diags *diag.Diagnostics) string {
+	if c.only != "" {
+		return c.only
+	}
+	return c.requestedHost(name.ValueString(), diags)
 }
 
 // addUnknownHost reports that the provider configuration, or its server, has no host of a name. The hint about the configuration

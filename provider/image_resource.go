@@ -258,10 +258,7 @@ func imageSummary(verb, host string, file types.String) string {
 
 // host returns the configured name of the host; empty after an error.
 func (r *imageResource) host(name types.String, diags *diag.Diagnostics) string {
-	if only := r.jobs.conn.only; only != "" {
-		return only
-	}
-	return r.jobs.conn.requestedHost(name.ValueString(), diags)
+	return r.jobs.conn.resourceHost(name, diags)
 }
 
 // find returns the image of a file name, or nil.

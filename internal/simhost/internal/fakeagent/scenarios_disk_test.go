@@ -4,8 +4,10 @@ package fakeagent_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
@@ -44,6 +46,22 @@ var diskJobs = []scenario{
 			req := diskJob(fields)
 			req.Request, req.Job = "submit", seedID(70+i)
 			s.request(req)
+		}
+	}},
+	{"a virtual hard disk whose creation is cancelled is deleted", func(s *recorder) {
+		hold := filepath.Join(s.dir, "hold")
+		if err := os.WriteFile(hold, nil, 0o600); err != nil {
+			s.Fatal(err)
+		}
+		s.setCalls(map[string]hyperv.Call{"New-VHD": {Hold: hold, Times: 1}})
+		id := s.submit(diskJob(fmt.Sprintf(`"disk_action":"create","disk_path":%q,"disk_size_gb":2,"vhd_type":"fixed"`, filepath.Join(s.dir, "free.vhdx"))))
+		s.awaitEvent(s.T, id, "the step that creates the disk", func(e job.Event) bool { return e.Kind == job.KindStep && e.Step == "disk" })
+		s.request(protocol.Request{Request: "cancel", Job: id})
+		if err := os.Remove(hold); err != nil {
+			s.Error(err)
+		}
+		if result := s.awaitJob(id); result.Outcome != job.Cancelled {
+			s.Errorf("job ended as %s", result.Outcome)
 		}
 	}},
 }
