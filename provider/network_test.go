@@ -21,6 +21,24 @@ func networked(name string) attrs {
 	})
 }
 
+func TestSettingsOfAdditionalNetworkAdaptersAreCreatedAndRead(t *testing.T) {
+	t.Parallel()
+	server := realAgent(t)
+	h := connected(t, server)
+	with := func(settings attrs) attrs {
+		return linux("web-01").with(attrs{"power_state": "off", "network_adapters": []any{attrs{"name": "storage", "switch_name": "External"}.with(settings)}})
+	}
+	h.mustFail(h.validate(with(attrs{"vlan_id": 5, "vlan_trunk": "10"})), "network_adapters.0", "vlan_trunk conflicts with")
+	config := with(attrs{"mac_spoofing": true, "bandwidth_weight": 10, "vlan_trunk": "10-12"})
+	created := h.mustApply(h.none(), config)
+	h.wantEmptyPlan(h.mustRead(created), config)
+	updateHost(t, server, func(s *hyperv.State) { s.VMs[0].Adapters[1].Settings["MacAddressSpoofing"] = "Off" })
+	h = connected(t, server)
+	h.mustHave(h.mustRead(created), attrs{"network_adapters": []any{
+		attrs{"name": "storage", "switch_name": "External", "mac_spoofing": false, "bandwidth_weight": 10, "vlan_trunk": "10-12"},
+	}})
+}
+
 func TestNetworkAdaptersAreCreatedReadUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
 	server := realAgentInTurn(t, 4)

@@ -219,6 +219,9 @@ function Assert-AdapterField {
         } elseif ($null -ne $mac -and (Get-MacRequirement -Value $mac)) {
             $field += '.mac_address'
             $requirement = Get-MacRequirement -Value $mac
+        } elseif ($null -ne ($invalid = Get-AdapterSettingRequirement -Item $item)) {
+            $field += '.' + $invalid.Name
+            $requirement = $invalid.Requirement
         } elseif ($null -ne ($invalid = Get-AdapterAddressRequirement -Item $item)) {
             $field += '.' + $invalid.Name
             $requirement = $invalid.Requirement

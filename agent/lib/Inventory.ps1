@@ -84,7 +84,7 @@ function Get-VMDetail {
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM)
 
     $detail = @{
-        Disks = @{}; Roles = @{}; Drives = @{}; Manifests = @{}; Security = (Get-InventorySecurity -VM $VM)
+        Disks = @{}; Roles = @{}; Drives = @{}; Manifests = @{}; Adapters = @{}; Security = (Get-InventorySecurity -VM $VM)
         Unread = (New-Object -TypeName System.Collections.ArrayList)
     }
     $managed = New-Object -TypeName System.Collections.ArrayList
@@ -102,7 +102,7 @@ function Get-VMDetail {
         if ($VM.Count -le $script:AgentSingleReads -or $null -ne $detail.Manifests[$id]) { $paths = $managed }
         foreach ($drive in $drives) { $null = $paths.Add([string]$drive.Path) }
     }
-    $detail.Settings = Get-VMSettingDetail -VM $VM -Manifests $detail.Manifests -Partial $detail.Security.Partial
+    $detail.Settings = Get-VMSettingDetail -VM $VM -Manifests $detail.Manifests -Partial $detail.Security.Partial -Adapters $detail.Adapters
     $detail.Disks = Get-DiskFact -Path (@($managed) + @($others)) -Current $managed.ToArray() -Unread $detail.Unread
     if ($clustered) {
         try { $detail.Roles = Get-ClusterRoleName } catch { $null = $_ }
@@ -147,6 +147,7 @@ function ConvertTo-AgentVM {
         $jobId = $manifest.JobId
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
+    $listed = if ($Detail.Adapters.ContainsKey($id) -and $Detail.Adapters[$id].Count -gt 0) { $Detail.Adapters[$id] } else { $items }
     $own = Get-ManagedDisk -Drives $drives.ToArray() -Manifest $manifest
     $result = [ordered]@{
         id                   = $id
@@ -174,7 +175,7 @@ function ConvertTo-AgentVM {
         ip_addresses         = [object[]]$addresses.ToArray()
         mac_address          = $first['mac_address']
         static_mac_address   = $static
-        network_adapters     = ConvertTo-AdapterList -Adapters $items -First $firstItem -Manifest $manifest
+        network_adapters     = ConvertTo-AdapterList -Adapters $listed -First $firstItem -Manifest $manifest
         disks                = [object[]]$disks.ToArray()
         adapters             = [object[]]$adapters.ToArray()
         drives               = [object[]]$drives.ToArray()

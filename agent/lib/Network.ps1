@@ -44,6 +44,7 @@ function Add-JobAdapter {
     $adapter = Add-VMNetworkAdapter -VM $VM -Name $Spec.Name -Passthru @options
     Connect-VMNetworkAdapter -VMNetworkAdapter $adapter -VMSwitch $virtualSwitch
     if ($Spec.Vlan -gt 0) { Set-VMNetworkAdapterVlan -VMNetworkAdapter $adapter -Access -VlanId $Spec.Vlan }
+    foreach ($part in 'adapter', 'trunk') { Initialize-JobSetting -VM $VM -Fields $Spec.Settings -Part $part -Device $adapter }
     Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_added' -Values @{
         adapter = $Spec.Name; switch = $virtualSwitch.Name; vlan = (Format-Vlan -Id $Spec.Vlan); mac = (Format-AdapterMac -Mac $Spec.Mac)
     }
@@ -60,6 +61,7 @@ function Get-AdapterSpec {
             Field = "network_adapters[$index]"
             Name = [string](Get-AgentProperty -Value $item -Name 'name'); SwitchName = [string](Get-AgentProperty -Value $item -Name 'switch_name')
             Vlan = [int](Get-AgentProperty -Value $item -Name 'vlan_id'); Mac = [string](Get-AgentProperty -Value $item -Name 'mac_address')
+            Settings = (Get-AdapterSetting -Item $item)
         }
         $index++
     }
@@ -152,6 +154,7 @@ function ConvertTo-AdapterList {
         if ($vlan -ne 0) { $item['vlan_id'] = $vlan }
         $mac = Get-StaticMac -Adapter $adapter -Manifest $Manifest
         if ($mac) { $item['mac_address'] = $mac }
+        Add-AdapterSetting -Item $item -Adapter $adapter -Spec $spec
         $null = $list.Add($item)
     }
     return , [object[]]$list.ToArray()

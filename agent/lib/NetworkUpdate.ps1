@@ -94,7 +94,7 @@ function Set-JobAdapter {
     foreach ($spec in $wanted) {
         $adapter = Find-AdditionalAdapter -Adapters $adapters -First $first -Name $spec.Name
         if ($null -eq $adapter) { continue }
-        $texts = [string[]]@(Edit-JobAdapter -Adapter $adapter -Spec $spec -Manifest $Plan.Manifest)
+        $texts = [string[]]@(Edit-JobAdapter -VM $Plan.VM -Adapter $adapter -Spec $spec -Manifest $Plan.Manifest)
         if ($texts.Count -eq 0) { continue }
         $changed++
         Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'adapter_changed' -Values @{ adapter = $spec.Name; changes = [string]::Join('; ', $texts) }
@@ -111,7 +111,7 @@ function Set-JobAdapter {
 
 function Edit-JobAdapter {
     # Changes the settings of an adapter that differ. Returns the changes as texts. Call it within @( ).
-    param([Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec, [AllowNull()] $Manifest)
+    param([Parameter(Mandatory)] $VM, [Parameter(Mandatory)] $Adapter, [Parameter(Mandatory)] $Spec, [AllowNull()] $Manifest)
 
     if (-not (Test-SameName -Left $Adapter.SwitchName -Right $Spec.SwitchName)) {
         $virtualSwitch = Find-HostSwitch -Name $Spec.SwitchName -Field "$($Spec.Field).switch_name"
@@ -130,6 +130,7 @@ function Edit-JobAdapter {
         Set-AdapterMac -Adapter $Adapter -Mac $Spec.Mac
         (Get-AgentMessage -Id 'change_mac' -Values @{ after = (Format-AdapterMac -Mac $Spec.Mac); before = (Format-AdapterMac -Mac $mac) }).Message
     }
+    Edit-AdapterSetting -VM $VM -Adapter $Adapter -Spec $Spec -Recorded (Find-AdapterSpec -Specs @(Get-RecordedAdapter -Manifest $Manifest) -Name $Spec.Name)
 }
 
 function Undo-JobAdapter {

@@ -41,6 +41,9 @@ $script:AgentSettings = @{
 # The cmdlet that sets each device whose parameters depend on the version of Windows.
 $script:AgentSettingCmdlets = @{ processor = 'Set-VMProcessor'; memory = 'Set-VMMemory'; vm = 'Set-VM'; firmware = 'Set-VMFirmware'; adapter = 'Set-VMNetworkAdapter' }
 
+# The settings that additional network adapters can have as well.
+$script:AgentAdapterSettings = @($script:AgentSettings.Keys | Where-Object -FilterScript { @('adapter', 'trunk') -ccontains $script:AgentSettings[$_].Part } | Sort-Object)
+
 function Get-SettingRequirement {
     # Returns what a setting must be, or an empty string when its value is valid.
     param([Parameter(Mandatory)] [string] $Name, [AllowNull()] $Value)
@@ -249,14 +252,18 @@ function Get-SettingFinding {
 
 function Get-VMSettingDetail {
     # Returns the settings by GUID: of the virtual machines whose job has set some, those, and of a few that no job created, which may be
-    # imported, all. Others need no further calls. What cannot be read is missing, and Partial says why.
-    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM, [Parameter(Mandatory)] $Manifests, [Parameter(Mandatory)] $Partial)
+    # imported, all. Others need no further calls. What cannot be read is missing, and Partial says why. Adds to Adapters those of the virtual machines of records whose additional adapters have settings.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $VM, [Parameter(Mandatory)] $Manifests, [Parameter(Mandatory)] $Partial, [Parameter(Mandatory)] $Adapters)
 
     $wanted = @{}
     foreach ($item in $VM) {
         $id = $item.Id.ToString()
         if ($null -eq $Manifests[$id] -and $VM.Count -le $script:AgentSingleReads) { $wanted[$id] = @($script:AgentSettings.Keys) }
         if ($null -eq $Manifests[$id] -or $null -eq $Manifests[$id].Recorded) { continue }
+        if ((Test-HostRecord -VM $item) -and @(Get-RecordedAdapter -Manifest $Manifests[$id] | Where-Object -FilterScript { $_.Settings.Count -gt 0 }).Count -gt 0) {
+            $wanted[$id] = @()
+            $Adapters[$id] = @()
+        }
         $names = @(Get-AgentPropertyName -Value $Manifests[$id].Recorded | Where-Object -FilterScript { $script:AgentSettings.ContainsKey($_) })
         if ($names.Count -gt 0) { $wanted[$id] = $names }
     }
@@ -267,6 +274,7 @@ function Get-VMSettingDetail {
         $detail[$id] = [ordered]@{}
         $devices = @{}
         try {
+            if ($Adapters.ContainsKey($id)) { $Adapters[$id] = @(Get-VMNetworkAdapter -VM $item) }
             foreach ($name in $wanted[$id]) {
                 $part = $script:AgentSettings[$name].Part
                 if (-not $devices.ContainsKey($part)) { $devices[$part] = Get-SettingDevice -VM $item -Part $part -Manifest $Manifests[$id] }

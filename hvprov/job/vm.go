@@ -98,6 +98,15 @@ type NetworkAdapter struct {
 	SwitchName *string `json:"switch_name"` // nil if it is not connected
 	VLANID     *int    `json:"vlan_id"`     // nil if it is untagged
 	MACAddress *string `json:"mac_address"` // in the form 00-15-5D-00-10-20; nil if the host assigns it
+
+	// The following are reported if a job has set them.
+
+	MACSpoofing      *bool   `json:"mac_spoofing,omitempty"`
+	BandwidthLimit   *int    `json:"bandwidth_limit_mbps,omitempty"`
+	BandwidthReserve *int    `json:"bandwidth_reserve_mbps,omitempty"`
+	BandwidthWeight  *int    `json:"bandwidth_weight,omitempty"`
+	VLANTrunk        *string `json:"vlan_trunk,omitempty"`
+	VLANNativeID     *int    `json:"vlan_native_id,omitempty"`
 }
 
 // Drive is a hard disk of a virtual machine.

@@ -51,6 +51,25 @@ var networks = []scenario{
 		s.editVM(func(vm *hyperv.VM) { vm.Adapters = []hyperv.Adapter{vm.Adapters[2], vm.Adapters[3], vm.Adapters[0]} })
 		s.request(protocol.Request{Request: "inventory"})
 	}},
+	{"additional network adapters have settings", func(s *recorder) {
+		s.addSwitch()
+		item := func(settings string) string { return `{"name":"storage","switch_name":"Storage"` + settings + `}` }
+		s.request(check(wired + lists(item(`,"vlan_trunk":"9-5"`))))
+		id := s.createVM(wired + lists(item(`,"mac_spoofing":true,"bandwidth_weight":10,"bandwidth_limit_mbps":500,"vlan_trunk":"20, 10-12","vlan_native_id":10`), `{"name":"plain","switch_name":"Storage"}`))
+		s.section("one is left out, one is changed, one is added to the other adapter")
+		s.runJob(change(id, wired+lists(item(`,"mac_spoofing":true,"bandwidth_limit_mbps":100,"vlan_trunk":"30"`), `{"name":"plain","switch_name":"Storage","mac_spoofing":true}`), "network_adapters"))
+		s.section("changes by others are visible, also among many virtual machines")
+		s.onHost(func(state *hyperv.State) {
+			state.VMs[0].Adapters[1].Settings["MacAddressSpoofing"], state.VMs[0].Adapters[1].VLANMode = "Off", "Untagged"
+			for i := range 9 {
+				other := state.VMs[0]
+				other.ID, other.Name, other.Path, other.Drives = seedID(20+i), "other", "/other", nil
+				state.VMs = append(state.VMs, other)
+			}
+		})
+		s.request(protocol.Request{Request: "inventory"})
+		s.request(protocol.Request{Request: "inventory", VMs: []string{id}})
+	}},
 	{"network adapters are changed by name", func(s *recorder) {
 		s.addSwitch()
 		id := s.createVM(wired + lists(storage))
