@@ -79,6 +79,7 @@ func (f *fixture) wantLines(output string, code int, want ...string) {
 // https://github.com/hashicorp/vagrant/blob/main/plugins/providers/hyperv/scripts/get_vm_status.ps1
 func TestAVirtualMachineThatIsGoneIsDeletedAlready(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, turns)
 	for _, variant := range []string{"object_not_found", "not_specified", "invalid_parameter"} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
@@ -110,6 +111,7 @@ func TestAVirtualMachineThatCannotBeReadIsNotTakenForDeleted(t *testing.T) {
 // https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_command_precedence
 func TestAVirtualMachineWithCheckpointsIsDeleted(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 4, turns)
 	for name, c := range map[string]struct {
 		state     string
 		automatic bool
@@ -146,6 +148,7 @@ func TestAVirtualMachineWithCheckpointsIsDeleted(t *testing.T) {
 // Get-VMKeyProtector writes its bytes as one object; Microsoft's scripts for shielded virtual machines use the Length of its result.
 func TestTheKeyProtectorOfAVirtualMachineIsKept(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, turns)
 	for _, variant := range []string{"array", "bytes"} {
 		for name, protector := range map[string]bool{"existing": true, "missing": false} {
 			t.Run(variant+", "+name, func(t *testing.T) {
@@ -221,6 +224,7 @@ func TestAVirtualMachineThatCannotBeReadMakesTheInventoryPartial(t *testing.T) {
 
 func TestFilesAreKeptWhileAVirtualMachineCannotBeRead(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	output, code := f.runJob(edit("provision", "web", ""))
 	f.wantOutput(output, code, 0)

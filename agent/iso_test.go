@@ -195,6 +195,7 @@ func checkISO(t *testing.T, folder string, files map[string][]byte) {
 
 // A name that one of the trees cannot hold, and two names that Windows takes for the same, are refused.
 func TestISOImagesRefuseNamesThatCannotBeWritten(t *testing.T) {
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	script := `
 . '%agent%'

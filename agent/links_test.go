@@ -159,6 +159,7 @@ function remove {
 
 func TestARollbackDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	victim, gate := f.victim(), filepath.Join(f.dir, "gate")
 	f.must(os.WriteFile(gate, nil, 0o600))
@@ -178,6 +179,7 @@ func TestARollbackDoesNotFollowLinks(t *testing.T) {
 
 func TestARepairOfAnOrphanedJobDoesNotFollowLinks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, turns)
 	f := newFixture(t)
 	victim := f.victim()
 	for _, folder := range []string{"deleted", "provisioned"} {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // generation1Media attaches an ISO file to a generation 1 virtual machine, and ejects it while the virtual machine runs.
@@ -32,6 +34,7 @@ Remove-JobDvd -VM $vm -Path '%iso%.guest'
 
 func TestAGeneration1VirtualMachineUsesItsIDEDriveForAnISOFile(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, turns)
 	f := newFixture(t)
 	iso := filepath.Join(f.dir, "seed.iso")
 	f.must(os.WriteFile(iso, []byte("CD001"), 0o600))

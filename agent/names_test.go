@@ -45,6 +45,7 @@ func TestNamesThatTheDiskCmdletsCannotResolve(t *testing.T) {
 
 func TestFilesThatTheDiskCmdletsCannotResolveAreRefused(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 4, turns)
 	for name, test := range map[string]struct{ file, text, path string }{
 		"an image to differ from":  {"web [1].vhdx", strings.NewReplacer("ubuntu-24.04", "web [1]", `"gb_ram"`, `"disk_type": "differencing", "gb_ram"`).Replace(definition), ""},
 		"an image to expand":       {"it's.vhdx", strings.NewReplacer("ubuntu-24.04", "it's", `"gb_ram"`, `"disk_size_gb": 9, "gb_ram"`).Replace(definition), ""},
@@ -74,6 +75,7 @@ func TestFilesThatTheDiskCmdletsCannotResolveAreRefused(t *testing.T) {
 // https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
 func TestPathsThatAreTooLongForWindowsAreRefused(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	f.limits(map[string]string{"AgentPathLimit": "259"})
 	output, code := f.runJob(definition, "-VMPath", filepath.Join(f.dir, strings.Repeat("v", 150)))

@@ -307,6 +307,7 @@ func TestTheRoleInTheClusterIsRemoved(t *testing.T) {
 
 func TestWhatAnEarlierStepCreatedIsRemovedAfterAFailure(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, turns)
 	for name, test := range map[string]struct {
 		calls map[string]hyperv.Call
 		want  map[string]string
