@@ -17,6 +17,7 @@ import (
 // knownCodes are the codes of errors and findings that clients know.
 var knownCodes = []string{
 	"access_denied", "adapter_name", "bad_request", "cancelled", "checkpoint_ambiguous", "checkpoint_missing", "checkpoints_disabled", "cluster", "cpu", "disk_attached", "disk_busy", "disk_exists", "disk_missing", "disk_size", "disk_type", "download_failed", "export_exists", "export_folder_missing", "firmware", "hardware", "hash_mismatch", "host_not_ready",
+	"host_connection", "net_adapter_missing", "net_adapter_used", "switch_exists", "switch_used",
 	"image_exists", "image_missing", "image_needed", "image_unfit", "internal", "invalid_definition", "job_unknown", "mac_taken", "media_missing", "memory", "name_taken",
 	"power_action_refused", "power_cycle_refused", "schema_mismatch", "step_failed", "storage", "switch_ambiguous", "switch_missing", "unknown_request", "vm_elsewhere", "vm_not_found",
 	"wait", "worker_died",

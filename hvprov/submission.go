@@ -25,6 +25,10 @@ type Submission struct {
 	// server, as DER in Base64.
 	// Those of a disk job are disk_action, one of [job.DiskActions]; disk_path, a path or the name of a file in the host's folder for virtual
 	// hard disks; disk_size_gb; vhd_type, which is dynamic, fixed or differencing; parent_path of a differencing disk.
+	// Those of a switch job are switch_action, one of [job.SwitchActions]; to create a virtual switch, switch_name, switch_type, which is external,
+	// internal or private, net_adapter_names of an external one, enable_embedded_teaming, enable_iov, and minimum_bandwidth_mode, which is
+	// absolute, weight or none; otherwise switch_id, its GUID; allow_management_os and notes; and allow_host_disconnect, without which a job
+	// does not cut the connection to the host.
 	Values map[string]any
 
 	// Schema is the schema and version that Values were made for. Another one than the service's is an error. The zero value

@@ -35,7 +35,7 @@ function ConvertTo-JobDefinition {
     if ($Value -isnot [System.Management.Automation.PSCustomObject]) { throw (New-AgentError -MessageId 'definition_not_object') }
     $version = Assert-JobSchema -Schema (Get-AgentProperty -Value $Value -Name 'schema')
     $operation = Get-AgentProperty -Value $Value -Name 'operation'
-    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint', 'export', 'image', 'disk'
+    $operations = 'provision', 'update', 'delete', 'power', 'checkpoint', 'export', 'image', 'disk', 'switch'
     if ($operations -cnotcontains $operation) {
         throw (New-AgentError -MessageId 'definition_operation_invalid' -Values @{ operations = (Join-AgentText -Text $operations) })
     }
@@ -59,6 +59,7 @@ function ConvertTo-JobDefinition {
     if ($operation -eq 'checkpoint') { Assert-CheckpointField -Fields $fields }
     if ($operation -eq 'image') { Assert-ImageField -Fields $fields }
     if ($operation -eq 'disk') { Assert-DiskField -Fields $fields }
+    if ($operation -eq 'switch') { Assert-SwitchField -Fields $fields }
     if ($operation -ne 'delete') { Assert-MemoryOrder -Fields $fields -Partial:$Partial }
     if ($operation -eq 'provision' -and -not $Partial) {
         if ($fields.Contains('vm_name') -and -not (Test-FileName -Value $fields['vm_name'])) { # a check has a finding
@@ -133,7 +134,8 @@ function Assert-JobField {
     }
     if (-not $requirement) {
         $requirement = (Get-MemoryRequirement -Name $Name -Value $Value) + (Get-FirmwareRequirement -Name $Name -Value $Value) +
-        (Get-ActionRequirement -Name $Name -Value $Value) + (Get-SettingRequirement -Name $Name -Value $Value) + (Get-GuestRequirement -Name $Name -Value $Value) + (Get-ImageRequirement -Name $Name -Value $Value)
+        (Get-ActionRequirement -Name $Name -Value $Value) + (Get-SettingRequirement -Name $Name -Value $Value) + (Get-GuestRequirement -Name $Name -Value $Value) + (Get-ImageRequirement -Name $Name -Value $Value) +
+        (Get-SwitchRequirement -Name $Name -Value $Value)
     }
     if ($requirement) { throw (New-AgentError -Field $Name -MessageId 'field_invalid' -Values @{ field = $Name; requirement = $requirement }) }
 }

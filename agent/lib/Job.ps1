@@ -17,7 +17,7 @@ function New-AgentJob {
         Id = $Id; Operation = $Definition.Operation; Fields = $Definition.Fields; VMId = $VMId; Changed = $Changed
         SecretNames = $SecretNames; Secrets = $secrets; AllowPowerCycle = $AllowPowerCycle; Settings = $Settings
         State = 'waiting'; Committed = $false; ShuttingDown = $false; Outcome = ''; Seq = 0
-        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null; Image = $null; Disk = $null
+        Steps = @(); Step = ''; Message = ''; Journal = (New-JobJournal); Checkpoint = $null; Image = $null; Disk = $null; Switch = $null
         Undone = (New-Object -TypeName System.Collections.ArrayList); Leftovers = (New-Object -TypeName System.Collections.ArrayList)
     }
 }
@@ -138,6 +138,7 @@ function Invoke-JobOperation {
         'checkpoint' { Invoke-CheckpointJob -Context $Context -Job $Job }
         'image' { Invoke-ImageJob -Context $Context -Job $Job }
         'disk' { Invoke-DiskJob -Context $Context -Job $Job }
+        'switch' { Invoke-SwitchJob -Context $Context -Job $Job }
     }
 }
 
@@ -155,6 +156,7 @@ function Complete-AgentJob {
     if ($null -eq $Failure -and $null -ne $Job.Checkpoint) { $result['checkpoint'] = $Job.Checkpoint }
     if ($null -eq $Failure -and $null -ne $Job.Image) { $result['image'] = $Job.Image }
     if ($null -eq $Failure -and $null -ne $Job.Disk) { $result['disk'] = $Job.Disk }
+    if ($null -eq $Failure -and $null -ne $Job.Switch) { $result['switch'] = $Job.Switch }
     if ($null -ne $Failure) {
         $result['outcome'] = if ($Failure['code'] -eq 'cancelled') { 'cancelled' } else { 'failed' }
         foreach ($key in @($Failure.Keys)) { $Failure[$key] = Protect-JobText -Job $Job -Text $Failure[$key] }

@@ -12,6 +12,7 @@ function New-JobJournal {
         Disks = (New-Object -TypeName System.Collections.ArrayList); Adapters = (New-Object -TypeName System.Collections.ArrayList)
         Clustered = $false; Stopped = $false; Removing = $null; Done = $false
         Checkpoint = $null # the name of the checkpoint to take, and the GUIDs of those before it
+        Switch     = $null # the name of the virtual switch to create and the GUIDs of those before it, or the one to change as it was
         Replacing  = $null # the checkpoint that is applied or removed, which cannot be undone; see Complete-CheckpointJob
     }
 }
@@ -29,7 +30,7 @@ function Save-JobState {
                     folder = $journal.Folder; making = $journal.Making; vm = $journal.VM; files = [object[]]$journal.Files.ToArray()
                     disks = [object[]]$journal.Disks.ToArray(); adapters = [object[]]$journal.Adapters.ToArray()
                     clustered = $journal.Clustered; stopped = $journal.Stopped; removing = $journal.Removing; done = $journal.Done
-                    checkpoint = $journal.Checkpoint; replacing = $journal.Replacing
+                    checkpoint = $journal.Checkpoint; replacing = $journal.Replacing; switch = $journal.Switch
                 }
             }))
 }
@@ -63,7 +64,8 @@ function ConvertFrom-JobState {
     $job.Journal.Stopped = $journal.stopped
     $job.Journal.Removing = $journal.removing
     $job.Journal.Done = $journal.done
-    # States of former versions have neither.
+    # States of former versions have none of these.
+    $job.Journal.Switch = Get-AgentProperty -Value $journal -Name 'switch'
     $job.Journal.Checkpoint = Get-AgentProperty -Value $journal -Name 'checkpoint'
     $job.Journal.Replacing = Get-AgentProperty -Value $journal -Name 'replacing'
     return $job

@@ -215,7 +215,7 @@ function ConvertTo-AgentJob {
 
     $definition = ConvertTo-JobDefinition -Value (Get-AgentProperty -Value $Request -Name 'definition')
     $vmId = Get-AgentGuid -Text (Get-AgentText -Value $Request -Name 'vm_id')
-    if ('provision', 'image', 'disk' -contains $definition.Operation) {
+    if ('provision', 'image', 'disk', 'switch' -contains $definition.Operation) {
         $vmId = ''
     } elseif (-not $vmId) {
         throw (New-AgentError -MessageId 'guid_invalid' -Values @{ name = 'vm_id' })

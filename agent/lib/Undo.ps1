@@ -16,6 +16,10 @@ function Undo-Job {
         Undo-DiskJob -Context $Context -Job $Job
         return
     }
+    if ($Job.Operation -eq 'switch') {
+        Undo-SwitchJob -Context $Context -Job $Job
+        return
+    }
     if ('update', 'power', 'checkpoint', 'export' -contains $Job.Operation) {
         try { Undo-JobExport -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }
         try { Undo-JobCheckpoint -Context $Context -Job $Job } catch { Add-JobLeftover -Context $Context -Job $Job -Reason (Get-FailureMessage -ErrorRecord $_) }

@@ -84,6 +84,7 @@ var subjects = map[job.Operation]string{
 	job.OperationPower:      "Power action on ",
 	job.OperationCheckpoint: "Checkpoint job on ",
 	job.OperationDisk:       "Job on virtual hard disk ",
+	job.OperationSwitch:     "Job on virtual switch ",
 }
 
 func (n *notifier) ofJob(e notify.Event) notifications.Notification {
@@ -95,8 +96,8 @@ func (n *notifier) ofJob(e notify.Event) notifications.Notification {
 	if name == "" && record.Result != nil && record.Result.VM != nil {
 		name = record.Result.VM.Name
 	}
-	path, _ := record.Values["disk_path"].(string)
-	subject := cmp.Or(subjects[record.Operation], "Job on ") + cmp.Or(name, record.VMID, path, "a virtual machine")
+	value := func(field string) string { s, _ := record.Values[field].(string); return s }
+	subject := cmp.Or(subjects[record.Operation], "Job on ") + cmp.Or(name, record.VMID, value("disk_path"), value("switch_name"), value("switch_id"), "a virtual machine")
 	note := notifications.Notification{
 		ID: "job-" + e.Job + "-" + e.State, Time: e.Time, Host: e.Host, Job: e.Job, VM: name, Text: e.Err,
 	}

@@ -21,6 +21,13 @@ type Switch struct {
 	ID   string `json:"id"` // GUID
 	Name string `json:"name"`
 	Type string `json:"type"` // external, internal or private
+
+	Notes                string   `json:"notes"`
+	NetAdapterNames      []string `json:"net_adapter_names"`   // physical network adapters of an external switch; nil: unknown
+	AllowManagementOS    bool     `json:"allow_management_os"` // the host has a virtual network adapter on it
+	EmbeddedTeaming      bool     `json:"enable_embedded_teaming"`
+	IOV                  bool     `json:"enable_iov"`             // single-root I/O virtualization
+	MinimumBandwidthMode string   `json:"minimum_bandwidth_mode"` // absolute, weight or none
 }
 
 // Checkpoint is a checkpoint of a virtual machine. Several may have the same name.

@@ -21,11 +21,22 @@ const (
 	OperationExport     Operation = "export"     // a copy in a folder on the host
 	OperationImage      Operation = "image"      // creates or removes a file in the folder of the images; has no virtual machine
 	OperationDisk       Operation = "disk"       // one of [DiskActions]; of a virtual hard disk, not of a virtual machine
+	OperationSwitch     Operation = "switch"     // one of [SwitchActions]; of a virtual switch, not of a virtual machine
 )
 
 // Operations returns the operations.
 func Operations() []Operation {
-	return []Operation{OperationProvision, OperationUpdate, OperationDelete, OperationPower, OperationCheckpoint, OperationExport, OperationImage, OperationDisk}
+	return []Operation{
+		OperationProvision,
+		OperationUpdate,
+		OperationDelete,
+		OperationPower,
+		OperationCheckpoint,
+		OperationExport,
+		OperationImage,
+		OperationDisk,
+		OperationSwitch,
+	}
 }
 
 // PowerActions returns the values of the field power_action of a power job: start, shut_down, turn_off, restart, reset, save, pause and
@@ -36,6 +47,9 @@ func PowerActions() []string {
 
 // DiskActions returns the values of the field disk_action of a disk job: create, expand and remove.
 func DiskActions() []string { return []string{"create", "expand", "remove"} }
+
+// SwitchActions returns the values of the field switch_action of a switch job: create, update and remove.
+func SwitchActions() []string { return []string{"create", "update", "remove"} }
 
 // CheckpointActions returns the values of the field checkpoint_action of a checkpoint job: take, apply and remove.
 func CheckpointActions() []string { return []string{"take", "apply", "remove"} }
@@ -50,7 +64,11 @@ func (o Operation) Valid() bool {
 
 // NeedsVM reports whether jobs of the operation work on a virtual machine that exists, and name it by its GUID.
 func (o Operation) NeedsVM() bool {
-	return o != OperationProvision && o != OperationImage && o != OperationDisk
+	switch o {
+	case OperationProvision, OperationImage, OperationDisk, OperationSwitch:
+		return false
+	}
+	return true
 }
 
 // SchemaRef identifies a version of a schema.

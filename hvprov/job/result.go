@@ -21,7 +21,9 @@ type Result struct {
 	// Image is the file that an image job created, with the name of the image; nil otherwise.
 	Image *Image `json:"image,omitempty"`
 	// Disk is the virtual hard disk that a disk job created or expanded; nil otherwise.
-	Disk   *Disk    `json:"disk,omitempty"`
+	Disk *Disk `json:"disk,omitempty"`
+	// Switch is the virtual switch that a switch job created or changed; nil otherwise.
+	Switch *Switch  `json:"switch,omitempty"`
 	Error  *Failure `json:"error,omitempty"`  // nil if the job succeeded
 	Undone []string `json:"undone,omitempty"` // what the job had created and removed again
 	Left   []string `json:"left,omitempty"`   // what was not removed: the removal failed, or the job had not created it

@@ -132,7 +132,12 @@ func (a *Agent) Switches(ctx context.Context) ([]job.Switch, error) {
 	var result protocol.SwitchesResult
 	err := a.do(ctx, protocol.Request{Request: protocol.RequestInventory, Part: protocol.PartSwitches}, &result)
 	for i, s := range result.Switches {
-		result.Switches[i] = job.Switch{ID: a.opts.Clean(s.ID), Name: a.opts.Clean(s.Name), Type: a.opts.Clean(s.Type)}
+		s.ID, s.Name, s.Type, s.Notes = a.opts.Clean(s.ID), a.opts.Clean(s.Name), a.opts.Clean(s.Type), a.opts.Clean(s.Notes)
+		s.MinimumBandwidthMode = a.opts.Clean(s.MinimumBandwidthMode)
+		for n := range s.NetAdapterNames {
+			s.NetAdapterNames[n] = a.opts.Clean(s.NetAdapterNames[n])
+		}
+		result.Switches[i] = s
 	}
 	return result.Switches, err
 }

@@ -86,7 +86,7 @@ func (e *entry) view() inventory.HostView {
 		}
 	}
 	for n, r := range e.reservations {
-		if !inSnapshot[n] && r.Operation != job.OperationDisk {
+		if !inSnapshot[n] && (r.Operation.NeedsVM() || r.Operation == job.OperationProvision) {
 			v.VMs = append(v.VMs, inventory.VMView{ID: r.VMID, Name: r.Name, State: r.vmState(), Operation: r.Operation, JobID: r.JobID})
 		}
 	}

@@ -77,6 +77,12 @@ func (c Cleaner) Event(e job.Event) job.Event {
 		d.Path, d.Type, d.ParentPath = c.text(d.Path), c.text(d.Type), c.text(d.ParentPath)
 		result.Disk = &d
 	}
+	if result.Switch != nil {
+		s := *result.Switch
+		s.ID, s.Name, s.Type, s.Notes, s.MinimumBandwidthMode = c.text(s.ID), c.text(s.Name), c.text(s.Type), c.text(s.Notes), c.text(s.MinimumBandwidthMode)
+		s.NetAdapterNames = c.all(s.NetAdapterNames)
+		result.Switch = &s
+	}
 	if result.Checkpoint != nil {
 		k := *result.Checkpoint
 		k.ID, k.Name, k.ParentID, k.CreatedAt, k.PowerState = c.text(k.ID), c.text(k.Name), c.text(k.ParentID), c.text(k.CreatedAt), c.text(k.PowerState)

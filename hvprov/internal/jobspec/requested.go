@@ -64,6 +64,23 @@ var operations = map[job.Operation]requested{
 		},
 		rule: diskRule,
 	},
+	job.OperationSwitch: {
+		required: "switch_action",
+		checks: map[string]check{
+			"switch_action":           oneOf(job.SwitchActions()...),
+			"switch_id":               isGUID,
+			"switch_name":             isName,
+			"switch_type":             oneOf("external", "internal", "private"),
+			"net_adapter_names":       isNames,
+			"allow_management_os":     isBoolean,
+			"enable_embedded_teaming": isBoolean,
+			"enable_iov":              isBoolean,
+			"minimum_bandwidth_mode":  oneOf("absolute", "weight", "none"),
+			"notes":                   isAnyText,
+			"allow_host_disconnect":   isBoolean,
+		},
+		rule: switchRule,
+	},
 }
 
 func isRequested(o job.Operation) bool { _, ok := operations[o]; return ok }
@@ -159,6 +176,35 @@ func diskRule(values map[string]any) (faults []jobschema.Fault) {
 	return faults
 }
 
+// switchRule checks that a switch job identifies its virtual switch, and that what it sets fits the type.
+func switchRule(values map[string]any) (faults []jobschema.Fault) {
+	create, external := values["switch_action"] == "create", values["switch_type"] == "external"
+	needed, excluded := []string{"switch_id"}, []string{"switch_name", "switch_type", "net_adapter_names", "enable_embedded_teaming", "enable_iov", "minimum_bandwidth_mode"}
+	switch {
+	case create && external:
+		needed, excluded = []string{"switch_name", "switch_type", "net_adapter_names"}, []string{"switch_id"}
+	case create:
+		needed, excluded = []string{"switch_name", "switch_type"}, []string{"switch_id", "net_adapter_names", "allow_management_os", "enable_embedded_teaming", "enable_iov"}
+	case values["switch_action"] == "remove":
+		excluded = append(excluded, "allow_management_os", "notes")
+	}
+	what := fmt.Sprintf("a switch job with the switch_action %v", values["switch_action"])
+	if create {
+		what += fmt.Sprintf(" and the switch_type %v", values["switch_type"])
+	}
+	for _, id := range needed {
+		if _, ok := values[id]; !ok {
+			faults = append(faults, fault(id, "required", "", "%s requires the field %s", what, id))
+		}
+	}
+	for _, id := range excluded {
+		if _, ok := values[id]; ok {
+			faults = append(faults, fault(id, "parameter_set", "", "%s has no field %s", what, id))
+		}
+	}
+	return faults
+}
+
 func oneOf(choices ...string) check {
 	return func(v any) string {
 		if s, ok := v.(string); ok && slices.Contains(choices, s) {
@@ -174,6 +220,36 @@ func isText(v any) string {
 		return ""
 	}
 	return "a text"
+}
+
+// isAnyText accepts any text, also an empty one.
+func isAnyText(v any) string {
+	if _, ok := v.(string); ok {
+		return ""
+	}
+	return "a text"
+}
+
+// isNames checks a list of names.
+func isNames(v any) string {
+	names, ok := asStrings(v)
+	if ok && len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return isName(n) != "" }) {
+		return ""
+	}
+	return "a list of one or more names"
+}
+
+// asStrings returns the strings of a list, as a caller or as JSON has it.
+func asStrings(v any) (list []string, ok bool) {
+	if list, ok = v.([]string); ok {
+		return list, true
+	}
+	items, ok := v.([]any)
+	for _, item := range items {
+		s, isString := item.(string)
+		list, ok = append(list, s), ok && isString
+	}
+	return list, ok
 }
 
 func isBoolean(v any) string {
@@ -214,7 +290,7 @@ func isFolder(v any) string {
 	return `the full path of a folder on the host, such as D:\Exports`
 }
 
-// isName checks the name of a checkpoint as the agent does.
+// isName checks the name of a checkpoint, a virtual switch or a network adapter as the agent does.
 func isName(v any) string {
 	s, ok := v.(string)
 	if ok && s != "" && len(utf16.Encode([]rune(s))) <= 100 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, unicode.IsControl) {

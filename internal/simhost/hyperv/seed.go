@@ -57,11 +57,17 @@ func (seed Seed) create(folder string) (*State, error) {
 		Format: format,
 		Host: Host{
 			Name: cmp.Or(seed.Name, "SIMHOST"), OSVersion: "10.0.20348", HyperVVersion: "2.0.0.0",
+			NetAdapters: []NetAdapter{
+				{Name: "Ethernet", Addresses: []string{"192.0.2.2"}, Gateway: true},
+				{Name: "Ethernet 2", Addresses: []string{"198.51.100.2"}},
+				{Name: "Ethernet 3"},
+			},
+			ConnectionAddress: "192.0.2.2",
 			LogicalProcessors: 16, MemoryBytes: 64<<30 + int64(seed.VMs)*vmMemory,
 			VirtualHardDiskPath: disks, VirtualMachinePath: machines,
 			MACAddressMinimum: fmt.Sprintf("00155D%06X", seed.Number<<12), MACAddressMaximum: fmt.Sprintf("00155D%06X", seed.Number<<12+0xFFF),
 		},
-		Switches: []Switch{{ID: uuid.NewString(), Name: "External", Type: "External"}},
+		Switches: []Switch{{ID: uuid.NewString(), Name: "External", Type: "External", NetAdapters: []string{"Ethernet"}, ManagementOS: true}},
 		NextMAC:  seed.Number<<12 + 1,
 	}
 	for i := range seed.VMs {

@@ -38,6 +38,8 @@ type Host struct {
 	MACAddressMinimum    string         `json:"mac_address_minimum"`     // of the dynamic addresses; empty: 00155D followed by three zero bytes
 	MACAddressMaximum    string         `json:"mac_address_maximum"`     // empty: the end of that range
 	SharedVolumes        []SharedVolume `json:"shared_volumes"`
+	NetAdapters          []NetAdapter   `json:"net_adapters"`
+	ConnectionAddress    string         `json:"connection_address"` // of the host, to which clients of WinRM are connected; empty: none is
 }
 
 // SharedVolume is a cluster shared volume. All other folders are on a drive of the computer that runs the simulation.
@@ -52,6 +54,21 @@ type Switch struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	Type string `json:"type"` // External, Internal or Private
+
+	Notes           string   `json:"notes"`
+	NetAdapters     []string `json:"net_adapters"`     // names of the physical network adapters of an external switch
+	ManagementOS    bool     `json:"management_os"`    // the host has a virtual network adapter on it
+	EmbeddedTeaming bool     `json:"embedded_teaming"` // the physical network adapters are a team
+	IOV             bool     `json:"iov"`
+	BandwidthMode   string   `json:"bandwidth_mode"` // Absolute, Weight or None; empty: Absolute
+}
+
+// NetAdapter is a physical network adapter of the host. Its addresses move to the host's virtual network adapter on the external switch that
+// uses the adapter, and are gone while there is none.
+type NetAdapter struct {
+	Name      string   `json:"name"`
+	Addresses []string `json:"addresses"`
+	Gateway   bool     `json:"gateway"` // the default route leads over it
 }
 
 // VM is a virtual machine. State is one of Hyper-V's own names, such as Off, Running, Paused or Saved.
@@ -183,6 +200,13 @@ func (s *State) clone() *State {
 	c.Behaviour.Facts = s.Behaviour.Facts.clone()
 	c.Behaviour.Rights, c.Behaviour.Start = copied(s.Behaviour.Rights), copied(s.Behaviour.Start)
 	c.Switches, c.VMs, c.Behaviour.Calls = slices.Clone(s.Switches), slices.Clone(s.VMs), maps.Clone(s.Behaviour.Calls)
+	c.Host.NetAdapters = slices.Clone(s.Host.NetAdapters)
+	for i := range c.Host.NetAdapters {
+		c.Host.NetAdapters[i].Addresses = slices.Clone(c.Host.NetAdapters[i].Addresses)
+	}
+	for i := range c.Switches {
+		c.Switches[i].NetAdapters = slices.Clone(c.Switches[i].NetAdapters)
+	}
 	c.Behaviour.Windows = s.Behaviour.Windows.clone()
 	c.Behaviour.Locks = s.Behaviour.Locks.clone()
 	c.Behaviour.Latency, c.Behaviour.Export = copied(s.Behaviour.Latency), copied(s.Behaviour.Export)
@@ -217,6 +241,13 @@ func (s *State) fill() {
 	s.Switches, s.VMs = list(s.Switches), list(s.VMs)
 	if s.Behaviour.Calls == nil {
 		s.Behaviour.Calls = map[string]Call{}
+	}
+	s.Host.NetAdapters = list(s.Host.NetAdapters)
+	for i := range s.Host.NetAdapters {
+		s.Host.NetAdapters[i].Addresses = list(s.Host.NetAdapters[i].Addresses)
+	}
+	for i := range s.Switches {
+		s.Switches[i].NetAdapters = list(s.Switches[i].NetAdapters)
 	}
 	for i := range s.VMs {
 		vm := &s.VMs[i]

@@ -135,6 +135,9 @@ Add-Error 'template_with_tpm' { Set-VMFirmware -VM $second -SecureBootTemplate '
 Add-Change 'secure boot template with TPM, Off, 2' { Set-VMFirmware -VM $second -SecureBootTemplate 'MicrosoftUEFICertificateAuthority' }
 Start-VM -VM $first
 Start-VM -VM $second
+Connect-VMNetworkAdapter -VMNetworkAdapter (Get-VMNetworkAdapter -VM $second) -SwitchName (Get-VMSwitch)[0].Name
+Add-Error 'switch_in_use' { Remove-VMSwitch -VMSwitch (Get-VMSwitch)[0] -Force }
+Add-Class (Get-VMNetworkAdapter -ManagementOS)
 Add-Error 'firmware_while_running' { Set-VMFirmware -VM $second -EnableSecureBoot Off }
 Add-Error 'processors_while_running' { Set-VMProcessor -VM $second -Count 2 }
 Add-Error 'adapter_generation_1_while_running' { Add-VMNetworkAdapter -VM $first }

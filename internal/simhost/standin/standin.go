@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed Hyper-V FailoverClusters CimCmdlets ScheduledTasks WindowsHost
+//go:embed Hyper-V FailoverClusters CimCmdlets NetAdapter NetTCPIP ScheduledTasks WindowsHost
 var modules embed.FS
 
 // StateVariable is the environment variable with the path of the simulated host's state file.

@@ -41,6 +41,7 @@ export const operations = {
   export: 'Export',
   image: 'Image',
   disk: 'Virtual hard disk',
+  switch: 'Virtual switch',
 };
 
 // powerActions are the actions of power jobs: their name, the states of a virtual machine that have them, and what they do.

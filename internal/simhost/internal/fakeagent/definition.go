@@ -79,7 +79,7 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	operation, _ := top.Operation.(string)
 	d.operation = job.Operation(operation)
 	if !d.operation.Valid() {
-		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export, image, disk")
+		return d, fail("definition_operation_invalid", "", "operations", "provision, update, delete, power, checkpoint, export, image, disk, switch")
 	}
 	if !isObject(top.Fields) {
 		return d, fail("definition_fields_missing", "")
@@ -104,6 +104,11 @@ func readDefinition(raw json.RawMessage, partial bool) (d definition, err error)
 	if d.operation == job.OperationImage {
 		if err := checkImageFields(d.fields); err != nil {
 			return d, err
+		}
+	}
+	if d.operation == job.OperationSwitch {
+		if missing := missingSwitchField(d.fields); missing != "" {
+			return d, fail("field_missing", missing, "field", missing)
 		}
 	}
 	if d.operation == job.OperationDisk {
@@ -207,6 +212,7 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"switch_name": anyText, "notes": anyText,
 	}
 	maps.Copy(all, settingRules())
+	maps.Copy(all, switchRules())
 	return all
 })
 

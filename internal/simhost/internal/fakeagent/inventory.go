@@ -85,7 +85,7 @@ func (v *view) switches() (any, error) {
 	result := protocol.SwitchesResult{Switches: []job.Switch{}}
 	err := v.cmdlet("Get-VMSwitch", false, func(s *hyperv.State) error {
 		for _, sw := range s.Switches {
-			result.Switches = append(result.Switches, job.Switch{ID: sw.ID, Name: sw.Name, Type: strings.ToLower(sw.Type)})
+			result.Switches = append(result.Switches, showSwitch(sw))
 		}
 		return nil
 	})

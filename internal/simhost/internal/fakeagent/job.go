@@ -61,6 +61,10 @@ type hostJob struct {
 	detached     []string  // data disks that an update detached
 	done         bool      // all steps succeeded
 
+	virtualSwitch *job.Switch // for the result: the virtual switch of a switch job
+	createdSwitch string      // GUID of the virtual switch that a switch job created
+	changedSwitch bool        // a switch job changed a virtual switch
+
 	undone []string
 	left   []string
 
@@ -197,7 +201,7 @@ func (j *hostJob) complete(err error) {
 		}
 	}
 	if err == nil {
-		result.Checkpoint, result.Image, result.Disk = j.taken, j.placed, j.disk
+		result.Checkpoint, result.Image, result.Disk, result.Switch = j.taken, j.placed, j.disk, j.virtualSwitch
 	}
 	if err != nil {
 		f := asFailure(err, protocol.CodeStepFailed)

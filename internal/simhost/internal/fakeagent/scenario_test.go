@@ -23,7 +23,7 @@ type scenario struct {
 }
 
 // scenarios run on both agents.
-var scenarios = slices.Concat(conversations, changes, powers, checkpoints, diskJobs, existingDisks, exports, images, removals, failures, interruptions, guests, media, settings)
+var scenarios = slices.Concat(conversations, changes, powers, checkpoints, diskJobs, existingDisks, switchJobs, exports, images, removals, failures, interruptions, guests, media, settings)
 
 // realOnly are the scenarios of what the fake agent does not simulate.
 var realOnly = slices.Concat(volumes, clusters, disks, existingOfTheRealAgent, hardware, networks, waits, guestsOfTheRealAgent)

@@ -33,18 +33,19 @@ type plan struct {
 	source     string // provision: path of the image
 	switchName string // provision: of the first network adapter
 
-	found      bool // update, delete: the virtual machine exists
-	vm         hyperv.VM
-	manifest   *manifest
-	stop       bool
-	start      bool
-	cycle      []string           // update: fields that require the virtual machine to be off
-	fields     []string           // update: fields to configure
-	settled    []string           // update: cmdlets that have set their settings
-	power      []string           // power: the steps
-	disk       diskPlan           // disk: what to do
-	checkpoint *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
-	image      imageFile          // image: what it works on
+	found         bool // update, delete: the virtual machine exists
+	vm            hyperv.VM
+	manifest      *manifest
+	stop          bool
+	start         bool
+	cycle         []string           // update: fields that require the virtual machine to be off
+	fields        []string           // update: fields to configure
+	settled       []string           // update: cmdlets that have set their settings
+	power         []string           // power: the steps
+	disk          diskPlan           // disk: what to do
+	virtualSwitch switchPlan         // switch: what to do
+	checkpoint    *hyperv.Checkpoint // checkpoint: the one to apply or remove; nil: it does not exist
+	image         imageFile          // image: what it works on
 }
 
 var operations map[job.Operation]operation
@@ -98,6 +99,10 @@ func init() {
 		job.OperationDisk: {prepare: planDisk, finish: reportDisk, steps: []step{
 			{name: "preflight", describe: describeFindDisk, apply: reportNoDisk},
 			{name: "disk", applies: func(j *hostJob) bool { return j.plan.disk.action != "" }, describe: describeDiskChange, apply: changeDisk, undo: undoDisk},
+		}},
+		job.OperationSwitch: {prepare: planSwitch, finish: reportSwitch, steps: []step{
+			{name: "preflight", describe: describeFindSwitch, apply: reportNoSwitch},
+			{name: "switch", applies: func(j *hostJob) bool { return j.plan.virtualSwitch.action != "" }, describe: describeSwitchChange, apply: changeSwitch, undo: undoSwitch},
 		}},
 		job.OperationDelete: {prepare: planDelete, steps: []step{
 			{name: "preflight", describe: describeFind, apply: reportAbsent},

@@ -1,4 +1,4 @@
-# The host and its virtual switches.
+# The host.
 
 function Get-VMHost {
     [CmdletBinding()]
@@ -46,31 +46,4 @@ function Get-StandInAvailable {
     $available = [long]$State.host.memory_bytes
     foreach ($vm in $State.vms) { $available -= Get-StandInMemory -VM $vm }
     return [System.Math]::Max($available, [long]0)
-}
-
-function Get-VMSwitch {
-    [CmdletBinding(DefaultParameterSetName = 'Name')]
-    param(
-        [Parameter(ParameterSetName = 'Name', Position = 0)] [Alias('SwitchName')] [string] $Name = '*',
-        [Parameter(ParameterSetName = 'Id', Position = 0, ValueFromPipelineByPropertyName)] [Alias('SwitchId')] [guid[]] $Id
-    )
-
-    $wanted = $Id
-    $pattern = $Name
-    Invoke-StandIn -Cmdlet 'Get-VMSwitch' -Action {
-        param($state)
-        foreach ($virtualSwitch in $state.switches) {
-            if ($null -ne $wanted) {
-                if ($wanted -notcontains [guid]$virtualSwitch.id) { continue }
-            } elseif ($virtualSwitch.name -notlike $pattern) {
-                continue
-            }
-            [pscustomobject]@{
-                PSTypeName = 'Microsoft.HyperV.PowerShell.VMSwitch'
-                Id         = [guid]$virtualSwitch.id
-                Name       = $virtualSwitch.name
-                SwitchType = $virtualSwitch.type
-            }
-        }
-    }
 }

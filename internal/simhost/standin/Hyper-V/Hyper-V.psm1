@@ -9,6 +9,8 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Shapes.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Latency.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Computer.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'HostNetwork.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Switch.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machine.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Hardware.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Memory.ps1'))

@@ -5,12 +5,14 @@ function Get-VMNetworkAdapter {
     param(
         [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
         [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
+        [Parameter(ParameterSetName = 'ManagementOS', Mandatory)] [switch] $ManagementOS,
         [Parameter(Position = 1)] [Alias('VMNetworkAdapterName')] [string] $Name = '*'
     )
 
     process {
         $given = $PSBoundParameters
         $pattern = $Name
+        if ($ManagementOS) { return Get-StandInHostAdapter -Pattern $pattern }
         Invoke-StandIn -Cmdlet 'Get-VMNetworkAdapter' -Action {
             param($state)
             foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Get-VMNetworkAdapter' -VM $given['VM'] -Name $given['VMName'])) {
@@ -18,6 +20,22 @@ function Get-VMNetworkAdapter {
                 foreach ($adapter in $item.adapters) {
                     if ($adapter.name -like $pattern) { ConvertTo-StandInAdapter -VM $item -Adapter $adapter }
                 }
+            }
+        }
+    }
+}
+
+function Get-StandInHostAdapter {
+    # Returns the host's own network adapters on virtual switches.
+    param([Parameter(Mandatory)] [string] $Pattern)
+
+    Invoke-StandIn -Cmdlet 'Get-VMNetworkAdapter' -Action {
+        param($state)
+        foreach ($item in $state.switches) {
+            if (-not $item.management_os -or $item.name -notlike $Pattern) { continue }
+            [pscustomobject]@{
+                PSTypeName = 'Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter'; Name = $item.name; SwitchName = $item.name; SwitchId = [guid]$item.id
+                IsManagementOs = $true; DeviceId = "{$($item.id.ToUpperInvariant())}"
             }
         }
     }
