@@ -66,9 +66,16 @@ func (h *harness) value(t tftypes.Type, v any) tftypes.Value {
 	case int:
 		return tftypes.NewValue(t, big.NewFloat(float64(x)))
 	case []any:
+		var element tftypes.Type
+		switch kind := t.(type) {
+		case tftypes.List:
+			element = kind.ElementType
+		case tftypes.Set:
+			element = kind.ElementType
+		}
 		items := make([]tftypes.Value, len(x))
 		for i, item := range x {
-			items[i] = h.value(t.(tftypes.List).ElementType, item)
+			items[i] = h.value(element, item)
 		}
 		return tftypes.NewValue(t, items)
 	case attrs:

@@ -75,6 +75,9 @@ func (p *Provider) Resources(context.Context) []func() resource.Resource {
 		func() resource.Resource {
 			return &diskResource{vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}}
 		},
+		func() resource.Resource {
+			return &switchResource{vmResource{schema: p.schema, schemaErr: p.schemaErr, agents: p.agents}}
+		},
 	}
 }
 

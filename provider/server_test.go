@@ -64,6 +64,7 @@ func TestTheSameTestsRunThroughAServer(t *testing.T) {
 		"a list":                  TestAListedVMIsWhatAnImportRecords,
 		"images":                  TestAnImageIsAResource,
 		"virtual hard disks":      TestAVirtualHardDiskIsAResource,
+		"virtual switches":        TestAVirtualSwitchIsAResource,
 		"differencing disks":      TestADifferencingDiskInTheFolderOfTheHost,
 		"exports":                 TestAVirtualMachineIsExported,
 		"disks":                   TestDisksAreCreatedUpdatedReadAndDeleted,

@@ -232,24 +232,11 @@ func isAnyText(v any) string {
 
 // isNames checks a list of names.
 func isNames(v any) string {
-	names, ok := asStrings(v)
-	if ok && len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return isName(n) != "" }) {
+	names, _ := v.([]any)
+	if len(names) > 0 && !slices.ContainsFunc(names, func(name any) bool { return isName(name) != "" }) {
 		return ""
 	}
 	return "a list of one or more names"
-}
-
-// asStrings returns the strings of a list, as a caller or as JSON has it.
-func asStrings(v any) (list []string, ok bool) {
-	if list, ok = v.([]string); ok {
-		return list, true
-	}
-	items, ok := v.([]any)
-	for _, item := range items {
-		s, isString := item.(string)
-		list, ok = append(list, s), ok && isString
-	}
-	return list, ok
 }
 
 func isBoolean(v any) string {

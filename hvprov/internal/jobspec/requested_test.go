@@ -92,6 +92,33 @@ func TestInvalidDiskJobsAreRefused(t *testing.T) {
 	}
 }
 
+func TestInvalidSwitchJobsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		values map[string]any
+		want   string
+	}{
+		"no action":                           {map[string]any{"switch_name": "a"}, "requires the field switch_action: use one of create, update, remove"},
+		"no GUID":                             {map[string]any{"switch_action": "remove"}, "requires the field switch_id"},
+		"a GUID of a new one":                 {map[string]any{"switch_action": "create", "switch_name": "a", "switch_type": "private", "switch_id": vmID}, "has no field switch_id"},
+		"no adapter of an external one":       {map[string]any{"switch_action": "create", "switch_name": "a", "switch_type": "external"}, "requires the field net_adapter_names"},
+		"an adapter of a private one":         {map[string]any{"switch_action": "create", "switch_name": "a", "switch_type": "private", "net_adapter_names": []any{"b"}}, "has no field net_adapter_names"},
+		"no names":                            {map[string]any{"switch_action": "create", "switch_name": "a", "switch_type": "external", "net_adapter_names": []any{}}, "must be a list of one or more names"},
+		"a type of one that exists":           {map[string]any{"switch_action": "update", "switch_id": vmID, "switch_type": "private"}, "has no field switch_type"},
+		"notes of one that is removed":        {map[string]any{"switch_action": "remove", "switch_id": vmID, "notes": ""}, "has no field notes"},
+		"a name with spaces around it":        {map[string]any{"switch_action": "create", "switch_name": " a", "switch_type": "private"}, "a name of 1 to 100 characters"},
+		"an unknown minimum of the bandwidth": {map[string]any{"switch_action": "create", "switch_name": "a", "switch_type": "private", "minimum_bandwidth_mode": "x"}, "one of absolute, weight, none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newBuilder(t, 0).New(jobstore.Record{Host: "hv01", Operation: job.OperationSwitch}, c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestInvalidPowerJobsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
