@@ -25,11 +25,15 @@ function Format-WaitCondition {
 }
 
 function Get-GuestWaitFinding {
-    # Returns a finding when the condition cannot occur because the virtual machine stays off.
+    # Returns a finding when the condition cannot occur because the virtual machine stays off, or lacks the integration service.
     param([Parameter(Mandatory)] $Fields)
 
     $condition = Get-WaitCondition -Fields $Fields
     if ($condition -eq 'setup' -and -not (Get-GuestSetup -Fields $Fields)) { New-JobFinding -Field 'wait_for' -MessageId 'wait_no_setup' }
+    $service = @{ heartbeat = 'integration_heartbeat'; address = 'integration_key_value_pair_exchange'; setup = 'integration_key_value_pair_exchange' }[$condition]
+    if ($service -and $Fields[$service] -eq $false) {
+        New-JobFinding -Field $service -MessageId 'wait_service_disabled' -Values @{ condition = (Format-WaitCondition -Condition $condition); field = $service }
+    }
     if (-not $condition -or $Fields['power_state'] -ne 'off') { return }
     New-JobFinding -Field 'wait_for' -MessageId 'wait_vm_off' -Values @{ condition = (Format-WaitCondition -Condition $condition) }
 }

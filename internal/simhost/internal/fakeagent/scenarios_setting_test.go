@@ -74,6 +74,8 @@ var settings = []scenario{
 			s.record("%s", field)
 			s.request(check(field))
 		}
+		s.section("a wait for what a disabled integration service reports")
+		s.request(check(`"os_family":"linux","guest_la_uid":"ops","guest_ssh_keys":["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"],"integration_key_value_pair_exchange":false`))
 		s.section("a reserve above the limit")
 		s.request(check(`"processor_reserve":60,"processor_limit":50`))
 		s.runJob(provision(minimal + `,"processor_reserve":60,"processor_limit":50`))

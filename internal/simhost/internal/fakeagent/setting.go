@@ -239,11 +239,15 @@ func (j *hostJob) setSettings(cmdlet string, names []string) error {
 	})
 }
 
-// checkSettings reports a reserve above the limit.
+// checkSettings reports a reserve above the limit, and a wait for what a disabled integration service reports.
 func (c *check) checkSettings() {
 	reserve, limit := c.fields.number("processor_reserve"), c.fields.number("processor_limit")
 	if c.fields.has("processor_limit") && reserve > limit {
 		c.add(finding("processor_reserve_exceeds_limit", "processor_reserve", "reserve", formatNumber(reserve), "limit", formatNumber(limit)))
+	}
+	const service = "integration_key_value_pair_exchange"
+	if c.operation == job.OperationProvision && c.fields.has(service) && !c.fields.flag(service) && c.fields.waitCondition() == "setup" {
+		c.add(finding("wait_service_disabled", service, "condition", text("condition_setup"), "field", service))
 	}
 }
 
