@@ -19,6 +19,16 @@ func cycled(id, fields string, changed ...string) protocol.Request {
 
 // hardware are the scenarios of generations, memory, firmware and actions.
 var hardware = []scenario{
+	{"a secure boot template requires generation 2, and stays once there is a TPM", func(s *recorder) {
+		s.request(check(minimal + `,"generation":1,"secure_boot_template":"microsoft_windows"`))
+		result := s.runJob(provision(minimal + `,"secure_boot":false,"secure_boot_template":"open_source_shielded_vm","tpm":true,"power_state":"off"`))
+		s.section("the same is no change, another is refused")
+		s.request(checkUpdate(result.VM.ID, `"secure_boot_template":"open_source_shielded_vm"`))
+		s.request(checkUpdate(result.VM.ID, `"secure_boot_template":"microsoft_windows"`))
+		s.runJob(change(result.VM.ID, minimal+`,"secure_boot_template":"microsoft_windows"`, "secure_boot_template"))
+		s.section("secure boot is turned on with the template of the definition")
+		s.runJob(change(result.VM.ID, minimal+`,"secure_boot":true,"secure_boot_template":"open_source_shielded_vm","tpm":true`, "secure_boot"))
+	}},
 	{"a generation 1 virtual machine boots from IDE", func(s *recorder) {
 		s.section("unsupported settings")
 		s.request(check(minimal + `,"generation":1,"secure_boot":true,"tpm":true`))
