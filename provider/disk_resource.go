@@ -200,7 +200,7 @@ func (d *diskResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	found, err := d.jobs.conn.service.Disk(ctx, host, s.file())
 	if err != nil {
 		addAsWarnings(diags, diskSummary("plan", s.file()), err, "The plan was not checked. The job fails while that lasts.")
-	} else if found != nil {
+	} else if found != nil && !strings.EqualFold(replaced, found.Path) { // the plan may know only the name of the replaced one
 		diags.AddAttributeError(path.Root("path"), diskSummary("plan", found.Path),
 			fmt.Sprintf("The file exists on host %s already. Import it with the id %q, or use another name.", host, diskID(host, found.Path)))
 	}

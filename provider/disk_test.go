@@ -138,3 +138,21 @@ func TestADiskOfTheOnlyHostIsFoundAfterAChangeOfTheAddress(t *testing.T) {
 	_, diags = h.applyResource(diskType, grown, nil)
 	h.mustSucceed("destroy", diags)
 }
+
+func TestADiskWithANameIsReplaced(t *testing.T) {
+	t.Parallel()
+	h := connected(t, startHost(t, nil))
+	config := attrs{"name": "data.vhdx", "size_gb": 2}
+	created, diags := h.applyResource(diskType, h.noDisk(), config)
+	h.mustSucceed("create", diags)
+	fixed := config.with(attrs{"type": "fixed"})
+	plan, _ := h.planResource(diskType, created, fixed)
+	h.mustWarn(plan.Diagnostics, "", "is replaced")
+	if len(plan.RequiresReplace) == 0 {
+		t.Fatal("the disk is not replaced")
+	}
+	again, _ := h.planResource(diskType, h.noDisk(), fixed, plan.PlannedPrivate...) // as Terraform plans a replacement
+	h.mustSucceed("plan of the replacement", again.Diagnostics)
+	other, _ := h.planResource(diskType, h.noDisk(), fixed)
+	h.mustFail(other.Diagnostics, "path", "exists on host")
+}

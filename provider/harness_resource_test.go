@@ -14,8 +14,8 @@ func (h *harness) resourceKind(name string) tftypes.Type {
 	return h.schema.ResourceSchemas[name].ValueType()
 }
 
-// planResource plans a configuration of a resource; nil destroys it. It returns the configuration as well.
-func (h *harness) planResource(name string, prior tftypes.Value, config attrs) (plan *tfprotov6.PlanResourceChangeResponse, wanted tftypes.Value) {
+// planResource plans a configuration of a resource with private data; nil destroys it. It returns the configuration as well.
+func (h *harness) planResource(name string, prior tftypes.Value, config attrs, private ...byte) (plan *tfprotov6.PlanResourceChangeResponse, wanted tftypes.Value) {
 	h.t.Helper()
 	kind := h.resourceKind(name)
 	wanted = tftypes.NewValue(kind, nil)
@@ -25,7 +25,7 @@ func (h *harness) planResource(name string, prior tftypes.Value, config attrs) (
 		proposed = proposedObject(h.schema.ResourceSchemas[name].Block.Attributes, prior, wanted)
 	}
 	plan, err := h.server.PlanResourceChange(h.ctx, &tfprotov6.PlanResourceChangeRequest{
-		TypeName: name, PriorState: h.encode(prior), ProposedNewState: h.encode(proposed), Config: h.encode(wanted),
+		TypeName: name, PriorState: h.encode(prior), ProposedNewState: h.encode(proposed), Config: h.encode(wanted), PriorPrivate: private,
 	})
 	if err != nil {
 		h.t.Fatal(err)
