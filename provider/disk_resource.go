@@ -76,7 +76,7 @@ func (*diskResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A virtual hard disk that belongs to no virtual machine: it is created empty, or as a differencing disk, and stays when a virtual machine is replaced or destroyed. " +
 			"A disk that a virtual machine uses is not deleted: the destruction is refused, and names the virtual machine. A disk that is only the parent of a differencing disk which no virtual machine uses is deleted, because " +
-			"a host does not record this: declare the differencing disk as a `hypervvm_disk` too, whose `parent_path` refers to the `path` of the parent, so that it is destroyed first. `path` of an item of `data_disks` of a `hypervvm` attaches the disk. A replacement of an attached disk is refused: remove it from `data_disks` first. A disk that no longer exists is created again by the next apply. With the provider setting `server`, the resource is not available yet.",
+			"a host does not record this: declare the differencing disk as a `hypervvm_disk` too, whose `parent_path` refers to the `path` of the parent, so that it is destroyed first. `path` of an item of `data_disks` of a `hypervvm` attaches the disk. A replacement of an attached disk is refused: remove it from `data_disks` first. A disk that no longer exists is created again by the next apply.",
 		Attributes: map[string]schema.Attribute{
 			"host": schema.StringAttribute{
 				Optional: true, Computed: true, MarkdownDescription: "Name of the host in the provider configuration. Defaults to the only host. Forces replacement.",

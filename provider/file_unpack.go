@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -66,8 +67,14 @@ func unpack(ctx context.Context, target io.Writer, packed io.Reader, compression
 	if err == nil {
 		_, err = io.Copy(io.MultiWriter(target, content), reader)
 	}
-	if err != nil {
-		return "", fmt.Errorf("the file cannot be decompressed as %s: %w", compression, err)
+	var system *fs.PathError
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.As(err, &system):
+		return "", fmt.Errorf("the file cannot be decompressed: %w; the folder for temporary files of this computer needs space for the whole image", err)
+	case err != nil:
+		return "", fmt.Errorf("the file cannot be decompressed as %s: %w; correct compression, or decompress the file first", compression, err)
 	}
 	if _, err := io.Copy(io.Discard, source); err != nil { // what follows the compressed content
 		return "", err

@@ -90,6 +90,7 @@ func (*imageResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 		MarkdownDescription: "A disk image or an ISO file in the image folder of a host, which `image_name` and `media_name` of `hypervvm` refer to. It is downloaded by the host, copied on the host, or sent from this computer.\n\n" +
 			"The file is written beside its place, verified, and renamed. A file that exists is never replaced. A file that a virtual machine uses, or that is the parent of a differencing disk of one, is never deleted: " +
 			"the error names the virtual machine. Virtual machines of other nodes of a cluster are not searched.\n\n" +
+			"The free space of the host is compared with the size of the source: in the plan, or with `source_url` before the download.\n\n" +
 			"An image that no longer exists is created again by the next apply. One with another size than the created one is reported by a warning.",
 		Attributes: map[string]schema.Attribute{
 			"id":   schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the host and of the file, separated by a slash.", PlanModifiers: []planmodifier.String{fixed}},

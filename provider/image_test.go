@@ -84,6 +84,13 @@ func TestAnImageIsAResource(t *testing.T) {
 		if same, diags := h.applyResource(imageType, value, attrs{"file": "debian-13.vhdx"}); !same.Equal(value) || len(diags) > 0 {
 			t.Errorf("an apply after an import returned %v, %v, want %v", same, diags, value)
 		}
+		for _, none := range []*tfprotov6.ImportResourceStateRequest{
+			{TypeName: imageType, ID: "127.0.0.1/none.vhdx"},
+			{TypeName: imageType, Identity: h.encodeIdentity(imageType, attrs{"file": "none.vhdx"})},
+		} {
+			_, diags := h.importResource(none, nil)
+			h.mustFail(diags, "", "Unable to import image", "has no such file")
+		}
 		adopted, diags := h.applyResource(imageType, value, config)
 		h.mustSucceed("apply after import", diags)
 		if !adopted.Equal(created) {
@@ -230,7 +237,7 @@ func TestThisComputerDecompressesWhatAHostCannot(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, diags = h.applyResource(imageType, h.noImage(), config.with(attrs{"file": "other.vhdx"}))
-			h.mustFail(diags, "source_file", "cannot be decompressed as "+compression)
+			h.mustFail(diags, "source_file", "cannot be decompressed as "+compression, "decompress the file first")
 			if after := imageFiles(t, server); after != before {
 				t.Errorf("the host has %s, before %s", after, before)
 			}
