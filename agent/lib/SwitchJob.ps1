@@ -163,7 +163,8 @@ function New-JobSwitch {
 }
 
 function Undo-SwitchJob {
-    # Removes the switch that a switch job created, or restores the one that it changed.
+    # Removes the switch that a switch job created, or restores the one that it changed. Actions see the parameters of Undo-JobItem, so that
+    # no variable here has the name of one.
     param([Parameter(Mandatory)] $Context, [Parameter(Mandatory)] $Job)
 
     $entry = $Job.Journal.Switch
@@ -171,24 +172,24 @@ function Undo-SwitchJob {
     $text = (Get-AgentMessage -Id 'item_switch' -Values @{ name = $entry.name }).Message
     $all = @(Get-VMSwitch)
     if ($entry.id) {
-        $item = @($all | Where-Object -FilterScript { $_.Id.ToString() -eq $entry.id }) | Select-Object -First 1
-        if ($null -eq $item) { return }
+        $virtualSwitch = @($all | Where-Object -FilterScript { $_.Id.ToString() -eq $entry.id }) | Select-Object -First 1
+        if ($null -eq $virtualSwitch) { return }
         $changes = @{}
-        if ([string]$item.Notes -cne $entry.notes) { $changes['Notes'] = $entry.notes }
-        if ([bool]$item.AllowManagementOS -ne $entry.management_os) { $changes['AllowManagementOS'] = $entry.management_os }
+        if ([string]$virtualSwitch.Notes -cne $entry.notes) { $changes['Notes'] = $entry.notes }
+        if ([bool]$virtualSwitch.AllowManagementOS -ne $entry.management_os) { $changes['AllowManagementOS'] = $entry.management_os }
         if ($changes.Count -eq 0) { return }
         $restored = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_switch_restored' -Values @{ name = $entry.name } -Item $text -Action {
-            Set-VMSwitch -VMSwitch $item @changes
+            Set-VMSwitch -VMSwitch $virtualSwitch @changes
         }
         if ($restored -and $changes['AllowManagementOS']) {
             Add-JobLeftover -Context $Context -Job $Job -Item $text -Reason (Get-AgentMessage -Id 'leftover_switch_addresses').Message
         }
         return
     }
-    foreach ($item in $all) {
-        if (-not (Test-SameName -Left $item.Name -Right $entry.name) -or @($entry.before) -contains $item.Id.ToString()) { continue }
+    foreach ($virtualSwitch in $all) {
+        if (-not (Test-SameName -Left $virtualSwitch.Name -Right $entry.name) -or @($entry.before) -contains $virtualSwitch.Id.ToString()) { continue }
         $null = Undo-JobItem -Context $Context -Job $Job -MessageId 'undo_switch_removed' -Values @{ name = $entry.name } -Item $text -Action {
-            Remove-VMSwitch -VMSwitch $item -Force
+            Remove-VMSwitch -VMSwitch $virtualSwitch -Force
         }
     }
 }

@@ -222,3 +222,26 @@ func TestADiskJobRunsOverTheAPI(t *testing.T) {
 		t.Errorf("the expansion of a disk that was removed is %s", again.body)
 	}
 }
+
+func TestASwitchJobRunsOverTheAPI(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	run := func(values map[string]any) answer {
+		return a.await(a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/switch", map[string]any{"host": "hv01", "values": values}).text("id"))
+	}
+	if ended := run(map[string]any{"switch_action": "create", "switch_name": "Lab", "switch_type": "private"}); ended.text("state") != "succeeded" {
+		t.Fatalf("the job is %s", ended.body)
+	}
+	var id string
+	for _, item := range a.want(http.StatusOK, "", http.MethodGet, "/api/v1/hosts/hv01/switches", nil).list("switches") {
+		if sw := item.(map[string]any); sw["name"] == "Lab" {
+			id = fmt.Sprint(sw["id"])
+		}
+	}
+	for _, values := range []map[string]any{{"switch_action": "update", "switch_id": id, "notes": "x"}, {"switch_action": "remove", "switch_id": id}} {
+		if ended := run(values); ended.text("state") != "succeeded" {
+			t.Errorf("%v: the job is %s", values, ended.body)
+		}
+	}
+	a.want(http.StatusUnprocessableEntity, "invalid_submission", http.MethodPost, "/api/v1/jobs/switch", map[string]any{"host": "hv01", "values": map[string]any{"switch_action": "remove"}})
+}

@@ -75,4 +75,22 @@ var switchJobs = []scenario{
 		s.section("the switches")
 		s.request(protocol.Request{Request: "inventory", Part: protocol.PartSwitches})
 	}},
+	{"a cancelled switch job is rolled back", func(s *recorder) {
+		s.onHost(func(state *hyperv.State) {
+			state.Switches = append(state.Switches, hyperv.Switch{ID: connectionSwitch, Name: "Uplink", Type: "External", NetAdapters: []string{"Ethernet 2"}, ManagementOS: true, Notes: "before"})
+		})
+		for _, c := range []struct{ cmdlet, fields string }{
+			{"New-VMSwitch", `"switch_action":"create","switch_name":"Lab","switch_type":"private"`},
+			{"Set-VMSwitch", fmt.Sprintf(`"switch_action":"update","switch_id":%q,"notes":"after","allow_management_os":false,"allow_host_disconnect":true`, connectionSwitch)},
+		} {
+			s.section(c.cmdlet)
+			release := s.holdCalls(c.cmdlet)
+			id := s.submit(switchJob(c.fields))
+			s.awaitHold("hold")
+			s.request(protocol.Request{Request: "cancel", Job: id})
+			release()
+			s.awaitJob(id)
+		}
+		s.request(protocol.Request{Request: "inventory", Part: protocol.PartSwitches})
+	}},
 }
