@@ -195,6 +195,7 @@ func TestTheInventoryReadsTheTPMOfEachVirtualMachine(t *testing.T) {
 // https://github.com/kubernetes/minikube/issues/16679
 func TestAVirtualMachineThatDisappearsDoesNotFailTheInventory(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 4, turns)
 	for name, facts := range map[string]hyperv.Facts{
 		"while the host is listed":  {Vanishing: []string{"00000000-0000-4000-8000-000000000001"}},
 		"after the host was listed": {Unreadable: []string{"00000000-0000-4000-8000-000000000001"}},
@@ -256,6 +257,7 @@ Write-Inventory
 // The states are those of the enumeration VMState.
 func TestEachStateHasAPowerState(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 3, turns)
 	f := newFixture(t)
 	rows := f.facts("states.tsv")
 	for number, row := range rows {

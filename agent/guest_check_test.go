@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 )
 
 // TestSettingsOfAGuestAreChecked checks definitions in one process. Each has the findings that follow it, as fields with message ids.
 func TestSettingsOfAGuestAreChecked(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 5, turns)
 	f := newFixture(t)
 	var disks []string
 	for i := range 63 {

@@ -281,6 +281,7 @@ foreach ($point in '%points%'.Split(',')) {
 
 func TestNoMediumIsLeftWhereverAJobEnds(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 0, turns)
 	f := newFixture(t)
 	f.must(os.Mkdir(filepath.Join(f.dir, "scripts"), 0o700))
 	file := filepath.Join(f.dir, "scripts", "definition.json")

@@ -60,6 +60,7 @@ func TestAShareBehindTheSecondHopIsNamed(t *testing.T) {
 // TestHelloReportsWhatTheAccountLacks runs the functions of hello.
 func TestHelloReportsWhatTheAccountLacks(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 1, turns)
 	const script = `
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'

@@ -218,6 +218,7 @@ var faults = [][]fault{
 
 func TestEachFaultOfAHostIsFoundByItsName(t *testing.T) {
 	t.Parallel()
+	sample.Turn(t, 2, turns)
 	for i, group := range faults {
 		t.Run(fmt.Sprintf("group %d", i+1), func(t *testing.T) {
 			t.Parallel()

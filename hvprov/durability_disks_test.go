@@ -26,11 +26,11 @@ func TestAnUpdateOfDisksIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	t.Parallel()
 	opts := withPowerShell(t)
 	if !full {
-		t.Log("the worker dies before or after one call of three: HYPERVVM_TEST_FULL=1 runs all, before and after")
+		t.Log("the worker dies before or after one call of five: HYPERVVM_TEST_FULL=1 runs all, before and after")
 	}
 	for i, cmdlet := range diskCalls {
 		for _, after := range []bool{false, true} {
-			if !full && (after != (i%2 > 0) || !sample.Takes(i, 3)) {
+			if !full && (after != (i%2 > 0) || !sample.Takes(i, 5)) {
 				continue
 			}
 			t.Run(fmt.Sprintf("in %s, after the call %t", cmdlet, after), func(t *testing.T) {

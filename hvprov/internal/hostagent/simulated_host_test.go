@@ -86,7 +86,8 @@ func TestLargePayloadsReachTheAgentWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, closeAll, err := newClient(server, agent.Bundle(), server.Username(), server.Password())
+	// An engine that starts on a machine with much load is silent for long.
+	a, closeAll, err := newPatientClient(server, agent.Bundle(), server.Username(), server.Password(), 60)
 	if err != nil {
 		t.Fatal(err)
 	}
