@@ -56,6 +56,8 @@ func hostDataSources() []func() datasource.DataSource {
 			attributes: map[string]schema.Attribute{
 				"host": host, "switches": dataObjects("The virtual switches, sorted by name. Hyper-V allows several of one name.", map[string]schema.Attribute{
 					"id": dataText("GUID of the virtual switch."), "name": dataText("Name."), "type": dataText("`external`, `internal` or `private`."),
+					"notes": dataText("Notes."), "allow_management_os": dataFlag("Whether the host has a virtual network adapter on it."),
+					"net_adapter_names": dataTexts("Names of the physical network adapters of an external virtual switch. Null if the account may not read them."),
 				}),
 			},
 			read: readSwitches,
@@ -278,7 +280,10 @@ func readSwitches(ctx context.Context, d *hostData, config tftypes.Value, diags 
 	}
 	values := make([]any, len(switches))
 	for i, s := range switches {
-		values[i] = map[string]any{"id": s.ID, "name": s.Name, "type": s.Type}
+		values[i] = map[string]any{"id": s.ID, "name": s.Name, "type": s.Type, "notes": s.Notes, "allow_management_os": s.AllowManagementOS, "net_adapter_names": nil}
+		if s.NetAdapterNames != nil {
+			values[i].(map[string]any)["net_adapter_names"] = textList(s.NetAdapterNames)
+		}
 	}
 	return map[string]any{"host": host, "switches": values}
 }

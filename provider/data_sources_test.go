@@ -123,11 +123,14 @@ func TestVirtualSwitchesAreRead(t *testing.T) {
 	eachAgent(t, func(t *testing.T, server *simhost.Server) {
 		const first, second = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e12"
 		updateHost(t, server, func(s *hyperv.State) {
-			s.Switches = []hyperv.Switch{{ID: first, Name: "lab", Type: "Private"}, {ID: second, Name: "External", Type: "External"}}
+			s.Switches = []hyperv.Switch{{ID: first, Name: "lab", Type: "Private"}, {ID: second, Name: "External", Type: "External", NetAdapters: []string{"Ethernet 2"}, ManagementOS: true, Notes: "rack 4"}}
 		})
 		h := connected(t, server)
 		got := h.mustData("hypervvm_switches", attrs{})
-		want := []any{attrs{"id": second, "name": "External", "type": "external"}, attrs{"id": first, "name": "lab", "type": "private"}}
+		want := []any{
+			attrs{"id": second, "name": "External", "type": "external", "notes": "rack 4", "allow_management_os": true, "net_adapter_names": []any{"Ethernet 2"}},
+			attrs{"id": first, "name": "lab", "type": "private", "notes": "", "allow_management_os": false, "net_adapter_names": []any{}},
+		}
 		if !equal(got, attrs{"host": server.Address(), "switches": want}) {
 			t.Errorf("got %v", got)
 		}
