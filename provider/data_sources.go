@@ -280,9 +280,12 @@ func readSwitches(ctx context.Context, d *hostData, config tftypes.Value, diags 
 	}
 	values := make([]any, len(switches))
 	for i, s := range switches {
-		values[i] = map[string]any{"id": s.ID, "name": s.Name, "type": s.Type, "notes": s.Notes, "allow_management_os": s.AllowManagementOS, "net_adapter_names": nil}
+		var adapters any // null
 		if s.NetAdapterNames != nil {
-			values[i].(map[string]any)["net_adapter_names"] = textList(s.NetAdapterNames)
+			adapters = textList(s.NetAdapterNames)
+		}
+		values[i] = map[string]any{
+			"id": s.ID, "name": s.Name, "type": s.Type, "notes": s.Notes, "allow_management_os": s.AllowManagementOS, "net_adapter_names": adapters,
 		}
 	}
 	return map[string]any{"host": host, "switches": values}
