@@ -37,33 +37,6 @@ var (
 	_ resource.ResourceWithIdentity       = (*imageResource)(nil)
 )
 
-type imageState struct {
-	ID            types.String `tfsdk:"id"`
-	Host          types.String `tfsdk:"host"`
-	File          types.String `tfsdk:"file"`
-	SourceURL     types.String `tfsdk:"source_url"`
-	SourceFile    types.String `tfsdk:"source_file"`
-	SourcePath    types.String `tfsdk:"source_path"`
-	ServeAddress  types.String `tfsdk:"serve_address"`
-	SHA256        types.String `tfsdk:"sha256"`
-	Compression   types.String `tfsdk:"compression"`
-	KeepOnDestroy types.Bool   `tfsdk:"keep_on_destroy"`
-	Timeout       types.String `tfsdk:"timeout"`
-	Name          types.String `tfsdk:"name"`
-	SizeBytes     types.Int64  `tfsdk:"size_bytes"`
-}
-
-// imageIdentity is the identity of an image in Terraform 1.12 and later.
-type imageIdentity struct {
-	Host types.String `tfsdk:"host"`
-	File types.String `tfsdk:"file"`
-}
-
-func (s *imageState) identity() imageIdentity {
-	host, file := splitFileID(s.ID.ValueString())
-	return imageIdentity{types.StringValue(host), types.StringValue(file)}
-}
-
 // IdentitySchema returns the attributes of the identity.
 func (*imageResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = fileIdentitySchema("file", "Name of the file in the image folder of the host, with its extension.")
@@ -157,33 +130,6 @@ func (*imageResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 }
 
 const imageSourceText = "Exactly one of source_url, source_file and source_path is required."
-
-// isUnpackedHere reports whether this computer decompresses the source.
-func (s *imageState) isUnpackedHere() bool {
-	c := s.Compression.ValueString()
-	return c == "xz" || c == "zstd"
-}
-
-func isImageFile(name string) bool {
-	extension := strings.ToLower(filepath.Ext(name))
-	return (extension == ".vhdx" || extension == ".iso") && !strings.ContainsAny(name, `\/:*?"<>|`) && len(name) > len(extension)
-}
-
-func (s *imageState) sources() []types.String {
-	return []types.String{s.SourceURL, s.SourceFile, s.SourcePath}
-}
-
-func (s *imageState) limit(diags *diag.Diagnostics) time.Duration {
-	if s.Timeout.IsNull() || s.Timeout.IsUnknown() {
-		return imageTimeout
-	}
-	return vmTarget{Timeout: s.Timeout}.limit(diags)
-}
-
-// isImported reports whether the state does not know where the image is from.
-func (s *imageState) isImported() bool {
-	return s.SourceURL.IsNull() && s.SourceFile.IsNull() && s.SourcePath.IsNull()
-}
 
 // ModifyPlan replaces an image with another source, and checks a new one on its host: that its name is free and the volume has space.
 func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
@@ -280,8 +226,6 @@ func (r *imageResource) find(ctx context.Context, host, file string) (*job.Image
 	return nil, nil
 }
 
-func baseName(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) }
-
 // Create creates the file on the host.
 func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var s imageState
@@ -324,41 +268,6 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, s)...)
 	resp.Diagnostics.Append(saveIdentity(ctx, resp.Identity, s.identity())...)
-}
-
-// values returns the values of a job that creates the image, without those of a file of this computer.
-func (s *imageState) values() map[string]any {
-	values := map[string]any{"image_action": "create", "image_file": s.File.ValueString()}
-	for field, v := range map[string]types.String{"source_url": s.SourceURL, "source_path": s.SourcePath, "source_sha256": s.SHA256, "source_compression": s.Compression} {
-		if v.ValueString() != "" {
-			values[field] = v.ValueString()
-		}
-	}
-	if s.isUnpackedHere() {
-		delete(values, "source_compression")
-		delete(values, "source_sha256")
-	}
-	return values
-}
-
-// serve serves the file of this computer, decompressed if a host cannot do that.
-func (s *imageState) serve(ctx context.Context) (*servedFile, error) {
-	name, address := s.SourceFile.ValueString(), s.ServeAddress.ValueString()
-	if s.isUnpackedHere() {
-		return serveUnpacked(ctx, name, s.Compression.ValueString(), s.SHA256.ValueString(), address)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return serveFile(ctx, file, address)
-}
-
-func (s *imageState) set(host string, image *job.Image) {
-	s.Host, s.ID, s.Name = types.StringValue(host), types.StringValue(host+"/"+s.File.ValueString()), types.StringValue(baseName(s.File.ValueString()))
-	if image != nil {
-		s.SizeBytes = types.Int64Value(image.SizeBytes)
-	}
 }
 
 // run runs an image job. The result is nil after an error.
