@@ -4,6 +4,7 @@ package provider_test
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -164,12 +165,20 @@ func TestAnAdapterIsNeverDisconnected(t *testing.T) {
 // TestSpellingsOfOneValue covers the types and keys of the schema by which values in another spelling are the same.
 func TestSpellingsOfOneValue(t *testing.T) {
 	t.Parallel()
+	server := realAgentInTurn(t, 3)
+	state, err := server.Store().Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	machines, images := t.TempDir(), filepath.Join(state.Host.VirtualHardDiskPath, "Images")
 	other := map[string]any{
+		"vm_path": strings.ToUpper(machines), "image_path": strings.ToUpper(images), "smart_paging_path": "/PAGING", "checkpoint_path": "/CHECKPOINTS",
 		"mac_address": "0015.5d00.1020", "switch_name": "EXTERNAL", "vm_name": "WEB-01", "image_name": "Ubuntu-24.04",
 		"notes": "first\n", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA\n", "guest_net_dnssuffix": "LAB.example",
 		"guest_host_name": "WEB-01", "guest_v6_ipaddr": "2001:DB8:0::50", "guest_v6_defaultgw": "FE80::1",
 	}
 	config := linux("web-01").with(attrs{
+		"vm_path": machines, "image_path": images, "smart_paging_path": "/paging", "checkpoint_path": "/checkpoints",
 		"mac_address": "00-15-5D-00-10-20", "switch_name": "External", "notes": "first", "guest_net_dnssuffix": "lab.example",
 		"guest_host_name": "web-01", "guest_v6_ipaddr": "2001:db8::50", "guest_v6_cidrprefix": 64, "guest_v6_defaultgw": "fe80::1",
 		"cnf_ansible_ssh_user": "ansible", "cnf_ansible_ssh_key": "ssh-ed25519 AAAA",
@@ -181,7 +190,6 @@ func TestSpellingsOfOneValue(t *testing.T) {
 			t.Errorf("%s has no other spelling", f.ID)
 		}
 	}
-	server := realAgentInTurn(t, 3)
 	h := connected(t, server)
 	created := h.mustApply(h.none(), config)
 	for id, value := range other {

@@ -4,10 +4,12 @@ package provider_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -159,7 +161,9 @@ func TestAFailedOrCancelledJobLeavesNoVirtualSwitch(t *testing.T) {
 			done <- diags
 		}()
 		waitForFile(t, hold+".reached")
+		before := len(server.Log())
 		cancel() // as Ctrl-C
+		waitForAnswer(t, server, before)
 		if err := os.Remove(hold); err != nil {
 			t.Fatal(err)
 		}
@@ -168,6 +172,27 @@ func TestAFailedOrCancelledJobLeavesNoVirtualSwitch(t *testing.T) {
 			t.Errorf("the host has %+v", sw)
 		}
 	})
+}
+
+// waitForAnswer waits until the host has answered a request that was sent to its agent after the first requests of its log. No job writes
+// events meanwhile.
+func waitForAnswer(t *testing.T, server *simhost.Server, first int) {
+	t.Helper()
+	for tick := time.NewTicker(5 * time.Millisecond); ; {
+		sent := false
+		for _, e := range server.Log()[first:] {
+			sent = sent || e.Action == simhost.ActionSend
+			if sent && e.Action == simhost.ActionReceive && e.Status == http.StatusOK {
+				tick.Stop()
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
 }
 
 func TestInvalidVirtualSwitchesAreRefusedWithoutAHost(t *testing.T) {
