@@ -57,7 +57,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 		change func(t *testing.T, vm *hyperv.VM)
 		want   string // disk_size_gb and data_disks after the refresh
 	}{
-		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]"},
+		"nothing": {func(*testing.T, *hyperv.VM) {}, "2 [map[keep_on_destroy:false name:data path:<nil> size_gb:1 type:dynamic]]"},
 		"one detached": {
 			func(_ *testing.T, vm *hyperv.VM) { vm.Drives = vm.Drives[:1] }, "2 []",
 		},
@@ -66,7 +66,7 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 				t.Helper()
 				grow(t, vm.Drives[0].Path, 5<<30+1<<29)
 				grow(t, vm.Drives[1].Path, 4<<30)
-			}, "5 [map[keep_on_destroy:false name:data size_gb:4 type:dynamic]]",
+			}, "5 [map[keep_on_destroy:false name:data path:<nil> size_gb:4 type:dynamic]]",
 		},
 		"one attached outside Terraform": {
 			func(t *testing.T, vm *hyperv.VM) {
@@ -76,13 +76,13 @@ func TestDriftOfDisksIsDetected(t *testing.T) {
 					t.Fatal(err)
 				}
 				vm.Drives = append(vm.Drives, hyperv.Drive{ControllerType: "SCSI", ControllerLocation: 2, Path: path})
-			}, "2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]",
+			}, "2 [map[keep_on_destroy:false name:data path:<nil> size_gb:1 type:dynamic]]",
 		},
 		"one with an unreadable file": {
 			func(_ *testing.T, vm *hyperv.VM) {
 				vm.Drives[1].Path = filepath.Dir(vm.Drives[1].Path) + "/web-01.data_" + vm.ID + ".avhdx"
 			},
-			"2 [map[keep_on_destroy:false name:data size_gb:1 type:dynamic]]",
+			"2 [map[keep_on_destroy:false name:data path:<nil> size_gb:1 type:dynamic]]",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

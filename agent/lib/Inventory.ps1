@@ -147,7 +147,8 @@ function ConvertTo-AgentVM {
         $jobId = $manifest.JobId
         if ($null -ne $manifest.Recorded) { $recorded = $manifest.Recorded }
     }
-    $listed = if ($Detail.Adapters.ContainsKey($id) -and $Detail.Adapters[$id].Count -gt 0) { $Detail.Adapters[$id] } else { $items }
+    $listed = $items
+    if ($Detail.Adapters.ContainsKey($id) -and $Detail.Adapters[$id].Count -gt 0) { $listed = $Detail.Adapters[$id] }
     $own = Get-ManagedDisk -Drives $drives.ToArray() -Manifest $manifest
     $result = [ordered]@{
         id                   = $id

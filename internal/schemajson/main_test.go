@@ -95,7 +95,7 @@ func TestDocumentationShowsNestedAttributesAsRequired(t *testing.T) {
 	}
 	vm, provider := all.Schemas[key].Resources[key].Block.Attributes, all.Schemas[key].Provider.Block.Attributes
 	for path, nested := range map[string]*nestedType{"data_disks": vm["data_disks"].NestedType, "network_adapters": vm["network_adapters"].NestedType, "hosts": provider["hosts"].NestedType} {
-		required := map[string][]string{"data_disks": {"name", "size_gb"}, "network_adapters": {"name", "switch_name"}, "hosts": {"address"}}[path]
+		required := map[string][]string{"data_disks": {"name"}, "network_adapters": {"name", "switch_name"}, "hosts": {"address"}}[path]
 		for name, a := range nested.Attributes {
 			if want := slices.Contains(required, name); a.Required != want || a.Optional == want {
 				t.Errorf("%s.%s: required is %t, optional is %t", path, name, a.Required, a.Optional)

@@ -36,6 +36,8 @@ func ExampleWriteModules() {
 	// CimCmdlets
 	// FailoverClusters
 	// Hyper-V
+	// NetAdapter
+	// NetTCPIP
 	// ScheduledTasks
 	// WindowsHost
 }
