@@ -107,6 +107,63 @@ func TestTheSecureBootTemplateIsThatOfTheConfiguration(t *testing.T) {
 	h.wantEmptyPlan(h.mustApply(read, config("microsoft_windows")), config("microsoft_windows"))
 }
 
+func TestTheBootOrderIsSetChangedReadAndCorrected(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	h := connected(t, server)
+	config := func(kinds ...any) attrs {
+		return linux("web-01").with(attrs{"boot_order": kinds, "power_state": "off", "wait_for": "nothing"})
+	}
+	h.mustFail(h.validate(config("disk", "disk")), "boot_order.1", "which the list has already")
+	h.mustFail(h.validate(config("disk", "floppy")), "boot_order.1", "floppy")
+	h.mustFail(h.validate(config()), "boot_order", "at least 1 item")
+	created := h.mustApply(h.none(), config("dvd", "network"))
+	h.wantEmptyPlan(h.mustRead(created), config("dvd", "network"))
+	h.wantEmptyPlan(h.mustRead(created), linux("web-01").with(attrs{"power_state": "off", "wait_for": "nothing"})) // what is left out is kept
+	changed := h.mustApply(created, config("disk"))
+	h.wantEmptyPlan(h.mustRead(changed), config("disk"))
+
+	updateHost(t, server, func(s *hyperv.State) {
+		s.VMs[0].Settings["BootOrder"] = []any{"file:bootmgfw.efi", s.VMs[0].Adapters[0].ID, "SCSI 0:0"}
+	})
+	h = connected(t, server)
+	read := h.mustRead(changed)
+	if got := fmt.Sprint(h.get(read, "boot_order")); got != "[network disk dvd]" {
+		t.Errorf("the boot order is read as %s", got)
+	}
+	running := config("disk").with(attrs{"power_state": "running"})
+	h.wantEmptyPlan(h.mustRead(h.mustApply(read, running)), running)
+	if vm := onlyVM(t, server); fmt.Sprint(vm.Settings["BootOrder"]) != "[SCSI 0:0 file:bootmgfw.efi "+vm.Adapters[0].ID+" SCSI 0:1]" {
+		t.Errorf("the host has the boot order %v", vm.Settings["BootOrder"])
+	}
+	started := h.mustApply(read, running)
+	h.mustFail(h.plan(started, running.with(attrs{"boot_order": []any{"network"}})).diags, "boot_order", "allow_power_cycle = true")
+}
+
+func TestTheBootOrderOfAnImportedVirtualMachineIsKeptWhereItMeansTheSame(t *testing.T) {
+	t.Parallel()
+	server := startHost(t, nil)
+	updateHost(t, server, func(s *hyperv.State) {
+		s.VMs = []hyperv.VM{{
+			ID: "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11", Name: "old-01", State: "Off", Generation: 2, MemoryStartupBytes: 1 << 30, ProcessorCount: 1,
+			Adapters: []hyperv.Adapter{{Name: "Network Adapter", VLANMode: "Untagged", MACAddress: hyperv.NoMAC, DynamicMAC: true}},
+			DVDs:     []hyperv.DVD{{ControllerType: "SCSI"}}, SecureBoot: "On",
+		}}
+	})
+	h := connected(t, server)
+	imported := h.mustImport(server.Address() + "/old-01")
+	if got := fmt.Sprint(h.get(imported, "boot_order")); got != "[network dvd]" {
+		t.Errorf("the boot order is %s", got)
+	}
+	config := h.generated(imported)
+	h.wantEmptyPlan(imported, config)
+	config = config.with(attrs{"boot_order": []any{"disk", "dvd"}}) // it has no disk, and what is left out comes last
+	h.wantEmptyPlan(h.mustRead(h.mustApply(imported, config)), config)
+	if vm := onlyVM(t, server); fmt.Sprint(vm.Settings["BootOrder"]) != "[SCSI 0:0 "+vm.Adapters[0].ID+"]" {
+		t.Errorf("the host has the boot order %v", vm.Settings["BootOrder"])
+	}
+}
+
 func TestAnImportedVirtualMachineShowsItsSettingsAndKeepsThem(t *testing.T) {
 	t.Parallel()
 	server := startHost(t, nil)

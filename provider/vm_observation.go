@@ -5,6 +5,7 @@ package provider
 import (
 	"encoding/json"
 	"math"
+	"slices"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
@@ -54,6 +55,9 @@ func (o observation) value(f *jobschema.Field, before any) (value any, ok bool) 
 		// For a boolean and a list, null means "unknown"; for other types it means "none".
 		return nil, ok && f.Type != jobschema.TypeBoolean && f.Type != jobschema.TypeList
 	case []any:
+		if f.Items.Type != jobschema.TypeObject {
+			return observedOrder(before, x), true
+		}
 		objects := observedObjects(f, before, x)
 		if o["job_id"] == "" {
 			return named(f, before, objects)
@@ -139,6 +143,17 @@ func observedObjects(f *jobschema.Field, before any, observed []any) []any {
 		objects = append(objects, object)
 	}
 	return objects
+}
+
+// observedOrder returns an observed list of single values, or the list before if the observed one begins with its items, except those that
+// the virtual machine does not have: what a definition leaves out of an order comes last.
+func observedOrder(before any, observed []any) any {
+	was, _ := before.([]any)
+	has := slices.DeleteFunc(slices.Clone(was), func(item any) bool { return !slices.Contains(observed, item) })
+	if len(was) > 0 && slices.Equal(has, observed[:len(has)]) {
+		return before
+	}
+	return observed
 }
 
 // observedMemory is the property of the startup memory.

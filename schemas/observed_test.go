@@ -34,7 +34,7 @@ func TestObservablePropertiesAreReportedAndDocumented(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	vm := job.VM{DataDisks: []job.DataDisk{{}}, NetworkAdapters: []job.NetworkAdapter{{}}}
+	vm := job.VM{DataDisks: []job.DataDisk{{}}, NetworkAdapters: []job.NetworkAdapter{{}}, BootOrder: []string{"disk"}}
 	for properties, i := reflect.ValueOf(&vm).Elem(), 0; i < properties.NumField(); i++ {
 		if property := properties.Field(i); property.Kind() == reflect.Pointer { // an optional one
 			property.Set(reflect.New(property.Type().Elem()))
@@ -63,6 +63,10 @@ func TestObservablePropertiesAreReportedAndDocumented(t *testing.T) {
 			case bool:
 				kind = "boolean"
 			case []any:
+				if _, isText := reported[property].([]any)[0].(string); isText {
+					kind, more = "list", ", items: {type: string}"
+					break
+				}
 				kind, more = "list", ", items: {type: object, fields: [{id: name, type: string}, {id: size_gb, type: integer}, {id: type, type: string}]}"
 			case nil:
 				t.Errorf("no host reports %s", property)

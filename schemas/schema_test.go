@@ -203,6 +203,7 @@ func TestTheJSONSchemaRefusesInvalidSchemas(t *testing.T) {
 		{"an item with fields and no object", "items: {type: string, ", "items: {fields: [{id: a, type: string}], type: string, ", "/fields/18/items/fields"},
 		{"an enum of items without values", "items: {type: string, validations: {max_length: 32}}", "items: {type: enum}", "/fields/18/items"},
 		{"unique_by of scalars", "{min_items: 0, max_items: 8}", "{unique_by: name}", "/fields/18/validations/unique_by"},
+		{"unique of objects", "unique_by: label", "unique: true", "/fields/19/validations/unique"},
 		{"unique_by two fields", "unique_by: label", "unique_by: [label, size]", "/fields/19/validations/unique_by"},
 		{"an object without fields", "    fields:\n      - {id: mail, type: string, required: true}\n      - {id: pin, type: secret}\n", "", "/fields/20"},
 		{"an object with an empty list of fields", "\n      - {id: mail, type: string, required: true}\n      - {id: pin, type: secret}\n", " []\n", "/fields/20/fields"},

@@ -17,6 +17,8 @@ function Invoke-ProvisionJob {
     Invoke-ProvisionNetwork -Context $Context -Job $Job -Plan $plan -VM $vm
     if ($Job.Steps -contains 'media') { Invoke-ProvisionMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
     if ($Job.Steps -contains 'guest_media') { Invoke-ProvisionGuestMedia -Context $Context -Job $Job -Plan $plan -VM $vm -Drive $drive }
+    # Last, since each step that attaches a drive sets the first boot device. An ejected DVD does not change the order of the others.
+    if ($null -ne $fields['boot_order']) { Set-BootOrder -VM $vm -Kinds $fields['boot_order'] }
     if ($Job.Steps -contains 'start') {
         Enter-JobStep -Context $Context -Job $Job -Name 'start' -MessageId 'step_start'
         Start-VM -VM $vm

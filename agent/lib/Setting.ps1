@@ -6,7 +6,7 @@
 # limits, and Unit is that of the parameter. Holder is the property of the device that has the property, and Words are the values of
 # Hyper-V by those of the field. A service is named by its GUID, since its name depends on the language of Windows:
 # https://github.com/taliesins/terraform-provider-hyperv/blob/master/api/hyperv-winrm/vm_integration_service.go. Kind is path or vlans for
-# text that is such a thing.
+# text that is such a thing, or boot for the boot order.
 $script:AgentSettings = @{
     nested_virtualization               = @{ Part = 'processor'; Name = 'ExposeVirtualizationExtensions'; Default = $false; Off = $true }
     processor_compatibility             = @{ Part = 'processor'; Name = 'CompatibilityForMigrationEnabled'; Default = $false; Off = $true }
@@ -24,6 +24,7 @@ $script:AgentSettings = @{
             open_source_shielded_vm              = 'OpenSourceShieldedVM'
         }
     }
+    boot_order                          = @{ Part = 'boot'; Name = 'BootOrder'; Default = @('disk'); Kind = 'boot'; Off = $true }
     mac_spoofing                        = @{ Part = 'adapter'; Name = 'MacAddressSpoofing'; Default = $false; Words = @{ $true = 'On'; $false = 'Off' } }
     bandwidth_limit_mbps                = @{ Part = 'adapter'; Name = 'MaximumBandwidth'; Holder = 'BandwidthSetting'; Default = 0; Minimum = 0; Maximum = 1000000; Unit = 1000000 }
     bandwidth_reserve_mbps              = @{ Part = 'adapter'; Name = 'MinimumBandwidthAbsolute'; Holder = 'BandwidthSetting'; Default = 0; Minimum = 0; Maximum = 1000000; Unit = 1000000 }
@@ -55,6 +56,7 @@ function Get-SettingRequirement {
     switch ([string]$row['Kind']) {
         'path' { return Get-FolderRequirement -Value $Value }
         'vlans' { return Get-VlanListRequirement -Value $Value }
+        'boot' { return Get-BootOrderRequirement -Value $Value }
     }
     return Get-WholeNumberRequirement -Value $Value -Minimum $row.Minimum -Maximum $row.Maximum
 }
@@ -84,6 +86,7 @@ function Get-SettingDevice {
             return
         }
         'service' { return Get-ServiceSetting -VM $VM }
+        'boot' { return Get-BootDevice -VM $VM }
     }
     return Find-PrimaryAdapter -Adapters @(Get-VMNetworkAdapter -VM $VM) -Recorded @(Get-RecordedAdapter -Manifest $Manifest)
 }
@@ -109,6 +112,7 @@ function Get-SettingValue {
     param([Parameter(Mandatory)] $Device, [Parameter(Mandatory)] [string] $Name)
 
     $row = $script:AgentSettings[$Name]
+    if ($row['Kind'] -eq 'boot') { return , (Get-BootOrder -Device $Device) }
     $value = $Device
     if ($row.ContainsKey('Holder')) { $value = Get-OptionalProperty -Value $Device -Name $row.Holder }
     if ($row.Part -eq 'trunk' -and ($null -eq $value -or [string]$value.OperationMode -ne 'Trunk')) { return $row.Default }
@@ -125,12 +129,17 @@ function Get-SettingValue {
 }
 
 function Test-SameSetting {
-    # Reports whether two values of a setting mean the same.
-    param([Parameter(Mandatory)] [string] $Name, [Parameter(Mandatory)] [AllowEmptyString()] $Left, [Parameter(Mandatory)] [AllowEmptyString()] $Right)
+    # Reports whether the value of a device, Left, and another value of a setting mean the same.
+    param(
+        [Parameter(Mandatory)] [string] $Name,
+        [Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Left,
+        [Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Right
+    )
 
     switch ([string]$script:AgentSettings[$Name]['Kind']) {
         'path' { return Test-SamePath -Left ([string]$Left).TrimEnd('\', '/') -Right ([string]$Right).TrimEnd('\', '/') }
         'vlans' { return (Format-VlanList -Ids @(ConvertTo-VlanId -Text $Left)) -eq (Format-VlanList -Ids @(ConvertTo-VlanId -Text $Right)) }
+        'boot' { return Test-SameBootOrder -Kinds @($Left) -Wanted @($Right) }
     }
     return $Left -eq $Right
 }
@@ -155,6 +164,7 @@ function Set-SettingDevice {
         'vm' { Set-VM -VM $VM @parameters }
         'firmware' { Set-VMFirmware -VM $VM @parameters }
         'adapter' { Set-VMNetworkAdapter -VMNetworkAdapter $Device @parameters }
+        'boot' { Set-BootOrder -VM $VM -Kinds @($Values['boot_order']) }
         'trunk' { Set-AdapterTrunk -Adapter $Device -Values $Values }
         'service' {
             foreach ($service in @(Get-VMIntegrationService -VM $VM)) {
@@ -195,6 +205,7 @@ function Get-SettingPlan {
         if ($null -eq $device) { throw (New-AgentError -Field $name -MessageId 'adapter_missing' -Values @{ vm = $VM.Name }) }
         $before = Get-SettingValue -Device $device -Name $name
         $after = Get-JobSetting -VM $VM -Fields $Job.Fields -Name $name
+        if ($row['Kind'] -eq 'boot') { $after = @($after) }
         $plan.Values[$name] = @{ Before = $before; After = $after }
         if ($row.ContainsKey('Off') -and -not (Test-SameSetting -Name $name -Left $before -Right $after)) { $plan.Cycle += $name }
     }
@@ -223,8 +234,9 @@ function Set-JobSetting {
 
 function Format-SettingValue {
     # Returns the value of a setting as text.
-    param([Parameter(Mandatory)] [AllowEmptyString()] $Value)
+    param([Parameter(Mandatory)] [AllowEmptyString()] [AllowEmptyCollection()] $Value)
 
+    if ($Value -is [array]) { return Join-AgentText -Text $Value }
     if ($Value -is [string]) { return Format-QuotedText -Text $Value }
     if ($Value -isnot [bool]) { return Format-AgentNumber -Value $Value }
     return (Get-AgentMessage -Id $(if ($Value) { 'value_on' } else { 'value_off' })).Message
@@ -283,7 +295,7 @@ function Get-VMSettingDetail {
                 # Text keeps the spelling of the definition.
                 $recorded = if ($null -ne $Manifests[$id]) { Get-AgentProperty -Value $Manifests[$id].Recorded -Name $name }
                 if ($value -is [string] -and $recorded -and (Test-SameSetting -Name $name -Left $value -Right $recorded)) { $value = [string]$recorded }
-                $detail[$id][$name] = $value
+                if ($value -isnot [array] -or $value.Count -gt 0) { $detail[$id][$name] = $value }
             }
         } catch {
             if (Test-MissingError -ErrorRecord $_) { continue }

@@ -141,6 +141,7 @@ func fieldSchema(f *jobschema.Field) object {
 	add("multipleOf", v.MultipleOf, v.MultipleOf != nil)
 	add("minItems", v.MinItems, v.MinItems != nil)
 	add("maxItems", v.MaxItems, v.MaxItems != nil)
+	add("uniqueItems", true, v.Unique)
 	add("pattern", "^(?:"+v.Pattern+")$", v.Pattern != "" && isPortable(v.Pattern))
 	return schema
 }

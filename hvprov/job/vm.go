@@ -56,19 +56,20 @@ type VM struct {
 	MACSpoofing            *bool `json:"mac_spoofing,omitempty" observable:"true"`         // of the first adapter
 	BandwidthLimit         *int  `json:"bandwidth_limit_mbps,omitempty" observable:"true"` // of the first adapter; 0 if it is unlimited
 
-	BandwidthReserve        *int    `json:"bandwidth_reserve_mbps,omitempty" observable:"true"` // of the first adapter
-	BandwidthWeight         *int    `json:"bandwidth_weight,omitempty" observable:"true"`       // of the first adapter
-	VLANTrunk               *string `json:"vlan_trunk,omitempty" observable:"true"`             // of the first adapter: 10-12,20; empty if it is no trunk
-	VLANNativeID            *int    `json:"vlan_native_id,omitempty" observable:"true"`         // of the first adapter; 0 if it is no trunk
-	SecureBootTemplate      *string `json:"secure_boot_template,omitempty" observable:"true"`   // microsoft_windows …
-	SmartPagingPath         *string `json:"smart_paging_path,omitempty" observable:"true"`      // folder
-	CheckpointPath          *string `json:"checkpoint_path,omitempty" observable:"true"`        // folder
-	IntegrationGuestService *bool   `json:"integration_guest_service_interface,omitempty" observable:"true"`
-	IntegrationHeartbeat    *bool   `json:"integration_heartbeat,omitempty" observable:"true"`
-	IntegrationKeyValue     *bool   `json:"integration_key_value_pair_exchange,omitempty" observable:"true"`
-	IntegrationShutdown     *bool   `json:"integration_shutdown,omitempty" observable:"true"`
-	IntegrationTime         *bool   `json:"integration_time_synchronization,omitempty" observable:"true"`
-	IntegrationVSS          *bool   `json:"integration_vss,omitempty" observable:"true"`
+	BandwidthReserve        *int     `json:"bandwidth_reserve_mbps,omitempty" observable:"true"` // of the first adapter
+	BandwidthWeight         *int     `json:"bandwidth_weight,omitempty" observable:"true"`       // of the first adapter
+	VLANTrunk               *string  `json:"vlan_trunk,omitempty" observable:"true"`             // of the first adapter: 10-12,20; empty if it is no trunk
+	VLANNativeID            *int     `json:"vlan_native_id,omitempty" observable:"true"`         // of the first adapter; 0 if it is no trunk
+	SecureBootTemplate      *string  `json:"secure_boot_template,omitempty" observable:"true"`   // microsoft_windows …
+	BootOrder               []string `json:"boot_order,omitempty" observable:"true"`             // disk, network and dvd in the order of their first devices
+	SmartPagingPath         *string  `json:"smart_paging_path,omitempty" observable:"true"`      // folder
+	CheckpointPath          *string  `json:"checkpoint_path,omitempty" observable:"true"`        // folder
+	IntegrationGuestService *bool    `json:"integration_guest_service_interface,omitempty" observable:"true"`
+	IntegrationHeartbeat    *bool    `json:"integration_heartbeat,omitempty" observable:"true"`
+	IntegrationKeyValue     *bool    `json:"integration_key_value_pair_exchange,omitempty" observable:"true"`
+	IntegrationShutdown     *bool    `json:"integration_shutdown,omitempty" observable:"true"`
+	IntegrationTime         *bool    `json:"integration_time_synchronization,omitempty" observable:"true"`
+	IntegrationVSS          *bool    `json:"integration_vss,omitempty" observable:"true"`
 
 	// Partial says what could not be read when the virtual machine was read, one sentence each; not only for this virtual machine.
 	// The properties that are affected are nil.

@@ -78,6 +78,31 @@ func TestSecretsInListsAndObjectsAreFound(t *testing.T) {
 	}
 }
 
+func TestItemsOfAListThatIsUniqueDiffer(t *testing.T) {
+	t.Parallel()
+	s, err := jobschema.Load("one.yaml", []byte("id: one\nversion: 1\nname: n\nfields:\n  - {id: order, label: Order, description: Order., type: list, "+
+		"validations: {unique: true}, items: {type: enum, validations: {one_of: [a, b]}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		items []any
+		want  []string
+	}{
+		{[]any{"b", "a"}, nil},
+		{[]any{"a", "b", "a", "a"}, []string{"order[2] unique", "order[3] unique"}},
+		{[]any{"c", "a", "a"}, []string{"order[0] one_of", "order[2] unique"}},
+		{[]any{"c", "c"}, []string{"order[0] one_of", "order[1] one_of"}},
+		{[]any{nil, nil}, []string{"order[0] required", "order[1] required"}},
+	} {
+		fields, err := s.Validate(m{"order": tt.items})
+		if len(tt.want) == 0 && err == nil {
+			continue
+		}
+		wantFaults(t, fields, err, tt.want)
+	}
+}
+
 // static4 are the fields of a static address.
 var static4 = m{"addr": "10.0.0.5", "bits": 24, "gw": "10.0.0.1"}
 

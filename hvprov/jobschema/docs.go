@@ -78,6 +78,9 @@ func (f *Field) addValues(add func(string, ...any)) {
 	}
 	addCount(add, v.MinLength, v.MaxLength, "character")
 	addCount(add, v.MinItems, v.MaxItems, "item")
+	if v.Unique {
+		add("Items must differ.")
+	}
 	if v.UniqueBy != "" {
 		add("Items must have different values of `%s`.", v.UniqueBy)
 	}

@@ -40,6 +40,7 @@ const (
 	ruleAscending     = "ascending"   // see ascendingRule
 	ruleMinItems      = "min_items"
 	ruleMaxItems      = "max_items"
+	ruleUnique        = "unique"
 	ruleUniqueBy      = "unique_by"
 	ruleNotKnown      = "not_known" // Unknown, where every value must be known
 )

@@ -4,6 +4,7 @@ package jobschema
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -66,9 +67,17 @@ func (f target) checkCount(n int) *Fault {
 	return nil
 }
 
-// checkUnique reports each object whose value of the UniqueBy field is that of an earlier object.
+// checkUnique reports each item that repeats an earlier one, and each object whose value of the UniqueBy field is that of an earlier object.
 func (f target) checkUnique(items []any) (faults []Fault) {
 	id := f.Validations.UniqueBy
+	if f.Validations.Unique {
+		for i, item := range items {
+			if t := f.item(i); item != Unknown && item != nil && slices.Contains(items[:i], item) {
+				faults = append(faults, *t.fault(ruleUnique, item, fmt.Sprintf("is %s, which the list has already", t.show(item)), "name each once"))
+			}
+		}
+		return faults
+	}
 	if id == "" {
 		return nil
 	}

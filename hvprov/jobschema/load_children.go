@@ -80,6 +80,9 @@ func (l *loader) items(sc *scope, at place, f *Field) {
 
 // uniqueBy checks that the items of a list have the field that distinguishes them.
 func (l *loader) uniqueBy(rules mapping, f *Field) {
+	if f.Validations.Unique && f.Type == TypeList && f.Items.Type == TypeObject {
+		l.fault(rules.at(keyUnique), "a list of objects cannot have unique: use unique_by")
+	}
 	id := f.Validations.UniqueBy
 	if id == "" || f.Type != TypeList {
 		return

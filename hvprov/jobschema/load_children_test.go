@@ -60,6 +60,8 @@ func TestLoadRefusesInvalidListsAndObjects(t *testing.T) {
 		{"a number of items as text", "max_items: 3", "max_items: '3'", `51: fields[8].validations.max_items: |whole number`},
 		{"a number of items of another type", "{max_length: 20}", "{max_items: 20}", `82: fields[12].validations.max_items: |does not apply to a field of type secret`},
 		{"a length of a list", "max_items: 3", "max_length: 3", `51: fields[8].validations.max_length: |does not apply to a field of type list`},
+		{"unique of objects", "max_items: 4, unique_by: label", "max_items: 4, unique: true", `72: fields[10].validations.unique: |a list of objects cannot have unique: use unique_by`},
+		{"unique that is not a boolean", "max_items: 3", "unique: 1", `51: fields[8].validations.unique: |true or false`},
 		{"unique_by of another type", "{max_length: 20}", "{unique_by: name}", `82: fields[12].validations.unique_by: |does not apply to a field of type secret`},
 		{"unique_by of single values", "max_items: 3", "unique_by: label", `51: fields[8].validations.unique_by: |only a list of objects can have unique_by`},
 		{"unique_by an unknown field", disks, "    validations:\n      max_items: 4\n      unique_by: name\n", `74: fields[10].validations.unique_by: |no field "name"`},
@@ -68,6 +70,7 @@ func TestLoadRefusesInvalidListsAndObjects(t *testing.T) {
 		{"unique_by a number that is not text", "unique_by: label", "unique_by: 7", `72: fields[10].validations.unique_by: |put 7 in quotes`},
 		{"unique_by a field that has a fault", "{id: label, ", "{id: LABEL, ", `61: fields[10].items.fields[1].id: |"LABEL" is not a valid id: use lower-case letters, digits and underscores, starting with a letter`},
 		{"a list that is observed", "    items: {type: ipv4}\n", "    items: {type: ipv4}\n    observed: notes\n", `55: fields[9].observed: |the property notes cannot be that of a field of type list`},
+		{"an observed list of another type", "    items: {type: ipv4}\n", "    items: {type: ipv4}\n    observed: boot_order\n", `55: fields[9].observed: |the property boot_order cannot be that of a list of type ipv4`},
 		{"applicability by a list", "{os: [windows]}", "{tags: [windows]}", `47: fields[7].applicability.tags: |tags is of type list`},
 		{"a nested field of an unknown type", size, size + "\n        - {id: x, type: text}", `61: fields[10].items.fields[1].type: |unknown type "text"`},
 	} {

@@ -258,6 +258,7 @@ func (l *loader) conditions(sc *scope, at place, canBeUnset bool) map[string][]s
 type property struct {
 	types []Type              // of the fields that can hold it
 	items map[string]property // properties of the items of a list; nil if they are not checked
+	item  []Type              // of the items of a list of single values
 }
 
 // observable returns the properties of job.VM that are tagged observable, by JSON name.
@@ -290,6 +291,9 @@ func propertyOf(t reflect.Type) property {
 		return property{types: []Type{TypeInteger, TypeNumber}}
 	case reflect.Slice:
 		list := property{types: []Type{TypeList}}
+		if t.Elem().Kind() != reflect.Struct {
+			list.item = propertyOf(t.Elem()).types
+		}
 		if t == reflect.TypeFor[[]job.DataDisk]() {
 			list.items = properties(t.Elem(), func(reflect.StructField) bool { return true })
 		}
@@ -323,6 +327,9 @@ func (l *loader) observed(field mapping, index int) {
 
 // observedItems checks the items of an observed list: a host would seem to lack what it does not report of an item.
 func (l *loader) observedItems(at place, p property, f *Field) {
+	if f.Items != nil && p.item != nil && f.Items.Type.known() && !slices.Contains(p.item, f.Items.Type) {
+		l.fault(at, "the property %s cannot be that of a list of type %s", f.Observed, f.Items.Type)
+	}
 	if p.items == nil || f.Items == nil {
 		return
 	}

@@ -22,6 +22,7 @@ const (
 	keyOneOf              = "one_of"
 	keyMinItems           = "min_items"
 	keyMaxItems           = "max_items"
+	keyUnique             = "unique"
 	keyUniqueBy           = "unique_by"
 )
 
@@ -34,7 +35,7 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 		return mapping{}
 	}
 	m, ok := l.mapping(field.at("validations"), keyMinLength, keyMaxLength, keyMinimum, keyMaximum, keyMultipleOf, keyZeroIsNone, keyPattern,
-		keyPatternDescription, keyFileName, keyOneOf, keyMinItems, keyMaxItems, keyUniqueBy)
+		keyPatternDescription, keyFileName, keyOneOf, keyMinItems, keyMaxItems, keyUnique, keyUniqueBy)
 	if !ok {
 		return m
 	}
@@ -59,7 +60,7 @@ func (l *loader) validations(field mapping, f *Field) mapping {
 	}
 	l.pattern(m, v)
 	v.FileName = m.boolean(keyFileName)
-	v.UniqueBy = m.text(keyUniqueBy)
+	v.Unique, v.UniqueBy = m.boolean(keyUnique), m.text(keyUniqueBy)
 	if v.OneOf, _ = m.texts(keyOneOf); f.Type == TypeEnum && !m.has(keyOneOf) {
 		l.fault(m.place, "an enum must have one_of")
 	}

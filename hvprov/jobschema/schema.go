@@ -117,6 +117,7 @@ type Validations struct {
 	OneOf              []string `json:"one_of,omitempty"`              // the values of an enum
 	MinItems           *int     `json:"min_items,omitempty"`           // of a list
 	MaxItems           *int     `json:"max_items,omitempty"`
+	Unique             bool     `json:"unique,omitempty"`    // the items of a list of single values differ
 	UniqueBy           string   `json:"unique_by,omitempty"` // id of the field that differs, regardless of letter case, between the objects of a list
 
 	pattern *regexp.Regexp

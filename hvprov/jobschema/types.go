@@ -38,7 +38,7 @@ var types = map[Type]typeRule{
 	TypeMAC:       {mac, nil},
 	TypeHostname:  {hostname, []string{keyMaxLength, keyPattern, keyPatternDescription}},
 	TypeEnum:      {enum, []string{keyOneOf}},
-	TypeList:      {nil, []string{keyMinItems, keyMaxItems, keyUniqueBy}},
+	TypeList:      {nil, []string{keyMinItems, keyMaxItems, keyUnique, keyUniqueBy}},
 	TypeObject:    {nil, nil},
 }
 

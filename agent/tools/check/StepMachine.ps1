@@ -73,6 +73,7 @@ function Invoke-CheckMachineStep {
         }
         $firmware = Get-VMFirmware -VM $run.VM
         foreach ($name in 'SecureBoot', 'SecureBootTemplate') { Add-CheckFact -Name "new-vm-$($name.ToLowerInvariant())" -Seen ([string]$firmware.$name) }
+        Add-CheckFact -Name 'new-vm-bootorder' -Seen (@($firmware.BootOrder | ForEach-Object -Process { $_.BootType }) -join ' ')
         if ($run.VM.State -is [System.Enum]) {
             $other = @([System.Enum]::GetNames($run.VM.State.GetType()) | Where-Object -FilterScript { ($script:CheckStates -split ' ') -notcontains $_ })
             Add-CheckFact -Name 'vm-states' -Seen ($other -join ' ')
@@ -134,6 +135,7 @@ function Invoke-CheckMachineStep {
         Assert-CheckValue -What 'The number of drives' -Value @(Get-VMHardDiskDrive -VM $script:CheckRun.VM).Count -Expected 1
         Add-CheckShape -Class 'HardDiskDrive' -Value $drive
         Set-VMFirmware -VM $script:CheckRun.VM -FirstBootDevice $drive
+        Add-CheckRefusal -Name 'boot-order' -Change { Set-VMFirmware -VM $script:CheckRun.VM -BootOrder (Get-VMFirmware -VM $script:CheckRun.VM).BootOrder }
         'The disk was attached, and is the first boot device.'
     }
     Invoke-CheckStep -Name 'full-firmware' -Needs 'full-create' -Action {

@@ -28,6 +28,7 @@ function Invoke-CheckRunningStep {
             Add-CheckRefusal -Name 'running-memory-narrower' -Change { Set-VMMemory -VM $vm -MaximumBytes 640MB }
         }
         Add-CheckRefusal -Name 'running-processor' -Change { Set-VMProcessor -VM $vm -Count 2 }
+        Add-CheckRefusal -Name 'running-boot-order' -Change { Set-VMFirmware -VM $vm -BootOrder (Get-VMFirmware -VM $vm).BootOrder }
         Add-CheckRefusal -Name 'running-secure-boot' -Change { Set-VMFirmware -VM $vm -EnableSecureBoot Off }
         if ($script:CheckRun.Done.ContainsKey('full-tpm')) { Add-CheckRefusal -Name 'running-tpm' -Change { Enable-VMTPM -VM $vm } }
         $adapter = @(Get-VMNetworkAdapter -VM $vm)[0]

@@ -111,7 +111,8 @@ type VM struct {
 	Guest                *GuestOS     `json:"guest,omitempty"`     // nil: no medium has set up its guest
 
 	// Settings are the parameters of Set-VMProcessor, Set-VMMemory and Set-VM that differ from the defaults of Hyper-V, such as Reserve, and
-	// whether integration services are enabled, by GUID.
+	// whether integration services are enabled, by GUID. BootOrder is the boot order of generation 2 once it was set: GUIDs of adapters, locations
+	// of drives such as SCSI 0:1, and files of boot managers, which begin with file:.
 	Settings map[string]any `json:"settings,omitempty"`
 }
 

@@ -98,6 +98,7 @@ foreach ($alias in @(Get-Alias | Where-Object -FilterScript { $_.ModuleName -eq 
 $second = New-VM -Name 'second' -Generation 2 -NoVHD
 foreach ($name in 'SecureBoot', 'SecureBootTemplate') { $seen.defaults[$name] = [string](Get-VMFirmware -VM $second).$name }
 foreach ($name in 'CheckpointType', 'AutomaticStartAction', 'AutomaticStopAction', 'ProcessorCount') { $seen.defaults[$name] = [string]$second.$name }
+$seen.defaults['BootOrder'] = [string](Get-VMFirmware -VM $second).BootOrder.BootType
 $seen.defaults['NetworkAdapters'] = [string]$second.NetworkAdapters.Count
 $first = New-VM -Name 'first' -NoVHD
 $seen.defaults['Generation'] = [string]$first.Generation
@@ -110,6 +111,10 @@ Add-Class (Get-VMIntegrationService -VM $second)
 Add-Class (Get-VMProcessor -VM $second); Add-Class (Get-VMMemory -VM $second)
 Add-Class (Get-VMNetworkAdapter -VM $second); Add-Class (Get-VMNetworkAdapter -VM $second).VlanSetting
 Add-Class (Get-VMHardDiskDrive -VM $second); Add-Class (Get-VMDvdDrive -VM $second); Add-Class (Get-VMFirmware -VM $second); Add-Class (Get-VMSecurity -VM $second)
+Add-Class (Get-VMFirmware -VM $second).BootOrder; Add-Class (Get-VMBios -VM $first)
+$seen.defaults['StartupOrder'] = [string](Get-VMBios -VM $first).StartupOrder
+Add-Change 'boot order, Off, 2' { Set-VMFirmware -VM $second -BootOrder @((Get-VMDvdDrive -VM $second)[0], (Get-VMFirmware -VM $second).BootOrder[0]) }
+Add-Change 'boot order, Off, 1' { Set-VMBios -VM $first -StartupOrder @('Floppy', 'LegacyNetworkAdapter', 'CD', 'IDE') }
 Add-Class (Get-VMSnapshot -VM (Get-VM | Where-Object -FilterScript { $_.Name -eq 'checked' }))
 Add-Class (Get-ClusterGroup); Add-Class (Get-ClusterSharedVolume); Add-Class (Get-ClusterResource); Add-Class (Get-Cluster)
 $names = New-Object -TypeName System.Collections.Specialized.StringCollection
@@ -142,6 +147,8 @@ Add-Error 'firmware_while_running' { Set-VMFirmware -VM $second -EnableSecureBoo
 Add-Error 'processors_while_running' { Set-VMProcessor -VM $second -Count 2 }
 Add-Error 'adapter_generation_1_while_running' { Add-VMNetworkAdapter -VM $first }
 Add-Change 'firmware, Running, 2' { Set-VMFirmware -VM $second -EnableSecureBoot Off }
+Add-Change 'boot order, Running, 2' { Set-VMFirmware -VM $second -BootOrder (Get-VMFirmware -VM $second).BootOrder }
+Add-Change 'boot order, Running, 1' { Set-VMBios -VM $first -StartupOrder @('CD', 'IDE', 'LegacyNetworkAdapter', 'Floppy') }
 Add-Change 'processors, Running, 2' { Set-VMProcessor -VM $second -Count 2 }
 Add-Change 'nested virtualization, Running, 2' { Set-VMProcessor -VM $second -ExposeVirtualizationExtensions $true }
 Add-Change 'processor compatibility, Running, 2' { Set-VMProcessor -VM $second -CompatibilityForMigrationEnabled $true }

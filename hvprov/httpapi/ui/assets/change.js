@@ -15,14 +15,14 @@ function changeable(schema) {
   return { ...schema, fields, parameter_sets: sets };
 }
 
-// differences returns the fields whose values have changed. A number that is taken away is 0 where that is no value, and a list is empty.
+// differences returns the fields whose values have changed. A number that is taken away is 0 where that is no value, and a list that can be is empty.
 function differences(schema, before, values) {
   const changed = {};
   for (const field of schema.fields) {
     let value = values[field.id];
     const old = before[field.id];
     if (value === undefined && old !== undefined) {
-      if (field.type === 'list') value = [];
+      if (field.type === 'list' && !field.validations?.min_items) value = [];
       else if (field.validations?.zero_is_none) value = 0;
       else if (field.type === 'multiline' || field.type === 'mac') value = '';
       else continue;

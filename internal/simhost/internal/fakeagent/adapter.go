@@ -87,6 +87,9 @@ func connectNetwork(j *hostJob) error {
 			err = j.setSettings(cmdlet, j.fields.names())
 		}
 	}
+	if err == nil {
+		err = j.orderBoot()
+	}
 	return err
 }
 

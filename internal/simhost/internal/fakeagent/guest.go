@@ -91,6 +91,9 @@ func attachGuestMedium(j *hostJob) error {
 	if err == nil {
 		err = setFirmware(j)
 	}
+	if err == nil {
+		err = j.orderBoot()
+	}
 	if err == nil && !waitsForSetup(j) {
 		j.log("guest_media_kept", "hours", guestMediumHours)
 	}

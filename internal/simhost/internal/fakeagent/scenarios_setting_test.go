@@ -53,6 +53,38 @@ var settings = []scenario{
 		s.runJob(cycled(id, minimal, "vlan_trunk", "vlan_native_id", "bandwidth_reserve_mbps", "checkpoint_path", "smart_paging_path", "secure_boot_template", "integration_guest_service_interface",
 			"integration_vss", "integration_heartbeat", "integration_key_value_pair_exchange", "integration_shutdown", "integration_time_synchronization"))
 	}},
+	{"the boot order is set, changed and read", func(s *recorder) {
+		s.oneMAC()
+		s.section("in spite of a medium of the guest, and kept when it is ejected")
+		result := s.runJob(setUp(minimal + linuxGuest + setup + `,"boot_order":["network","dvd"]`))
+		id := result.VM.ID
+		s.request(protocol.Request{Request: "inventory", VMs: []string{id}})
+		s.section("the virtual machine must be off")
+		s.runJob(change(id, minimal+`,"boot_order":["disk"]`, "boot_order"))
+		s.runJob(cycled(id, minimal+`,"boot_order":["disk"]`, "boot_order"))
+		s.section("no value differs")
+		s.runJob(change(id, minimal+`,"boot_order":["dvd","disk","network"]`, "boot_order"))
+		s.section("files of boot managers come last")
+		s.onHost(func(state *hyperv.State) {
+			vm := &state.VMs[0]
+			order, _ := vm.Settings["BootOrder"].([]any)
+			vm.State, vm.Settings["BootOrder"] = "Off", append([]any{"file:bootmgfw.efi"}, order...)
+		})
+		s.runJob(change(id, minimal+`,"boot_order":["disk"],"power_state":"off"`, "boot_order"))
+		s.runJob(change(id, minimal+`,"boot_order":["network"],"power_state":"off"`, "boot_order"))
+		s.section("reset to the default")
+		s.runJob(change(id, minimal+`,"power_state":"off"`, "boot_order"))
+		s.section("of generation 1, and of a virtual machine that no job created")
+		s.onHost(func(state *hyperv.State) {
+			old := state.VMs[0]
+			old.ID, old.Name, old.Path, old.Drives, old.Generation, old.Settings = seedID(9), "old", "/old", nil, 1, nil
+			old.SecureBoot, old.SecureBootTemplate = "Off", ""
+			state.VMs = append(state.VMs, old)
+		})
+		s.request(protocol.Request{Request: "inventory", VMs: []string{seedID(9)}})
+		s.runJob(change(seedID(9), `"boot_order":["network","disk"]`, "boot_order"))
+		s.request(protocol.Request{Request: "inventory", VMs: []string{seedID(9)}})
+	}},
 	{"a definition names folders in place of those of the host", func(s *recorder) {
 		images, machines := filepath.Join(s.dir, "images"), filepath.Join(s.dir, "machines")
 		s.request(check(fmt.Sprintf(`"vm_name":"web-01","image_name":"other","image_path":%q`, images)))
@@ -69,7 +101,7 @@ var settings = []scenario{
 			`"processor_reserve":101`, `"processor_limit":0`, `"processor_limit":50.5`, `"memory_weight":0`, `"memory_weight":101`, `"mac_spoofing":"On"`,
 			`"bandwidth_limit_mbps":-1`, `"bandwidth_limit_mbps":"500"`, `"bandwidth_reserve_mbps":-1`, `"bandwidth_weight":101`, `"vlan_trunk":"0-5"`, `"vlan_trunk":"9-5"`,
 			`"vlan_trunk":"1,4095"`, `"vlan_trunk":5`, `"vlan_native_id":4095`, `"secure_boot_template":"MicrosoftWindows"`, `"smart_paging_path":"paging"`,
-			`"checkpoint_path":""`, `"integration_heartbeat":"on"`, `"vm_path":"VMs"`, `"image_path":5`,
+			`"boot_order":[]`, `"boot_order":"disk"`, `"boot_order":["disk","Disk"]`, `"boot_order":["disk","disk"]`, `"boot_order":[1]`, `"checkpoint_path":""`, `"integration_heartbeat":"on"`, `"vm_path":"VMs"`, `"image_path":5`,
 		} {
 			s.record("%s", field)
 			s.request(check(field))

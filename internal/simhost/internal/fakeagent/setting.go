@@ -17,7 +17,7 @@ import (
 // setting is a field that one parameter of a cmdlet sets.
 type setting struct {
 	cmdlet, parameter string
-	preset            any     // the default of Hyper-V: a bool, a number or text; a folder that is empty is that of the virtual machine
+	preset            any     // the default of Hyper-V: a bool, a number, text or a list; a folder that is empty is that of the virtual machine
 	low, high         float64 // limits of a number
 	off               bool    // the virtual machine must be off
 	shown             func(vm *job.VM, value any)
@@ -26,9 +26,10 @@ type setting struct {
 // bitsPerMegabit is the unit of bandwidths in definitions; the cmdlets count bits.
 const bitsPerMegabit = 1e6
 
-func (s setting) isFolder() bool   { return s.cmdlet == "Set-VM" }
-func (s setting) isTemplate() bool { return s.cmdlet == setVMFirmware }
-func (s setting) isVLANList() bool { return s.parameter == "AllowedVlanIdList" }
+func (s setting) isFolder() bool    { return s.cmdlet == "Set-VM" }
+func (s setting) isTemplate() bool  { return s.parameter == "SecureBootTemplate" }
+func (s setting) isBootOrder() bool { return s.parameter == "BootOrder" }
+func (s setting) isVLANList() bool  { return s.parameter == "AllowedVlanIdList" }
 func (s setting) countsBits() bool {
 	return s.parameter == "MaximumBandwidth" || s.parameter == "MinimumBandwidthAbsolute"
 }
@@ -45,6 +46,8 @@ func (s setting) rule() rule {
 	switch {
 	case s.isTemplate():
 		return oneOf(slices.Sorted(maps.Keys(secureBootTemplates))...)
+	case s.isBootOrder():
+		return rule{text("requirement_boot_order", "kinds", strings.Join(bootKinds, ", ")), isBootOrder}
 	case s.isVLANList():
 		return rule{text("requirement_vlan_list"), func(v any) bool { list, ok := v.(string); return ok && (list == "" || vlanList(list) != "") }}
 	}
@@ -64,6 +67,9 @@ func (s setting) holder(vm *hyperv.VM) *map[string]any {
 
 // of returns the value of a virtual machine as a definition has it.
 func (s setting) of(vm hyperv.VM) any {
+	if s.isBootOrder() {
+		return bootOrder(vm)
+	}
 	holder := s.holder(&vm)
 	if holder == nil || s.cmdlet == setVLAN && vm.Adapters[0].VLANMode != "Trunk" {
 		return s.preset
@@ -113,8 +119,13 @@ func (s setting) wanted(vm hyperv.VM, f fields, name string) any {
 	return s.preset
 }
 
-// same reports whether two values of a setting mean the same.
+// same reports whether the value a of a definition and the value b of a virtual machine mean the same.
 func (s setting) same(a, b any) bool {
+	if s.isBootOrder() {
+		wanted, _ := a.([]any)
+		order, _ := b.([]any)
+		return sameBootOrder(wanted, order)
+	}
 	left, isText := a.(string)
 	right, _ := b.(string)
 	switch {
@@ -128,6 +139,10 @@ func (s setting) same(a, b any) bool {
 
 // apply sets the value of a virtual machine.
 func (s setting) apply(vm *hyperv.VM, value any) error {
+	if wanted, ok := value.([]any); ok && s.isBootOrder() {
+		setBootOrder(vm, wanted)
+		return nil
+	}
 	holder := s.holder(vm)
 	if holder == nil {
 		return fail("adapter_missing", "", "vm", vm.Name)
@@ -261,7 +276,7 @@ func showSettings(shown *job.VM, vm hyperv.VM, recorded fields, all bool) {
 		switch {
 		case !recorded.has(name) && !all, s.isTemplate() && vm.Generation != 2, s.ofAdapter() && len(vm.Adapters) == 0:
 			continue
-		case recorded.has(name) && s.same(recorded[name], value):
+		case !s.isBootOrder() && recorded.has(name) && s.same(recorded[name], value):
 			value = recorded[name] // as the definition spells it
 		}
 		s.shown(shown, value)

@@ -2,7 +2,11 @@
 
 package fakeagent
 
-import "github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+import (
+	"fmt"
+
+	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
+)
 
 // The cmdlets whose settings are not parameters of the virtual machine itself.
 const (
@@ -30,6 +34,7 @@ var hardwareSettings = map[string]setting{
 	"smart_paging_path":       {"Set-VM", "SmartPagingFilePath", "", 0, 0, true, showText(func(vm *job.VM) **string { return &vm.SmartPagingPath })},
 	"checkpoint_path":         {"Set-VM", "SnapshotFileLocation", "", 0, 0, false, showText(func(vm *job.VM) **string { return &vm.CheckpointPath })},
 	"secure_boot_template":    {setVMFirmware, "SecureBootTemplate", "microsoft_windows", 0, 0, true, showText(func(vm *job.VM) **string { return &vm.SecureBootTemplate })},
+	"boot_order":              {setVMFirmware, "BootOrder", []any{"disk"}, 0, 0, true, showBootOrder},
 	"mac_spoofing":            {setVMNetworkAdapter, "MacAddressSpoofing", false, 0, 0, false, showFlag(func(vm *job.VM) **bool { return &vm.MACSpoofing })},
 	"bandwidth_limit_mbps":    {setVMNetworkAdapter, "MaximumBandwidth", 0.0, 0, 1e6, false, showCount(func(vm *job.VM) **int { return &vm.BandwidthLimit })},
 	"bandwidth_reserve_mbps":  {setVMNetworkAdapter, "MinimumBandwidthAbsolute", 0.0, 0, 1e6, false, showCount(func(vm *job.VM) **int { return &vm.BandwidthReserve })},
@@ -51,6 +56,14 @@ func showFlag(at func(*job.VM) **bool) func(*job.VM, any) {
 
 func showCount(at func(*job.VM) **int) func(*job.VM, any) {
 	return func(vm *job.VM, value any) { number, _ := value.(float64); count := int(number); *at(vm) = &count }
+}
+
+func showBootOrder(vm *job.VM, value any) {
+	kinds, _ := value.([]any)
+	vm.BootOrder = nil // unknown without a device
+	for _, kind := range kinds {
+		vm.BootOrder = append(vm.BootOrder, fmt.Sprint(kind))
+	}
 }
 
 func showText(at func(*job.VM) **string) func(*job.VM, any) {

@@ -7,7 +7,7 @@
     FunctionsToExport = @(
         'Checkpoint-VM',
         'Add-VMDvdDrive', 'Add-VMHardDiskDrive', 'Add-VMNetworkAdapter', 'Connect-VMNetworkAdapter', 'Disable-VMIntegrationService', 'Disable-VMTPM', 'Disconnect-VMNetworkAdapter',
-        'Enable-VMEventing', 'Enable-VMIntegrationService', 'Enable-VMTPM', 'Export-VM', 'Get-VHD', 'Get-VM', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
+        'Enable-VMEventing', 'Enable-VMIntegrationService', 'Enable-VMTPM', 'Export-VM', 'Get-VHD', 'Get-VM', 'Get-VMBios', 'Get-VMDvdDrive', 'Get-VMFirmware', 'Get-VMHardDiskDrive', 'Get-VMHost', 'Get-VMHostNumaNode',
         'Get-VMIntegrationService', 'Get-VMKeyProtector', 'Get-VMMemory', 'Get-VMNetworkAdapter', 'Get-VMNetworkAdapterVlan', 'Get-VMProcessor', 'Get-VMSecurity', 'Get-VMSnapshot', 'Get-VMSwitch', 'New-VHD',
         'New-VM', 'New-VMSwitch', 'Remove-VM', 'Remove-VMSwitch', 'Set-VMSwitch', 'Remove-VMDvdDrive', 'Remove-VMHardDiskDrive', 'Remove-VMNetworkAdapter', 'Remove-VMSnapshot', 'Rename-VM',
         'Resize-VHD', 'Restart-VM', 'Restore-VMSnapshot', 'Resume-VM', 'Save-VM', 'Set-VM', 'Set-VMBios', 'Set-VMDvdDrive', 'Set-VMFirmware', 'Set-VMKeyProtector', 'Set-VMMemory', 'Set-VMNetworkAdapter',

@@ -18,6 +18,7 @@ $ErrorActionPreference = 'Stop'
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Security.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Network.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Media.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Boot.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Guest.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Direct.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Export.ps1'))

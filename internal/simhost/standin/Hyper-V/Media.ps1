@@ -1,4 +1,4 @@
-# DVD drives, and the boot order of generation 1 virtual machines.
+# DVD drives.
 
 function ConvertTo-StandInDvd {
     # Returns a DVD drive object.
@@ -159,30 +159,6 @@ function Remove-VMDvdDrive {
                 Assert-StandInTakesDvd -VM $vm -Cmdlet 'Remove-VMDvdDrive' -What 'removed from'
                 $dvd = Find-StandInDvd -VM $vm -Cmdlet 'Remove-VMDvdDrive' -Object $object
                 $vm.dvd_drives = [object[]]@($vm.dvd_drives | Where-Object -FilterScript { -not [object]::ReferenceEquals($_, $dvd) })
-            }
-        }
-    }
-}
-
-function Set-VMBios {
-    [CmdletBinding(DefaultParameterSetName = 'VMName', SupportsShouldProcess)]
-    param(
-        [Parameter(ParameterSetName = 'VMObject', Mandatory, Position = 0, ValueFromPipeline)] [object[]] $VM,
-        [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
-        [ValidateSet('Floppy', 'CD', 'IDE', 'LegacyNetworkAdapter')] [string[]] $StartupOrder
-    )
-
-    process {
-        if (-not $PSCmdlet.ShouldProcess('BIOS')) { return }
-        $given = $PSBoundParameters
-        Invoke-StandIn -Cmdlet 'Set-VMBios' -Change -Action {
-            param($state)
-            foreach ($item in @(Select-StandInVM -State $state -Cmdlet 'Set-VMBios' -VM $given['VM'] -Name $given['VMName'])) {
-                if ($item.generation -ne 1) {
-                    throw (New-StandInError -Cmdlet 'Set-VMBios' -Message "Virtual machine '$($item.name)' is not of generation 1.")
-                }
-                Assert-StandInOff -VM $item -Cmdlet 'Set-VMBios' -What 'BIOS'
-                $item.startup_order = [object[]]$given['StartupOrder']
             }
         }
     }

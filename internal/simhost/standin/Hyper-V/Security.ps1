@@ -36,6 +36,7 @@ function Get-VMFirmware {
                 [pscustomobject]@{
                     PSTypeName = 'Microsoft.HyperV.PowerShell.VMFirmware'
                     VMName = $item.name; VMId = [guid]$item.id; SecureBoot = $item.secure_boot; SecureBootTemplate = $item.secure_boot_template
+                    BootOrder = [object[]]@(Get-StandInBootSource -VM $item)
                 }
             }
         }
@@ -49,6 +50,7 @@ function Set-VMFirmware {
         [Parameter(ParameterSetName = 'VMName', Mandatory, Position = 0, ValueFromPipeline)] [string[]] $VMName,
         [ValidateSet('On', 'Off')] [string] $EnableSecureBoot,
         [string] $SecureBootTemplate,
+        [object[]] $BootOrder,
         [object] $FirstBootDevice
     )
 
@@ -60,7 +62,8 @@ function Set-VMFirmware {
             if ($given.ContainsKey('SecureBootTemplate')) { Assert-StandInTemplate -State $state -VM $item -Template $given['SecureBootTemplate'] }
             if ($given.ContainsKey('EnableSecureBoot')) { $item.secure_boot = $given['EnableSecureBoot'] }
             if ($given.ContainsKey('SecureBootTemplate')) { $item.secure_boot_template = $given['SecureBootTemplate'] }
-            if ($given.ContainsKey('FirstBootDevice')) { $item.first_boot = [string]$given['FirstBootDevice'].Path }
+            if ($given.ContainsKey('FirstBootDevice')) { Set-StandInFirstBoot -VM $item -Device $given['FirstBootDevice'] }
+            if ($given.ContainsKey('BootOrder')) { Set-StandInBootOrder -VM $item -Source $given['BootOrder'] }
         }
     }
 }
