@@ -82,7 +82,10 @@ func (p *Provider) startService(ctx context.Context, set settings, conn *connect
 		Logger:    newLogger(ctx),
 		// The timeouts of resources limit requests, which may be longer than the defaults of the library.
 		QueryLimit: queryLimit,
-		Client:     "terraform-provider-hypervvm " + p.version,
+		// Terraform reads each resource once in a plan and starts the provider anew for the apply: a plan of a thousand machines, which takes
+		// longer than the library keeps an inventory, need not request it several times.
+		InventoryMaxAge: time.Minute,
+		Client:          "terraform-provider-hypervvm " + p.version,
 	})
 	if err != nil {
 		at := path.Root("hosts")
