@@ -15,9 +15,9 @@ import (
 func TestMemoryIsBoundedForAnyInput(t *testing.T) {
 	// Not parallel, because it measures the heap.
 	const block, limit = 16 << 10, 16 << 10
-	starts := []string{"", "<Objs>", `<Objs><S S="Error">`}
+	starts := []string{`<Objs><S S="Error">`}
 	if os.Getenv("HYPERVVM_TEST_FULL") != "" {
-		starts = append(starts, "<Objs><S>", "<Objs><Obj><MS>", "<Objs><Obj><ToString>", `<Objs><Obj S="information"><Props><Obj N="MessageData">`)
+		starts = append(starts, "", "<Objs>", "<Objs><S>", "<Objs><Obj><MS>", "<Objs><Obj><ToString>", `<Objs><Obj S="information"><Props><Obj N="MessageData">`)
 	}
 	for name, c := range map[string]struct{ head, repeated string }{
 		"an unterminated line":             {"", "x"},
