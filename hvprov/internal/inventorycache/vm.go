@@ -42,10 +42,11 @@ type vmAnswer struct {
 
 // burst counts the virtual machines that a host is asked for in a short time.
 type burst struct {
-	since  time.Time
-	keys   map[string]bool
-	each   time.Duration // time for one virtual machine in the latest batch of several; 0 before the first
-	byIDTo time.Time     // until then all virtual machines are not asked for
+	since    time.Time
+	keys     map[string]bool
+	requests int           // answered
+	each     time.Duration // time for one virtual machine in the latest batch; 0 before the second
+	byIDTo   time.Time     // until then all virtual machines are not asked for
 }
 
 // GetVM returns a virtual machine of a host by its GUID, not older than MaxAge or the last [Cache.InvalidateVM] of it. If a snapshot
@@ -168,9 +169,11 @@ func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
 	if len(partial) > 0 {
 		e.partial++
 	}
-	if n := len(b.ids); n > 1 { // the first request of a session includes its start
+	// The first request includes the start of the session. Terraform may ask for one virtual machine after the other.
+	if n := len(b.ids); n > 1 || e.burst.requests > 0 {
 		e.burst.each = max(now.Sub(b.sentAt)/time.Duration(n), 1)
 	}
+	e.burst.requests++
 }
 
 // prefersAll counts a virtual machine that the host is to be asked for, and reports whether the host should be asked for all of them

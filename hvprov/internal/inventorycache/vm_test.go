@@ -156,19 +156,22 @@ func TestConcurrentReadsByIDShareRequests(t *testing.T) {
 	})
 }
 
-// Terraform reads ten resources at a time.
+// Terraform reads ten resources at a time, or, of one of many hosts, one after the other.
 func TestAHundredReadsByIDTakeFewRequestsAndNoMoreOfTheHostThanTheyNeed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		each    time.Duration
 		failAll error
+		atOnce  int
 		want    int // requests
 		all     int // of them, for all virtual machines
 	}{
-		{"a quick host is asked for all", 2 * time.Millisecond, nil, 4, 1},
-		{"a slow host is asked for those that are read", 365 * time.Millisecond, nil, 12, 0},
-		{"a quick host that cannot return all is asked for those that are read", 2 * time.Millisecond, errors.New("limit"), 14, 1},
+		{"a quick host is asked for all", 2 * time.Millisecond, nil, 10, 4, 1},
+		{"a slow host is asked for those that are read", 365 * time.Millisecond, nil, 10, 12, 0},
+		{"a quick host that cannot return all is asked for those that are read", 2 * time.Millisecond, errors.New("limit"), 10, 14, 1},
+		{"a quick host that is asked for one after the other is asked for all", 2 * time.Millisecond, nil, 1, 11, 1},
+		{"a slow host that is asked for one after the other is asked for those that are read", 365 * time.Millisecond, nil, 1, 100, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -178,7 +181,7 @@ func TestAHundredReadsByIDTakeFewRequestsAndNoMoreOfTheHostThanTheyNeed(t *testi
 				opts.MaxAge = time.Minute
 				c := newCache(t, opts, "hv01")
 				begin := time.Now()
-				readAll(t, c, 100, 10)
+				readAll(t, c, 100, test.atOnce)
 				took, requests := time.Since(begin), host.drain()
 				all := 0
 				for _, request := range requests {
