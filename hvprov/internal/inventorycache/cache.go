@@ -53,6 +53,7 @@ type Cache struct {
 	hosts  map[string]*entry // by casefold.Key
 	seq    uint64            // of the latest request
 	closed bool
+	asked  asked          // of all hosts
 	work   sync.WaitGroup // goroutines of calls
 }
 

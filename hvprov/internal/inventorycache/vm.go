@@ -13,9 +13,11 @@ import (
 
 // A host that is asked for many virtual machines by GUID in a short time is asked once for all of them, if that is cheap: its answers
 // must have taken less than cheapVM for each virtual machine. With 300 virtual machines that is 15 seconds. On hosts that take longer,
-// virtual machines that were not asked for cost more than further requests.
+// virtual machines that were not asked for cost more than further requests. While many virtual machines of several hosts are asked for, as
+// by a plan of Terraform for all of them, a few of one host suffice.
 const (
 	manyVMs  = 10
+	fewVMs   = 2
 	shortly  = 30 * time.Second
 	cheapVM  = 50 * time.Millisecond
 	keepByID = 5 * time.Minute // after a request for all virtual machines has failed
@@ -40,10 +42,24 @@ type vmAnswer struct {
 	at  time.Time // when the request was sent
 }
 
-// burst counts the virtual machines that a host is asked for in a short time.
+// asked counts virtual machines that are asked for in a short time.
+type asked struct {
+	since time.Time
+	keys  map[string]bool
+}
+
+// add returns the number of virtual machines with one more.
+func (a *asked) add(key string, now time.Time) int {
+	if now.Sub(a.since) > shortly {
+		a.since, a.keys = now, map[string]bool{}
+	}
+	a.keys[key] = true
+	return len(a.keys)
+}
+
+// burst is what a host is asked for by GUID.
 type burst struct {
-	since    time.Time
-	keys     map[string]bool
+	asked
 	requests int           // answered
 	each     time.Duration // time for one virtual machine in the latest batch; 0 before the second
 	byIDTo   time.Time     // until then all virtual machines are not asked for
@@ -67,7 +83,7 @@ func (c *Cache) GetVM(ctx context.Context, host, id string) (VM, error) {
 		c.mu.Unlock()
 		return vm, nil
 	}
-	if e.prefersAll(key, time.Now()) {
+	if c.prefersAll(e, key, time.Now()) {
 		all := c.join(ctx, e)
 		c.mu.Unlock()
 		vm, ok, err := c.waitAll(ctx, e, all, id)
@@ -169,20 +185,16 @@ func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
 	if len(partial) > 0 {
 		e.partial++
 	}
-	// The first request includes the start of the session. Terraform may ask for one virtual machine after the other.
-	if n := len(b.ids); n > 1 || e.burst.requests > 0 {
-		e.burst.each = max(now.Sub(b.sentAt)/time.Duration(n), 1)
+	if e.burst.requests > 0 { // the first one includes the start of the session
+		e.burst.each = max(now.Sub(b.sentAt)/time.Duration(len(b.ids)), 1)
 	}
 	e.burst.requests++
 }
 
 // prefersAll counts a virtual machine that the host is to be asked for, and reports whether the host should be asked for all of them
-// instead. Cache.mu must be held.
-func (e *entry) prefersAll(key string, now time.Time) bool {
-	u := &e.burst
-	if now.Sub(u.since) > shortly {
-		u.since, u.keys = now, map[string]bool{}
-	}
-	u.keys[key] = true
-	return len(u.keys) > manyVMs && u.each > 0 && u.each < cheapVM && now.After(u.byIDTo)
+// instead. c.mu must be held.
+func (c *Cache) prefersAll(e *entry, key string, now time.Time) bool {
+	all, here := c.asked.add(key, now), e.burst.add(key, now)
+	many := here > manyVMs || here > fewVMs && all > manyVMs
+	return many && e.burst.each > 0 && e.burst.each < cheapVM && now.After(e.burst.byIDTo)
 }

@@ -198,6 +198,43 @@ func TestAHundredReadsByIDTakeFewRequestsAndNoMoreOfTheHostThanTheyNeed(t *testi
 	}
 }
 
+// A plan for many machines reads those of each host one after the other.
+func TestAFewReadsOfEachOfManyHostsAreFollowedByOneForAll(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ hosts, vms, want, all int }{
+		"ten machines on each of five hosts": {5, 10, 3, 5},
+		"two machines on each of five hosts": {5, 2, 2, 0},
+		"five machines on one host":          {1, 5, 5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				host := &fakeHost{vms: test.hosts * test.vms, each: 2 * time.Millisecond}
+				var names []string
+				for i := range test.hosts {
+					names = append(names, "hv"+strconv.Itoa(i))
+				}
+				c := newCache(t, host.options(), names...)
+				for i := range test.hosts * test.vms {
+					if vm, err := c.GetVM(t.Context(), names[i%test.hosts], vmID(i)); err != nil || vm.VM == nil {
+						t.Errorf("virtual machine %d: got %+v and %v", i, vm, err)
+					}
+				}
+				requests := host.drain()
+				all := 0
+				for _, request := range requests {
+					if request == "all" {
+						all++
+					}
+				}
+				if len(requests) > test.want*test.hosts || all != test.all {
+					t.Errorf("%d requests, %d for all: %q", len(requests), all, requests)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatIsNotOnTheHostIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
