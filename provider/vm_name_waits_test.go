@@ -48,21 +48,26 @@ func TestAJobDoesNotWaitForANameThatNoOperationGivesUp(t *testing.T) {
 	o := newOperations()
 	o.settle = time.Millisecond
 	first, endFirst := o.begin("aaaa")
-	defer endFirst()
 	second, endSecond := o.begin("bbbb")
-	defer endSecond()
 	result := make(chan bool)
 	mark := o.mark()
-	go func() { result <- o.await(t.Context(), first, "bbbb", mark) }()
-	go func() { result <- o.await(t.Context(), second, "aaaa", mark) }() // each waits for the other
-	firstFree, secondFree := <-result, <-result
-	if firstFree || secondFree {
+	await := func(op *operation, holder string, end func()) {
+		free := o.await(t.Context(), op, holder, mark)
+		result <- free
+		end()
+	}
+	go await(first, "bbbb", endFirst)
+	go await(second, "aaaa", endSecond) // each waits for the other
+	if <-result {
 		t.Error("a name was reported as free")
 	}
+	<-result // the other one may try again after the end of the first
+	first, endFirst = o.begin("aaaa")
+	defer endFirst()
 	_, endOther := o.begin("cccc")
 	defer endOther()
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { result <- o.await(ctx, first, "bbbb", mark) }()
+	go func() { result <- o.await(ctx, first, "dddd", mark) }()
 	asleep(o, first)
 	cancel()
 	if <-result {
