@@ -84,7 +84,7 @@ func (p *Provider) startService(ctx context.Context, set settings, conn *connect
 		QueryLimit: queryLimit,
 		// Terraform reads each resource once in a plan and starts the provider anew for the apply: a plan of a thousand machines, which takes
 		// longer than the library keeps an inventory, need not request it several times.
-		InventoryMaxAge: time.Minute,
+		InventoryMaxAge: 2 * time.Minute,
 		Client:          "terraform-provider-hypervvm " + p.version,
 	})
 	if err != nil {
