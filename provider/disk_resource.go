@@ -202,11 +202,9 @@ func (d *diskResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		addAsWarnings(diags, diskSummary("plan", s.file()), err, "The plan was not checked. The job fails while that lasts.")
 	} else if found != nil && !strings.EqualFold(replaced, found.Path) { // the plan may know only the name of the replaced one
 		diags.AddAttributeError(path.Root("path"), diskSummary("plan", found.Path),
-			fmt.Sprintf("The file exists on host %s already. Import it with the id %q, or use another name.", host, diskID(host, found.Path)))
+			fmt.Sprintf("The file exists on host %s already. Import it with the id %q, or use another name.", host, fileID(host, found.Path)))
 	}
 }
-
-func diskID(host, file string) string { return host + "/" + file }
 
 // run runs a disk job. The result is nil after an error.
 func (d *diskResource) run(ctx context.Context, s diskState, verb string, values map[string]any, diags *diag.Diagnostics) (host string, result *job.Result) {
@@ -258,7 +256,7 @@ func (s *diskState) set(host string, found *job.Disk) {
 		s.Path = types.StringValue(found.Path)
 	}
 	if s.ID.ValueString() == "" {
-		s.ID = types.StringValue(diskID(host, found.Path))
+		s.ID = types.StringValue(fileID(host, found.Path))
 	}
 	s.Type = types.StringValue(found.Type)
 	if s.ParentPath.IsNull() && found.ParentPath != "" {

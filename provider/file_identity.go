@@ -21,6 +21,9 @@ func fileIdentitySchema(attribute, description string) identityschema.Schema {
 	}}
 }
 
+// fileID returns the id of a file on a host.
+func fileID(host, file string) string { return host + "/" + file }
+
 // splitFileID returns the host and the file of an id, such as hv01/debian-13.vhdx.
 func splitFileID(id string) (host, file string) {
 	host, file, _ = strings.Cut(id, "/")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (s *imageState) limit(diags *diag.Diagnostics) time.Duration {
 
 // isImported reports whether the state does not know where the image is from.
 func (s *imageState) isImported() bool {
-	return s.SourceURL.IsNull() && s.SourceFile.IsNull() && s.SourcePath.IsNull()
+	return !slices.ContainsFunc(s.sources(), func(v types.String) bool { return !v.IsNull() })
 }
 
 func baseName(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) }
@@ -100,7 +101,7 @@ func (s *imageState) serve(ctx context.Context) (*servedFile, error) {
 }
 
 func (s *imageState) set(host string, image *job.Image) {
-	s.Host, s.ID, s.Name = types.StringValue(host), types.StringValue(host+"/"+s.File.ValueString()), types.StringValue(baseName(s.File.ValueString()))
+	s.Host, s.ID, s.Name = types.StringValue(host), types.StringValue(fileID(host, s.File.ValueString())), types.StringValue(baseName(s.File.ValueString()))
 	if image != nil {
 		s.SizeBytes = types.Int64Value(image.SizeBytes)
 	}
