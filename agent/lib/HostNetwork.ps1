@@ -51,8 +51,7 @@ function Assert-NewSwitchAdapter {
         $adapter = @($adapters | Where-Object -FilterScript { Test-SameName -Left $_.Name -Right $name }) | Select-Object -First 1
         if ($null -eq $adapter) {
             $known = [string[]]@($adapters | ForEach-Object -Process { $_.Name })
-            [System.Array]::Sort($known, [System.StringComparer]::OrdinalIgnoreCase)
-            throw (New-AgentError -Field 'net_adapter_names' -MessageId 'net_adapter_missing' -Values @{ name = $name; host = $Machine.Name; adapters = (Join-AgentText -Text $known) })
+            throw (New-AgentError -Field 'net_adapter_names' -MessageId 'net_adapter_missing' -Values @{ name = $name; host = $Machine.Name; adapters = (Join-AgentName -Name $known) })
         }
         foreach ($item in $Switches) {
             if (@($item.NetAdapterInterfaceDescriptions) -contains $adapter.Description) {

@@ -60,6 +60,15 @@ function Format-QuotedText {
     return (Get-AgentMessage -Id 'value_quoted' -Values @{ value = $Text }).Message
 }
 
+function Join-AgentName {
+    # Joins names with commas, sorted as Windows does.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowEmptyString()] [string[]] $Name)
+
+    $sorted = [string[]]@($Name)
+    [System.Array]::Sort($sorted, [System.StringComparer]::OrdinalIgnoreCase)
+    return Join-AgentText -Text $sorted
+}
+
 function Join-AgentText {
     # Joins texts with commas.
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Text)

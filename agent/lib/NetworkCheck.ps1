@@ -78,8 +78,7 @@ function Get-SwitchFinding {
 
     $switches = @(Get-VMSwitch)
     $names = [string[]]@($switches | ForEach-Object -Process { $_.Name })
-    [System.Array]::Sort($names, [System.StringComparer]::OrdinalIgnoreCase)
-    $known = Join-AgentText -Text $names
+    $known = Join-AgentName -Name $names
     if ($names.Count -eq 0) {
         New-JobFinding -Field $Field -MessageId 'switch_none' -Values @{ host = $Machine.Name }
     } elseif ($Name) {

@@ -73,8 +73,15 @@ function Invoke-SwitchJob {
         'absent' { Write-JobEvent -Context $Context -Job $Job -Kind 'log' -MessageId 'switch_absent' -Values @{ id = $subject } }
     }
     if ('remove', 'absent' -contains $plan.Action) { return }
-    $found = @(Get-VMSwitch | Where-Object -FilterScript { $_.Id.ToString() -eq $plan.Id })
-    if ($found.Count -gt 0) { $Job.Switch = ConvertTo-AgentSwitch -Switch $found[0] -Names (Get-NetAdapterName -Switches $found) }
+    $found = Find-SwitchById -Switches @(Get-VMSwitch) -Id $plan.Id
+    if ($null -ne $found) { $Job.Switch = ConvertTo-AgentSwitch -Switch $found -Names (Get-NetAdapterName -Switches @($found)) }
+}
+
+function Find-SwitchById {
+    # Returns the virtual switch with a GUID, or nothing.
+    param([Parameter(Mandatory)] [AllowEmptyCollection()] [object[]] $Switches, [Parameter(Mandatory)] [AllowEmptyString()] [string] $Id)
+
+    foreach ($item in $Switches) { if ($item.Id.ToString() -eq $Id) { return $item } }
 }
 
 function Get-SwitchJobPlan {
@@ -95,7 +102,7 @@ function Get-SwitchJobPlan {
         if ($fields['switch_type'] -eq 'external') { Assert-NewSwitchAdapter -Machine $machine -Fields $fields -Switches $all }
     } else {
         $plan.Id = Get-AgentGuid -Text $fields['switch_id']
-        $plan.Switch = @($all | Where-Object -FilterScript { $_.Id.ToString() -eq $plan.Id }) | Select-Object -First 1
+        $plan.Switch = Find-SwitchById -Switches $all -Id $plan.Id
         if ($null -ne $plan.Switch) { $plan.Name = [string]$plan.Switch.Name }
         if ($plan.Action -eq 'remove') { Initialize-SwitchRemoval -Machine $machine -Fields $fields -Plan $plan } else { Initialize-SwitchUpdate -Machine $machine -Fields $fields -Plan $plan }
     }
@@ -131,8 +138,7 @@ function Initialize-SwitchRemoval {
             foreach ($adapter in @(Get-VMProperty -VM $vm -Name 'NetworkAdapters')) { if (Test-SameName -Left $adapter.SwitchName -Right $item.Name) { $vm.Name; break } }
         })
     if ($users.Count -gt 0) {
-        [System.Array]::Sort($users, [System.StringComparer]::OrdinalIgnoreCase)
-        throw (New-AgentError -Field 'switch_id' -MessageId 'switch_used' -Values @{ name = $item.Name; vms = (Join-AgentText -Text $users) })
+        throw (New-AgentError -Field 'switch_id' -MessageId 'switch_used' -Values @{ name = $item.Name; vms = (Join-AgentName -Name $users) })
     }
     Assert-SwitchConnection -Machine $Machine -Fields $Fields -Switch $item -Field 'switch_id'
 }
@@ -172,7 +178,7 @@ function Undo-SwitchJob {
     $text = (Get-AgentMessage -Id 'item_switch' -Values @{ name = $entry.name }).Message
     $all = @(Get-VMSwitch)
     if ($entry.id) {
-        $virtualSwitch = @($all | Where-Object -FilterScript { $_.Id.ToString() -eq $entry.id }) | Select-Object -First 1
+        $virtualSwitch = Find-SwitchById -Switches $all -Id $entry.id
         if ($null -eq $virtualSwitch) { return }
         $changes = @{}
         if ([string]$virtualSwitch.Notes -cne $entry.notes) { $changes['Notes'] = $entry.notes }

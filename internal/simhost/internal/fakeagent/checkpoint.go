@@ -310,12 +310,7 @@ func (v *view) checkpoints(wanted []string) (any, error) {
 		return nil, err
 	}
 	id := strings.Join(wanted[:min(1, len(wanted))], "")
-	vm, found, err := v.findVM(id)
-	if err == nil && !found {
-		if err = v.checkElsewhere(id, host); err == nil {
-			err = fail("vm_not_found", "", "id", id, "host", host.Name)
-		}
-	}
+	vm, err := v.vmOf(host, id)
 	if err != nil {
 		return nil, err
 	}

@@ -136,6 +136,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// capitalized returns a value of a definition in one word as the Hyper-V module writes it.
+func capitalized(v string) string {
+	if v == "" {
+		return ""
+	}
+	return strings.ToUpper(v[:1]) + v[1:]
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -186,7 +186,7 @@ var rules = sync.OnceValue(func() map[string]rule {
 	folder := rule{text("requirement_folder"), func(v any) bool { s, _ := v.(string); return isFolder(s) }}
 	anyText := rule{text("requirement_text"), func(v any) bool { _, ok := v.(string); return ok }}
 	diskPath := rule{text("requirement_disk_path"), isDiskPath}
-	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
+	boolean := booleanRule()
 	all := map[string]rule{
 		"vm_name": vmName, "image_name": fileName, "os_family": oneOf("windows", "linux"), "power_state": oneOf("running", "off", "paused", "saved"),
 		"power_action":        oneOf(job.PowerActions()...),
@@ -200,7 +200,7 @@ var rules = sync.OnceValue(func() map[string]rule {
 		"parent_path":         diskPath,
 		"checkpoint_action":   oneOf(job.CheckpointActions()...),
 		"checkpoint_name":     vmName,
-		"checkpoint_id":       {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},
+		"checkpoint_id":       guidRule(),
 		"checkpoint_children": boolean, "checkpoint_start": boolean,
 		"image_action": oneOf("create", "remove"), "image_file": {text("requirement_image_file"), isImageFile}, "source_url": {text("requirement_url"), isURL},
 		"source_path":   {text("requirement_absolute_path"), func(v any) bool { s, _ := v.(string); return filepath.IsAbs(s) }},
@@ -249,6 +249,14 @@ func isBetween(low, high float64) func(any) bool {
 func isByteCount(v any) bool {
 	n, ok := v.(float64)
 	return ok && n == math.Trunc(n) && n >= 1 && n < 1<<53
+}
+
+func booleanRule() rule {
+	return rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
+}
+
+func guidRule() rule {
+	return rule{text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }}
 }
 
 func isWhole(v float64) bool { return v == math.Trunc(v) && math.Abs(v) < 1e9 }

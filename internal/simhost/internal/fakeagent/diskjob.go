@@ -214,7 +214,7 @@ func changeDisk(j *hostJob) error {
 				j.created = ""
 				return fmt.Errorf("the system failed to create '%s': The file exists. (0x80070050)", p.path)
 			}
-			d := hyperv.Disk{Type: strings.ToUpper(p.kind[:1]) + p.kind[1:], SizeBytes: p.bytes, Parent: p.parent, FileBytes: diskOverhead}
+			d := hyperv.Disk{Type: capitalized(p.kind), SizeBytes: p.bytes, Parent: p.parent, FileBytes: diskOverhead}
 			if p.kind == "fixed" {
 				d.FileBytes += p.bytes
 			}

@@ -48,12 +48,7 @@ func exportFindings(vm hyperv.VM, f fields) []job.Finding {
 
 // checkExport answers a check of an export.
 func (v *view) checkExport(id string, host hyperv.Host, f fields) (any, error) {
-	vm, found, err := v.findVM(id)
-	if err == nil && !found {
-		if err = v.checkElsewhere(id, host); err == nil {
-			err = fail("vm_not_found", "", "id", id, "host", host.Name)
-		}
-	}
+	vm, err := v.vmOf(host, id)
 	if err != nil {
 		return nil, err
 	}

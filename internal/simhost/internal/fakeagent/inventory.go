@@ -127,6 +127,17 @@ func (v *view) clusterOwner(id string) (node string, err error) {
 	return state.ClusterOwner(id)
 }
 
+// vmOf returns a virtual machine, which must be on the host.
+func (v *view) vmOf(host hyperv.Host, id string) (hyperv.VM, error) {
+	vm, found, err := v.findVM(id)
+	if err == nil && !found {
+		if err = v.checkElsewhere(id, host); err == nil {
+			err = fail("vm_not_found", "", "id", id, "host", host.Name)
+		}
+	}
+	return vm, err
+}
+
 // checkElsewhere returns an error if another cluster node owns a virtual machine that is not on the host.
 func (v *view) checkElsewhere(id string, host hyperv.Host) error {
 	node, err := v.clusterOwner(id)

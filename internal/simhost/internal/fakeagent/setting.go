@@ -39,7 +39,7 @@ func (s setting) ofAdapter() bool { return s.cmdlet == setVMNetworkAdapter || s.
 func (s setting) rule() rule {
 	switch s.preset.(type) {
 	case bool:
-		return rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
+		return booleanRule()
 	case float64:
 		return wholeNumber(s.low, s.high)
 	}

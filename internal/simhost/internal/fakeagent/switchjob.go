@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
-	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 )
 
@@ -25,11 +24,11 @@ type switchPlan struct {
 
 // switchRules are the rules of the fields of switch jobs.
 func switchRules() map[string]rule {
-	boolean := rule{text("requirement_boolean"), func(v any) bool { _, ok := v.(bool); return ok }}
+	boolean := booleanRule()
 	return map[string]rule{
 		"switch_action":           oneOf(job.SwitchActions()...),
 		"switch_type":             oneOf("external", "internal", "private"),
-		"switch_id":               {text("requirement_guid"), func(v any) bool { s, _ := v.(string); return protocol.IsGUID(s) }},
+		"switch_id":               guidRule(),
 		"minimum_bandwidth_mode":  oneOf("absolute", "weight", "none"),
 		"net_adapter_names":       {text("requirement_names"), isNameList},
 		"allow_management_os":     boolean,
@@ -132,7 +131,7 @@ func (j *hostJob) planNewSwitch(s *hyperv.State, host string) error {
 			known = append(known, "vEthernet ("+sw.Name+")")
 		}
 	}
-	slices.SortFunc(known, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	sortNames(known)
 	cuts := j.fields.has("allow_management_os") && !j.fields.flag("allow_management_os") && !j.fields.flag("allow_host_disconnect")
 	for _, adapter := range j.adapterNames() {
 		i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, adapter) })
@@ -191,7 +190,7 @@ func (j *hostJob) planSwitchRemoval(s *hyperv.State, sw hyperv.Switch) error {
 		}
 	}
 	if len(users) > 0 {
-		slices.SortFunc(users, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+		sortNames(users)
 		return fail("switch_used", "switch_id", "name", sw.Name, "vms", strings.Join(users, ", "))
 	}
 	return j.checkConnection(s, sw, "switch_id")
@@ -234,10 +233,7 @@ func changeSwitch(j *hostJob) error {
 		return errors.Join(err, j.checkCancelled())
 	case "remove":
 		j.unregistered = true // it does not come back
-		return j.cmdlet("Remove-VMSwitch", true, func(s *hyperv.State) error {
-			s.Switches = slices.DeleteFunc(s.Switches, func(sw hyperv.Switch) bool { return sw.ID == p.item.ID })
-			return nil
-		})
+		return j.removeSwitch(p.item.ID)
 	}
 	j.changedSwitch = true
 	return errors.Join(j.setSwitch(p.item.ID, p.after), j.checkCancelled())
@@ -245,15 +241,9 @@ func changeSwitch(j *hostJob) error {
 
 // newSwitch returns the switch of a job that creates one.
 func (j *hostJob) newSwitch(s *hyperv.State) hyperv.Switch {
-	title := func(v string) string {
-		if v == "" {
-			return ""
-		}
-		return strings.ToUpper(v[:1]) + v[1:]
-	}
 	f := j.fields
 	sw := hyperv.Switch{
-		ID: uuid.NewString(), Name: f.text("switch_name"), Type: title(f.text("switch_type")), Notes: f.text("notes"), BandwidthMode: title(f.text("minimum_bandwidth_mode")),
+		ID: uuid.NewString(), Name: f.text("switch_name"), Type: capitalized(f.text("switch_type")), Notes: f.text("notes"), BandwidthMode: capitalized(f.text("minimum_bandwidth_mode")),
 		ManagementOS: f.text("switch_type") == "internal",
 	}
 	if sw.Type != "External" {
@@ -269,6 +259,13 @@ func (j *hostJob) newSwitch(s *hyperv.State) hyperv.Switch {
 	sw.ManagementOS = !f.has("allow_management_os") || f.flag("allow_management_os")
 	sw.EmbeddedTeaming, sw.IOV = f.flag("enable_embedded_teaming") || len(sw.NetAdapters) > 1, f.flag("enable_iov")
 	return sw
+}
+
+func (j *hostJob) removeSwitch(id string) error {
+	return j.cmdlet("Remove-VMSwitch", true, func(s *hyperv.State) error {
+		s.Switches = slices.DeleteFunc(s.Switches, func(sw hyperv.Switch) bool { return sw.ID == id })
+		return nil
+	})
 }
 
 func (j *hostJob) setSwitch(id string, to hyperv.Switch) error {
@@ -303,12 +300,7 @@ func undoSwitch(j *hostJob) {
 		if sw, err := j.findSwitchByID(j.createdSwitch); err != nil || sw == nil {
 			return
 		}
-		j.undo(text("undo_switch_removed", "name", p.item.Name), item, func() error {
-			return j.cmdlet("Remove-VMSwitch", true, func(s *hyperv.State) error {
-				s.Switches = slices.DeleteFunc(s.Switches, func(sw hyperv.Switch) bool { return sw.ID == j.createdSwitch })
-				return nil
-			})
-		})
+		j.undo(text("undo_switch_removed", "name", p.item.Name), item, func() error { return j.removeSwitch(j.createdSwitch) })
 		return
 	}
 	sw, err := j.findSwitchByID(p.item.ID)
@@ -322,7 +314,7 @@ func undoSwitch(j *hostJob) {
 }
 
 func reportSwitch(j *hostJob) error {
-	if action := j.fields.text("switch_action"); action == "remove" {
+	if j.fields.text("switch_action") == "remove" {
 		return nil
 	}
 	sw, err := j.findSwitchByID(cmp.Or(j.createdSwitch, j.plan.virtualSwitch.item.ID))

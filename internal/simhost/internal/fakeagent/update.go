@@ -66,13 +66,7 @@ func (j *hostJob) existingVM() (host hyperv.Host, vm hyperv.VM, err error) {
 	if host, err = j.hostState(); err != nil {
 		return host, vm, err
 	}
-	vm, found, err := j.findVM(j.vmID)
-	if err == nil && !found {
-		err = j.checkElsewhere(j.vmID, host)
-	}
-	if err == nil && !found {
-		err = fail("vm_not_found", "", "id", j.vmID, "host", host.Name)
-	}
+	vm, err = j.vmOf(host, j.vmID)
 	return host, vm, err
 }
 
