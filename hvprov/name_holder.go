@@ -67,6 +67,7 @@ func (s *Service) NameHolder(ctx context.Context, sub Submission, id string) (*N
 		}
 		holder.Incomplete = fmt.Errorf("host %s does not remember job %s, which created the virtual machine: %w", h.Name, holder.VM.JobID, ErrJobNotFound)
 	}
+	deletion := ""
 	for _, info := range jobs {
 		created := strings.EqualFold(info.Job, holder.VM.JobID)
 		switch {
@@ -80,8 +81,16 @@ func (s *Service) NameHolder(ctx context.Context, sub Submission, id string) (*N
 				holder.Incomplete = fmt.Errorf("the job that created the virtual machine did not succeed: %w", err)
 			}
 		case info.Operation == job.OperationDelete:
-			holder.Incomplete = fmt.Errorf("job %s, which was to delete the virtual machine, did not succeed", info.Job)
-			return &holder, nil
+			deletion = info.Job
+		}
+	}
+	if deletion != "" {
+		holder.Incomplete = fmt.Errorf("job %s, which was to delete the virtual machine, did not succeed", deletion)
+	}
+	if holder.Incomplete != nil { // it may have been read before a job removed it
+		s.inventory.InvalidateVM(holder.Host, holder.VM.ID)
+		if _, _, err := s.FindVM(ctx, holder.Host, holder.VM.ID); err != nil {
+			return nil, err
 		}
 	}
 	return &holder, nil

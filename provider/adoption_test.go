@@ -223,7 +223,7 @@ func TestAdoptionWaitsForTheJobThatStillCreatesTheVM(t *testing.T) {
 			created, got := <-done, <-adopted
 			vms := vmsOf(t, server)
 			if len(vms) != 1 || vms[0].ID != h.get(got, "id") || fails != created.value.IsNull() || !fails && h.get(got, "id") != first.get(created, "id") {
-				t.Errorf("the host has %+v, the first run %v, the second run %v", vms, created.value, got.value)
+				t.Errorf("the host has %+v, the first run has none: %t, the second run: %t", vms, created.value.IsNull(), got.value.IsNull())
 			}
 		})
 	}

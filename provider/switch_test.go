@@ -4,18 +4,15 @@ package provider_test
 
 import (
 	"context"
-	"net/http"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 const switchType = "hypervvm_switch"
@@ -144,13 +141,7 @@ func TestAFailedOrCancelledJobLeavesNoVirtualSwitch(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		t.Parallel()
 		server := startHost(t, nil)
-		hold := filepath.Join(t.TempDir(), "hold")
-		if err := os.WriteFile(hold, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		updateHost(t, server, func(s *hyperv.State) {
-			s.Behaviour.Calls = map[string]hyperv.Call{"New-VMSwitch": {Hold: hold, Times: 1}}
-		})
+		gate := simtest.Hold(t, server, "New-VMSwitch")
 		h := connected(t, server)
 		ctx, cancel := context.WithCancel(h.ctx)
 		defer cancel()
@@ -160,39 +151,16 @@ func TestAFailedOrCancelledJobLeavesNoVirtualSwitch(t *testing.T) {
 			_, diags := h.applyResource(switchType, h.noSwitch(), config)
 			done <- diags
 		}()
-		waitForFile(t, hold+".reached")
+		gate.AwaitCall()
 		before := len(server.Log())
 		cancel() // as Ctrl-C
-		waitForAnswer(t, server, before)
-		if err := os.Remove(hold); err != nil {
-			t.Fatal(err)
-		}
+		simtest.AwaitAnswer(t, server, before)
+		gate.Release()
 		h.mustFail(<-done, "", "Unable to create virtual switch Lab", "cancel")
 		if sw := hostSwitch(t, server, "Lab"); sw.Name != "" {
 			t.Errorf("the host has %+v", sw)
 		}
 	})
-}
-
-// waitForAnswer waits until the host has answered a request that was sent to its agent after the first requests of its log. No job writes
-// events meanwhile.
-func waitForAnswer(t *testing.T, server *simhost.Server, first int) {
-	t.Helper()
-	for tick := time.NewTicker(5 * time.Millisecond); ; {
-		sent := false
-		for _, e := range server.Log()[first:] {
-			sent = sent || e.Action == simhost.ActionSend
-			if sent && e.Action == simhost.ActionReceive && e.Status == http.StatusOK {
-				tick.Stop()
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		}
-	}
 }
 
 func TestInvalidVirtualSwitchesAreRefusedWithoutAHost(t *testing.T) {

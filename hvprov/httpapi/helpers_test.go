@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -100,17 +98,6 @@ func (a *api) updateHost(change func(*hyperv.State)) {
 	if err := a.host.Store().Update(func(s *hyperv.State) error { change(s); return nil }); err != nil {
 		a.t.Fatal(err)
 	}
-}
-
-// hold lets each call of a cmdlet wait until release is called.
-func (a *api) hold(cmdlet string) (release func()) {
-	a.t.Helper()
-	gate := filepath.Join(a.t.TempDir(), "gate")
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-	a.updateHost(func(s *hyperv.State) { s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: gate}} })
-	return func() { _ = os.Remove(gate) }
 }
 
 // answer is an answer of the API.

@@ -12,6 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/winrm"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // unreachable is the connection to a host that does not exist.
@@ -53,7 +54,7 @@ func TestHostsAndTheirContentsAreShown(t *testing.T) {
 func TestAVirtualMachineIsShownBeforeItsHostReportsIt(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	release := a.hold("New-VM")
+	gate := simtest.Hold(t, a.host, "New-VM")
 	id := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/provision", provisionBody("web-01")).text("id")
 	hosts := a.want(http.StatusOK, "", http.MethodGet, "/api/v1/inventory", nil).list("hosts")
 	vms, _ := hosts[0].(map[string]any)["vms"].([]any)
@@ -64,7 +65,7 @@ func TestAVirtualMachineIsShownBeforeItsHostReportsIt(t *testing.T) {
 		t.Errorf("placeholder is %v", vm)
 	}
 	live := a.open("", "inventory", "jobs")
-	release()
+	gate.Release()
 	done := a.await(id)
 	live.until(func(m liveMessage) bool { return m.State == "succeeded" })
 	live.until(func(m liveMessage) bool { return m.Type == "inventory" })

@@ -11,6 +11,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 func TestAJobIsSubmittedFollowedAndDeletedOverTheAPI(t *testing.T) {
@@ -166,13 +167,16 @@ func TestJobsAreListedInPagesAndFiltered(t *testing.T) {
 func TestACancelledJobIsRolledBack(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	release := a.hold("Add-VMHardDiskDrive")
+	gate := simtest.Hold(t, a.host, "Add-VMHardDiskDrive")
 	id := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/provision", provisionBody("web-01")).text("id")
+	gate.AwaitCall()
+	first := len(a.host.Log())
 	cancelled := a.want(http.StatusAccepted, "", http.MethodPost, "/api/v1/jobs/"+id+"/cancel", nil)
 	if cancelled.text("id") != id {
 		t.Errorf("cancelled %s", cancelled.body)
 	}
-	release()
+	simtest.AwaitAnswer(t, a.host, first)
+	gate.Release()
 	if got := a.await(id); got.text("state") != "cancelled" || got.text("error", "code") != "job_cancelled" {
 		t.Errorf("job is %s", got.body)
 	}

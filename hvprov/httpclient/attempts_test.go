@@ -15,6 +15,7 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpclient"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // statusRecorder records the status of an answer.
@@ -41,8 +42,7 @@ func TestRequestsOfAnOverloadedServerAreRepeatedUntilItServesThem(t *testing.T) 
 			}
 		}
 	})
-	release := l.hold("Get-VMSwitch")
-	defer release()
+	gate := simtest.Hold(t, l.host, "Get-VMSwitch")
 	results := make(chan error, 2)
 	for range 2 { // one of them occupies the server
 		go func() {
@@ -56,7 +56,7 @@ func TestRequestsOfAnOverloadedServerAreRepeatedUntilItServesThem(t *testing.T) 
 	if _, err := l.client.HostInfo(limited, "hv01"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "too many requests are served") {
 		t.Errorf("a request that ends before the overload: %v", err)
 	}
-	release()
+	gate.Release()
 	for range 2 {
 		if err := <-results; err != nil {
 			t.Error(err)

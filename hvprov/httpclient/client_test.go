@@ -7,8 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +20,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 const secret = "c0rrect horse"
@@ -83,23 +82,6 @@ func newLabWith(t *testing.T, opts httpapi.Options, network func(next http.Handl
 	return &lab{t: t, host: host, service: service, client: client}
 }
 
-// hold lets each call of a cmdlet wait until release is called.
-func (l *lab) hold(cmdlet string) (release func()) {
-	l.t.Helper()
-	gate := filepath.Join(l.t.TempDir(), "gate")
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
-		l.t.Fatal(err)
-	}
-	err := l.host.Store().Update(func(s *hyperv.State) error {
-		s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: gate}}
-		return nil
-	})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return func() { _ = os.Remove(gate) }
-}
-
 func provision(name string) hvprov.Submission {
 	return hvprov.Submission{Host: "hv01", Operation: job.OperationProvision, Values: map[string]any{
 		"vm_name": name, "image_name": "ubuntu-24.04", "os_family": "linux", "guest_la_uid": "admin", "guest_la_pw": secret,
@@ -158,7 +140,7 @@ func TestEventsAreReportedOnceAndInOrderOverStreamsThatBreak(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	release := l.hold("Add-VMHardDiskDrive")
+	gate := simtest.Hold(t, l.host, "Add-VMHardDiskDrive")
 	var mu sync.Mutex
 	var seqs []int64
 	sub := provision("web-01")
@@ -178,7 +160,7 @@ func TestEventsAreReportedOnceAndInOrderOverStreamsThatBreak(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-waiting
-	release()
+	gate.Release()
 	if _, err := j.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -243,8 +225,7 @@ func TestErrorsOfTheServiceAreRestored(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 
-	release := l.hold("Add-VMHardDiskDrive")
-	defer release()
+	gate := simtest.Hold(t, l.host, "Add-VMHardDiskDrive")
 	j, err := l.client.Submit(ctx, provision("web-01"))
 	if err != nil {
 		t.Fatal(err)
@@ -257,12 +238,20 @@ func TestErrorsOfTheServiceAreRestored(t *testing.T) {
 	_, err = l.client.Attach(ctx, "hv01", "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e99")
 	want(t, err, hvprov.ErrJobNotFound)
 
-	cancelled, cancel := context.WithCancel(ctx)
+	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	go release()
-	_, err = j.Wait(cancelled)
-	var ended *hvprov.JobError
-	if want(t, err, hvprov.ErrJobCancelled); !errors.As(err, &ended) || ended.Job != j.ID() {
+	gate.AwaitCall()
+	first := len(l.host.Log())
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := j.Wait(ended)
+		outcome <- err
+	}()
+	simtest.AwaitAnswer(t, l.host, first) // before it, the job may succeed
+	gate.Release()
+	err = <-outcome
+	var jobError *hvprov.JobError
+	if want(t, err, hvprov.ErrJobCancelled); !errors.As(err, &jobError) || jobError.Job != j.ID() {
 		t.Errorf("got %v", err)
 	}
 }
