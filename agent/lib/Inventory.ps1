@@ -8,6 +8,7 @@ function Get-AgentInventory {
     # to report, or none for all.
     param([AllowNull()] $Settings, [AllowEmptyCollection()] [string[]] $Wanted = @())
 
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $machine = Get-AgentHost
     $trouble = New-Object -TypeName System.Collections.ArrayList
     $vms = @(Get-InventoryVM -Wanted $Wanted -Trouble $trouble)
@@ -31,6 +32,7 @@ function Get-AgentInventory {
         $null = $detail.Security.Partial.Add((Get-AgentMessage -Id 'partial_disks' -Values @{ count = $detail.Unread.Count; seconds = $script:AgentDiskSeconds }).Message)
     }
     if ($detail.Security.Partial.Count -gt 0) { $result['partial'] = [object[]]$detail.Security.Partial.ToArray() }
+    $result['read_ms'] = $watch.ElapsedMilliseconds
     return $result
 }
 

@@ -119,6 +119,8 @@ type InventoryResult struct {
 	Elsewhere []Elsewhere `json:"elsewhere,omitempty"`
 	// Partial says what could not be read. The properties that are affected are null.
 	Partial []string `json:"partial,omitempty"`
+	// ReadMS is how long the host needed to read, in milliseconds: without the network, and without the work of the client.
+	ReadMS int64 `json:"read_ms"`
 }
 
 // The parts of an inventory: the virtual switches, the checkpoints of one virtual machine, and one virtual hard disk.

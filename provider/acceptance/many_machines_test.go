@@ -3,6 +3,7 @@
 package acceptance_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,21 +36,25 @@ func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {
 		for _, n := range []int{few, many} {
 			w.write("machines.tf", machines(n, hosts))
 			w.mustQuietly("apply", "-auto-approve", "-parallelism=40")
-			before := make([]simhost.Counters, hosts)
+			before, entries := make([]simhost.Counters, hosts), make([]int, hosts)
 			for i, server := range servers {
-				before[i] = server.Counters()
+				before[i], entries[i] = server.Counters(), len(server.Log())
 			}
 			used, out := w.mustQuietly("plan", "-parallelism=40")
 			if !strings.Contains(out, "No changes.") {
 				t.Fatalf("the plan of %d machines has changes:\n%s", n, out)
 			}
 			cost[n] = used
+			most := 0
 			for i, server := range servers {
 				now := server.Counters()
 				if posts, processes := now.POSTs-before[i].POSTs, now.Processes-before[i].Processes; posts > limit || processes > 1 {
-					t.Errorf("the plan of %d machines made %d POSTs to host %d, and started %d processes there", n, posts, i+1, processes)
+					t.Errorf("the plan of %d machines made %d POSTs to host %d, and started %d processes there:%s", n, posts, i+1, processes,
+						requests(server.Log()[entries[i]:]))
 				}
+				most = max(most, now.POSTs-before[i].POSTs)
 			}
+			t.Logf("the plan of %d machines made at most %d POSTs to a host", n, most)
 		}
 		t.Logf("CPU time of a plan on %d hosts: %v for %d machines, %v for %d", hosts, cost[few], few, cost[many], many)
 		if full && cost[many] > cost[few]*time.Duration(many/few)*11/10 {
@@ -57,6 +62,16 @@ func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {
 		}
 		w.mustQuietly("destroy", "-auto-approve", "-parallelism=40")
 	})
+}
+
+// requests returns the time, the action and the sizes of each request.
+func requests(log []simhost.LogEntry) string {
+	var b strings.Builder
+	for _, e := range log {
+		fmt.Fprintf(&b, "\n%s connection %d, %s: %d bytes in, %d out, status %d", e.Time.Format("05.000"), e.Connection,
+			cmp.Or(e.Action[strings.LastIndex(e.Action, "/")+1:], "authentication"), e.BodyIn, e.BodyOut, e.Status)
+	}
+	return b.String()
 }
 
 // machines returns the configuration of machines that are spread over hosts.

@@ -21,10 +21,12 @@ type batch struct {
 	readers   int             // that wait
 	abandoned bool            // all readers gave up
 	started   bool
+	byID      bool          // it is sent even if all virtual machines are preferred: some reader has asked for them in vain
 	expected  int           // virtual machines that readers are likely to ask for; 0: the request is sent at once
 	gathered  chan struct{} // closed when they have
 	seq       uint64        // 0 until the request is sent; one sequence with those of calls
 	sentAt    time.Time
+	read      time.Duration // how long the host read
 
 	completed bool
 	done      chan struct{} // closed on completion; answers and err do not change afterwards
@@ -43,8 +45,8 @@ type previousBatch struct {
 }
 
 // joinBatch returns a batch that can serve a new reader of a virtual machine, and starts one if necessary. Requests for other virtual
-// machines wait for the one in progress, and are sent together. c.mu must be held.
-func (c *Cache) joinBatch(ctx context.Context, e *entry, id string) *batch {
+// machines wait for the one in progress, and are sent together, unless all virtual machines are preferred then and byID is false. c.mu must be held.
+func (c *Cache) joinBatch(ctx context.Context, e *entry, id string, byID bool) *batch {
 	key := casefold.Key(id)
 	for _, b := range e.batches {
 		if b.keys[key] && b.seq >= e.vmValidFrom(key) && !b.abandoned {
@@ -58,6 +60,7 @@ func (c *Cache) joinBatch(ctx context.Context, e *entry, id string) *batch {
 		e.nextBatch = b
 	}
 	b := e.nextBatch
+	b.byID = b.byID || byID
 	if !b.keys[key] {
 		b.keys[key] = true
 		b.ids = append(b.ids, id)
@@ -158,6 +161,7 @@ func (c *Cache) completeBatch(e *entry, b *batch, result *protocol.InventoryResu
 	if b.seq > 0 && !e.removed && !b.completed {
 		if err == nil {
 			b.answers = answersOf(result, b.ids)
+			b.read = time.Duration(result.ReadMS) * time.Millisecond
 			e.recordVMs(b, result.Partial, c.opts.MaxAge)
 		}
 		e.settle(b.seq, err, time.Now())
@@ -185,6 +189,13 @@ func (c *Cache) resolveBatch(e *entry, b *batch, err error) {
 		e.previousBatch.waiting = len(e.nextBatch.ids)
 	}
 	close(b.done)
+	if next := e.nextBatch; next != nil && !next.started && !next.byID && c.prefersAll(e, e.previousBatch.end) {
+		e.nextBatch = nil
+		next.completed, next.err = true, errAskAll
+		next.cancel(errAskAll)
+		close(next.done)
+		return
+	}
 	c.startBatch(e)
 }
 

@@ -4,6 +4,7 @@ package inventorycache
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/casefold"
@@ -11,8 +12,8 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/protocol"
 )
 
-// A host that is asked for many virtual machines by GUID in a short time is asked once for all of them, if that is cheap: its answers
-// must have taken less than cheapVM for each virtual machine. With 300 virtual machines that is 15 seconds. On hosts that take longer,
+// A host that is asked for many virtual machines by GUID in a short time is asked once for all of them, if that is cheap: the host must
+// have needed less than cheapVM to read a virtual machine. With 300 virtual machines that is 15 seconds. On hosts that need longer,
 // virtual machines that were not asked for cost more than further requests. While many virtual machines of several hosts are asked for, as
 // by a plan of Terraform for all of them, a few of one host suffice.
 const (
@@ -34,6 +35,9 @@ type VM struct {
 	Partial   []string            // what could not be read: see [inventory.Snapshot.Partial]
 }
 
+// errAskAll is the error of a batch that was not sent, because all virtual machines are to be asked for.
+var errAskAll = errors.New("all virtual machines are to be asked for")
+
 // vmAnswer is the latest answer for one virtual machine.
 type vmAnswer struct {
 	VM
@@ -48,66 +52,63 @@ type asked struct {
 	keys  map[string]bool
 }
 
-// add returns the number of virtual machines with one more.
-func (a *asked) add(key string, now time.Time) int {
+// add counts one more virtual machine.
+func (a *asked) add(key string, now time.Time) {
 	if now.Sub(a.since) > shortly {
 		a.since, a.keys = now, map[string]bool{}
 	}
 	a.keys[key] = true
-	return len(a.keys)
 }
 
 // burst is what a host is asked for by GUID.
 type burst struct {
 	asked
-	requests int           // answered
-	each     time.Duration // time for one virtual machine in the latest batch; 0 before the second
-	byIDTo   time.Time     // until then all virtual machines are not asked for
+	each   time.Duration // the least time in which the host read a virtual machine, measured there; 0 before the first answer
+	byIDTo time.Time     // until then all virtual machines are not asked for
 }
 
 // GetVM returns a virtual machine of a host by its GUID, not older than MaxAge or the last [Cache.InvalidateVM] of it. If a snapshot
 // has it, the host is not asked. Otherwise the host is asked for this virtual machine only, and for those that other readers are
 // waiting for. When ctx ends, GetVM returns; the request is cancelled if no other reader waits for it.
 func (c *Cache) GetVM(ctx context.Context, host, id string) (VM, error) {
-	if ctx.Err() != nil {
-		return VM{}, context.Cause(ctx)
-	}
 	key := casefold.Key(id)
-	c.mu.Lock()
-	e, err := c.find(host)
-	if err != nil {
-		c.mu.Unlock()
-		return VM{}, err
-	}
-	if vm, ok := c.freshVM(e, key); ok {
-		c.mu.Unlock()
-		return vm, nil
-	}
-	if c.prefersAll(e, key, time.Now()) {
-		all := c.join(ctx, e)
-		c.mu.Unlock()
-		vm, ok, err := c.waitAll(ctx, e, all, id)
-		if ok || err != nil {
-			return vm, err
-		}
+	for byID := false; ctx.Err() == nil; {
 		c.mu.Lock()
-		if e.removed {
-			defer c.mu.Unlock()
-			_, err := c.find(host)
+		e, err := c.find(host)
+		if err != nil {
+			c.mu.Unlock()
 			return VM{}, err
 		}
-	}
-	b := c.joinBatch(ctx, e, id)
-	c.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		c.mu.Lock()
-		c.leaveBatch(e, b, context.Cause(ctx))
+		if vm, ok := c.freshVM(e, key); ok {
+			c.mu.Unlock()
+			return vm, nil
+		}
+		now := time.Now()
+		c.asked.add(key, now)
+		e.burst.add(key, now)
+		if !byID && c.prefersAll(e, now) {
+			all := c.join(ctx, e)
+			c.mu.Unlock()
+			if vm, ok, err := c.waitAll(ctx, e, all, id); ok || err != nil {
+				return vm, err
+			}
+			byID = true
+			continue
+		}
+		b := c.joinBatch(ctx, e, id, byID)
 		c.mu.Unlock()
-		return VM{}, context.Cause(ctx)
-	case <-b.done:
-		return b.answers[key], b.err
+		select {
+		case <-ctx.Done():
+			c.mu.Lock()
+			c.leaveBatch(e, b, context.Cause(ctx))
+			c.mu.Unlock()
+		case <-b.done:
+			if !errors.Is(b.err, errAskAll) {
+				return b.answers[key], b.err
+			}
+		}
 	}
+	return VM{}, context.Cause(ctx)
 }
 
 // waitAll waits for a request for all virtual machines. It reports false if that one failed or does not have the virtual machine: then
@@ -185,16 +186,14 @@ func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
 	if len(partial) > 0 {
 		e.partial++
 	}
-	if e.burst.requests > 0 { // the first one includes the start of the session
-		e.burst.each = max(now.Sub(b.sentAt)/time.Duration(len(b.ids)), 1)
+	if each := max(b.read/time.Duration(len(b.ids)), 1); e.burst.each == 0 || each < e.burst.each {
+		e.burst.each = each
 	}
-	e.burst.requests++
 }
 
-// prefersAll counts a virtual machine that the host is to be asked for, and reports whether the host should be asked for all of them
-// instead. c.mu must be held.
-func (c *Cache) prefersAll(e *entry, key string, now time.Time) bool {
-	all, here := c.asked.add(key, now), e.burst.add(key, now)
-	many := here > manyVMs || here > fewVMs && all > manyVMs
+// prefersAll reports whether a host should be asked for all virtual machines instead of those that readers wait for. c.mu must be held.
+func (c *Cache) prefersAll(e *entry, now time.Time) bool {
+	here := len(e.burst.keys)
+	many := here > manyVMs || here > fewVMs && len(c.asked.keys) > manyVMs
 	return many && e.burst.each > 0 && e.burst.each < cheapVM && now.After(e.burst.byIDTo)
 }

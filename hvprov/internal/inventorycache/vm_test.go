@@ -23,8 +23,9 @@ import (
 
 // fakeHost answers each request after a time for each virtual machine that it returns, and records the requests.
 type fakeHost struct {
-	vms  int           // named by their index
-	each time.Duration // for each virtual machine
+	vms     int           // named by their index
+	each    time.Duration // for each virtual machine
+	network time.Duration // for each request
 
 	mu       sync.Mutex
 	requests []string // "all", or the GUIDs in their order
@@ -49,7 +50,7 @@ func (h *fakeHost) drain() []string {
 func (h *fakeHost) options() inventorycache.Options {
 	wait := func(ctx context.Context, n int) error {
 		select {
-		case <-time.After(time.Duration(n) * h.each):
+		case <-time.After(h.network + time.Duration(n)*h.each):
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -78,6 +79,7 @@ func (h *fakeHost) options() inventorycache.Options {
 			if h.answer != nil {
 				h.answer(&result)
 			}
+			result.ReadMS = (time.Duration(len(ids)) * h.each).Milliseconds()
 			return result, wait(ctx, len(ids))
 		},
 	}
@@ -162,21 +164,23 @@ func TestAHundredReadsByIDTakeFewRequestsAndNoMoreOfTheHostThanTheyNeed(t *testi
 	for _, test := range []struct {
 		name    string
 		each    time.Duration
+		network time.Duration
 		failAll error
 		atOnce  int
 		want    int // requests
 		all     int // of them, for all virtual machines
 	}{
-		{"a quick host is asked for all", 2 * time.Millisecond, nil, 10, 4, 1},
-		{"a slow host is asked for those that are read", 365 * time.Millisecond, nil, 10, 12, 0},
-		{"a quick host that cannot return all is asked for those that are read", 2 * time.Millisecond, errors.New("limit"), 10, 14, 1},
-		{"a quick host that is asked for one after the other is asked for all", 2 * time.Millisecond, nil, 1, 11, 1},
-		{"a slow host that is asked for one after the other is asked for those that are read", 365 * time.Millisecond, nil, 1, 100, 0},
+		{"a quick host is asked for all", 2 * time.Millisecond, 0, nil, 10, 3, 1},
+		{"a quick host behind a slow network is asked for all", 2 * time.Millisecond, time.Second, nil, 10, 3, 1},
+		{"a slow host is asked for those that are read", 365 * time.Millisecond, 0, nil, 10, 12, 0},
+		{"a quick host that cannot return all is asked for those that are read", 2 * time.Millisecond, 0, errors.New("limit"), 10, 13, 1},
+		{"a quick host that is asked for one after the other is asked for all", 2 * time.Millisecond, 0, nil, 1, 11, 1},
+		{"a slow host that is asked for one after the other is asked for those that are read", 365 * time.Millisecond, 0, nil, 1, 100, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				host := &fakeHost{vms: 300, each: test.each, failAll: test.failAll}
+				host := &fakeHost{vms: 300, each: test.each, network: test.network, failAll: test.failAll}
 				opts := host.options()
 				opts.MaxAge = time.Minute
 				c := newCache(t, opts, "hv01")

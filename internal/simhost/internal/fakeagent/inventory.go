@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/agent"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
@@ -33,6 +34,16 @@ func (v *view) hello(installed bool) (any, error) {
 
 // inventory answers the request of that name. It asks the cluster about wanted virtual machines that are not on the host.
 func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, error) {
+	start := time.Now()
+	result, err := v.readInventory(settings, wanted)
+	if err != nil {
+		return nil, err
+	}
+	result.ReadMS = time.Since(start).Milliseconds()
+	return result, nil
+}
+
+func (v *view) readInventory(settings *protocol.Settings, wanted []string) (*protocol.InventoryResult, error) {
 	host, err := v.hostState()
 	if err != nil {
 		return nil, err
@@ -42,7 +53,7 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 		return nil, err
 	}
 	images := imageFolder(host, settings)
-	result := protocol.InventoryResult{VMs: make([]job.VM, len(vms)), Host: job.Host{
+	result := &protocol.InventoryResult{VMs: make([]job.VM, len(vms)), Host: job.Host{
 		Name: host.Name, LogicalProcessors: host.LogicalProcessors, MemoryBytes: host.MemoryBytes, MemoryAvailableBytes: v.memoryAvailable(),
 		VirtualHardDiskPath: host.VirtualHardDiskPath, VMPath: vmFolder(host, settings), ImagePath: images,
 		Images: listFiles(images, imageExtension), Media: listFiles(images, mediaExtension),
@@ -53,7 +64,7 @@ func (v *view) inventory(settings *protocol.Settings, wanted []string) (any, err
 	for i, vm := range vms {
 		result.VMs[i] = showVM(vm, host, len(vms) <= fewVMs)
 	}
-	if err := v.omitDisks(&result); err != nil {
+	if err := v.omitDisks(result); err != nil {
 		return nil, err
 	}
 	if len(wanted) == 0 {
