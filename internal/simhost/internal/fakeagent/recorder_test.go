@@ -34,6 +34,7 @@ var (
 	anyGUID    = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
 	anyTime    = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`)
 	anyFree    = regexp.MustCompile(`"free_bytes":(\d+|null)`)
+	anyReadMS  = regexp.MustCompile(`"read_ms":[0-9]+`)
 	anyHash    = regexp.MustCompile(`"version":"([0-9.]+)-[0-9a-f]{16}"`)
 	anyVersion = regexp.MustCompile(`"(powershell|os)":"[0-9][^"]*"`)
 )
@@ -52,6 +53,7 @@ func (s *recorder) record(format string, args ...any) {
 	line = anyTime.ReplaceAllString(line, `"<time>"`)
 	line = anyHash.ReplaceAllString(line, `"version":"$1-<hash>"`)
 	line = anyFree.ReplaceAllString(line, `"free_bytes":<free>`)
+	line = anyReadMS.ReplaceAllString(line, `"read_ms":<ms>`)
 	line = anyVersion.ReplaceAllString(line, `"$1":"<version>"`)
 	s.lines = append(s.lines, line)
 }
