@@ -216,14 +216,16 @@ func (c *conversation) answer(t *testing.T, id string) (m protocol.Message) {
 // awaitEvent waits for an event of a job.
 func (c *conversation) awaitEvent(t *testing.T, id string, what string, is func(job.Event) bool) {
 	t.Helper()
+	var found, ended bool
 	c.wait(t, fmt.Sprintf("%s of job %s", what, id), func() bool {
 		for _, e := range c.events[id] {
-			if is(e) {
-				return true
-			}
+			found, ended = found || is(e), ended || e.Kind == job.KindResult
 		}
-		return false
+		return found || ended
 	})
+	if !found {
+		t.Fatalf("job %s ended before %s: %v", id, what, c.events[id])
+	}
 }
 
 // wait waits until ready returns true; it is called whenever output arrives.

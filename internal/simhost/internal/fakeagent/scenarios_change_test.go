@@ -251,7 +251,7 @@ var failures = []scenario{
 var interruptions = []scenario{
 	{"a job is cancelled during the copy", func(s *recorder) {
 		image := filepath.Join(s.dir, "state.json.d", "disks", "Images", "huge.vhdx")
-		if err := hyperv.WriteImage(image, 16<<30); err != nil { // a sparse file
+		if err := hyperv.WriteImage(image, 4<<30); err != nil { // a sparse file
 			s.Fatal(err)
 		}
 		defer os.Remove(image) //nolint:errcheck // the folder goes with the test
