@@ -16,10 +16,10 @@ import (
 
 // A plan without changes makes few requests to each host, however many machines it has, and its cost grows linearly.
 func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {
-	hosts, few, many, limit := 2, 10, 30, 40 // a loaded machine reads an inventory more often, because the plan takes longer
+	hosts, few, many, limit, plans := 2, 10, 30, 40, 1 // a loaded machine reads an inventory more often, because the plan takes longer
 	full := os.Getenv("HYPERVVM_TEST_FULL") != ""
 	if full {
-		hosts, few, many, limit = 10, 100, 1000, 15
+		hosts, few, many, limit, plans = 10, 100, 1000, 15, 2
 	}
 	eachCLI(t, everyVersion, func(t *testing.T, w *workspace) {
 		servers := make([]*simhost.Server, hosts)
@@ -36,25 +36,12 @@ func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {
 		for _, n := range []int{few, many} {
 			w.write("machines.tf", machines(n, hosts))
 			w.mustQuietly("apply", "-auto-approve", "-parallelism=40")
-			before, entries := make([]simhost.Counters, hosts), make([]int, hosts)
-			for i, server := range servers {
-				before[i], entries[i] = server.Counters(), len(server.Log())
-			}
-			used, out := w.mustQuietly("plan", "-parallelism=40")
-			if !strings.Contains(out, "No changes.") {
-				t.Fatalf("the plan of %d machines has changes:\n%s", n, out)
-			}
-			cost[n] = used
-			most := 0
-			for i, server := range servers {
-				now := server.Counters()
-				if posts, processes := now.POSTs-before[i].POSTs, now.Processes-before[i].Processes; posts > limit || processes > 1 {
-					t.Errorf("the plan of %d machines made %d POSTs to host %d, and started %d processes there:%s", n, posts, i+1, processes,
-						requests(server.Log()[entries[i]:]))
+			for range plans {
+				used := w.planWithoutChanges(servers, n, limit)
+				if cost[n] == 0 || used < cost[n] {
+					cost[n] = used
 				}
-				most = max(most, now.POSTs-before[i].POSTs)
 			}
-			t.Logf("the plan of %d machines made at most %d POSTs to a host", n, most)
 		}
 		t.Logf("CPU time of a plan on %d hosts: %v for %d machines, %v for %d", hosts, cost[few], few, cost[many], many)
 		if full && cost[many] > cost[few]*time.Duration(many/few)*11/10 {
@@ -62,6 +49,32 @@ func TestThePlanOfManyMachinesMakesFewRequests(t *testing.T) {
 		}
 		w.mustQuietly("destroy", "-auto-approve", "-parallelism=40")
 	})
+}
+
+// planWithoutChanges plans n machines, and returns the CPU time. More requests to a host than the limit, or more than one process, are
+// errors.
+func (w *workspace) planWithoutChanges(servers []*simhost.Server, n, limit int) time.Duration {
+	w.t.Helper()
+	before, entries := make([]simhost.Counters, len(servers)), make([]int, len(servers))
+	for i, server := range servers {
+		before[i], entries[i] = server.Counters(), len(server.Log())
+	}
+	used, out := w.mustQuietly("plan", "-parallelism=40")
+	if !strings.Contains(out, "No changes.") {
+		w.t.Fatalf("the plan of %d machines has changes:\n%s", n, out)
+	}
+	most := 0
+	for i, server := range servers {
+		now := server.Counters()
+		posts, processes := now.POSTs-before[i].POSTs, now.Processes-before[i].Processes
+		if posts > limit || processes > 1 {
+			w.t.Errorf("the plan of %d machines made %d POSTs to host %d, and started %d processes there:%s", n, posts, i+1, processes,
+				requests(server.Log()[entries[i]:]))
+		}
+		most = max(most, posts)
+	}
+	w.t.Logf("the plan of %d machines used %v of CPU time, and made at most %d POSTs to a host", n, used, most)
+	return used
 }
 
 // requests returns the time, the action and the sizes of each request.
