@@ -45,7 +45,8 @@ type previousBatch struct {
 }
 
 // joinBatch returns a batch that can serve a new reader of a virtual machine, and starts one if necessary. Requests for other virtual
-// machines wait for the one in progress, and are sent together, unless all virtual machines are preferred then and byID is false. c.mu must be held.
+// machines wait for the one in progress, and are sent together; or, unless byID is true, all are asked for if that is cheaper then.
+// c.mu must be held.
 func (c *Cache) joinBatch(ctx context.Context, e *entry, id string, byID bool) *batch {
 	key := casefold.Key(id)
 	for _, b := range e.batches {

@@ -52,18 +52,20 @@ type asked struct {
 	keys  map[string]bool
 }
 
-// add counts one more virtual machine.
-func (a *asked) add(key string, now time.Time) {
-	if now.Sub(a.since) > shortly {
+// add counts one more virtual machine. It reports whether it is the first one in a short time.
+func (a *asked) add(key string, now time.Time) bool {
+	first := now.Sub(a.since) > shortly
+	if first {
 		a.since, a.keys = now, map[string]bool{}
 	}
 	a.keys[key] = true
+	return first
 }
 
 // burst is what a host is asked for by GUID.
 type burst struct {
 	asked
-	each   time.Duration // the least time in which the host read a virtual machine, measured there; 0 before the first answer
+	each   time.Duration // the least time in which the host read one lately, measured there; 0 before the first answer
 	byIDTo time.Time     // until then all virtual machines are not asked for
 }
 
@@ -85,7 +87,9 @@ func (c *Cache) GetVM(ctx context.Context, host, id string) (VM, error) {
 		}
 		now := time.Now()
 		c.asked.add(key, now)
-		e.burst.add(key, now)
+		if e.burst.add(key, now) {
+			e.burst.each = 0
+		}
 		if !byID && c.prefersAll(e, now) {
 			all := c.join(ctx, e)
 			c.mu.Unlock()
