@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
@@ -85,7 +84,7 @@ func TestAJobThatFailsFromTheCommandLineIsUndoneAndHidesSecrets(t *testing.T) {
 func TestTheSecretsOfTheSchemaAreNotStoredFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	f.must(err)
 	fields := values{"vm_name": "by-hand", "image_name": "ubuntu-24.04", "os_family": "linux", "gb_ram": 2, "cpu_cores": 1, "guest_la_uid": "ops", "guest_setup": "none"}
 	for _, id := range schema.SecretIDs() {

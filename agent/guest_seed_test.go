@@ -16,7 +16,6 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/guestseed"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
@@ -93,7 +92,7 @@ func seedGuests(t *testing.T) (guests []seedGuest) {
 		settings := with(values{"HostName": "web-1", "Setup": "unattend", "OSFamily": "windows"}, g.guest)
 		guests = append(guests, seedGuest{Name: "windows " + g.name, Settings: settings})
 	}
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 
 // newSpecs returns the builder of job specifications for the options.
 func newSpecs(opts Options) (*jobspec.Builder, error) {
-	embedded, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	embedded, err := schemas.Load()
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func newAgentSchema(s *jobschema.Schema) *agentSchema {
 	if s == nil {
 		return nil
 	}
-	known, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	known, err := schemas.Load()
 	if err != nil {
 		return nil
 	}

@@ -67,7 +67,7 @@ type harness struct {
 
 func loadSchema(t *testing.T) *jobschema.Schema {
 	t.Helper()
-	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	s, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,12 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
@@ -41,8 +39,6 @@ type machine struct {
 	lost   string // GUID
 }
 
-var propertySchema = sync.OnceValues(func() (*jobschema.Schema, error) { return jobschema.Load(schemas.JobInputsFile, schemas.JobInputs()) })
-
 func newWalk(t *testing.T, seed uint64) *walk {
 	t.Helper()
 	return &walk{
@@ -59,7 +55,7 @@ func (w *walk) note(m *machine, format string, values ...any) {
 // connect returns another provider, as each run of Terraform has.
 func (w *walk) connect() *harness {
 	w.Helper()
-	s, err := propertySchema()
+	s, err := schemas.Load()
 	if err != nil {
 		w.Fatal(err)
 	}

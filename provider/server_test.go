@@ -206,9 +206,9 @@ func TestSettingsOfAServerAreReportedOnTheirAttribute(t *testing.T) {
 func TestAnotherSchemaThanThatOfTheServerIsReported(t *testing.T) {
 	t.Parallel()
 	config := serve(t, nil)
-	schema := loadSchema(t)
+	schema := *loadSchema(t)
 	schema.Version++
-	h := newHarnessWith(t, schema)
+	h := newHarnessWith(t, &schema)
 	h.mustFail(h.configure(config), "server", "expects version", fmt.Sprintf("has version %d", schema.Version))
 }
 

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 func TestACreationHasTimeForItsWait(t *testing.T) {
 	t.Parallel()
-	s, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	s, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
@@ -38,7 +37,7 @@ func values(name string) map[string]any {
 
 // schemaVersion returns the version of the embedded job schema.
 func schemaVersion() int {
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		panic(err)
 	}

@@ -22,7 +22,7 @@ func TestTheServedSchemaIsThatOfTheSchemaFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	own, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func newClient(ctx context.Context, opts Options, l limits) (*Client, error) {
 	schema := opts.Schema
 	if schema == nil {
 		var err error
-		if schema, err = jobschema.Load(schemas.JobInputsFile, schemas.JobInputs()); err != nil {
+		if schema, err = schemas.Load(); err != nil {
 			return nil, err
 		}
 	}

@@ -33,7 +33,7 @@ const address = "hypervvm.web"
 // start starts a simulated host, as startHost does, and returns it with factories of the provider with the default schema.
 func start(t *testing.T) (*simhost.Server, factories) {
 	t.Helper()
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

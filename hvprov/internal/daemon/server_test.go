@@ -20,7 +20,6 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/httpapi/tokenfile"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/internal/daemon"
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
@@ -61,7 +60,7 @@ func hostLine(name string, host *simhost.Server) string {
 
 // schemaVersion returns the version of the embedded job schema.
 func schemaVersion() int {
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		panic(err)
 	}

@@ -31,7 +31,7 @@ const jobID = "0b5d1c5e-6a1e-4c39-9d0b-6f4a0c1f7e11"
 // newRunning returns a dispatcher with the record of a running job, which is not active.
 func newRunning(ctx context.Context, t *testing.T) (d *Dispatcher, h *hostset.Host, running jobstore.Record) {
 	t.Helper()
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ const (
 // newBuilder returns a builder for the embedded schema, with a key of equal bytes; 0 means without a key.
 func newBuilder(t *testing.T, key byte) *jobspec.Builder {
 	t.Helper()
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (c *command) check(ctx context.Context, args []string) (valid bool, err err
 	if len(files) == 0 {
 		return false, fmt.Errorf("check: no schema: %w", errUsage)
 	}
-	hosts, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	hosts, err := schemas.Load()
 	if err != nil {
 		return false, err
 	}
