@@ -5,12 +5,11 @@ package schemas_test
 import (
 	"fmt"
 
-	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/schemas"
 )
 
 func Example() {
-	schema, err := jobschema.Load(schemas.JobInputsFile, schemas.JobInputs())
+	schema, err := schemas.Load()
 	if err != nil {
 		fmt.Println(err)
 		return
