@@ -181,9 +181,8 @@ func (d *Dispatcher) Record(id string) (jobstore.Record, error) {
 	return r, err
 }
 
-// Cancel asks for a job to be stopped and rolled back. It returns when the host was asked, or, with a queue, the request is recorded, or
-// the job has ended. A job that has
-// ended is left as it is. The error is [jobstore.ErrNotFound] for a job that is not known.
+// Cancel asks for a job to be stopped and rolled back. It returns when the host was asked, or, with a queue, when the request is recorded,
+// or when the job has ended. A job that has ended is left as it is. The error is [jobstore.ErrNotFound] for a job that is not known.
 func (d *Dispatcher) Cancel(ctx context.Context, id string) error {
 	if d.Queue != nil {
 		return d.cancelQueued(ctx, id)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -83,7 +84,7 @@ type fakeProcess struct {
 	mu         sync.Mutex
 	dropsInput bool
 	sends      int
-	failSend   []error // errors of the next sends, after they have arrived
+	failSend   []error // errors of the next sends, after they have arrived; with ErrProcessLost nothing arrives
 	partial    []byte
 	lacksText  bool // the host lacks the agent's text
 	texts      int  // texts that it did not need
@@ -115,6 +116,9 @@ func (p *fakeProcess) Send(ctx context.Context, data []byte, _ bool) error {
 		err, p.failSend = p.failSend[0], p.failSend[1:]
 	}
 	p.mu.Unlock()
+	if errors.Is(err, transport.ErrProcessLost) {
+		return err
+	}
 	for _, line := range lines {
 		p.line(line)
 	}
