@@ -26,7 +26,6 @@ type batch struct {
 	gathered  chan struct{} // closed when they have
 	seq       uint64        // 0 until the request is sent; one sequence with those of calls
 	sentAt    time.Time
-	read      time.Duration // how long the host read
 
 	completed bool
 	done      chan struct{} // closed on completion; answers and err do not change afterwards
@@ -162,8 +161,7 @@ func (c *Cache) completeBatch(e *entry, b *batch, result *protocol.InventoryResu
 	if b.seq > 0 && !e.removed && !b.completed {
 		if err == nil {
 			b.answers = answersOf(result, b.ids)
-			b.read = time.Duration(result.ReadMS) * time.Millisecond
-			e.recordVMs(b, result.Partial, c.opts.MaxAge)
+			e.recordVMs(b, result, c.opts.MaxAge)
 		}
 		e.settle(b.seq, err, time.Now())
 	}

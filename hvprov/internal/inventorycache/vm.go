@@ -172,7 +172,7 @@ func (c *Cache) freshVM(e *entry, key string) (VM, bool) {
 
 // recordVMs stores the answers of a batch, unless those of a later one are known, and measures what a virtual machine costs. Cache.mu
 // must be held.
-func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
+func (e *entry) recordVMs(b *batch, result *protocol.InventoryResult, maxAge time.Duration) {
 	now := time.Now()
 	for key, old := range e.vms {
 		if now.Sub(old.at) >= maxAge {
@@ -187,10 +187,11 @@ func (e *entry) recordVMs(b *batch, partial []string, maxAge time.Duration) {
 			e.vms[key] = vmAnswer{VM: vm, seq: b.seq, at: b.sentAt}
 		}
 	}
-	if len(partial) > 0 {
+	if len(result.Partial) > 0 {
 		e.partial++
 	}
-	if each := max(b.read/time.Duration(len(b.ids)), 1); e.burst.each == 0 || each < e.burst.each {
+	read := time.Duration(result.ReadMS) * time.Millisecond
+	if each := max(read/time.Duration(len(b.ids)), 1); e.burst.each == 0 || each < e.burst.each {
 		e.burst.each = each
 	}
 }
