@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -17,30 +15,25 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // heldHost is a host on which the calls of a cmdlet wait for release.
 type heldHost struct {
 	*testing.T
-	server *simhost.Server
-	file   string
+	server  *simhost.Server
+	release func()
 }
 
 func holdCalls(t *testing.T, cmdlet string) *heldHost {
 	t.Helper()
-	h := &heldHost{T: t, server: startHost(t, simhost.Options{}), file: filepath.Join(t.TempDir(), "hold")}
-	if err := os.WriteFile(h.file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	updateHost(t, h.server, func(s *hyperv.State) { s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: h.file}} })
-	return h
+	return holdCall(t, cmdlet, hyperv.Call{})
 }
 
-func (h *heldHost) release() {
-	h.Helper()
-	if err := os.Remove(h.file); err != nil {
-		h.Fatal(err)
-	}
+func holdCall(t *testing.T, cmdlet string, call hyperv.Call) *heldHost {
+	t.Helper()
+	server := startHost(t, simhost.Options{})
+	return &heldHost{T: t, server: server, release: simtest.HoldCall(t, server, cmdlet, call).Release}
 }
 
 // submit submits a virtual machine, and returns a channel that is closed when its job reaches a step.

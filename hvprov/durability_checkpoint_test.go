@@ -15,6 +15,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // deadCheckpointJob is a checkpoint job whose worker is killed while a cmdlet is held.
@@ -87,7 +88,7 @@ func (c deadCheckpointJob) run(t *testing.T, opts simhost.Options) {
 	j := submit(c.values, fixedJobID)
 	ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
 	defer stop()
-	waitFor(ctx, t, "checkpoint job is held", func() bool {
+	simtest.WaitFor(ctx, t, "checkpoint job is held", func() bool {
 		_, err := os.Stat(s.hold + ".reached")
 		return err == nil
 	})

@@ -23,6 +23,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/sample"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // full makes the tests omit nothing.
@@ -109,7 +110,7 @@ func (s *fixture) waitUntilHeld() {
 	s.Helper()
 	ctx, stop := context.WithTimeout(s.Context(), deadlockGuard)
 	defer stop()
-	waitFor(ctx, s.T, "job is held", func() bool {
+	simtest.WaitFor(ctx, s.T, "job is held", func() bool {
 		if _, err := os.Stat(s.hold + ".reached"); err == nil {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies kills the worker between the calls that create an adapter.
@@ -37,7 +38,7 @@ func TestAnUpdateOfAdaptersIsRolledBackWhenItsWorkerDies(t *testing.T) {
 	s.must(err)
 	ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
 	defer stop()
-	waitFor(ctx, t, "update is held", func() bool {
+	simtest.WaitFor(ctx, t, "update is held", func() bool {
 		_, err := os.Stat(s.hold + ".reached")
 		return err == nil
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobstore"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 const loadJobs = 10 // for each host
@@ -130,7 +131,7 @@ func TestUnhealthyHostsDoNotDelayJobsOfOthers(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), deadlockGuard)
 	defer stop()
-	waitFor(ctx, t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
+	simtest.WaitFor(ctx, t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func (g *loadTest) set(server *simhost.Server, h simhost.Health) {

@@ -14,12 +14,7 @@ import (
 // Another service rolls the virtual machine back after this one has read it, and before it reads the jobs.
 func TestAVMThatIsRolledBackMeanwhileHoldsNoName(t *testing.T) {
 	t.Parallel()
-	h := holdCalls(t, "Start-VM")
-	updateHost(t, h.server, func(s *hyperv.State) {
-		call := s.Behaviour.Calls["Start-VM"]
-		call.Fail = "the service is stopping"
-		s.Behaviour.Calls["Start-VM"] = call
-	})
+	h := holdCall(t, "Start-VM", hyperv.Call{Fail: "the service is stopping"})
 	service, other := newSharedHostService(t, h.server, nil), newSharedHostService(t, h.server, nil)
 	j, startStep := h.submit(other, "web-01", "start")
 	<-startStep

@@ -19,6 +19,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/jobschema"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // The tests in this file cover failures that are known from other tools that provision Hyper-V virtual machines.
@@ -293,7 +294,7 @@ func TestAnInterruptLeavesNoVM(t *testing.T) {
 			}()
 			ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
 			defer stop()
-			waitFor(ctx, t, "cancellation is recorded", func() bool { return cancelRecorded(s, backend) })
+			simtest.WaitFor(ctx, t, "cancellation is recorded", func() bool { return cancelRecorded(s, backend) })
 			s.release()
 			s.must(<-closed)
 			if _, err := j.Wait(t.Context()); !errors.Is(err, hvprov.ErrJobCancelled) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov"
 	"github.com/hypervvm/terraform-provider-hypervvm/hvprov/job"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // TestARestartOfTheHostRollsBackItsJobs restarts the host during a job.
@@ -100,7 +101,7 @@ func TestASessionRemovesOldJobsAndAgents(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), deadlockGuard)
 	defer stop()
-	waitFor(ctx, t, "old job and old agent are removed", func() bool {
+	simtest.WaitFor(ctx, t, "old job and old agent are removed", func() bool {
 		_, errJob := os.Stat(folder)
 		_, errAgent := os.Stat(other)
 		return errJob != nil && errAgent != nil
@@ -156,18 +157,4 @@ func withPowerShell(t *testing.T) simhost.Options {
 		t.Skip("HYPERVVM_PWSH is not set to the path of a PowerShell")
 	}
 	return simhost.Options{PowerShell: pwsh}
-}
-
-// waitFor polls until a condition holds that no event reports.
-func waitFor(ctx context.Context, t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("timeout while waiting: %s", what)
-		}
-	}
 }

@@ -3,16 +3,15 @@
 package provider_test
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost"
 	"github.com/hypervvm/terraform-provider-hypervvm/internal/simhost/hyperv"
+	"github.com/hypervvm/terraform-provider-hypervvm/internal/simtest"
 )
 
 // killed creates a virtual machine whose state is lost, as when a run is killed. It returns the GUID and the job.
@@ -181,15 +180,11 @@ func TestAdoptionWaitsForTheJobThatStillCreatesTheVM(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := startHost(t, nil)
-			hold := filepath.Join(t.TempDir(), "hold")
-			if err := os.WriteFile(hold, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			call := hyperv.Call{Hold: hold, Times: 1}
+			call := hyperv.Call{Times: 1}
 			if fails {
 				call.Fail = "the service is stopping"
 			}
-			updateHost(t, server, func(s *hyperv.State) { s.Behaviour.Calls = map[string]hyperv.Call{"Start-VM": call} })
+			gate := simtest.HoldCall(t, server, "Start-VM", call)
 
 			first := connected(t, server)
 			p := first.planOnce(first.none(), linux("web-01"))
@@ -199,7 +194,7 @@ func TestAdoptionWaitsForTheJobThatStillCreatesTheVM(t *testing.T) {
 				created, _ := first.applyOnce(first.ctx, p) // fails in one of the cases
 				done <- created
 			}()
-			waitForFile(t, hold+".reached")
+			gate.AwaitCall()
 
 			h := connected(t, server)
 			if text := render(h.planOnce(h.none(), linux("web-01")).diags); !containsAll(text, []string{"is creating it", "adopt_existing = true, which waits"}) {
@@ -217,32 +212,13 @@ func TestAdoptionWaitsForTheJobThatStillCreatesTheVM(t *testing.T) {
 				}
 				adopted <- r
 			}()
-			if err := os.Remove(hold); err != nil {
-				t.Fatal(err)
-			}
+			gate.Release()
 			created, got := <-done, <-adopted
 			vms := vmsOf(t, server)
 			if len(vms) != 1 || vms[0].ID != h.get(got, "id") || fails != created.value.IsNull() || !fails && h.get(got, "id") != first.get(created, "id") {
 				t.Errorf("the host has %+v, the first run has none: %t, the second run: %t", vms, created.value.IsNull(), got.value.IsNull())
 			}
 		})
-	}
-}
-
-// waitForFile waits until another process, or a goroutine of the simulated host, has created a file.
-func waitForFile(t *testing.T, name string) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if _, err := os.Stat(name); err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		}
 	}
 }
 

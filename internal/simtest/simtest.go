@@ -4,6 +4,7 @@
 package simtest
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,38 +24,50 @@ type Gate struct {
 // Hold makes the calls of a cmdlet wait until Release is called, or the end of the test.
 func Hold(t testing.TB, server *simhost.Server, cmdlet string) *Gate {
 	t.Helper()
+	return HoldCall(t, server, cmdlet, hyperv.Call{})
+}
+
+// HoldCall is Hold for calls that also do what call says.
+func HoldCall(t testing.TB, server *simhost.Server, cmdlet string, call hyperv.Call) *Gate {
+	t.Helper()
 	g := &Gate{t: t, path: filepath.Join(t.TempDir(), "gate")}
 	if err := os.WriteFile(g.path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	call.Hold = g.path
 	err := server.Store().Update(func(s *hyperv.State) error {
-		s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: {Hold: g.path}}
+		s.Behaviour.Calls = map[string]hyperv.Call{cmdlet: call}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.Release)
+	t.Cleanup(func() { _ = os.Remove(g.path) })
 	return g
 }
 
 // AwaitCall waits for a call that is held.
 func (g *Gate) AwaitCall() {
 	g.t.Helper()
-	poll(g.t, func() bool {
+	WaitFor(g.t.Context(), g.t, "a call is held", func() bool {
 		_, err := os.Stat(g.path + ".reached")
 		return err == nil
 	})
 }
 
 // Release lets the calls go on.
-func (g *Gate) Release() { _ = os.Remove(g.path) }
+func (g *Gate) Release() {
+	g.t.Helper()
+	if err := os.Remove(g.path); err != nil {
+		g.t.Fatal(err)
+	}
+}
 
 // AwaitAnswer waits until the host has answered a request that was sent to its agent after the first requests of its log, such as the
 // request to cancel a job. No job writes events meanwhile.
 func AwaitAnswer(t testing.TB, server *simhost.Server, first int) {
 	t.Helper()
-	poll(t, func() bool {
+	WaitFor(t.Context(), t, "an answer of the agent", func() bool {
 		sent := false
 		for _, e := range server.Log()[first:] {
 			sent = sent || e.Action == simhost.ActionSend
@@ -66,16 +79,16 @@ func AwaitAnswer(t testing.TB, server *simhost.Server, first int) {
 	})
 }
 
-// poll waits until a condition is true.
-func poll(t testing.TB, condition func() bool) {
+// WaitFor polls until a condition holds that no event reports.
+func WaitFor(ctx context.Context, t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !condition() {
+	for !is() {
 		select {
 		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
+		case <-ctx.Done():
+			t.Fatalf("timeout while waiting: %s", what)
 		}
 	}
 }
